@@ -1,0 +1,199 @@
+// Package block is the step that keeps the leaver out: it disables the account and then
+// always revokes the sessions again itself, closes the mailbox and every protocol into it, and
+// disables the user's Entra devices. It is done when all of that has been read back.
+//
+// The order is Microsoft's (B7): disable first, then revoke, then the devices.
+// Sources: Microsoft Entra, users-revoke-access; Exchange PowerShell, Set-CASMailbox.
+package block
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// Directory is what block needs of Microsoft Graph.
+type Directory interface {
+	UserAndRoles(ctx context.Context, id string) (offboarding.User, []string, error)
+	User(ctx context.Context, id string) (offboarding.User, error)
+	Disable(ctx context.Context, id string) error
+	RevokeSignInSessions(ctx context.Context, id string) (at time.Time, err error)
+	Devices(ctx context.Context, id string) ([]offboarding.Device, error)
+	DisableDevice(ctx context.Context, id string) error
+}
+
+// Mailboxes is what block needs of Exchange Online.
+type Mailboxes interface {
+	Mailbox(ctx context.Context, id string) (offboarding.Mailbox, error)
+	CloseMailbox(ctx context.Context, id string) error
+	CloseProtocols(ctx context.Context, id string) error
+}
+
+// Step blocks a leaver.
+type Step struct {
+	directory Directory
+	mailboxes Mailboxes
+}
+
+// New makes the step.
+func New(directory Directory, mailboxes Mailboxes) *Step {
+	return &Step{directory: directory, mailboxes: mailboxes}
+}
+
+// sessionsRevoked is progress: when the tenant answered the revocation that followed the
+// disabling, by its own clock, in whole seconds as Microsoft keeps the property.
+const sessionsRevoked = "sessionsRevoked"
+
+// Work implements worker.Step. Each part is tried whatever became of the others.
+func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	user, roles, err := s.directory.UserAndRoles(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return offboarding.After(job.Patience(), "the tenant does not show the account")
+	}
+	if err != nil {
+		return err
+	}
+	account := s.account(ctx, job, user, roles)
+	return offboarding.Both(account, s.mailbox(ctx, job), s.devices(ctx, job))
+}
+
+func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboarding.User, roles []string) error {
+	if err := keepOnce(ctx, job, "accountEnabled", strconv.FormatBool(user.AccountEnabled)); err != nil {
+		return err
+	}
+	var disabling error
+	if user.AccountEnabled {
+		disabling = s.directory.Disable(ctx, job.Leaver)
+	}
+	if user.AccountEnabled || job.Step.Progress[sessionsRevoked] == "" {
+		at, err := s.directory.RevokeSignInSessions(ctx, job.Leaver)
+		if err != nil {
+			return offboarding.Both(offboarding.Explain(disabling, roles), err)
+		}
+		if disabling == nil {
+			if err := job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(at)}); err != nil {
+				return err
+			}
+		}
+	}
+	var permanent *offboarding.PermanentError
+	switch {
+	case user.OnPremisesSyncEnabled && errors.As(disabling, &permanent):
+		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: disable it there, then replay")
+	case disabling != nil:
+		return offboarding.Explain(disabling, roles)
+	}
+
+	user, err := s.directory.User(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	if user.AccountEnabled {
+		return offboarding.After(job.Patience(), "disabling was accepted, but accountEnabled still reads true")
+	}
+	if offboarding.Stamp(user.SessionsValidFrom) < job.Step.Progress[sessionsRevoked] {
+		return offboarding.After(job.Patience(), "the revocation was accepted, but signInSessionsValidFromDateTime does not show it yet")
+	}
+	job.Evidence["accountEnabled"] = "false"
+	job.Evidence["signInSessionsValidFromDateTime"] = offboarding.Stamp(user.SessionsValidFrom)
+	return nil
+}
+
+func (s *Step) mailbox(ctx context.Context, job *offboarding.Job) error {
+	mailbox, err := s.mailboxes.Mailbox(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		job.Evidence["mailbox"] = "none"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := keepOnce(ctx, job, "protocols", sorted(mailbox.Protocols.Open())); err != nil {
+		return err
+	}
+	if mailbox.AccountDisabled && len(mailbox.Protocols.Open()) == 0 {
+		job.Evidence["mailbox"] = "closed"
+		return nil
+	}
+	if !mailbox.AccountDisabled {
+		if err := s.mailboxes.CloseMailbox(ctx, job.Leaver); err != nil {
+			return err
+		}
+	}
+	if len(mailbox.Protocols.Open()) > 0 {
+		if err := s.mailboxes.CloseProtocols(ctx, job.Leaver); err != nil {
+			return err
+		}
+	}
+	mailbox, err = s.mailboxes.Mailbox(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	if open := mailbox.Protocols.Open(); !mailbox.AccountDisabled || len(open) > 0 {
+		return offboarding.After(job.Patience(), "closing the mailbox was accepted, but it still reads open: "+sorted(open))
+	}
+	job.Evidence["mailbox"] = "closed"
+	return nil
+}
+
+func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
+	enabled, err := s.enabledDevices(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	if err := keepOnce(ctx, job, "devicesEnabled", strings.Join(enabled, " ")); err != nil {
+		return err
+	}
+	if len(enabled) == 0 {
+		return nil
+	}
+	var verdicts []error
+	for _, id := range enabled {
+		verdicts = append(verdicts, s.directory.DisableDevice(ctx, id))
+	}
+	if err := offboarding.Both(verdicts...); err != nil {
+		return err
+	}
+	enabled, err = s.enabledDevices(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	if len(enabled) > 0 {
+		return offboarding.After(job.Patience(), fmt.Sprintf("disabling was accepted, but %d devices still read enabled", len(enabled)))
+	}
+	job.Evidence["devices"] = "disabled"
+	return nil
+}
+
+func (s *Step) enabledDevices(ctx context.Context, leaver string) ([]string, error) {
+	devices, err := s.directory.Devices(ctx, leaver)
+	if err != nil {
+		return nil, err
+	}
+	var enabled []string
+	for _, d := range devices {
+		if d.AccountEnabled {
+			enabled = append(enabled, d.ID)
+		}
+	}
+	return enabled, nil
+}
+
+// keepOnce keeps a before-value the first time it is seen, before the write it belongs to.
+func keepOnce(ctx context.Context, job *offboarding.Job, name, value string) error {
+	if _, kept := job.Step.Before[name]; kept {
+		return nil
+	}
+	return job.Keep(ctx, map[string]string{name: value}, nil)
+}
+
+func sorted(names []string) string {
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}

@@ -1,0 +1,112 @@
+package block_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"leaver/functions/block"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+func newStep(h *steptest.House) worker.Step { return block.New(h.Graph, h.Exchange) }
+
+func TestStep(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepBlock, New: newStep, Person: "adele.vance@contoso.com",
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			user, ok := h.Tenant.User(id)
+			if !ok || user.AccountEnabled {
+				t.Error("the account is enabled or gone")
+			}
+			mailbox, ok := h.Tenant.Mailbox(id)
+			if !ok || !mailbox.AccountDisabled {
+				t.Error("the mailbox is open or gone")
+			}
+			devices := 0
+			h.Tenant.Edit(func(w *simtenant.World) {
+				for _, d := range w.Devices {
+					for _, who := range append(d.Owners, d.Registered...) {
+						if who == id {
+							devices++
+							if d.AccountEnabled {
+								t.Errorf("device %s is enabled", d.DisplayName)
+							}
+							break
+						}
+					}
+				}
+			})
+			if devices == 0 {
+				t.Error("the person has no device to disable")
+			}
+		},
+		Refusals: []string{"PATCH /users/{id}", "PATCH /devices/{id}", "Set-CASMailbox", "Set-Mailbox"},
+		Lagging:  true,
+	})
+}
+
+// TestB7DisabledBeforeRevokedBeforeDevices watches the order in which the tenant sees writes.
+func TestB7DisabledBeforeRevokedBeforeDevices(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	var order []string
+	h.OnRequest = func(r *http.Request) error {
+		switch {
+		case r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/users/"):
+			order = append(order, "disable")
+		case strings.HasSuffix(r.URL.Path, "/revokeSignInSessions"):
+			order = append(order, "revoke")
+		case r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/devices/"):
+			order = append(order, "device")
+		}
+		return nil
+	}
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	if got := strings.Join(order, " "); got != "disable revoke device device" {
+		t.Errorf("the order was %s", got)
+	}
+}
+
+func TestWhoCannotBeBlockedByTheMachine(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, person string
+		state        offboarding.StepState
+		reason       string
+	}{
+		{"a synced user is a task for the on-premises Active Directory", "megan.bowen@contoso.com", offboarding.StateManual, "on-premises Active Directory"},
+		{"B10: an administrator is refused with the name of the role", "nestor.wilke@contoso.com", offboarding.StateParked, "Global Administrator"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, tt.person, offboarding.Options{}, offboarding.DefaultPolicy())
+			id := simtenant.UserID(tt.person)
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+			if record.State != tt.state || !strings.Contains(record.Reason, tt.reason) {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+			mailbox, _ := h.Tenant.Mailbox(id)
+			if !mailbox.AccountDisabled {
+				t.Error("the mailbox was left open because the account could not be disabled")
+			}
+		})
+	}
+}
+
+func TestSomebodyWithoutMailboxIsBlocked(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "pradeep.gupta@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" {
+		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
+	}
+}

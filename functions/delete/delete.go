@@ -1,0 +1,148 @@
+// Package delete is the gate that deletes the leaver's account when that loses nothing. It
+// is the one irreversible step, so everything is read again right before the write: the case,
+// the account by its object id, that it is still blocked, and that mailbox and OneDrive hold
+// nothing that nobody kept (B12). It is done when the account is among the deleted items,
+// from where it can be restored for 30 days.
+//
+// Sources: Microsoft Graph, Delete a user, and List deletedItems; Microsoft 365 admin, Remove
+// a former employee, step 7.
+package delete
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// Directory is what delete needs of Microsoft Graph.
+type Directory interface {
+	User(ctx context.Context, id string) (offboarding.User, error)
+	Drive(ctx context.Context, user string) (offboarding.Content, error)
+	DeleteUser(ctx context.Context, id string) error
+	DeletedUser(ctx context.Context, id string) (deletedAt time.Time, err error)
+}
+
+// Mailboxes is what delete needs of Exchange Online.
+type Mailboxes interface {
+	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
+}
+
+// Step deletes a leaver's account.
+type Step struct {
+	directory Directory
+	mailboxes Mailboxes
+}
+
+// New makes the step.
+func New(directory Directory, mailboxes Mailboxes) *Step {
+	return &Step{directory: directory, mailboxes: mailboxes}
+}
+
+// restorable is how long a deleted account can be restored.
+// Source: Microsoft Entra, Restore or remove a recently deleted user.
+const restorable = 30 * 24 * time.Hour
+
+const seen = "accountSeen"
+
+// Work implements worker.Step.
+func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	if verdict := offboarding.MayDelete(job.Case.Plan); verdict != nil {
+		return verdict
+	}
+	if verdict := job.Settled(); verdict != nil {
+		return verdict
+	}
+	user, err := s.directory.User(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return s.observe(ctx, job)
+	}
+	if err != nil {
+		return err
+	}
+	if verdict := offboarding.StillLeft(user); verdict != nil {
+		return verdict
+	}
+	if user.OnPremisesSyncEnabled {
+		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: delete it there, then replay")
+	}
+	if verdict := s.nothingLost(ctx, job); verdict != nil {
+		return verdict
+	}
+	if job.Step.Progress[seen] == "" {
+		if err := job.Keep(ctx, nil, map[string]string{seen: offboarding.Stamp(user.AsOf)}); err != nil {
+			return err
+		}
+	}
+	if err := s.directory.DeleteUser(ctx, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+		return err
+	}
+	return s.observe(ctx, job)
+}
+
+// nothingLost is B12.
+func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job) error {
+	var lost []string
+	if job.Case.Plan.KeepMail != offboarding.KeepNone {
+		items, err := s.mailboxItems(ctx, job)
+		if err != nil {
+			return err
+		}
+		if items > 0 {
+			lost = append(lost, fmt.Sprintf("the mailbox holds %d items that nobody kept", items))
+		}
+	}
+	if job.Case.Plan.KeepFiles != offboarding.KeepNone {
+		drive, err := s.directory.Drive(ctx, job.Leaver)
+		if err != nil {
+			return err
+		}
+		if !drive.Empty() {
+			lost = append(lost, fmt.Sprintf("the OneDrive holds %d items (%d bytes) that nobody kept", drive.Items, drive.Bytes))
+		}
+	}
+	if len(lost) > 0 {
+		return offboarding.Withheld(offboarding.B12, strings.Join(lost, ", and "))
+	}
+	return nil
+}
+
+// mailboxItems is how many items the mailbox holds or, once its licence is gone and nobody
+// can look any more, held when the licence gate looked last.
+func (s *Step) mailboxItems(ctx context.Context, job *offboarding.Job) (int, error) {
+	content, err := s.mailboxes.MailboxContent(ctx, job.Leaver)
+	if err != nil {
+		return 0, err
+	}
+	if content.Exists {
+		return content.Items, nil
+	}
+	released := job.Case.Step(offboarding.StepLicence)
+	if released == nil {
+		return 0, nil
+	}
+	items, err := strconv.Atoi(released.Progress[offboarding.MailboxItems])
+	if err != nil {
+		return 0, nil // there was no mailbox then either
+	}
+	return items, nil
+}
+
+// observe looks for the account among the deleted items. That it is neither there nor alive is
+// a reason to wait, never to call it done: a wrong id would look the same.
+func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
+	deletedAt, err := s.directory.DeletedUser(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return offboarding.After(job.Patience(), "the account shows neither as a user nor among the deleted items")
+	}
+	if err != nil {
+		return err
+	}
+	job.Evidence["deletedDateTime"] = offboarding.Stamp(deletedAt)
+	job.Evidence["restorableUntil"] = offboarding.Stamp(deletedAt.Add(restorable))
+	return nil
+}

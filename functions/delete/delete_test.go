@@ -1,0 +1,131 @@
+package delete_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/block"
+	"leaver/functions/delete"
+	"leaver/functions/licence"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+func newStep(h *steptest.House) worker.Step { return delete.New(h.Graph, h.Exchange) }
+
+func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.Graph, h.Exchange)))
+}
+
+func TestStep(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepDelete, New: newStep, Person: "adele.vance@contoso.com", Prepare: prepare,
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			if _, alive := h.Tenant.User(id); alive {
+				t.Error("the account is alive")
+			}
+			if _, deleted := h.Tenant.DeletedUser(id); !deleted {
+				t.Error("the account is not among the deleted items")
+			}
+		},
+		Refusals: []string{"DELETE /users/{id}"},
+		Lagging:  true,
+	})
+}
+
+func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
+	t.Parallel()
+	giveUp := func(p *offboarding.Policy) { p.KeepMail, p.KeepFiles = offboarding.KeepNone, offboarding.KeepNone }
+	tests := []struct {
+		name, person string
+		policy       func(*offboarding.Policy)
+		withheld     string // what the reason names; empty = deleted
+	}{
+		{"a full OneDrive", "grady.archie@contoso.com", nil, "OneDrive"},
+		{"a full mailbox, looked at before its licence went", "lidia.holloway@contoso.com", nil, "mailbox"},
+		{"both", "patti.fernandez@contoso.com", nil, "mailbox"},
+		{"both, given up by the policy", "patti.fernandez@contoso.com", giveUp, ""},
+		{"neither", "adele.vance@contoso.com", nil, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			policy := offboarding.DefaultPolicy()
+			if tt.policy != nil {
+				tt.policy(&policy)
+			}
+			c := h.Open(t, tt.person, offboarding.Options{}, policy)
+			prepare(t, h, c)
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+			_, deleted := h.Tenant.DeletedUser(simtenant.UserID(tt.person))
+			if tt.withheld == "" {
+				if record.State != offboarding.StateEffective || !deleted {
+					t.Errorf("%s, deleted %t: %s", record.State, deleted, record.Reason)
+				}
+				return
+			}
+			if record.State != offboarding.StateWithheld || record.Rule != offboarding.B12 || deleted || !strings.Contains(record.Reason, tt.withheld) {
+				t.Errorf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+			}
+		})
+	}
+}
+
+func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	id := simtenant.UserID("adele.vance@contoso.com")
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) {
+		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+	}
+}
+
+func TestDeleteWaitsForTheLicence(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Advance(offboarding.DefaultPolicy().Grace)
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "licence") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestARestoreDeadlineIsRecorded(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	deleted, err := time.Parse(time.RFC3339, record.Evidence["deletedDateTime"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := offboarding.Stamp(deleted.Add(30 * 24 * time.Hour)); record.Evidence["restorableUntil"] != want {
+		t.Errorf("restorable until %s, wanted %s", record.Evidence["restorableUntil"], want)
+	}
+}
+
+func TestAnAccountThatIsNowhereIsNotCalledDeleted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	h.Tenant.Edit(func(w *simtenant.World) { clear(w.Users) })
+	h.Advance(offboarding.DefaultPolicy().Grace)
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if record.State != offboarding.StateWaiting {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}

@@ -1,0 +1,186 @@
+package intake_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"golang.org/x/time/rate"
+
+	"leaver/events"
+	"leaver/functions/intake"
+	"leaver/shared/bus"
+	"leaver/shared/hris"
+)
+
+var now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+// queue keeps what is published, or fails.
+type queue struct {
+	messages []bus.Message
+	fail     error
+}
+
+func (q *queue) Publish(_ context.Context, m bus.Message) (bool, error) {
+	if q.fail != nil {
+		return false, q.fail
+	}
+	q.messages = append(q.messages, m)
+	return false, nil
+}
+
+func post(t *testing.T, in *intake.Intake, change func(*http.Request), body []byte) *httptest.ResponseRecorder {
+	t.Helper()
+	signer, err := standardwebhooks.NewWebhook(events.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := signer.Sign("msg_1", now, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/webhooks/standard", bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	r.Header.Set("webhook-id", "msg_1")
+	r.Header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
+	r.Header.Set("webhook-signature", signature)
+	if change != nil {
+		change(r)
+	}
+	w := httptest.NewRecorder()
+	in.Handler().ServeHTTP(w, r)
+	return w
+}
+
+func newIntake(t *testing.T, q *queue) *intake.Intake {
+	t.Helper()
+	standard, err := hris.NewStandard(events.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &intake.Intake{Standard: standard, Bus: q, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+}
+
+func TestAnAcceptedWebhookIsOnTheBus(t *testing.T) {
+	t.Parallel()
+	body, err := events.Files.ReadFile("terminated-none.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &queue{}
+	in := newIntake(t, q)
+	first, second := post(t, in, nil, body), post(t, in, nil, body)
+	if first.Code != http.StatusAccepted || second.Body.String() != first.Body.String() {
+		t.Fatalf("%d %s, then %s", first.Code, first.Body, second.Body)
+	}
+	if len(q.messages) != 2 || q.messages[0].ID != q.messages[1].ID || q.messages[0].Entity != bus.Queue {
+		t.Fatalf("%+v", q.messages)
+	}
+	r, err := bus.DecodeRequest(q.messages[0].Body)
+	if err != nil || !strings.Contains(first.Body.String(), r.ID) || r.Employee.UserPrincipalName != "adele.vance@contoso.com" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestRefusalsSayWhatToFixAndLeaveNothingOnTheBus(t *testing.T) {
+	t.Parallel()
+	good, err := events.Files.ReadFile("terminated-none.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := func(name string) []byte {
+		body, err := events.Files.ReadFile("invalid/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	set := func(name, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(name, value) }
+	}
+	stamp := func(at time.Time) func(*http.Request) {
+		return set("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
+	}
+	tests := []struct {
+		name   string
+		body   []byte
+		change func(*http.Request)
+		status int
+		says   string
+	}{
+		{"a wrong signature", good, set("webhook-signature", "v1,AAAA"), 401, "secret"},
+		{"an old timestamp", good, stamp(now.Add(-6 * time.Minute)), 401, "clock"},
+		{"a future timestamp", good, stamp(now.Add(6 * time.Minute)), 401, "clock"},
+		{"no signature", good, func(r *http.Request) { r.Header.Del("webhook-signature") }, 401, "webhook-signature"},
+		{"a body of 1 MiB", bytes.Repeat([]byte("a"), 1<<20), nil, 413, "65536"},
+		{"a wrong media type", good, set("Content-Type", "text/plain"), 415, "application/json"},
+		{"no media type", good, func(r *http.Request) { r.Header.Del("Content-Type") }, 415, "application/json"},
+		{"not JSON", []byte("hello"), nil, 422, "not JSON"},
+		{"a wrong field type", sample("wrong-type.json"), nil, 422, "employee"},
+		{"an unknown option", sample("unknown-option.json"), nil, 422, "mailbx"},
+		{"an unknown type", sample("unknown-type.json"), nil, 422, "employee.terminated"},
+		{"no employee", sample("no-employee.json"), nil, 422, "userPrincipalName"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			q := &queue{}
+			w := post(t, newIntake(t, q), tt.change, tt.body)
+			var problem struct {
+				Status        int
+				Title, Detail string
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil {
+				t.Fatal(err)
+			}
+			if w.Code != tt.status || problem.Status != tt.status || problem.Title == "" || !strings.Contains(problem.Detail, tt.says) {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+			if media := w.Header().Get("Content-Type"); media != "application/problem+json" {
+				t.Errorf("media type %s", media)
+			}
+			if len(q.messages) > 0 {
+				t.Error("something is on the bus")
+			}
+		})
+	}
+}
+
+func TestABusThatIsAwayIsSentAgain(t *testing.T) {
+	t.Parallel()
+	body, _ := events.Files.ReadFile("terminated-none.json")
+	w := post(t, newIntake(t, &queue{fail: fmt.Errorf("no: %w", bus.ErrUnavailable)}), nil, body)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+func TestTooManyAreToldWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	body, _ := events.Files.ReadFile("terminated-none.json")
+	in := newIntake(t, &queue{})
+	in.Limit = rate.NewLimiter(1, 1)
+	post(t, in, nil, body)
+	w := post(t, in, nil, body)
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	newIntake(t, &queue{}).Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	if w.Code != http.StatusOK {
+		t.Errorf("%d", w.Code)
+	}
+}

@@ -1,0 +1,173 @@
+// Package licence is the gate that releases the leaver's licences when the grace is over:
+// direct ones by assignLicense, inherited ones by leaving the group that gives them (B11). A
+// licence that comes from a dynamic or synchronised group is a task for a person, with the
+// group's name. It is done when the tenant shows no licence on the user any more.
+//
+// Mail stays recoverable for 30 days after that. Sources: Microsoft Graph, user: assignLicense
+// and licenseAssignmentState; Microsoft 365 admin, Remove a former employee, step 6.
+package licence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// Directory is what licence needs of Microsoft Graph.
+type Directory interface {
+	User(ctx context.Context, id string) (offboarding.User, error)
+	Group(ctx context.Context, id string) (offboarding.Group, error)
+	Seats(ctx context.Context) ([]offboarding.Seat, error)
+	RemoveLicences(ctx context.Context, id string, skus []string) error
+	LeaveGroup(ctx context.Context, group, user string) error
+}
+
+// Mailboxes is what licence needs of Exchange Online.
+type Mailboxes interface {
+	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
+}
+
+// Step releases a leaver's licences.
+type Step struct {
+	directory Directory
+	mailboxes Mailboxes
+}
+
+// New makes the step.
+func New(directory Directory, mailboxes Mailboxes) *Step {
+	return &Step{directory: directory, mailboxes: mailboxes}
+}
+
+const licences = "licences"
+
+// Work implements worker.Step.
+func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	if verdict := job.Settled(); verdict != nil {
+		return verdict
+	}
+	user, err := s.directory.User(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return offboarding.After(job.Patience(), "the tenant does not show the account")
+	}
+	if err != nil {
+		return err
+	}
+	if verdict := offboarding.StillLeft(user); verdict != nil {
+		return verdict
+	}
+	if err := s.keepBefore(ctx, job, user); err != nil {
+		return err
+	}
+	manual, err := s.release(ctx, job, user)
+	if err != nil {
+		return err
+	}
+	if len(user.Licences) > 0 {
+		if user, err = s.directory.User(ctx, job.Leaver); err != nil {
+			return err
+		}
+	}
+	left := 0
+	for _, l := range user.Licences {
+		if _, isManual := manual[l.AssignedByGroup]; !isManual {
+			left++
+		}
+	}
+	switch {
+	case left > 0:
+		return offboarding.After(job.Patience(), fmt.Sprintf("the release was accepted, but %d licences still show", left))
+	case len(manual) > 0:
+		return offboarding.Manual(task(manual))
+	}
+	job.Evidence["seatsFreed"] = job.Step.Before[licences]
+	return nil
+}
+
+// keepBefore keeps which licences the user held by which way, and what the mailbox held.
+func (s *Step) keepBefore(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
+	if _, kept := job.Step.Before[licences]; kept {
+		return nil
+	}
+	content, err := s.mailboxes.MailboxContent(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	items := "none"
+	if content.Exists {
+		items = strconv.Itoa(content.Items)
+	}
+	seats, err := s.directory.Seats(ctx)
+	if err != nil {
+		return err
+	}
+	names := map[string]string{}
+	for _, seat := range seats {
+		names[seat.SKU] = seat.PartNumber
+	}
+	var held []string
+	for _, l := range user.Licences {
+		name := names[l.SKU]
+		if name == "" {
+			name = l.SKU
+		}
+		if l.AssignedByGroup != "" {
+			name += " (group " + l.AssignedByGroup + ")"
+		}
+		held = append(held, name)
+	}
+	slices.Sort(held)
+	return job.Keep(ctx, map[string]string{licences: strings.Join(held, ", ")}, map[string]string{offboarding.MailboxItems: items})
+}
+
+// release gives back what the machine may, and returns the groups a person must see to.
+func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboarding.User) (map[string]offboarding.Group, error) {
+	var direct, groups []string
+	for _, l := range user.Licences {
+		switch {
+		case l.AssignedByGroup == "":
+			direct = append(direct, l.SKU)
+		case !slices.Contains(groups, l.AssignedByGroup):
+			groups = append(groups, l.AssignedByGroup)
+		}
+	}
+	if len(direct) > 0 {
+		if err := s.directory.RemoveLicences(ctx, job.Leaver, direct); err != nil {
+			return nil, err
+		}
+	}
+	manual := map[string]offboarding.Group{}
+	for _, id := range groups {
+		group, err := s.directory.Group(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if group.Dynamic || group.OnPremisesSyncEnabled {
+			manual[id] = group
+			continue
+		}
+		// Not a member any more: left already, and the licence has yet to follow.
+		if err := s.directory.LeaveGroup(ctx, id, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return manual, nil
+}
+
+func task(groups map[string]offboarding.Group) string {
+	var tasks []string
+	for _, g := range groups {
+		switch {
+		case g.Dynamic:
+			tasks = append(tasks, fmt.Sprintf("change the membership rule of the dynamic group %q (%s) so that it does not take in the leaver", g.DisplayName, g.ID))
+		default:
+			tasks = append(tasks, fmt.Sprintf("remove the leaver from the group %q (%s) in the on-premises Active Directory", g.DisplayName, g.ID))
+		}
+	}
+	slices.Sort(tasks)
+	return strings.Join(tasks, "; ") + "; then replay"
+}

@@ -1,0 +1,98 @@
+package licence_test
+
+import (
+	"strings"
+	"testing"
+
+	"leaver/functions/block"
+	"leaver/functions/licence"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+func newStep(h *steptest.House) worker.Step { return licence.New(h.Graph, h.Exchange) }
+
+func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+}
+
+func TestStep(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepLicence, New: newStep, Person: "adele.vance@contoso.com", Prepare: prepare,
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			if left := h.Tenant.Licences(id); len(left) > 0 {
+				t.Errorf("licences are left: %v", left)
+			}
+		},
+		Refusals: []string{"POST /users/{id}/assignLicense", "DELETE /groups/{id}/members/{id}/$ref"},
+		Lagging:  true,
+	})
+}
+
+func TestB11InheritedLicencesAreReleasedByTheirGroup(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, person string
+		task         string
+	}{
+		{"a dynamic group is a manual task with its name", "isaiah.langer@contoso.com", "membership rule of the dynamic group"},
+		{"a synced group is a manual task with its name", "diego.siciliani@contoso.com", "on-premises Active Directory"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, tt.person, offboarding.Options{}, offboarding.DefaultPolicy())
+			prepare(t, h, c)
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+			if record.State != offboarding.StateManual || !strings.Contains(record.Reason, tt.task) {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+			if len(h.Tenant.Licences(simtenant.UserID(tt.person))) == 0 {
+				t.Error("the tenant shows no licence: the test proves nothing")
+			}
+		})
+	}
+}
+
+func TestB16AReEnabledLeaverKeepsTheLicence(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	id := simtenant.UserID("adele.vance@contoso.com")
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	if len(h.Tenant.Licences(id)) == 0 {
+		t.Error("the licence went")
+	}
+}
+
+func TestTheLicenceWaitsForTheBlock(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Advance(offboarding.DefaultPolicy().Grace)
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "block") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestSeatsFreedAreReported(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+	freed := record.Evidence["seatsFreed"]
+	if strings.Count(freed, ",") != 1 || !strings.Contains(freed, "(group ") {
+		t.Errorf("freed: %s", freed)
+	}
+}

@@ -1,0 +1,182 @@
+// Package plan is the function that turns a request into a running case: it finds the one
+// person meant and never guesses, applies the guard rails, compiles the plan, opens the case
+// in the ledger and publishes its messages. It is done when every publication is acknowledged
+// and the request is on record.
+//
+// A crash anywhere in between is resumed: by the same message when it comes again, or by
+// watch, which finds the half-planned case.
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/worker"
+)
+
+// Directory is what plan needs of Microsoft Graph.
+type Directory interface {
+	// Find returns the users that the employee may be; none is not an error.
+	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
+}
+
+// Permissions are the application permissions of Microsoft Graph that plan needs.
+var Permissions = []string{"User.Read.All"}
+
+// Planner plans requests.
+type Planner struct {
+	Directory Directory
+	Ledger    *ledger.Ledger
+	Bus       bus.Publisher
+	Tenant    string
+	Policy    offboarding.Policy
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Reasons of dead letters, for machines.
+const (
+	reasonMalformed = "malformed"
+	reasonParked    = "parked"
+)
+
+// budget bounds the tries of a request whose leaver cannot be looked up.
+const budget = 24 * time.Hour
+
+// Handle settles one delivery of the request queue. An error means that it could not be
+// settled and comes again.
+func (p *Planner) Handle(ctx context.Context, d bus.Delivery) error {
+	r, err := bus.DecodeRequest(d.Body())
+	if errors.Is(err, bus.ErrNewerSchema) {
+		return worker.Later(ctx, p.Bus, d, bus.Queue, "", p.Now())
+	}
+	if err != nil {
+		p.Log.Warn("request refused", "reason", reasonMalformed)
+		return d.DeadLetter(ctx, reasonMalformed, "the message is not a request that this version of Leaver can read")
+	}
+	log := p.Log.With("request", r.ID)
+	c, err := p.plan(ctx, r.Request)
+	var refusal *offboarding.Refusal
+	var permanent *offboarding.PermanentError
+	switch {
+	case err == nil:
+		log.Info("planned", "case", c.ID, "state", c.State(p.Now()))
+		return d.Complete(ctx)
+	case errors.As(err, &refusal), errors.As(err, &permanent):
+		return p.park(ctx, d, r, err.Error())
+	case p.Now().Sub(r.ReceivedAt) >= budget:
+		return p.park(ctx, d, r, fmt.Sprintf("still failing after %s: %s", budget, err))
+	}
+	delay := worker.Backoff(r.Attempt - 1)
+	var throttled *offboarding.ThrottledError
+	if errors.As(err, &throttled) {
+		delay = max(delay, throttled.Delay)
+	}
+	log.Warn("request not planned yet", "attempt", r.Attempt, "error", err, "again", delay)
+	r.Attempt++
+	next, err := r.Message(p.Now().Add(delay))
+	if err == nil {
+		_, err = p.Bus.Publish(ctx, next)
+	}
+	if err != nil {
+		return fmt.Errorf("scheduling request %s again: %w", r.ID, err)
+	}
+	return d.Complete(ctx)
+}
+
+// plan does what the request asks, or returns a refusal that says what to change.
+func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding.Case, error) {
+	record, known, err := p.Ledger.Request(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	if known && record.State != ledger.RequestParked {
+		c, err := p.Ledger.Case(ctx, record.Case)
+		if err != nil {
+			return nil, err
+		}
+		return worker.Dispatch(ctx, p.Bus, p.Ledger, c)
+	}
+	user, err := p.find(ctx, r.Employee)
+	if err != nil {
+		return nil, err
+	}
+	if r.Kind == offboarding.Cancellation {
+		return p.cancel(ctx, r, user)
+	}
+	compiled, err := offboarding.Compile(r, p.Policy)
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.Ledger.Open(ctx, ledger.Opening{
+		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: compiled,
+		Personal: map[string]string{userPrincipalName: user.UserPrincipalName},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c, err = worker.Dispatch(ctx, p.Bus, p.Ledger, c); err != nil {
+		return nil, err
+	}
+	state := ledger.RequestPlanned
+	if c.Cancelled != nil {
+		state = ledger.RequestCancelled
+	}
+	return c, p.decide(ctx, r, ledger.Request{State: state, Case: c.ID}, user.UserPrincipalName)
+}
+
+func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboarding.User) (*offboarding.Case, error) {
+	c, err := p.Ledger.Cancel(ctx, ledger.Cancellation{
+		Tenant: p.Tenant, Leaver: user.ID, Request: r.ID, EventTime: r.EventTime, Reason: "cancelled by " + r.Source,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.Cancelled == nil {
+		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is %s and newer than the cancellation, or complete: nothing was cancelled", c.ID, c.State(p.Now()))}
+	}
+	return c, p.decide(ctx, r, ledger.Request{State: ledger.RequestCancelled, Case: c.ID}, user.UserPrincipalName)
+}
+
+// find looks the employee up and refuses to choose.
+func (p *Planner) find(ctx context.Context, e offboarding.Employee) (offboarding.User, error) {
+	field, _ := e.Key()
+	users, err := p.Directory.Find(ctx, e)
+	if err != nil {
+		return offboarding.User{}, fmt.Errorf("looking the employee up by %s: %w", field, err)
+	}
+	switch {
+	case len(users) == 0:
+		return offboarding.User{}, &offboarding.Refusal{Why: fmt.Sprintf("no user in the tenant has this %s; correct it in the HR system and send the request again", field)}
+	case len(users) > 1:
+		return offboarding.User{}, &offboarding.Refusal{Why: fmt.Sprintf("%d users in the tenant have this %s; send the request again with the object id", len(users), field)}
+	case p.Policy.Protects(users[0]):
+		return offboarding.User{}, &offboarding.Refusal{Why: "the policy protects this account; take it off the list of protected accounts and send the request again"}
+	}
+	return users[0], nil
+}
+
+// park keeps the request with its reason: on the ledger for leaver status, in the dead letters
+// to be sent again.
+func (p *Planner) park(ctx context.Context, d bus.Delivery, r bus.Request, reason string) error {
+	_, who := r.Employee.Key()
+	if err := p.decide(ctx, r.Request, ledger.Request{State: ledger.RequestParked, Reason: reason}, who); err != nil {
+		return err
+	}
+	p.Log.Warn("request parked", "request", r.ID, "reason", reason)
+	return d.DeadLetter(ctx, reasonParked, reason)
+}
+
+// userPrincipalName is the personal value kept beside cases and requests.
+const userPrincipalName = "userPrincipalName"
+
+func (p *Planner) decide(ctx context.Context, r offboarding.Request, decided ledger.Request, who string) error {
+	decided.ID, decided.Kind, decided.Source, decided.EventTime = r.ID, r.Kind, r.Source, r.EventTime
+	return p.Ledger.Decide(ctx, decided, map[string]string{userPrincipalName: who})
+}

@@ -1,0 +1,134 @@
+// Package signout is the step that throws the leaver out of every session: it sets a
+// password that nobody ever sees and revokes the sign-in sessions, at once and in that order,
+// so that nothing can be opened again with the old password. It is done when the tenant shows
+// the password changed and no session valid from before, both by the tenant's own clock.
+//
+// An access token that was already issued lives on for up to an hour; block stops its use.
+// Sources: Microsoft 365 admin, Remove a former employee, step 1; Microsoft Graph, user:
+// revokeSignInSessions.
+package signout
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// Directory is what signout needs of Microsoft Graph.
+type Directory interface {
+	UserAndRoles(ctx context.Context, id string) (offboarding.User, []string, error)
+	User(ctx context.Context, id string) (offboarding.User, error)
+	SetPassword(ctx context.Context, id, password string) (at time.Time, err error)
+	RevokeSignInSessions(ctx context.Context, id string) (at time.Time, err error)
+}
+
+// Step signs a leaver out.
+type Step struct {
+	directory Directory
+	random    io.Reader
+}
+
+// New makes the step. Random is where the passwords come from.
+func New(directory Directory, random io.Reader) *Step {
+	return &Step{directory: directory, random: random}
+}
+
+// The progress of the step: by the tenant's clock, when each write was answered.
+const (
+	passwordSet     = "passwordSet"
+	sessionsRevoked = "sessionsRevoked"
+)
+
+// Work implements worker.Step.
+func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	user, roles, err := s.directory.UserAndRoles(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return offboarding.After(job.Patience(), "the tenant does not show the account")
+	}
+	if err != nil {
+		return err
+	}
+	if len(job.Step.Before) == 0 {
+		before := map[string]string{
+			"lastPasswordChangeDateTime":      offboarding.Stamp(user.LastPasswordChange),
+			"signInSessionsValidFromDateTime": offboarding.Stamp(user.SessionsValidFrom),
+		}
+		if err := job.Keep(ctx, before, nil); err != nil {
+			return err
+		}
+	}
+	password := s.changePassword(ctx, job, user, roles)
+	sessions := s.revoke(ctx, job)
+	if verdict := offboarding.Both(password, sessions); verdict != nil {
+		return verdict
+	}
+	return s.observe(ctx, job)
+}
+
+// changePassword sets a new password once. A crash between the write and its record sets
+// another one: nobody knows either.
+func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user offboarding.User, roles []string) error {
+	switch {
+	case job.Step.Progress[passwordSet] != "":
+		return nil
+	case user.UserType == "Guest":
+		job.Evidence["password"] = "belongs to the guest's home tenant"
+		return nil
+	}
+	password, err := s.password()
+	if err != nil {
+		return err
+	}
+	at, err := s.directory.SetPassword(ctx, job.Leaver, password)
+	var permanent *offboarding.PermanentError
+	if user.OnPremisesSyncEnabled && errors.As(err, &permanent) {
+		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: reset its password there, send it to nobody, then replay")
+	}
+	if err != nil {
+		return offboarding.Explain(err, roles)
+	}
+	return job.Keep(ctx, nil, map[string]string{passwordSet: offboarding.Stamp(at)})
+}
+
+func (s *Step) revoke(ctx context.Context, job *offboarding.Job) error {
+	if job.Step.Progress[sessionsRevoked] != "" {
+		return nil
+	}
+	at, err := s.directory.RevokeSignInSessions(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	return job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(at)})
+}
+
+// observe compares what the tenant shows with when it answered the writes. Microsoft keeps
+// both properties in whole seconds.
+func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
+	user, err := s.directory.User(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	if at := job.Step.Progress[passwordSet]; at != "" && offboarding.Stamp(user.LastPasswordChange) < at {
+		return offboarding.After(job.Patience(), "the new password was accepted, but lastPasswordChangeDateTime does not show it yet")
+	}
+	if offboarding.Stamp(user.SessionsValidFrom) < job.Step.Progress[sessionsRevoked] {
+		return offboarding.After(job.Patience(), "the revocation was accepted, but signInSessionsValidFromDateTime does not show it yet")
+	}
+	job.Evidence["lastPasswordChangeDateTime"] = offboarding.Stamp(user.LastPasswordChange)
+	job.Evidence["signInSessionsValidFromDateTime"] = offboarding.Stamp(user.SessionsValidFrom)
+	return nil
+}
+
+// password makes one that fulfils every complexity rule and that nobody can guess.
+func (s *Step) password() (string, error) {
+	secret := make([]byte, 36)
+	if _, err := io.ReadFull(s.random, secret); err != nil {
+		return "", fmt.Errorf("making a password: %w", err)
+	}
+	return "aA1-" + base64.RawURLEncoding.EncodeToString(secret), nil
+}

@@ -1,0 +1,66 @@
+package signout_test
+
+import (
+	"crypto/rand"
+	"strings"
+	"testing"
+
+	"leaver/functions/signout"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+func newStep(h *steptest.House) worker.Step { return signout.New(h.Graph, rand.Reader) }
+
+func TestStep(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepSignout, New: newStep, Person: "adele.vance@contoso.com",
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			user, ok := h.Tenant.User(id)
+			if !ok {
+				t.Fatal("the account is gone")
+			}
+			if h.Tenant.PasswordChanges(id) == 0 {
+				t.Error("the password did not change")
+			}
+			if user.SessionsValidFrom.Before(user.LastPasswordChange) {
+				t.Error("sessions were not revoked after the password changed")
+			}
+		},
+		Refusals: []string{"PATCH /users/{id}", "POST /users/{id}/revokeSignInSessions"},
+		Lagging:  true,
+	})
+}
+
+func TestWhoCannotBeSignedOutByTheMachine(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, person string
+		state        offboarding.StepState
+		reason       string
+	}{
+		{"a synced user is a task for the on-premises Active Directory", "megan.bowen@contoso.com", offboarding.StateManual, "on-premises Active Directory"},
+		{"B10: an administrator is refused with the name of the role", "nestor.wilke@contoso.com", offboarding.StateParked, "Global Administrator"},
+		{"a guest's password is the home tenant's", "henrietta.mueller_fabrikam.com#EXT#@contoso.com", offboarding.StateEffective, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, tt.person, offboarding.Options{}, offboarding.DefaultPolicy())
+			id := simtenant.UserID(tt.person)
+			before, _ := h.Tenant.User(id)
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, newStep(h)))
+			if record.State != tt.state || !strings.Contains(record.Reason, tt.reason) {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+			after, _ := h.Tenant.User(id)
+			if !after.SessionsValidFrom.After(before.SessionsValidFrom) {
+				t.Error("the sessions were not revoked although they could be")
+			}
+		})
+	}
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"leaver/events"
+	"leaver/shared/hris"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+)
+
+type demoCommand struct {
+	JSON    bool          `help:"Print the status objects only, one a line."`
+	Latency time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
+}
+
+// departure is one leaver of a demo and what must have become of them.
+type departure struct {
+	event  string // file in events/
+	person string // userPrincipalName
+	title  string
+	want   map[offboarding.StepName]ending
+	// gone is whether the tenant must show the account among the deleted items.
+	gone bool
+}
+
+// ending is how a step must end: its state and, when withheld, the rule.
+type ending struct {
+	state offboarding.StepState
+	rule  offboarding.Rule
+}
+
+var departures = []departure{
+	{
+		event: "terminated-none.json", person: "adele.vance@contoso.com",
+		title: "nothing to keep: licence released, account deleted",
+		want: map[offboarding.StepName]ending{
+			offboarding.StepSignout: {state: offboarding.StateEffective},
+			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepLicence: {state: offboarding.StateEffective},
+			offboarding.StepDelete:  {state: offboarding.StateEffective},
+		},
+		gone: true,
+	},
+	{
+		event: "terminated-full-drive.json", person: "grady.archie@contoso.com",
+		title: "a full OneDrive that nobody kept: deletion withheld by B12",
+		want: map[offboarding.StepName]ending{
+			offboarding.StepSignout: {state: offboarding.StateEffective},
+			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepLicence: {state: offboarding.StateEffective},
+			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B12},
+		},
+	},
+}
+
+// The demo's policy waits seconds where a real one waits days; the delays are real delayed
+// messages all the same.
+const (
+	demoGrace       = 4 * time.Second
+	demoDeleteAfter = 2 * time.Second
+	demoPatience    = 90 * time.Second
+)
+
+// Run shows the departures. It is an error when the tenant was not observed to be as wanted.
+func (c *demoCommand) Run(env environment) (err error) {
+	tenant, err := simtenant.New(simtenant.Config{Users: 40, Latency: c.Latency})
+	if err != nil {
+		return err
+	}
+	server, err := tenant.Listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	dir, err := os.MkdirTemp("", "leaver-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	policy := offboarding.DefaultPolicy()
+	policy.Grace, policy.DeleteAfter = demoGrace, demoDeleteAfter
+	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+
+	ctx, stop := context.WithCancel(env)
+	defer stop()
+	h, err := openHouse(ctx, dir, tenantOf(server.Connection()), policy, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	standard, err := hris.NewStandard(events.Secret)
+	if err != nil {
+		return err
+	}
+	stopIntake, intake, err := h.serveIntake("127.0.0.1:0", standard)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopIntake()) }()
+	served := make(chan error, 1)
+	go func() { served <- h.run(ctx) }()
+	defer func() { stop(); err = errors.Join(err, <-served) }()
+
+	view := newView(env, c.JSON)
+	defer view.close()
+	for _, d := range departures {
+		view.say("%s leaves (%s)", d.person, d.title)
+		if err := postSample(ctx, intake, d.event, h.now()); err != nil {
+			return err
+		}
+	}
+	found, err := c.follow(ctx, h, view)
+	view.close()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = writeJSON(env.stdout, found)
+	} else {
+		err = report(env.stdout, found)
+	}
+	return errors.Join(err, judge(found, tenant, view))
+}
+
+// follow shows the cases until all are complete or patience ends.
+func (c *demoCommand) follow(ctx context.Context, h *house, view view) ([]status, error) {
+	ctx, stop := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("the departures did not end within %s", demoPatience))
+	defer stop()
+	every := time.NewTicker(100 * time.Millisecond)
+	defer every.Stop()
+	for {
+		found, err := statuses(ctx, h.ledger, "", h.now())
+		if err != nil {
+			return nil, errors.Join(context.Cause(ctx), err)
+		}
+		view.update(found)
+		ended := 0
+		for _, s := range found {
+			if s.State == string(offboarding.CaseComplete) || s.State == "parked" {
+				ended++
+			}
+		}
+		if ended == len(departures) {
+			return found, nil
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return found, context.Cause(ctx)
+		}
+	}
+}
+
+// postSample posts a sample webhook as the HR system would: happening now, and signed.
+func postSample(ctx context.Context, intake, file string, now time.Time) error {
+	text, err := events.Files.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var body map[string]any
+	if err := json.Unmarshal(text, &body); err != nil {
+		return fmt.Errorf("events/%s: %w", file, err)
+	}
+	body["timestamp"] = now.UTC().Format(time.RFC3339Nano)
+	if text, err = json.Marshal(body); err != nil {
+		return err
+	}
+	signer, err := standardwebhooks.NewWebhook(events.Secret)
+	if err != nil {
+		return err
+	}
+	id := "msg_" + uuid.NewString()
+	signature, err := signer.Sign(id, now, text)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, intake+"/webhooks/standard", bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(standardwebhooks.HeaderWebhookID, id)
+	request.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	request.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusAccepted {
+		return fmt.Errorf("intake answered events/%s with %s: %s", file, response.Status, answer)
+	}
+	return nil
+}
+
+// report writes the table of each case and the time to lockout.
+func report(w io.Writer, found []status) error {
+	if err := writeReport(w, found); err != nil {
+		return err
+	}
+	for _, s := range found {
+		var locked time.Duration
+		for _, step := range s.Steps {
+			if (step.Name == offboarding.StepSignout || step.Name == offboarding.StepBlock) && step.EffectiveAt != nil {
+				locked = max(locked, step.EffectiveAt.Sub(s.Opened))
+			}
+		}
+		if _, err := fmt.Fprintf(w, "%s: locked out and read back %.2f s after the case was opened\n", s.Leaver.UserPrincipalName, locked.Seconds()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge compares what Leaver says, and what the tenant itself shows, with what must be.
+func judge(found []status, tenant *simtenant.Tenant, view view) error {
+	var wrong []error
+	miss := func(d departure, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf(d.person+": "+format, args...))
+	}
+	for _, d := range departures {
+		var s *status
+		for i := range found {
+			if strings.EqualFold(found[i].Leaver.UserPrincipalName, d.person) {
+				s = &found[i]
+			}
+		}
+		if s == nil {
+			miss(d, "there is no case")
+			continue
+		}
+		for _, step := range s.Steps {
+			want := d.want[step.Name]
+			if step.State != want.state || step.Rule != want.rule {
+				miss(d, "%s ended %s %s, wanted %s %s", step.Name, step.State, step.Rule, want.state, want.rule)
+			}
+		}
+		if len(s.Steps) != len(d.want) {
+			miss(d, "%d steps, wanted %d", len(s.Steps), len(d.want))
+		}
+		user, alive := tenant.User(s.Leaver.ID)
+		if _, deleted := tenant.DeletedUser(s.Leaver.ID); deleted != d.gone || alive == d.gone {
+			miss(d, "in the tenant: deleted %t, wanted %t", deleted, d.gone)
+		}
+		if alive && user.AccountEnabled {
+			miss(d, "in the tenant: the account is enabled")
+		}
+		if n := tenant.PasswordChanges(s.Leaver.ID); n != 1 {
+			miss(d, "in the tenant: the password changed %d times, wanted once", n)
+		}
+		if licences := tenant.Licences(s.Leaver.ID); len(licences) > 0 {
+			miss(d, "in the tenant: still licensed with %v", licences)
+		}
+	}
+	if unknown := tenant.Unknown(); len(unknown) > 0 {
+		wrong = append(wrong, fmt.Errorf("calls the tenant does not know: %v", unknown))
+	}
+	if len(wrong) == 0 {
+		view.say("The tenant was read: every account is as the table says.")
+	}
+	return errors.Join(wrong...)
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"leaver/functions/block"
+	"leaver/functions/delete"
+	"leaver/functions/licence"
+	"leaver/functions/plan"
+	"leaver/functions/signout"
+	"leaver/functions/watch"
+	"leaver/shared/bus"
+	natsbus "leaver/shared/bus/nats"
+	"leaver/shared/embedded"
+	"leaver/shared/exchange"
+	"leaver/shared/graph"
+	"leaver/shared/identity"
+	"leaver/shared/ledger"
+	natsledger "leaver/shared/ledger/nats"
+	"leaver/shared/offboarding"
+	"leaver/shared/worker"
+)
+
+// house is every function but intake in one process, on the embedded bus and ledger.
+type house struct {
+	tenantID string
+	ledger   *ledger.Ledger
+	bus      bus.Bus
+	hosts    []*worker.Host
+	watch    *watch.Watch
+	now      func() time.Time
+	log      *slog.Logger
+	close    []func() error
+}
+
+// openHouse starts the embedded server in dir and puts the functions on it.
+func openHouse(ctx context.Context, dir string, tenant identity.Tenant, policy offboarding.Policy, log *slog.Logger) (_ *house, err error) {
+	h := &house{tenantID: tenant.TenantID, now: time.Now, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.Close())
+		}
+	}()
+	server, err := embedded.Start(dir, embedded.Options{Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	h.close = append(h.close, server.Close)
+	conn, err := server.Connect()
+	if err != nil {
+		return nil, err
+	}
+	broker, err := natsbus.Open(ctx, conn, natsbus.Options{})
+	if err != nil {
+		return nil, err
+	}
+	h.bus = broker
+	h.close = append(h.close, broker.Close)
+	store, err := natsledger.Open(ctx, conn, natsledger.Options{})
+	if err != nil {
+		return nil, err
+	}
+	h.close = append(h.close, store.Close)
+	h.ledger = ledger.New(store, h.now, rand.Reader)
+
+	connection, err := tenant.Connect(nil)
+	if err != nil {
+		return nil, err
+	}
+	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	steps := map[offboarding.StepName]worker.Step{
+		offboarding.StepSignout: signout.New(directory, rand.Reader),
+		offboarding.StepBlock:   block.New(directory, mailboxes),
+		offboarding.StepLicence: licence.New(directory, mailboxes),
+		offboarding.StepDelete:  delete.New(directory, mailboxes),
+	}
+	planner := &plan.Planner{
+		Directory: directory, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
+		Policy: policy, Now: h.now, Log: log,
+	}
+	h.host("plan", planner.Handle)
+	for _, spec := range offboarding.Steps {
+		step, ok := steps[spec.Name]
+		if !ok {
+			return nil, fmt.Errorf("no function serves step %s", spec.Name)
+		}
+		w := &worker.Worker{
+			Name: spec.Name, Step: step, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
+			Now: h.now, NewID: uuid.NewString, Log: log,
+		}
+		h.host(string(spec.Name), w.Handle)
+	}
+	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: log}
+	return h, nil
+}
+
+// concurrency is how many messages of one subscription are worked on at the same time.
+const concurrency = 8
+
+func (h *house) host(subscription string, handle func(context.Context, bus.Delivery) error) {
+	h.hosts = append(h.hosts, &worker.Host{
+		Bus: h.bus, Subscription: subscription, Handle: handle, Concurrency: concurrency, Log: h.log,
+	})
+}
+
+// run serves every subscription and watches once a minute, until ctx is done.
+func (h *house) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, host := range h.hosts {
+		group.Go(func() error { return host.Run(ctx) })
+	}
+	group.Go(func() error {
+		every := time.NewTicker(time.Minute)
+		defer every.Stop()
+		for {
+			if err := h.watch.Run(ctx); err != nil && ctx.Err() == nil {
+				h.log.Error("watch", "error", err)
+			}
+			select {
+			case <-every.C:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// Close ends everything that openHouse started, last first.
+func (h *house) Close() error {
+	var failures []error
+	for i := len(h.close) - 1; i >= 0; i-- {
+		failures = append(failures, h.close[i]())
+	}
+	h.close = nil
+	return errors.Join(failures...)
+}

@@ -1,0 +1,78 @@
+// Command leaver is the operator's command: it shows whole departures on a simulated tenant,
+// serves that tenant, runs every function in one process, and asks the running host about
+// cases. Exit codes: 0 done, 1 something is not as wanted, 2 wrong usage.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Demo     demoCommand     `cmd:"" help:"Carry whole departures through a simulated tenant and report what was observed."`
+	Tenant   tenantCommand   `cmd:"" help:"Serve a simulated Microsoft 365 tenant."`
+	Up       upCommand       `cmd:"" help:"Run every function in this process, with the webhook intake."`
+	Offboard offboardCommand `cmd:"" help:"Ask the running host to offboard somebody."`
+	Status   statusCommand   `cmd:"" help:"Show cases and parked requests of the running host."`
+}
+
+// environment is what a command gets from outside.
+type environment struct {
+	context.Context
+	stdout, stderr io.Writer
+	getenv         func(string) string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(environment{Context: ctx, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:]))
+}
+
+// run parses and runs one command and returns the exit code.
+func run(env environment, args []string) int {
+	exited := -1
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("leaver"),
+		kong.Description("Carries an employee's departure through Microsoft 365."),
+		kong.UsageOnError(),
+		kong.Writers(env.stdout, env.stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.Vars{"data": defaultData(env.getenv)},
+	)
+	if err != nil {
+		_, _ = fmt.Fprintln(env.stderr, "leaver:", err)
+		return 1
+	}
+	selected, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(env.stderr, "leaver:", err)
+		return 2
+	}
+	selected.Bind(env)
+	if err := selected.Run(); err != nil {
+		_, _ = fmt.Fprintln(env.stderr, "leaver:", err)
+		return 1
+	}
+	return 0
+}
+
+// defaultData is the user's state directory for Leaver.
+func defaultData(getenv func(string) string) string {
+	state := getenv("XDG_STATE_HOME")
+	if state == "" {
+		state = filepath.Join(getenv("HOME"), ".local", "state")
+	}
+	return filepath.Join(state, "leaver")
+}

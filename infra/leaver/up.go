@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"leaver/events"
+	"leaver/functions/intake"
+	"leaver/shared/config"
+	"leaver/shared/hris"
+	"leaver/shared/identity"
+	"leaver/shared/simtenant"
+)
+
+type upCommand struct {
+	Addr     string `default:"127.0.0.1:8080" help:"Address of the webhook intake."`
+	Data     string `default:"${data}" help:"Data directory: bus, ledger and operator.json."`
+	Tenant   string `xor:"tenant" type:"existingfile" help:"File with the JSON line that leaver tenant prints."`
+	Simulate bool   `xor:"tenant" help:"Serve a simulated tenant in this process."`
+	Policy   string `type:"existingfile" help:"Policy file, YAML."`
+}
+
+// secretsVariable holds the webhook secrets.
+const secretsVariable = "LEAVER_WEBHOOK_SECRETS"
+
+// Run serves until it is interrupted. Its first line on stdout is JSON that says where.
+func (c *upCommand) Run(env environment) (err error) {
+	log := slog.New(slog.NewJSONHandler(env.stderr, nil))
+	policy, err := config.LoadPolicy(c.Policy)
+	if err != nil {
+		return err
+	}
+	tenant, simulated, stopTenant, err := c.tenant(env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopTenant()) }()
+	secrets := env.getenv(secretsVariable)
+	if secrets == "" && simulated {
+		log.Warn("the tenant is simulated: webhooks are verified with the sample secret of events/")
+		secrets = events.Secret
+	}
+	standard, err := hris.NewStandard(secrets)
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(env, c.Data, tenant, policy, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	stopOperator, err := h.serveOperator(c.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopOperator()) }()
+	stopIntake, address, err := h.serveIntake(c.Addr, standard)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopIntake()) }()
+	if err := json.NewEncoder(env.stdout).Encode(map[string]string{
+		"intake": address, "data": c.Data, "tenantId": tenant.TenantID, "graph": tenant.Graph,
+	}); err != nil {
+		return err
+	}
+	return h.run(env)
+}
+
+// serveIntake faces the HR system and returns its URL.
+func (h *house) serveIntake(addr string, standard *hris.Standard) (stop func() error, address string, err error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, "", err
+	}
+	in := &intake.Intake{
+		Standard: standard, Bus: h.bus, Now: h.now, Log: h.log,
+		Limit: rate.NewLimiter(webhooksPerSecond, 2*webhooksPerSecond),
+	}
+	server := &http.Server{
+		Handler: in.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	go func() { _ = server.Serve(listener) }()
+	return server.Close, "http://" + listener.Addr().String(), nil
+}
+
+// webhooksPerSecond is what intake takes for long; twice as many at once.
+const webhooksPerSecond = 200
+
+// tenant says which tenant to work on: the one of a file, a simulated one, or the real one
+// that the environment names.
+func (c *upCommand) tenant(env environment) (_ identity.Tenant, simulated bool, stop func() error, err error) {
+	none := func() error { return nil }
+	switch {
+	case c.Simulate:
+		tenant, err := simtenant.New(simtenant.Config{})
+		if err != nil {
+			return identity.Tenant{}, false, none, err
+		}
+		server, err := tenant.Listen("127.0.0.1:0")
+		if err != nil {
+			return identity.Tenant{}, false, none, err
+		}
+		return tenantOf(server.Connection()), true, server.Close, nil
+	case c.Tenant != "":
+		text, err := os.ReadFile(c.Tenant)
+		if err != nil {
+			return identity.Tenant{}, false, none, err
+		}
+		tenant, err := identity.Parse(text)
+		if err != nil {
+			return identity.Tenant{}, false, none, fmt.Errorf("%s: %w", c.Tenant, err)
+		}
+		// Only a simulated tenant brings its own certificate authority.
+		return tenant, tenant.CAFile != "", none, nil
+	}
+	tenant := identity.Tenant{
+		TenantID: env.getenv("AZURE_TENANT_ID"), ClientID: env.getenv("AZURE_CLIENT_ID"),
+		ClientSecret: env.getenv("AZURE_CLIENT_SECRET"), CertificateFile: env.getenv("AZURE_CLIENT_CERTIFICATE_PATH"),
+		Cloud: env.getenv("LEAVER_CLOUD"),
+	}
+	if tenant.TenantID == "" || tenant.ClientID == "" {
+		return identity.Tenant{}, false, none, errors.New("which tenant? set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or use --tenant or --simulate")
+	}
+	return tenant, false, none, nil
+}
+
+func tenantOf(c simtenant.Connection) identity.Tenant {
+	return identity.Tenant{
+		TenantID: c.TenantID, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
+		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange, CAFile: c.CAFile,
+	}
+}

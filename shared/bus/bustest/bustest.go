@@ -1,0 +1,97 @@
+// Package bustest is the conformance suite of the bus port: what every driver must do,
+// whatever its broker. A driver's own tests are for the traps of its broker only.
+package bustest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"leaver/shared/bus"
+)
+
+// Harness is a driver's side of one case: a broker of its own with nothing in it.
+type Harness struct {
+	// Bus has the subscriptions that Subscriptions returns.
+	Bus bus.Bus
+	// Lock is how long deliveries are locked: about a second, the suite waits for it often.
+	Lock time.Duration
+	// Reopen ends the bus (which may be closed already) and everything of it in this
+	// process, and returns a new one on the same broker, which it restarts if it can.
+	Reopen func(t *testing.T) bus.Bus
+	// Capabilities of the driver.
+	Capabilities Capabilities
+}
+
+// Capabilities are what drivers may differ in. Each is tested both ways: a driver that
+// declares one must have it, and one that does not must not.
+type Capabilities struct {
+	// ReportsDuplicates: Publish says when the broker has seen the id before. Dropping the
+	// duplicate is no capability, every driver must.
+	ReportsDuplicates bool
+	// Restarts: Reopen restarts the broker itself, not only the connection to it. It is
+	// told in the names of the cases.
+	Restarts bool
+}
+
+// The subscriptions of the suite.
+const (
+	subQueue = "requests"
+	subAlpha = "alpha"
+	subBeta  = "beta"
+	subOdd   = "odd"
+
+	subjectAlpha = "alpha"
+	subjectBeta  = "beta"
+	subjectBoth  = "start" // alpha and beta take it
+	subjectOdd   = "an odd.subject/with *.> & ü"
+)
+
+// Subscriptions are those that the harness's bus must have.
+func Subscriptions() []bus.Subscription {
+	return []bus.Subscription{
+		{Name: subQueue, Entity: bus.Queue},
+		{Name: subAlpha, Entity: bus.Topic, Subjects: []string{subjectAlpha, subjectBoth}},
+		{Name: subBeta, Entity: bus.Topic, Subjects: []string{subjectBeta, subjectBoth}},
+		{Name: subOdd, Entity: bus.Topic, Subjects: []string{subjectOdd}},
+	}
+}
+
+// Run runs every case on a harness of its own. The cases run in parallel.
+func Run(t *testing.T, fresh func(t *testing.T) Harness) {
+	for _, group := range []struct {
+		name  string
+		cases []suiteCase
+	}{
+		{"publish", publishCases},
+		{"duplicate", duplicateCases},
+		{"schedule", scheduleCases},
+		{"settle", settleCases},
+		{"dead letter", deadLetterCases},
+		{"depth", depthCases},
+		{"receive", receiveCases},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			for _, c := range group.cases {
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					h := fresh(t)
+					c.run(&kit{T: t, Harness: h})
+				})
+			}
+		})
+	}
+	t.Run(fmt.Sprintf("a reopened bus has everything (broker restarted: %t)", fresh(t).Capabilities.Restarts), func(t *testing.T) {
+		for _, c := range reopenCases {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				c.run(&kit{T: t, Harness: fresh(t)})
+			})
+		}
+	})
+}
+
+type suiteCase struct {
+	name string
+	run  func(k *kit)
+}

@@ -1,0 +1,128 @@
+package exchange_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"leaver/shared/exchange"
+	"leaver/shared/identity"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+)
+
+// connect makes a simulated tenant and a client of its Exchange.
+func connect(t *testing.T) (*simtenant.Tenant, *exchange.Client) {
+	t.Helper()
+	sim, err := simtenant.New(simtenant.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := sim.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Close()
+		if unknown := sim.Unknown(); len(unknown) > 0 {
+			t.Errorf("not simulated: %v", unknown)
+		}
+	})
+	line, _ := json.Marshal(server.Connection())
+	tenant, err := identity.Parse(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := tenant.Connect(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.HTTP.CloseIdleConnections)
+	c, err := exchange.New(conn.Credential, conn.Exchange, conn.ExchangeScope, conn.TenantID, conn.HTTP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sim, c
+}
+
+// permit is a warrant that allows everything.
+type permit struct{}
+
+func (permit) Check(context.Context) error { return nil }
+func (permit) Note(offboarding.Call)       {}
+
+func defaultApp(sim *simtenant.Tenant) (app simtenant.App) {
+	sim.Edit(func(w *simtenant.World) { app = *w.Apps[simtenant.DefaultClientID] })
+	return app
+}
+
+func TestAMailboxIsClosed(t *testing.T) {
+	sim, c := connect(t)
+	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	id := simtenant.UserID("lidia.holloway@contoso.com")
+	before, err := c.Mailbox(ctx, id)
+	if err != nil || before.AccountDisabled || len(before.Protocols.Open()) == 0 {
+		t.Fatalf("before: %+v, %v", before, err)
+	}
+	sim.Edit(func(w *simtenant.World) { w.Faults = []simtenant.Fault{{Operation: "Set-*", Status: 307, Times: 1}} })
+	if err := errors.Join(c.CloseMailbox(ctx, id), c.CloseProtocols(ctx, id), c.CloseProtocols(ctx, id)); err != nil {
+		t.Fatal(err)
+	}
+	after, err := c.Mailbox(ctx, id)
+	if err != nil || !after.AccountDisabled || len(after.Protocols.Open()) > 0 || after.RecipientTypeDetails != "UserMailbox" {
+		t.Errorf("after: %+v, %v", after, err)
+	}
+	content, err := c.MailboxContent(ctx, id)
+	if want := (offboarding.Content{Exists: true, Items: 20412, Bytes: 15687850951}); err != nil || content != want {
+		t.Errorf("content: %+v, %v", content, err)
+	}
+}
+
+func TestWhoHasNoMailbox(t *testing.T) {
+	_, c := connect(t)
+	id := simtenant.UserID("pradeep.gupta@contoso.com")
+	if _, err := c.Mailbox(t.Context(), id); !errors.Is(err, offboarding.ErrNotFound) {
+		t.Error(err)
+	}
+	if content, err := c.MailboxContent(t.Context(), id); err != nil || content.Exists {
+		t.Errorf("%+v, %v", content, err)
+	}
+}
+
+func TestARoleThatIsMissingIsPermanentAndAnExpiredTokenIsNot(t *testing.T) {
+	sim, c := connect(t)
+	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	id := simtenant.UserID("lidia.holloway@contoso.com")
+	setRole := func(role string) {
+		app := defaultApp(sim)
+		app.ExchangeRole = role
+		sim.AddApp(app)
+	}
+	var p *offboarding.PermanentError
+	setRole("Global Reader")
+	if err := c.CloseMailbox(ctx, id); !errors.As(err, &p) {
+		t.Errorf("without the role: %v", err)
+	}
+	setRole("Exchange Recipient Administrator")
+	if err := c.CloseMailbox(ctx, id); err != nil {
+		t.Errorf("with the role: %v", err)
+	}
+	sim.ExpireTokens()
+	if err := c.CloseMailbox(ctx, id); err == nil || errors.As(err, &p) {
+		t.Errorf("with an expired token: %v", err)
+	}
+}
+
+func TestAThrottledCommandIsTheWorkersToRepeat(t *testing.T) {
+	sim, c := connect(t)
+	sim.Edit(func(w *simtenant.World) {
+		w.Faults = []simtenant.Fault{{Operation: "Get-Mailbox", Status: 429, RetryAfter: 12 * time.Second}}
+	})
+	var throttled *offboarding.ThrottledError
+	_, err := c.Mailbox(t.Context(), simtenant.UserID("lidia.holloway@contoso.com"))
+	if !errors.As(err, &throttled) || throttled.Delay != 12*time.Second || sim.Requests()["Get-Mailbox"] != 1 {
+		t.Errorf("%v after %d requests", err, sim.Requests()["Get-Mailbox"])
+	}
+}

@@ -1,0 +1,402 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"leaver/shared/offboarding"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+)
+
+const (
+	leaver = "87d349ed-44d7-43e1-9a83-5f2406dee5bd"
+	team   = "4d81ce71-486c-41e9-afc5-e41bf2d0722a"
+	sku    = "c7df2760-2c81-4ef7-b578-5b5392b571df"
+	date   = "Sun, 22 Nov 2026 09:00:00 GMT"
+)
+
+var asked = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+type fixedToken struct{ err error }
+
+func (f fixedToken) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: "token for " + o.Scopes[0]}, f.err
+}
+
+type warrant struct {
+	no    error
+	notes []offboarding.Call
+}
+
+func (w *warrant) Check(context.Context) error { return w.no }
+func (w *warrant) Note(c offboarding.Call)     { w.notes = append(w.notes, c) }
+
+// request is what the server saw.
+type request struct{ method, target, body string }
+
+type server struct {
+	*Client
+	warrant *warrant
+	mu      sync.Mutex
+	seen    []request
+}
+
+// serve makes a client of a server that answers as the handler does, and a context with a warrant.
+func serve(t *testing.T, h http.HandlerFunc) (*server, context.Context) {
+	t.Helper()
+	s := &server{warrant: &warrant{}}
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.mu.Lock()
+		s.seen = append(s.seen, request{r.Method, r.RequestURI, string(body)})
+		s.mu.Unlock()
+		if r.Header.Get("Authorization") != "Bearer token for scope" {
+			t.Errorf("authorization: %q", r.Header.Get("Authorization"))
+		}
+		w.Header().Set("Date", date)
+		w.Header().Set("request-id", "r1")
+		w.Header().Set("Content-Type", "application/json;odata.metadata=minimal;charset=utf-8")
+		h(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	var err error
+	if s.Client, err = New(fixedToken{}, srv.URL+"/v1.0", "scope", srv.Client()); err != nil {
+		t.Fatal(err)
+	}
+	return s, offboarding.WithWarrant(t.Context(), s.warrant)
+}
+
+func answer(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// writes are all methods that change the world, and what they send.
+var everyWrite = map[string]struct {
+	call      func(context.Context, *Client) error
+	operation string
+	sent      request
+	status    int
+	body      string
+}{
+	"SetPassword": {
+		func(ctx context.Context, c *Client) error { _, err := c.SetPassword(ctx, leaver, "s3cret"); return err },
+		"PATCH /users/{id}",
+		request{"PATCH", "/v1.0/users/" + leaver, `{"@odata.type":"#microsoft.graph.user","passwordProfile":{"forceChangePasswordNextSignIn":true,"forceChangePasswordNextSignInWithMfa":false,"password":"s3cret"}}`}, 204, "",
+	},
+	"Disable": {
+		func(ctx context.Context, c *Client) error { return c.Disable(ctx, leaver) },
+		"PATCH /users/{id}",
+		request{"PATCH", "/v1.0/users/" + leaver, `{"@odata.type":"#microsoft.graph.user","accountEnabled":false}`}, 204, "",
+	},
+	"RevokeSignInSessions": {
+		func(ctx context.Context, c *Client) error { _, err := c.RevokeSignInSessions(ctx, leaver); return err },
+		"POST /users/{id}/revokeSignInSessions",
+		request{"POST", "/v1.0/users/" + leaver + "/revokeSignInSessions", ""}, 200, `{"value":true}`,
+	},
+	"RemoveLicences": {
+		func(ctx context.Context, c *Client) error { return c.RemoveLicences(ctx, leaver, []string{sku}) },
+		"POST /users/{id}/assignLicense",
+		request{"POST", "/v1.0/users/" + leaver + "/assignLicense", `{"addLicenses":[],"removeLicenses":["` + sku + `"]}`}, 200, `{"id":"` + leaver + `"}`,
+	},
+	"DeleteUser": {
+		func(ctx context.Context, c *Client) error { return c.DeleteUser(ctx, leaver) },
+		"DELETE /users/{id}",
+		request{"DELETE", "/v1.0/users/" + leaver, ""}, 204, "",
+	},
+	"DisableDevice": {
+		func(ctx context.Context, c *Client) error { return c.DisableDevice(ctx, leaver) },
+		"PATCH /devices/{id}",
+		request{"PATCH", "/v1.0/devices/" + leaver, `{"@odata.type":"#microsoft.graph.device","accountEnabled":false}`}, 204, "",
+	},
+	"LeaveGroup": {
+		func(ctx context.Context, c *Client) error { return c.LeaveGroup(ctx, team, leaver) },
+		"DELETE /groups/{id}/members/{id}/$ref",
+		request{"DELETE", "/v1.0/groups/" + team + "/members/" + leaver + "/$ref", ""}, 204, "",
+	},
+}
+
+func TestAWriteIsSentOnceAndNoted(t *testing.T) {
+	for name, test := range everyWrite {
+		t.Run(name, func(t *testing.T) {
+			s, ctx := serve(t, answer(test.status, test.body))
+			if err := test.call(ctx, s.Client); err != nil {
+				t.Fatal(err)
+			}
+			if len(s.seen) != 1 || s.seen[0].method != test.sent.method || s.seen[0].target != test.sent.target || !sameJSON(s.seen[0].body, test.sent.body) {
+				t.Errorf("sent %v", s.seen)
+			}
+			if want := []offboarding.Call{{Operation: test.operation, Status: test.status, RequestID: "r1"}}; !slices.Equal(s.warrant.notes, want) {
+				t.Errorf("noted %v, want %v", s.warrant.notes, want)
+			}
+		})
+	}
+}
+
+func sameJSON(a, b string) bool {
+	if a == b {
+		return true
+	}
+	var x, y any
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && fmt.Sprint(x) == fmt.Sprint(y)
+}
+
+func TestNoWriteLeavesWithoutAWarrant(t *testing.T) {
+	for name, test := range everyWrite {
+		t.Run(name, func(t *testing.T) {
+			s, ctx := serve(t, answer(test.status, test.body))
+			s.warrant.no = fmt.Errorf("no: %w", offboarding.ErrCancelled)
+			if err := test.call(ctx, s.Client); err != s.warrant.no { //nolint:errorlint // unchanged is the point
+				t.Errorf("cancelled: %v", err)
+			}
+			var p *offboarding.PermanentError
+			if err := test.call(t.Context(), s.Client); !errors.As(err, &p) {
+				t.Errorf("outside of a run: %v", err)
+			}
+			if len(s.seen) > 0 || len(s.warrant.notes) > 0 {
+				t.Errorf("sent %v, noted %v", s.seen, s.warrant.notes)
+			}
+		})
+	}
+}
+
+func TestABatchWritesWhenOneOfItsRequestsDoes(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"requests":[{"method":"GET"},{"method":"GET"}]}`:   false,
+		`{"requests":[{"method":"GET"},{"method":"PATCH"}]}`: true,
+		`{"requests":[{"method":"get"}]}`:                    true, // not what we send
+		`{"requests":[{}]}`:                                  true,
+		`<`:                                                  true,
+	} {
+		if got := writes("POST", "/$batch", []byte(body)); got != want {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+	if writes("GET", "/users", nil) || !writes("POST", "/users/x/$batchx", nil) {
+		t.Error("methods decide elsewhere")
+	}
+}
+
+func TestEvidenceNamesNobody(t *testing.T) {
+	for path, want := range map[string]string{
+		"/users/" + leaver:                             "/users/{id}",
+		"/users/adele@contoso.com":                     "/users/{id}",
+		"/groups/x-1/members/y-2/$ref":                 "/groups/{id}/members/{id}/$ref",
+		"/directory/deletedItems/microsoft.graph.user": "/directory/deletedItems/microsoft.graph.user",
+		"/$batch": "/$batch",
+	} {
+		if got := template(path); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
+func TestNobodyIsAddressedByName(t *testing.T) {
+	s, ctx := serve(t, answer(204, ""))
+	for _, id := range []string{"", "adele@contoso.com", "me", "{" + leaver + "}", leaver + "/x"} {
+		_, _, errRoles := s.UserAndRoles(ctx, id)
+		for _, err := range []error{s.DeleteUser(ctx, id), s.LeaveGroup(ctx, team, id), s.LeaveGroup(ctx, id, leaver), s.Disable(ctx, id), s.DisableDevice(ctx, id), errRoles} {
+			var p *offboarding.PermanentError
+			if !errors.As(err, &p) || strings.Contains(err.Error(), "adele") {
+				t.Errorf("%q: %v", id, err)
+			}
+		}
+	}
+	if len(s.seen) > 0 {
+		t.Errorf("sent %v", s.seen)
+	}
+}
+
+const problemBody = `{"error":{"code":"%s","message":"about adele@contoso.com","innerError":{"request-id":"x","innererror":{"code":"%s","message":"adele"}}}}`
+
+func TestErrorsAreClassifiedByStatusAndCode(t *testing.T) {
+	const (
+		missing   = "missing"
+		throttled = "throttled"
+		transient = "transient"
+		permanent = "permanent"
+	)
+	for _, test := range []struct {
+		name        string
+		status      int
+		body, after string
+		want        string
+	}{
+		{"nobody there", 404, fmt.Sprintf(problemBody, "Request_ResourceNotFound", "x"), "", missing},
+		{"too many requests until then", 429, fmt.Sprintf(problemBody, "TooManyRequests", "429"), "7", throttled},
+		{"too many requests", 429, "", "", transient},
+		{"unavailable until then", 503, "<html>adele</html>", "7", throttled},
+		{"timed out until then", 504, "{}", "7", throttled},
+		{"a gateway in between", 502, "<html>adele</html>", "", transient},
+		{"an error inside", 500, `{"error":{}}`, "", transient},
+		{"no answer in time", 408, "", "", transient},
+		{"an expired token", 401, fmt.Sprintf(problemBody, "InvalidAuthenticationToken", "x"), "", transient},
+		{"no permission", 403, fmt.Sprintf(problemBody, "Authorization_RequestDenied", "x"), "", permanent},
+		{"mastered elsewhere", 400, fmt.Sprintf(problemBody, "Request_BadRequest", "x"), "", permanent},
+		{"an expired page", 400, fmt.Sprintf(problemBody, "BadRequest", "Directory_ExpiredPageToken"), "", transient},
+		{"a conflict", 409, "null", "", permanent},
+		{"a redirect", 302, "", "", transient},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, ctx := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if test.after != "" {
+					w.Header().Set("Retry-After", test.after)
+				}
+				if strings.HasPrefix(test.body, "<") {
+					w.Header().Set("Content-Type", "text/html")
+				}
+				answer(test.status, test.body)(w, r)
+			})
+			err := s.Disable(ctx, leaver)
+			got := transient
+			var p *offboarding.PermanentError
+			var th *offboarding.ThrottledError
+			switch {
+			case errors.Is(err, offboarding.ErrNotFound):
+				got = missing
+			case errors.As(err, &p):
+				got = permanent
+			case errors.As(err, &th):
+				if got = throttled; th.Delay != 7*time.Second {
+					t.Errorf("delay %s", th.Delay)
+				}
+			}
+			if err == nil || got != test.want {
+				t.Fatalf("%s, want %s: %v", got, test.want, err)
+			}
+			text := err.Error()
+			if !strings.Contains(text, "disable user "+leaver) || strings.Contains(text, "adele") || !strings.Contains(text, fmt.Sprint(test.status)) {
+				t.Errorf("it says %q", text)
+			}
+			if len(s.seen) != 1 || len(s.warrant.notes) != 1 || s.warrant.notes[0].Status != test.status {
+				t.Errorf("sent %v, noted %v", s.seen, s.warrant.notes)
+			}
+		})
+	}
+}
+
+func TestAnErrorShowsTheInnermostCodeAndTheRequest(t *testing.T) {
+	s, ctx := serve(t, answer(403, fmt.Sprintf(problemBody, "accessDenied", "Authorization_RequestDenied")))
+	_, err := s.User(ctx, leaver)
+	if want := "read user " + leaver + ": Graph answered 403 accessDenied/Authorization_RequestDenied (request r1)"; err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWhatNeverBecameAnAnswerIsTransient(t *testing.T) {
+	s, ctx := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	var p *offboarding.PermanentError
+	var u *url.Error
+	err := s.Disable(ctx, leaver)
+	if err == nil || errors.As(err, &p) || errors.As(err, &u) || len(s.warrant.notes) > 0 || len(s.seen) != 1 {
+		t.Errorf("%v, sent %v, noted %v", err, s.seen, s.warrant.notes)
+	}
+	done, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := s.Disable(done, leaver); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %v", err)
+	}
+	late, cancel := context.WithDeadline(ctx, time.Now().Add(-time.Second))
+	defer cancel()
+	if err := s.Disable(late, leaver); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("too late: %v", err)
+	}
+}
+
+func TestAVerdictOfTheCredentialStaysWhatItIs(t *testing.T) {
+	srv := httptest.NewTLSServer(answer(200, ""))
+	defer srv.Close()
+	c, err := New(fixedToken{offboarding.Permanent(errors.New("no token"))}, srv.URL, "scope", srv.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p *offboarding.PermanentError
+	if _, err := c.User(t.Context(), leaver); !errors.As(err, &p) {
+		t.Error(err)
+	}
+}
+
+func TestASuccessWithoutAnObjectIsAnError(t *testing.T) {
+	s, ctx := serve(t, answer(200, ""))
+	if u, err := s.User(ctx, leaver); err == nil {
+		t.Errorf("%+v", u)
+	}
+	if _, err := s.RevokeSignInSessions(ctx, leaver); err == nil {
+		t.Error("revoke was taken for confirmed")
+	}
+	if _, _, err := s.UserAndRoles(ctx, leaver); err == nil {
+		t.Error("a batch was taken for answered")
+	}
+	if d, err := s.Drive(ctx, leaver); err == nil {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestAUserIsReadAsTheTenantShowsIt(t *testing.T) {
+	s, ctx := serve(t, answer(200, `{"id":"`+leaver+`","userPrincipalName":"a@c.com","mail":null,"userType":"Member","accountEnabled":false,"onPremisesSyncEnabled":null,
+		"lastPasswordChangeDateTime":"2026-01-02T03:04:05Z","signInSessionsValidFromDateTime":"2026-01-02T03:04:06Z",
+		"assignedLicenses":[{"disabledPlans":[],"skuId":"`+sku+`"},{"disabledPlans":[],"skuId":"`+team+`"}],
+		"licenseAssignmentStates":[{"skuId":"`+sku+`","assignedByGroup":"`+team+`","error":"None"}]}`))
+	u, err := s.User(ctx, leaver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	if u.ID != leaver || u.UserPrincipalName != "a@c.com" || u.AccountEnabled || u.OnPremisesSyncEnabled || u.UserType != "Member" ||
+		!u.LastPasswordChange.Equal(at) || !u.SessionsValidFrom.Equal(at.Add(time.Second)) || !u.AsOf.Equal(asked) {
+		t.Errorf("%+v", u)
+	}
+	if want := []offboarding.Licence{{SKU: sku, AssignedByGroup: team, Error: "None"}, {SKU: team}}; !slices.Equal(u.Licences, want) {
+		t.Errorf("licences %v", u.Licences)
+	}
+	if want := "/v1.0/users/" + leaver + "?$select=" + strings.Join(userProperties, ","); s.seen[0].target != want {
+		t.Errorf("asked %s", s.seen[0].target)
+	}
+}
+
+func TestAnAccountWhoseStateIsNotShownIsNotTakenForDisabled(t *testing.T) {
+	s, ctx := serve(t, answer(200, `{"id":"`+leaver+`"}`))
+	if u, err := s.User(ctx, leaver); err != nil || !u.AccountEnabled {
+		t.Errorf("%+v, %v", u, err)
+	}
+}
+
+// batch answers the requests of a batch by their address.
+func batch(answers map[string]string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/$batch") {
+			_, _ = io.WriteString(w, answers[r.URL.RequestURI()])
+			return
+		}
+		var in struct{ Requests []batchRequest }
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		var out []string
+		for _, q := range slices.Backward(in.Requests) {
+			for address, body := range answers {
+				if strings.HasPrefix(q.URL, address) {
+					out = append(out, fmt.Sprintf(`{"id":%q,%s}`, q.ID, body))
+				}
+			}
+		}
+		_, _ = io.WriteString(w, `{"responses":[`+strings.Join(out, ",")+`]}`)
+	}
+}
+
+type batchRequest struct{ ID, Method, URL string }

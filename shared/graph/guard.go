@@ -1,0 +1,131 @@
+package graph
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"leaver/shared/offboarding"
+
+	khttp "github.com/microsoft/kiota-http-go"
+)
+
+const (
+	biggestAnswer = 16 << 20
+	biggestError  = 1 << 20
+)
+
+// heard is what an answer says beside its body; a call finds it in its context.
+type heard struct{ date time.Time }
+
+type heardKey struct{}
+
+// guard is the middleware next to the wire. It asks the warrant before every write and tells
+// it about every answered one, keeps the tenant's clock, and takes the text out of errors
+// before the SDK, its tracing or anybody else can repeat it.
+type guard struct{ base string } // path of the base URL, which templates leave out
+
+// Intercept implements [khttp.Middleware].
+func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	body, err := takeBody(req)
+	if err != nil {
+		return nil, err
+	}
+	path := strings.TrimPrefix(req.URL.Path, g.base)
+	write := writes(req.Method, path, body)
+	warrant := offboarding.WarrantFrom(ctx)
+	if write {
+		if err := warrant.Check(ctx); err != nil {
+			return nil, refused{err}
+		}
+	}
+	req.Header.Set("User-Agent", "leaver")
+	res, err := next.Next(req, index)
+	if err != nil {
+		return nil, err
+	}
+	if write {
+		warrant.Note(offboarding.Call{Operation: req.Method + " " + template(path), Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
+	}
+	if h, ok := ctx.Value(heardKey{}).(*heard); ok {
+		h.date, _ = http.ParseTime(res.Header.Get("Date"))
+	}
+	switch {
+	case res.StatusCode >= 400:
+		return withoutText(res)
+	case res.StatusCode >= 300:
+		_ = res.Body.Close()
+		return nil, fmt.Errorf("graph answered with the redirect %d", res.StatusCode)
+	}
+	res.Body = http.MaxBytesReader(nil, res.Body, biggestAnswer)
+	return res, nil
+}
+
+// takeBody reads the body of a request and gives it a length, which kiota does not.
+func takeBody(req *http.Request) ([]byte, error) {
+	if req.Body == nil {
+		return nil, nil
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return body, nil
+}
+
+// writes reports whether a request may change the world. A batch does when one of its
+// requests does, or when it cannot be read.
+func writes(method, path string, body []byte) bool {
+	reads := func(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+	if path != "/$batch" {
+		return !reads(method)
+	}
+	var batch struct{ Requests []struct{ Method string } }
+	if json.Unmarshal(body, &batch) != nil {
+		return true
+	}
+	for _, r := range batch.Requests {
+		if !reads(r.Method) {
+			return true
+		}
+	}
+	return false
+}
+
+// template is a path with {id} for every segment that is not a word of Graph, so that evidence
+// names an operation and nobody.
+func template(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ$.") != "" {
+			segments[i] = "{id}"
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// withoutText replaces the body of an error answer by one that holds its codes only. It is
+// always JSON and always has a message, without which the SDK panics or forgets the status:
+// a gateway in between answers in HTML.
+func withoutText(res *http.Response) (*http.Response, error) {
+	body, err := io.ReadAll(io.LimitReader(res.Body, biggestError))
+	_ = res.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	codes := strings.Join(codesOf(body), "/")
+	short, err := json.Marshal(map[string]any{"error": map[string]any{"code": codes, "message": fmt.Sprintf("%d %s", res.StatusCode, codes)}})
+	if err != nil {
+		return nil, err
+	}
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(short)), int64(len(short))
+	res.Header.Set("Content-Type", "application/json")
+	res.Header.Del("Content-Length")
+	return res, nil
+}

@@ -1,0 +1,270 @@
+package graph_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/graph"
+	"leaver/shared/identity"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+)
+
+// connect makes a simulated tenant and a client of its Graph.
+func connect(t *testing.T) (*simtenant.Tenant, *graph.Client) {
+	t.Helper()
+	sim, err := simtenant.New(simtenant.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := sim.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Close()
+		if unknown := sim.Unknown(); len(unknown) > 0 {
+			t.Errorf("not simulated: %v", unknown)
+		}
+	})
+	line, _ := json.Marshal(server.Connection())
+	tenant, err := identity.Parse(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := tenant.Connect(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.HTTP.CloseIdleConnections)
+	c, err := graph.New(conn.Credential, conn.Graph, conn.GraphScope, conn.HTTP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sim, c
+}
+
+// permit is a warrant that allows everything.
+type permit struct{}
+
+func (permit) Check(context.Context) error { return nil }
+func (permit) Note(offboarding.Call)       {}
+
+func TestALeaverIsLockedOut(t *testing.T) {
+	sim, c := connect(t)
+	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	found, err := c.Find(ctx, offboarding.Employee{Mail: "A.Vance@contoso.com"}) // an alias
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%v, %v", found, err)
+	}
+	id := found[0].ID
+	sim.Advance(time.Hour)
+	changed, err := c.SetPassword(ctx, id, "Xk3!"+strings.Repeat("q9Z", 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked, err := c.RevokeSignInSessions(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Disable(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	u, roles, err := c.UserAndRoles(ctx, id)
+	if err != nil || len(roles) > 0 {
+		t.Fatalf("%v, %v", roles, err)
+	}
+	if u.AccountEnabled || u.LastPasswordChange.Before(changed) || u.SessionsValidFrom.Before(revoked) || changed.Before(found[0].AsOf.Add(time.Hour-time.Second)) || u.AsOf.Before(revoked) {
+		t.Errorf("%+v; changed %s, revoked %s", u, changed, revoked)
+	}
+	devices, err := c.Devices(ctx, id)
+	if err != nil || len(devices) != 2 {
+		t.Fatalf("%v, %v", devices, err)
+	}
+	for _, d := range devices {
+		if err := c.DisableDevice(ctx, d.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	devices, err = c.Devices(ctx, id)
+	if err != nil || slices.ContainsFunc(devices, func(d offboarding.Device) bool { return d.AccountEnabled }) {
+		t.Errorf("%v, %v", devices, err)
+	}
+}
+
+func TestLicencesGoAndTheAccountIsDeleted(t *testing.T) {
+	_, c := connect(t)
+	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	id := simtenant.UserID("adele.vance@contoso.com")
+	u, err := c.User(ctx, id)
+	if err != nil || len(u.Licences) != 2 {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	before, err := c.Seats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range u.Licences {
+		if l.AssignedByGroup == "" {
+			err = c.RemoveLicences(ctx, id, []string{l.SKU})
+		} else {
+			var g offboarding.Group
+			if g, err = c.Group(ctx, l.AssignedByGroup); err == nil && g.DisplayName != simtenant.GroupLicenceEMS {
+				t.Errorf("%+v", g)
+			}
+			err = errors.Join(err, c.LeaveGroup(ctx, l.AssignedByGroup, id))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if u, err = c.User(ctx, id); err != nil || len(u.Licences) > 0 {
+		t.Errorf("%+v, %v", u, err)
+	}
+	after, err := c.Seats(ctx)
+	used := func(seats []offboarding.Seat) (n int) {
+		for _, s := range seats {
+			n += s.Consumed
+		}
+		return n
+	}
+	if err != nil || used(before)-used(after) != 2 {
+		t.Errorf("%d seats before, %d after, %v", used(before), used(after), err)
+	}
+	if _, err := c.DeletedUser(ctx, id); !errors.Is(err, offboarding.ErrNotFound) {
+		t.Errorf("deleted too early: %v", err)
+	}
+	if err := c.DeleteUser(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := c.DeletedUser(ctx, id); err != nil || at.IsZero() {
+		t.Errorf("%v, %v", at, err)
+	}
+	for name, err := range map[string]error{"delete": c.DeleteUser(ctx, id), "disable": c.Disable(ctx, id)} {
+		if !errors.Is(err, offboarding.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRolesAreSeenDirectlyAndThroughGroups(t *testing.T) {
+	_, c := connect(t)
+	for who, want := range map[string]string{"nestor.wilke": "Global Administrator", "raul.razo": "User Administrator", "adele.vance": ""} {
+		id := simtenant.UserID(who + "@contoso.com")
+		_, both, err := c.UserAndRoles(t.Context(), id)
+		roles, err2 := c.DirectoryRoles(t.Context(), id)
+		if errors.Join(err, err2) != nil || strings.Join(both, ",") != want || !slices.Equal(both, roles) {
+			t.Errorf("%s: %v, %v, %v", who, both, roles, errors.Join(err, err2))
+		}
+	}
+}
+
+func TestFindSeesHowManyFit(t *testing.T) {
+	_, c := connect(t)
+	for _, test := range []struct {
+		who  offboarding.Employee
+		want int
+	}{
+		{offboarding.Employee{ID: simtenant.UserID("adele.vance@contoso.com")}, 1},
+		{offboarding.Employee{UserPrincipalName: "ADELE.Vance@contoso.com"}, 1},
+		{offboarding.Employee{UserPrincipalName: "henrietta.mueller_fabrikam.com#EXT#@contoso.com"}, 1},
+		{offboarding.Employee{EmployeeID: "E0001"}, 1},
+		{offboarding.Employee{Mail: "lynne.robbins@contoso.com"}, 2},
+		{offboarding.Employee{UserPrincipalName: "nobody@contoso.com"}, 0},
+		{offboarding.Employee{EmployeeID: "'; drop"}, 0},
+	} {
+		if got, err := c.Find(t.Context(), test.who); err != nil || len(got) != test.want {
+			t.Errorf("%+v: %d, %v", test.who, len(got), err)
+		}
+	}
+}
+
+func TestDriveAndManager(t *testing.T) {
+	_, c := connect(t)
+	for who, want := range map[string]struct{ exists, empty bool }{
+		"adele.vance": {true, true}, "grady.archie": {true, false}, "pradeep.gupta": {false, true},
+	} {
+		got, err := c.Drive(t.Context(), simtenant.UserID(who+"@contoso.com"))
+		if err != nil || got.Exists != want.exists || got.Empty() != want.empty {
+			t.Errorf("%s: %+v, %v", who, got, err)
+		}
+	}
+	m, err := c.Manager(t.Context(), simtenant.UserID("adele.vance@contoso.com"))
+	if err != nil || m.UserPrincipalName != "alex.wilber@contoso.com" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if _, err := c.Manager(t.Context(), simtenant.UserID("joni.sherman@contoso.com")); !errors.Is(err, offboarding.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestWhatMicrosoftRefusesIsPermanent(t *testing.T) {
+	sim, c := connect(t)
+	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	isaiah := simtenant.UserID("isaiah.langer@contoso.com")
+	u, err := c.User(ctx, isaiah)
+	if err != nil || len(u.Licences) != 1 {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	sim.AddApp(simtenant.App{ClientID: simtenant.DefaultClientID, Secret: simtenant.DefaultSecret, Roles: []string{"User.Read.All"}})
+	for name, err := range map[string]error{
+		"inherited":      c.RemoveLicences(ctx, isaiah, []string{u.Licences[0].SKU}),
+		"administrator":  c.Disable(ctx, simtenant.UserID("nestor.wilke@contoso.com")),
+		"on premises":    c.Disable(ctx, simtenant.UserID("megan.bowen@contoso.com")),
+		"dynamic group":  c.LeaveGroup(ctx, u.Licences[0].AssignedByGroup, isaiah),
+		"no such object": c.RemoveLicences(ctx, isaiah, []string{"E5"}),
+	} {
+		var p *offboarding.PermanentError
+		if !errors.As(err, &p) || strings.Contains(err.Error(), "contoso") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAThrottledCallIsTheWorkersToRepeat(t *testing.T) {
+	sim, c := connect(t)
+	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	id := simtenant.UserID("adele.vance@contoso.com")
+	for _, operation := range []string{"PATCH /users/{id}", "POST /users/{id}/revokeSignInSessions", "GET /users/{id}/transitiveMemberOf"} {
+		sim.Edit(func(w *simtenant.World) {
+			w.Faults = []simtenant.Fault{{Operation: operation, Status: 503, RetryAfter: 12 * time.Second, Times: 5}}
+		})
+		before := sim.Requests()[operation]
+		var err error
+		switch {
+		case strings.HasPrefix(operation, "PATCH"):
+			err = c.Disable(ctx, id)
+		case strings.HasPrefix(operation, "POST"):
+			_, err = c.RevokeSignInSessions(ctx, id)
+		default:
+			_, _, err = c.UserAndRoles(ctx, id)
+		}
+		var throttled *offboarding.ThrottledError
+		if n := sim.Requests()[operation] - before; !errors.As(err, &throttled) || throttled.Delay != 12*time.Second || n != 1 {
+			t.Errorf("%s: %v after %d requests", operation, err, n)
+		}
+	}
+	sim.Edit(func(w *simtenant.World) { w.Faults = []simtenant.Fault{{Operation: "DELETE *", Reset: true}} })
+	var p *offboarding.PermanentError
+	if err := c.DeleteUser(ctx, id); err == nil || errors.As(err, &p) || sim.Requests()["DELETE /users/{id}"] != 1 {
+		t.Errorf("a broken connection: %v", err)
+	}
+}
+
+func TestAnExpiredTokenIsTransient(t *testing.T) {
+	sim, c := connect(t)
+	id := simtenant.UserID("adele.vance@contoso.com")
+	if _, err := c.User(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	sim.ExpireTokens()
+	var p *offboarding.PermanentError
+	if _, err := c.User(t.Context(), id); err == nil || errors.As(err, &p) || !strings.Contains(err.Error(), "InvalidAuthenticationToken") {
+		t.Error(err)
+	}
+}

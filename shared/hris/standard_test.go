@@ -1,0 +1,176 @@
+package hris_test
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"leaver/events"
+	"leaver/shared/hris"
+	"leaver/shared/offboarding"
+)
+
+var now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+const otherSecret = "whsec_b3RoZXItc2VjcmV0LW90aGVyLXNlY3JldC1vdGhlcg=="
+
+func sign(t testing.TB, secret, id string, at time.Time, body []byte) http.Header {
+	t.Helper()
+	w, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := w.Sign(id, at, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := http.Header{}
+	h.Set("webhook-id", id)
+	h.Set("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
+	h.Set("webhook-signature", signature)
+	return h
+}
+
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	standard, err := hris.NewStandard(otherSecret + " " + events.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(`{"type":"employee.terminated"}`)
+	good := func() http.Header { return sign(t, events.Secret, "msg_1", now, body) }
+	tests := []struct {
+		name   string
+		header func() http.Header
+		body   []byte
+		ok     bool
+	}{
+		{"signed with the second secret", good, body, true},
+		{"signed with the first secret", func() http.Header { return sign(t, otherSecret, "msg_1", now, body) }, body, true},
+		{"one of several signatures", func() http.Header {
+			h := good()
+			h.Set("webhook-signature", "v1,AAAA v1a,BBBB "+h.Get("webhook-signature"))
+			return h
+		}, body, true},
+		{"almost five minutes old", func() http.Header { return sign(t, events.Secret, "msg_1", now.Add(-299*time.Second), body) }, body, true},
+		{"too old", func() http.Header { return sign(t, events.Secret, "msg_1", now.Add(-301*time.Second), body) }, body, false},
+		{"from the future", func() http.Header { return sign(t, events.Secret, "msg_1", now.Add(301*time.Second), body) }, body, false},
+		{"another body", good, []byte(`{"type":"employee.terminated" }`), false},
+		{"another id", func() http.Header { h := good(); h.Set("webhook-id", "msg_2"); return h }, body, false},
+		{"another secret", func() http.Header {
+			return sign(t, "whsec_c29tZWJvZHktZWxzZXMtc2VjcmV0LW9mLXRoaXJ0eQ==", "msg_1", now, body)
+		}, body, false},
+		{"no headers", func() http.Header { return http.Header{} }, body, false},
+		{"a timestamp that is no number", func() http.Header { h := good(); h.Set("webhook-timestamp", "now"); return h }, body, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			id, err := standard.Verify(tt.header(), tt.body, now)
+			if tt.ok != (err == nil) || (err != nil && !errors.Is(err, hris.ErrUnauthorized)) {
+				t.Errorf("id %q, %v", id, err)
+			}
+		})
+	}
+}
+
+// TestKnownAnswer is the vector that Finch publishes in the shape of Standard Webhooks.
+func TestKnownAnswer(t *testing.T) {
+	t.Parallel()
+	standard, err := hris.NewStandard("5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := http.Header{}
+	h.Set("webhook-id", "msg_2Lh9KRb0pzN4LePd3XiA4v12Axj")
+	h.Set("webhook-timestamp", "1676312382")
+	h.Set("webhook-signature", "v1,m7y0TV2C+hlHxU42wCieApTSTaA8/047OAplBqxIV/s=")
+	if _, err := standard.Verify(h, []byte(`{"company_id":"720be419-0293-4d32-a707-32179b0827ab"}`), time.Unix(1676312382, 0)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSecretsThatCannotBeUsedAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, secrets := range []string{"", "   ", "whsec_!!!", "whsec_c2hvcnQ=", events.Secret + " whsec_c2hvcnQ="} {
+		_, err := hris.NewStandard(secrets)
+		if err == nil {
+			t.Errorf("%q was taken", secrets)
+		} else if strings.Contains(err.Error(), "c2hvcnQ") {
+			t.Errorf("the error shows the secret: %v", err)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	standard, err := hris.NewStandard(events.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const whole = `{"type":"employee.terminated","timestamp":"2026-11-22T09:00:00Z","vendor":{"x":1},"data":{"employee":{"userPrincipalName":"adele.vance@contoso.com","shoeSize":38},"leavingTime":"2026-11-22T17:00:00+01:00","options":{"mailbox":"forward","forwardFor":"720h","forwardTo":"alex.wilber@contoso.com"}}}`
+	r, err := standard.Parse("msg_1", []byte(whole), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Kind != offboarding.Termination || !r.LeavingTime.Equal(now.Add(7*time.Hour)) || *r.Options.ForwardFor != 720*time.Hour ||
+		r.Options.Mailbox != offboarding.Forward || r.ID != offboarding.RequestID(hris.SourceStandard, "msg_1") {
+		t.Errorf("%+v", r)
+	}
+	again, err := standard.Parse("msg_1", []byte(strings.Replace(whole, `"leavingTime":"2026-11-22T17:00:00+01:00",`, "", 1)), now.Add(time.Minute))
+	if err != nil || again.ID != r.ID || !again.LeavingTime.Equal(now.Add(time.Minute)) {
+		t.Errorf("without a leaving time: %+v, %v", again, err)
+	}
+	for name, body := range map[string]string{
+		"not JSON":             `type: employee.terminated`,
+		"an empty body":        ``,
+		"an array":             `[]`,
+		"a wrong field type":   strings.Replace(whole, `"adele.vance@contoso.com"`, "7", 1),
+		"an unknown option":    strings.Replace(whole, `"mailbox"`, `"mailbx"`, 1),
+		"an unknown handling":  strings.Replace(whole, `"forward"`, `"burn"`, 1),
+		"a wrong duration":     strings.Replace(whole, "720h", "30 days", 1),
+		"a negative duration":  strings.Replace(whole, "720h", "-1h", 1),
+		"a wrong time":         strings.Replace(whole, "2026-11-22T17:00:00+01:00", "tomorrow", 1),
+		"no event time":        strings.Replace(whole, `"timestamp":"2026-11-22T09:00:00Z",`, "", 1),
+		"an unknown type":      strings.Replace(whole, "employee.terminated", "employee.promoted", 1),
+		"no employee":          strings.Replace(whole, `"userPrincipalName"`, `"nickname"`, 1),
+		"options are a string": strings.Replace(whole, `{"mailbox":"forward","forwardFor":"720h","forwardTo":"alex.wilber@contoso.com"}`, `"none"`, 1),
+	} {
+		_, err := standard.Parse("msg_1", []byte(body), now)
+		if !errors.Is(err, hris.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		} else if strings.Contains(err.Error(), "contoso.com") {
+			t.Errorf("%s: the error repeats a personal value: %v", name, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	standard, err := hris.NewStandard(events.Secret)
+	if err != nil {
+		f.Fatal(err)
+	}
+	entries, err := events.Files.ReadDir(".")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range entries {
+		if body, err := events.Files.ReadFile(e.Name()); err == nil {
+			f.Add(body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := standard.Parse("msg_1", body, now)
+		if err == nil && r.Validate() != nil {
+			t.Errorf("parsed into a request that is not valid: %v", r.Validate())
+		}
+		if err != nil && !errors.Is(err, hris.ErrInvalid) {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -1,0 +1,64 @@
+package identity
+
+import "fmt"
+
+// Cloud is one of Microsoft's clouds: where its services answer, and the scopes of the
+// tokens they take. Tokens of one cloud mean nothing in another.
+type Cloud struct {
+	Name          string
+	Graph         string // base URL of Microsoft Graph, with the version
+	GraphScope    string
+	Authority     string // base URL of Entra's token endpoint, without the tenant
+	Exchange      string // base URL of Exchange Online, without /adminapi
+	ExchangeScope string
+}
+
+// The clouds of Microsoft 365.
+// Sources: Microsoft Graph, National cloud deployments; Exchange, Connect-ExchangeOnline, environments.
+var (
+	Worldwide = Cloud{
+		Name:          "worldwide", // GCC too
+		Graph:         "https://graph.microsoft.com/v1.0",
+		GraphScope:    "https://graph.microsoft.com/.default",
+		Authority:     "https://login.microsoftonline.com",
+		Exchange:      "https://outlook.office365.com",
+		ExchangeScope: "https://outlook.office365.com/.default",
+	}
+	USGov = Cloud{
+		Name:          "usgov", // GCC High
+		Graph:         "https://graph.microsoft.us/v1.0",
+		GraphScope:    "https://graph.microsoft.us/.default",
+		Authority:     "https://login.microsoftonline.us",
+		Exchange:      "https://outlook.office365.us",
+		ExchangeScope: "https://outlook.office365.us/.default",
+	}
+	USGovDoD = Cloud{
+		Name:          "usgovdod",
+		Graph:         "https://dod-graph.microsoft.us/v1.0",
+		GraphScope:    "https://dod-graph.microsoft.us/.default",
+		Authority:     "https://login.microsoftonline.us",
+		Exchange:      "https://outlook-dod.office365.us",
+		ExchangeScope: "https://outlook-dod.office365.us/.default",
+	}
+	China = Cloud{
+		Name:          "china", // 21Vianet
+		Graph:         "https://microsoftgraph.chinacloudapi.cn/v1.0",
+		GraphScope:    "https://microsoftgraph.chinacloudapi.cn/.default",
+		Authority:     "https://login.chinacloudapi.cn",
+		Exchange:      "https://outlook.office365.cn",
+		ExchangeScope: "https://outlook.office365.cn/.default",
+	}
+)
+
+// CloudOf is the cloud of that name; no name is [Worldwide].
+func CloudOf(name string) (Cloud, error) {
+	if name == "" {
+		return Worldwide, nil
+	}
+	for _, c := range []Cloud{Worldwide, USGov, USGovDoD, China} {
+		if c.Name == name {
+			return c, nil
+		}
+	}
+	return Cloud{}, fmt.Errorf("%q is not a cloud; use worldwide, usgov, usgovdod or china", name)
+}

@@ -1,0 +1,116 @@
+// Package shared_test checks the laws of the house: who may import whom.
+package shared_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type listed struct {
+	ImportPath   string
+	Standard     bool
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	Deps         []string
+}
+
+// packages is every package of the project.
+func packages(t *testing.T) []listed {
+	t.Helper()
+	command := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports,TestImports,XTestImports,Deps", "leaver/...")
+	out, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestLaws(t *testing.T) {
+	all := packages(t)
+	standard := map[string]bool{}
+	for _, p := range all {
+		standard[p.ImportPath] = p.Standard
+	}
+	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
+	// The functions that are steps; the others plan, watch and take webhooks.
+	steps := []string{"signout", "block", "licence", "delete"}
+	ours := func(imports []string) []string {
+		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
+	}
+	for _, p := range all {
+		if !strings.HasPrefix(p.ImportPath, "leaver/") {
+			continue
+		}
+		path := strings.TrimPrefix(p.ImportPath, "leaver/")
+		may := func(law string, allowed func(string) bool, imports []string) {
+			for _, i := range imports {
+				if !allowed(i) {
+					t.Errorf("%s imports %s: %s", path, i, law)
+				}
+			}
+		}
+		only := func(names ...string) func(string) bool {
+			return func(i string) bool { return slices.Contains(names, i) }
+		}
+		switch path {
+		case "shared/offboarding":
+			may("the domain imports the standard library only", func(i string) bool { return standard[i] }, p.Imports)
+		case "shared/bus", "shared/ledger":
+			may("a port imports the domain only", func(i string) bool { return standard[i] || i == "leaver/shared/offboarding" }, p.Imports)
+		case "shared/bus/nats":
+			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/offboarding"), ours(p.Imports))
+		case "shared/ledger/nats":
+			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/offboarding"), ours(p.Imports))
+		case "shared/graph", "shared/exchange":
+			may("an adapter imports the domain", only("leaver/shared/offboarding"), ours(p.Imports))
+		}
+		if name, isFunction := strings.CutPrefix(path, "functions/"); isFunction {
+			may("no function imports an adapter", func(i string) bool { return !slices.Contains(adapters, i) }, p.Imports)
+			may("no function imports a function", func(i string) bool { return !strings.HasPrefix(i, "leaver/functions/") }, p.Imports)
+			if slices.Contains(steps, name) {
+				may("a step imports the domain only", only("leaver/shared/offboarding"), ours(p.Imports))
+			}
+		}
+		if path != "shared/graph" {
+			for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+				if strings.HasPrefix(i, "github.com/microsoftgraph/msgraph-sdk-go") {
+					t.Errorf("%s imports %s: only shared/graph imports the Graph SDK", path, i)
+				}
+			}
+		}
+		if path != "infra/leaver" && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
+			t.Errorf("%s imports simtenant: only tests and infra/leaver do", path)
+		}
+	}
+}
+
+// TestNoPackageHasAVagueName keeps the rooms named after what is in them.
+func TestNoPackageHasAVagueName(t *testing.T) {
+	for _, p := range packages(t) {
+		if !strings.HasPrefix(p.ImportPath, "leaver/") {
+			continue
+		}
+		for part := range strings.SplitSeq(p.ImportPath, "/") {
+			if slices.Contains([]string{"util", "utils", "common", "types", "helpers", "models", "misc"}, part) {
+				t.Errorf("%s: %q says nothing", p.ImportPath, part)
+			}
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// Claim is a message's claim to move a step.
+type Claim struct {
+	Tenant      string
+	Case        string
+	Leaver      string // object id
+	PlanVersion int
+	Step        offboarding.StepName
+	N           int
+}
+
+// Begin takes the lease of a step for a run, until a time. It refuses with ErrForeign what
+// the ledger does not know so, ErrStale what it is past, *[EarlyError], *[LeasedError], and
+// offboarding.ErrCancelled; the case is returned with all but ErrForeign.
+func (l *Ledger) Begin(ctx context.Context, m Claim, holder string, until time.Time) (*offboarding.Case, error) {
+	c, err := l.update(ctx, m.Case, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		if c.Leaver != m.Leaver || c.Tenant != m.Tenant {
+			return nil, fmt.Errorf("%w: the case is about another leaver or tenant", ErrForeign)
+		}
+		if c.Cancelled != nil {
+			return nil, fmt.Errorf("step %s of case %s: %w", m.Step, m.Case, offboarding.ErrCancelled)
+		}
+		if m.PlanVersion < c.Plan.Version {
+			return nil, ErrStale
+		}
+		step := c.Step(m.Step)
+		if step == nil || m.PlanVersion > c.Plan.Version || m.N > step.N {
+			return nil, fmt.Errorf("%w: the plan does not hold step %s, version %d, n %d", ErrForeign, m.Step, m.PlanVersion, m.N)
+		}
+		now := l.now()
+		switch {
+		case m.N < step.N || step.State.Settled():
+			return nil, ErrStale
+		case step.Due.After(now.Add(early)):
+			return nil, &EarlyError{Due: step.Due}
+		case step.Lease.Until.After(now) && step.Lease.Holder != holder:
+			return nil, &LeasedError{Until: step.Lease.Until}
+		}
+		return &offboarding.Entry{
+			Kind: offboarding.EntryBegun, Step: m.Step, N: m.N,
+			Lease: &offboarding.Lease{Holder: holder, Until: until.UTC()},
+		}, nil
+	})
+	if errors.Is(err, ErrNoCase) {
+		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
+	}
+	if errors.Is(err, ErrForeign) {
+		return nil, err
+	}
+	return c, err
+}
+
+// Check is nil when the holder may write for the step now. It folds what is new into c.
+func (l *Ledger) Check(ctx context.Context, c *offboarding.Case, step offboarding.StepName, holder string) error {
+	if _, err := l.Refresh(ctx, c); err != nil {
+		return err
+	}
+	if c.Cancelled != nil {
+		return fmt.Errorf("step %s of case %s: %w", step, c.ID, offboarding.ErrCancelled)
+	}
+	if lease := c.Step(step).Lease; lease.Holder != holder || !lease.Until.After(l.now()) {
+		return fmt.Errorf("step %s of case %s: %w", step, c.ID, ErrLeaseLost)
+	}
+	return nil
+}
+
+// Renew prolongs the lease that the holder has.
+func (l *Ledger) Renew(ctx context.Context, id string, step offboarding.StepName, holder string, until time.Time) error {
+	_, err := l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		if c.Step(step).Lease.Holder != holder {
+			return nil, fmt.Errorf("renewing step %s of case %s: %w", step, id, ErrLeaseLost)
+		}
+		return &offboarding.Entry{
+			Kind: offboarding.EntryRenewed, Step: step,
+			Lease: &offboarding.Lease{Holder: holder, Until: until.UTC()},
+		}, nil
+	})
+	return err
+}
+
+// Keep commits facts of a run: the before and the progress of its step.
+func (l *Ledger) Keep(ctx context.Context, id string, step offboarding.StepName, holder string, before, progress map[string]string) (*offboarding.Case, error) {
+	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		if c.Step(step).Lease.Holder != holder {
+			return nil, fmt.Errorf("keeping facts of step %s of case %s: %w", step, id, ErrLeaseLost)
+		}
+		return &offboarding.Entry{Kind: offboarding.EntryKept, Step: step, Before: before, Progress: progress}, nil
+	})
+}
+
+// Outcome is the end of a run.
+type Outcome struct {
+	State    offboarding.StepState
+	Rule     offboarding.Rule
+	Reason   string        // no personal data
+	Delay    time.Duration // to the next message, for waiting and retrying
+	Attempt  bool          // the run spent an attempt
+	Evidence map[string]string
+	Calls    []offboarding.Call
+}
+
+// Settle commits the outcome of the holder's run and ends its lease. For waiting and
+// retrying the step's n is raised with its next due time in the same commit, so that a message
+// for it may be scheduled after. A run that lost its lease is ErrLeaseLost and commits nothing.
+// On a cancelled case what would go on is cancelled instead.
+func (l *Ledger) Settle(ctx context.Context, id string, step offboarding.StepName, holder string, o Outcome) (*offboarding.Case, error) {
+	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		record := c.Step(step)
+		if record.Lease.Holder != holder {
+			return nil, fmt.Errorf("settling step %s of case %s: %w", step, id, ErrLeaseLost)
+		}
+		e := &offboarding.Entry{
+			Kind: offboarding.EntrySettled, Step: step, N: record.N, Due: record.Due,
+			State: o.State, Rule: o.Rule, Reason: o.Reason,
+			Attempt: o.Attempt, Evidence: o.Evidence, Calls: o.Calls,
+		}
+		switch {
+		case o.State.Settled():
+		case c.Cancelled != nil:
+			e.State, e.Reason = offboarding.StateCancelled, "the departure was cancelled"
+		default:
+			e.N, e.Due = record.N+1, l.now().Add(o.Delay).UTC()
+		}
+		return e, nil
+	})
+}
+
+// Reschedule gives a step that is not settled its next message: n is raised, due at a time.
+// It does nothing when the ledger is past n already.
+func (l *Ledger) Reschedule(ctx context.Context, id string, step offboarding.StepName, n int, due time.Time) (*offboarding.Case, error) {
+	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		record := c.Step(step)
+		if record == nil || record.N != n || record.State.Settled() || c.Cancelled != nil {
+			return nil, nil
+		}
+		return &offboarding.Entry{Kind: offboarding.EntryRescheduled, Step: step, N: n + 1, Due: due.UTC()}, nil
+	})
+}

@@ -1,0 +1,54 @@
+package offboarding
+
+import (
+	"context"
+	"time"
+)
+
+// Job is one run of one step for one leaver, as the worker hands it to the step.
+type Job struct {
+	Leaver string // object id
+	Case   *Case  // as folded when the run began
+	Step   *Record
+	// Now is the worker's clock at the start of the run. It orders waiting, never effects:
+	// those are compared with the tenant's own clock.
+	Now time.Time
+	// Keep appends facts to the step's record and returns once they are durable. In the
+	// before, the first value of a name stays; in the progress, the last.
+	Keep func(ctx context.Context, before, progress map[string]string) error
+	// Evidence is filled by the step with what it observed; it is kept with the verdict
+	// and holds no personal data.
+	Evidence map[string]string
+}
+
+// Patience is how long to wait before looking again: short at first, then half of the time
+// already waited, never more than a quarter of an hour.
+func (j *Job) Patience() time.Duration {
+	const shortest, longest = 2 * time.Second, 15 * time.Minute
+	if j.Step.Since.IsZero() {
+		return shortest
+	}
+	return min(max(j.Now.Sub(j.Step.Since)/2, shortest), longest)
+}
+
+// Settled returns nil when every step that this one needs is as it should be, and the
+// verdict to return otherwise. A need that is not in the plan does not count.
+func (j *Job) Settled() error {
+	spec, _ := SpecOf(j.Step.Name)
+	for _, need := range spec.Needs {
+		r := j.Case.Step(need)
+		if r == nil || r.State.Closed() {
+			continue
+		}
+		return After(j.Patience(), "waits for "+string(need)+", which is "+string(r.State))
+	}
+	return nil
+}
+
+// MailboxItems is the progress under which licence keeps how many items the mailbox held
+// before its licence went, or "none", and delete reads it: nobody can look any more by then.
+const MailboxItems = "mailboxItems"
+
+// Stamp writes a time in whole seconds, as Microsoft keeps it, so that two of them compare as
+// text.
+func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

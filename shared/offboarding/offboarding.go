@@ -1,0 +1,115 @@
+// Package offboarding is the domain of Leaver: who leaves, what was asked, what the policy
+// says, the plan compiled from both, the case that carries it out, and the rules that
+// protect people's data. It imports nothing but the standard library, makes no call and
+// reads no clock; everything else in the project leans on it.
+//
+// A departure arrives as a [Request], is compiled with the [Policy] into a [Plan] by
+// [Compile], and is carried out as a [Case], whose state is the fold of its history of
+// [Entry] values. A step answers with an error that the worker reads as a verdict: nil,
+// [After], [Withheld], [Manual], [Permanent], or anything else for "try again".
+package offboarding
+
+import "time"
+
+// Employee names the person who leaves, as the HR system knows them. Exactly one
+// field that is set is looked up, in the order ID, UserPrincipalName, Mail, EmployeeID.
+type Employee struct {
+	ID                string `json:"id,omitempty"` // Entra object id, a GUID
+	UserPrincipalName string `json:"userPrincipalName,omitempty"`
+	Mail              string `json:"mail,omitempty"`
+	EmployeeID        string `json:"employeeId,omitempty"`
+}
+
+// Key is the name of the field the person is looked up by, and its value. Both are
+// empty when the employee is not named at all.
+func (e Employee) Key() (field, value string) {
+	switch {
+	case e.ID != "":
+		return "id", e.ID
+	case e.UserPrincipalName != "":
+		return "userPrincipalName", e.UserPrincipalName
+	case e.Mail != "":
+		return "mail", e.Mail
+	case e.EmployeeID != "":
+		return "employeeId", e.EmployeeID
+	}
+	return "", ""
+}
+
+// User is an Entra user as the tenant showed it at AsOf. Property names are Microsoft's;
+// a property that was not asked for is the zero value.
+type User struct {
+	ID                    string
+	UserPrincipalName     string
+	Mail                  string
+	UserType              string // Member or Guest
+	AccountEnabled        bool
+	OnPremisesSyncEnabled bool // mastered in an on-premises Active Directory
+	LastPasswordChange    time.Time
+	SessionsValidFrom     time.Time // signInSessionsValidFromDateTime
+	Licences              []Licence
+	AsOf                  time.Time // the tenant's own clock: the Date header of the answer
+}
+
+// Licence is one licence a user holds, and by which way.
+// Source: Microsoft Graph, resource type licenseAssignmentState.
+type Licence struct {
+	SKU             string // skuId, a GUID
+	AssignedByGroup string // object id of the group it is inherited from; empty when direct
+	Error           string // None, CountViolation, …
+}
+
+// Group is an Entra group as far as leaving it goes.
+type Group struct {
+	ID                    string
+	DisplayName           string
+	Dynamic               bool // groupTypes contains DynamicMembership
+	OnPremisesSyncEnabled bool
+}
+
+// Seat is what the tenant has bought and uses of one licence.
+// Source: Microsoft Graph, resource type subscribedSku.
+type Seat struct {
+	SKU        string // skuId
+	PartNumber string // skuPartNumber, such as ENTERPRISEPACK
+	Consumed   int
+	Enabled    int // prepaidUnits.enabled
+}
+
+// Device is an Entra device registered to or owned by a user.
+type Device struct {
+	ID             string // directory object id, not deviceId
+	AccountEnabled bool
+}
+
+// Mailbox is an Exchange Online mailbox as Get-Mailbox and Get-CASMailbox show it.
+type Mailbox struct {
+	ID                   string // ExternalDirectoryObjectId: the user's object id
+	RecipientTypeDetails string // UserMailbox, SharedMailbox, …
+	AccountDisabled      bool
+	Protocols            Protocols
+}
+
+// Protocols are the ways into a mailbox, by the names of Set-CASMailbox, true when open.
+type Protocols map[string]bool
+
+// Open lists the protocols that are not closed, in no particular order.
+func (p Protocols) Open() []string {
+	var open []string
+	for name, isOpen := range p {
+		if isOpen {
+			open = append(open, name)
+		}
+	}
+	return open
+}
+
+// Content is how much a mailbox or a drive holds.
+type Content struct {
+	Exists bool
+	Items  int
+	Bytes  int64
+}
+
+// Empty reports whether nothing would be lost with it.
+func (c Content) Empty() bool { return !c.Exists || c.Items == 0 }

@@ -1,0 +1,279 @@
+package offboarding_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+var leaving = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+func request() offboarding.Request {
+	return offboarding.Request{
+		ID: "req-1", Kind: offboarding.Termination, Source: "test",
+		EventTime: leaving, ReceivedAt: leaving, LeavingTime: leaving,
+		Employee: offboarding.Employee{UserPrincipalName: "adele.vance@contoso.com"},
+	}
+}
+
+func TestCompile(t *testing.T) {
+	t.Parallel()
+	day := 24 * time.Hour
+	tests := []struct {
+		name    string
+		change  func(*offboarding.Request, *offboarding.Policy)
+		due     map[offboarding.StepName]time.Duration // after the leaving time
+		refused bool
+	}{
+		{
+			name: "the default waits 30 days and deletes right after",
+			due:  map[offboarding.StepName]time.Duration{offboarding.StepSignout: 0, offboarding.StepBlock: 0, offboarding.StepLicence: 30 * day, offboarding.StepDelete: 30 * day},
+		},
+		{
+			name:   "the policy moves the gates",
+			change: func(_ *offboarding.Request, p *offboarding.Policy) { p.Grace, p.DeleteAfter = day, 2*day },
+			due:    map[offboarding.StepName]time.Duration{offboarding.StepSignout: 0, offboarding.StepLicence: day, offboarding.StepDelete: 3 * day},
+		},
+		{
+			name: "the grace of a departure reported late counts from the report",
+			change: func(r *offboarding.Request, _ *offboarding.Policy) {
+				r.ReceivedAt = r.LeavingTime.Add(100 * day)
+			},
+			due: map[offboarding.StepName]time.Duration{offboarding.StepSignout: 0, offboarding.StepLicence: 130 * day, offboarding.StepDelete: 130 * day},
+		},
+		{name: "an employee without a name is refused", change: func(r *offboarding.Request, _ *offboarding.Policy) { r.Employee = offboarding.Employee{} }, refused: true},
+		{name: "a cancellation makes no plan", change: func(r *offboarding.Request, _ *offboarding.Policy) { r.Kind = offboarding.Cancellation }, refused: true},
+		{name: "an unlimited grace is refused", change: func(_ *offboarding.Request, p *offboarding.Policy) { p.Grace = offboarding.Unlimited }, refused: true},
+		{name: "an unknown way of keeping is refused", change: func(_ *offboarding.Request, p *offboarding.Policy) { p.KeepFiles = "hold" }, refused: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r, p := request(), offboarding.DefaultPolicy()
+			if tt.change != nil {
+				tt.change(&r, &p)
+			}
+			plan, err := offboarding.Compile(r, p)
+			var refusal *offboarding.Refusal
+			if refused := errors.As(err, &refusal); refused != tt.refused {
+				t.Fatalf("refused %t: %v", refused, err)
+			}
+			for name, after := range tt.due {
+				step, ok := plan.Step(name)
+				if !ok || !step.Due.Equal(leaving.Add(after)) {
+					t.Errorf("%s is due %s after the leaving time, wanted %s", name, step.Due.Sub(leaving), after)
+				}
+			}
+		})
+	}
+}
+
+func TestProtectedAccountsAreFoundByAnyName(t *testing.T) {
+	t.Parallel()
+	user := offboarding.User{ID: "87d349ed-44d7-43e1-9a83-5f2406dee5bd", UserPrincipalName: "adele.vance@contoso.com", Mail: "adele@contoso.com"}
+	for _, name := range []string{user.ID, "Adele.Vance@Contoso.com", "adele@contoso.com"} {
+		if !(offboarding.Policy{Protected: []string{name}}).Protects(user) {
+			t.Errorf("%s does not protect", name)
+		}
+	}
+	if (offboarding.Policy{Protected: []string{"", "alex.wilber@contoso.com"}}).Protects(user) {
+		t.Error("another name protects")
+	}
+}
+
+func TestBothKeepsWhatCanStillChangeFirst(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	var (
+		notYet    *offboarding.NotYet
+		withheld  *offboarding.WithheldError
+		manual    *offboarding.ManualTask
+		permanent *offboarding.PermanentError
+		throttled *offboarding.ThrottledError
+	)
+	later := offboarding.After(time.Minute, "later")
+	tests := []struct {
+		name     string
+		verdicts []error
+		is       func(error) bool
+	}{
+		{"nothing", []error{nil, nil}, func(err error) bool { return err == nil }},
+		{"one alone is itself", []error{nil, later}, func(err error) bool { return err == later }},
+		{"transient over permanent", []error{offboarding.Permanent(boom), boom}, func(err error) bool { return !errors.As(err, &permanent) && errors.Is(err, boom) }},
+		{"throttled keeps its delay", []error{later, offboarding.Throttled(time.Hour, boom)}, func(err error) bool { return errors.As(err, &throttled) && throttled.Delay == time.Hour }},
+		{"not yet over permanent", []error{offboarding.Permanent(boom), later}, func(err error) bool { return errors.As(err, &notYet) && notYet.Delay == time.Minute }},
+		{"permanent over manual", []error{offboarding.Manual("do it"), offboarding.Permanent(boom)}, func(err error) bool { return errors.As(err, &permanent) }},
+		{"manual over withheld", []error{offboarding.Withheld(offboarding.B12, "full"), offboarding.Manual("do it")}, func(err error) bool { return errors.As(err, &manual) }},
+		{"withheld keeps its rule", []error{offboarding.Withheld(offboarding.B12, "a"), offboarding.Withheld(offboarding.B1, "b")}, func(err error) bool { return errors.As(err, &withheld) && withheld.Rule == offboarding.B12 }},
+		{"cancelled over all", []error{boom, fmt.Errorf("x: %w", offboarding.ErrCancelled)}, func(err error) bool { return errors.Is(err, offboarding.ErrCancelled) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := offboarding.Both(tt.verdicts...); !tt.is(got) {
+				t.Errorf("got %T: %v", got, got)
+			}
+		})
+	}
+}
+
+func TestAWriteWithoutAWarrantIsRefused(t *testing.T) {
+	t.Parallel()
+	err := offboarding.WarrantFrom(context.Background()).Check(context.Background())
+	var permanent *offboarding.PermanentError
+	if !errors.As(err, &permanent) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// history applies entries to a case, chained as the ledger does.
+func history(t *testing.T, entries ...offboarding.Entry) *offboarding.Case {
+	t.Helper()
+	c := &offboarding.Case{ID: "case"}
+	for i, e := range entries {
+		e.Position, e.Previous = i+1, c.Hash
+		if e.At.IsZero() {
+			e.At = leaving.Add(time.Duration(i) * time.Minute)
+		}
+		if err := c.Apply(e, fmt.Sprintf("hash %d", i+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+func opened(t *testing.T) offboarding.Entry {
+	plan, err := offboarding.Compile(request(), offboarding.DefaultPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return offboarding.Entry{Kind: offboarding.EntryOpened, Tenant: "t", Leaver: "l", Request: "req-1", EventTime: leaving, Plan: &plan}
+}
+
+func settled(step offboarding.StepName, state offboarding.StepState, n int) offboarding.Entry {
+	return offboarding.Entry{Kind: offboarding.EntrySettled, Step: step, State: state, N: n}
+}
+
+func TestCaseStates(t *testing.T) {
+	t.Parallel()
+	lease := &offboarding.Lease{Holder: "run", Until: leaving.Add(time.Hour)}
+	all := func(states ...offboarding.StepState) []offboarding.Entry {
+		entries := []offboarding.Entry{opened(t), {Kind: offboarding.EntryPublished}}
+		for i, state := range states {
+			entries = append(entries, settled(offboarding.Steps[i].Name, state, 1))
+		}
+		return entries
+	}
+	const e, w, m, p = offboarding.StateEffective, offboarding.StateWithheld, offboarding.StateManual, offboarding.StateParked
+	tests := []struct {
+		name    string
+		entries []offboarding.Entry
+		want    offboarding.CaseState
+	}{
+		{"planning until published", []offboarding.Entry{opened(t)}, offboarding.CasePlanning},
+		{"running until every step is closed", all(e, e, e), offboarding.CaseRunning},
+		{"complete with every step effective or withheld", all(e, e, e, w), offboarding.CaseComplete},
+		{"not complete with a manual task", all(e, e, m, w), offboarding.CaseRunning},
+		{"not complete with a parked step", all(e, p, e, e), offboarding.CaseRunning},
+		{"cancelling while a lease is held", []offboarding.Entry{opened(t), {Kind: offboarding.EntryBegun, Step: offboarding.StepBlock, Lease: lease}, {Kind: offboarding.EntryCancelled}}, offboarding.CaseCancelling},
+		{"cancelled when none is", []offboarding.Entry{opened(t), {Kind: offboarding.EntryBegun, Step: offboarding.StepBlock, Lease: lease}, {Kind: offboarding.EntryCancelled}, settled(offboarding.StepBlock, offboarding.StateCancelled, 1)}, offboarding.CaseCancelled},
+		{"cancelled before it was opened", []offboarding.Entry{{Kind: offboarding.EntryCancelled, Leaver: "l"}}, offboarding.CaseCancelled},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := history(t, tt.entries...).State(leaving.Add(10 * time.Minute)); got != tt.want {
+				t.Errorf("%s, wanted %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAHistoryThatDoesNotFitIsRefused(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		e    offboarding.Entry
+	}{
+		{"a gap", offboarding.Entry{Position: 3, Previous: "hash 1", Kind: offboarding.EntryPublished}},
+		{"a broken chain", offboarding.Entry{Position: 2, Previous: "other", Kind: offboarding.EntryPublished}},
+		{"an unknown kind", offboarding.Entry{Position: 2, Previous: "hash 1", Kind: "promoted"}},
+		{"a step the plan does not hold", offboarding.Entry{Position: 2, Previous: "hash 1", Kind: offboarding.EntrySettled, Step: "promote"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := history(t, opened(t))
+			if err := c.Apply(tt.e, "hash 2"); err == nil {
+				t.Error("it was applied")
+			}
+		})
+	}
+}
+
+func TestReplanningKeepsWhatTookEffect(t *testing.T) {
+	t.Parallel()
+	r := request()
+	r.LeavingTime = leaving.Add(48 * time.Hour)
+	later, err := offboarding.Compile(r, offboarding.DefaultPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	later.Version = 2
+	c := history(t, opened(t), offboarding.Entry{Kind: offboarding.EntryPublished},
+		settled(offboarding.StepSignout, offboarding.StateEffective, 1),
+		settled(offboarding.StepBlock, offboarding.StateWaiting, 5),
+		offboarding.Entry{Kind: offboarding.EntryJoined, Request: "req-2", EventTime: leaving.Add(time.Hour), Plan: &later})
+	if c.Step(offboarding.StepSignout).State != offboarding.StateEffective {
+		t.Error("signout is not effective any more")
+	}
+	block := c.Step(offboarding.StepBlock)
+	if block.State != offboarding.StatePlanned || block.N != 1 || !block.Due.Equal(r.LeavingTime) {
+		t.Errorf("block: %+v", block)
+	}
+	if c.Published() || c.State(leaving) != offboarding.CasePlanning || len(c.Requests) != 2 {
+		t.Error("the new plan counts as published")
+	}
+}
+
+func TestEntriesKeepTheirWireFormat(t *testing.T) {
+	t.Parallel()
+	// A history is kept for years: a field that changed its name would be lost.
+	const kept = `{"position":3,"at":"2026-11-22T09:00:00Z","kind":"settled","step":"block","n":2,"state":"waiting","reason":"later","due":"2026-11-22T09:01:00Z","evidence":{"a":"b"},"calls":[{"operation":"PATCH /users/{id}","status":204,"requestId":"r"}],"attempt":true,"previous":"h"}`
+	var e offboarding.Entry
+	if err := json.Unmarshal([]byte(kept), &e); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(e)
+	if err != nil || string(again) != kept {
+		t.Errorf("%s, %v", again, err)
+	}
+}
+
+func TestPatienceGrowsWithTheWait(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ waited, want time.Duration }{
+		{0, 2 * time.Second}, {10 * time.Second, 5 * time.Second}, {24 * time.Hour, 15 * time.Minute},
+	} {
+		job := &offboarding.Job{Now: leaving.Add(tt.waited), Step: &offboarding.Record{Since: leaving}}
+		if got := job.Patience(); got != tt.want {
+			t.Errorf("after %s: %s, wanted %s", tt.waited, got, tt.want)
+		}
+	}
+}
+
+func FuzzParseDuration(f *testing.F) {
+	for _, s := range []string{"720h", "unlimited", "-1s", "", "1d", "9999999h"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if d, err := offboarding.ParseDuration(s); err == nil && d < 0 {
+			t.Errorf("%q is %s", s, d)
+		}
+	})
+}

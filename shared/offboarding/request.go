@@ -1,0 +1,53 @@
+package offboarding
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// Kind is what a request asks for.
+type Kind string
+
+// The kinds of request.
+const (
+	Termination  Kind = "termination"
+	Cancellation Kind = "cancellation"
+)
+
+// Request is one normalised wish of the HR system or an operator.
+type Request struct {
+	ID        string    `json:"id"`
+	Kind      Kind      `json:"kind"`
+	Source    string    `json:"source"`    // which endpoint or operator it came by
+	EventTime time.Time `json:"eventTime"` // when its sender says it happened: orders requests and cancellations
+	// ReceivedAt is when Leaver learned of it. The grace never counts from before, so that a
+	// departure reported late is not deleted at once.
+	ReceivedAt time.Time `json:"receivedAt"`
+	Employee   Employee  `json:"employee"`
+	// LeavingTime is when the person must be out; where the sender named none, ReceivedAt.
+	LeavingTime time.Time `json:"leavingTime"`
+	Options     Options   `json:"options"`
+}
+
+// RequestID derives the id of a request from where it came from and the id its sender
+// gave it, so that a repeated webhook is the same request.
+func RequestID(source, webhookID string) string {
+	sum := sha256.Sum256([]byte(source + "\x00" + webhookID))
+	return "req-" + hex.EncodeToString(sum[:12])
+}
+
+// Validate says what is wrong with a request before anything is looked up.
+func (r Request) Validate() error {
+	if r.ID == "" || r.EventTime.IsZero() || r.ReceivedAt.IsZero() || r.LeavingTime.IsZero() {
+		return errors.New("a request needs an id, an event time, a time of receipt and a leaving time")
+	}
+	if r.Kind != Termination && r.Kind != Cancellation {
+		return errors.New("a request is a termination or a cancellation")
+	}
+	if field, _ := r.Employee.Key(); field == "" {
+		return errors.New("the employee is not named: give id, userPrincipalName, mail or employeeId")
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package offboarding
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Rule is one of the invariants B1–B17 that protect people's data.
+type Rule string
+
+// The rules that Leaver enforces. [Rule.Text] says each in one sentence, [Rule.Source]
+// where it comes from.
+const (
+	B1  Rule = "B1"
+	B2  Rule = "B2"
+	B3  Rule = "B3"
+	B4  Rule = "B4"
+	B5  Rule = "B5"
+	B6  Rule = "B6"
+	B7  Rule = "B7"
+	B10 Rule = "B10"
+	B11 Rule = "B11"
+	B12 Rule = "B12"
+	B15 Rule = "B15"
+	B16 Rule = "B16"
+)
+
+type ruleText struct{ text, source string }
+
+var rules = map[Rule]ruleText{
+	B1:  {"an account that anchors forwarding or a shared mailbox is not deleted", "Microsoft 365 admin, Remove a former employee, step 7; delete-a-user"},
+	B2:  {"forwarding from a user mailbox needs the licence", "Microsoft 365 admin, delete-a-user"},
+	B3:  {"a mailbox is observed to be shared before its licence goes", "Microsoft 365 admin, convert-user-mailbox-to-shared-mailbox"},
+	B4:  {"a shared mailbox over 50 GB, with an archive or on hold keeps Exchange Plan 2", "Microsoft 365 admin, remove-license-from-shared-mailbox"},
+	B5:  {"a held mailbox becomes inactive by deleting its account, never by removing its licence", "Microsoft 365 admin, Remove a former employee, step 6"},
+	B6:  {"an inactive mailbox can neither forward nor be shared", "Microsoft 365 admin, Remove a former employee, step 4"},
+	B7:  {"an account is disabled first, then its sessions are revoked, then its devices are disabled", "Microsoft Entra, users-revoke-access"},
+	B10: {"a holder of an administrator role needs a higher role of the application, or the role removed first", "Microsoft Graph, resource type users, Who can perform sensitive actions"},
+	B11: {"an inherited licence is released by leaving its group, never directly", "Microsoft Graph, user: assignLicense"},
+	B12: {"nothing is deleted while a mailbox or drive holds what nobody kept", "SharePoint, retention-and-deletion; Microsoft 365 admin, Remove a former employee, step 5"},
+	B15: {"everybody is addressed by object id", "Leaver"},
+	B16: {"a cancelled or re-enabled leaver stops every queued step", "Leaver"},
+}
+
+// Text is the rule in one sentence.
+func (r Rule) Text() string { return rules[r].text }
+
+// Source names the document the rule comes from.
+func (r Rule) Source() string { return rules[r].source }
+
+// Explain turns the refusal of a sensitive write into what is really wrong: Microsoft
+// answers the same 403 for a missing permission and for a target that holds an administrator
+// role (B10). Other errors, and refusals about a person without roles, are returned as they
+// are.
+func Explain(err error, roles []string) error {
+	var permanent *PermanentError
+	if !errors.As(err, &permanent) || len(roles) == 0 {
+		return err
+	}
+	return Permanent(fmt.Errorf("%s: the account holds %s; remove the role, or give Leaver's application the role Privileged Authentication Administrator, then replay: %w",
+		B10, strings.Join(roles, ", "), err))
+}
+
+// StillLeft is nil while the account is as a leaver's must be before anything is taken away
+// for good: blocked. An enabled one may be a person who came back (B16).
+func StillLeft(u User) error {
+	if u.AccountEnabled {
+		return Manual(fmt.Sprintf("%s: the account is enabled again; cancel the departure if the person came back, or block the account and replay", B16))
+	}
+	return nil
+}
+
+// MayDelete is nil when the plan lets the account be deleted at all (B1).
+func MayDelete(p Plan) error {
+	switch p.Mailbox {
+	case Shared:
+		return Withheld(B1, "the account anchors a shared mailbox")
+	}
+	return nil
+}

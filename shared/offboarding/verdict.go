@@ -1,0 +1,131 @@
+package offboarding
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ErrNotFound is wrapped by adapters when the tenant says that an object is not there.
+var ErrNotFound = errors.New("not found")
+
+// ErrCancelled is wrapped when the case was cancelled: nothing more may be written for it.
+var ErrCancelled = errors.New("the case is cancelled")
+
+// NotYet is the verdict of a step whose effect is requested but not yet observed, or
+// that waits for another step. It spends no attempt.
+type NotYet struct {
+	Delay time.Duration
+	Why   string
+}
+
+func (e *NotYet) Error() string { return "not yet: " + e.Why }
+
+// After is the verdict "not yet, look again in d". Why ends up in front of an operator
+// and holds no personal data.
+func After(d time.Duration, why string) error { return &NotYet{Delay: d, Why: why} }
+
+// WithheldError is the verdict of a step that a rule forbids.
+type WithheldError struct {
+	Rule Rule
+	Why  string
+}
+
+func (e *WithheldError) Error() string { return fmt.Sprintf("withheld by %s: %s", e.Rule, e.Why) }
+
+// Withheld is the verdict "a rule forbids it".
+func Withheld(rule Rule, why string) error { return &WithheldError{Rule: rule, Why: why} }
+
+// ManualTask is the verdict of a step that a person must finish.
+type ManualTask struct{ Task string }
+
+func (e *ManualTask) Error() string { return "a person must act: " + e.Task }
+
+// Manual is the verdict "a person must do this": task says what, and where.
+func Manual(task string) error { return &ManualTask{Task: task} }
+
+// PermanentError is the verdict of a step that no retry can help.
+type PermanentError struct{ Err error }
+
+func (e *PermanentError) Error() string { return e.Err.Error() }
+func (e *PermanentError) Unwrap() error { return e.Err }
+
+// Permanent is the verdict "park it": a person has to remove the cause and replay.
+func Permanent(err error) error { return &PermanentError{Err: err} }
+
+// ThrottledError is a transient error whose sender said when to come back.
+type ThrottledError struct {
+	Delay time.Duration
+	Err   error
+}
+
+func (e *ThrottledError) Error() string { return e.Err.Error() }
+func (e *ThrottledError) Unwrap() error { return e.Err }
+
+// Throttled marks a transient error with the delay its sender asked for (Retry-After).
+func Throttled(d time.Duration, err error) error { return &ThrottledError{Delay: d, Err: err} }
+
+// Both joins the verdicts of independent parts of one step into the one the worker acts
+// on. Every part has been tried; what can still change by itself comes first, so that no
+// part is given up because another one was: a transient error before not yet, that before
+// permanent, manual and withheld. The reasons of all parts are kept.
+func Both(verdicts ...error) error {
+	var worst error
+	var reasons []string
+	for _, v := range verdicts {
+		if v == nil {
+			continue
+		}
+		reasons = append(reasons, v.Error())
+		if worst == nil || weight(v) > weight(worst) {
+			worst = v
+		}
+	}
+	if len(reasons) < 2 {
+		return worst
+	}
+	why := strings.Join(reasons, "; ")
+	var (
+		notYet    *NotYet
+		permanent *PermanentError
+		manual    *ManualTask
+		withheld  *WithheldError
+		throttled *ThrottledError
+	)
+	switch {
+	case errors.As(worst, &permanent):
+		return Permanent(errors.New(why))
+	case errors.As(worst, &notYet):
+		return After(notYet.Delay, why)
+	case errors.As(worst, &manual):
+		return Manual(why)
+	case errors.As(worst, &withheld):
+		return Withheld(withheld.Rule, why)
+	case errors.As(worst, &throttled):
+		return Throttled(throttled.Delay, errors.New(why))
+	}
+	return fmt.Errorf("%w (all: %s)", worst, why)
+}
+
+func weight(v error) int {
+	var (
+		notYet    *NotYet
+		permanent *PermanentError
+		manual    *ManualTask
+		withheld  *WithheldError
+	)
+	switch {
+	case errors.Is(v, ErrCancelled):
+		return 6
+	case errors.As(v, &withheld):
+		return 1
+	case errors.As(v, &manual):
+		return 2
+	case errors.As(v, &permanent):
+		return 3
+	case errors.As(v, &notYet):
+		return 4
+	}
+	return 5
+}

@@ -1,0 +1,48 @@
+package offboarding
+
+import (
+	"context"
+	"errors"
+)
+
+// Call is one answered request to a vendor, kept as evidence: what was done, to which
+// object id, and the id under which the vendor can find it in its own logs.
+type Call struct {
+	Operation string `json:"operation"` // such as "PATCH /users/{id}" or "Set-Mailbox"
+	Status    int    `json:"status"`
+	RequestID string `json:"requestId,omitempty"`
+}
+
+// Warrant is the leave to change the world, given by the worker to one run of one step.
+// Adapters ask it before every write and tell it about every answered one, so that no step
+// can forget to: a write without a warrant does not leave the process.
+type Warrant interface {
+	// Check returns nil when a write may be made now. It reads the ledger, strongly
+	// consistent: the case is open and not cancelled, and this run still holds the lease.
+	// A cancelled case is ErrCancelled.
+	Check(ctx context.Context) error
+	// Note keeps an answered write as evidence.
+	Note(Call)
+}
+
+type warrantKey struct{}
+
+// WithWarrant returns a context in which adapters may write under w.
+func WithWarrant(ctx context.Context, w Warrant) context.Context {
+	return context.WithValue(ctx, warrantKey{}, w)
+}
+
+// WarrantFrom is the warrant of the context. It is never nil: without one, Check refuses.
+func WarrantFrom(ctx context.Context) Warrant {
+	if w, ok := ctx.Value(warrantKey{}).(Warrant); ok {
+		return w
+	}
+	return noWarrant{}
+}
+
+type noWarrant struct{}
+
+func (noWarrant) Check(context.Context) error {
+	return Permanent(errors.New("a write outside of a step's run is not allowed"))
+}
+func (noWarrant) Note(Call) {}

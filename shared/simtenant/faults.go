@@ -1,0 +1,91 @@
+package simtenant
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Fault makes some requests go wrong. The first fault of the list that strikes a request decides over it.
+type Fault struct {
+	// Operation is the operation struck, as Tenant.Requests counts it: "PATCH /users/{id}", "Set-Mailbox", "POST /token", "POST /$batch". A
+	// trailing * matches any end, so "*" is every request and "Get-*" every reading cmdlet. Items of a batch are struck one by one.
+	Operation string
+	// Target restricts the fault to requests about one object: a user's or other object's id as in the path, or the Identity of a cmdlet; a user
+	// is recognised by id and by UPN, a mailbox also by alias. "" is every object.
+	Target string
+	// Status is the HTTP status answered instead, 0 = the true answer is given (after Delay) unless Reset. A 307 redirects Exchange to the same
+	// path with region=EUR in the query.
+	Status int
+	// Code and Message are those of the error body; "" = what goes with the status.
+	Code, Message string
+	// RetryAfter is announced in the header of that name, in whole seconds, rounded up; 0 = no header.
+	RetryAfter time.Duration
+	// Share is the part of the matching requests that is struck, 0 < Share < 1; 0 means all of them. The draw is the same in every run.
+	Share float64
+	// Times is how many requests are struck in all; 0 means without end.
+	Times int
+	// After lets the request take effect before the fault hides its answer, as a lost 503 does.
+	After bool
+	// Reset breaks the connection instead of an answer.
+	Reset bool
+	// Delay holds the answer back, on a real timer.
+	Delay time.Duration
+
+	struck int
+}
+
+// outcome is what a fault does to one request.
+type outcome struct {
+	Fault
+	hit bool
+}
+
+func (o outcome) hides() bool { return o.hit && (o.Status != 0 || o.Reset) }
+
+// fault draws the fault for an operation on one of several names of an object.
+func (t *Tenant) fault(operation string, names ...string) outcome {
+	for i := range t.world.Faults {
+		f := &t.world.Faults[i]
+		prefix, open := strings.CutSuffix(f.Operation, "*")
+		if open && !strings.HasPrefix(operation, prefix) || !open && operation != f.Operation {
+			continue
+		}
+		if f.Target != "" && !t.sameObject(f.Target, names) {
+			continue
+		}
+		if f.Times > 0 && f.struck >= f.Times {
+			continue
+		}
+		if f.Share > 0 && f.Share < 1 && t.chance.Float64() >= f.Share {
+			continue
+		}
+		f.struck++
+		return outcome{Fault: *f, hit: true}
+	}
+	return outcome{}
+}
+
+func (t *Tenant) sameObject(target string, names []string) bool {
+	for _, n := range names {
+		if n == "" {
+			continue
+		}
+		if strings.EqualFold(n, target) {
+			return true
+		}
+		if id := t.world.userID(n); id != "" && strings.EqualFold(id, t.world.userID(target)) {
+			return true
+		}
+		if m := t.world.mailbox(n); m != nil && m == t.world.mailbox(target) {
+			return true
+		}
+	}
+	return false
+}
+
+// wholeSeconds is a Retry-After value: never less than is due, at least 1.
+func wholeSeconds(d time.Duration) string {
+	return strconv.Itoa(int(math.Max(1, math.Ceil(d.Seconds()))))
+}

@@ -1,0 +1,323 @@
+package simtenant
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// filter is a parsed $filter. It knows comparison with eq, ne, in, startswith and endswith, any() over a collection, and, or, not and
+// parentheses. Strings compare without case, as Entra's do.
+type filter struct {
+	op    string // and, or, not, eq, ne, in, startswith, endswith, any
+	left  *filter
+	right *filter
+	path  string // of a comparison, or the collection of any()
+	inner string // the variable of any()
+	value any    // string, bool or nil
+	list  []any  // of in
+}
+
+// mostNesting bounds the depth of what is parsed.
+const mostNesting = 50
+
+type filterParser struct {
+	rest  string
+	depth int
+}
+
+// parseFilter reads a $filter; an error names what is not understood.
+func parseFilter(text string) (*filter, error) {
+	p := &filterParser{rest: text}
+	f, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	if p.space(); p.rest != "" {
+		return nil, fmt.Errorf("unexpected %q", p.rest)
+	}
+	return f, nil
+}
+
+func (p *filterParser) space() { p.rest = strings.TrimLeft(p.rest, " ") }
+
+// word takes a keyword or a name.
+func (p *filterParser) word() string {
+	p.space()
+	n := 0
+	for n < len(p.rest) && (p.rest[n] == '_' || p.rest[n] == '/' || p.rest[n] == '-' || p.rest[n] == '.' || p.rest[n] == '@' ||
+		'a' <= p.rest[n]|0x20 && p.rest[n]|0x20 <= 'z' || '0' <= p.rest[n] && p.rest[n] <= '9') {
+		n++
+	}
+	w := p.rest[:n]
+	p.rest = p.rest[n:]
+	return w
+}
+
+func (p *filterParser) keyword(k string) bool {
+	was := p.rest
+	if strings.EqualFold(p.word(), k) {
+		return true
+	}
+	p.rest = was
+	return false
+}
+
+func (p *filterParser) sign(s string) bool {
+	p.space()
+	if r, ok := strings.CutPrefix(p.rest, s); ok {
+		p.rest = r
+		return true
+	}
+	return false
+}
+
+func (p *filterParser) or() (*filter, error) {
+	left, err := p.and()
+	for err == nil && p.keyword("or") {
+		var right *filter
+		right, err = p.and()
+		left = &filter{op: "or", left: left, right: right}
+	}
+	return left, err
+}
+
+func (p *filterParser) and() (*filter, error) {
+	left, err := p.unary()
+	for err == nil && p.keyword("and") {
+		var right *filter
+		right, err = p.unary()
+		left = &filter{op: "and", left: left, right: right}
+	}
+	return left, err
+}
+
+func (p *filterParser) unary() (*filter, error) {
+	if p.depth++; p.depth > mostNesting {
+		return nil, fmt.Errorf("nested deeper than %d", mostNesting)
+	}
+	defer func() { p.depth-- }()
+	if p.keyword("not") {
+		f, err := p.unary()
+		return &filter{op: "not", left: f}, err
+	}
+	if p.sign("(") {
+		f, err := p.or()
+		if err == nil && !p.sign(")") {
+			err = fmt.Errorf("missing ) before %q", p.rest)
+		}
+		return f, err
+	}
+	return p.comparison()
+}
+
+func (p *filterParser) comparison() (*filter, error) {
+	name := p.word()
+	if name == "" {
+		return nil, fmt.Errorf("a property is missing before %q", p.rest)
+	}
+	if op := strings.ToLower(name); op == "startswith" || op == "endswith" {
+		if !p.sign("(") {
+			return nil, fmt.Errorf("missing ( after %s", name)
+		}
+		f := &filter{op: op, path: p.word()}
+		if f.path == "" || !p.sign(",") {
+			return nil, fmt.Errorf("%s takes a property and a string", name)
+		}
+		var err error
+		if f.value, err = p.literal(); err == nil && !p.sign(")") {
+			err = fmt.Errorf("missing ) after %s", name)
+		}
+		if _, ok := f.value.(string); err == nil && !ok {
+			err = fmt.Errorf("%s takes a string", name)
+		}
+		return f, err
+	}
+	if collection, ok := strings.CutSuffix(name, "/any"); ok && collection != "" {
+		if !p.sign("(") {
+			return nil, fmt.Errorf("missing ( after any")
+		}
+		f := &filter{op: "any", path: collection, inner: p.word()}
+		if f.inner == "" || strings.Contains(f.inner, "/") || !p.sign(":") {
+			return nil, fmt.Errorf("any needs a variable and a colon")
+		}
+		var err error
+		if f.left, err = p.or(); err == nil && !p.sign(")") {
+			err = fmt.Errorf("missing ) after any")
+		}
+		if err == nil {
+			for _, path := range f.left.paths() {
+				if v, _, _ := strings.Cut(path, "/"); v != f.inner {
+					return nil, fmt.Errorf("%q inside any does not start with %s", path, f.inner)
+				}
+			}
+		}
+		return f, err
+	}
+	switch op := strings.ToLower(p.word()); op {
+	case "eq", "ne":
+		v, err := p.literal()
+		return &filter{op: op, path: name, value: v}, err
+	case "in":
+		if !p.sign("(") {
+			return nil, fmt.Errorf("missing ( after in")
+		}
+		f := &filter{op: "in", path: name}
+		for {
+			v, err := p.literal()
+			if err != nil {
+				return nil, err
+			}
+			f.list = append(f.list, v)
+			if p.sign(",") {
+				continue
+			}
+			if !p.sign(")") {
+				return nil, fmt.Errorf("missing ) after in")
+			}
+			return f, nil
+		}
+	default:
+		return nil, fmt.Errorf("operator %q after %s is not simulated", op, name)
+	}
+}
+
+// literal takes 'a string' (a quote inside is doubled), true, false, null, or a bare GUID or number, which counts as a string.
+func (p *filterParser) literal() (any, error) {
+	p.space()
+	if rest, ok := strings.CutPrefix(p.rest, "'"); ok {
+		var b strings.Builder
+		for {
+			head, tail, found := strings.Cut(rest, "'")
+			if !found {
+				return nil, fmt.Errorf("the string %q does not end", rest)
+			}
+			b.WriteString(head)
+			if rest, ok = strings.CutPrefix(tail, "'"); !ok {
+				p.rest = tail
+				return b.String(), nil
+			}
+			b.WriteByte('\'')
+		}
+	}
+	switch w := p.word(); strings.ToLower(w) {
+	case "":
+		return nil, fmt.Errorf("a value is missing before %q", p.rest)
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	case "null":
+		return nil, nil
+	default:
+		if strings.Contains(w, "/") {
+			return nil, fmt.Errorf("%q is no value", w)
+		}
+		return w, nil
+	}
+}
+
+// paths are the property paths of the comparisons, those inside any() not counted.
+func (f *filter) paths() []string {
+	if f == nil {
+		return nil
+	}
+	if f.op == "any" || f.path != "" {
+		return []string{f.path}
+	}
+	return append(f.left.paths(), f.right.paths()...)
+}
+
+// properties are the top-level properties the filter reads.
+func (f *filter) properties() []string {
+	var names []string
+	for _, p := range f.paths() {
+		name, _, _ := strings.Cut(p, "/")
+		names = append(names, name)
+	}
+	return names
+}
+
+// advanced says that Entra answers the filter only with ConsistencyLevel: eventual and $count=true.
+func (f *filter) advanced() bool {
+	return f != nil && (f.op == "ne" || f.op == "not" || f.op == "endswith" || f.left.advanced() || f.right.advanced())
+}
+
+// holds evaluates the filter over an object.
+func (f *filter) holds(get func(string) (any, bool)) bool {
+	switch f.op {
+	case "and":
+		return f.left.holds(get) && f.right.holds(get)
+	case "or":
+		return f.left.holds(get) || f.right.holds(get)
+	case "not":
+		return !f.left.holds(get)
+	case "any":
+		return slices.ContainsFunc(elements(at(get, f.path)), func(e any) bool {
+			return f.left.holds(func(name string) (any, bool) { return e, name == f.inner })
+		})
+	}
+	v := at(get, f.path)
+	switch f.op {
+	case "eq":
+		return same(v, f.value)
+	case "ne":
+		return !same(v, f.value)
+	case "in":
+		return slices.ContainsFunc(f.list, func(x any) bool { return same(v, x) })
+	}
+	have, ok := v.(string)
+	want, _ := f.value.(string)
+	have, want = strings.ToLower(have), strings.ToLower(want)
+	if f.op == "startswith" {
+		return ok && strings.HasPrefix(have, want)
+	}
+	return ok && strings.HasSuffix(have, want)
+}
+
+// at follows a path into an object.
+func at(get func(string) (any, bool), path string) any {
+	name, rest, deeper := strings.Cut(path, "/")
+	v, _ := get(name)
+	for deeper {
+		name, rest, deeper = strings.Cut(rest, "/")
+		m, _ := v.(map[string]any)
+		v = m[name]
+	}
+	return v
+}
+
+func elements(v any) []any {
+	switch v := v.(type) {
+	case []any:
+		return v
+	case []string:
+		out := make([]any, len(v))
+		for i, s := range v {
+			out[i] = s
+		}
+		return out
+	}
+	return nil
+}
+
+func same(have, want any) bool {
+	switch have := have.(type) {
+	case nil:
+		return want == nil
+	case bool:
+		b, ok := want.(bool)
+		return ok && b == have
+	case string:
+		s, ok := want.(string)
+		return ok && strings.EqualFold(s, have)
+	case json.Number:
+		s, ok := want.(string)
+		return ok && s == have.String()
+	case int:
+		s, ok := want.(string)
+		return ok && s == fmt.Sprint(have)
+	}
+	return false
+}

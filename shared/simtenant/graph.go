@@ -1,0 +1,337 @@
+package simtenant
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// service is the part of Microsoft 365 behind a Graph operation; each has its own way to word an error and its own budgets.
+type service int
+
+const (
+	identity service = iota
+	intune
+	outlook
+	files
+)
+
+// operation is one thing Graph can do here.
+type operation struct {
+	method, template string
+	service          service
+	cost             int      // resource units (throttling-limits); 0 = 1
+	options          string   // query options understood; any other is refused
+	allow            []string // application permissions, any one of which opens it
+	handle           func(*call) reply
+}
+
+func (o *operation) name() string { return o.method + " " + o.template }
+
+// Query options understood by kinds of operations.
+const (
+	one      = "$select"
+	many     = "$select $top $filter $skiptoken $count"
+	children = "$select $top $skiptoken"
+)
+
+// operations is every Graph operation the tenant simulates.
+//
+// The permissions are those of Microsoft's permissions.json for application access. Left out are only permissions of other products that the
+// file names beside (agent identities, cross-cloud, Intune's on users), and, for wipe, what contradicts the permission's own description. Where
+// the file does not list a path (deletedItems, /users/{id}/managedDevices, /drives/{id}/root and the casts of transitiveMemberOf), the Graph
+// documentation's table for the operation is taken.
+var operations = []operation{
+	{"GET", "/users", identity, 2, many, userRead, listUsers},
+	{"GET", "/users/{id}", identity, 1, one, userRead, getUser},
+	{"PATCH", "/users/{id}", identity, 1, "", userPatch, patchUser},
+	{"DELETE", "/users/{id}", identity, 1, "", userDelete, deleteUser},
+	{"POST", "/users/{id}/revokeSignInSessions", identity, 1, "", perms("User.RevokeSessions.All User.ReadWrite.All Directory.ReadWrite.All"), revokeSessions},
+	{"GET", "/users/{id}/manager", identity, 1, one, userRelations, getManager},
+	{"GET", "/users/{id}/memberOf", identity, 2, many, memberships, listMemberOf},
+	{"GET", "/users/{id}/memberOf/microsoft.graph.group", identity, 2, many, perms("User.Read.All"), listMemberOfGroups},
+	{"GET", "/users/{id}/memberOf/microsoft.graph.directoryRole", identity, 2, many, perms("User.Read.All"), listMemberOfRoles},
+	{"GET", "/users/{id}/transitiveMemberOf", identity, 2, many, transitive, listTransitive},
+	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.group", identity, 2, many, transitive, listTransitiveGroups},
+	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.directoryRole", identity, 2, many, transitive, listTransitiveRoles},
+	{"GET", "/users/{id}/ownedObjects", identity, 2, many, userRelations, listOwnedObjects},
+	{"GET", "/users/{id}/ownedDevices", identity, 2, many, userRelations, listOwnedDevices},
+	{"GET", "/users/{id}/registeredDevices", identity, 2, many, userRelations, listRegisteredDevices},
+	{"GET", "/users/{id}/licenseDetails", identity, 2, many, perms("LicenseAssignment.Read.All User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listLicenseDetails},
+	{"POST", "/users/{id}/assignLicense", identity, 1, "", perms("LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"), assignLicense},
+	{"GET", "/subscribedSkus", identity, 3, "$select", perms("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listSKUs},
+	{"GET", "/groups", identity, 1, many, groupRead, listGroups},
+	{"GET", "/groups/{id}", identity, 1, one, groupRead, getGroup},
+	{"GET", "/groups/{id}/members", identity, 3, many, perms("GroupMember.Read.All GroupMember.ReadWrite.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All"), listMembers},
+	{"DELETE", "/groups/{id}/members/{member}/$ref", identity, 1, "", perms("GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"), leaveGroup},
+	{"GET", "/devices", identity, 1, many, deviceRead, listDevices},
+	{"GET", "/devices/{id}", identity, 1, one, deviceRead, getDevice},
+	{"PATCH", "/devices/{id}", identity, 1, "", perms("Device.ReadWrite.All Directory.ReadWrite.All"), patchDevice},
+	{"GET", "/directory/deletedItems/microsoft.graph.user", identity, 1, many, deletedRead, listDeletedUsers},
+	{"GET", "/directory/deletedItems/{id}", identity, 1, one, deletedRead, getDeleted},
+	{"POST", "/directory/deletedItems/{id}/restore", identity, 1, "", userDelete, restoreUser},
+	{"DELETE", "/directory/deletedItems/{id}", identity, 1, "", perms("User.DeleteRestore.All User.ReadWrite.All Directory.ReadWrite.All"), purgeUser},
+	{"GET", "/roleManagement/directory/roleAssignments", identity, 1, many + " $expand", perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All"), listRoleAssignments},
+	{"GET", "/roleManagement/directory/roleDefinitions", identity, 1, many, roleRead, listRoleDefinitions},
+	{"GET", "/roleManagement/directory/roleDefinitions/{id}", identity, 1, one, roleRead, getRoleDefinition},
+	{"GET", "/organization", identity, 1, "$select", perms("Organization.Read.All Organization.ReadWrite.All User.Read.All Directory.Read.All Directory.ReadWrite.All"), getOrganization},
+
+	{"GET", "/users/{id}/managedDevices", intune, 1, many, managedRead, listUserManagedDevices},
+	{"GET", "/deviceManagement/managedDevices", intune, 1, many, managedRead, listManagedDevices},
+	{"GET", "/deviceManagement/managedDevices/{id}", intune, 1, one, managedRead, getManagedDevice},
+	{"POST", "/deviceManagement/managedDevices/{id}/retire", intune, 1, "", perms("DeviceManagementManagedDevices.PrivilegedOperations.All"), retireDevice},
+	{"POST", "/deviceManagement/managedDevices/{id}/wipe", intune, 1, "", perms("DeviceManagementManagedDevices.PrivilegedOperations.All"), wipeDevice},
+	{"POST", "/users/{id}/wipeManagedAppRegistrationsByDeviceTag", intune, 1, "", perms("DeviceManagementApps.ReadWrite.All"), wipeAppData},
+
+	{"GET", "/users/{id}/mailboxSettings", outlook, 1, one, perms("MailboxSettings.Read MailboxSettings.ReadWrite"), getMailboxSettings},
+	{"PATCH", "/users/{id}/mailboxSettings", outlook, 1, "", rulesWrite, patchMailboxSettings},
+	{"GET", "/users/{id}/mailFolders/inbox/messageRules", outlook, 1, children, rulesRead, listRules},
+	{"POST", "/users/{id}/mailFolders/inbox/messageRules", outlook, 1, "", rulesWrite, createRule},
+	{"GET", "/users/{id}/mailFolders/inbox/messageRules/{rule}", outlook, 1, one, rulesRead, getRule},
+	{"PATCH", "/users/{id}/mailFolders/inbox/messageRules/{rule}", outlook, 1, "", rulesWrite, patchRule},
+	{"DELETE", "/users/{id}/mailFolders/inbox/messageRules/{rule}", outlook, 1, "", rulesWrite, deleteRule},
+
+	{"GET", "/users/{id}/drive", files, 1, one, filesRead, getUserDrive},
+	{"GET", "/users/{id}/drive/root", files, 1, one, filesRead, getUserDriveRoot},
+	{"GET", "/users/{id}/drive/root/children", files, 2, children, filesRead, listUserDriveChildren},
+	{"GET", "/drives/{drive}", files, 1, one, filesRead, getDrive},
+	{"GET", "/drives/{drive}/root", files, 1, one, filesRead, getDriveRoot},
+	{"GET", "/drives/{drive}/root/children", files, 2, children, filesRead, listChildren},
+	{"GET", "/drives/{drive}/items/{item}", files, 1, one, filesRead, getDriveItem},
+	{"GET", "/drives/{drive}/items/{item}/children", files, 2, children, filesRead, listChildren},
+	{"POST", "/drives/{drive}/items/{item}/children", files, 2, "", filesWrite, createFolder},
+	{"GET", "/drives/{drive}/items/{item}/permissions", files, 5, "$select", filesRead, listGrants},
+	{"POST", "/drives/{drive}/root/invite", files, 5, "", filesWrite, invite},
+	{"POST", "/drives/{drive}/items/{item}/invite", files, 5, "", filesWrite, invite},
+	{"POST", "/drives/{drive}/items/{item}/copy", files, 2, "@microsoft.graph.conflictBehavior", filesWrite, copyItem},
+}
+
+// routes is operations by method and number of segments.
+var routes = func() map[string][]*operation {
+	m := map[string][]*operation{}
+	for i := range operations {
+		o := &operations[i]
+		key := fmt.Sprint(o.method, strings.Count(o.template, "/"))
+		m[key] = append(m[key], o)
+	}
+	return m
+}()
+
+// call is one Graph request, alone or out of a batch.
+type call struct {
+	t *Tenant
+	r *http.Request // the outer request
+	caller
+	op        *operation
+	method    string
+	url       *url.URL // absolute
+	arg       map[string]string
+	query     url.Values
+	header    http.Header
+	raw       []byte
+	body      map[string]any
+	now       time.Time
+	requestID string
+}
+
+func (c *call) base() string { return "https://" + c.r.Host + "/v1.0" }
+
+func (c *call) has(roles ...string) bool {
+	return slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(c.roles, r) })
+}
+
+// fail is an error in the envelope of the service behind the operation.
+func (c *call) fail(status int, code, format string, args ...any) reply {
+	return reply{status: status, body: envelope(c.r, c.requestID, c.now, code, fmt.Sprintf(format, args...))}
+}
+
+// denied is the refusal of a call the token's permissions do not open.
+func (c *call) denied() reply {
+	switch c.op.service {
+	case intune:
+		return c.intuneError(http.StatusForbidden, "Forbidden", "Application is not authorized to perform this operation. Application must have one of the following scopes: "+strings.Join(c.op.allow, ", "))
+	case outlook:
+		return c.fail(http.StatusForbidden, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+	case files:
+		return c.fail(http.StatusForbidden, "accessDenied", "Access denied")
+	}
+	return c.insufficient()
+}
+
+func (c *call) insufficient() reply {
+	return c.fail(http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+}
+
+func (c *call) notFound(id string) reply {
+	return c.fail(http.StatusNotFound, "Request_ResourceNotFound", "Resource '%s' does not exist or one of its queried reference-property objects are not present.", id)
+}
+
+func (c *call) badRequest(format string, args ...any) reply {
+	return c.fail(http.StatusBadRequest, "Request_BadRequest", format, args...)
+}
+
+// tooMany is the 429 of the documentation; it repeats status and date inside.
+func (c *call) tooMany() reply {
+	r := c.fail(http.StatusTooManyRequests, "TooManyRequests", "Please retry again later.")
+	inner := r.body.(map[string]any)["error"].(map[string]any)["innerError"].(map[string]any)
+	inner["code"], inner["status"], inner["message"] = "429", "429", "Please retry after"
+	return r
+}
+
+// intuneError is an error of Intune, whose message is JSON itself.
+func (c *call) intuneError(status int, code, message string) reply {
+	inner := fmt.Sprintf("%s - Operation ID (for customer support): %s - Activity ID: %s - Url: https://fef.msub02.manage.microsoft.com/DeviceFE/", message, c.requestID, c.requestID)
+	quoted, _ := json.Marshal(inner) // a string always marshals
+	return c.fail(status, code, "%s", "{\r\n  \"_version\": 3,\r\n  \"Message\": "+string(quoted)+
+		",\r\n  \"CustomApiErrorPhrase\": \"\",\r\n  \"RetryAfter\": null,\r\n  \"ErrorSourceService\": \"\",\r\n  \"HttpHeaders\": \"{}\"\r\n}")
+}
+
+// graph serves /v1.0.
+func (t *Tenant) graph(r *http.Request, raw []byte, requestID string) (decision, []string) {
+	who, refusal := t.authenticate(r, graphAudience)
+	if refusal != "" {
+		t.counts["401"]++
+		return decision{reply: reply{
+			status: http.StatusUnauthorized,
+			header: map[string]string{"WWW-Authenticate": `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`},
+			body:   envelope(r, requestID, t.clock(), "InvalidAuthenticationToken", refusal),
+		}}, nil
+	}
+	c := &call{t: t, r: r, caller: who, method: r.Method, url: absolute(r), header: r.Header, raw: raw, now: t.clock(), requestID: requestID}
+	path := strings.TrimPrefix(r.URL.EscapedPath(), "/v1.0")
+	if path == "/$batch" && r.Method == http.MethodPost {
+		return t.batch(c), who.roles
+	}
+	return t.run(c, path), who.roles
+}
+
+// run answers one call: find the operation, then draw its fault, charge it, check its permission and its form, and let it act.
+func (t *Tenant) run(c *call, path string) decision {
+	segments := strings.Split(strings.Trim(path, "/"), "/")
+	for i, s := range segments {
+		plainText, err := url.PathUnescape(s)
+		if err != nil {
+			return decision{reply: c.fail(http.StatusBadRequest, "BadRequest", "The path segment '%s' is not escaped well.", s)}
+		}
+		segments[i] = plainText
+	}
+	c.query = c.url.Query()
+	if c.op, c.arg = match(c.method, segments); c.op == nil {
+		c.op = &operation{}
+		return decision{reply: c.fail(http.StatusNotImplemented, "NotImplemented", "%s", t.notSimulated("%s %s", c.method, path))}
+	}
+	t.counts[c.op.name()]++
+	head := map[string]string{}
+	finish := func(r reply) reply {
+		for k, v := range r.header {
+			head[k] = v
+		}
+		r.header = head
+		return r
+	}
+	f := t.fault(c.op.name(), c.arg["id"], c.arg["member"], c.arg["drive"], c.arg["item"])
+	d := decision{reset: f.Reset, delay: f.Delay}
+	if f.hides() && !f.After {
+		d.reply = finish(c.faulty(f))
+		return d
+	}
+	if spent := t.throttle(c, head); spent != nil {
+		d.reply = finish(*spent)
+		return d
+	}
+	d.reply = finish(c.act())
+	if f.hides() {
+		d.reply = finish(c.faulty(f))
+	}
+	return d
+}
+
+func match(method string, segments []string) (*operation, map[string]string) {
+	for _, o := range routes[fmt.Sprint(method, len(segments))] {
+		arg, ok := map[string]string{}, true
+		for i, want := range strings.Split(o.template[1:], "/") {
+			if strings.HasPrefix(want, "{") {
+				arg[strings.Trim(want, "{}")] = segments[i]
+				ok = ok && segments[i] != "" && !strings.HasPrefix(segments[i], "$")
+			} else {
+				ok = ok && strings.EqualFold(want, segments[i])
+			}
+		}
+		if ok {
+			return o, arg
+		}
+	}
+	return nil, nil
+}
+
+// faulty is the answer of a fault.
+func (c *call) faulty(f outcome) reply {
+	r := c.fail(f.Status, orElse(f.Code, statusCode(f.Status)), "%s", orElse(f.Message, "The simulated tenant was told to answer so."))
+	if f.Status == http.StatusTooManyRequests && f.Code == "" {
+		r = c.tooMany()
+	}
+	r.header = retryAfter(f)
+	return r
+}
+
+// statusCode is the error code Graph pairs with a status.
+func statusCode(status int) string {
+	switch status {
+	case http.StatusTooManyRequests:
+		return "TooManyRequests"
+	case http.StatusServiceUnavailable:
+		return "serviceNotAvailable"
+	case http.StatusGatewayTimeout:
+		return "UnknownError"
+	case http.StatusUnauthorized:
+		return "InvalidAuthenticationToken"
+	case http.StatusForbidden:
+		return "Authorization_RequestDenied"
+	case http.StatusNotFound:
+		return "Request_ResourceNotFound"
+	case http.StatusBadRequest:
+		return "Request_BadRequest"
+	}
+	return strings.ReplaceAll(http.StatusText(status), " ", "")
+}
+
+func (c *call) act() reply {
+	if !c.has(c.op.allow...) {
+		return c.denied()
+	}
+	for option := range c.query {
+		if !slices.Contains(strings.Fields(c.op.options), option) {
+			return c.fail(http.StatusBadRequest, "BadRequest", "%s", c.t.notSimulated("the query option %s of %s", option, c.op.name()))
+		}
+	}
+	if c.method == http.MethodPost || c.method == http.MethodPatch {
+		switch v := decoded(c.raw).(type) {
+		case map[string]any:
+			c.body = v
+		case nil:
+			if len(c.raw) > 0 && strings.TrimSpace(string(c.raw)) != "null" {
+				return c.fail(http.StatusBadRequest, "BadRequest", "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
+			}
+		default:
+			return c.fail(http.StatusBadRequest, "BadRequest", "The request payload must be a JSON object.")
+		}
+	}
+	return c.op.handle(c)
+}
+
+// only refuses a body with other properties than those named; the type annotation the SDK adds is no property.
+func (c *call) only(body map[string]any, names ...string) *reply {
+	for k := range body {
+		if !strings.Contains(k, "@") && !slices.Contains(names, k) {
+			r := c.badRequest("%s", c.t.notSimulated("the property %s of %s", k, c.op.name()))
+			return &r
+		}
+	}
+	return nil
+}
+
+var noContent = reply{status: http.StatusNoContent}

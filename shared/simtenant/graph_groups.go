@@ -1,0 +1,170 @@
+package simtenant
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+var groupSchema = newSchema("group", "",
+	field[Group]{"id", func(_ *call, g *Group) any { return g.ID }},
+	field[Group]{"displayName", func(_ *call, g *Group) any { return g.DisplayName }},
+	field[Group]{"description", func(_ *call, g *Group) any { return text(g.Description) }},
+	field[Group]{"mail", func(_ *call, g *Group) any { return text(g.Mail) }},
+	field[Group]{"mailEnabled", func(_ *call, g *Group) any { return g.MailEnabled }},
+	field[Group]{"securityEnabled", func(_ *call, g *Group) any { return g.SecurityEnabled }},
+	field[Group]{"groupTypes", func(_ *call, g *Group) any {
+		types := []string{}
+		if g.Unified {
+			types = append(types, "Unified")
+		}
+		if g.MembershipRule != "" {
+			types = append(types, "DynamicMembership")
+		}
+		return types
+	}},
+	field[Group]{"membershipRule", func(_ *call, g *Group) any { return text(g.MembershipRule) }},
+	field[Group]{"onPremisesSyncEnabled", func(_ *call, g *Group) any { return flag(g.OnPremisesSyncEnabled) }},
+	field[Group]{"isAssignableToRole", func(_ *call, g *Group) any {
+		if !g.AssignableToRole {
+			return nil
+		}
+		return true
+	}},
+	field[Group]{"assignedLicenses", func(_ *call, g *Group) any {
+		out := []any{}
+		for _, sku := range g.Licences {
+			out = append(out, map[string]any{"skuId": sku, "disabledPlans": []string{}})
+		}
+		return out
+	}},
+)
+
+// roleSchema is a directory role as an object one is a member of.
+var roleSchema = newSchema("directoryRole", "",
+	field[directoryRole]{"id", func(_ *call, r *directoryRole) any { return derived("directoryRole", r.id) }},
+	field[directoryRole]{"displayName", func(_ *call, r *directoryRole) any { return r.name }},
+	field[directoryRole]{"description", func(*call, *directoryRole) any { return nil }},
+	field[directoryRole]{"roleTemplateId", func(_ *call, r *directoryRole) any { return r.id }},
+)
+
+func listMemberOf(c *call) reply         { return c.memberOf(false, true, true) }
+func listMemberOfGroups(c *call) reply   { return c.memberOf(false, true, false) }
+func listMemberOfRoles(c *call) reply    { return c.memberOf(false, false, true) }
+func listTransitive(c *call) reply       { return c.memberOf(true, true, true) }
+func listTransitiveGroups(c *call) reply { return c.memberOf(true, true, false) }
+func listTransitiveRoles(c *call) reply  { return c.memberOf(true, false, true) }
+
+func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	var items []item
+	var shapes []shape
+	found := groupsOf(u.ID, c.groups(), deep)
+	if wantGroups {
+		shapes = append(shapes, groupSchema)
+		for _, g := range found {
+			items = append(items, groupSchema.item(c, g.ID, g))
+		}
+	}
+	if wantRoles {
+		shapes = append(shapes, roleSchema)
+		holders := []string{u.ID}
+		if deep {
+			for _, g := range found {
+				holders = append(holders, g.ID)
+			}
+		}
+		listed := map[string]bool{}
+		for _, a := range c.t.world.RoleAssignments {
+			if r := roleByID(a.Role); r != nil && slices.Contains(holders, a.Principal) && !listed[r.id] {
+				listed[r.id] = true
+				items = append(items, roleSchema.item(c, derived("directoryRole", r.id), r))
+			}
+		}
+	}
+	set := map[bool]string{true: "directoryObjects", false: "groups"}[wantRoles]
+	return c.list(items, directoryPage.of(set, wantGroups && wantRoles), shapes...)
+}
+
+func listOwnedObjects(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	var items []item
+	for id, g := range c.groups() {
+		if slices.Contains(g.Owners, u.ID) {
+			items = append(items, groupSchema.item(c, id, g))
+		}
+	}
+	return c.list(items, directoryPage.of("directoryObjects", true), groupSchema)
+}
+
+func listGroups(c *call) reply {
+	var items []item
+	for id, g := range c.groups() {
+		items = append(items, groupSchema.item(c, id, g))
+	}
+	return c.list(items, directoryPage.of("groups", false), groupSchema)
+}
+
+func getGroup(c *call) reply {
+	g := c.groups()[strings.ToLower(c.arg["id"])]
+	if g == nil {
+		return c.notFound(c.arg["id"])
+	}
+	return c.entity("groups", groupSchema.item(c, g.ID, g), false, groupSchema)
+}
+
+func listMembers(c *call) reply {
+	groups, users := c.groups(), c.users()
+	g := groups[strings.ToLower(c.arg["id"])]
+	if g == nil {
+		return c.notFound(c.arg["id"])
+	}
+	var items []item
+	for _, id := range g.Members {
+		if u := users[id]; u != nil {
+			items = append(items, userSchema.item(c, id, u))
+		} else if sub := groups[id]; sub != nil {
+			items = append(items, groupSchema.item(c, id, sub))
+		}
+	}
+	return c.list(items, directoryPage.of("directoryObjects", true), userSchema, groupSchema)
+}
+
+// leaveGroup takes a member out of a group, and with it the licences inherited from the group. The refusals are those of the contract's table.
+func leaveGroup(c *call) reply {
+	w := c.t.world
+	g := w.Groups[strings.ToLower(c.arg["id"])]
+	if g == nil {
+		return c.notFound(c.arg["id"])
+	}
+	member := strings.ToLower(c.arg["member"])
+	live := w.Users[member] != nil || w.Groups[member] != nil
+	switch {
+	case g.AssignableToRole && !c.has(roleAssignables):
+		return c.insufficient()
+	case g.OnPremisesSyncEnabled != nil && *g.OnPremisesSyncEnabled:
+		return c.onPremises()
+	case g.MembershipRule != "":
+		return c.insufficient()
+	case g.MailEnabled && !g.Unified:
+		return c.badRequest("Cannot Update a mail-enabled security groups and or distribution list.")
+	case !live || !slices.Contains(g.Members, member):
+		return c.notFound(c.arg["member"])
+	}
+	c.t.dropMember(g, member)
+	return reply{status: http.StatusNoContent}
+}
+
+func (t *Tenant) dropMember(g *Group, member string) {
+	now := t.clock()
+	t.before("group", g.ID, now)
+	t.before("mailbox", member, now)
+	g.Members = slices.DeleteFunc(g.Members, func(id string) bool { return id == member })
+	t.world.reconcile(member, now)
+}

@@ -1,0 +1,162 @@
+package simtenant
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// licenceErrors are the texts of assignLicense.
+const (
+	errNoChange      = "No license changes provided. At least one license to add or remove must be specified."
+	errInherited     = "User license is inherited from a group membership and it cannot be removed directly from the user."
+	errNotAssigned   = "User does not have a corresponding license."
+	errMissing       = "One or more parameters of the operation 'assignLicense' are missing from the request payload. The missing parameters are: %s."
+	errNoSeats       = "Subscription with SKU %s does not have any available licenses."
+	errNoCompanySKU  = "License %s does not correspond to a valid company License."
+	errUsageLocation = "License assignment cannot be done for user with invalid usage location."
+)
+
+func assignedLicences(c *call, u *User) any {
+	out := []any{}
+	listed := map[string]bool{}
+	for _, l := range c.t.world.licencesOf(u, c.groups()) {
+		if !listed[l.SKU] {
+			listed[l.SKU] = true
+			out = append(out, map[string]any{"skuId": l.SKU, "disabledPlans": texts(l.DisabledPlans)})
+		}
+	}
+	return out
+}
+
+func licenceStates(c *call, u *User) any {
+	out := []any{}
+	for _, l := range c.t.world.licencesOf(u, c.groups()) {
+		out = append(out, map[string]any{"skuId": l.SKU, "disabledPlans": texts(l.DisabledPlans), "assignedByGroup": text(l.Group), "state": "Active", "error": "None", "lastUpdatedDateTime": stamp(l.Since)})
+	}
+	return out
+}
+
+func assignLicense(c *call) reply {
+	u, bad := c.writing()
+	if bad != nil {
+		return *bad
+	}
+	var missing []string
+	for _, p := range []string{"addLicenses", "removeLicenses"} {
+		if _, ok := c.body[p].([]any); !ok {
+			missing = append(missing, p)
+		}
+	}
+	if missing != nil {
+		return c.badRequest(errMissing, strings.Join(missing, ", "))
+	}
+	if bad := c.only(c.body, "addLicenses", "removeLicenses"); bad != nil {
+		return *bad
+	}
+	add := c.body["addLicenses"].([]any)
+	remove, err := asStrings(c.body["removeLicenses"])
+	if err != nil {
+		return c.badRequest("Invalid value specified for parameter 'removeLicenses': %v.", err)
+	}
+	if len(add)+len(remove) == 0 {
+		return c.badRequest(errNoChange)
+	}
+	w := c.t.world
+	after := u.clone()
+	for _, sku := range remove {
+		i := slices.IndexFunc(after.Licences, func(l Licence) bool { return strings.EqualFold(l.SKU, sku) })
+		if i < 0 {
+			if slices.ContainsFunc(w.licencesOf(u, w.Groups), func(l Licence) bool { return strings.EqualFold(l.SKU, sku) }) {
+				return c.badRequest(errInherited)
+			}
+			return c.badRequest(errNotAssigned)
+		}
+		after.Licences = slices.Delete(after.Licences, i, i+1)
+	}
+	for _, x := range add {
+		m, _ := x.(map[string]any)
+		id, _ := str(m, "skuId")
+		sku := w.sku(id)
+		if sku == nil {
+			return c.badRequest(errNoCompanySKU, id)
+		}
+		if u.UsageLocation == "" {
+			return c.badRequest(errUsageLocation)
+		}
+		var disabled []string
+		if m["disabledPlans"] != nil {
+			if disabled, err = asStrings(m["disabledPlans"]); err != nil {
+				return c.badRequest("Invalid value specified for property 'disabledPlans': %v.", err)
+			}
+		}
+		holds := func(l Licence) bool { return l.SKU == sku.ID }
+		if !slices.ContainsFunc(w.licencesOf(u, w.Groups), holds) && consumed(sku.ID, w.Users, w.Groups) >= sku.Seats {
+			return c.badRequest(errNoSeats, sku.ID)
+		}
+		after.Licences = append(slices.DeleteFunc(after.Licences, holds), Licence{SKU: sku.ID, DisabledPlans: disabled, Since: c.now.Truncate(time.Second)})
+	}
+	c.t.before("user", u.ID, c.now)
+	c.t.before("mailbox", u.ID, c.now)
+	*u = *after
+	w.reconcile(u.ID, c.now)
+	body := userSchema.item(c, u.ID, u).render(nil, false)
+	body["@odata.context"] = c.context("users", nil, true)
+	return reply{status: http.StatusOK, body: body}
+}
+
+func plans(s *SKU) []any {
+	out := []any{}
+	for _, p := range s.Plans {
+		out = append(out, map[string]any{"servicePlanId": p.ID, "servicePlanName": p.Name, "provisioningStatus": "Success", "appliesTo": "User"})
+	}
+	return out
+}
+
+var licenceDetailSchema = newSchema("licenseDetails", "",
+	field[SKU]{"id", func(c *call, s *SKU) any { return licenceDetailID(c.arg["id"], s.ID) }},
+	field[SKU]{"skuId", func(_ *call, s *SKU) any { return s.ID }},
+	field[SKU]{"skuPartNumber", func(_ *call, s *SKU) any { return s.PartNumber }},
+	field[SKU]{"servicePlans", func(_ *call, s *SKU) any { return plans(s) }},
+)
+
+func licenceDetailID(user, sku string) string { return derived("licenseDetails", user, sku) }
+
+func listLicenseDetails(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	var items []item
+	listed := map[string]bool{}
+	for _, l := range c.t.world.licencesOf(u, c.groups()) {
+		if s := c.t.world.sku(l.SKU); s != nil && !listed[s.ID] {
+			listed[s.ID] = true
+			items = append(items, licenceDetailSchema.item(c, licenceDetailID(c.arg["id"], s.ID), s))
+		}
+	}
+	return c.list(items, directoryPage.of(fmt.Sprintf("users('%s')/licenseDetails", u.ID), false), licenceDetailSchema)
+}
+
+var skuSchema = newSchema("subscribedSku", "",
+	field[SKU]{"id", func(c *call, s *SKU) any { return c.t.world.TenantID + "_" + s.ID }},
+	field[SKU]{"skuId", func(_ *call, s *SKU) any { return s.ID }},
+	field[SKU]{"skuPartNumber", func(_ *call, s *SKU) any { return s.PartNumber }},
+	field[SKU]{"capabilityStatus", func(*call, *SKU) any { return "Enabled" }},
+	field[SKU]{"appliesTo", func(*call, *SKU) any { return "User" }},
+	field[SKU]{"consumedUnits", func(c *call, s *SKU) any { return consumed(s.ID, c.users(), c.groups()) }},
+	field[SKU]{"prepaidUnits", func(_ *call, s *SKU) any {
+		return map[string]any{"enabled": s.Seats, "suspended": 0, "warning": 0, "lockedOut": 0}
+	}},
+	field[SKU]{"servicePlans", func(_ *call, s *SKU) any { return plans(s) }},
+)
+
+func listSKUs(c *call) reply {
+	var items []item
+	for _, s := range c.t.world.SKUs {
+		items = append(items, skuSchema.item(c, s.ID, s))
+	}
+	return c.list(items, page{set: "subscribedSkus", size: 999, most: 999}, skuSchema)
+}

@@ -1,0 +1,301 @@
+package simtenant
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// userSchema is what Graph shows of a user. Without $select only the defaults come back.
+var userSchema = newSchema("user",
+	"businessPhones displayName givenName id jobTitle mail mobilePhone officeLocation preferredLanguage surname userPrincipalName",
+	field[User]{"id", func(_ *call, u *User) any { return u.ID }},
+	field[User]{"userPrincipalName", func(_ *call, u *User) any { return u.UserPrincipalName }},
+	field[User]{"displayName", func(_ *call, u *User) any { return text(u.DisplayName) }},
+	field[User]{"givenName", func(_ *call, u *User) any { return text(u.GivenName) }},
+	field[User]{"surname", func(_ *call, u *User) any { return text(u.Surname) }},
+	field[User]{"mail", func(_ *call, u *User) any { return text(u.Mail) }},
+	field[User]{"mailNickname", func(_ *call, u *User) any { return text(u.MailNickname) }},
+	field[User]{"proxyAddresses", func(_ *call, u *User) any { return texts(u.ProxyAddresses) }},
+	field[User]{"otherMails", func(_ *call, u *User) any { return texts(u.OtherMails) }},
+	field[User]{"businessPhones", func(_ *call, u *User) any { return texts(u.BusinessPhones) }},
+	field[User]{"mobilePhone", func(_ *call, u *User) any { return text(u.MobilePhone) }},
+	field[User]{"jobTitle", func(_ *call, u *User) any { return text(u.JobTitle) }},
+	field[User]{"department", func(_ *call, u *User) any { return text(u.Department) }},
+	field[User]{"officeLocation", func(_ *call, u *User) any { return text(u.OfficeLocation) }},
+	field[User]{"preferredLanguage", func(_ *call, u *User) any { return text(u.PreferredLanguage) }},
+	field[User]{"usageLocation", func(_ *call, u *User) any { return text(u.UsageLocation) }},
+	field[User]{"employeeId", func(_ *call, u *User) any { return text(u.EmployeeID) }},
+	field[User]{"userType", func(_ *call, u *User) any { return u.UserType }},
+	field[User]{"accountEnabled", func(_ *call, u *User) any { return u.AccountEnabled }},
+	field[User]{"onPremisesSyncEnabled", func(_ *call, u *User) any { return flag(u.OnPremisesSyncEnabled) }},
+	field[User]{"createdDateTime", func(_ *call, u *User) any { return stamp(u.Created) }},
+	field[User]{"deletedDateTime", func(_ *call, u *User) any { return stamp(u.DeletedAt) }},
+	field[User]{"lastPasswordChangeDateTime", func(_ *call, u *User) any { return stamp(u.LastPasswordChange) }},
+	field[User]{"signInSessionsValidFromDateTime", func(_ *call, u *User) any { return stamp(u.SessionsValidFrom) }},
+	field[User]{"employeeLeaveDateTime", func(c *call, u *User) any {
+		if !c.has(userLifeCycleRead) { // observed: 200 with the value silently empty
+			return nil
+		}
+		return stamp(u.EmployeeLeave)
+	}},
+	field[User]{"assignedLicenses", func(c *call, u *User) any { return assignedLicences(c, u) }},
+	field[User]{"licenseAssignmentStates", func(c *call, u *User) any { return licenceStates(c, u) }},
+)
+
+func (c *call) users() map[string]*User   { return seenAll(c.t, "user", c.t.world.Users) }
+func (c *call) groups() map[string]*Group { return seenAll(c.t, "group", c.t.world.Groups) }
+
+// reading is the user of the path as a read finds it.
+func (c *call) reading() (*User, *reply) { return c.pick(c.users()) }
+
+// writing is the user of the path as it is now; writes do not act on the past.
+func (c *call) writing() (*User, *reply) { return c.pick(c.t.world.Users) }
+
+func (c *call) pick(users map[string]*User) (*User, *reply) {
+	key := c.arg["id"]
+	if u := users[strings.ToLower(key)]; u != nil {
+		return u, nil
+	}
+	if strings.Contains(key, "@") {
+		for _, u := range users {
+			if strings.EqualFold(u.UserPrincipalName, key) {
+				return u, nil
+			}
+		}
+	}
+	r := c.notFound(key)
+	return nil, &r
+}
+
+// basicOnly refuses what User.ReadBasic.All does not open when the token holds nothing better.
+func (c *call) basicOnly() *reply {
+	if c.has("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All") {
+		return nil
+	}
+	for name := range strings.SplitSeq(c.query.Get("$select"), ",") {
+		name = strings.TrimSpace(name)
+		if name != "" && !slices.ContainsFunc(basicProperties, func(b string) bool { return strings.EqualFold(b, name) }) {
+			r := c.insufficient()
+			return &r
+		}
+	}
+	return nil
+}
+
+func listUsers(c *call) reply {
+	if bad := c.basicOnly(); bad != nil {
+		return *bad
+	}
+	var items []item
+	for id, u := range c.users() {
+		items = append(items, userSchema.item(c, id, u))
+	}
+	return c.list(items, directoryPage.of("users", false), userSchema)
+}
+
+func getUser(c *call) reply {
+	if bad := c.basicOnly(); bad != nil {
+		return *bad
+	}
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	return c.entity("users", userSchema.item(c, u.ID, u), false, userSchema)
+}
+
+// onPremises is the refusal of a change to what another directory masters.
+func (c *call) onPremises() reply {
+	return c.badRequest("Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration.")
+}
+
+func patchUser(c *call) reply {
+	u, bad := c.writing()
+	if bad != nil {
+		return *bad
+	}
+	if bad := c.only(c.body, "accountEnabled", "passwordProfile"); bad != nil {
+		return *bad
+	}
+	enabled, hasEnabled := c.body["accountEnabled"]
+	profile, hasProfile := c.body["passwordProfile"]
+	if !hasEnabled && !hasProfile {
+		return c.badRequest("No properties to update were specified.")
+	}
+	// Each property has a permission of its own. To disable an account takes the right to read users as well.
+	if hasEnabled && !c.has("User.ReadWrite.All", "Directory.ReadWrite.All") && (!c.has("User.EnableDisableAccount.All") || !c.has("User.Read.All")) {
+		return c.insufficient()
+	}
+	if hasProfile && !c.has("User-PasswordProfile.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All") {
+		return c.insufficient()
+	}
+	if !c.t.world.mayActOn(c.app, u.ID) {
+		return c.insufficient()
+	}
+	if u.Synced() {
+		return c.onPremises()
+	}
+	on, ok := enabled.(bool)
+	if hasEnabled && !ok {
+		return c.badRequest("Invalid value specified for property 'accountEnabled' of resource 'User'.")
+	}
+	if hasProfile {
+		p, _ := profile.(map[string]any)
+		if bad := c.only(p, "password", "forceChangePasswordNextSignIn", "forceChangePasswordNextSignInWithMfa"); bad != nil {
+			return *bad
+		}
+		password, _ := str(p, "password")
+		if len(password) < 8 || len(password) > 256 || kinds(password) < 3 {
+			return c.badRequest("The specified password does not comply with password complexity requirements. Please provide a different password.")
+		}
+	}
+	c.t.before("user", u.ID, c.now)
+	c.t.before("mailbox", u.ID, c.now)
+	if hasEnabled {
+		u.AccountEnabled = on
+	}
+	if hasProfile {
+		u.PasswordChanges++
+		u.LastPasswordChange = c.now.Truncate(time.Second)
+		u.SessionsValidFrom = u.LastPasswordChange
+	}
+	return noContent
+}
+
+// kinds counts the kinds of characters in a password, of which Entra wants three of four.
+func kinds(s string) int {
+	n := 0
+	for _, set := range []func(r rune) bool{
+		func(r rune) bool { return 'a' <= r && r <= 'z' },
+		func(r rune) bool { return 'A' <= r && r <= 'Z' },
+		func(r rune) bool { return '0' <= r && r <= '9' },
+		func(r rune) bool {
+			return r < '0' || '9' < r && r < 'A' || 'Z' < r && r < 'a' || r > 'z'
+		},
+	} {
+		if strings.ContainsFunc(s, set) {
+			n++
+		}
+	}
+	return n
+}
+
+func revokeSessions(c *call) reply {
+	u, bad := c.writing()
+	if bad != nil {
+		return *bad
+	}
+	c.t.before("user", u.ID, c.now)
+	if u.UserType != "Guest" { // guests sign in through their home tenant: 200, and nothing happens
+		u.SessionsValidFrom = c.now.Truncate(time.Second)
+	}
+	return reply{status: http.StatusOK, body: map[string]any{"@odata.context": c.base() + "/$metadata#Edm.Boolean", "value": true}}
+}
+
+func getManager(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	m := c.users()[u.ManagerID]
+	if m == nil {
+		return c.notFound("manager")
+	}
+	return c.entity("directoryObjects", userSchema.item(c, m.ID, m), true, userSchema)
+}
+
+func deleteUser(c *call) reply {
+	u, bad := c.writing()
+	if bad != nil {
+		return *bad
+	}
+	if !c.t.world.mayActOn(c.app, u.ID) {
+		return c.insufficient()
+	}
+	if u.Synced() {
+		return c.onPremises()
+	}
+	w := c.t.world
+	c.t.before("user", u.ID, c.now)
+	c.t.before("deleted", u.ID, c.now)
+	c.t.before("mailbox", u.ID, c.now)
+	delete(w.Users, u.ID)
+	gone := u.clone() // a read under the lag may still hold the live one
+	gone.DeletedAt = c.now.Truncate(time.Second)
+	gone.UserPrincipalName = strings.ReplaceAll(u.ID, "-", "") + u.UserPrincipalName
+	w.Deleted[u.ID] = gone
+	if d := w.Drives[u.ID]; d != nil {
+		d.GoneAt = c.now
+	}
+	w.reconcile(u.ID, c.now)
+	return noContent
+}
+
+// deleted is what directory/deletedItems shows.
+func (c *call) deleted() map[string]*User { return seenAll(c.t, "deleted", c.t.world.Deleted) }
+
+func getDeleted(c *call) reply {
+	u := c.deleted()[strings.ToLower(c.arg["id"])]
+	if u == nil {
+		return c.notFound(c.arg["id"])
+	}
+	i := userSchema.item(c, u.ID, u)
+	i.defaults = append(slices.Clone(i.defaults), "deletedDateTime")
+	return c.entity("directoryObjects", i, true, userSchema)
+}
+
+func listDeletedUsers(c *call) reply {
+	var items []item
+	for id, u := range c.deleted() {
+		i := userSchema.item(c, id, u)
+		i.defaults = append(slices.Clone(i.defaults), "deletedDateTime")
+		items = append(items, i)
+	}
+	// The path is a cast, but listing it plain is no advanced query; a filter is.
+	return c.list(items, directoryPage.of("users", false), userSchema)
+}
+
+func restoreUser(c *call) reply {
+	w := c.t.world
+	u := w.Deleted[strings.ToLower(c.arg["id"])]
+	if u == nil {
+		return c.notFound(c.arg["id"])
+	}
+	if bad := c.only(c.body, "autoReconcileProxyConflict", "newUserPrincipalName"); bad != nil {
+		return *bad
+	}
+	if !w.mayActOn(c.app, u.ID) {
+		return c.insufficient()
+	}
+	upn := strings.TrimPrefix(u.UserPrincipalName, strings.ReplaceAll(u.ID, "-", ""))
+	if wanted, ok := str(c.body, "newUserPrincipalName"); ok {
+		upn = wanted
+	}
+	if w.userID(upn) != "" {
+		return c.badRequest("Another object with the same value for property userPrincipalName already exists.")
+	}
+	c.t.before("user", u.ID, c.now)
+	c.t.before("deleted", u.ID, c.now)
+	c.t.before("mailbox", u.ID, c.now)
+	delete(w.Deleted, u.ID)
+	back := u.clone()
+	back.DeletedAt, back.UserPrincipalName = time.Time{}, upn
+	w.Users[u.ID] = back
+	if d := w.Drives[u.ID]; d != nil {
+		d.GoneAt = time.Time{}
+	}
+	w.reconcile(u.ID, c.now)
+	body := userSchema.item(c, u.ID, back).render(nil, true)
+	body["@odata.context"] = c.base() + "/$metadata#directoryObjects/$entity"
+	return reply{status: http.StatusOK, body: body}
+}
+
+// purgeUser refuses: Microsoft does not let an application delete a user for good. The 30 days do it.
+func purgeUser(c *call) reply {
+	if c.t.world.Deleted[strings.ToLower(c.arg["id"])] == nil {
+		return c.notFound(c.arg["id"])
+	}
+	return c.insufficient()
+}

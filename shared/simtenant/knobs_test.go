@@ -1,0 +1,164 @@
+package simtenant
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestReadLag(t *testing.T) {
+	f := setUp(t, Config{ReadLag: time.Minute})
+	f.Advance(time.Hour)
+	adele := "/users/" + id("adele.vance")
+	enabled := func() string { return f.call("GET", adele+"?$select=accountEnabled", nil).at("accountEnabled") }
+	f.want(f.call("PATCH", adele, map[string]any{"accountEnabled": false}), 204, "")
+	equal(t, "at once", enabled(), "true")
+	equal(t, "in Exchange at once", f.exec("Get-Mailbox", args{"Identity": id("adele.vance")}).values()[0]["AccountDisabled"].(bool), false)
+	f.Advance(30 * time.Second)
+	f.want(f.call("PATCH", adele, map[string]any{"accountEnabled": true}), 204, "")
+	f.Advance(30 * time.Second)
+	equal(t, "after the lag", enabled(), "false")
+	f.Advance(30 * time.Second)
+	equal(t, "the second write after its lag", enabled(), "true")
+
+	f.want(f.call("DELETE", "/groups/"+GroupID(GroupMarketing)+"/members/"+id("adele.vance")+"/$ref", nil), 204, "")
+	f.exec("Set-Mailbox", args{"Identity": id("adele.vance"), "Type": "Shared", "HiddenFromAddressListsEnabled": true})
+	equal(t, "membership", len(f.call("GET", adele+"/memberOf", nil).values()), 2)
+	equal(t, "mailbox", f.exec("Get-Mailbox", args{"Identity": id("adele.vance")}).values()[0]["RecipientTypeDetails"].(string), "UserMailbox")
+	f.want(f.call("DELETE", adele, nil), 204, "")
+	f.want(f.call("GET", adele, nil), 200, "")
+	f.want(f.call("GET", "/directory/deletedItems/"+id("adele.vance"), nil), 404, "")
+	f.want(f.call("DELETE", adele, nil), 404, "") // writes see the present
+	f.Advance(time.Minute)
+	f.want(f.call("GET", adele, nil), 404, "")
+	f.want(f.call("GET", "/directory/deletedItems/"+id("adele.vance"), nil), 200, "")
+}
+
+func TestFaults(t *testing.T) {
+	f := setUp(t, Config{})
+	adele := "/users/" + id("adele.vance")
+	strike := func(faults ...Fault) { f.Edit(func(w *World) { w.Faults = faults }) }
+	off := map[string]any{"accountEnabled": false}
+
+	strike(Fault{Operation: "PATCH /users/{id}", Target: id("adele.vance"), Status: 503, RetryAfter: 1500 * time.Millisecond, Times: 1})
+	f.want(f.call("PATCH", "/users/"+id("grady.archie"), off), 204, "")
+	a := f.call("PATCH", "/users/adele.vance@contoso.com", off)
+	f.want(a, 503, "serviceNotAvailable")
+	equal(t, "Retry-After", a.header.Get("Retry-After"), "2")
+	equal(t, "not done", f.user("adele.vance").AccountEnabled, true)
+	f.want(f.call("PATCH", adele, off), 204, "")
+
+	strike(Fault{Operation: "POST *", Status: 504, After: true, Code: "UnknownError"})
+	f.Advance(time.Hour)
+	f.want(f.call("POST", adele+"/revokeSignInSessions", nil), 504, "UnknownError")
+	equal(t, "done all the same", f.user("adele.vance").SessionsValidFrom, start.Add(time.Hour))
+
+	strike(Fault{Operation: "DELETE /users/{id}", Reset: true, After: true})
+	req, _ := http.NewRequest("DELETE", f.conn.Graph+adele, nil)
+	req.Header.Set("Authorization", "Bearer "+f.token(DefaultClientID, graphAudience))
+	if _, err := f.client.Do(req); err == nil {
+		t.Error("the connection was not reset")
+	}
+	if _, ok := f.DeletedUser(id("adele.vance")); !ok {
+		t.Error("the deletion did not take effect")
+	}
+
+	strike(Fault{Operation: "GET /organization", Status: 429, Share: 0.5})
+	struck := 0
+	for range 100 {
+		if f.call("GET", "/organization", nil).status == 429 {
+			struck++
+		}
+	}
+	if struck < 30 || struck > 70 {
+		t.Errorf("%d of 100 were struck", struck)
+	}
+
+	strike(Fault{Operation: "Set-Mailbox", Target: id("grady.archie"), Status: 503, Times: 1}, Fault{Operation: "Get-*", Status: 307, Times: 1})
+	f.want(f.exec("Set-Mailbox", args{"Identity": "grady.archie", "HiddenFromAddressListsEnabled": true}), 503, "serviceNotAvailable")
+	f.want(f.exec("Get-Mailbox", args{"Identity": "grady.archie"}), 200, "") // the client follows the redirect with the same body
+	equal(t, "asked twice", f.Requests()["Get-Mailbox"], 2)
+
+	strike(Fault{Operation: "POST /token", Status: 503, Times: 1})
+	equal(t, "token", f.tokenAnswer(DefaultClientID, DefaultSecret, graphAudience+"/.default").status, 503)
+	equal(t, "token again", f.tokenAnswer(DefaultClientID, DefaultSecret, graphAudience+"/.default").status, 200)
+}
+
+func TestThrottle(t *testing.T) {
+	f := setUp(t, Config{ThrottleScale: 0.01}) // 35 resource units in 10 s, 30 writes in 150 s
+	var a answer
+	n := 0
+	for ; n < 100; n++ {
+		if a = f.call("GET", "/users", nil); a.status == 429 { // 2 units each
+			break
+		}
+	}
+	equal(t, "requests", n, 17)
+	equal(t, "Retry-After", a.header.Get("Retry-After"), "1")
+	equal(t, "information", a.header.Get("x-ms-throttle-information"), "ResourceUnitLimitExceeded")
+	equal(t, "scope", a.header.Get("x-ms-throttle-scope"), "Tenant_Application/Read/"+DefaultClientID+"/"+f.conn.TenantID)
+	f.want(a, 429, "TooManyRequests")
+	f.Advance(10 * time.Second)
+	equal(t, "percentage below 0.8", f.call("GET", "/users", nil).header.Get("x-ms-throttle-limit-percentage"), "")
+	for n = 0; n < 100; n++ {
+		f.Advance(time.Second)
+		if a = f.call("POST", "/users/"+id("adele.vance")+"/revokeSignInSessions", nil); a.status == 429 {
+			break
+		}
+	}
+	equal(t, "information", a.header.Get("x-ms-throttle-information"), "WriteLimitExceeded")
+	equal(t, "another app has its own budget", f.as(f.app("User.Read.All"), "GET", "/users", nil).status, 200)
+}
+
+func TestLatencyAndDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tenant, err := New(Config{Latency: 2 * time.Second, Faults: []Fault{{Operation: "POST /token", Delay: 3 * time.Second}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn := tenant.Connection("https://tenant.simulated")
+		form := url.Values{"client_id": {conn.ClientID}, "client_secret": {conn.ClientSecret}, "grant_type": {"client_credentials"}, "scope": {graphAudience + "/.default"}}
+		begun := time.Now()
+		res, err := tenant.Client().PostForm(conn.Authority+"/"+conn.TenantID+"/oauth2/v2.0/token", form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		equal(t, "status", res.StatusCode, 200)
+		equal(t, "time", time.Since(begun), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		req, _ := http.NewRequestWithContext(ctx, "GET", conn.Graph+"/organization", nil)
+		if _, err := tenant.Client().Do(req); err == nil {
+			t.Error("the deadline did not end the wait")
+		}
+	})
+}
+
+func TestRecording(t *testing.T) {
+	var graph, exchange bytes.Buffer
+	f := setUp(t, Config{Record: &graph, RecordExchange: &exchange})
+	f.call("PATCH", "/users/"+id("adele.vance"), map[string]any{"passwordProfile": map[string]any{"password": "Never-Seen-42"}})
+	f.exec("Get-Mailbox", args{"Identity": id("adele.vance")})
+	var lines []recordedLine
+	for l := range strings.Lines(graph.String()) {
+		var r recordedLine
+		if err := json.Unmarshal([]byte(l), &r); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, r)
+	}
+	if len(lines) != 3 || lines[0].Body != nil || lines[1].Status != 204 || len(lines[1].Roles) == 0 || !strings.HasPrefix(lines[1].URL, f.conn.Graph) {
+		t.Errorf("recorded %+v", lines)
+	}
+	if strings.Contains(graph.String(), "Never-Seen") || strings.Contains(graph.String(), DefaultSecret) {
+		t.Error("a secret was recorded")
+	}
+	equal(t, "exchange lines", strings.Count(exchange.String(), "\n"), 1)
+}

@@ -1,0 +1,494 @@
+package simtenant
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/uuid"
+)
+
+// DefaultTenantID is the directory id of a tenant whose seed names none.
+const DefaultTenantID = "a7c1e9d2-5b34-4f0e-9a61-0d6f3c2b8e17"
+
+// The default application, the one Server.Connection prints: it holds every application permission the simulator knows and the Exchange
+// Administrator role, but no Entra role over admins.
+const (
+	DefaultClientID = "5d0c7f3e-2a41-4c8b-b6f9-71e2d4a0935c"
+	DefaultSecret   = "simulated~not-a-secret"
+)
+
+// Seed describes a company. References go by name: a manager and an owner by user principal name, a group by display name, a licence by SKU part
+// number, a role by display name.
+type Seed struct {
+	TenantID string      `yaml:"tenantId"`
+	Company  string      `yaml:"company"`
+	Domain   string      `yaml:"domain"`
+	SKUs     []SeedSKU   `yaml:"skus"` // absent = the SKUs of the invented company
+	Groups   []SeedGroup `yaml:"groups"`
+	Users    []SeedUser  `yaml:"users"`
+	Apps     []SeedApp   `yaml:"apps"` // beside the default one
+}
+
+// SeedSKU is a subscription.
+type SeedSKU struct {
+	ID         string     `yaml:"id"`
+	PartNumber string     `yaml:"partNumber"`
+	Seats      int        `yaml:"seats"`
+	Plans      []SeedPlan `yaml:"plans"`
+}
+
+// SeedPlan is a service plan of a SKU. A plan named EXCHANGE_S_… brings a mailbox, EXCHANGE_S_ENTERPRISE the right to a litigation hold,
+// SHAREPOINT… a OneDrive.
+type SeedPlan struct {
+	ID   string `yaml:"id"`
+	Name string `yaml:"name"`
+}
+
+// SeedGroup is a group.
+type SeedGroup struct {
+	ID       string   `yaml:"id"`
+	Name     string   `yaml:"name"`
+	Kind     string   `yaml:"kind"` // security (the default), unified, distribution, mailSecurity
+	Rule     string   `yaml:"rule"` // non-empty = dynamic; who is in it is said by the users all the same
+	Synced   bool     `yaml:"synced"`
+	RoleAble bool     `yaml:"assignableToRole"`
+	Licences []string `yaml:"licences"`
+	Roles    []string `yaml:"roles"`
+	Within   []string `yaml:"within"` // groups this one is a member of
+	Owners   []string `yaml:"owners"`
+}
+
+// SeedUser is a person and what is theirs.
+type SeedUser struct {
+	ID         string    `yaml:"id"` // absent = derived from the user principal name, see UserID
+	UPN        string    `yaml:"userPrincipalName"`
+	Name       string    `yaml:"displayName"`
+	Mail       string    `yaml:"mail"` // absent = the user principal name, when there is a mailbox
+	Aliases    []string  `yaml:"aliases"`
+	Title      string    `yaml:"jobTitle"`
+	Department string    `yaml:"department"`
+	Office     string    `yaml:"officeLocation"`
+	EmployeeID string    `yaml:"employeeId"`
+	Manager    string    `yaml:"manager"`
+	Disabled   bool      `yaml:"disabled"`
+	Synced     bool      `yaml:"synced"`
+	Guest      bool      `yaml:"guest"`
+	Leaves     time.Time `yaml:"employeeLeaveDateTime"`
+	Licences   []string  `yaml:"licences"`
+	Groups     []string  `yaml:"groups"`
+	Roles      []string  `yaml:"roles"`
+
+	Mailbox SeedMailbox  `yaml:"mailbox"` // there is one when a licence or the type brings it
+	Drive   SeedDrive    `yaml:"drive"`   // likewise
+	Devices []SeedDevice `yaml:"devices"`
+	Intune  []SeedDevice `yaml:"managedDevices"`
+	Phones  []SeedDevice `yaml:"phones"`
+}
+
+// SeedMailbox is what a mailbox holds.
+type SeedMailbox struct {
+	Type       string `yaml:"type"` // RecipientTypeDetails, absent = UserMailbox
+	Items      int    `yaml:"items"`
+	Size       int64  `yaml:"size"` // bytes
+	Archive    bool   `yaml:"archive"`
+	Hold       bool   `yaml:"litigationHold"`
+	ForwardTo  string `yaml:"forwardTo"` // an address
+	RedirectTo string `yaml:"ruleRedirectsTo"`
+}
+
+// SeedDrive is what a OneDrive holds; the files are invented.
+type SeedDrive struct {
+	Files int   `yaml:"files"`
+	Size  int64 `yaml:"size"` // bytes, all files together
+}
+
+// SeedDevice is a device in Entra, Intune or Exchange.
+type SeedDevice struct {
+	Name      string        `yaml:"name"`
+	OS        string        `yaml:"os"`
+	Model     string        `yaml:"model"`
+	Owner     string        `yaml:"ownerType"` // Intune: company or personal
+	Outlook   bool          `yaml:"outlook"`   // Exchange: Outlook mobile, not the phone's own mail program
+	SyncEvery time.Duration `yaml:"syncEvery"` // absent = the tenant's
+	Dead      bool          `yaml:"dead"`      // never calls home again
+}
+
+// SeedApp is an application.
+type SeedApp struct {
+	ClientID       string   `yaml:"clientId"`
+	Name           string   `yaml:"name"`
+	Secret         string   `yaml:"secret"`
+	Roles          []string `yaml:"roles"`
+	DirectoryRoles []string `yaml:"directoryRoles"`
+	ExchangeRole   string   `yaml:"exchangeRole"`
+}
+
+// ReadSeed reads a seed file (YAML). A key that Seed does not know is refused with its line and column.
+func ReadSeed(r io.Reader) (*Seed, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("simtenant: seed: %w", err)
+	}
+	var s Seed
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&s); err != nil {
+		return nil, fmt.Errorf("simtenant: seed: %s", yaml.FormatError(err, false, true))
+	}
+	return &s, nil
+}
+
+// UserID is the object id of the invented user with that user principal name; a seed may give another.
+func UserID(upn string) string { return derived("user", strings.ToLower(upn)) }
+
+// GroupID is the object id of the invented group with that display name; a seed may give another.
+func GroupID(name string) string { return derived("group", name) }
+
+// derived is a GUID that depends on nothing but its words.
+func derived(words ...string) string {
+	return uuid.NewSHA1(uuid.MustParse(DefaultTenantID), []byte(strings.Join(words, "/"))).String()
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// builder turns a seed into a world.
+type builder struct {
+	seed  *Seed
+	w     *World
+	now   time.Time
+	every time.Duration
+	names map[string]string // group name → id
+}
+
+func (s *Seed) build(now time.Time, every time.Duration) (*World, error) {
+	w := &World{
+		TenantID: orElse(s.TenantID, DefaultTenantID), Company: orElse(s.Company, "Contoso"), Domain: orElse(s.Domain, "contoso.com"),
+		Users: map[string]*User{}, Deleted: map[string]*User{}, Groups: map[string]*Group{}, Devices: map[string]*Device{},
+		Managed: map[string]*ManagedDevice{}, Phones: map[string]*Phone{}, Mailboxes: map[string]*Mailbox{}, Drives: map[string]*Drive{},
+		Copies: map[string]*Copy{}, Apps: map[string]*App{},
+	}
+	b := &builder{seed: s, w: w, now: now, every: every, names: map[string]string{}}
+	if err := b.subscriptions(); err != nil {
+		return nil, fmt.Errorf("simtenant: seed: %w", err)
+	}
+	for _, step := range []func() error{b.groups, b.people, b.references, b.belongings, b.apps} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("simtenant: seed: %w", err)
+		}
+	}
+	return w, nil
+}
+
+func (b *builder) subscriptions() error {
+	skus := b.seed.SKUs
+	if skus == nil {
+		skus = publicSKUs(len(b.seed.Users))
+	}
+	for _, s := range skus {
+		if s.ID == "" || s.PartNumber == "" {
+			return fmt.Errorf("a SKU needs id and partNumber: %+v", s)
+		}
+		sku := &SKU{ID: s.ID, PartNumber: s.PartNumber, Seats: s.Seats}
+		for _, p := range s.Plans {
+			sku.Plans = append(sku.Plans, ServicePlan(p))
+		}
+		b.w.SKUs = append(b.w.SKUs, sku)
+	}
+	return nil
+}
+
+func (b *builder) skuIDs(who string, parts []string) ([]string, error) {
+	var ids []string
+	for _, part := range parts {
+		i := slices.IndexFunc(b.w.SKUs, func(s *SKU) bool { return s.PartNumber == part })
+		if i < 0 {
+			return nil, fmt.Errorf("%s: no SKU %q", who, part)
+		}
+		ids = append(ids, b.w.SKUs[i].ID)
+	}
+	return ids, nil
+}
+
+func (b *builder) groups() error {
+	for _, s := range b.seed.Groups {
+		g := &Group{
+			ID: orElse(s.ID, GroupID(s.Name)), DisplayName: s.Name, MembershipRule: s.Rule, AssignableToRole: s.RoleAble,
+			Unified: s.Kind == "unified", MailEnabled: s.Kind != "" && s.Kind != "security",
+			SecurityEnabled: s.Kind == "" || s.Kind == "security" || s.Kind == "mailSecurity",
+		}
+		if !slices.Contains([]string{"", "security", "unified", "distribution", "mailSecurity"}, s.Kind) {
+			return fmt.Errorf("group %q: no kind %q", s.Name, s.Kind)
+		}
+		if g.MailEnabled {
+			g.Mail = strings.ToLower(strings.ReplaceAll(s.Name, " ", ".")) + "@" + b.w.Domain
+		}
+		if s.Synced {
+			g.OnPremisesSyncEnabled = &s.Synced
+		}
+		if b.names[s.Name] != "" || s.Name == "" {
+			return fmt.Errorf("group %q: the name is empty or there twice", s.Name)
+		}
+		var err error
+		if g.Licences, err = b.skuIDs("group "+s.Name, s.Licences); err != nil {
+			return err
+		}
+		b.names[s.Name] = g.ID
+		b.w.Groups[g.ID] = g
+		if err := b.roles("group "+s.Name, g.ID, s.Roles); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *builder) roles(who, principal string, roles []string) error {
+	for _, name := range roles {
+		r := roleByName(name)
+		if r == nil {
+			return fmt.Errorf("%s: no directory role %q", who, name)
+		}
+		b.w.RoleAssignments = append(b.w.RoleAssignments, RoleAssignment{ID: derived("assignment", principal, r.id), Principal: principal, Role: r.id})
+	}
+	return nil
+}
+
+func (b *builder) people() error {
+	taken := map[string]bool{}
+	for i := range b.seed.Users {
+		s := &b.seed.Users[i]
+		if !strings.Contains(s.UPN, "@") {
+			return fmt.Errorf("user %d: userPrincipalName %q is none", i, s.UPN)
+		}
+		s.ID = orElse(s.ID, UserID(s.UPN))
+		if upn := strings.ToLower(s.UPN); b.w.Users[s.ID] == nil && !taken[upn] {
+			taken[upn] = true
+		} else {
+			return fmt.Errorf("user %s is there twice", s.UPN)
+		}
+		nick, _, _ := strings.Cut(s.UPN, "@")
+		given, surname, _ := strings.Cut(s.Name, " ")
+		age := 24 * time.Hour * time.Duration(30+i%300)
+		u := &User{
+			ID: s.ID, UserPrincipalName: s.UPN, DisplayName: s.Name, GivenName: given, Surname: surname, MailNickname: nick,
+			JobTitle: s.Title, Department: s.Department, OfficeLocation: s.Office, EmployeeID: s.EmployeeID, UsageLocation: "DE", UserType: "Member",
+			AccountEnabled: !s.Disabled, EmployeeLeave: s.Leaves, Created: b.now.Add(-3 * age), LastPasswordChange: b.now.Add(-age),
+			SessionsValidFrom: b.now.Add(-age), Mail: s.Mail,
+		}
+		if s.Guest {
+			u.UserType, u.UsageLocation = "Guest", ""
+		}
+		if s.Synced {
+			u.OnPremisesSyncEnabled = &s.Synced
+		}
+		skus, err := b.skuIDs(s.UPN, s.Licences)
+		if err != nil {
+			return err
+		}
+		for _, sku := range skus {
+			u.Licences = append(u.Licences, Licence{SKU: sku, Since: u.Created})
+		}
+		b.w.Users[u.ID] = u
+		if err := b.roles(s.UPN, u.ID, s.Roles); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// references resolves what users and groups say of each other; all of them exist by now.
+func (b *builder) references() error {
+	byUPN := make(map[string]string, len(b.w.Users))
+	for id, u := range b.w.Users {
+		byUPN[strings.ToLower(u.UserPrincipalName)] = id
+	}
+	for i := range b.seed.Users {
+		s := &b.seed.Users[i]
+		if s.Manager != "" {
+			id := byUPN[strings.ToLower(s.Manager)]
+			if id == "" {
+				return fmt.Errorf("%s: no manager %q", s.UPN, s.Manager)
+			}
+			b.w.Users[s.ID].ManagerID = id
+		}
+		for _, name := range s.Groups {
+			g := b.w.Groups[b.names[name]]
+			if g == nil {
+				return fmt.Errorf("%s: no group %q", s.UPN, name)
+			}
+			g.Members = append(g.Members, s.ID)
+		}
+	}
+	for _, s := range b.seed.Groups {
+		id := b.names[s.Name]
+		for _, name := range s.Within {
+			g := b.w.Groups[b.names[name]]
+			if g == nil {
+				return fmt.Errorf("group %q: no group %q", s.Name, name)
+			}
+			g.Members = append(g.Members, id)
+		}
+		for _, upn := range s.Owners {
+			owner := byUPN[strings.ToLower(upn)]
+			if owner == "" {
+				return fmt.Errorf("group %q: no owner %q", s.Name, upn)
+			}
+			b.w.Groups[id].Owners = append(b.w.Groups[id].Owners, owner)
+		}
+	}
+	return nil
+}
+
+// belongings makes mailboxes, drives and devices; they depend on the licences that are in place by now.
+func (b *builder) belongings() error {
+	mail, files := b.w.planHolders("EXCHANGE_S_"), b.w.planHolders("SHAREPOINT")
+	for i := range b.seed.Users {
+		s := &b.seed.Users[i]
+		u := b.w.Users[s.ID]
+		if mail[s.ID] || s.Mailbox.Type != "" {
+			b.mailbox(s, u)
+		} else if s.Mailbox != (SeedMailbox{}) {
+			return fmt.Errorf("%s: a mailbox without an Exchange licence", s.UPN)
+		}
+		if files[s.ID] {
+			b.drive(s)
+		} else if s.Drive != (SeedDrive{}) {
+			return fmt.Errorf("%s: a drive without a SharePoint licence", s.UPN)
+		}
+		for n, d := range s.Devices {
+			b.device(s, n, d)
+		}
+		for n, d := range s.Intune {
+			b.managed(s, n, d)
+		}
+		for n, d := range s.Phones {
+			if b.w.Mailboxes[s.ID] == nil {
+				return fmt.Errorf("%s: a phone without a mailbox", s.UPN)
+			}
+			b.phone(s, n, d)
+		}
+	}
+	return nil
+}
+
+func (b *builder) mailbox(s *SeedUser, u *User) {
+	u.Mail = orElse(u.Mail, s.UPN)
+	u.ProxyAddresses = []string{"SMTP:" + u.Mail}
+	for _, a := range s.Aliases {
+		u.ProxyAddresses = append(u.ProxyAddresses, "smtp:"+a)
+	}
+	m := &Mailbox{
+		Owner: s.ID, ExchangeGUID: derived("mailbox", s.ID), Alias: u.MailNickname, DisplayName: u.DisplayName, PrimarySMTPAddress: u.Mail,
+		Type: orElse(s.Mailbox.Type, "UserMailbox"), ItemCount: s.Mailbox.Items, Size: s.Mailbox.Size, Archive: s.Mailbox.Archive,
+		AutoReply: AutoReply{Status: "disabled", Audience: "all", Start: b.now, End: b.now.Add(24 * time.Hour), StartZone: "UTC", EndZone: "UTC"},
+		Protocols: map[string]bool{}, LitigationHoldFor: "Unlimited",
+	}
+	for _, p := range protocolSwitches {
+		m.Protocols[p] = p != "SmtpClientAuthenticationDisabled"
+	}
+	if s.Mailbox.Hold {
+		m.LitigationHold, m.LitigationHoldDate, m.LitigationHoldOwner = true, u.LastPasswordChange, "legal@"+b.w.Domain
+	}
+	if s.Mailbox.ForwardTo != "" {
+		m.ForwardingSMTPAddress, m.DeliverAndForward = "smtp:"+s.Mailbox.ForwardTo, true
+	}
+	if to := s.Mailbox.RedirectTo; to != "" {
+		m.Rules = []InboxRule{{
+			ID: "AQAAA" + derived("rule", s.ID)[:8] + "=", Name: "Everything to " + to, Sequence: 1, Enabled: true,
+			Actions: map[string]any{"redirectTo": []any{map[string]any{"emailAddress": map[string]any{"name": to, "address": to}}}, "stopProcessingRules": true},
+		}}
+	}
+	b.w.Mailboxes[s.ID] = m
+}
+
+func (b *builder) drive(s *SeedUser) {
+	d := &Drive{ID: "b!" + strings.ReplaceAll(derived("drive", s.ID), "-", ""), Owner: s.ID}
+	for i := range s.Drive.Files {
+		size := s.Drive.Size / int64(s.Drive.Files)
+		if i == 0 {
+			size += s.Drive.Size % int64(s.Drive.Files)
+		}
+		parent := ""
+		if len(d.Items) > 0 && i%3 == 2 { // every third file lies in the folder
+			parent = d.Items[0].ID
+		}
+		if i == 0 && s.Drive.Files > 3 {
+			d.Items = append(d.Items, DriveItem{ID: itemID(d.ID, "Reports"), Name: "Reports", Folder: true})
+		}
+		name := fmt.Sprintf("Report %03d.docx", i+1)
+		d.Items = append(d.Items, DriveItem{ID: itemID(d.ID, name), Parent: parent, Name: name, Size: size})
+	}
+	if s.Drive.Files <= 3 {
+		for i := range d.Items {
+			d.Items[i].Parent = ""
+		}
+	}
+	b.w.Drives[s.ID] = d
+}
+
+// itemID has the look of a SharePoint drive item's id.
+func itemID(words ...string) string {
+	return "01" + strings.ToUpper(strings.ReplaceAll(derived(words...), "-", ""))
+}
+
+func (b *builder) device(s *SeedUser, n int, d SeedDevice) {
+	id := derived("device", s.ID, fmt.Sprint(n))
+	b.w.Devices[id] = &Device{
+		ID: id, DeviceID: derived("deviceId", s.ID, fmt.Sprint(n)), DisplayName: d.Name, OperatingSystem: orElse(d.OS, "Windows"), OSVersion: "10.0.26100.1",
+		TrustType: "AzureAd", AccountEnabled: true, LastSignIn: b.now.Add(-time.Hour), Owners: []string{s.ID}, Registered: []string{s.ID},
+	}
+}
+
+func (b *builder) sync(d SeedDevice) time.Duration {
+	if d.SyncEvery > 0 {
+		return d.SyncEvery
+	}
+	return b.every
+}
+
+func (b *builder) managed(s *SeedUser, n int, d SeedDevice) {
+	id := derived("managed", s.ID, fmt.Sprint(n))
+	b.w.Managed[id] = &ManagedDevice{
+		ID: id, DeviceName: d.Name, UserID: s.ID, AzureADDeviceID: derived("deviceId", s.ID, fmt.Sprint(n)), OperatingSystem: orElse(d.OS, "Windows"),
+		OwnerType: orElse(d.Owner, "company"), State: "managed", Enrolled: b.now.Add(-90 * 24 * time.Hour), LastSync: b.now, SyncEvery: b.sync(d), Dead: d.Dead,
+	}
+}
+
+func (b *builder) phone(s *SeedUser, n int, d SeedDevice) {
+	device := strings.ToUpper(strings.ReplaceAll(derived("phone", s.ID, fmt.Sprint(n)), "-", ""))
+	client, middle := "EAS", orElse(d.OS, "iPhone")
+	if d.Outlook {
+		client, middle, device = "REST", "Outlook", strings.ToLower(device[:16])
+	}
+	identity := fmt.Sprintf(`%s\ExchangeActiveSyncDevices\%s§%s§%s`, b.w.Mailboxes[s.ID].Alias, client, middle, device)
+	b.w.Phones[identity] = &Phone{
+		Identity: identity, GUID: derived("phoneGuid", s.ID, fmt.Sprint(n)), Mailbox: s.ID, DeviceID: device, FriendlyName: d.Name, Model: orElse(d.Model, d.Name),
+		OS: orElse(d.OS, "iOS 26.1"), ClientType: client, FirstSync: b.now.Add(-200 * 24 * time.Hour), LastSync: b.now, SyncEvery: b.sync(d), Dead: d.Dead,
+	}
+}
+
+func (b *builder) apps() error {
+	b.w.Apps[DefaultClientID] = &App{
+		ClientID: DefaultClientID, Name: "Leaver", Secret: DefaultSecret, Roles: slices.Sorted(maps.Keys(knownPermissions())), ExchangeRole: "Exchange Administrator",
+	}
+	for _, s := range b.seed.Apps {
+		if s.ClientID == "" {
+			return fmt.Errorf("app %q has no clientId", s.Name)
+		}
+		for _, r := range s.DirectoryRoles {
+			if roleByName(r) == nil {
+				return fmt.Errorf("app %q: no directory role %q", s.Name, r)
+			}
+		}
+		b.w.Apps[s.ClientID] = &App{ClientID: s.ClientID, Name: s.Name, Secret: s.Secret, Roles: s.Roles, DirectoryRoles: s.DirectoryRoles, ExchangeRole: s.ExchangeRole}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package simtenant
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The budgets Microsoft documents (Graph throttling-limits), each per app in this tenant.
+const (
+	identityWindow = 10 * time.Second // resource units: 3,500 / 5,000 / 8,000 by the size of the tenant
+	writeLimit     = 3000             // identity writes
+	writeWindow    = 150 * time.Second
+	intuneLimit    = 2000 // Intune requests
+	intuneWrites   = 200
+	intuneWindow   = 20 * time.Second
+	outlookLimit   = 10000 // Outlook requests per mailbox
+	outlookWindow  = 10 * time.Minute
+	filesLimit     = 1200 // SharePoint resource units
+	filesWindow    = time.Minute
+)
+
+// bucket is a token bucket on the tenant's clock.
+type bucket struct {
+	level float64
+	at    time.Time
+}
+
+// take spends cost from the bucket of that name. It answers how long to wait when there is not enough, and the part of the budget in use.
+func (t *Tenant) take(name string, cost, limit float64, window time.Duration) (time.Duration, float64) {
+	limit *= t.world.ThrottleScale
+	now := t.clock()
+	b := t.buckets[name]
+	if b == nil {
+		b = &bucket{level: limit, at: now}
+		t.buckets[name] = b
+	}
+	rate := limit / window.Seconds()
+	b.level = min(limit, b.level+rate*now.Sub(b.at).Seconds())
+	b.at = now
+	if b.level < cost {
+		return time.Duration((cost - b.level) / rate * float64(time.Second)), 1 + (cost-b.level)/limit
+	}
+	b.level -= cost
+	return 0, 1 - b.level/limit
+}
+
+// throttle charges a Graph call to its budgets. It adds the headers Microsoft documents to head, and answers a reply when a budget is spent.
+func (t *Tenant) throttle(c *call, head map[string]string) *reply {
+	cost := c.cost()
+	head["x-ms-resource-unit"] = strconv.Itoa(cost)
+	if t.world.ThrottleScale <= 0 {
+		return nil
+	}
+	app, write := c.app.ClientID, c.method != "GET"
+	var wait time.Duration
+	var used float64
+	information := "ResourceUnitLimitExceeded"
+	switch c.op.service {
+	case identity:
+		budget := 8000.0
+		switch n := len(t.world.Users); {
+		case n < 50:
+			budget = 3500
+		case n <= 500:
+			budget = 5000
+		}
+		wait, used = t.take("identity/"+app, float64(cost), budget, identityWindow)
+		if write && wait == 0 {
+			if w, u := t.take("write/"+app, 1, writeLimit, writeWindow); w > 0 || u > used {
+				wait, used, information = w, u, "WriteLimitExceeded"
+			}
+		}
+		if used > 0.8 {
+			head["x-ms-throttle-limit-percentage"] = fmt.Sprintf("%.1f", min(used, 1.8))
+		}
+		if wait > 0 {
+			scope := "Read"
+			if write {
+				scope = "ReadWrite"
+			}
+			head["x-ms-throttle-scope"] = fmt.Sprintf("Tenant_Application/%s/%s/%s", scope, app, t.world.TenantID)
+			head["x-ms-throttle-information"] = information
+		}
+	case intune:
+		if wait, _ = t.take("intune/"+app, 1, intuneLimit, intuneWindow); write && wait == 0 {
+			wait, _ = t.take("intuneWrite/"+app, 1, intuneWrites, intuneWindow)
+		}
+	case outlook:
+		wait, _ = t.take("outlook/"+app+"/"+strings.ToLower(c.arg["id"]), 1, outlookLimit, outlookWindow)
+	case files:
+		wait, _ = t.take("files/"+app, float64(cost), filesLimit, filesWindow)
+	}
+	if wait == 0 {
+		return nil
+	}
+	head["Retry-After"] = wholeSeconds(wait)
+	r := c.tooMany()
+	return &r
+}
+
+// cost is the price of a call in resource units: the operation's, less 1 for $select and for a small $top, one more for $expand, never below 1.
+func (c *call) cost() int {
+	n := max(1, c.op.cost)
+	if c.op.service == identity && c.method == "GET" {
+		if c.query.Has("$select") {
+			n--
+		}
+		if c.query.Has("$expand") {
+			n++
+		}
+		if top, err := strconv.Atoi(c.query.Get("$top")); err == nil && top < 20 {
+			n--
+		}
+	}
+	return max(1, n)
+}

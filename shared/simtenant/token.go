@@ -1,0 +1,193 @@
+package simtenant
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+)
+
+// The two resources the tenant issues tokens for.
+const (
+	graphAudience    = "https://graph.microsoft.com"
+	exchangeAudience = "https://outlook.office365.com"
+	exchangeRole     = "Exchange.ManageAsApp"
+)
+
+// resource maps a scope to one of the two resources. The hosts of all national clouds will do, and the resources' application ids.
+func resource(scope string) (string, bool) {
+	for s := range strings.FieldsSeq(scope) {
+		base, ok := strings.CutSuffix(s, "/.default")
+		if !ok {
+			continue
+		}
+		u, err := url.Parse(strings.TrimSuffix(base, "/"))
+		if err != nil {
+			return "", false
+		}
+		switch host := u.Hostname(); {
+		case strings.HasPrefix(host, "outlook"), base == "00000002-0000-0ff1-ce00-000000000000":
+			return exchangeAudience, true
+		case strings.Contains(host, "graph."), strings.HasPrefix(host, "microsoftgraph."), base == "00000003-0000-0000-c000-000000000000":
+			return graphAudience, true
+		}
+		return "", false
+	}
+	return "", false
+}
+
+type accessClaims struct {
+	jwt.RegisteredClaims
+	TenantID string   `json:"tid"`
+	AppID    string   `json:"appid"`
+	AZP      string   `json:"azp"`
+	OID      string   `json:"oid"`
+	Roles    []string `json:"roles,omitempty"`
+	Epoch    int      `json:"epoch"`
+}
+
+// login serves the two endpoints of Entra: discovery and tokens.
+func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values) reply {
+	base := "https://" + r.Host + "/" + tenant
+	if !strings.EqualFold(tenant, t.world.TenantID) && !strings.EqualFold(tenant, t.world.Domain) {
+		return t.refuseToken(r, http.StatusBadRequest, 90002, "invalid_request", fmt.Sprintf("Tenant '%s' not found. Check to make sure you have the correct tenant ID "+
+			"and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.", tenant))
+	}
+	if endpoint == "v2.0/.well-known/openid-configuration" {
+		t.counts["GET /openid-configuration"]++
+		return reply{status: http.StatusOK, body: map[string]any{
+			"token_endpoint":         base + "/oauth2/v2.0/token",
+			"authorization_endpoint": base + "/oauth2/v2.0/authorize",
+			"issuer":                 base + "/v2.0",
+		}}
+	}
+	t.counts["POST /token"]++
+	if grant := form.Get("grant_type"); grant != "client_credentials" {
+		return t.refuseToken(r, http.StatusBadRequest, 70003, "unsupported_grant_type", fmt.Sprintf("The app requested an unsupported grant type '%s'.", grant))
+	}
+	id := form.Get("client_id")
+	app := t.world.Apps[strings.ToLower(id)]
+	if app == nil {
+		app = t.world.Apps[id]
+	}
+	if app == nil {
+		return t.refuseToken(r, http.StatusBadRequest, 700016, "unauthorized_client", fmt.Sprintf("Application with identifier '%s' was not found in the directory '%s'. "+
+			"This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. "+
+			"You may have sent your authentication request to the wrong tenant.", id, t.world.Company))
+	}
+	if assertion := form.Get("client_assertion"); assertion != "" {
+		if form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
+			return t.refuseToken(r, http.StatusBadRequest, 900144, "invalid_request", "The request body must contain the following parameter: 'client_assertion_type'.")
+		}
+		if err := app.verify(assertion, base); err != nil {
+			return t.refuseToken(r, http.StatusUnauthorized, 700027, "invalid_client", "The certificate with identifier used to sign the client assertion is not registered on application, "+
+				"or the assertion failed signature validation. "+err.Error()+".")
+		}
+	} else if app.Secret == "" || subtle.ConstantTimeCompare([]byte(form.Get("client_secret")), []byte(app.Secret)) != 1 {
+		return t.refuseToken(r, http.StatusUnauthorized, 7000215, "invalid_client", fmt.Sprintf("Invalid client secret provided. Ensure the secret being sent in the request is the client "+
+			"secret value, not the client secret ID, for a secret added to app '%s'.", app.ClientID))
+	}
+	audience, ok := resource(form.Get("scope"))
+	if !ok {
+		return t.refuseToken(r, http.StatusBadRequest, 500011, "invalid_resource", fmt.Sprintf("The resource principal named %s was not found in the tenant named %s.", form.Get("scope"), t.world.Company))
+	}
+	now := t.now()
+	claims := accessClaims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: base + "/v2.0", Subject: derived("service principal", app.ClientID), Audience: jwt.ClaimStrings{audience}, ID: uuid.NewString(),
+			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(t.tokenLifetime)),
+		},
+		TenantID: t.world.TenantID, AppID: app.ClientID, AZP: app.ClientID, OID: derived("service principal", app.ClientID), Epoch: t.epoch,
+	}
+	for _, role := range app.Roles {
+		if (role == exchangeRole) == (audience == exchangeAudience) {
+			claims.Roles = append(claims.Roles, role)
+		}
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodES256, claims).SignedString(t.key)
+	if err != nil {
+		return t.refuseToken(r, http.StatusInternalServerError, 90033, "temporarily_unavailable", "A transient error has occurred.")
+	}
+	seconds := int(t.tokenLifetime / time.Second)
+	return reply{status: http.StatusOK, body: map[string]any{"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}}
+}
+
+func (t *Tenant) refuseToken(r *http.Request, status, code int, kind, text string) reply {
+	trace, correlation, stamp := uuid.NewString(), orElse(r.Header.Get("client-request-id"), uuid.NewString()), t.clock().Format("2006-01-02 15:04:05Z")
+	return reply{status: status, body: map[string]any{
+		"error":             kind,
+		"error_description": fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", code, text, trace, correlation, stamp),
+		"error_codes":       []int{code},
+		"timestamp":         stamp, "trace_id": trace, "correlation_id": correlation,
+		"error_uri": fmt.Sprintf("https://login.microsoftonline.com/error?code=%d", code),
+	}}
+}
+
+// verify checks a client assertion: signed by a registered certificate, which its header names, for this endpoint and this app. Its times are the
+// client's and are judged by the real clock.
+func (a *App) verify(assertion, base string) error {
+	var claims jwt.RegisteredClaims
+	_, err := jwt.ParseWithClaims(assertion, &claims, func(tok *jwt.Token) (any, error) {
+		print, _ := tok.Header["x5t#S256"].(string)
+		for _, cert := range a.Certificates {
+			if sum := sha256.Sum256(cert.Raw); sameThumbprint(print, sum[:]) {
+				return cert.PublicKey, nil
+			}
+		}
+		return nil, fmt.Errorf("no certificate with thumbprint %q", print)
+	}, jwt.WithValidMethods([]string{"PS256", "RS256", "ES256"}), jwt.WithExpirationRequired(), jwt.WithLeeway(5*time.Minute))
+	switch {
+	case err != nil:
+		return err
+	case claims.Issuer != a.ClientID || claims.Subject != a.ClientID:
+		return errors.New("iss and sub must be the client id")
+	case !slices.Contains(claims.Audience, base+"/oauth2/v2.0/token") && !slices.Contains(claims.Audience, base+"/v2.0"):
+		return fmt.Errorf("aud %v is not this endpoint", claims.Audience)
+	}
+	return nil
+}
+
+func sameThumbprint(text string, sum []byte) bool {
+	return text == base64.StdEncoding.EncodeToString(sum) || text == base64.RawURLEncoding.EncodeToString(sum) || text == base64.URLEncoding.EncodeToString(sum)
+}
+
+// caller is who sent a request.
+type caller struct {
+	app   *App
+	roles []string // of the token, which may be older than the app's
+}
+
+// authenticate reads the bearer token for one of the two resources. The text of the refusal is what Graph says.
+func (t *Tenant) authenticate(r *http.Request, audience string) (caller, string) {
+	raw, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || raw == "" {
+		return caller{}, "Access token is empty."
+	}
+	var claims accessClaims
+	_, err := jwt.ParseWithClaims(raw, &claims, func(*jwt.Token) (any, error) { return t.key.Public(), nil },
+		jwt.WithValidMethods([]string{"ES256"}), jwt.WithTimeFunc(t.now), jwt.WithExpirationRequired())
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired), err == nil && claims.Epoch != t.epoch:
+		return caller{}, "Lifetime validation failed, the token is expired."
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return caller{}, "CompactToken parsing failed with error code: 80049217"
+	case err != nil:
+		return caller{}, "Access token validation failure. Invalid signature."
+	case !slices.Contains(claims.Audience, audience):
+		return caller{}, "Access token validation failure. Invalid audience."
+	}
+	app := t.world.Apps[claims.AppID]
+	if app == nil {
+		return caller{}, "Access token validation failure. The application is gone from the directory."
+	}
+	return caller{app: app, roles: claims.Roles}, ""
+}

@@ -1,0 +1,69 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+// Dispatch publishes every message of the case's plan and then commits that it did. After a
+// crash anywhere in between it can simply be repeated: the ids are the same, and what the
+// ledger is past is stale.
+func Dispatch(ctx context.Context, p bus.Publisher, l *ledger.Ledger, c *offboarding.Case) (*offboarding.Case, error) {
+	if c.Published() || c.Cancelled != nil {
+		return c, nil
+	}
+	atOnce := false
+	for _, record := range c.Steps {
+		if record.State.Settled() {
+			continue
+		}
+		if spec, _ := offboarding.SpecOf(record.Name); !spec.Delayed {
+			atOnce = true
+			continue
+		}
+		if err := publishStep(ctx, p, c, record); err != nil {
+			return nil, err
+		}
+	}
+	if atOnce {
+		termination := &offboarding.Record{Name: bus.SubjectTermination, N: 1, Due: c.Plan.LeavingTime}
+		if err := publishStep(ctx, p, c, termination); err != nil {
+			return nil, err
+		}
+	}
+	return l.MarkPublished(ctx, c.ID, c.Plan.Version)
+}
+
+// Republish gives a step its next number, due at a time, and publishes the message for it. It
+// does nothing when the ledger is past record.N.
+func Republish(ctx context.Context, p bus.Publisher, l *ledger.Ledger, c *offboarding.Case, record *offboarding.Record, due time.Time) error {
+	c, err := l.Reschedule(ctx, c.ID, record.Name, record.N, due)
+	if err != nil {
+		return err
+	}
+	next := c.Step(record.Name)
+	if next == nil || next.N != record.N+1 || next.State.Settled() || c.Cancelled != nil {
+		return nil
+	}
+	return publishStep(ctx, p, c, next)
+}
+
+// publishStep publishes the message of a step record, visible when it is due.
+func publishStep(ctx context.Context, p bus.Publisher, c *offboarding.Case, record *offboarding.Record) error {
+	m, err := bus.Step{
+		Tenant: c.Tenant, Case: c.ID, PlanVersion: c.Plan.Version,
+		Step: record.Name, N: record.N, Leaver: c.Leaver,
+	}.Message(record.Due)
+	if err == nil {
+		_, err = p.Publish(ctx, m)
+	}
+	if err != nil {
+		return fmt.Errorf("publishing %s: %w", m.ID, err)
+	}
+	return nil
+}

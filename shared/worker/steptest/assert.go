@@ -1,0 +1,44 @@
+package steptest
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+)
+
+// cancelCase writes the tombstone of the site's case.
+func (x *site) cancelCase(ctx context.Context) (*offboarding.Case, error) {
+	return x.Ledger.Cancel(ctx, ledger.Cancellation{
+		Tenant: x.TenantID(), Leaver: x.id, Request: "req-cancel", EventTime: x.Now().Add(time.Second), Reason: "test",
+	})
+}
+
+func (x *site) claim(t *testing.T) ledger.Claim {
+	return ledger.Claim{
+		Tenant: x.TenantID(), Case: x.c.ID, Leaver: x.id, PlanVersion: 1,
+		Step: x.s.Name, N: x.Record(t, x.c.ID, x.s.Name).N,
+	}
+}
+
+// assertNothingPersonal fails when the text holds what names the user.
+func assertNothingPersonal(t *testing.T, where, text string, user simtenant.User) {
+	t.Helper()
+	for _, personal := range []string{user.UserPrincipalName, user.DisplayName, user.Mail, "adele", "vance"} {
+		if personal != "" && strings.Contains(strings.ToLower(text), strings.ToLower(personal)) {
+			t.Errorf("the %s holds %q: %s", where, personal, text)
+		}
+	}
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	must(t, err)
+	return string(text)
+}

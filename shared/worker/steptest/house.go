@@ -1,0 +1,286 @@
+// Package steptest says what every step must satisfy, and gives the tests of functions a
+// house to work in: a simulated tenant reached through the real adapters, a real ledger, and a
+// clock that the test moves. Tests assert the state of the world, not the calls made.
+package steptest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"leaver/shared/bus"
+	"leaver/shared/embedded"
+	"leaver/shared/exchange"
+	"leaver/shared/graph"
+	"leaver/shared/identity"
+	"leaver/shared/ledger"
+	natsledger "leaver/shared/ledger/nats"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+)
+
+// House is where a function is tested.
+type House struct {
+	Tenant   *simtenant.Tenant
+	Graph    *graph.Client
+	Exchange *exchange.Client
+	Ledger   *ledger.Ledger
+	// Bus takes what is published; nothing is delivered from it, the test does that.
+	Bus *Outbox
+	// OnRequest, when set, sees every request to the tenant before it is sent; an error keeps
+	// it from being sent. OnAnswer sees it after it took effect; an error hides the answer.
+	OnRequest, OnAnswer func(*http.Request) error
+
+	mu  sync.Mutex
+	now time.Time
+	log *bytes.Buffer
+}
+
+// New makes a house with a company of the well-known people.
+func New(t testing.TB) *House {
+	t.Helper()
+	h := &House{now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), Bus: &Outbox{}, log: &bytes.Buffer{}}
+	tenant, err := simtenant.New(simtenant.Config{Now: h.Now})
+	must(t, err)
+	h.Tenant = tenant
+	client := tenant.Client()
+	client.Transport = &hooked{house: h, next: client.Transport}
+	c := tenant.Connection("https://tenant.contoso.example")
+	connection, err := identity.Tenant{
+		TenantID: c.TenantID, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
+		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
+	}.Connect(client)
+	must(t, err)
+	h.Graph, err = graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP)
+	must(t, err)
+	h.Exchange, err = exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
+	must(t, err)
+
+	server, err := embedded.Start(t.TempDir(), embedded.Options{NoSync: true, Logger: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	t.Cleanup(func() { _ = server.Close() })
+	conn, err := server.Connect()
+	must(t, err)
+	store, err := natsledger.Open(t.Context(), conn, natsledger.Options{})
+	must(t, err)
+	h.Ledger = ledger.New(store, h.Now, rand.Reader)
+	return h
+}
+
+// Now is the clock of ledger, worker and tenant.
+func (h *House) Now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
+// Advance moves the clock.
+func (h *House) Advance(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now = h.now.Add(d)
+}
+
+// Log is what the functions logged.
+func (h *House) Log() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.log.String()
+}
+
+func (h *House) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.log.Write(p)
+}
+
+// TenantID is the tenant the house's workers serve.
+func (h *House) TenantID() string { return h.Tenant.Connection("").TenantID }
+
+// Logger writes to Log.
+func (h *House) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(h, nil)) }
+
+// Writes counts the requests that could have changed the tenant since it was made.
+func (h *House) Writes() int {
+	n := 0
+	for operation, times := range h.Tenant.Requests() {
+		method, rest, _ := strings.Cut(operation, " ")
+		switch {
+		case method == "GET", strings.HasPrefix(operation, "Get-"), rest == "/token", rest == "/$batch":
+		default:
+			n += times
+		}
+	}
+	return n
+}
+
+// Open opens and publishes a case for a person under a policy, as plan does.
+func (h *House) Open(t testing.TB, person string, options offboarding.Options, policy offboarding.Policy) *offboarding.Case {
+	t.Helper()
+	request := offboarding.Request{
+		ID: offboarding.RequestID("test", uuid.NewString()), Kind: offboarding.Termination, Source: "test",
+		EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
+		Employee: offboarding.Employee{UserPrincipalName: person}, Options: options,
+	}
+	plan, err := offboarding.Compile(request, policy)
+	must(t, err)
+	c, err := h.Ledger.Open(t.Context(), ledger.Opening{
+		Tenant: h.TenantID(), Leaver: simtenant.UserID(person), Request: request, Plan: plan,
+	})
+	must(t, err)
+	c, err = worker.Dispatch(t.Context(), h.Bus, h.Ledger, c)
+	must(t, err)
+	return c
+}
+
+// Worker is a worker of the house for a step.
+func (h *House) Worker(name offboarding.StepName, step worker.Step) *worker.Worker {
+	return &worker.Worker{
+		Name: name, Step: step, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID(),
+		Now: h.Now, NewID: uuid.NewString, Log: h.Logger(),
+	}
+}
+
+// Message is the message that may move the step now.
+func (h *House) Message(t testing.TB, caseID string, name offboarding.StepName) bus.Message {
+	t.Helper()
+	c, err := h.Ledger.Case(t.Context(), caseID)
+	must(t, err)
+	m, err := bus.Step{
+		Tenant: c.Tenant, Case: c.ID, PlanVersion: c.Plan.Version, Step: name, N: c.Step(name).N, Leaver: c.Leaver,
+	}.Message(time.Time{})
+	must(t, err)
+	return m
+}
+
+// Deliver hands a message to a worker as the bus would.
+func (h *House) Deliver(ctx context.Context, w *worker.Worker, m bus.Message) (*Delivery, error) {
+	d := &Delivery{message: m, house: h}
+	return d, w.Handle(ctx, d)
+}
+
+// Step runs the step once with the message that may move it now and returns its record.
+func (h *House) Step(t testing.TB, caseID string, w *worker.Worker) (*offboarding.Record, *Delivery) {
+	t.Helper()
+	d, err := h.Deliver(t.Context(), w, h.Message(t, caseID, w.Name))
+	must(t, err)
+	return h.Record(t, caseID, w.Name), d
+}
+
+// Settle moves the clock to whenever the step is due and runs it, until it is settled.
+func (h *House) Settle(t testing.TB, caseID string, w *worker.Worker) *offboarding.Record {
+	t.Helper()
+	for range 200 {
+		record := h.Record(t, caseID, w.Name)
+		if record.State.Settled() {
+			return record
+		}
+		if wait := record.Due.Sub(h.Now()); wait > 0 {
+			h.Advance(wait)
+		}
+		h.Step(t, caseID, w)
+	}
+	t.Fatalf("step %s of case %s did not settle in 200 runs; last: %+v", w.Name, caseID, h.Record(t, caseID, w.Name))
+	return nil
+}
+
+// Record is the step's record as the ledger has it.
+func (h *House) Record(t testing.TB, caseID string, name offboarding.StepName) *offboarding.Record {
+	t.Helper()
+	c, err := h.Ledger.Case(t.Context(), caseID)
+	must(t, err)
+	return c.Step(name)
+}
+
+// Outbox keeps what was published.
+type Outbox struct {
+	mu       sync.Mutex
+	messages []bus.Message
+}
+
+// Publish implements bus.Publisher.
+func (o *Outbox) Publish(_ context.Context, m bus.Message) (bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, was := range o.messages {
+		if was.ID == m.ID {
+			return true, nil
+		}
+	}
+	o.messages = append(o.messages, m)
+	return false, nil
+}
+
+// Messages are all that were published, in order.
+func (o *Outbox) Messages() []bus.Message {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]bus.Message(nil), o.messages...)
+}
+
+// Delivery is one handed-out message and what became of it.
+type Delivery struct {
+	message bus.Message
+	house   *House
+
+	Completed    bool
+	DeadReason   string
+	DeadSentence string
+}
+
+const lock = 20 * time.Second
+
+// The methods of bus.Delivery.
+func (d *Delivery) ID() string                     { return d.message.ID }
+func (d *Delivery) Subject() string                { return d.message.Subject }
+func (d *Delivery) Body() []byte                   { return d.message.Body }
+func (d *Delivery) Attempt() int                   { return 1 }
+func (d *Delivery) LockedUntil() time.Time         { return d.house.Now().Add(lock) }
+func (d *Delivery) Complete(context.Context) error { d.Completed = true; return nil }
+func (d *Delivery) DeadLetter(_ context.Context, reason, description string) error {
+	d.DeadReason, d.DeadSentence = reason, description
+	return nil
+}
+func (d *Delivery) Renew(context.Context) (time.Time, error) { return d.house.Now().Add(lock), nil }
+
+// hooked lets the test see, hold back and hide requests.
+type hooked struct {
+	house *House
+	next  http.RoundTripper
+}
+
+func (h *hooked) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.Contains(r.URL.Path, "/oauth2/") || strings.Contains(r.URL.Path, "/.well-known/") {
+		return h.next.RoundTrip(r)
+	}
+	if on := h.house.OnRequest; on != nil {
+		if err := on(r); err != nil {
+			return nil, err
+		}
+	}
+	response, err := h.next.RoundTrip(r)
+	if on := h.house.OnAnswer; on != nil && err == nil {
+		if err := on(r); err != nil {
+			_ = response.Body.Close()
+			return nil, err
+		}
+	}
+	return response, err
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(fmt.Errorf("steptest: %w", err))
+	}
+}

@@ -1,0 +1,334 @@
+package steptest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"leaver/shared/bus"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+)
+
+// Subject is one step under test.
+type Subject struct {
+	Name offboarding.StepName
+	// New makes the step on the adapters of the house.
+	New func(h *House) worker.Step
+	// Person is the userPrincipalName of somebody for whom the step has everything to do.
+	Person  string
+	Options offboarding.Options
+	Policy  func(*offboarding.Policy)
+	// Prepare makes the steps that this one needs effective.
+	Prepare func(t *testing.T, h *House, c *offboarding.Case)
+	// Check fails the test unless the tenant is as the effective step leaves it.
+	Check func(t *testing.T, h *House, id string)
+	// Refusals are Graph operations and cmdlets that, refused with 403, park the step.
+	Refusals []string
+	// Lagging is set when the effect shows later under read lag.
+	Lagging bool
+}
+
+// Run runs the suite.
+func Run(t *testing.T, s Subject) {
+	tests := []struct {
+		name string
+		run  func(*testing.T, *site)
+	}{
+		{"effective only when the world is as wanted", effective},
+		{"twice equals once", twice},
+		{"a stale message changes nothing", stale},
+		{"a foreign message is dead-lettered and changes nothing", foreign},
+		{"a cancelled case gets no write (B16)", cancelled},
+		{"a cancellation in the middle stops the next write (B16)", cancelledMidway},
+		{"a crash at any call changes nothing in the outcome", crash},
+		{"a transient error is tried again by a scheduled message", transient},
+		{"a refusal parks the step with its reason", refused},
+		{"an accepted but unseen effect is not yet", lagging},
+		{"a lease held by another run is respected", leased},
+		{"logs hold no personal data", quiet},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.run(t, newSite(t, s))
+		})
+	}
+}
+
+// site is one house with the subject's case in it, ready for the step.
+type site struct {
+	*House
+	s      Subject
+	worker *worker.Worker
+	c      *offboarding.Case
+	id     string // of the leaver
+}
+
+func newSite(t *testing.T, s Subject) *site {
+	h := New(t)
+	policy := offboarding.DefaultPolicy()
+	if s.Policy != nil {
+		s.Policy(&policy)
+	}
+	x := &site{House: h, s: s, id: simtenant.UserID(s.Person)}
+	x.c = h.Open(t, s.Person, s.Options, policy)
+	if s.Prepare != nil {
+		s.Prepare(t, h, x.c)
+	}
+	x.worker = h.Worker(s.Name, s.New(h))
+	if wait := h.Record(t, x.c.ID, s.Name).Due.Sub(h.Now()); wait > 0 {
+		h.Advance(wait)
+	}
+	return x
+}
+
+func effective(t *testing.T, x *site) {
+	record := x.Settle(t, x.c.ID, x.worker)
+	if record.State != offboarding.StateEffective || record.EffectiveAt.IsZero() {
+		t.Fatalf("ended %s: %s", record.State, record.Reason)
+	}
+	if len(record.Calls) == 0 {
+		t.Error("no vendor request id was kept as evidence")
+	}
+	for _, call := range record.Calls {
+		if call.RequestID == "" {
+			t.Errorf("%s was kept without its request id", call.Operation)
+		}
+	}
+	x.s.Check(t, x.House, x.id)
+}
+
+func twice(t *testing.T, x *site) {
+	m := x.Message(t, x.c.ID, x.s.Name)
+	x.Settle(t, x.c.ID, x.worker)
+	writes := x.Writes()
+	d, err := x.Deliver(t.Context(), x.worker, m)
+	if err != nil || !d.Completed {
+		t.Fatalf("the second delivery: completed %t, %v", d.Completed, err)
+	}
+	if x.Writes() != writes {
+		t.Error("the second delivery wrote to the tenant")
+	}
+	x.s.Check(t, x.House, x.id)
+}
+
+func stale(t *testing.T, x *site) {
+	m := x.Message(t, x.c.ID, x.s.Name)
+	if _, err := x.Ledger.Reschedule(t.Context(), x.c.ID, x.s.Name, x.Record(t, x.c.ID, x.s.Name).N, x.Now()); err != nil {
+		t.Fatal(err)
+	}
+	writes := x.Writes()
+	d, err := x.Deliver(t.Context(), x.worker, m)
+	if err != nil || !d.Completed || x.Writes() != writes {
+		t.Errorf("completed %t, %d writes, %v", d.Completed, x.Writes()-writes, err)
+	}
+}
+
+func foreign(t *testing.T, x *site) {
+	good := bus.Step{Tenant: x.TenantID(), Case: x.c.ID, PlanVersion: 1, Step: x.s.Name, N: x.Record(t, x.c.ID, x.s.Name).N, Leaver: x.id}
+	for name, spoil := range map[string]func(*bus.Step){
+		"another tenant":       func(m *bus.Step) { m.Tenant = "5a9b2f0e-0000-4000-8000-000000000000" },
+		"an unknown case":      func(m *bus.Step) { m.Case = simtenant.UserID("alex.wilber@contoso.com") + "-1" },
+		"another leaver":       func(m *bus.Step) { m.Leaver = simtenant.UserID("alex.wilber@contoso.com") },
+		"a plan that is ahead": func(m *bus.Step) { m.PlanVersion = 9 },
+		"a number ahead":       func(m *bus.Step) { m.N += 7 },
+		"another step":         func(m *bus.Step) { m.Step = "promote" },
+		"no leaver at all":     func(m *bus.Step) { m.Leaver = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			step := good
+			spoil(&step)
+			m, err := step.Message(time.Time{})
+			must(t, err)
+			writes := x.Writes()
+			d, err := x.Deliver(t.Context(), x.worker, m)
+			if err != nil || d.DeadReason == "" || d.Completed {
+				t.Errorf("dead-lettered as %q, completed %t, %v", d.DeadReason, d.Completed, err)
+			}
+			if x.Writes() != writes {
+				t.Error("it wrote to the tenant")
+			}
+		})
+	}
+}
+
+func (x *site) cancel(t *testing.T) {
+	t.Helper()
+	_, err := x.cancelCase(t.Context())
+	must(t, err)
+}
+
+func cancelled(t *testing.T, x *site) {
+	m := x.Message(t, x.c.ID, x.s.Name)
+	x.cancel(t)
+	writes := x.Writes()
+	d, err := x.Deliver(t.Context(), x.worker, m)
+	if err != nil || !d.Completed || x.Writes() != writes {
+		t.Errorf("completed %t, %d writes, %v", d.Completed, x.Writes()-writes, err)
+	}
+	if state := x.Record(t, x.c.ID, x.s.Name).State; state != offboarding.StateCancelled {
+		t.Errorf("the step is %s", state)
+	}
+}
+
+func cancelledMidway(t *testing.T, x *site) {
+	writes := x.Writes()
+	first := true
+	x.OnRequest = func(r *http.Request) error {
+		if first {
+			first = false
+			_, err := x.cancelCase(r.Context())
+			return err
+		}
+		return nil
+	}
+	record, d := x.Step(t, x.c.ID, x.worker)
+	if !d.Completed || record.State != offboarding.StateCancelled {
+		t.Errorf("completed %t, state %s", d.Completed, record.State)
+	}
+	if n := x.Writes() - writes; n != 0 {
+		t.Errorf("%d writes after the cancellation", n)
+	}
+	c, err := x.Ledger.Case(t.Context(), x.c.ID)
+	must(t, err)
+	if state := c.State(x.Now()); state != offboarding.CaseCancelled {
+		t.Errorf("the case is %s", state)
+	}
+}
+
+var errKilled = errors.New("the process was killed")
+
+// crash kills the host just before and just after every call of the step, and starts another
+// one when the lease is over.
+func crash(t *testing.T, x *site) {
+	for _, after := range []bool{false, true} {
+		for call := 1; ; call++ {
+			y := newSite(t, x.s)
+			ctx, kill := context.WithCancel(t.Context())
+			n := 0
+			count := func(*http.Request) error {
+				if n++; n == call {
+					kill()
+					return errKilled
+				}
+				return nil
+			}
+			if after {
+				y.OnAnswer = count
+			} else {
+				y.OnRequest = count
+			}
+			_, err := y.Deliver(ctx, y.worker, y.Message(t, y.c.ID, y.s.Name))
+			killed := ctx.Err() != nil
+			kill()
+			if !killed {
+				break // the step makes fewer calls
+			}
+			if err == nil {
+				t.Fatalf("call %d: a killed run settled its message", call)
+			}
+			y.OnRequest, y.OnAnswer = nil, nil
+			y.Advance(lock + time.Second)
+			record := y.Settle(t, y.c.ID, y.worker)
+			if record.State != offboarding.StateEffective {
+				t.Errorf("killed at call %d (after its effect: %t): ended %s: %s", call, after, record.State, record.Reason)
+			}
+			y.s.Check(t, y.House, y.id)
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+func transient(t *testing.T, x *site) {
+	x.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusServiceUnavailable, RetryAfter: 7 * time.Second, Times: 2})
+	})
+	n := x.Record(t, x.c.ID, x.s.Name).N
+	record, d := x.Step(t, x.c.ID, x.worker)
+	if !d.Completed || record.State != offboarding.StateRetrying || record.N != n+1 || record.Attempts == 0 {
+		t.Fatalf("completed %t, %s, n %d, %d attempts: %s", d.Completed, record.State, record.N, record.Attempts, record.Reason)
+	}
+	published := x.Bus.Messages()
+	last := published[len(published)-1]
+	if last.ID != x.Message(t, x.c.ID, x.s.Name).ID || !last.At.Equal(record.Due) {
+		t.Errorf("the message %s at %s was not scheduled for the record's due %s", last.ID, last.At, record.Due)
+	}
+	if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+		t.Errorf("ended %s: %s", record.State, record.Reason)
+	}
+	x.s.Check(t, x.House, x.id)
+}
+
+func refused(t *testing.T, x *site) {
+	for _, operation := range x.s.Refusals {
+		t.Run(operation, func(t *testing.T) {
+			y := newSite(t, x.s)
+			y.Tenant.Edit(func(w *simtenant.World) {
+				w.Faults = append(w.Faults, simtenant.Fault{Operation: operation, Status: http.StatusForbidden})
+			})
+			m := y.Message(t, y.c.ID, y.s.Name)
+			record, d := y.Step(t, y.c.ID, y.worker)
+			if record.State != offboarding.StateParked || record.Reason == "" || d.DeadReason != worker.ReasonParked || d.DeadSentence != record.Reason {
+				t.Fatalf("%s %q, dead-lettered as %q", record.State, record.Reason, d.DeadReason)
+			}
+			// A crash between the commit and the dead-lettering: the message comes again.
+			again, err := y.Deliver(t.Context(), y.worker, m)
+			if err != nil || again.DeadReason != worker.ReasonParked {
+				t.Errorf("delivered again: dead-lettered as %q, %v", again.DeadReason, err)
+			}
+		})
+	}
+}
+
+func lagging(t *testing.T, x *site) {
+	if !x.s.Lagging {
+		return
+	}
+	x.Tenant.Edit(func(w *simtenant.World) { w.ReadLag = 5 * time.Second })
+	x.Advance(time.Minute)
+	record, d := x.Step(t, x.c.ID, x.worker)
+	if record.State != offboarding.StateWaiting || !d.Completed || record.Attempts != 0 {
+		t.Fatalf("%s with %d attempts, completed %t: %s", record.State, record.Attempts, d.Completed, record.Reason)
+	}
+	if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+		t.Errorf("ended %s: %s", record.State, record.Reason)
+	}
+	x.s.Check(t, x.House, x.id)
+}
+
+func leased(t *testing.T, x *site) {
+	if _, err := x.Ledger.Begin(t.Context(), x.claim(t), "another run", x.Now().Add(lock)); err != nil {
+		t.Fatal(err)
+	}
+	writes := x.Writes()
+	record, d := x.Step(t, x.c.ID, x.worker)
+	if !d.Completed || record.Attempts != 0 || x.Writes() != writes {
+		t.Errorf("completed %t, %d attempts, %d writes", d.Completed, record.Attempts, x.Writes()-writes)
+	}
+	if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+		t.Errorf("ended %s: %s", record.State, record.Reason)
+	}
+}
+
+func quiet(t *testing.T, x *site) {
+	x.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusServiceUnavailable, Times: 1})
+	})
+	x.Settle(t, x.c.ID, x.worker)
+	user, ok := x.Tenant.User(x.id)
+	if !ok {
+		user, _ = x.Tenant.DeletedUser(x.id)
+	}
+	history, err := x.Ledger.History(t.Context(), x.c.ID)
+	must(t, err)
+	assertNothingPersonal(t, "log", x.Log(), user)
+	for _, e := range history {
+		assertNothingPersonal(t, "history", asJSON(t, e), user)
+	}
+}

@@ -1,0 +1,223 @@
+// Package worker carries one message through one step: is the case known and open, is the
+// message fresh, take the lease, let the step work, read its verdict, commit that to the
+// ledger, schedule what follows, and only then settle the message. Nothing is reported done
+// because a call was answered: the step observed it.
+//
+// The worker is the one owner of retry in the whole project. Adapters classify and never
+// loop; the Graph SDK's own retry handler is left out; a broker's redelivery only follows a
+// crash. So one transient error costs one message, with the back-off in its schedule.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+// Step does one thing for one leaver. It is level-based: it reads the world and changes only
+// what differs, so that twice equals once. The error is its verdict; see package offboarding.
+type Step interface {
+	Work(ctx context.Context, job *offboarding.Job) error
+}
+
+// Worker runs one step.
+type Worker struct {
+	Name   offboarding.StepName
+	Step   Step
+	Ledger *ledger.Ledger
+	Bus    bus.Publisher
+	Tenant string // the one tenant this deployment serves; messages for another are refused
+	Now    func() time.Time
+	NewID  func() string // makes the holder of each lease
+	Log    *slog.Logger
+	// Budget bounds retries by elapsed time; zero is 24 hours.
+	Budget time.Duration
+}
+
+// Reasons of dead letters, for machines.
+const (
+	ReasonMalformed = "malformed"
+	ReasonForeign   = "foreign"
+	ReasonParked    = "parked"
+)
+
+// Handle settles one delivery. An error means that it could not be settled: the broker hands
+// it out again when its lock ends, which changes nothing that took effect.
+func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
+	m, err := bus.DecodeStep(d.Body())
+	switch {
+	case errors.Is(err, bus.ErrNewerSchema):
+		return Later(ctx, w.Bus, d, bus.Topic, string(w.Name), w.Now())
+	case err != nil:
+		w.Log.Warn("message refused", "step", w.Name, "reason", ReasonMalformed)
+		return d.DeadLetter(ctx, ReasonMalformed, err.Error())
+	case m.Step != w.Name && m.Step != bus.SubjectTermination:
+		return d.DeadLetter(ctx, ReasonForeign, fmt.Sprintf("step %s got a message for step %s", w.Name, m.Step))
+	}
+	claim := ledger.Claim{
+		Tenant: w.Tenant, Case: m.Case, Leaver: m.Leaver,
+		PlanVersion: m.PlanVersion, Step: w.Name, N: m.N,
+	}
+	log := w.Log.With("case", m.Case, "step", w.Name, "n", m.N)
+	if m.Tenant != w.Tenant {
+		log.Warn("message refused", "reason", ReasonForeign)
+		return d.DeadLetter(ctx, ReasonForeign, "the message is for another tenant")
+	}
+	holder := w.NewID()
+	c, err := w.Ledger.Begin(ctx, claim, holder, d.LockedUntil())
+	var early *ledger.EarlyError
+	var leased *ledger.LeasedError
+	switch {
+	case err == nil:
+	case errors.Is(err, ledger.ErrForeign):
+		log.Warn("message refused", "reason", ReasonForeign, "error", err)
+		return d.DeadLetter(ctx, ReasonForeign, err.Error())
+	case errors.Is(err, ledger.ErrStale):
+		if r := c.Step(w.Name); r != nil && r.State == offboarding.StateParked && r.N == m.N && c.Plan.Version == m.PlanVersion {
+			return d.DeadLetter(ctx, ReasonParked, r.Reason)
+		}
+		return d.Complete(ctx)
+	case errors.Is(err, offboarding.ErrCancelled):
+		return d.Complete(ctx)
+	case errors.As(err, &early):
+		return w.reschedule(ctx, d, m, early.Due)
+	case errors.As(err, &leased):
+		return w.reschedule(ctx, d, m, leased.Until.Add(time.Second))
+	default:
+		return err
+	}
+
+	r := &run{worker: w, holder: holder, caseID: c.ID, c: c, step: w.Name}
+	verdict, evidence := r.work(ctx, d)
+	if errors.Is(verdict, ledger.ErrLeaseLost) || ctx.Err() != nil {
+		return fmt.Errorf("the run ended without a verdict: %w", errors.Join(verdict, context.Cause(ctx)))
+	}
+	outcome := w.outcome(c.Step(w.Name), verdict)
+	outcome.Evidence, outcome.Calls = evidence, r.calls()
+	c, err = w.Ledger.Settle(ctx, m.Case, w.Name, holder, outcome)
+	if err != nil {
+		return err
+	}
+	record := c.Step(w.Name)
+	log.Info("verdict", "state", record.State, "attempts", record.Attempts, "rule", record.Rule, "reason", record.Reason)
+	switch {
+	case record.State == offboarding.StateParked:
+		return d.DeadLetter(ctx, ReasonParked, record.Reason)
+	case !record.State.Settled():
+		if err := publishStep(ctx, w.Bus, c, record); err != nil {
+			return err
+		}
+	}
+	return d.Complete(ctx)
+}
+
+// outcome reads the verdict.
+func (w *Worker) outcome(record *offboarding.Record, verdict error) ledger.Outcome {
+	var (
+		notYet    *offboarding.NotYet
+		withheld  *offboarding.WithheldError
+		manual    *offboarding.ManualTask
+		permanent *offboarding.PermanentError
+		throttled *offboarding.ThrottledError
+	)
+	waited := time.Duration(0)
+	if !record.Since.IsZero() {
+		waited = w.Now().Sub(record.Since)
+	}
+	switch {
+	case verdict == nil:
+		return ledger.Outcome{State: offboarding.StateEffective, Attempt: true}
+	case errors.Is(verdict, offboarding.ErrCancelled):
+		return ledger.Outcome{State: offboarding.StateCancelled, Reason: "the departure was cancelled"}
+	case errors.As(verdict, &notYet):
+		spec, _ := offboarding.SpecOf(record.Name)
+		if waited >= spec.Deadline {
+			return ledger.Outcome{
+				State:  offboarding.StateManual,
+				Reason: brief(fmt.Sprintf("not effective within %s, look into it and replay: %s", spec.Deadline, notYet.Why)),
+			}
+		}
+		return ledger.Outcome{State: offboarding.StateWaiting, Reason: brief(notYet.Why), Delay: notYet.Delay}
+	case errors.As(verdict, &withheld):
+		return ledger.Outcome{State: offboarding.StateWithheld, Rule: withheld.Rule, Reason: brief(withheld.Why), Attempt: true}
+	case errors.As(verdict, &manual):
+		return ledger.Outcome{State: offboarding.StateManual, Reason: brief(manual.Task), Attempt: true}
+	case errors.As(verdict, &permanent):
+		return ledger.Outcome{State: offboarding.StateParked, Reason: brief(permanent.Error()), Attempt: true}
+	}
+	budget := w.Budget
+	if budget == 0 {
+		budget = 24 * time.Hour
+	}
+	if waited >= budget {
+		return ledger.Outcome{
+			State:  offboarding.StateParked,
+			Reason: brief(fmt.Sprintf("still failing after %s: %s", budget, verdict)), Attempt: true,
+		}
+	}
+	delay := Backoff(record.Attempts)
+	if errors.As(verdict, &throttled) {
+		delay = max(delay, throttled.Delay)
+	}
+	return ledger.Outcome{State: offboarding.StateRetrying, Reason: brief(verdict.Error()), Delay: delay, Attempt: true}
+}
+
+// Backoff is the delay after so many attempts: from 1 s, doubled, to at most 15 minutes.
+func Backoff(attempts int) time.Duration {
+	b := &backoff.ExponentialBackOff{
+		InitialInterval: time.Second, Multiplier: 2, MaxInterval: 15 * time.Minute,
+	}
+	b.Reset()
+	d := b.NextBackOff()
+	for range min(attempts, 20) {
+		d = b.NextBackOff()
+	}
+	return d
+}
+
+// reschedule gives the step its next number, schedules the message for it and completes the
+// one in hand. No attempt is spent.
+func (w *Worker) reschedule(ctx context.Context, d bus.Delivery, m bus.Step, due time.Time) error {
+	c, err := w.Ledger.Reschedule(ctx, m.Case, w.Name, m.N, due)
+	if err != nil {
+		return err
+	}
+	if record := c.Step(w.Name); record != nil && !record.State.Settled() && c.Cancelled == nil {
+		if err := publishStep(ctx, w.Bus, c, record); err != nil {
+			return err
+		}
+	}
+	return d.Complete(ctx)
+}
+
+// Later puts a delivery off unread, for five minutes: a newer version of Leaver wrote it, and
+// will read it.
+func Later(ctx context.Context, p bus.Publisher, d bus.Delivery, entity, subject string, now time.Time) error {
+	id, _, _ := strings.Cut(d.ID(), "~")
+	at := now.Add(5 * time.Minute)
+	_, err := p.Publish(ctx, bus.Message{
+		ID: fmt.Sprintf("%s~%d", id, at.Unix()), Entity: entity, Subject: subject, Body: d.Body(), At: at,
+	})
+	if err != nil {
+		return fmt.Errorf("putting off message %s: %w", d.ID(), err)
+	}
+	return d.Complete(ctx)
+}
+
+// brief keeps a reason readable in a table and small in the ledger.
+func brief(s string) string {
+	const most = 600
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
