@@ -60,7 +60,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return err
 	}
 	account := s.account(ctx, job, user, roles)
-	return offboarding.Both(account, s.mailbox(ctx, job), s.devices(ctx, job))
+	return offboarding.Both(account, s.mailbox(ctx, job, user.OnPremisesSyncEnabled), s.devices(ctx, job))
 }
 
 func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboarding.User, roles []string) error {
@@ -105,7 +105,9 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 	return nil
 }
 
-func (s *Step) mailbox(ctx context.Context, job *offboarding.Job) error {
+// mailbox closes the mailbox and every protocol. AccountDisabled follows the account: where an
+// on-premises Active Directory masters that, Exchange refuses to set it.
+func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) error {
 	mailbox, err := s.mailboxes.Mailbox(ctx, job.Leaver)
 	if errors.Is(err, offboarding.ErrNotFound) {
 		job.Evidence["mailbox"] = "none"
@@ -117,11 +119,14 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job) error {
 	if err := keepOnce(ctx, job, "protocols", sorted(mailbox.Protocols.Open())); err != nil {
 		return err
 	}
-	if mailbox.AccountDisabled && len(mailbox.Protocols.Open()) == 0 {
+	closed := func() bool {
+		return (mailbox.AccountDisabled || synced) && len(mailbox.Protocols.Open()) == 0
+	}
+	if closed() {
 		job.Evidence["mailbox"] = "closed"
 		return nil
 	}
-	if !mailbox.AccountDisabled {
+	if !mailbox.AccountDisabled && !synced {
 		if err := s.mailboxes.CloseMailbox(ctx, job.Leaver); err != nil {
 			return err
 		}
@@ -135,8 +140,8 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
-	if open := mailbox.Protocols.Open(); !mailbox.AccountDisabled || len(open) > 0 {
-		return offboarding.After(job.Patience(), "closing the mailbox was accepted, but it still reads open: "+sorted(open))
+	if !closed() {
+		return offboarding.After(job.Patience(), "closing the mailbox was accepted, but it still reads open: "+sorted(mailbox.Protocols.Open()))
 	}
 	job.Evidence["mailbox"] = "closed"
 	return nil

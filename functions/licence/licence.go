@@ -43,7 +43,10 @@ func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }
 
-const licences = "licences"
+const (
+	licences = "licences" // before: what was held by which way
+	released = "released" // progress: the direct licences that were given back
+)
 
 // Work implements worker.Step.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
@@ -136,7 +139,16 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 		}
 	}
 	if len(direct) > 0 {
-		if err := s.directory.RemoveLicences(ctx, job.Leaver, direct); err != nil {
+		err := s.directory.RemoveLicences(ctx, job.Leaver, direct)
+		var permanent *offboarding.PermanentError
+		if errors.As(err, &permanent) && job.Step.Progress[released] != "" {
+			// What was released before is refused: it is gone, and the read lags behind.
+			return nil, offboarding.After(job.Patience(), "the release was accepted, but the licences still show")
+		}
+		if err == nil {
+			err = job.Keep(ctx, nil, map[string]string{released: strings.Join(direct, " ")})
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

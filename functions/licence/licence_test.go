@@ -27,7 +27,7 @@ func TestStep(t *testing.T) {
 				t.Errorf("licences are left: %v", left)
 			}
 		},
-		Refusals: []string{"POST /users/{id}/assignLicense", "DELETE /groups/{id}/members/{id}/$ref"},
+		Refusals: []string{"POST /users/{id}/assignLicense", "DELETE /groups/{id}/members/{member}/$ref"},
 		Lagging:  true,
 	})
 }

@@ -1,7 +1,9 @@
 package nats_test
 
 import (
+	"flag"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -69,4 +71,13 @@ func (h *harness) restart(t testing.TB) {
 	t.Helper()
 	h.stop(t)
 	h.start(t)
+}
+
+// TestMain lets many cases run at once: they wait, they do not compute.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("16")
+	}
+	os.Exit(m.Run())
 }

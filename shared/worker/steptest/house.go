@@ -50,7 +50,11 @@ type House struct {
 func New(t testing.TB) *House {
 	t.Helper()
 	h := &House{now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), Bus: &Outbox{}, log: &bytes.Buffer{}}
-	tenant, err := simtenant.New(simtenant.Config{Now: h.Now})
+	tenant, err := simtenant.New(simtenant.Config{
+		Now: h.Now,
+		// The Azure libraries cache tokens by the wall clock, which the test does not move.
+		TokenLifetime: 10 * 365 * 24 * time.Hour,
+	})
 	must(t, err)
 	h.Tenant = tenant
 	client := tenant.Client()

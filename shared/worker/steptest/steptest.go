@@ -270,7 +270,7 @@ func refused(t *testing.T, x *site) {
 		t.Run(operation, func(t *testing.T) {
 			y := newSite(t, x.s)
 			y.Tenant.Edit(func(w *simtenant.World) {
-				w.Faults = append(w.Faults, simtenant.Fault{Operation: operation, Status: http.StatusForbidden})
+				w.Faults = append(w.Faults, simtenant.Fault{Operation: operation, Status: http.StatusForbidden, Code: "AccessDenied"})
 			})
 			m := y.Message(t, y.c.ID, y.s.Name)
 			record, d := y.Step(t, y.c.ID, y.worker)

@@ -1,0 +1,62 @@
+package nats_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server/ats"
+
+	"leaver/shared/bus"
+	"leaver/shared/bus/bustest"
+	"leaver/shared/bus/nats"
+	"leaver/shared/embedded"
+)
+
+// A message that is due in thirty days arrives in thirty days, over a restart, with the
+// server's own clock moved by synctest.
+func TestThirtyDays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes about 12 s")
+	}
+	// The server's ticker of access times must not belong to the bubble, or it hangs.
+	ats.Register()
+	defer ats.Unregister()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		h := &harness{
+			dir:    dir,
+			server: embedded.Options{NoSync: true},
+			opts:   nats.Options{Subscriptions: bustest.Subscriptions(), Lock: time.Minute},
+		}
+		h.start(t)
+		const month = 30 * 24 * time.Hour
+		due := time.Now().Add(month)
+		h.publish(t, bus.Message{ID: "delete", Entity: bus.Queue, Body: []byte("b"), At: due})
+		h.restart(t)
+		// Nobody asks for it until the last minute; the 30 days are the server's alone.
+		almost, cancel := context.WithDeadline(t.Context(), due.Add(-time.Minute))
+		defer cancel()
+		<-almost.Done()
+		r, err := h.bus.Open(t.Context(), "requests")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.Receive(t.Context(), 1)
+		if err != nil || len(got) != 1 || got[0].ID() != "delete" {
+			t.Fatalf("received %v, error %v", got, err)
+		}
+		if late := time.Since(due); late < 0 || late > 2*time.Second {
+			t.Errorf("arrived %s after its time", late)
+		}
+		if err := got[0].Complete(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := r.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		h.stop(t)
+		synctest.Wait()
+	})
+}
