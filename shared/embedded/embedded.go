@@ -135,8 +135,8 @@ func stop(ns *server.Server) {
 	ns.WaitForShutdown()
 }
 
-// Connect returns a new connection through a pipe. The bus and the ledger each close the
-// connection that they were given, so each needs its own. Close ends all of them.
+// Connect returns a new connection through a pipe. The bus closes the connection that it was
+// given, the ledger leaves its own open. Close ends all of them.
 func (s *Server) Connect() (*nats.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,4 +1,14 @@
-// Package nats keeps the ledger in NATS JetStream.
+// Package nats is the ledger's store on NATS JetStream: the embedded server or a cluster.
+//
+// Two streams. LEAVER_LEDGER has one subject per history, leaver.ledger.ID, and refuses to
+// delete or purge. An append states the sequence of the entry before it, so that of two
+// writers one wins. LEAVER_VALUES has one subject per personal value,
+// leaver.values.ID.NAME; values are overwritten on disk when they are replaced or erased.
+//
+// Not a key-value bucket: that refuses '@' in keys and keeps 64 revisions at most.
+//
+// On a cluster the servers' Raft logs hold copies of values until they compact them, which
+// Erase cannot hasten. The embedded server has no such log.
 package nats
 
 import (
@@ -6,9 +16,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,130 +26,184 @@ import (
 	"leaver/shared/ledger"
 )
 
-// Options are what can be chosen about a store.
-type Options struct{ Replicas int }
+// The streams.
+const (
+	Stream       = "LEAVER_LEDGER"
+	ValuesStream = "LEAVER_VALUES"
+)
 
-// Store is a ledger.Store.
+// The subjects of a history and of its values.
+const (
+	entriesPrefix = "leaver.ledger."
+	valuesPrefix  = "leaver.values."
+)
+
+// Options are what can be chosen about a store. The zero value is what production uses on
+// the embedded server.
+type Options struct {
+	// Replicas of each stream in a cluster; 0 is 1.
+	Replicas int
+	// Timeout bounds each request to the server, beside the caller's context; 0 is 10 s.
+	Timeout time.Duration
+}
+
+// Store is a ledger.Store on JetStream. Its methods may be called concurrently, and many
+// stores may be open on the same streams.
 type Store struct {
 	conn    *nats.Conn
 	js      jetstream.JetStream
+	timeout time.Duration
 	entries jetstream.Stream
 	values  jetstream.Stream
+
+	mu     sync.Mutex
+	heads  map[string]head // the last entry that was seen of each history
+	listed uint64          // heads knows every history up to this sequence; 0 = List was never called
+	closed bool
 }
 
-// Open declares the streams and returns the store.
+// head is where a history ended when it was looked at. It may have moved on, but never
+// back: entries are not removed.
+type head struct {
+	position int
+	sequence uint64 // of the stream
+	label    string
+}
+
+var _ ledger.Store = (*Store)(nil)
+
+// Open makes or updates the streams, which changes nothing when they are as wanted, and
+// returns the store. Errors: ledger.ErrUnavailable, or that the server refuses the
+// configuration.
 func Open(ctx context.Context, conn *nats.Conn, o Options) (*Store, error) {
-	js, err := jetstream.New(conn)
+	if o.Replicas == 0 {
+		o.Replicas = 1
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(o.Timeout))
 	if err != nil {
-		return nil, err
+		return nil, classify("opening JetStream", err)
 	}
-	s := &Store{conn: conn, js: js}
-	s.entries, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "LEAVER_LEDGER", Subjects: []string{"ledger.>"}, DenyDelete: true, DenyPurge: true, AllowDirect: true})
+	s := &Store{conn: conn, js: js, timeout: o.Timeout, heads: map[string]head{}}
+	s.entries, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:        Stream,
+		Description: "Leaver: the histories",
+		Subjects:    []string{entriesPrefix + "*"},
+		Retention:   jetstream.LimitsPolicy,
+		Storage:     jetstream.FileStorage,
+		Replicas:    o.Replicas,
+		DenyDelete:  true,
+		DenyPurge:   true,
+		AllowDirect: true, // for batches, see Read
+	})
 	if err != nil {
-		return nil, err
+		return nil, classify("declaring the stream "+Stream, err)
 	}
-	s.values, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "LEAVER_VALUES", Subjects: []string{"values.>"}, MaxMsgsPerSubject: 1, AllowDirect: true})
-	return s, err
-}
-
-func (s *Store) Append(ctx context.Context, id string, position int, label string, entry []byte) error {
-	subject := "ledger." + id
-	last, err := s.entries.GetLastMsgForSubject(ctx, subject)
-	var seq uint64
-	at := 0
-	if err == nil {
-		seq = last.Sequence
-		at, _ = strconv.Atoi(last.Header.Get("Leaver-Position"))
-	} else if !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
-	}
-	if at != position-1 {
-		return ledger.ErrConflict
-	}
-	m := nats.NewMsg(subject)
-	m.Data = entry
-	m.Header.Set("Leaver-Position", strconv.Itoa(position))
-	m.Header.Set("Leaver-Label", label)
-	_, err = s.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(seq))
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-		return ledger.ErrConflict
-	}
-	return err
-}
-
-func (s *Store) Read(ctx context.Context, id string, after int) ([][]byte, error) {
-	var out [][]byte
-	seq := uint64(1)
-	for {
-		m, err := s.entries.GetMsg(ctx, seq, jetstream.WithGetMsgSubject("ledger."+id))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
-		}
-		if p, _ := strconv.Atoi(m.Header.Get("Leaver-Position")); p > after {
-			out = append(out, m.Data)
-		}
-		seq = m.Sequence + 1
-	}
-}
-
-func (s *Store) List(ctx context.Context, labels ...string) ([]ledger.Head, error) {
-	info, err := s.entries.Info(ctx, jetstream.WithSubjectFilter("ledger.>"))
+	s.values, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:        ValuesStream,
+		Description: "Leaver: personal values, erased some time after the case",
+		Subjects:    []string{valuesPrefix + "*.*"},
+		Retention:   jetstream.LimitsPolicy,
+		Storage:     jetstream.FileStorage,
+		Replicas:    o.Replicas,
+		// No limit per subject: the server would drop the replaced value without
+		// overwriting it, and it would stay readable on the disk. Seal removes it.
+		MaxMsgsPerSubject: -1,
+		// No direct reads: an erased value must not come from a replica that lags.
+		AllowDirect: false,
+	})
 	if err != nil {
-		return nil, err
+		return nil, classify("declaring the stream "+ValuesStream, err)
 	}
-	var out []ledger.Head
-	for subject := range info.State.Subjects {
-		m, err := s.entries.GetLastMsgForSubject(ctx, subject)
-		if err != nil {
-			return nil, err
-		}
-		if l := m.Header.Get("Leaver-Label"); len(labels) == 0 || slices.Contains(labels, l) {
-			p, _ := strconv.Atoi(m.Header.Get("Leaver-Position"))
-			out = append(out, ledger.Head{ID: strings.TrimPrefix(subject, "ledger."), Position: p, Label: l})
-		}
-	}
-	return out, nil
+	return s, nil
 }
 
-func (s *Store) Seal(ctx context.Context, id string, values map[string]ledger.Value) error {
-	for name, v := range values {
-		raw, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		if _, err := s.js.Publish(ctx, "values."+id+"."+name, raw); err != nil {
-			return err
-		}
+// Close implements ledger.Store. The connection stays open: it belongs to whoever made it,
+// and the bus may be using it.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+// usable refuses a closed store and an id that is no token of a subject.
+func (s *Store) usable(id string) error {
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return fmt.Errorf("%w: the store is closed", ledger.ErrUnavailable)
+	}
+	const legal = "abcdefghijklmnopqrstuvwxyz0123456789-"
+	if id == "" || len(id) > 64 || strings.Trim(id, legal) != "" {
+		return fmt.Errorf("%q is no id: 1 to 64 characters of a-z, 0-9 and '-'", id)
 	}
 	return nil
 }
 
-func (s *Store) Unseal(ctx context.Context, id string) (map[string]ledger.Value, error) {
-	info, err := s.values.Info(ctx, jetstream.WithSubjectFilter("values."+id+".>"))
+// request asks the JetStream API and decodes its answer.
+func (s *Store) request(ctx context.Context, subject string, ask, answer any) error {
+	body, err := json.Marshal(ask)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := map[string]ledger.Value{}
-	for subject := range info.State.Subjects {
-		m, err := s.values.GetLastMsgForSubject(ctx, subject)
-		if err != nil {
-			return nil, err
-		}
-		var v ledger.Value
-		if err := json.Unmarshal(m.Data, &v); err != nil {
-			return nil, err
-		}
-		out[strings.TrimPrefix(subject, "values."+id+".")] = v
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	msg, err := s.conn.RequestWithContext(ctx, subject, body)
+	if err != nil {
+		return err
 	}
-	return out, nil
+	var failure struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(msg.Data, &failure); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", subject, err)
+	}
+	if failure.Error != nil {
+		return failure.Error
+	}
+	return json.Unmarshal(msg.Data, answer)
 }
 
-func (s *Store) Erase(ctx context.Context, id string) error {
-	return s.values.Purge(ctx, jetstream.WithPurgeSubject("values."+id+".>"))
+// classify is the one place that maps what NATS says to the errors of the port. It goes by
+// values and codes, never by text, and keeps the cause for errors.Is.
+func classify(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, mark(err))
 }
 
-func (s *Store) Close() error { return nil }
+func mark(err error) error {
+	for _, kind := range []error{ledger.ErrConflict, ledger.ErrUnavailable} {
+		if errors.Is(err, kind) {
+			return err
+		}
+	}
+	for _, cause := range []error{
+		context.Canceled, context.DeadlineExceeded,
+		nats.ErrTimeout, nats.ErrNoResponders, nats.ErrConnectionClosed, nats.ErrConnectionDraining,
+		nats.ErrConnectionReconnecting, nats.ErrDisconnected, nats.ErrNoServers, nats.ErrBadSubscription,
+		jetstream.ErrNoStreamResponse, jetstream.ErrStreamNotFound, jetstream.ErrConnectionClosed,
+		jetstream.ErrServerShutdown, jetstream.ErrJetStreamNotEnabled, jetstream.ErrNoHeartbeat,
+	} {
+		if errors.Is(err, cause) {
+			return fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
+		}
+	}
+	var api jetstream.JetStreamError
+	if errors.As(err, &api) && api.APIError() != nil {
+		switch answer := api.APIError(); {
+		case answer.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence,
+			// What a replicated stream says instead.
+			answer.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+			return fmt.Errorf("%w: %w", ledger.ErrConflict, err)
+		case answer.Code >= 500: // no quorum, no leader, storage full
+			return fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
+		}
+	}
+	return err
+}

@@ -19,13 +19,6 @@ func (x *site) cancelCase(ctx context.Context) (*offboarding.Case, error) {
 	})
 }
 
-func (x *site) claim(t *testing.T) ledger.Claim {
-	return ledger.Claim{
-		Tenant: x.TenantID(), Case: x.c.ID, Leaver: x.id, PlanVersion: 1,
-		Step: x.s.Name, N: x.Record(t, x.c.ID, x.s.Name).N,
-	}
-}
-
 // assertNothingPersonal fails when the text holds what names the user.
 func assertNothingPersonal(t *testing.T, where, text string, user simtenant.User) {
 	t.Helper()

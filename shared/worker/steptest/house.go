@@ -131,6 +131,15 @@ func (h *House) Writes() int {
 // Open opens and publishes a case for a person under a policy, as plan does.
 func (h *House) Open(t testing.TB, person string, options offboarding.Options, policy offboarding.Policy) *offboarding.Case {
 	t.Helper()
+	c := h.OpenUnpublished(t, person, options, policy)
+	c, err := worker.Dispatch(t.Context(), h.Bus, h.Ledger, c)
+	must(t, err)
+	return c
+}
+
+// OpenUnpublished opens a case as a plan function that was killed right after does.
+func (h *House) OpenUnpublished(t testing.TB, person string, options offboarding.Options, policy offboarding.Policy) *offboarding.Case {
+	t.Helper()
 	request := offboarding.Request{
 		ID: offboarding.RequestID("test", uuid.NewString()), Kind: offboarding.Termination, Source: "test",
 		EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
@@ -142,9 +151,18 @@ func (h *House) Open(t testing.TB, person string, options offboarding.Options, p
 		Tenant: h.TenantID(), Leaver: simtenant.UserID(person), Request: request, Plan: plan,
 	})
 	must(t, err)
-	c, err = worker.Dispatch(t.Context(), h.Bus, h.Ledger, c)
-	must(t, err)
 	return c
+}
+
+// Lease takes the lease of a step, as another run that works on it.
+func (h *House) Lease(t testing.TB, caseID string, name offboarding.StepName) {
+	t.Helper()
+	c, err := h.Ledger.Case(t.Context(), caseID)
+	must(t, err)
+	_, err = h.Ledger.Begin(t.Context(), ledger.Claim{
+		Tenant: c.Tenant, Case: c.ID, Leaver: c.Leaver, PlanVersion: c.Plan.Version, Step: name, N: c.Step(name).N,
+	}, "another run", h.Now().Add(lock))
+	must(t, err)
 }
 
 // Worker is a worker of the house for a step.
@@ -169,9 +187,12 @@ func (h *House) Message(t testing.TB, caseID string, name offboarding.StepName) 
 
 // Deliver hands a message to a worker as the bus would.
 func (h *House) Deliver(ctx context.Context, w *worker.Worker, m bus.Message) (*Delivery, error) {
-	d := &Delivery{message: m, house: h}
+	d := h.Delivery(m)
 	return d, w.Handle(ctx, d)
 }
+
+// Delivery is a message as the bus hands it out.
+func (h *House) Delivery(m bus.Message) *Delivery { return &Delivery{message: m, house: h} }
 
 // Step runs the step once with the message that may move it now and returns its record.
 func (h *House) Step(t testing.TB, caseID string, w *worker.Worker) (*offboarding.Record, *Delivery) {

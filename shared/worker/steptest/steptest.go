@@ -303,9 +303,7 @@ func lagging(t *testing.T, x *site) {
 }
 
 func leased(t *testing.T, x *site) {
-	if _, err := x.Ledger.Begin(t.Context(), x.claim(t), "another run", x.Now().Add(lock)); err != nil {
-		t.Fatal(err)
-	}
+	x.Lease(t, x.c.ID, x.s.Name)
 	writes := x.Writes()
 	record, d := x.Step(t, x.c.ID, x.worker)
 	if !d.Completed || record.Attempts != 0 || x.Writes() != writes {

@@ -1,0 +1,284 @@
+package plan_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/plan"
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+const adele = "adele.vance@contoso.com"
+
+func newPlanner(h *steptest.House) *plan.Planner {
+	return &plan.Planner{
+		Directory: h.Graph, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID(),
+		Policy: offboarding.DefaultPolicy(), Now: h.Now, Log: h.Logger(),
+	}
+}
+
+func termination(h *steptest.House, id string, e offboarding.Employee) bus.Request {
+	return bus.Request{Attempt: 1, Request: offboarding.Request{
+		ID: offboarding.RequestID("test", id), Kind: offboarding.Termination, Source: "test",
+		EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(), Employee: e,
+	}}
+}
+
+func deliver(t *testing.T, h *steptest.House, p *plan.Planner, r bus.Request) *steptest.Delivery {
+	t.Helper()
+	m, err := r.Message(time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := h.Delivery(m)
+	if err := p.Handle(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestThePersonIsFoundByAnyOfTheirNames(t *testing.T) {
+	t.Parallel()
+	for name, e := range map[string]offboarding.Employee{
+		"object id":         {ID: simtenant.UserID(adele)},
+		"userPrincipalName": {UserPrincipalName: "Adele.Vance@contoso.com"},
+		"mail":              {Mail: adele},
+		"employeeId":        {EmployeeID: "E0001"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			d := deliver(t, h, newPlanner(h), termination(h, "1", e))
+			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+			if err != nil || c == nil || !d.Completed {
+				t.Fatalf("case %v, completed %t, %v", c, d.Completed, err)
+			}
+			if c.State(h.Now()) != offboarding.CaseRunning {
+				t.Errorf("the case is %s", c.State(h.Now()))
+			}
+			var subjects []string
+			for _, m := range h.Bus.Messages() {
+				subjects = append(subjects, m.Subject)
+			}
+			for _, want := range []string{bus.SubjectTermination, "licence", "delete"} {
+				if !strings.Contains(strings.Join(subjects, " "), want) {
+					t.Errorf("published %v, wanted %s too", subjects, want)
+				}
+			}
+			for _, m := range h.Bus.Messages() {
+				if body := strings.ToLower(string(m.Body)); strings.Contains(body, "adele") {
+					t.Errorf("a message names the leaver: %s", body)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatCannotBePlannedIsParkedWithItsReason(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		e      offboarding.Employee
+		change func(*plan.Planner)
+		reason string
+	}{
+		{"nobody", offboarding.Employee{UserPrincipalName: "nobody.here@contoso.com"}, nil, "no user"},
+		{"several", offboarding.Employee{Mail: "lynne.robbins@contoso.com"}, nil, "2 users"},
+		{"protected", offboarding.Employee{UserPrincipalName: adele}, func(p *plan.Planner) { p.Policy.Protected = []string{"ADELE.VANCE@contoso.com"} }, "protect"},
+		{"a quote in the name finds nobody", offboarding.Employee{Mail: "x' or mail ne '"}, nil, "no user"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			p := newPlanner(h)
+			if tt.change != nil {
+				tt.change(p)
+			}
+			r := termination(h, "1", tt.e)
+			d := deliver(t, h, p, r)
+			record, known, err := h.Ledger.Request(t.Context(), r.ID)
+			if err != nil || !known || record.State != ledger.RequestParked || !strings.Contains(record.Reason, tt.reason) {
+				t.Fatalf("%+v, %v", record, err)
+			}
+			if d.DeadSentence != record.Reason {
+				t.Errorf("dead-lettered with %q", d.DeadSentence)
+			}
+			if strings.Contains(record.Reason, "contoso.com") || strings.Contains(strings.ToLower(h.Log()), "contoso.com") {
+				t.Errorf("the reason or the log names somebody: %s %s", record.Reason, h.Log())
+			}
+			personal, err := h.Ledger.Personal(t.Context(), r.ID)
+			if _, who := tt.e.Key(); err != nil || personal["userPrincipalName"] != who {
+				t.Errorf("the operator cannot see who was meant: %v, %v", personal, err)
+			}
+			if len(h.Bus.Messages()) > 0 {
+				t.Error("something was published")
+			}
+		})
+	}
+}
+
+func TestTheSameRequestTwiceIsOneCase(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+	deliver(t, h, p, r)
+	published := len(h.Bus.Messages())
+	h.Advance(time.Hour)
+	if d := deliver(t, h, p, r); !d.Completed || len(h.Bus.Messages()) != published {
+		t.Errorf("completed %t, %d messages more", d.Completed, len(h.Bus.Messages())-published)
+	}
+}
+
+func TestAnotherRequestJoinsTheOpenCase(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
+	h.Advance(time.Minute)
+	later := termination(h, "2", offboarding.Employee{EmployeeID: "E0001"})
+	later.LeavingTime = h.Now().Add(48 * time.Hour)
+	deliver(t, h, p, later)
+	all, err := h.Ledger.AllCases(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d cases, %v", len(all), err)
+	}
+	c := all[0]
+	if c.Plan.Version != 2 || !c.Plan.LeavingTime.Equal(later.LeavingTime) || !c.Published() || len(c.Requests) != 2 {
+		t.Errorf("%+v", c.Plan)
+	}
+	last := h.Bus.Messages()[len(h.Bus.Messages())-1]
+	if last.Subject != bus.SubjectTermination || !last.At.Equal(later.LeavingTime) {
+		t.Errorf("the termination is %s at %s", last.ID, last.At)
+	}
+}
+
+func TestACrashAnywhereIsResumed(t *testing.T) {
+	t.Parallel()
+	crash := errors.New("the process was killed")
+	for publications := range 4 {
+		h := steptest.New(t)
+		p := newPlanner(h)
+		p.Bus = &failing{Publisher: h.Bus, after: publications, err: crash}
+		r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+		m, err := r.Message(time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Handle(t.Context(), h.Delivery(m)); publications < 3 && !errors.Is(err, crash) {
+			t.Fatalf("publication %d did not fail: %v", publications, err)
+		}
+		p.Bus = h.Bus
+		if d := deliver(t, h, p, r); !d.Completed {
+			t.Errorf("not completed after a crash at publication %d", publications)
+		}
+		all, err := h.Ledger.AllCases(t.Context())
+		if err != nil || len(all) != 1 || !all[0].Published() || len(h.Bus.Messages()) != 3 {
+			t.Errorf("crash at publication %d: %d cases, %d messages, %v", publications, len(all), len(h.Bus.Messages()), err)
+		}
+	}
+}
+
+// failing publishes some messages and then fails, as a process that is killed does.
+type failing struct {
+	bus.Publisher
+	after int
+	err   error
+}
+
+func (f *failing) Publish(ctx context.Context, m bus.Message) (bool, error) {
+	if f.after--; f.after < 0 {
+		return false, f.err
+	}
+	return f.Publisher.Publish(ctx, m)
+}
+
+func TestATenantThatIsAwayIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusTooManyRequests, RetryAfter: 9 * time.Second, Times: 1})
+	})
+	r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+	if d := deliver(t, h, p, r); !d.Completed {
+		t.Fatal("the message was not completed")
+	}
+	again := h.Bus.Messages()
+	if len(again) != 1 || again[0].Entity != bus.Queue || again[0].At.Sub(h.Now()) < 9*time.Second {
+		t.Fatalf("%+v", again)
+	}
+	next, err := bus.DecodeRequest(again[0].Body)
+	if err != nil || next.Attempt != 2 {
+		t.Fatalf("%+v, %v", next, err)
+	}
+	h.Advance(10 * time.Second)
+	if d := deliver(t, h, p, next); !d.Completed {
+		t.Error("the second try was not completed")
+	}
+	if c, _ := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); c == nil {
+		t.Error("there is no case")
+	}
+}
+
+func TestTheBudgetOfARequestEnds(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusServiceUnavailable})
+	})
+	r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+	h.Advance(25 * time.Hour)
+	if d := deliver(t, h, newPlanner(h), r); d.DeadReason == "" {
+		t.Error("it was not parked")
+	}
+}
+
+func TestB16ACancellationWinsHoweverItArrives(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		first     offboarding.Kind
+		state     offboarding.CaseState
+		cancelled time.Duration // of the cancellation's event after the request's
+	}{
+		{"after the request", offboarding.Termination, offboarding.CaseCancelled, time.Minute},
+		{"overtaking the request", offboarding.Cancellation, offboarding.CaseCancelled, time.Minute},
+		{"older than the request and late", offboarding.Termination, offboarding.CaseRunning, -time.Minute},
+		{"older than the request and in order", offboarding.Cancellation, offboarding.CaseRunning, -time.Minute},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			p := newPlanner(h)
+			request := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+			cancellation := termination(h, "2", offboarding.Employee{UserPrincipalName: adele})
+			cancellation.Kind, cancellation.EventTime = offboarding.Cancellation, request.EventTime.Add(tt.cancelled)
+			order := []bus.Request{request, cancellation}
+			if tt.first == offboarding.Cancellation {
+				order = []bus.Request{cancellation, request}
+			}
+			for _, r := range order {
+				deliver(t, h, p, r)
+				deliver(t, h, p, r) // everything comes twice
+			}
+			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+			if err != nil || c == nil || c.State(h.Now()) != tt.state {
+				t.Errorf("%+v, %v", c, err)
+			}
+			if tt.state == offboarding.CaseCancelled && tt.first == offboarding.Cancellation && len(h.Bus.Messages()) > 0 {
+				t.Error("a cancelled departure published messages")
+			}
+		})
+	}
+}
