@@ -1,0 +1,283 @@
+package ledger_test
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"leaver/shared/embedded"
+	"leaver/shared/ledger"
+	natsledger "leaver/shared/ledger/nats"
+	"leaver/shared/offboarding"
+)
+
+const leaver = "87d349ed-44d7-43e1-9a83-5f2406dee5bd"
+
+var start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func newLedger(t *testing.T) (*ledger.Ledger, ledger.Store, *clock) {
+	t.Helper()
+	server, err := embedded.Start(t.TempDir(), embedded.Options{NoSync: true, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	conn, err := server.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := natsledger.Open(t.Context(), conn, natsledger.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &clock{now: start}
+	return ledger.New(store, c.Now, rand.Reader), store, c
+}
+
+func opening(t *testing.T, id string, at time.Time) ledger.Opening {
+	t.Helper()
+	r := offboarding.Request{
+		ID: id, Kind: offboarding.Termination, Source: "test", EventTime: at, ReceivedAt: at, LeavingTime: at,
+		Employee: offboarding.Employee{ID: leaver},
+	}
+	policy := offboarding.DefaultPolicy()
+	policy.Mailbox = offboarding.None
+	plan, err := offboarding.Compile(r, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ledger.Opening{
+		Tenant: "tenant", Leaver: leaver, Request: r, Plan: plan,
+		Personal: map[string]string{"userPrincipalName": "adele.vance@contoso.com"},
+	}
+}
+
+func open(t *testing.T, l *ledger.Ledger) *offboarding.Case {
+	t.Helper()
+	c, err := l.Open(t.Context(), opening(t, "req-1", start))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func claim(c *offboarding.Case) ledger.Claim {
+	return ledger.Claim{Tenant: c.Tenant, Case: c.ID, Leaver: c.Leaver, PlanVersion: 1, Step: offboarding.StepSignout, N: 1}
+}
+
+func TestOneOpenCaseForALeaverWhoeverAsks(t *testing.T) {
+	t.Parallel()
+	l, _, _ := newLedger(t)
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			if _, err := l.Open(t.Context(), opening(t, fmt.Sprintf("req-%d", i%5), start)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	cases, err := l.AllCases(t.Context())
+	if err != nil || len(cases) != 1 || len(cases[0].Requests) != 5 || cases[0].Plan.Version != 1 {
+		t.Errorf("%d cases, %v", len(cases), err)
+	}
+}
+
+func TestOneRunHasTheLease(t *testing.T) {
+	t.Parallel()
+	l, _, clock := newLedger(t)
+	c := open(t, l)
+	var all sync.WaitGroup
+	won := make(chan string, 20)
+	for i := range 20 {
+		all.Go(func() {
+			holder := fmt.Sprintf("run %d", i)
+			_, err := l.Begin(t.Context(), claim(c), holder, start.Add(time.Minute))
+			var leased *ledger.LeasedError
+			switch {
+			case err == nil:
+				won <- holder
+			case !errors.As(err, &leased):
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if len(won) != 1 {
+		t.Fatalf("%d runs have the lease", len(won))
+	}
+	first := <-won
+	clock.advance(2 * time.Minute)
+	if _, err := l.Begin(t.Context(), claim(c), "later", start.Add(3*time.Minute)); err != nil {
+		t.Fatalf("an ended lease still holds: %v", err)
+	}
+	for name, err := range map[string]error{
+		"settle": second(l.Settle(t.Context(), c.ID, offboarding.StepSignout, first, ledger.Outcome{State: offboarding.StateEffective})),
+		"keep":   second(l.Keep(t.Context(), c.ID, offboarding.StepSignout, first, nil, nil)),
+		"renew":  l.Renew(t.Context(), c.ID, offboarding.StepSignout, first, start.Add(time.Hour)),
+		"check":  l.Check(t.Context(), c, offboarding.StepSignout, first),
+	} {
+		if !errors.Is(err, ledger.ErrLeaseLost) {
+			t.Errorf("%s by a run that lost its lease: %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestNIsRaisedWithTheNextDueTime(t *testing.T) {
+	t.Parallel()
+	l, _, _ := newLedger(t)
+	c := open(t, l)
+	if _, err := l.Begin(t.Context(), claim(c), "run", start.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Settle(t.Context(), c.ID, offboarding.StepSignout, "run", ledger.Outcome{State: offboarding.StateWaiting, Delay: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := c.Step(offboarding.StepSignout); r.N != 2 || !r.Due.Equal(start.Add(time.Hour)) || !r.Lease.Until.IsZero() {
+		t.Errorf("%+v", r)
+	}
+	if _, err := l.Begin(t.Context(), claim(c), "again", start.Add(time.Minute)); !errors.Is(err, ledger.ErrStale) {
+		t.Errorf("the message with n 1: %v", err)
+	}
+	next := claim(c)
+	next.N = 2
+	var early *ledger.EarlyError
+	if _, err := l.Begin(t.Context(), next, "again", start.Add(time.Minute)); !errors.As(err, &early) || !early.Due.Equal(start.Add(time.Hour)) {
+		t.Errorf("the message with n 2, an hour early: %v", err)
+	}
+}
+
+func TestB16ACancelledCaseGivesNoLeaseAndNoLeaveToWrite(t *testing.T) {
+	t.Parallel()
+	l, _, _ := newLedger(t)
+	c := open(t, l)
+	if _, err := l.Begin(t.Context(), claim(c), "run", start.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	cancelled, err := l.Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, Request: "req-2", EventTime: start.Add(time.Second)})
+	if err != nil || cancelled.State(start) != offboarding.CaseCancelling {
+		t.Fatalf("%v, %v", cancelled.State(start), err)
+	}
+	if err := l.Check(t.Context(), c, offboarding.StepSignout, "run"); !errors.Is(err, offboarding.ErrCancelled) {
+		t.Errorf("check: %v", err)
+	}
+	block := claim(c)
+	block.Step = offboarding.StepBlock
+	if _, err := l.Begin(t.Context(), block, "other", start.Add(time.Minute)); !errors.Is(err, offboarding.ErrCancelled) {
+		t.Errorf("begin: %v", err)
+	}
+	c, err = l.Settle(t.Context(), c.ID, offboarding.StepSignout, "run", ledger.Outcome{State: offboarding.StateWaiting, Delay: time.Hour})
+	if err != nil || c.State(start) != offboarding.CaseCancelled || c.Step(offboarding.StepSignout).State != offboarding.StateCancelled {
+		t.Errorf("%s, %v", c.State(start), err)
+	}
+	newer, err := l.Open(t.Context(), opening(t, "req-3", start.Add(time.Hour)))
+	if err != nil || newer.ID == c.ID || !newer.Open() {
+		t.Errorf("a newer request got %s, %v", newer.ID, err)
+	}
+}
+
+func TestAnAlteredHistoryIsFoundOut(t *testing.T) {
+	t.Parallel()
+	l, store, _ := newLedger(t)
+	c := open(t, l)
+	if _, err := l.MarkPublished(t.Context(), c.ID, 1); err != nil {
+		t.Fatal(err)
+	}
+	raws, err := store.Read(t.Context(), c.ID, 0)
+	if err != nil || len(raws) != 2 {
+		t.Fatal(err)
+	}
+	// The same entries under another id, the first one altered, as somebody with the database would.
+	const forged = "00000000-0000-4000-8000-000000000000-1"
+	raws[0] = []byte(strings.Replace(string(raws[0]), `"request":"req-1"`, `"request":"req-9"`, 1))
+	for i, raw := range raws {
+		if err := store.Append(t.Context(), forged, i+1, "open", raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.History(t.Context(), forged); err == nil {
+		t.Error("the altered history verifies")
+	}
+	if _, err := l.History(t.Context(), c.ID); err != nil {
+		t.Errorf("the true history does not verify: %v", err)
+	}
+}
+
+func TestPersonalValuesAreErasedAndTheChainStillVerifies(t *testing.T) {
+	t.Parallel()
+	l, _, _ := newLedger(t)
+	c := open(t, l)
+	history, err := l.History(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := json.Marshal(history); strings.Contains(string(text), "adele") {
+		t.Fatalf("the history names the leaver: %s", text)
+	}
+	verify := func(want string) {
+		t.Helper()
+		got, err := l.VerifyPersonal(t.Context(), c.ID, history[0].Sealed)
+		if err != nil || got["userPrincipalName"] != want {
+			t.Errorf("%v, %v; wanted %s", got, err, want)
+		}
+	}
+	verify("kept")
+	if err := l.Erase(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	verify("erased")
+	if _, err := l.History(t.Context(), c.ID); err != nil {
+		t.Errorf("the chain does not verify any more: %v", err)
+	}
+}
+
+func TestARequestIsDecidedOnceAndOnRecord(t *testing.T) {
+	t.Parallel()
+	l, store, _ := newLedger(t)
+	r := ledger.Request{ID: "req-1", Kind: offboarding.Termination, State: ledger.RequestParked, Reason: "no user"}
+	for range 3 {
+		if err := l.Decide(t.Context(), r, map[string]string{"userPrincipalName": "nobody.here@contoso.com"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if raws, err := store.Read(t.Context(), "req-1", 0); err != nil || len(raws) != 1 {
+		t.Errorf("%d records, %v", len(raws), err)
+	}
+	r.State, r.Case, r.Reason = ledger.RequestPlanned, "case", ""
+	if err := l.Decide(t.Context(), r, nil); err != nil {
+		t.Fatal(err)
+	}
+	parked, err := l.Requests(t.Context(), ledger.RequestParked)
+	if err != nil || len(parked) != 0 {
+		t.Errorf("%v, %v", parked, err)
+	}
+	if got, known, err := l.Request(t.Context(), "req-1"); err != nil || !known || got.Case != "case" || got.Position != 2 {
+		t.Errorf("%+v, %t, %v", got, known, err)
+	}
+}
