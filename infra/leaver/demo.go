@@ -98,7 +98,7 @@ func (c *demoCommand) Run(env environment) (err error) {
 
 	ctx, stop := context.WithCancel(env)
 	defer stop()
-	h, err := openHouse(ctx, dir, tenantOf(server.Connection()), policy, log)
+	h, err := openHouse(ctx, houseOptions{dir: dir, tenant: tenantOf(server.Connection()), policy: policy, log: log})
 	if err != nil {
 		return err
 	}

@@ -41,15 +41,24 @@ type house struct {
 	close    []func() error
 }
 
-// openHouse starts the embedded server in dir and puts the functions on it.
-func openHouse(ctx context.Context, dir string, tenant identity.Tenant, policy offboarding.Policy, log *slog.Logger) (_ *house, err error) {
-	h := &house{tenantID: tenant.TenantID, now: time.Now, log: log}
+// houseOptions say what a house is built of.
+type houseOptions struct {
+	dir    string // of bus and ledger
+	tenant identity.Tenant
+	policy offboarding.Policy
+	lock   time.Duration // of messages and leases; zero is the bus's default
+	log    *slog.Logger
+}
+
+// openHouse starts the embedded server and puts the functions on it.
+func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
+	h := &house{tenantID: o.tenant.TenantID, now: time.Now, log: o.log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.Close())
 		}
 	}()
-	server, err := embedded.Start(dir, embedded.Options{Logger: log})
+	server, err := embedded.Start(o.dir, embedded.Options{Logger: o.log})
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +67,7 @@ func openHouse(ctx context.Context, dir string, tenant identity.Tenant, policy o
 	if err != nil {
 		return nil, err
 	}
-	broker, err := natsbus.Open(ctx, conn, natsbus.Options{})
+	broker, err := natsbus.Open(ctx, conn, natsbus.Options{Lock: o.lock})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +80,7 @@ func openHouse(ctx context.Context, dir string, tenant identity.Tenant, policy o
 	h.close = append(h.close, store.Close)
 	h.ledger = ledger.New(store, h.now, rand.Reader)
 
-	connection, err := tenant.Connect(nil)
+	connection, err := o.tenant.Connect(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +100,7 @@ func openHouse(ctx context.Context, dir string, tenant identity.Tenant, policy o
 	}
 	planner := &plan.Planner{
 		Directory: directory, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
-		Policy: policy, Now: h.now, Log: log,
+		Policy: o.policy, Now: h.now, Log: o.log,
 	}
 	h.host("plan", planner.Handle)
 	for _, spec := range offboarding.Steps {
@@ -101,11 +110,11 @@ func openHouse(ctx context.Context, dir string, tenant identity.Tenant, policy o
 		}
 		w := &worker.Worker{
 			Name: spec.Name, Step: step, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
-			Now: h.now, NewID: uuid.NewString, Log: log,
+			Now: h.now, NewID: uuid.NewString, Log: o.log,
 		}
 		h.host(string(spec.Name), w.Handle)
 	}
-	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: log}
+	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log}
 	return h, nil
 }
 

@@ -26,6 +26,8 @@ type upCommand struct {
 	Tenant   string `xor:"tenant" type:"existingfile" help:"File with the JSON line that leaver tenant prints."`
 	Simulate bool   `xor:"tenant" help:"Serve a simulated tenant in this process."`
 	Policy   string `type:"existingfile" help:"Policy file, YAML."`
+
+	Lock time.Duration `default:"20s" help:"How long a message and its step stay locked to a run that died."`
 }
 
 // secretsVariable holds the webhook secrets.
@@ -52,7 +54,7 @@ func (c *upCommand) Run(env environment) (err error) {
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(env, c.Data, tenant, policy, log)
+	h, err := openHouse(env, houseOptions{dir: c.Data, tenant: tenant, policy: policy, lock: c.Lock, log: log})
 	if err != nil {
 		return err
 	}

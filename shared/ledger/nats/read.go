@@ -38,21 +38,30 @@ const (
 func (s *Store) direct(ctx context.Context, start uint64, subject string, most int) ([]message, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
+	most = min(most, maxBatch)
 	inbox := nats.NewInbox()
-	sub, err := s.conn.SubscribeSync(inbox)
+	// With room for every answer and the end. SubscribeSync would allocate room for half a
+	// million, 4 MB, and take ten times as long.
+	answers := make(chan *nats.Msg, most+1)
+	sub, err := s.conn.ChanSubscribe(inbox, answers)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	ask := fmt.Sprintf(`{"seq":%d,"next_by_subj":%q,"batch":%d,"max_bytes":%d}`, start, subject, min(most, maxBatch), maxBatchBytes)
+	ask := fmt.Sprintf(`{"seq":%d,"next_by_subj":%q,"batch":%d,"max_bytes":%d}`, start, subject, most, maxBatchBytes)
 	if err := s.conn.PublishRequest("$JS.API.DIRECT.GET."+Stream, inbox, []byte(ask)); err != nil {
 		return nil, err
 	}
 	var all []message
 	for {
-		msg, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			return nil, err
+		var msg *nats.Msg
+		select {
+		case msg = <-answers:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if msg == nil { // the connection closed the channel
+			return nil, nats.ErrConnectionClosed
 		}
 		if status := msg.Header.Get("Status"); status != "" {
 			switch status {
