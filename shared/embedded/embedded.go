@@ -108,9 +108,6 @@ func run(store string, o Options) (*server.Server, error) {
 		// A PubAck precedes the fsync otherwise, and "the bus has it" would be a guess.
 		SyncAlways: !o.NoSync,
 		NoSigs:     true, // signals belong to the host
-		// Nobody listens to its statistics, and gathering them is most of what an idle
-		// server does.
-		NoSystemAccount: true,
 	})
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ const mostCalls = 200
 
 // work lets the step work while the lock and the lease are kept, and returns its verdict and
 // the evidence it gathered.
-func (r *run) work(ctx context.Context, d bus.Delivery) (verdict error, evidence map[string]string) {
+func (r *run) work(ctx context.Context, d bus.Delivery) (evidence map[string]string, verdict error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var renewal sync.WaitGroup
@@ -54,7 +54,7 @@ func (r *run) work(ctx context.Context, d bus.Delivery) (verdict error, evidence
 	if cause := context.Cause(ctx); cause != nil && verdict != nil {
 		verdict = errors.Join(cause, verdict)
 	}
-	return verdict, job.Evidence
+	return job.Evidence, verdict
 }
 
 // renew keeps lock and lease while the step works; when either is lost, the work is stopped.

@@ -97,7 +97,7 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 	}
 
 	r := &run{worker: w, holder: holder, caseID: c.ID, c: c, step: w.Name}
-	verdict, evidence := r.work(ctx, d)
+	evidence, verdict := r.work(ctx, d)
 	if errors.Is(verdict, ledger.ErrLeaseLost) || ctx.Err() != nil {
 		return fmt.Errorf("the run ended without a verdict: %w", errors.Join(verdict, context.Cause(ctx)))
 	}

@@ -17,7 +17,8 @@
 //     anything can be published. Work-queue retention would refuse the second subscription
 //     of the termination subject.
 //   - A second schedule on one subject replaces the first: each id has a subject of its own.
-//     A schedule survives a restart; NakWithDelay would not, and holds MaxAckPending.
+//     So even after the window of duplicates an id is never scheduled twice. A schedule
+//     survives a restart; NakWithDelay would not, and holds MaxAckPending.
 //   - When a schedule fires, the server drops its Nats-Msg-Id. The id travels in a header
 //     of ours; the window still knows the Nats-Msg-Id and drops later duplicates.
 //   - No MaxAge: it deletes schedules that are not due. No MaxDeliver: a message past it

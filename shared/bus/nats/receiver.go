@@ -126,6 +126,9 @@ func (r *receiver) pullInbox() string { return r.inbox + "." + strconv.Itoa(r.pu
 
 // Receive implements bus.Receiver. Errors: bus.ErrNotFound, bus.ErrUnavailable.
 func (r *receiver) Receive(ctx context.Context, max int) ([]bus.Delivery, error) {
+	if max < 1 {
+		return nil, nil
+	}
 	select {
 	case r.busy <- struct{}{}:
 		defer func() { <-r.busy }()

@@ -1,6 +1,7 @@
 package nats_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -170,6 +171,39 @@ func TestEachScheduleHasASubjectOfItsOwn(t *testing.T) {
 	}
 	if len(info.State.Subjects) != 4 {
 		t.Errorf("schedules are on %v, want four subjects", info.State.Subjects)
+	}
+}
+
+// After the window of duplicates the later schedule of an id replaces the earlier one.
+func TestAnIDIsNeverScheduledTwice(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, embedded.Options{NoSync: true}, nats.Options{
+		Subscriptions: bustest.Subscriptions(), Duplicates: 100 * time.Millisecond,
+	})
+	m := bus.Message{ID: "m", Entity: bus.Queue, At: time.Now().Add(1500 * time.Millisecond)}
+	h.publish(t, m)
+	forgotten, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	<-forgotten.Done()
+	if duplicate, err := h.bus.Publish(t.Context(), m); err != nil || duplicate {
+		t.Fatalf("duplicate %t, error %v: the window has not passed, the test proves nothing", duplicate, err)
+	}
+	r, err := h.bus.Open(t.Context(), "requests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	n := 0
+	for ctx.Err() == nil {
+		got, err := r.Receive(ctx, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(got)
+	}
+	if n != 1 {
+		t.Errorf("it arrived %d times, want once", n)
 	}
 }
 
