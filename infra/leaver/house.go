@@ -15,6 +15,7 @@ import (
 	"leaver/functions/delete"
 	"leaver/functions/licence"
 	"leaver/functions/plan"
+	"leaver/functions/replay"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
 	"leaver/shared/bus"
@@ -36,6 +37,7 @@ type house struct {
 	bus      bus.Bus
 	hosts    []*worker.Host
 	watch    *watch.Watch
+	replayer *replay.Replayer
 	now      func() time.Time
 	log      *slog.Logger
 	close    []func() error
@@ -92,12 +94,7 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 	if err != nil {
 		return nil, err
 	}
-	steps := map[offboarding.StepName]worker.Step{
-		offboarding.StepSignout: signout.New(directory, rand.Reader),
-		offboarding.StepBlock:   block.New(directory, mailboxes),
-		offboarding.StepLicence: licence.New(directory, mailboxes),
-		offboarding.StepDelete:  delete.New(directory, mailboxes),
-	}
+	steps := newSteps(directory, mailboxes)
 	planner := &plan.Planner{
 		Directory: directory, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
 		Policy: o.policy, Now: h.now, Log: o.log,
@@ -115,7 +112,18 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 		h.host(string(spec.Name), w.Handle)
 	}
 	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log}
+	h.replayer = &replay.Replayer{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log}
 	return h, nil
+}
+
+// newSteps makes every step on the adapters.
+func newSteps(directory *graph.Client, mailboxes *exchange.Client) map[offboarding.StepName]worker.Step {
+	return map[offboarding.StepName]worker.Step{
+		offboarding.StepSignout: signout.New(directory, rand.Reader),
+		offboarding.StepBlock:   block.New(directory, mailboxes),
+		offboarding.StepLicence: licence.New(directory, mailboxes),
+		offboarding.StepDelete:  delete.New(directory, mailboxes),
+	}
 }
 
 // concurrency is how many messages of one subscription are worked on at the same time.

@@ -21,6 +21,8 @@ type commands struct {
 	Up       upCommand       `cmd:"" help:"Run every function in this process, with the webhook intake."`
 	Offboard offboardCommand `cmd:"" help:"Ask the running host to offboard somebody."`
 	Status   statusCommand   `cmd:"" help:"Show cases and parked requests of the running host."`
+	Cancel   cancelCommand   `cmd:"" help:"Stop a departure: no step makes another write."`
+	Replay   replayCommand   `cmd:"" help:"List what was parked, and send it back to work."`
 }
 
 // environment is what a command gets from outside.

@@ -51,6 +51,8 @@ func (h *house) serveOperator(dir string) (stop func() error, err error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", h.answerStatus)
 	mux.HandleFunc("POST /requests", h.answerRequest)
+	mux.HandleFunc("POST /cancel", h.answerCancel)
+	mux.HandleFunc("POST /replay", h.answerReplay)
 	server := &http.Server{Handler: authorized(entry.Token, mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	return func() error { return errors.Join(server.Close(), os.Remove(path)) }, nil

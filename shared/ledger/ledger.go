@@ -216,6 +216,8 @@ type Cancellation struct {
 	Request   string
 	EventTime time.Time
 	Reason    string // no personal data
+	// Personal values are kept beside the history, such as the words of who cancelled.
+	Personal map[string]string
 }
 
 // Cancel writes the tombstone of the leaver's open case. A cancellation for which no case is
@@ -233,6 +235,12 @@ func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case,
 			return nil, err
 		}
 		if latest != nil && (latest.Cancelled == nil || !k.EventTime.After(latest.Cancelled.EventTime)) {
+			if !latest.Open() || k.EventTime.Before(latest.EventTime) {
+				return latest, nil
+			}
+			if entry.Sealed, err = l.seal(ctx, latest.ID, k.Personal); err != nil {
+				return nil, err
+			}
 			return l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) {
 				if !c.Open() || k.EventTime.Before(c.EventTime) {
 					return nil, nil
@@ -244,7 +252,7 @@ func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case,
 		if latest != nil {
 			next = ordinal(latest.ID) + 1
 		}
-		c, err := l.create(ctx, caseID(k.Leaver, next), entry, nil)
+		c, err := l.create(ctx, caseID(k.Leaver, next), entry, k.Personal)
 		if errors.Is(err, ErrConflict) {
 			continue
 		}

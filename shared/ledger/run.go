@@ -146,3 +146,37 @@ func (l *Ledger) Reschedule(ctx context.Context, id string, step offboarding.Ste
 		return &offboarding.Entry{Kind: offboarding.EntryRescheduled, Step: step, N: n + 1, Due: due.UTC()}, nil
 	})
 }
+
+// ErrNotReplayable: the step cannot be sent back to work; the error says why.
+var ErrNotReplayable = errors.New("nothing to replay")
+
+// Replayable is nil when the step may be sent back to work: it is parked, a manual task or
+// withheld, and its case is not cancelled.
+func Replayable(c *offboarding.Case, step offboarding.StepName) error {
+	record := c.Step(step)
+	switch {
+	case c.Cancelled != nil:
+		return fmt.Errorf("%w: %w", ErrNotReplayable, offboarding.ErrCancelled)
+	case record == nil:
+		return fmt.Errorf("%w: the plan does not hold step %s", ErrNotReplayable, step)
+	}
+	switch record.State {
+	case offboarding.StateParked, offboarding.StateManual, offboarding.StateWithheld:
+		return nil
+	}
+	return fmt.Errorf("%w: step %s is %s", ErrNotReplayable, step, record.State)
+}
+
+// Replay sends a settled step back to work: planned again, due now, under a new n. What
+// [Replayable] refuses is an error.
+func (l *Ledger) Replay(ctx context.Context, id string, step offboarding.StepName) (*offboarding.Case, error) {
+	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		if err := Replayable(c, step); err != nil {
+			return nil, err
+		}
+		return &offboarding.Entry{
+			Kind: offboarding.EntryRescheduled, Step: step, N: c.Step(step).N + 1, Due: l.now().UTC(),
+			State: offboarding.StatePlanned,
+		}, nil
+	})
+}

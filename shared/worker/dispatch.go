@@ -53,12 +53,25 @@ func Republish(ctx context.Context, p bus.Publisher, l *ledger.Ledger, c *offboa
 	return publishStep(ctx, p, c, next)
 }
 
-// publishStep publishes the message of a step record, visible when it is due.
-func publishStep(ctx context.Context, p bus.Publisher, c *offboarding.Case, record *offboarding.Record) error {
-	m, err := bus.Step{
+// Replay sends a settled step back to work in the ledger and returns the message for it.
+func Replay(ctx context.Context, l *ledger.Ledger, caseID string, step offboarding.StepName) (bus.Message, error) {
+	c, err := l.Replay(ctx, caseID, step)
+	if err != nil {
+		return bus.Message{}, err
+	}
+	return message(c, c.Step(step))
+}
+
+// message is the message of a step record, visible when it is due.
+func message(c *offboarding.Case, record *offboarding.Record) (bus.Message, error) {
+	return bus.Step{
 		Tenant: c.Tenant, Case: c.ID, PlanVersion: c.Plan.Version,
 		Step: record.Name, N: record.N, Leaver: c.Leaver,
 	}.Message(record.Due)
+}
+
+func publishStep(ctx context.Context, p bus.Publisher, c *offboarding.Case, record *offboarding.Record) error {
+	m, err := message(c, record)
 	if err == nil {
 		_, err = p.Publish(ctx, m)
 	}

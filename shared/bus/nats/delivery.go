@@ -59,7 +59,7 @@ func (d *delivery) over(now time.Time) bool {
 // is a request (what clients call a double ack): a plain ack can be lost with the
 // connection, and the message would come again after Complete had returned. Measured on the
 // embedded server with SyncAlways, a receiver that completes one message after another does
-// about 2,800/s; with plain acks the server empties the queue no faster, as it is the fsync
+// about 3,000/s; with plain acks the server empties the queue no faster, as it is the fsync
 // of each removal that takes the time.
 //
 // The server heeds a word after the lock ran out, too, although another receiver may have

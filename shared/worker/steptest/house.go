@@ -261,20 +261,32 @@ type Delivery struct {
 	Completed    bool
 	DeadReason   string
 	DeadSentence string
+
+	// before and after fail the settling of the message before or after the broker took it.
+	before, after error
 }
 
 const lock = 20 * time.Second
 
 // The methods of bus.Delivery.
-func (d *Delivery) ID() string                     { return d.message.ID }
-func (d *Delivery) Subject() string                { return d.message.Subject }
-func (d *Delivery) Body() []byte                   { return d.message.Body }
-func (d *Delivery) Attempt() int                   { return 1 }
-func (d *Delivery) LockedUntil() time.Time         { return d.house.Now().Add(lock) }
-func (d *Delivery) Complete(context.Context) error { d.Completed = true; return nil }
+func (d *Delivery) ID() string             { return d.message.ID }
+func (d *Delivery) Subject() string        { return d.message.Subject }
+func (d *Delivery) Body() []byte           { return d.message.Body }
+func (d *Delivery) Attempt() int           { return 1 }
+func (d *Delivery) LockedUntil() time.Time { return d.house.Now().Add(lock) }
+func (d *Delivery) Complete(context.Context) error {
+	if d.before != nil {
+		return d.before
+	}
+	d.Completed = true
+	return d.after
+}
 func (d *Delivery) DeadLetter(_ context.Context, reason, description string) error {
+	if d.before != nil {
+		return d.before
+	}
 	d.DeadReason, d.DeadSentence = reason, description
-	return nil
+	return d.after
 }
 func (d *Delivery) Renew(context.Context) (time.Time, error) { return d.house.Now().Add(lock), nil }
 

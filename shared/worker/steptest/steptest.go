@@ -49,6 +49,7 @@ func Run(t *testing.T, s Subject) {
 		{"a refusal parks the step with its reason", refused},
 		{"an accepted but unseen effect is not yet", lagging},
 		{"a lease held by another run is respected", leased},
+		{"duplicates, reordering, loss and crashes change nothing in the outcome", underFaults},
 		{"logs hold no personal data", quiet},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,269 @@
+// Package replay is the function that sends what was parked back to work: the dead letters of
+// one step, of one case or all of them, each to its step alone and under a new number, and the
+// steps of one case that wait for a person. It lists them first, with reason, age and attempts,
+// and refuses what a cancelled case would do. It is done when every chosen message is back on
+// the bus.
+//
+// The Lambda takes a [Selection] as JSON: the words of leaver replay.
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"leaver/shared/bus"
+	"leaver/shared/hris"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/worker"
+)
+
+// Bus is what replay needs of the broker.
+type Bus interface {
+	bus.Publisher
+	DeadLetters(ctx context.Context, subscription string, max int) ([]bus.DeadLetter, error)
+	Resubmit(ctx context.Context, subscription, key string, m bus.Message) error
+}
+
+// Selection says what to replay. The zero value selects everything and, like Preview, only
+// lists.
+type Selection struct {
+	Step    string `json:"step,omitempty"` // a step, or "plan" for requests
+	Case    string `json:"case,omitempty"`
+	All     bool   `json:"all,omitempty"`
+	Preview bool   `json:"preview,omitempty"` // list what would be sent, and send nothing
+	// Event is a sample or kept message to publish again: a webhook body, or a CloudEvent as it
+	// was on the bus.
+	Event json.RawMessage `json:"event,omitempty"`
+}
+
+// Item is one parked message, or one step that waits for a person.
+type Item struct {
+	Step     string        `json:"step"`
+	Case     string        `json:"case,omitempty"`
+	Request  string        `json:"request,omitempty"`
+	State    string        `json:"state"`
+	Reason   string        `json:"reason"`
+	Age      time.Duration `json:"age"` // nanoseconds
+	Attempts int           `json:"attempts"`
+	// Sent is set when it is on its way again; Refused says why it is not.
+	Sent    bool   `json:"sent"`
+	Refused string `json:"refused,omitempty"`
+
+	key     string // of the dead letter; empty for a step without one
+	request bus.Request
+}
+
+// Replayer replays.
+type Replayer struct {
+	Ledger *ledger.Ledger
+	Bus    Bus
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// mostDeadLetters bounds one listing of one subscription.
+const mostDeadLetters = 1000
+
+// Replay lists what the selection means and, unless it only lists, sends it. An item that
+// cannot be sent says why and does not keep the others back.
+func (r *Replayer) Replay(ctx context.Context, s Selection) ([]Item, error) {
+	if len(s.Event) > 0 {
+		item, err := r.publishEvent(ctx, s)
+		return []Item{item}, err
+	}
+	if _, known := offboarding.SpecOf(offboarding.StepName(s.Step)); s.Step != "" && s.Step != "plan" && !known {
+		return nil, fmt.Errorf("there is no step %q", s.Step)
+	}
+	items, err := r.list(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if s.Preview || (!s.All && s.Step == "" && s.Case == "") {
+		return items, nil
+	}
+	for i := range items {
+		if items[i].Refused != "" {
+			continue
+		}
+		if err := r.send(ctx, items[i]); err != nil {
+			items[i].Refused = err.Error()
+			continue
+		}
+		items[i].Sent = true
+		r.Log.Info("replayed", "step", items[i].Step, "case", items[i].Case, "request", items[i].Request)
+	}
+	return items, nil
+}
+
+// list is every dead letter that the selection means, then the steps of the selected case
+// that have none.
+func (r *Replayer) list(ctx context.Context, s Selection) ([]Item, error) {
+	var items []Item
+	seen := map[string]bool{}
+	for _, subscription := range bus.Subscriptions() {
+		if s.Step != "" && s.Step != subscription.Name {
+			continue
+		}
+		letters, err := r.Bus.DeadLetters(ctx, subscription.Name, mostDeadLetters)
+		if err != nil {
+			return nil, fmt.Errorf("listing the dead letters of %s: %w", subscription.Name, err)
+		}
+		for _, letter := range letters {
+			item, err := r.item(ctx, subscription.Name, letter)
+			if err != nil {
+				return nil, err
+			}
+			if s.Case != "" && item.Case != s.Case {
+				continue
+			}
+			if id := item.Case + "/" + item.Step; item.Case != "" {
+				if seen[id] {
+					item.Refused = "another message for the same step comes first"
+				}
+				seen[id] = true
+			}
+			items = append(items, item)
+		}
+	}
+	if s.Case == "" {
+		return items, nil
+	}
+	c, err := r.Ledger.Case(ctx, s.Case)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range c.Steps {
+		wanted := s.Step == string(step.Name) || s.Step == "" && (step.State == offboarding.StateManual || step.State == offboarding.StateParked)
+		if !wanted || seen[c.ID+"/"+string(step.Name)] {
+			continue
+		}
+		items = append(items, r.stepItem(c, step))
+	}
+	return items, nil
+}
+
+func (r *Replayer) stepItem(c *offboarding.Case, step *offboarding.Record) Item {
+	item := Item{
+		Step: string(step.Name), Case: c.ID, State: string(step.State), Reason: step.Reason,
+		Age: r.Now().Sub(c.ChangedAt), Attempts: step.Attempts,
+	}
+	if err := ledger.Replayable(c, step.Name); err != nil {
+		item.Refused = err.Error()
+	}
+	return item
+}
+
+// item reads a dead letter.
+func (r *Replayer) item(ctx context.Context, subscription string, letter bus.DeadLetter) (Item, error) {
+	item := Item{
+		Step: subscription, State: letter.Reason, Reason: letter.Description, Attempts: 1,
+		Age: r.Now().Sub(letter.At), key: letter.Key,
+	}
+	if subscription == "plan" {
+		request, err := bus.DecodeRequest(letter.Body)
+		if err != nil {
+			item.Refused = "the message is not a request that this version of Leaver can read"
+			return item, nil
+		}
+		item.Request, item.Attempts, item.request = request.ID, request.Attempt, request
+		return item, nil
+	}
+	m, err := bus.DecodeStep(letter.Body)
+	if err != nil {
+		item.Refused = "the message is not one that this version of Leaver can read"
+		return item, nil
+	}
+	item.Case = m.Case
+	c, err := r.Ledger.Case(ctx, m.Case)
+	switch {
+	case errors.Is(err, ledger.ErrNoCase):
+		item.Refused = "the ledger knows no such case"
+		return item, nil
+	case err != nil:
+		return item, err
+	case c.Step(offboarding.StepName(subscription)) == nil || c.Leaver != m.Leaver || c.Tenant != m.Tenant:
+		item.Refused = "the message does not belong to the case"
+		return item, nil
+	}
+	record := c.Step(offboarding.StepName(subscription))
+	item.Attempts = record.Attempts
+	if err := ledger.Replayable(c, record.Name); err != nil {
+		item.Refused = err.Error()
+	}
+	return item, nil
+}
+
+// send gives the item a new number and puts it on the bus. The ledger comes first: after a
+// crash in between, watch publishes what is overdue.
+func (r *Replayer) send(ctx context.Context, item Item) error {
+	if item.Step == "plan" {
+		item.request.Attempt++
+		m, err := item.request.Message(time.Time{})
+		if err != nil {
+			return err
+		}
+		return r.Bus.Resubmit(ctx, "plan", item.key, m)
+	}
+	m, err := worker.Replay(ctx, r.Ledger, item.Case, offboarding.StepName(item.Step))
+	if err != nil {
+		return err
+	}
+	if item.key == "" {
+		_, err = r.Bus.Publish(ctx, m)
+		return err
+	}
+	return r.Bus.Resubmit(ctx, item.Step, item.key, m)
+}
+
+// publishEvent publishes a kept event again. It is no authority: a step message moves only
+// what the ledger says, and a webhook body becomes a request of the operator.
+func (r *Replayer) publishEvent(ctx context.Context, s Selection) (Item, error) {
+	item := Item{Step: "plan", State: "event"}
+	var m bus.Message
+	if step, err := bus.DecodeStep(s.Event); err == nil {
+		item.Step, item.Case = string(step.Step), step.Case
+		if m, err = step.Message(time.Time{}); err != nil {
+			return item, err
+		}
+		m.ID += "/event-" + uuid.NewString()[:8]
+	} else {
+		request, err := r.request(s.Event)
+		if err != nil {
+			return item, err
+		}
+		item.Request = request.ID
+		if m, err = request.Message(time.Time{}); err != nil {
+			return item, err
+		}
+	}
+	if s.Preview {
+		return item, nil
+	}
+	if _, err := r.Bus.Publish(ctx, m); err != nil {
+		return item, err
+	}
+	item.Sent = true
+	return item, nil
+}
+
+// request reads a request message, or a webhook body that happens now.
+func (r *Replayer) request(event []byte) (bus.Request, error) {
+	if request, err := bus.DecodeRequest(event); err == nil {
+		request.Attempt++
+		return request, nil
+	}
+	now := r.Now()
+	request, err := (&hris.Standard{}).Parse(uuid.NewString(), event, now)
+	if err != nil {
+		return bus.Request{}, fmt.Errorf("the event is neither a message of the bus nor a webhook body: %w", err)
+	}
+	request.Source, request.EventTime = "operator", now.UTC()
+	return bus.Request{Request: request, Attempt: 1}, nil
+}

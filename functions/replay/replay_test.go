@@ -1,0 +1,196 @@
+package replay_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/events"
+	"leaver/functions/replay"
+	"leaver/functions/signout"
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+const adele = "adele.vance@contoso.com"
+
+// broker is the house's outbox with dead letters beside it.
+type broker struct {
+	bus.Publisher
+	letters map[string][]bus.DeadLetter
+}
+
+func (b *broker) DeadLetters(_ context.Context, subscription string, _ int) ([]bus.DeadLetter, error) {
+	return b.letters[subscription], nil
+}
+
+func (b *broker) Resubmit(ctx context.Context, subscription, key string, m bus.Message) error {
+	if _, err := b.Publish(ctx, m); err != nil {
+		return err
+	}
+	left := b.letters[subscription][:0]
+	for _, l := range b.letters[subscription] {
+		if l.Key != key {
+			left = append(left, l)
+		}
+	}
+	b.letters[subscription] = left
+	return nil
+}
+
+type site struct {
+	*steptest.House
+	c        *offboarding.Case
+	worker   *worker.Worker
+	broker   *broker
+	replayer *replay.Replayer
+}
+
+// parked is a house where signout was refused for good.
+func parked(t *testing.T) *site {
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}
+	})
+	x := &site{House: h, broker: &broker{Publisher: h.Bus, letters: map[string][]bus.DeadLetter{}}}
+	x.c = h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	x.worker = h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader))
+	m := h.Message(t, x.c.ID, offboarding.StepSignout)
+	_, d := h.Step(t, x.c.ID, x.worker)
+	x.broker.letters["signout"] = []bus.DeadLetter{{Key: "1", ID: m.ID, Subject: m.Subject, Body: m.Body, Reason: d.DeadReason, Description: d.DeadSentence, At: h.Now()}}
+	x.replayer = &replay.Replayer{Ledger: h.Ledger, Bus: x.broker, Now: h.Now, Log: h.Logger()}
+	h.Advance(time.Hour)
+	return x
+}
+
+func (x *site) replay(t *testing.T, s replay.Selection) []replay.Item {
+	t.Helper()
+	items, err := x.replayer.Replay(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return items
+}
+
+func TestWhatWasParkedIsListedAndNothingSent(t *testing.T) {
+	t.Parallel()
+	x := parked(t)
+	published := len(x.Bus.Messages())
+	for _, s := range []replay.Selection{{}, {All: true, Preview: true}, {Step: "signout", Preview: true}, {Case: x.c.ID, Preview: true}} {
+		items := x.replay(t, s)
+		if len(items) != 1 || items[0].Case != x.c.ID || items[0].Reason == "" || items[0].Age != time.Hour || items[0].Attempts != 1 || items[0].Sent {
+			t.Errorf("%+v: %+v", s, items)
+		}
+	}
+	if items := x.replay(t, replay.Selection{Step: "block"}); len(items) != 0 {
+		t.Errorf("block has nothing parked: %+v", items)
+	}
+	if len(x.Bus.Messages()) != published || len(x.broker.letters["signout"]) != 1 {
+		t.Error("listing sent something")
+	}
+}
+
+func TestAReplayedStepWorksAgainUnderANewNumber(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]replay.Selection{"step": {Step: "signout"}, "all": {All: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := parked(t)
+			x.Tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
+			before := x.Record(t, x.c.ID, offboarding.StepSignout).N
+			if items := x.replay(t, s); len(items) != 1 || !items[0].Sent {
+				t.Fatalf("%+v", items)
+			}
+			record := x.Record(t, x.c.ID, offboarding.StepSignout)
+			all := x.Bus.Messages()
+			last := all[len(all)-1]
+			if record.State != offboarding.StatePlanned || record.N != before+1 || last.Subject != "signout" || len(x.broker.letters["signout"]) != 0 {
+				t.Fatalf("%+v, last message %s", record, last.ID)
+			}
+			if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+		})
+	}
+}
+
+func TestB16ACancelledCaseIsNotReplayed(t *testing.T) {
+	t.Parallel()
+	x := parked(t)
+	if _, err := x.Ledger.Cancel(t.Context(), ledger.Cancellation{Tenant: x.TenantID(), Leaver: x.c.Leaver, Request: "req-2", EventTime: x.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	items := x.replay(t, replay.Selection{All: true})
+	if len(items) != 1 || items[0].Sent || !strings.Contains(items[0].Refused, "cancelled") {
+		t.Errorf("%+v", items)
+	}
+}
+
+func TestAManualStepOfACaseIsReplayed(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "megan.bowen@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader)))
+	r := &replay.Replayer{Ledger: h.Ledger, Bus: &broker{Publisher: h.Bus}, Now: h.Now, Log: h.Logger()}
+	items, err := r.Replay(t.Context(), replay.Selection{Case: c.ID})
+	if err != nil || len(items) != 1 || !items[0].Sent || items[0].Step != "signout" {
+		t.Fatalf("%+v, %v", items, err)
+	}
+	if state := h.Record(t, c.ID, offboarding.StepSignout).State; state != offboarding.StatePlanned {
+		t.Errorf("signout is %s", state)
+	}
+}
+
+func TestDeadLettersThatLeadNowhereSayWhy(t *testing.T) {
+	t.Parallel()
+	x := parked(t)
+	foreign, err := bus.Step{Tenant: x.TenantID(), Case: "nobody-1", PlanVersion: 1, Step: "signout", N: 1, Leaver: "x"}.Message(time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.broker.letters["signout"] = append(x.broker.letters["signout"],
+		bus.DeadLetter{Key: "2", Body: []byte("hello")}, bus.DeadLetter{Key: "3", Body: foreign.Body}, bus.DeadLetter{Key: "4", Body: x.broker.letters["signout"][0].Body})
+	items := x.replay(t, replay.Selection{All: true})
+	if len(items) != 4 || !items[0].Sent {
+		t.Fatalf("%+v", items)
+	}
+	for _, item := range items[1:] {
+		if item.Sent || item.Refused == "" {
+			t.Errorf("%+v", item)
+		}
+	}
+	if _, err := x.replayer.Replay(t.Context(), replay.Selection{Step: "promote"}); err == nil {
+		t.Error("an unknown step was taken")
+	}
+}
+
+func TestAnEventIsPublishedAgain(t *testing.T) {
+	t.Parallel()
+	x := parked(t)
+	webhook, err := events.Files.ReadFile("terminated-none.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := x.Message(t, x.c.ID, offboarding.StepSignout)
+	for name, event := range map[string]json.RawMessage{"a webhook body": webhook, "a step message": kept.Body} {
+		before := len(x.Bus.Messages())
+		items := x.replay(t, replay.Selection{Event: event, Preview: true})
+		if len(items) != 1 || items[0].Sent || len(x.Bus.Messages()) != before {
+			t.Errorf("%s, preview: %+v", name, items)
+		}
+		if items := x.replay(t, replay.Selection{Event: event}); len(items) != 1 || !items[0].Sent || len(x.Bus.Messages()) != before+1 {
+			t.Errorf("%s: %+v", name, items)
+		}
+	}
+	if _, err := x.replayer.Replay(t.Context(), replay.Selection{Event: json.RawMessage(`{"hello":1}`)}); err == nil {
+		t.Error("an event that is none was taken")
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+type cancelCommand struct {
+	Case   string `arg:"" help:"Case, request, object id or userPrincipalName."`
+	Reason string `required:"" help:"Why; kept with the case until its personal values are erased."`
+	Data   string `default:"${data}" help:"Data directory of the running host."`
+}
+
+// Run cancels and shows what had been done by then.
+func (c *cancelCommand) Run(env environment) error {
+	host, err := dialOperator(c.Data)
+	if err != nil {
+		return err
+	}
+	answer, err := host.call(env, http.MethodPost, "/cancel", cancelRequest{Who: c.Case, Reason: c.Reason})
+	if err != nil {
+		return err
+	}
+	var s status
+	if err := json.Unmarshal(answer, &s); err != nil {
+		return err
+	}
+	if err := writeReport(env.stdout, []status{s}); err != nil {
+		return err
+	}
+	done := 0
+	for _, step := range s.Steps {
+		if step.State == offboarding.StateEffective {
+			done++
+		}
+	}
+	_, err = fmt.Fprintf(env.stdout, "%d of %d steps had taken effect and stay as they are; undo them by hand where the person stays\n", done, len(s.Steps))
+	return err
+}
+
+type cancelRequest struct {
+	Who    string `json:"who"`
+	Reason string `json:"reason"`
+}
+
+func (h *house) answerCancel(w http.ResponseWriter, r *http.Request) {
+	var ask cancelRequest
+	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&ask); err != nil || ask.Who == "" || ask.Reason == "" {
+		http.Error(w, "say which case, and why", http.StatusUnprocessableEntity)
+		return
+	}
+	found, err := statuses(r.Context(), h.ledger, ask.Who, h.now())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	var open []status
+	for _, s := range found {
+		switch offboarding.CaseState(s.State) {
+		case offboarding.CasePlanning, offboarding.CaseRunning:
+			open = append(open, s)
+		}
+	}
+	if len(open) != 1 {
+		http.Error(w, fmt.Sprintf("%d open cases for %q; name one case", len(open), ask.Who), http.StatusConflict)
+		return
+	}
+	c, err := h.ledger.Cancel(r.Context(), ledger.Cancellation{
+		Tenant: h.tenantID, Leaver: open[0].Leaver.ID,
+		Request: offboarding.RequestID("operator", uuid.NewString()), EventTime: h.now().UTC(),
+		Reason: "cancelled by an operator", Personal: map[string]string{"cancelReason": ask.Reason},
+	})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if c.Cancelled == nil {
+		http.Error(w, fmt.Sprintf("case %s is %s: nothing was cancelled", c.ID, c.State(h.now())), http.StatusConflict)
+		return
+	}
+	personal, err := h.ledger.Personal(r.Context(), c.ID)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	_ = writeJSON(w, []status{statusOf(c, personal, h.now())})
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+)
+
+// runningHouse serves a house in this process and returns its data directory.
+func runningHouse(t *testing.T, tenant simtenant.Config, policy offboarding.Policy) (*simtenant.Tenant, string) {
+	t.Helper()
+	sim, server, _ := startTenant(t, tenant)
+	data := t.TempDir()
+	h, err := openHouse(t.Context(), houseOptions{dir: data, tenant: tenantOf(server.Connection()), policy: policy, log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopOperator, err := h.serveOperator(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- h.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		_ = stopOperator()
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return sim, data
+}
+
+func quickPolicy() offboarding.Policy {
+	policy := offboarding.DefaultPolicy()
+	policy.Mailbox, policy.Grace = offboarding.None, time.Second
+	return policy
+}
+
+func stepOf(s status, name offboarding.StepName) stepStatus {
+	for _, step := range s.Steps {
+		if step.Name == name {
+			return step
+		}
+	}
+	return stepStatus{}
+}
+
+// TestARefusedStepIsReplayed: a step refused for good is parked with its reason, shown by status
+// and replay; when the cause is gone, replay ends the case.
+func TestARefusedStepIsReplayed(t *testing.T) {
+	t.Parallel()
+	tenant, data := runningHouse(t, simtenant.Config{Faults: []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}}, quickPolicy())
+	if code, _, stderr := command(t, "offboard", adele, "--mailbox", "none", "--data", data); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	eventually(t, "both steps are parked", 30*time.Second, func() bool {
+		found := stateOf(t, data, adele)
+		return len(found) == 1 && stepOf(found[0], offboarding.StepSignout).State == offboarding.StateParked && stepOf(found[0], offboarding.StepBlock).State == offboarding.StateParked
+	})
+	code, stdout, _ := command(t, "replay", "--data", data)
+	if code != 0 || strings.Count(stdout, "parked") != 2 || !strings.Contains(stdout, "403") {
+		t.Fatalf("exit %d: %s", code, stdout)
+	}
+	tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
+	for _, step := range []string{"signout", "block"} {
+		if code, stdout, stderr := command(t, "replay", "--step", step, "--data", data); code != 0 || !strings.Contains(stdout, "sent") {
+			t.Fatalf("exit %d: %s %s", code, stdout, stderr)
+		}
+	}
+	eventually(t, "the case is complete", 60*time.Second, func() bool {
+		found := stateOf(t, data, adele)
+		return len(found) == 1 && found[0].State == string(offboarding.CaseComplete)
+	})
+	if code, stdout, _ := command(t, "replay", "--data", data); code != 0 || !strings.Contains(stdout, "nothing is parked") {
+		t.Errorf("exit %d: %s", code, stdout)
+	}
+}
+
+func TestACancelledDepartureMakesNoWrite(t *testing.T) {
+	t.Parallel()
+	tenant, data := runningHouse(t, simtenant.Config{}, quickPolicy())
+	leaving := time.Now().Add(time.Hour).Format(time.RFC3339)
+	if code, _, stderr := command(t, "offboard", adele, "--mailbox", "none", "--at", leaving, "--data", data); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	eventually(t, "the case is open", 30*time.Second, func() bool { return len(stateOf(t, data, adele)) == 1 })
+	if code, _, _ := command(t, "cancel", adele, "--data", data); code != 2 {
+		t.Errorf("a cancellation without a reason: exit %d", code)
+	}
+	code, stdout, stderr := command(t, "cancel", adele, "--reason", "Adele stays", "--data", data)
+	if code != 0 || !strings.Contains(stdout, "0 of ") {
+		t.Fatalf("exit %d: %s %s", code, stdout, stderr)
+	}
+	found := stateOf(t, data, adele)
+	if len(found) != 1 || found[0].State != string(offboarding.CaseCancelled) {
+		t.Errorf("%+v", found)
+	}
+	user, _ := tenant.User(simtenant.UserID(adele))
+	if !user.AccountEnabled || tenant.PasswordChanges(user.ID) > 0 {
+		t.Error("the tenant was written to")
+	}
+	if code, _, stderr := command(t, "cancel", adele, "--reason", "again", "--data", data); code != 1 || !strings.Contains(stderr, "0 open cases") {
+		t.Errorf("cancelled again: exit %d, %s", code, stderr)
+	}
+}
