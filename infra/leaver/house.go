@@ -17,6 +17,7 @@ import (
 	"leaver/functions/plan"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
+	"leaver/functions/wipe"
 	"leaver/shared/bus"
 	natsbus "leaver/shared/bus/nats"
 	"leaver/shared/embedded"
@@ -86,6 +87,7 @@ func openHouse(ctx context.Context, dir string, tenant identity.Tenant, policy o
 	steps := map[offboarding.StepName]worker.Step{
 		offboarding.StepSignout: signout.New(directory, rand.Reader),
 		offboarding.StepBlock:   block.New(directory, mailboxes),
+		offboarding.StepWipe:    wipe.New(directory, mailboxes),
 		offboarding.StepLicence: licence.New(directory, mailboxes),
 		offboarding.StepDelete:  delete.New(directory, mailboxes),
 	}
