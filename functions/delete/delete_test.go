@@ -8,6 +8,7 @@ import (
 	"leaver/functions/block"
 	"leaver/functions/delete"
 	"leaver/functions/licence"
+	"leaver/functions/wipe"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -18,6 +19,7 @@ func newStep(h *steptest.House) worker.Step { return delete.New(h.Graph, h.Excha
 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.Graph, h.Exchange)))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.Graph, h.Exchange)))
 }
 
@@ -90,13 +92,20 @@ func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 	}
 }
 
-func TestDeleteWaitsForTheLicence(t *testing.T) {
+func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
 	h.Advance(offboarding.DefaultPolicy().Grace)
-	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	w := h.Worker(offboarding.StepDelete, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "wipe") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.Graph, h.Exchange)))
+	h.Advance(time.Minute)
+	record, _ = h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "licence") {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}

@@ -11,6 +11,7 @@ import (
 	"leaver/functions/licence"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
+	"leaver/functions/wipe"
 	"leaver/shared/bus"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -35,6 +36,7 @@ func steps(h *steptest.House) map[offboarding.StepName]*worker.Worker {
 	for name, step := range map[offboarding.StepName]worker.Step{
 		offboarding.StepSignout: signout.New(h.Graph, rand.Reader),
 		offboarding.StepBlock:   block.New(h.Graph, h.Exchange),
+		offboarding.StepWipe:    wipe.New(h.Graph, h.Exchange),
 		offboarding.StepLicence: licence.New(h.Graph, h.Exchange),
 		offboarding.StepDelete:  delete.New(h.Graph, h.Exchange),
 	} {

@@ -51,6 +51,7 @@ var departures = []departure{
 		want: map[offboarding.StepName]ending{
 			offboarding.StepSignout: {state: offboarding.StateEffective},
 			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepWipe:    {state: offboarding.StateEffective},
 			offboarding.StepLicence: {state: offboarding.StateEffective},
 			offboarding.StepDelete:  {state: offboarding.StateEffective},
 		},
@@ -62,6 +63,7 @@ var departures = []departure{
 		want: map[offboarding.StepName]ending{
 			offboarding.StepSignout: {state: offboarding.StateEffective},
 			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepWipe:    {state: offboarding.StateEffective},
 			offboarding.StepLicence: {state: offboarding.StateEffective},
 			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B12},
 		},

@@ -18,6 +18,7 @@ import (
 	"leaver/functions/replay"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
+	"leaver/functions/wipe"
 	"leaver/shared/bus"
 	natsbus "leaver/shared/bus/nats"
 	"leaver/shared/embedded"
@@ -121,6 +122,7 @@ func newSteps(directory *graph.Client, mailboxes *exchange.Client) map[offboardi
 	return map[offboarding.StepName]worker.Step{
 		offboarding.StepSignout: signout.New(directory, rand.Reader),
 		offboarding.StepBlock:   block.New(directory, mailboxes),
+		offboarding.StepWipe:    wipe.New(directory, mailboxes),
 		offboarding.StepLicence: licence.New(directory, mailboxes),
 		offboarding.StepDelete:  delete.New(directory, mailboxes),
 	}

@@ -68,7 +68,11 @@ func New(cred azcore.TokenCredential, baseURL, scope, tenantID string, client *h
 func invoke[T any](ctx context.Context, c *Client, cmdlet string, parameters map[string]any) ([]T, error) {
 	rows, err := run[T](ctx, c, cmdlet, parameters)
 	if err != nil {
-		return nil, classify(fmt.Sprintf("%s %v", cmdlet, parameters["Identity"]), err)
+		whom := parameters["Identity"]
+		if whom == nil {
+			whom = parameters["Mailbox"]
+		}
+		return nil, classify(fmt.Sprintf("%s %v", cmdlet, whom), err)
 	}
 	return rows, nil
 }

@@ -126,6 +126,16 @@ var everyWrite = map[string]struct {
 		"PATCH /devices/{id}",
 		request{"PATCH", "/v1.0/devices/" + leaver, `{"@odata.type":"#microsoft.graph.device","accountEnabled":false}`}, 204, "",
 	},
+	"Retire": {
+		func(ctx context.Context, c *Client) error { return c.Retire(ctx, team) },
+		"POST /deviceManagement/managedDevices/{id}/retire",
+		request{"POST", "/v1.0/deviceManagement/managedDevices/" + team + "/retire", ""}, 204, "",
+	},
+	"WipeAppData": {
+		func(ctx context.Context, c *Client) error { return c.WipeAppData(ctx, leaver, "a tag") },
+		"POST /users/{id}/wipeManagedAppRegistrationsByDeviceTag",
+		request{"POST", "/v1.0/users/" + leaver + "/wipeManagedAppRegistrationsByDeviceTag", `{"deviceTag":"a tag"}`}, 204, "",
+	},
 	"LeaveGroup": {
 		func(ctx context.Context, c *Client) error { return c.LeaveGroup(ctx, team, leaver) },
 		"DELETE /groups/{id}/members/{id}/$ref",
@@ -212,7 +222,7 @@ func TestNobodyIsAddressedByName(t *testing.T) {
 	s, ctx := serve(t, answer(204, ""))
 	for _, id := range []string{"", "adele@contoso.com", "me", "{" + leaver + "}", leaver + "/x"} {
 		_, _, errRoles := s.UserAndRoles(ctx, id)
-		for _, err := range []error{s.DeleteUser(ctx, id), s.LeaveGroup(ctx, team, id), s.LeaveGroup(ctx, id, leaver), s.Disable(ctx, id), s.DisableDevice(ctx, id), errRoles} {
+		for _, err := range []error{s.DeleteUser(ctx, id), s.LeaveGroup(ctx, team, id), s.LeaveGroup(ctx, id, leaver), s.Disable(ctx, id), s.DisableDevice(ctx, id), s.Retire(ctx, id), s.WipeAppData(ctx, id, "tag"), errRoles} {
 			var p *offboarding.PermanentError
 			if !errors.As(err, &p) || strings.Contains(err.Error(), "adele") {
 				t.Errorf("%q: %v", id, err)

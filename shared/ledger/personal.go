@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 )
 
 // seal puts personal values beside the history and returns their salted hashes by name, for
@@ -22,8 +23,8 @@ func (l *Ledger) seal(ctx context.Context, id string, personal map[string]string
 		if _, err := io.ReadFull(l.random, salt); err != nil {
 			return nil, fmt.Errorf("salting a personal value of %s: %w", id, err)
 		}
-		values[name] = Value{Salt: salt, Value: value}
 		hashes[name] = saltedHash(salt, value)
+		values[key(name, hashes[name])] = Value{Salt: salt, Value: value}
 	}
 	if err := l.store.Seal(ctx, id, values); err != nil {
 		return nil, fmt.Errorf("keeping personal values of %s: %w", id, err)
@@ -38,7 +39,8 @@ func (l *Ledger) Personal(ctx context.Context, id string) (map[string]string, er
 		return nil, fmt.Errorf("reading personal values of %s: %w", id, err)
 	}
 	out := make(map[string]string, len(values))
-	for name, v := range values {
+	for key, v := range values {
+		name, _, _ := strings.Cut(key, "~")
 		out[name] = v.Value
 	}
 	return out, nil
@@ -62,7 +64,7 @@ func (l *Ledger) VerifyPersonal(ctx context.Context, id string, sealed map[strin
 	}
 	out := maps.Clone(sealed)
 	for name, hash := range sealed {
-		v, ok := values[name]
+		v, ok := values[key(name, hash)]
 		switch {
 		case !ok:
 			out[name] = "erased"
@@ -74,6 +76,10 @@ func (l *Ledger) VerifyPersonal(ctx context.Context, id string, sealed map[strin
 	}
 	return out, nil
 }
+
+// key names a value in the store. It holds the hash, so that of two that are sealed at the same
+// time, of which only one gets its entry, neither replaces the other.
+func key(name, hash string) string { return name + "~" + hash[:16] }
 
 func saltedHash(salt []byte, value string) string {
 	sum := sha256.Sum256(append(append([]byte(nil), salt...), value...))

@@ -111,13 +111,16 @@ type Record struct {
 	Due      time.Time // when that message is due
 	Attempts int
 	// Since is when the step began to wait or to retry; zero when it does neither.
-	Since       time.Time
-	EffectiveAt time.Time
-	Lease       Lease
-	Before      map[string]string // the world before the first write
-	Progress    map[string]string
-	Evidence    map[string]string
-	Calls       []Call
+	Since time.Time
+	// FailingSince is when the step began to retry without a verdict in between; zero when its
+	// last run did not fail.
+	FailingSince time.Time
+	EffectiveAt  time.Time
+	Lease        Lease
+	Before       map[string]string // the world before the first write
+	Progress     map[string]string
+	Evidence     map[string]string
+	Calls        []Call
 }
 
 // Step is the named record; nil when the plan does not hold the step.
@@ -200,7 +203,7 @@ func (c *Case) Apply(e Entry, hash string) error {
 		step.N, step.Due = e.N, e.Due
 		if e.State != "" {
 			step.State, step.Reason, step.Rule = e.State, e.Reason, ""
-			step.Since = time.Time{}
+			step.Since, step.FailingSince = time.Time{}, time.Time{}
 		}
 	case EntryCancelled:
 		if c.OpenedAt.IsZero() {
@@ -262,6 +265,12 @@ func (s *Record) settle(e Entry) {
 	s.Calls = append(s.Calls, e.Calls...)
 	if e.Attempt {
 		s.Attempts++
+	}
+	switch {
+	case e.State != StateRetrying:
+		s.FailingSince = time.Time{}
+	case s.FailingSince.IsZero():
+		s.FailingSince = e.At
 	}
 	switch {
 	case e.State == StateEffective:

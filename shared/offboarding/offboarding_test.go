@@ -32,7 +32,7 @@ func TestCompile(t *testing.T) {
 	}{
 		{
 			name: "the default waits 30 days and deletes right after",
-			due:  map[offboarding.StepName]time.Duration{offboarding.StepSignout: 0, offboarding.StepBlock: 0, offboarding.StepLicence: 30 * day, offboarding.StepDelete: 30 * day},
+			due:  map[offboarding.StepName]time.Duration{offboarding.StepSignout: 0, offboarding.StepBlock: 0, offboarding.StepWipe: 0, offboarding.StepLicence: 30 * day, offboarding.StepDelete: 30 * day},
 		},
 		{
 			name:   "the policy moves the gates",
@@ -176,10 +176,10 @@ func TestCaseStates(t *testing.T) {
 		want    offboarding.CaseState
 	}{
 		{"planning until published", []offboarding.Entry{opened(t)}, offboarding.CasePlanning},
-		{"running until every step is closed", all(e, e, e), offboarding.CaseRunning},
-		{"complete with every step effective or withheld", all(e, e, e, w), offboarding.CaseComplete},
-		{"not complete with a manual task", all(e, e, m, w), offboarding.CaseRunning},
-		{"not complete with a parked step", all(e, p, e, e), offboarding.CaseRunning},
+		{"running until every step is closed", all(e, e, e, e), offboarding.CaseRunning},
+		{"complete with every step effective or withheld", all(e, e, e, e, w), offboarding.CaseComplete},
+		{"not complete with a manual task", all(e, e, m, e, w), offboarding.CaseRunning},
+		{"not complete with a parked step", all(e, p, e, e, e), offboarding.CaseRunning},
 		{"cancelling while a lease is held", []offboarding.Entry{opened(t), {Kind: offboarding.EntryBegun, Step: offboarding.StepBlock, Lease: lease}, {Kind: offboarding.EntryCancelled}}, offboarding.CaseCancelling},
 		{"cancelled when none is", []offboarding.Entry{opened(t), {Kind: offboarding.EntryBegun, Step: offboarding.StepBlock, Lease: lease}, {Kind: offboarding.EntryCancelled}, settled(offboarding.StepBlock, offboarding.StateCancelled, 1)}, offboarding.CaseCancelled},
 		{"cancelled before it was opened", []offboarding.Entry{{Kind: offboarding.EntryCancelled, Leaver: "l"}}, offboarding.CaseCancelled},
@@ -191,6 +191,18 @@ func TestCaseStates(t *testing.T) {
 				t.Errorf("%s, wanted %s", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestFailingCountsFromTheFirstOfTheFailuresOnly(t *testing.T) {
+	t.Parallel()
+	c := history(t, opened(t), settled(offboarding.StepWipe, offboarding.StateWaiting, 2), settled(offboarding.StepWipe, offboarding.StateRetrying, 3), settled(offboarding.StepWipe, offboarding.StateRetrying, 4))
+	if r := c.Step(offboarding.StepWipe); !r.Since.Equal(leaving.Add(time.Minute)) || !r.FailingSince.Equal(leaving.Add(2*time.Minute)) {
+		t.Errorf("since %s, failing since %s", r.Since, r.FailingSince)
+	}
+	c = history(t, opened(t), settled(offboarding.StepWipe, offboarding.StateRetrying, 2), settled(offboarding.StepWipe, offboarding.StateWaiting, 3))
+	if r := c.Step(offboarding.StepWipe); !r.Since.Equal(leaving.Add(time.Minute)) || !r.FailingSince.IsZero() {
+		t.Errorf("since %s, failing since %s", r.Since, r.FailingSince)
 	}
 }
 

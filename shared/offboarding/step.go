@@ -9,6 +9,7 @@ type StepName string
 const (
 	StepSignout StepName = "signout"
 	StepBlock   StepName = "block"
+	StepWipe    StepName = "wipe"
 	StepLicence StepName = "licence"
 	StepDelete  StepName = "delete"
 )
@@ -47,6 +48,13 @@ var Steps = []Spec{
 		Done:        "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
 	},
 	{
+		// Two days less than the default grace: whoever gets the manual task can still look at
+		// the mailbox's phones.
+		Name: StepWipe, Deadline: 28 * 24 * time.Hour, Exchange: true,
+		Permissions: []string{"User.Read.All", "DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.PrivilegedOperations.All", "DeviceManagementApps.ReadWrite.All"},
+		Done:        "every managed device and protected app is gone from Intune, and every phone has acknowledged its wipe and is blocked",
+	},
+	{
 		Name: StepLicence, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
 		Needs:       []StepName{StepBlock},
 		Permissions: []string{"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"},
@@ -54,7 +62,7 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepDelete, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepLicence},
+		Needs:       []StepName{StepBlock, StepWipe, StepLicence},
 		Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 		Done:        "the account is among the deleted items",
 	},

@@ -32,6 +32,8 @@ func (t *Tenant) before(kind, id string, at time.Time) {
 		was = kept(w.Devices[id])
 	case "managed":
 		was = kept(w.Managed[id])
+	case "app":
+		was = kept(w.AppRegistrations[id])
 	case "mailbox":
 		was = kept(w.Mailboxes[id])
 	}
@@ -112,6 +114,15 @@ func (t *Tenant) settle() {
 			continue
 		}
 		d.LastSync = last
+	}
+	for id, r := range w.AppRegistrations {
+		last := lastSync(r.LastSync, r.SyncEvery, r.Dead, now)
+		if !r.WipeRequested.IsZero() && last.After(r.WipeRequested) {
+			t.before("app", id, firstSync(r.LastSync, r.SyncEvery, r.WipeRequested))
+			delete(w.AppRegistrations, id)
+			continue
+		}
+		r.LastSync = last
 	}
 	for _, p := range w.Phones {
 		// A phone reaches Exchange only while there is a mailbox to sync with: a wipe asked for after that is never acknowledged.

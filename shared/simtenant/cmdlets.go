@@ -560,7 +560,13 @@ func getMobileDeviceStatistics(c *invocation) ([]object, *failure) {
 		}
 		o["Status"], o["DeviceWipeStatus"] = status, status
 		o["LastSyncAttemptTime"], o["LastSuccessSync"] = moment(p.LastSync), moment(p.LastSync)
-		o["DeviceWipeRequestTime"], o["DeviceWipeSentTime"], o["DeviceWipeAckTime"] = moment(p.WipeRequested), moment(p.WipeAcked), moment(p.WipeAcked)
+		for _, kind := range []string{"", "AccountOnly"} { // a wipe of the account only has times of its own
+			requested, acked := p.WipeRequested, p.WipeAcked
+			if p.WipeAccountOnly != (kind != "") {
+				requested, acked = time.Time{}, time.Time{}
+			}
+			o[kind+"DeviceWipeRequestTime"], o[kind+"DeviceWipeSentTime"], o[kind+"DeviceWipeAckTime"] = moment(requested), moment(acked), moment(acked)
+		}
 		o["IsRemoteWipeSupported"] = true
 		out = append(out, o)
 	}
@@ -587,8 +593,8 @@ func clearMobileDevice(c *invocation) ([]object, *failure) {
 		return nil, bad
 	case cancel && p.WipeAcked.IsZero():
 		p.WipeRequested, p.WipeAccountOnly = time.Time{}, false
-	case !cancel && p.WipeRequested.IsZero():
-		p.WipeRequested, p.WipeAccountOnly = c.now, accountOnly || p.ClientType == "REST"
+	case !cancel && (p.WipeRequested.IsZero() || !p.WipeAcked.IsZero() && p.LastSync.After(p.WipeAcked)): // the account may have been put back since
+		p.WipeRequested, p.WipeAcked, p.WipeAccountOnly = c.now, time.Time{}, accountOnly || p.ClientType == "REST"
 	}
 	return nil, nil
 }

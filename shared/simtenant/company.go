@@ -70,7 +70,7 @@ func publicSKUs(people int) []SeedSKU {
 //	alex.wilber        Marketing manager, takes over from others; never leaves in a demo; E5
 //	grady.archie       full drive, empty mailbox; E3 direct
 //	lidia.holloway     full mailbox, empty drive; E3 direct
-//	patti.fernandez    full mailbox and drive; Intune: company laptop and personal phone; Exchange: phone; E5 direct
+//	patti.fernandez    full mailbox and drive; Intune: company laptop and personal phone with 2 protected apps; Exchange: phone; E5 direct
 //	megan.bowen        synced from on premises (also in a synced group); E3 direct
 //	nestor.wilke       Global Administrator; E5
 //	isaiah.langer      E3 only through the dynamic group
@@ -102,6 +102,7 @@ var wellKnown = []SeedUser{
 		Licences: []string{SKUOfficeE5}, Groups: []string{GroupLicenceEMS}, Mailbox: SeedMailbox{Items: 31002, Size: 9 * gib}, Drive: SeedDrive{Files: 30, Size: gib},
 		Devices: []SeedDevice{{Name: "CPC-PATTI-01", Model: "Surface Pro"}},
 		Intune:  []SeedDevice{{Name: "CPC-PATTI-01", Owner: "company"}, {Name: "Patti's iPhone", OS: "iOS", Owner: "personal"}},
+		Apps:    []SeedDevice{{Name: "Patti's iPhone"}},
 		Phones:  []SeedDevice{{Name: "Patti's iPhone", Outlook: true}}},
 	{UPN: "megan.bowen", Name: "Megan Bowen", Title: "Accountant", Department: "Finance", EmployeeID: "E0006", Manager: "alex.wilber", Synced: true,
 		Licences: []string{SKUOfficeE3}, Groups: []string{GroupOnPremFileShare}, Mailbox: SeedMailbox{Items: 812, Size: gib}},

@@ -108,6 +108,9 @@ func TestProtocolsAndPhones(t *testing.T) {
 	}
 	state := func() string { return f.exec("Get-MobileDeviceStatistics", args{"Mailbox": henrik}).names("Status") }
 	equal(t, "at once", state(), "AccountOnlyDeviceWipePending AccountOnlyDeviceWipePending")
+	pending := f.exec("Get-MobileDeviceStatistics", args{"Mailbox": henrik}).values()[0]
+	equal(t, "account only", pending["AccountOnlyDeviceWipeRequestTime"], any(start.Format("2006-01-02T15:04:05Z")))
+	equal(t, "the whole device", pending["DeviceWipeRequestTime"], nil)
 	f.Advance(25 * time.Minute)
 	var acked, dead Phone
 	for _, p := range phones {

@@ -43,7 +43,7 @@ const (
 //
 // The permissions are those of Microsoft's permissions.json for application access. Left out are only permissions of other products that the
 // file names beside (agent identities, cross-cloud, Intune's on users), and, for wipe, what contradicts the permission's own description. Where
-// the file does not list a path (deletedItems, /users/{id}/managedDevices, /drives/{id}/root and the casts of transitiveMemberOf), the Graph
+// the file does not list a path (deletedItems, /users/{id}/managedDevices and managedAppRegistrations, /drives/{id}/root and the casts of transitiveMemberOf), the Graph
 // documentation's table for the operation is taken.
 var operations = []operation{
 	{"GET", "/users", identity, 2, many, userRead, listUsers},
@@ -85,6 +85,7 @@ var operations = []operation{
 	{"GET", "/deviceManagement/managedDevices/{id}", intune, 1, one, managedRead, getManagedDevice},
 	{"POST", "/deviceManagement/managedDevices/{id}/retire", intune, 1, "", perms("DeviceManagementManagedDevices.PrivilegedOperations.All"), retireDevice},
 	{"POST", "/deviceManagement/managedDevices/{id}/wipe", intune, 1, "", perms("DeviceManagementManagedDevices.PrivilegedOperations.All"), wipeDevice},
+	{"GET", "/users/{id}/managedAppRegistrations", intune, 1, many, perms("DeviceManagementApps.Read.All DeviceManagementApps.ReadWrite.All"), listUserAppRegistrations},
 	{"POST", "/users/{id}/wipeManagedAppRegistrationsByDeviceTag", intune, 1, "", perms("DeviceManagementApps.ReadWrite.All"), wipeAppData},
 
 	{"GET", "/users/{id}/mailboxSettings", outlook, 1, one, perms("MailboxSettings.Read MailboxSettings.ReadWrite"), getMailboxSettings},

@@ -160,16 +160,54 @@ func (c *call) pending(state string) reply {
 	return noContent
 }
 
-// wipeAppData accepts a request; no app registrations are simulated, so that nothing shows afterwards, as in Intune.
+var appRegistrationSchema = newSchema("managedAppRegistration", "",
+	field[AppRegistration]{"id", func(_ *call, r *AppRegistration) any { return r.ID }},
+	field[AppRegistration]{"userId", func(_ *call, r *AppRegistration) any { return r.UserID }},
+	field[AppRegistration]{"deviceTag", func(_ *call, r *AppRegistration) any { return text(r.DeviceTag) }},
+	field[AppRegistration]{"deviceType", func(_ *call, r *AppRegistration) any { return r.DeviceType }},
+	field[AppRegistration]{"deviceName", func(_ *call, r *AppRegistration) any { return r.DeviceName }},
+	field[AppRegistration]{"createdDateTime", func(_ *call, r *AppRegistration) any { return stamp(r.Created) }},
+	field[AppRegistration]{"lastSyncDateTime", func(_ *call, r *AppRegistration) any { return stamp(r.LastSync) }},
+	field[AppRegistration]{"flaggedReasons", func(*call, *AppRegistration) any { return []any{} }},
+)
+
+func listUserAppRegistrations(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	var items []item
+	for id, r := range seenAll(c.t, "app", c.t.world.AppRegistrations) {
+		if r.UserID == u.ID {
+			i := appRegistrationSchema.item(c, id, r)
+			i.typ = "iosManagedAppRegistration" // the type itself is abstract
+			if strings.HasPrefix(r.DeviceType, "Android") {
+				i.typ = "androidManagedAppRegistration"
+			}
+			items = append(items, i)
+		}
+	}
+	return c.list(items, page{set: "managedAppRegistrations", typed: true, size: 1000, most: 1000}, appRegistrationSchema)
+}
+
+// wipeAppData leaves every app of the user on the device with that tag waiting for its next start; then the registration is gone. A tag that
+// nothing bears is accepted as well. Nothing shows in between.
 func wipeAppData(c *call) reply {
-	if _, bad := c.writing(); bad != nil {
+	u, bad := c.writing()
+	if bad != nil {
 		return *bad
 	}
 	if bad := c.only(c.body, "deviceTag"); bad != nil {
 		return *bad
 	}
-	if tag, ok := str(c.body, "deviceTag"); !ok || tag == "" {
+	tag, _ := str(c.body, "deviceTag")
+	if tag == "" {
 		return c.intuneError(http.StatusBadRequest, "BadRequest", "deviceTag is required")
+	}
+	for _, r := range c.t.world.AppRegistrations {
+		if r.UserID == u.ID && r.DeviceTag == tag && r.WipeRequested.IsZero() {
+			r.WipeRequested = c.now
+		}
 	}
 	return noContent
 }

@@ -366,7 +366,30 @@ func TestIntune(t *testing.T) {
 	f.Advance(time.Hour)
 	f.want(f.call("GET", laptop, nil), 404, "ResourceNotFound")
 	f.want(f.call("GET", phone, nil), 200, "")
-	f.want(f.call("POST", "/users/"+id("patti.fernandez")+"/wipeManagedAppRegistrationsByDeviceTag", map[string]any{"deviceTag": "x"}), 204, "")
+	f.known()
+}
+
+func TestAppRegistrations(t *testing.T) {
+	f := setUp(t, Config{SyncEvery: time.Hour})
+	user := "/users/" + id("patti.fernandez")
+	list := func() []map[string]any {
+		return f.call("GET", user+"/managedAppRegistrations?$select=id,deviceTag,deviceType,lastSyncDateTime", nil).values()
+	}
+	apps := list()
+	equal(t, "apps", len(apps), 2)
+	equal(t, "type", fmt.Sprint(apps[0]["@odata.type"]), "#microsoft.graph.iosManagedAppRegistration")
+	equal(t, "tags", apps[0]["deviceTag"], apps[1]["deviceTag"])
+	wipe := func(tag any) answer {
+		return f.call("POST", user+"/wipeManagedAppRegistrationsByDeviceTag", map[string]any{"deviceTag": tag})
+	}
+	f.want(wipe(""), 400, "BadRequest")
+	f.want(wipe("of nothing"), 204, "")
+	f.Advance(time.Hour)
+	equal(t, "after the wipe of another tag", len(list()), 2)
+	f.want(wipe(apps[0]["deviceTag"]), 204, "")
+	equal(t, "at once", len(list()), 2)
+	f.Advance(time.Hour)
+	equal(t, "when they called home", len(list()), 0)
 	f.known()
 }
 

@@ -89,6 +89,7 @@ type SeedUser struct {
 	Devices []SeedDevice `yaml:"devices"`
 	Intune  []SeedDevice `yaml:"managedDevices"`
 	Phones  []SeedDevice `yaml:"phones"`
+	Apps    []SeedDevice `yaml:"managedApps"` // a device with two protected apps
 }
 
 // SeedMailbox is what a mailbox holds.
@@ -173,7 +174,7 @@ func (s *Seed) build(now time.Time, every time.Duration) (*World, error) {
 	w := &World{
 		TenantID: orElse(s.TenantID, DefaultTenantID), Company: orElse(s.Company, "Contoso"), Domain: orElse(s.Domain, "contoso.com"),
 		Users: map[string]*User{}, Deleted: map[string]*User{}, Groups: map[string]*Group{}, Devices: map[string]*Device{},
-		Managed: map[string]*ManagedDevice{}, Phones: map[string]*Phone{}, Mailboxes: map[string]*Mailbox{}, Drives: map[string]*Drive{},
+		Managed: map[string]*ManagedDevice{}, AppRegistrations: map[string]*AppRegistration{}, Phones: map[string]*Phone{}, Mailboxes: map[string]*Mailbox{}, Drives: map[string]*Drive{},
 		Copies: map[string]*Copy{}, Apps: map[string]*App{},
 	}
 	b := &builder{seed: s, w: w, now: now, every: every, names: map[string]string{}}
@@ -369,6 +370,9 @@ func (b *builder) belongings() error {
 		for n, d := range s.Intune {
 			b.managed(s, n, d)
 		}
+		for n, d := range s.Apps {
+			b.managedApps(s, n, d)
+		}
 		for n, d := range s.Phones {
 			if b.w.Mailboxes[s.ID] == nil {
 				return fmt.Errorf("%s: a phone without a mailbox", s.UPN)
@@ -459,6 +463,17 @@ func (b *builder) managed(s *SeedUser, n int, d SeedDevice) {
 	b.w.Managed[id] = &ManagedDevice{
 		ID: id, DeviceName: d.Name, UserID: s.ID, AzureADDeviceID: derived("deviceId", s.ID, fmt.Sprint(n)), OperatingSystem: orElse(d.OS, "Windows"),
 		OwnerType: orElse(d.Owner, "company"), State: "managed", Enrolled: b.now.Add(-90 * 24 * time.Hour), LastSync: b.now, SyncEvery: b.sync(d), Dead: d.Dead,
+	}
+}
+
+// managedApps are Outlook and Teams on one device: two registrations with one device tag.
+func (b *builder) managedApps(s *SeedUser, n int, d SeedDevice) {
+	for _, app := range []string{"Outlook", "Teams"} {
+		id := "T_" + derived("appRegistration", s.ID, fmt.Sprint(n), app)
+		b.w.AppRegistrations[id] = &AppRegistration{
+			ID: id, UserID: s.ID, DeviceTag: derived("deviceTag", s.ID, fmt.Sprint(n)), DeviceName: d.Name, DeviceType: orElse(d.OS, "iPhone"),
+			Created: b.now.Add(-90 * 24 * time.Hour), LastSync: b.now, SyncEvery: b.sync(d), Dead: d.Dead,
+		}
 	}
 }
 

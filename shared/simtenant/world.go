@@ -18,18 +18,19 @@ type World struct {
 	Company  string
 	Domain   string
 
-	Users           map[string]*User
-	Deleted         map[string]*User // in directory/deletedItems
-	Groups          map[string]*Group
-	Devices         map[string]*Device        // Entra
-	Managed         map[string]*ManagedDevice // Intune
-	Phones          map[string]*Phone         // Exchange, by Identity
-	Mailboxes       map[string]*Mailbox       // by owner's object id
-	Drives          map[string]*Drive         // by owner's object id
-	Copies          map[string]*Copy          // running and finished drive copies, by monitor id
-	SKUs            []*SKU
-	RoleAssignments []RoleAssignment
-	Apps            map[string]*App // by client id
+	Users            map[string]*User
+	Deleted          map[string]*User // in directory/deletedItems
+	Groups           map[string]*Group
+	Devices          map[string]*Device          // Entra
+	Managed          map[string]*ManagedDevice   // Intune
+	AppRegistrations map[string]*AppRegistration // Intune app protection
+	Phones           map[string]*Phone           // Exchange, by Identity
+	Mailboxes        map[string]*Mailbox         // by owner's object id
+	Drives           map[string]*Drive           // by owner's object id
+	Copies           map[string]*Copy            // running and finished drive copies, by monitor id
+	SKUs             []*SKU
+	RoleAssignments  []RoleAssignment
+	Apps             map[string]*App // by client id
 
 	Latency       time.Duration // every request takes at least this long, on a real timer
 	ReadLag       time.Duration // reads answer the state this long ago, by the tenant's clock
@@ -138,6 +139,21 @@ type ManagedDevice struct {
 	SyncEvery       time.Duration
 	Dead            bool // never syncs again
 	Requested       time.Time
+}
+
+// AppRegistration is an app under Intune's app protection, on a device that need not be in Intune. A wipe that was asked for is carried out when
+// the app calls home next; then the registration is gone.
+type AppRegistration struct {
+	ID            string
+	UserID        string
+	DeviceTag     string // the same for every app of one user on one device
+	DeviceName    string
+	DeviceType    string
+	Created       time.Time
+	LastSync      time.Time
+	SyncEvery     time.Duration
+	Dead          bool // never calls home again
+	WipeRequested time.Time
 }
 
 // Phone is a mobile device partnership in Exchange.
@@ -297,8 +313,9 @@ func (d *Device) clone() *Device {
 	return &c
 }
 
-func (d *ManagedDevice) clone() *ManagedDevice { c := *d; return &c }
-func (p *Phone) clone() *Phone                 { c := *p; return &c }
+func (d *ManagedDevice) clone() *ManagedDevice     { c := *d; return &c }
+func (r *AppRegistration) clone() *AppRegistration { c := *r; return &c }
+func (p *Phone) clone() *Phone                     { c := *p; return &c }
 
 func (m *Mailbox) clone() *Mailbox {
 	c := *m

@@ -158,7 +158,11 @@ func (w *Worker) outcome(record *offboarding.Record, verdict error) ledger.Outco
 	if budget == 0 {
 		budget = 24 * time.Hour
 	}
-	if waited >= budget {
+	failed := time.Duration(0)
+	if !record.FailingSince.IsZero() {
+		failed = w.Now().Sub(record.FailingSince)
+	}
+	if failed >= budget {
 		return ledger.Outcome{
 			State:  offboarding.StateParked,
 			Reason: brief(fmt.Sprintf("still failing after %s: %s", budget, verdict)), Attempt: true,

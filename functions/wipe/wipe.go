@@ -1,0 +1,391 @@
+// Package wipe is the step that takes the organisation's data off the leaver's devices, and
+// nothing else: photographs and private accounts stay.
+//
+//   - Phones that synchronise with the mailbox wipe the account only (Clear-MobileDevice
+//     -AccountOnly, never without), then are blocked by their device id, and their partnership
+//     is removed when they have acknowledged, not before (B13): a partnership that goes first
+//     takes the pending wipe with it, and the data stays on the phone.
+//   - Devices in Intune are retired, corporate ones too. A wipe back to the factory's state
+//     needs an approval in the ledger, and there are none yet: the step has no way to ask for one.
+//   - Apps under Intune's app protection lose the organisation's data, device by device, also
+//     on devices that Intune does not manage.
+//
+// It is done when that has been observed: the records are gone from Intune, and every phone
+// has acknowledged, reads blocked, and has no partnership any more. Until then it waits and
+// says how long each device has not been seen; at the deadline that becomes a manual task, so
+// that a phone at the bottom of a lake does not hold the departure for ever.
+//
+// The step neither waits for block nor holds it up, though block closes ActiveSync and Outlook
+// and a phone that is let in no more hears of no wipe. Keeping a leaver out is worth more than
+// an acknowledgement, signout's new password shuts the phone's own mail program out all the
+// same, and Microsoft's order is to block first and wipe then. So the wipe is asked for in the
+// same seconds as the lockout: a phone on push that is still signed in carries it out at once,
+// a device in Intune hears of it by its enrolment whoever may sign in, and the rest is the
+// manual task at the deadline.
+//
+// Sources: Microsoft 365 admin, Remove a former employee, steps 1 and 3; Exchange PowerShell,
+// Clear-MobileDevice, Get-MobileDeviceStatistics, Set-CASMailbox; Microsoft Graph, managedDevice:
+// retire, and user: wipeManagedAppRegistrationsByDeviceTag.
+package wipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// Directory is what wipe needs of Microsoft Graph.
+type Directory interface {
+	User(ctx context.Context, id string) (offboarding.User, error)
+	ManagedDevices(ctx context.Context, user string) ([]offboarding.ManagedDevice, error)
+	ManagedDevice(ctx context.Context, id string) (offboarding.ManagedDevice, error)
+	Retire(ctx context.Context, device string) error
+	AppRegistrations(ctx context.Context, user string) ([]offboarding.AppRegistration, error)
+	WipeAppData(ctx context.Context, user, deviceTag string) error
+}
+
+// Mailboxes is what wipe needs of Exchange Online.
+type Mailboxes interface {
+	Phones(ctx context.Context, user string) ([]offboarding.Phone, error)
+	ClearPhone(ctx context.Context, phone string) error
+	BlockPhones(ctx context.Context, user string, deviceIDs []string) error
+	RemovePhone(ctx context.Context, phone string) error
+}
+
+// Step wipes a leaver's devices.
+type Step struct {
+	directory Directory
+	mailboxes Mailboxes
+}
+
+// New makes the step.
+func New(directory Directory, mailboxes Mailboxes) *Step {
+	return &Step{directory: directory, mailboxes: mailboxes}
+}
+
+// Names of facts about one device are these and its id: in the before what it was, in the
+// progress when it was asked or, of a phone, when it acknowledged, in the evidence its end.
+const (
+	phone  = "phone/"
+	device = "managedDevice/"
+	apps   = "managedApps/"
+)
+
+// Work implements worker.Step. Each part is tried whatever became of the others.
+func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	user, err := s.directory.User(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return offboarding.After(job.Patience(), "the tenant does not show the account")
+	}
+	if err != nil {
+		return err
+	}
+	if cameBack(job) {
+		if verdict := offboarding.StillLeft(user); verdict != nil {
+			return verdict
+		}
+	}
+	r := &run{Job: job, now: user.AsOf}
+	s.phones(ctx, r)
+	s.devices(ctx, r)
+	s.apps(ctx, r)
+	return r.verdict()
+}
+
+// cameBack reports whether an enabled account would be that of a person who came back (B16):
+// block saw it disabled, and longer ago than a read can lag behind. A device that such a person
+// enrols is not ours.
+func cameBack(job *offboarding.Job) bool {
+	block := job.Case.Step(offboarding.StepBlock)
+	return block != nil && block.State == offboarding.StateEffective && job.Now.Sub(block.EffectiveAt) > time.Hour
+}
+
+// phones clears, blocks and, once acknowledged, removes the phones of the mailbox, in this order.
+func (s *Step) phones(ctx context.Context, r *run) {
+	found, err := s.mailboxes.Phones(ctx, r.Leaver)
+	if err != nil && !errors.Is(err, offboarding.ErrNotFound) { // no mailbox, no phones
+		r.fail(err)
+		return
+	}
+	before := map[string]string{}
+	for _, p := range found {
+		before[phone+p.ID] = map[bool]string{true: "blocked", false: "allowed"}[p.Blocked]
+	}
+	if err := r.remember(ctx, before); err != nil {
+		r.fail(err)
+		return
+	}
+	var toBlock []string
+	removed := false
+	for _, p := range found {
+		done := wiped(p)
+		if !done && !p.WipeRequested.After(p.WipeAcked) {
+			if err := s.mailboxes.ClearPhone(ctx, p.ID); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+				r.fail(err) // not blocked before it was told
+				continue
+			}
+		}
+		if !p.Blocked {
+			toBlock = append(toBlock, p.DeviceID)
+		}
+		switch {
+		case !done:
+			r.waitFor("phone %s (%s): account wipe not acknowledged, %s", p.ID, p.OS, r.lastSeen(p.LastSync))
+		case !p.Blocked:
+			r.waitFor("phone %s (%s): wiped, not seen blocked yet", p.ID, p.OS)
+		default:
+			// The acknowledgement is kept first: nobody can read it when the partnership is gone.
+			err := r.Keep(ctx, nil, map[string]string{phone + p.ID: offboarding.Stamp(p.WipeAcked)})
+			if err == nil {
+				err = s.mailboxes.RemovePhone(ctx, p.ID)
+			}
+			if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+				r.fail(err)
+			}
+			removed = true
+		}
+	}
+	if len(toBlock) > 0 {
+		if err := s.mailboxes.BlockPhones(ctx, r.Leaver, toBlock); err != nil {
+			r.fail(err)
+		}
+	}
+	if removed {
+		if found, err = s.mailboxes.Phones(ctx, r.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+			r.fail(err)
+			return
+		}
+	}
+	s.endOfPhones(r, found)
+}
+
+// endOfPhones says what became of the phones that were there once.
+func (s *Step) endOfPhones(r *run, found []offboarding.Phone) {
+	known := r.known(phone)
+	r.Evidence["phones"] = strconv.Itoa(len(known))
+	for _, id := range known {
+		there := slices.ContainsFunc(found, func(p offboarding.Phone) bool { return p.ID == id })
+		acknowledged := r.Step.Progress[phone+id]
+		switch {
+		case there && acknowledged != "":
+			r.waitFor("phone %s: its partnership was removed, but still shows", id)
+		case there:
+		case acknowledged != "":
+			r.Evidence[phone+id] = "wiped " + acknowledged + ", blocked, partnership removed"
+		default:
+			r.task("phone %s: its partnership with the mailbox is gone and no acknowledgement of the wipe was seen; make sure that the account is off the phone, then sign off", id)
+		}
+	}
+}
+
+// wiped reports whether the phone acknowledged its wipe and has not synchronised since. One
+// that has, was set up again after a wipe of long ago.
+func wiped(p offboarding.Phone) bool {
+	const slack = 5 * time.Minute // the sync that brought the wipe may be counted after it
+	return !p.WipeAcked.IsZero() && !p.WipeRequested.After(p.WipeAcked) && !p.LastSync.After(p.WipeAcked.Add(slack))
+}
+
+// devices retires what the leaver enrolled in Intune.
+func (s *Step) devices(ctx context.Context, r *run) {
+	found, err := s.directory.ManagedDevices(ctx, r.Leaver)
+	if err != nil {
+		r.unseen(err, "Intune does not show the user")
+		return
+	}
+	before := map[string]string{}
+	for _, d := range found {
+		before[device+d.ID] = d.OwnerType + " " + d.State
+	}
+	if err := r.remember(ctx, before); err != nil {
+		r.fail(err)
+		return
+	}
+	// A device may leave the user's list without leaving Intune: each is looked up by its id.
+	known := r.known(device)
+	r.Evidence["managedDevices"] = strconv.Itoa(len(known))
+	for _, id := range known {
+		if slices.ContainsFunc(found, func(d offboarding.ManagedDevice) bool { return d.ID == id }) {
+			continue
+		}
+		switch d, err := s.directory.ManagedDevice(ctx, id); {
+		case errors.Is(err, offboarding.ErrNotFound):
+			r.Evidence[device+id] = "gone"
+		case err != nil:
+			r.fail(err)
+		default:
+			found = append(found, d)
+		}
+	}
+	for _, d := range found {
+		s.retire(ctx, r, d)
+	}
+}
+
+func (s *Step) retire(ctx context.Context, r *run, d offboarding.ManagedDevice) {
+	r.Evidence[device+d.ID] = d.State
+	switch {
+	case d.Leaving():
+	case r.Step.Progress[device+d.ID] != "" && strings.HasSuffix(d.State, "Canceled"):
+		r.task("managed device %s (%s): somebody cancelled the retirement (%s); retire it in Intune or sign off", d.ID, d.OperatingSystem, d.State)
+		return
+	default:
+		err := s.directory.Retire(ctx, d.ID)
+		if err == nil {
+			err = r.Keep(ctx, nil, map[string]string{device + d.ID: offboarding.Stamp(r.now)})
+		}
+		if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+			r.fail(err)
+			return
+		}
+	}
+	r.waitFor("managed device %s (%s): not retired, %s", d.ID, d.OperatingSystem, r.lastSeen(d.LastSync))
+}
+
+// apps wipes the data of protected apps, device by device. Intune does not show that a wipe is
+// pending, so that it was asked for is kept.
+func (s *Step) apps(ctx context.Context, r *run) {
+	found, err := s.directory.AppRegistrations(ctx, r.Leaver)
+	if err != nil {
+		r.unseen(err, "Intune's app protection does not show the user")
+		return
+	}
+	before := map[string]string{}
+	counts, newest := map[string]int{}, map[string]offboarding.AppRegistration{}
+	var tags []string
+	for _, a := range found {
+		if a.DeviceTag == "" {
+			before[apps+a.ID] = "1"
+			r.task("app registration %s (%s) has no device tag: wipe it in Intune, Apps, App selective wipe, then replay", a.ID, a.DeviceType)
+			continue
+		}
+		if counts[a.DeviceTag]++; counts[a.DeviceTag] == 1 {
+			tags = append(tags, a.DeviceTag)
+		}
+		before[apps+a.DeviceTag] = strconv.Itoa(counts[a.DeviceTag])
+		if a.LastSync.After(newest[a.DeviceTag].LastSync) {
+			newest[a.DeviceTag] = a
+		}
+	}
+	if err := r.remember(ctx, before); err != nil {
+		r.fail(err)
+		return
+	}
+	for _, tag := range tags {
+		if r.Step.Progress[apps+tag] == "" {
+			err := s.directory.WipeAppData(ctx, r.Leaver, tag)
+			if err == nil {
+				err = r.Keep(ctx, nil, map[string]string{apps + tag: offboarding.Stamp(r.now)})
+			}
+			if err != nil {
+				r.fail(err)
+				continue
+			}
+		}
+		r.waitFor("%d apps on device tag %s (%s): not wiped, %s", counts[tag], tag, newest[tag].DeviceType, r.lastSeen(newest[tag].LastSync))
+	}
+	known := r.known(apps)
+	r.Evidence["managedApps"] = strconv.Itoa(len(known))
+	for _, name := range known {
+		if _, there := before[apps+name]; !there {
+			r.Evidence[apps+name] = "gone"
+		}
+	}
+}
+
+// run collects what the parts found.
+type run struct {
+	*offboarding.Job
+	now    time.Time // the tenant's
+	failed []error
+	waits  []string
+	tasks  []string
+}
+
+func (r *run) fail(err error) { r.failed = append(r.failed, err) }
+func (r *run) waitFor(format string, args ...any) {
+	r.waits = append(r.waits, fmt.Sprintf(format, args...))
+}
+func (r *run) task(format string, args ...any) {
+	r.tasks = append(r.tasks, fmt.Sprintf(format, args...))
+}
+
+// unseen takes a list that is not there for a reason to wait: it is not an empty one.
+func (r *run) unseen(err error, why string) {
+	if errors.Is(err, offboarding.ErrNotFound) {
+		r.waitFor("%s", why)
+		return
+	}
+	r.fail(err)
+}
+
+// verdict puts a refusal before waiting: everything has been asked for by now, and whoever has
+// to remove the cause need not wait weeks for a phone to hear of it.
+func (r *run) verdict() error {
+	if err := offboarding.Both(r.failed...); err != nil {
+		return err
+	}
+	var waiting, tasks error
+	if len(r.waits) > 0 {
+		waiting = offboarding.After(r.pause(), strings.Join(r.waits, "; "))
+	}
+	if len(r.tasks) > 0 {
+		tasks = offboarding.Manual(strings.Join(r.tasks, "; "))
+	}
+	return offboarding.Both(waiting, tasks)
+}
+
+// pause grows on after the worker's patience, to six hours: a device that was not seen for days
+// is not looked for every quarter of an hour.
+func (r *run) pause() time.Duration {
+	const longest = 6 * time.Hour
+	if r.Step.Since.IsZero() {
+		return r.Patience()
+	}
+	return max(r.Patience(), min(r.Now.Sub(r.Step.Since)/8, longest))
+}
+
+// remember keeps the before-values that are not kept yet.
+func (r *run) remember(ctx context.Context, before map[string]string) error {
+	added := map[string]string{}
+	for name, value := range before {
+		if _, kept := r.Step.Before[name]; !kept {
+			added[name] = value
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	return r.Keep(ctx, added, nil)
+}
+
+// known are the ids of a kind that were ever seen, sorted.
+func (r *run) known(kind string) []string {
+	var ids []string
+	for name := range r.Step.Before {
+		if id, ok := strings.CutPrefix(name, kind); ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// lastSeen says how long ago a device synchronised, by the tenant's clock.
+func (r *run) lastSeen(at time.Time) string {
+	age := r.now.Sub(at)
+	switch {
+	case at.IsZero():
+		return "never synchronised"
+	case age < 2*time.Hour:
+		return fmt.Sprintf("last synchronised %d min ago", int(max(age, 0).Minutes()))
+	case age < 48*time.Hour:
+		return fmt.Sprintf("last synchronised %d h ago", int(age.Hours()))
+	}
+	return fmt.Sprintf("last synchronised %d days ago", int(age.Hours()/24))
+}

@@ -1,0 +1,401 @@
+package wipe_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/block"
+	"leaver/functions/wipe"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+const (
+	patti  = "patti.fernandez@contoso.com"
+	henrik = "henrik.holm@contoso.com"
+	adele  = "adele.vance@contoso.com"
+)
+
+func newStep(h *steptest.House) worker.Step { return wipe.New(h.Graph, h.Exchange) }
+
+func open(t *testing.T, h *steptest.House, person string) (*offboarding.Case, *worker.Worker) {
+	t.Helper()
+	c := h.Open(t, person, offboarding.Options{}, offboarding.DefaultPolicy())
+	return c, h.Worker(offboarding.StepWipe, newStep(h))
+}
+
+// world are the devices of a person as the tenant has them.
+func world(h *steptest.House, person string) (managed []simtenant.ManagedDevice, apps []simtenant.AppRegistration, phones []simtenant.Phone) {
+	id := simtenant.UserID(person)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, d := range w.Managed {
+			if d.UserID == id {
+				managed = append(managed, *d)
+			}
+		}
+		for _, a := range w.AppRegistrations {
+			if a.UserID == id {
+				apps = append(apps, *a)
+			}
+		}
+		for _, p := range w.Phones {
+			if p.Mailbox == id {
+				phones = append(phones, *p)
+			}
+		}
+	})
+	return managed, apps, phones
+}
+
+// writes are the requests that change devices, in the order the tenant sees them. Without
+// AccountOnly a phone loses everything: a clear without it is called a wipe.
+func writes(t *testing.T, h *steptest.House) func() []string {
+	var seen []string
+	h.OnRequest = func(r *http.Request) error {
+		var body []byte
+		if r.Body != nil {
+			var err error
+			if body, err = io.ReadAll(r.Body); err != nil {
+				return err
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		switch cmdlet := r.Header.Get("X-CmdletName"); {
+		case cmdlet == "Clear-MobileDevice" && strings.Contains(string(body), `"AccountOnly":true`):
+			seen = append(seen, "clear")
+		case cmdlet == "Clear-MobileDevice":
+			seen = append(seen, "wipe")
+		case cmdlet == "Set-CASMailbox":
+			seen = append(seen, "block")
+		case cmdlet == "Remove-MobileDevice":
+			_, _, phones := world(h, patti)
+			if phones[0].WipeAcked.IsZero() {
+				t.Error("the partnership is removed before the phone acknowledged")
+			}
+			seen = append(seen, "remove")
+		case r.Method == http.MethodPost && cmdlet == "":
+			seen = append(seen, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
+		}
+		return nil
+	}
+	return func() []string { return seen }
+}
+
+func TestStep(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepWipe, New: newStep, Person: patti,
+		Check: func(t *testing.T, h *steptest.House, _ string) {
+			managed, apps, phones := world(h, patti)
+			if len(managed) > 0 || len(apps) > 0 {
+				t.Errorf("left in Intune: %d devices, %d apps", len(managed), len(apps))
+			}
+			mailbox, _ := h.Tenant.Mailbox(simtenant.UserID(patti))
+			for _, p := range phones {
+				if p.WipeAcked.IsZero() || !p.WipeAccountOnly || !p.Removed || strings.Join(mailbox.BlockedDeviceIDs, " ") != p.DeviceID {
+					t.Errorf("phone: %+v, blocked %v", p, mailbox.BlockedDeviceIDs)
+				}
+			}
+			if len(phones) != 1 {
+				t.Errorf("%d phones", len(phones))
+			}
+		},
+		Refusals: []string{
+			"GET /users/{id}", "GET /users/{id}/managedDevices", "POST /deviceManagement/managedDevices/{id}/retire", "GET /users/{id}/managedAppRegistrations",
+			"POST /users/{id}/wipeManagedAppRegistrationsByDeviceTag", "Get-MobileDevice", "Clear-MobileDevice", "Set-CASMailbox",
+		},
+		Lagging: true,
+	})
+}
+
+func TestB13ThePhoneIsClearedThenBlockedThenAcknowledgesThenLosesItsPartnership(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c, w := open(t, h, patti)
+	seen := writes(t, h)
+	record, _ := h.Step(t, c.ID, w)
+	_, _, phones := world(h, patti)
+	p := phones[0]
+	if record.State != offboarding.StateWaiting || p.WipeRequested.IsZero() || !p.WipeAccountOnly || !p.WipeAcked.IsZero() || p.Removed {
+		t.Errorf("%s: %s; %+v", record.State, record.Reason, p)
+	}
+	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	if got, want := strings.Join(seen(), " "), "clear block retire retire wipeManagedAppRegistrationsByDeviceTag remove"; got != want {
+		t.Errorf("the order was %s, wanted %s", got, want)
+	}
+	if got := record.Evidence["phone/"+p.GUID]; !strings.HasPrefix(got, "wiped 2026-11-22T") || record.Before["phone/"+p.GUID] != "allowed" {
+		t.Errorf("evidence %q, before %v", got, record.Before)
+	}
+}
+
+func TestCorporateAndPersonalDevicesAreRetiredNeverWiped(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c, w := open(t, h, patti)
+	h.Step(t, c.ID, w)
+	managed, _, _ := world(h, patti)
+	owners := map[string]int{}
+	for _, d := range managed {
+		owners[d.OwnerType]++
+		if d.State != "retirePending" {
+			t.Errorf("the %s device is %s", d.OwnerType, d.State)
+		}
+	}
+	if owners["company"] != 1 || owners["personal"] != 1 {
+		t.Fatalf("owners: %v", owners)
+	}
+	record := h.Settle(t, c.ID, w)
+	for _, d := range managed {
+		if record.Evidence["managedDevice/"+d.ID] != "gone" || record.Before["managedDevice/"+d.ID] != d.OwnerType+" managed" {
+			t.Errorf("evidence %v, before %v", record.Evidence, record.Before)
+		}
+	}
+	if n := h.Tenant.Requests()["POST /deviceManagement/managedDevices/{id}/retire"]; n != 2 {
+		t.Errorf("%d retirements asked for", n)
+	}
+}
+
+func TestAppsAreWipedByDeviceTag(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c, w := open(t, h, patti)
+	_, apps, _ := world(h, patti)
+	if len(apps) != 2 || apps[0].DeviceTag != apps[1].DeviceTag {
+		t.Fatalf("apps: %+v", apps)
+	}
+	record := h.Settle(t, c.ID, w)
+	if record.Evidence["managedApps/"+apps[0].DeviceTag] != "gone" || record.Before["managedApps/"+apps[0].DeviceTag] != "2" {
+		t.Errorf("evidence %v, before %v", record.Evidence, record.Before)
+	}
+	if n := h.Tenant.Requests()["POST /users/{id}/wipeManagedAppRegistrationsByDeviceTag"]; n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+func TestADeadPhoneIsAManualTaskAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c, w := open(t, h, henrik)
+	_, _, phones := world(h, henrik)
+	alive, dead := phones[0], phones[1]
+	if alive.Dead {
+		alive, dead = dead, alive
+	}
+	h.Step(t, c.ID, w)
+	h.Advance(5 * 24 * time.Hour)
+	record, _ := h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, dead.GUID+" (Android 9)") || !strings.Contains(record.Reason, "last synchronised 5 days ago") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	if p, _ := h.Tenant.Phone(alive.Identity); !p.Removed {
+		t.Error("the phone that answered waits for the other one")
+	}
+	if wait := record.Due.Sub(h.Now()); wait != 6*time.Hour {
+		t.Errorf("looks again in %s", wait)
+	}
+	record = h.Settle(t, c.ID, w)
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, dead.GUID) || strings.Contains(record.Reason, alive.GUID) || !strings.Contains(record.Reason, "last synchronised 28 days ago") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	if strings.Contains(record.Reason, "Henrik") || strings.Contains(record.Reason, "henrik") {
+		t.Errorf("the reason names a person: %s", record.Reason)
+	}
+	if p, _ := h.Tenant.Phone(dead.Identity); p.Removed || p.WipeRequested.IsZero() {
+		t.Errorf("the dead phone: %+v", p)
+	}
+	if n := h.Tenant.Requests()["Clear-MobileDevice"]; n != 2 {
+		t.Errorf("cleared %d times", n)
+	}
+}
+
+func TestAnErrorAfterDaysOfWaitingIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c, w := open(t, h, henrik)
+	h.Step(t, c.ID, w)
+	h.Advance(5 * 24 * time.Hour)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-MobileDevice", Status: http.StatusServiceUnavailable, Times: 1})
+	})
+	record, _ := h.Step(t, c.ID, w)
+	if record.State != offboarding.StateRetrying {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestWhoeverHasNoDevicesIsWipedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, person := range []string{adele, "pradeep.gupta@contoso.com", "henrietta.mueller_fabrikam.com#EXT#@contoso.com"} {
+		t.Run(person, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c, w := open(t, h, person)
+			before := h.Writes()
+			record, _ := h.Step(t, c.ID, w)
+			if record.State != offboarding.StateEffective || h.Writes() != before || record.Evidence["phones"] != "0" || record.Evidence["managedDevices"] != "0" {
+				t.Errorf("%s: %s %v, %d writes", record.State, record.Reason, record.Evidence, h.Writes()-before)
+			}
+		})
+	}
+}
+
+// TestWhatSomebodyElseDid is about devices that did not go the step's way.
+func TestWhatSomebodyElseDid(t *testing.T) {
+	t.Parallel()
+	phoneOf := func(w *simtenant.World, person string) *simtenant.Phone {
+		for _, p := range w.Phones {
+			if p.Mailbox == simtenant.UserID(person) {
+				return p
+			}
+		}
+		return nil
+	}
+	devices := func(w *simtenant.World, change func(*simtenant.ManagedDevice)) {
+		for _, d := range w.Managed {
+			if d.UserID == simtenant.UserID(patti) {
+				change(d)
+			}
+		}
+	}
+	tests := []struct {
+		name          string
+		before, later func(w *simtenant.World) // in front of the first run, and after it
+		state         offboarding.StepState
+		reason        string
+	}{
+		{
+			name:   "a partnership that goes without an acknowledgement is not called wiped (B13)",
+			before: func(w *simtenant.World) { phoneOf(w, patti).Dead = true },
+			later:  func(w *simtenant.World) { phoneOf(w, patti).Removed = true },
+			state:  offboarding.StateManual, reason: "no acknowledgement",
+		},
+		{
+			name:   "neither is one that goes with its mailbox",
+			before: func(w *simtenant.World) { phoneOf(w, patti).Dead = true },
+			later:  func(w *simtenant.World) { w.Users[simtenant.UserID(patti)].Licences = nil },
+			state:  offboarding.StateManual, reason: "no acknowledgement",
+		},
+		{
+			name: "a phone wiped long ago and set up again is wiped again",
+			before: func(w *simtenant.World) {
+				p := phoneOf(w, patti)
+				p.WipeAccountOnly, p.WipeRequested, p.WipeAcked = true, p.LastSync.Add(-48*time.Hour), p.LastSync.Add(-47*time.Hour)
+			},
+			later: func(*simtenant.World) {},
+			state: offboarding.StateEffective,
+		},
+		{
+			name:   "a retirement that was cancelled is not asked for again",
+			before: func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.Dead = true }) },
+			later:  func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.State = "retireCanceled" }) },
+			state:  offboarding.StateManual, reason: "cancelled the retirement",
+		},
+		{
+			name:   "a retirement that failed is",
+			before: func(*simtenant.World) {},
+			later:  func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.State = "retireFailed" }) },
+			state:  offboarding.StateEffective,
+		},
+		{
+			name:   "a device that leaves the user's list but not Intune is not done",
+			before: func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.Dead = true }) },
+			later:  func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.UserID = "" }) },
+			state:  offboarding.StateManual, reason: "managed device",
+		},
+		{
+			name: "an app without a device tag is a task",
+			before: func(w *simtenant.World) {
+				for _, a := range w.AppRegistrations {
+					a.DeviceTag = ""
+				}
+			},
+			later: func(*simtenant.World) {},
+			state: offboarding.StateManual, reason: "has no device tag",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(tt.before)
+			c, w := open(t, h, patti)
+			if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting {
+				t.Fatalf("%s: %s", record.State, record.Reason)
+			}
+			h.Tenant.Edit(tt.later)
+			record := h.Settle(t, c.ID, w)
+			if record.State != tt.state || !strings.Contains(record.Reason, tt.reason) {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+			if strings.Contains(strings.ToLower(record.Reason), "patti") {
+				t.Errorf("the reason names a person: %s", record.Reason)
+			}
+		})
+	}
+}
+
+// TestTheLockoutDoesNotWaitForPhones holds both orders of block and wipe against the tenant.
+func TestTheLockoutDoesNotWaitForPhones(t *testing.T) {
+	t.Parallel()
+	for _, first := range []offboarding.StepName{offboarding.StepBlock, offboarding.StepWipe} {
+		t.Run(string(first)+" first", func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c, w := open(t, h, patti)
+			b := h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange))
+			order := []*worker.Worker{b, w}
+			if first == offboarding.StepWipe {
+				order = []*worker.Worker{w, b}
+			}
+			for _, next := range order {
+				h.Step(t, c.ID, next)
+			}
+			if _, _, phones := world(h, patti); phones[0].WipeRequested.IsZero() {
+				t.Error("the phone was not told")
+			}
+			if user, _ := h.Tenant.User(simtenant.UserID(patti)); user.AccountEnabled {
+				t.Error("the account is enabled")
+			}
+			if blocked := h.Record(t, c.ID, offboarding.StepBlock); blocked.State != offboarding.StateEffective {
+				t.Errorf("block: %s: %s", blocked.State, blocked.Reason)
+			}
+		})
+	}
+}
+
+func TestB16TheDevicesOfSomebodyWhoCameBackAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c, w := open(t, h, henrik) // with a phone that never answers, so that the step still waits
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Step(t, c.ID, w)
+	h.Advance(24 * time.Hour)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(henrik)].AccountEnabled = true })
+	before := h.Writes()
+	record, _ := h.Step(t, c.ID, w)
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) || h.Writes() != before {
+		t.Errorf("%s: %s, %d writes", record.State, record.Reason, h.Writes()-before)
+	}
+}
+
+func TestThePermissionsOfTheCatalogueAreEnough(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	spec, _ := offboarding.SpecOf(offboarding.StepWipe)
+	h.Tenant.AddApp(simtenant.App{
+		ClientID: simtenant.DefaultClientID, Secret: simtenant.DefaultSecret,
+		Roles: append([]string{"Exchange.ManageAsApp"}, spec.Permissions...), ExchangeRole: "Exchange Recipient Administrator",
+	})
+	c, w := open(t, h, patti)
+	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
