@@ -37,6 +37,7 @@ type house struct {
 	ledger   *ledger.Ledger
 	bus      bus.Bus
 	hosts    []*worker.Host
+	lane     worker.Lane
 	watch    *watch.Watch
 	replayer *replay.Replayer
 	now      func() time.Time
@@ -100,7 +101,7 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 		Directory: directory, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
 		Policy: o.policy, Now: h.now, Log: o.log,
 	}
-	h.host("plan", planner.Handle)
+	h.host("plan", true, planner.Handle)
 	for _, spec := range offboarding.Steps {
 		step, ok := steps[spec.Name]
 		if !ok {
@@ -110,7 +111,7 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 			Name: spec.Name, Step: step, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
 			Now: h.now, NewID: uuid.NewString, Log: o.log,
 		}
-		h.host(string(spec.Name), w.Handle)
+		h.host(string(spec.Name), spec.Urgent, w.Handle)
 	}
 	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log}
 	h.replayer = &replay.Replayer{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log}
@@ -131,9 +132,10 @@ func newSteps(directory *graph.Client, mailboxes *exchange.Client) map[offboardi
 // concurrency is how many messages of one subscription are worked on at the same time.
 const concurrency = 8
 
-func (h *house) host(subscription string, handle func(context.Context, bus.Delivery) error) {
+func (h *house) host(subscription string, urgent bool, handle func(context.Context, bus.Delivery) error) {
 	h.hosts = append(h.hosts, &worker.Host{
-		Bus: h.bus, Subscription: subscription, Handle: handle, Concurrency: concurrency, Log: h.log,
+		Bus: h.bus, Subscription: subscription, Handle: handle, Concurrency: concurrency,
+		Lane: &h.lane, Urgent: urgent, Log: h.log,
 	})
 }
 

@@ -45,6 +45,10 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 		}
 	}
 	req.Header.Set("User-Agent", "leaver")
+	if offboarding.Urgent(ctx) {
+		// Source: Microsoft Graph, throttling-limits, Identity and access: x-ms-throttle-priority.
+		req.Header.Set("x-ms-throttle-priority", "high")
+	}
 	res, err := next.Next(req, index)
 	if err != nil {
 		return nil, err

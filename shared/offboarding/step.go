@@ -20,6 +20,8 @@ type Spec struct {
 	// Delayed steps are gates: they have their own, delayed message. The others start
 	// with the one termination message.
 	Delayed bool
+	// Urgent steps lock the leaver out: they go before everything else.
+	Urgent bool
 	// Needs are the steps that must be settled (effective, withheld or signed off)
 	// before this one acts; those that are not in the plan do not count.
 	Needs []StepName
@@ -38,12 +40,12 @@ type Spec struct {
 // Steps are all steps, in the order of the README and of every report.
 var Steps = []Spec{
 	{
-		Name: StepSignout, Deadline: time.Hour,
+		Name: StepSignout, Urgent: true, Deadline: time.Hour,
 		Permissions: []string{"User.Read.All", "Directory.Read.All", "User-PasswordProfile.ReadWrite.All", "User.RevokeSessions.All"},
 		Done:        "the password has changed and no session is valid from before",
 	},
 	{
-		Name: StepBlock, Deadline: 24 * time.Hour, Exchange: true,
+		Name: StepBlock, Urgent: true, Deadline: 24 * time.Hour, Exchange: true,
 		Permissions: []string{"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "Directory.Read.All", "Device.ReadWrite.All"},
 		Done:        "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
 	},

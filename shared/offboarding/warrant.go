@@ -46,3 +46,14 @@ func (noWarrant) Check(context.Context) error {
 	return Permanent(errors.New("a write outside of a step's run is not allowed"))
 }
 func (noWarrant) Note(Call) {}
+
+type urgentKey struct{}
+
+// WithUrgency returns a context whose calls lock somebody out: an adapter asks its vendor to
+// throttle them last, where the vendor takes such a wish.
+func WithUrgency(ctx context.Context) context.Context {
+	return context.WithValue(ctx, urgentKey{}, true)
+}
+
+// Urgent reports whether the context's calls lock somebody out.
+func Urgent(ctx context.Context) bool { return ctx.Value(urgentKey{}) != nil }

@@ -91,7 +91,15 @@ func TestFaults(t *testing.T) {
 }
 
 func TestThrottle(t *testing.T) {
-	f := setUp(t, Config{ThrottleScale: 0.01}) // 35 resource units in 10 s, 30 writes in 150 s
+	start := time.Now()
+	f := setUp(t, Config{ThrottleScale: 10, Now: func() time.Time { return start }}) // 3,500 resource units and 3,000 writes, there again in 1 s and 15 s
+	left := func(budget string, level float64) {
+		f.call("GET", "/organization", nil)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.buckets[budget+"/"+DefaultClientID] = &bucket{level: level, at: f.clock()}
+	}
+	left("identity", 35)
 	var a answer
 	n := 0
 	for ; n < 100; n++ {
@@ -104,14 +112,15 @@ func TestThrottle(t *testing.T) {
 	equal(t, "information", a.header.Get("x-ms-throttle-information"), "ResourceUnitLimitExceeded")
 	equal(t, "scope", a.header.Get("x-ms-throttle-scope"), "Tenant_Application/Read/"+DefaultClientID+"/"+f.conn.TenantID)
 	f.want(a, 429, "TooManyRequests")
-	f.Advance(10 * time.Second)
-	equal(t, "percentage below 0.8", f.call("GET", "/users", nil).header.Get("x-ms-throttle-limit-percentage"), "")
+	f.Advance(500 * time.Millisecond)
+	equal(t, "half of the budget is there again", f.call("GET", "/users", nil).status, 200)
+	left("write", 2)
 	for n = 0; n < 100; n++ {
-		f.Advance(time.Second)
 		if a = f.call("POST", "/users/"+id("adele.vance")+"/revokeSignInSessions", nil); a.status == 429 {
 			break
 		}
 	}
+	equal(t, "writes", n, 2)
 	equal(t, "information", a.header.Get("x-ms-throttle-information"), "WriteLimitExceeded")
 	equal(t, "another app has its own budget", f.as(f.app("User.Read.All"), "GET", "/users", nil).status, 200)
 }

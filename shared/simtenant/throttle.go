@@ -27,16 +27,16 @@ type bucket struct {
 	at    time.Time
 }
 
-// take spends cost from the bucket of that name. It answers how long to wait when there is not enough, and the part of the budget in use.
+// take spends cost from the bucket of that name. It answers how long to wait when there is not enough, and the part of the budget in use. With a
+// scale the same budget is there again so many times sooner: a layoff of hours takes minutes.
 func (t *Tenant) take(name string, cost, limit float64, window time.Duration) (time.Duration, float64) {
-	limit *= t.world.ThrottleScale
 	now := t.clock()
 	b := t.buckets[name]
 	if b == nil {
 		b = &bucket{level: limit, at: now}
 		t.buckets[name] = b
 	}
-	rate := limit / window.Seconds()
+	rate := limit * t.world.ThrottleScale / window.Seconds()
 	b.level = min(limit, b.level+rate*now.Sub(b.at).Seconds())
 	b.at = now
 	if b.level < cost {

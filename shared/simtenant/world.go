@@ -36,7 +36,7 @@ type World struct {
 	ReadLag       time.Duration // reads answer the state this long ago, by the tenant's clock
 	SharedDelay   time.Duration // Set-Mailbox -Type shows this much later, by the tenant's clock
 	CopyDelay     time.Duration // a drive copy is complete this much later, by the tenant's clock
-	ThrottleScale float64       // 0 = no throttling; 1 = Microsoft's documented budgets; 60 = budgets 60 times larger
+	ThrottleScale float64       // 0 = no throttling; 1 = Microsoft's documented budgets; 60 = the same budgets, there again 60 times sooner
 	Faults        []Fault
 }
 

@@ -16,6 +16,9 @@ type Host struct {
 	Subscription string
 	Handle       func(context.Context, bus.Delivery) error
 	Concurrency  int // messages worked on at the same time, at least 1
+	// Lane is shared by the hosts of a process; Urgent ones go before the others.
+	Lane   *Lane
+	Urgent bool
 	Log          *slog.Logger
 }
 
@@ -42,14 +45,23 @@ func (h *Host) Run(ctx context.Context) error {
 	var inHand sync.WaitGroup
 	defer inHand.Wait()
 	for failures := 0; ctx.Err() == nil; {
+		if !h.Urgent {
+			h.Lane.wait(ctx)
+		}
 		free := acquire(ctx, slots)
 		deliveries, err := receiver.Receive(ctx, free)
 		for range free - len(deliveries) {
 			<-slots
 		}
+		if h.Urgent {
+			h.Lane.enter(len(deliveries))
+		}
 		for _, d := range deliveries {
 			inHand.Go(func() {
 				defer func() { <-slots }()
+				if h.Urgent {
+					defer h.Lane.leave()
+				}
 				if err := h.Handle(working, d); err != nil && working.Err() == nil {
 					h.Log.Warn("message not settled", "subscription", h.Subscription, "message", d.ID(), "error", err)
 				}

@@ -50,7 +50,11 @@ func (r *run) work(ctx context.Context, d bus.Delivery) (evidence map[string]str
 		job.Case, job.Step = c, c.Step(r.step)
 		return nil
 	}
-	verdict = r.worker.Step.Work(offboarding.WithWarrant(ctx, r), job)
+	working := offboarding.WithWarrant(ctx, r)
+	if spec, _ := offboarding.SpecOf(r.step); spec.Urgent {
+		working = offboarding.WithUrgency(working)
+	}
+	verdict = r.worker.Step.Work(working, job)
 	if cause := context.Cause(ctx); cause != nil && verdict != nil {
 		verdict = errors.Join(cause, verdict)
 	}
