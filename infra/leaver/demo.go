@@ -24,8 +24,11 @@ import (
 )
 
 type demoCommand struct {
-	JSON    bool          `help:"Print the status objects only, one a line."`
-	Latency time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
+	Scenario string        `enum:"departures,layoff" default:"departures" help:"departures (a few people, each with a story) or layoff (many at once, on throttling)."`
+	Users    int           `default:"2000" help:"Size of the company of a layoff."`
+	Leavers  int           `default:"500" help:"How many of them leave."`
+	JSON     bool          `help:"Print the status objects only, one a line."`
+	Latency  time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
 }
 
 // departure is one leaver of a demo and what must have become of them.
@@ -79,7 +82,14 @@ const (
 )
 
 // Run shows the departures. It is an error when the tenant was not observed to be as wanted.
-func (c *demoCommand) Run(env environment) (err error) {
+func (c *demoCommand) Run(env environment) error {
+	if c.Scenario == "layoff" {
+		return c.layoff(env)
+	}
+	return c.departures(env)
+}
+
+func (c *demoCommand) departures(env environment) (err error) {
 	tenant, err := simtenant.New(simtenant.Config{Users: 40, Latency: c.Latency})
 	if err != nil {
 		return err
@@ -182,18 +192,40 @@ func postSample(ctx context.Context, intake, file string, now time.Time) error {
 	if text, err = json.Marshal(body); err != nil {
 		return err
 	}
+	status, err := postSigned(ctx, intake, "msg_"+uuid.NewString(), text)
+	if err == nil && status != http.StatusAccepted {
+		err = fmt.Errorf("intake answered events/%s with %d", file, status)
+	}
+	return err
+}
+
+// postTermination posts a webhook for a person and returns the status of the answer.
+func postTermination(ctx context.Context, intake, person string, now time.Time) (int, error) {
+	body, err := json.Marshal(map[string]any{
+		"type": "employee.terminated", "timestamp": now.UTC().Format(time.RFC3339Nano),
+		"data": map[string]any{"employee": offboarding.Employee{UserPrincipalName: person}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	return postSigned(ctx, intake, "msg_"+uuid.NewString(), body)
+}
+
+// postSigned posts a webhook with the sample secret's signature and returns the status of the
+// answer.
+func postSigned(ctx context.Context, intake, id string, body []byte) (int, error) {
 	signer, err := standardwebhooks.NewWebhook(events.Secret)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	id := "msg_" + uuid.NewString()
-	signature, err := signer.Sign(id, now, text)
+	now := time.Now()
+	signature, err := signer.Sign(id, now, body)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, intake+"/webhooks/standard", bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, intake+"/webhooks/standard", bytes.NewReader(body))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set(standardwebhooks.HeaderWebhookID, id)
@@ -201,17 +233,11 @@ func postSample(ctx context.Context, intake, file string, now time.Time) error {
 	request.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("intake answered events/%s with %s: %s", file, response.Status, answer)
-	}
-	return nil
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
 }
 
 // report writes the table of each case and the time to lockout.

@@ -38,11 +38,13 @@ type house struct {
 	bus      bus.Bus
 	hosts    []*worker.Host
 	lane     worker.Lane
-	watch    *watch.Watch
-	replayer *replay.Replayer
-	now      func() time.Time
-	log      *slog.Logger
-	close    []func() error
+
+	concurrency int
+	watch       *watch.Watch
+	replayer    *replay.Replayer
+	now         func() time.Time
+	log         *slog.Logger
+	close       []func() error
 }
 
 // houseOptions say what a house is built of.
@@ -51,12 +53,18 @@ type houseOptions struct {
 	tenant identity.Tenant
 	policy offboarding.Policy
 	lock   time.Duration // of messages and leases; zero is the bus's default
-	log    *slog.Logger
+	// concurrency is how many messages of one subscription are worked on at the same time;
+	// zero is 8.
+	concurrency int
+	log         *slog.Logger
 }
 
 // openHouse starts the embedded server and puts the functions on it.
 func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
-	h := &house{tenantID: o.tenant.TenantID, now: time.Now, log: o.log}
+	h := &house{tenantID: o.tenant.TenantID, now: time.Now, log: o.log, concurrency: o.concurrency}
+	if h.concurrency == 0 {
+		h.concurrency = 8
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.Close())
@@ -129,12 +137,9 @@ func newSteps(directory *graph.Client, mailboxes *exchange.Client) map[offboardi
 	}
 }
 
-// concurrency is how many messages of one subscription are worked on at the same time.
-const concurrency = 8
-
 func (h *house) host(subscription string, urgent bool, handle func(context.Context, bus.Delivery) error) {
 	h.hosts = append(h.hosts, &worker.Host{
-		Bus: h.bus, Subscription: subscription, Handle: handle, Concurrency: concurrency,
+		Bus: h.bus, Subscription: subscription, Handle: handle, Concurrency: h.concurrency,
 		Lane: &h.lane, Urgent: urgent, Log: h.log,
 	})
 }

@@ -6,20 +6,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"leaver/events"
 	"leaver/shared/hris"
@@ -154,34 +150,6 @@ func policyFile(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return file
-}
-
-// postSigned posts a webhook as the HR system would and returns the status.
-func postSigned(ctx context.Context, intake, id string, body []byte) (int, error) {
-	signer, err := standardwebhooks.NewWebhook(events.Secret)
-	if err != nil {
-		return 0, err
-	}
-	now := time.Now()
-	signature, err := signer.Sign(id, now, body)
-	if err != nil {
-		return 0, err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, intake+"/webhooks/standard", bytes.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("webhook-id", id)
-	r.Header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
-	r.Header.Set("webhook-signature", signature)
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	_, err = io.Copy(io.Discard, response.Body)
-	return response.StatusCode, err
 }
 
 func webhook(person string) []byte {
