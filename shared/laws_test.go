@@ -50,7 +50,7 @@ func TestLaws(t *testing.T) {
 	}
 	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
 	// The functions that are steps; the others plan, watch and take webhooks.
-	steps := []string{"signout", "block", "wipe", "licence", "delete"}
+	steps := []string{"signout", "block", "wipe", "forward", "licence", "delete"}
 	ours := func(imports []string) []string {
 		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
 	}

@@ -1,7 +1,7 @@
 // Package delete is the gate that deletes the leaver's account when that loses nothing. It
 // is the one irreversible step, so everything is read again right before the write: the case,
-// the account by its object id, that it is still blocked, and that mailbox and OneDrive hold
-// nothing that nobody kept (B12). It is done when the account is among the deleted items,
+// the account by its object id, that it is still blocked, that it anchors neither forwarding nor
+// a shared mailbox (B1), and that mailbox and OneDrive hold nothing that nobody kept (B12). It is done when the account is among the deleted items,
 // from where it can be restored for 30 days.
 //
 // Sources: Microsoft Graph, Delete a user, and List deletedItems; Microsoft 365 admin, Remove
@@ -29,6 +29,7 @@ type Directory interface {
 
 // Mailboxes is what delete needs of Exchange Online.
 type Mailboxes interface {
+	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
 }
 
@@ -69,6 +70,13 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	if user.OnPremisesSyncEnabled {
 		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: delete it there, then replay")
+	}
+	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
+	if err == nil {
+		err = offboarding.MayDeleteWith(flow)
+	}
+	if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+		return err
 	}
 	if verdict := s.nothingLost(ctx, job); verdict != nil {
 		return verdict

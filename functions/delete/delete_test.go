@@ -26,7 +26,7 @@ func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
-		Name: offboarding.StepDelete, New: newStep, Person: "adele.vance@contoso.com", Prepare: prepare,
+		Name: offboarding.StepDelete, New: newStep, Person: "adele.vance@contoso.com", Options: offboarding.Options{Mailbox: offboarding.None}, Prepare: prepare,
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			if _, alive := h.Tenant.User(id); alive {
 				t.Error("the account is alive")
@@ -62,7 +62,7 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 			if tt.policy != nil {
 				tt.policy(&policy)
 			}
-			c := h.Open(t, tt.person, offboarding.Options{}, policy)
+			c := h.Open(t, tt.person, offboarding.Options{Mailbox: offboarding.None}, policy)
 			prepare(t, h, c)
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 			_, deleted := h.Tenant.DeletedUser(simtenant.UserID(tt.person))
@@ -82,7 +82,7 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
 	prepare(t, h, c)
 	id := simtenant.UserID("adele.vance@contoso.com")
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
@@ -95,7 +95,7 @@ func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
 	h.Advance(offboarding.DefaultPolicy().Grace)
 	w := h.Worker(offboarding.StepDelete, newStep(h))
@@ -114,7 +114,7 @@ func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 func TestARestoreDeadlineIsRecorded(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
 	prepare(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	deleted, err := time.Parse(time.RFC3339, record.Evidence["deletedDateTime"])
@@ -129,7 +129,7 @@ func TestARestoreDeadlineIsRecorded(t *testing.T) {
 func TestAnAccountThatIsNowhereIsNotCalledDeleted(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
 	prepare(t, h, c)
 	h.Tenant.Edit(func(w *simtenant.World) { clear(w.Users) })
 	h.Advance(offboarding.DefaultPolicy().Grace)

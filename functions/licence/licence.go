@@ -1,7 +1,9 @@
 // Package licence is the gate that releases the leaver's licences when the grace is over:
 // direct ones by assignLicense, inherited ones by leaving the group that gives them (B11). A
 // licence that comes from a dynamic or synchronised group is a task for a person, with the
-// group's name. It is done when the tenant shows no licence on the user any more.
+// group's name. Right before that the mailbox is read again: a forwarding that goes on (B2), a
+// mailbox that is not shared yet (B3), or one that needs Exchange Plan 2 (B4) keeps the licence.
+// It is done when the tenant shows no licence on the user any more.
 //
 // Mail stays recoverable for 30 days after that. Sources: Microsoft Graph, user: assignLicense
 // and licenseAssignmentState; Microsoft 365 admin, Remove a former employee, step 6.
@@ -29,6 +31,7 @@ type Directory interface {
 
 // Mailboxes is what licence needs of Exchange Online.
 type Mailboxes interface {
+	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
 }
 
@@ -66,6 +69,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err := s.keepBefore(ctx, job, user); err != nil {
 		return err
 	}
+	if verdict := s.mayRelease(ctx, job); verdict != nil {
+		return verdict
+	}
 	manual, err := s.release(ctx, job, user)
 	if err != nil {
 		return err
@@ -89,6 +95,25 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	job.Evidence["seatsFreed"] = job.Step.Before[licences]
 	return nil
+}
+
+// mayRelease reads the mailbox right before the licence goes (B2, B3, B4). Where there is no
+// mailbox, nothing forwards and nothing is shared.
+func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job) error {
+	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var content offboarding.Content
+	if job.Case.Plan.Mailbox == offboarding.Shared {
+		if content, err = s.mailboxes.MailboxContent(ctx, job.Leaver); err != nil {
+			return err
+		}
+	}
+	return offboarding.MayRelease(job.Case.Plan, flow, content)
 }
 
 // keepBefore keeps which licences the user held by which way, and what the mailbox held.

@@ -21,7 +21,7 @@ func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
-		Name: offboarding.StepLicence, New: newStep, Person: "adele.vance@contoso.com", Prepare: prepare,
+		Name: offboarding.StepLicence, New: newStep, Person: "adele.vance@contoso.com", Options: offboarding.Options{Mailbox: offboarding.None}, Prepare: prepare,
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			if left := h.Tenant.Licences(id); len(left) > 0 {
 				t.Errorf("licences are left: %v", left)
@@ -45,7 +45,7 @@ func TestB11InheritedLicencesAreReleasedByTheirGroup(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
-			c := h.Open(t, tt.person, offboarding.Options{}, offboarding.DefaultPolicy())
+			c := h.Open(t, tt.person, offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
 			prepare(t, h, c)
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 			if record.State != offboarding.StateManual || !strings.Contains(record.Reason, tt.task) {
@@ -61,7 +61,7 @@ func TestB11InheritedLicencesAreReleasedByTheirGroup(t *testing.T) {
 func TestB16AReEnabledLeaverKeepsTheLicence(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
 	prepare(t, h, c)
 	id := simtenant.UserID("adele.vance@contoso.com")
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
@@ -77,7 +77,7 @@ func TestB16AReEnabledLeaverKeepsTheLicence(t *testing.T) {
 func TestTheLicenceWaitsForTheBlock(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
 	h.Advance(offboarding.DefaultPolicy().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "block") {
@@ -88,7 +88,7 @@ func TestTheLicenceWaitsForTheBlock(t *testing.T) {
 func TestSeatsFreedAreReported(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
 	prepare(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 	freed := record.Evidence["seatsFreed"]

@@ -24,6 +24,8 @@ import (
 type Directory interface {
 	// Find returns the users that the employee may be; none is not an error.
 	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
+	// Manager returns whom a user reports to, or offboarding.ErrNotFound.
+	Manager(ctx context.Context, id string) (offboarding.User, error)
 }
 
 // Permissions are the application permissions of Microsoft Graph that plan needs.
@@ -114,9 +116,19 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	if err != nil {
 		return nil, err
 	}
+	personal := map[string]string{userPrincipalName: user.UserPrincipalName}
+	if f := compiled.Forwarding; f != nil {
+		to, address, err := p.recipient(ctx, user, r.Options.ForwardTo)
+		if err != nil {
+			return nil, err
+		}
+		if f.To = to; address != "" {
+			f.Address = "forwardTo-" + r.ID
+			personal[f.Address] = address
+		}
+	}
 	c, err := p.Ledger.Open(ctx, ledger.Opening{
-		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: compiled,
-		Personal: map[string]string{userPrincipalName: user.UserPrincipalName},
+		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: compiled, Personal: personal,
 	})
 	if err != nil {
 		return nil, err

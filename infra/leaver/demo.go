@@ -39,6 +39,10 @@ type departure struct {
 	want   map[offboarding.StepName]ending
 	// gone is whether the tenant must show the account among the deleted items.
 	gone bool
+	// licensed is whether the tenant must still show a licence.
+	licensed bool
+	// mail says what is wrong with the mailbox as the tenant has it; empty = nothing.
+	mail func(m simtenant.Mailbox, evidence map[string]string) string
 }
 
 // ending is how a step must end: its state and, when withheld, the rule.
@@ -71,7 +75,71 @@ var departures = []departure{
 			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B12},
 		},
 	},
+	{
+		event: "terminated-forward.json", person: "irvin.sayers@contoso.com",
+		title: "mail forwarded to the manager until the grace ends, then released and deleted",
+		want: map[offboarding.StepName]ending{
+			offboarding.StepSignout: {state: offboarding.StateEffective},
+			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepForward: {state: offboarding.StateEffective},
+			offboarding.StepLicence: {state: offboarding.StateEffective},
+			offboarding.StepDelete:  {state: offboarding.StateEffective},
+		},
+		gone: true,
+		mail: func(m simtenant.Mailbox, evidence map[string]string) string {
+			switch {
+			case evidence["forwardedTo"] != simtenant.UserID(demoManager):
+				return "mail was never forwarded to the manager"
+			case m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "":
+				return "the mailbox still forwards"
+			}
+			return ""
+		},
+	},
+	{
+		event: "terminated-shared.json", person: "lidia.holloway@contoso.com",
+		title: "a shared mailbox: licence released, deletion withheld by B1",
+		want: map[offboarding.StepName]ending{
+			offboarding.StepSignout: {state: offboarding.StateEffective},
+			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepForward: {state: offboarding.StateEffective},
+			offboarding.StepLicence: {state: offboarding.StateEffective},
+			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B1},
+		},
+		mail: func(m simtenant.Mailbox, _ map[string]string) string {
+			if m.Type != "SharedMailbox" || !m.SoftDeletedAt.IsZero() {
+				return "the mailbox is not shared"
+			}
+			return ""
+		},
+	},
+	{
+		event: "terminated-forward-unlimited.json", person: "henrik.holm@contoso.com",
+		title: "mail forwarded with no end: licence withheld by B2, deletion by B1",
+		want: map[offboarding.StepName]ending{
+			offboarding.StepSignout: {state: offboarding.StateEffective},
+			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepForward: {state: offboarding.StateEffective},
+			offboarding.StepLicence: {state: offboarding.StateWithheld, rule: offboarding.B2},
+			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B1},
+		},
+		licensed: true,
+		mail: func(m simtenant.Mailbox, _ map[string]string) string {
+			if m.ForwardingAddress != simtenant.UserID(demoManager) || m.ForwardingSMTPAddress != "" {
+				return "mail does not go to the manager, or also somewhere else"
+			}
+			for _, rule := range m.Rules {
+				if rule.Enabled {
+					return "an inbox rule still sends outside"
+				}
+			}
+			return ""
+		},
+	},
 }
+
+// demoManager leads everybody whose mail is forwarded in the demo.
+const demoManager = "alex.wilber@contoso.com"
 
 // The demo's policy waits seconds where a real one waits days; the delays are real delayed
 // messages all the same.
@@ -295,8 +363,20 @@ func judge(found []status, tenant *simtenant.Tenant, view view) error {
 		if n := tenant.PasswordChanges(s.Leaver.ID); n != 1 {
 			miss(d, "in the tenant: the password changed %d times, wanted once", n)
 		}
-		if licences := tenant.Licences(s.Leaver.ID); len(licences) > 0 {
-			miss(d, "in the tenant: still licensed with %v", licences)
+		if licences := tenant.Licences(s.Leaver.ID); len(licences) > 0 != d.licensed {
+			miss(d, "in the tenant: licensed with %v, wanted any: %t", licences, d.licensed)
+		}
+		if d.mail == nil {
+			continue
+		}
+		mailbox, _ := tenant.Mailbox(s.Leaver.ID)
+		for _, step := range s.Steps {
+			if step.Name != offboarding.StepForward {
+				continue
+			}
+			if wrong := d.mail(mailbox, step.Evidence); wrong != "" {
+				miss(d, "in the tenant: %s", wrong)
+			}
 		}
 	}
 	if unknown := tenant.Unknown(); len(unknown) > 0 {

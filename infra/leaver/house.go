@@ -13,6 +13,7 @@ import (
 
 	"leaver/functions/block"
 	"leaver/functions/delete"
+	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/functions/plan"
 	"leaver/functions/replay"
@@ -104,7 +105,7 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 	if err != nil {
 		return nil, err
 	}
-	steps := newSteps(directory, mailboxes)
+	steps := newSteps(directory, mailboxes, h.ledger, o.policy)
 	planner := &plan.Planner{
 		Directory: directory, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
 		Policy: o.policy, Now: h.now, Log: o.log,
@@ -127,11 +128,12 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 }
 
 // newSteps makes every step on the adapters.
-func newSteps(directory *graph.Client, mailboxes *exchange.Client) map[offboarding.StepName]worker.Step {
+func newSteps(directory *graph.Client, mailboxes *exchange.Client, departures *ledger.Ledger, policy offboarding.Policy) map[offboarding.StepName]worker.Step {
 	return map[offboarding.StepName]worker.Step{
 		offboarding.StepSignout: signout.New(directory, rand.Reader),
 		offboarding.StepBlock:   block.New(directory, mailboxes),
 		offboarding.StepWipe:    wipe.New(directory, mailboxes),
+		offboarding.StepForward: forward.New(directory, mailboxes, departures, policy),
 		offboarding.StepLicence: licence.New(directory, mailboxes),
 		offboarding.StepDelete:  delete.New(directory, mailboxes),
 	}

@@ -21,9 +21,16 @@ type policyFile struct {
 	DeleteAfter *duration            `yaml:"deleteAfter"`
 	Mailbox     offboarding.Handling `yaml:"mailbox"`
 	ForwardFor  *duration            `yaml:"forwardFor"`
-	KeepMail    offboarding.Keeping  `yaml:"keepMail"`
-	KeepFiles   offboarding.Keeping  `yaml:"keepFiles"`
-	Protected   []string             `yaml:"protected"`
+	// Domains outside of the organisation that mail may be forwarded to.
+	ForwardDomains []string `yaml:"forwardDomains"`
+	ForwardCopy    *bool    `yaml:"forwardCopy"`
+	AutoReply      struct {
+		Inside  *string `yaml:"inside"`
+		Outside *string `yaml:"outside"`
+	} `yaml:"autoReply"`
+	KeepMail  offboarding.Keeping `yaml:"keepMail"`
+	KeepFiles offboarding.Keeping `yaml:"keepFiles"`
+	Protected []string            `yaml:"protected"`
 }
 
 type duration time.Duration
@@ -74,6 +81,16 @@ func ParsePolicy(text []byte) (offboarding.Policy, error) {
 	}
 	if f.ForwardFor != nil {
 		p.ForwardFor = (*time.Duration)(f.ForwardFor)
+	}
+	p.ForwardDomains = f.ForwardDomains
+	if f.ForwardCopy != nil {
+		p.ForwardCopy = *f.ForwardCopy
+	}
+	if f.AutoReply.Inside != nil {
+		p.AutoReply.Inside = *f.AutoReply.Inside
+	}
+	if f.AutoReply.Outside != nil {
+		p.AutoReply.Outside = *f.AutoReply.Outside
 	}
 	if f.KeepMail != "" {
 		p.KeepMail = f.KeepMail

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -124,6 +125,12 @@ func (l *Ledger) Latest(ctx context.Context, leaver string) (*offboarding.Case, 
 	}
 }
 
+// Leaving reports whether a user has an open case.
+func (l *Ledger) Leaving(ctx context.Context, user string) (bool, error) {
+	c, err := l.Latest(ctx, user)
+	return c != nil && c.Open(), err
+}
+
 // Opening is what opens a case or joins one.
 type Opening struct {
 	Tenant  string
@@ -165,6 +172,12 @@ func (l *Ledger) Open(ctx context.Context, o Opening) (*offboarding.Case, error)
 						plan := o.Plan
 						plan.Version = c.Plan.Version + 1
 						e.Plan = &plan
+						personal := maps.Clone(o.Personal)
+						maps.DeleteFunc(personal, func(name, _ string) bool { return c.Sealed(name) })
+						var err error
+						if e.Sealed, err = l.seal(ctx, c.ID, personal); err != nil {
+							return nil, err
+						}
 					}
 					return e, nil
 				})

@@ -98,6 +98,34 @@ func (l *Ledger) Keep(ctx context.Context, id string, step offboarding.StepName,
 	})
 }
 
+// KeepPersonal commits personal facts of a run: the values are sealed beside the history under
+// PersonalName, and the before of the step says "sealed" for each. The first value of a name
+// stays.
+func (l *Ledger) KeepPersonal(ctx context.Context, id string, step offboarding.StepName, holder string, before map[string]string) (*offboarding.Case, error) {
+	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		if c.Step(step).Lease.Holder != holder {
+			return nil, fmt.Errorf("keeping facts of step %s of case %s: %w", step, id, ErrLeaseLost)
+		}
+		values, said := map[string]string{}, map[string]string{}
+		for name, value := range before {
+			if sealed := PersonalName(step, name); !c.Sealed(sealed) {
+				values[sealed], said[name] = value, "sealed"
+			}
+		}
+		if len(values) == 0 {
+			return nil, nil
+		}
+		sealed, err := l.seal(ctx, id, values)
+		if err != nil {
+			return nil, err
+		}
+		return &offboarding.Entry{Kind: offboarding.EntryKept, Step: step, Before: said, Sealed: sealed}, nil
+	})
+}
+
+// PersonalName is the name under which a personal value of a step's before is sealed.
+func PersonalName(step offboarding.StepName, name string) string { return string(step) + "-" + name }
+
 // Outcome is the end of a run.
 type Outcome struct {
 	State    offboarding.StepState
@@ -105,6 +133,7 @@ type Outcome struct {
 	Reason   string        // no personal data
 	Delay    time.Duration // to the next message, for waiting and retrying
 	Attempt  bool          // the run spent an attempt
+	Planned  bool          // the wait is part of the plan, not a delay
 	Evidence map[string]string
 	Calls    []offboarding.Call
 }
@@ -122,7 +151,7 @@ func (l *Ledger) Settle(ctx context.Context, id string, step offboarding.StepNam
 		e := &offboarding.Entry{
 			Kind: offboarding.EntrySettled, Step: step, N: record.N, Due: record.Due,
 			State: o.State, Rule: o.Rule, Reason: o.Reason,
-			Attempt: o.Attempt, Evidence: o.Evidence, Calls: o.Calls,
+			Attempt: o.Attempt, Planned: o.Planned, Evidence: o.Evidence, Calls: o.Calls,
 		}
 		switch {
 		case o.State.Settled():

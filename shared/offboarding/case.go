@@ -71,6 +71,7 @@ type Entry struct {
 	Evidence map[string]string `json:"evidence,omitempty"`
 	Calls    []Call            `json:"calls,omitempty"`
 	Attempt  bool              `json:"attempt,omitempty"` // the run spent an attempt
+	Planned  bool              `json:"planned,omitempty"` // the wait is part of the plan, not a delay
 
 	// Sealed names the personal values that belong to the entry and gives the salted
 	// SHA-256 of each; the values stand beside the history and can be erased.
@@ -99,7 +100,11 @@ type Case struct {
 	ChangedAt time.Time
 
 	published bool
+	sealed    map[string]string // as in the entries
 }
+
+// Sealed reports whether the history refers to a personal value of that name.
+func (c *Case) Sealed(name string) bool { return c.sealed[name] != "" }
 
 // Record is one step of a case.
 type Record struct {
@@ -220,6 +225,7 @@ func (c *Case) Apply(e Entry, hash string) error {
 	default:
 		return fmt.Errorf("case %s: entry %d has the unknown kind %q", c.ID, e.Position, e.Kind)
 	}
+	c.sealed = merged(c.sealed, e.Sealed)
 	c.Position, c.Hash, c.ChangedAt = e.Position, hash, e.At
 	return nil
 }
@@ -233,9 +239,10 @@ func (c *Case) join(e Entry) {
 	}
 }
 
-// replan lays a plan over the case: steps that already took effect stay as they are.
+// replan lays a plan over the case: steps that already took effect stay as they are, unless
+// the plan now asks for another effect.
 func (c *Case) replan(p Plan) {
-	old := c.Steps
+	old, sameMail := c.Steps, c.Plan.same(p)
 	c.Plan, c.Steps, c.published = p, nil, false
 	for _, planned := range p.Steps {
 		record := &Record{Name: planned.Name, State: StatePlanned, N: 1, Due: planned.Due}
@@ -246,7 +253,7 @@ func (c *Case) replan(p Plan) {
 			if was.Name != planned.Name {
 				continue
 			}
-			if was.State == StateEffective {
+			if was.State == StateEffective && (sameMail || was.Name != StepForward) {
 				record = was
 				break
 			}
@@ -275,7 +282,7 @@ func (s *Record) settle(e Entry) {
 	switch {
 	case e.State == StateEffective:
 		s.EffectiveAt, s.Since = e.At, time.Time{}
-	case e.State.Settled():
+	case e.State.Settled(), e.Planned:
 		s.Since = time.Time{}
 	case s.Since.IsZero():
 		s.Since = e.At

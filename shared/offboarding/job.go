@@ -16,6 +16,11 @@ type Job struct {
 	// Keep appends facts to the step's record and returns once they are durable. In the
 	// before, the first value of a name stays; in the progress, the last.
 	Keep func(ctx context.Context, before, progress map[string]string) error
+	// KeepPersonal keeps what names people in the before, as Keep does: the first value of a
+	// name stays. The values are sealed beside the history, which only says that they are.
+	KeepPersonal func(ctx context.Context, before map[string]string) error
+	// Personal returns the personal values of the case that were not erased.
+	Personal func(ctx context.Context) (map[string]string, error)
 	// Evidence is filled by the step with what it observed; it is kept with the verdict
 	// and holds no personal data.
 	Evidence map[string]string

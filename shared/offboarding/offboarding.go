@@ -131,6 +131,47 @@ type Mailbox struct {
 	Protocols            Protocols
 }
 
+// MailFlow is where a mailbox's mail goes and what keeps it, as Get-Mailbox shows it. Names
+// and addresses in it are personal: no reason, evidence or log may repeat them.
+type MailFlow struct {
+	ID                   string // ExternalDirectoryObjectId: the user's object id
+	RecipientTypeDetails string // UserMailbox, SharedMailbox, …
+	DisplayName          string
+	Address              string // PrimarySmtpAddress
+	ForwardsTo           string // ForwardingAddress: a recipient, as Exchange prints it
+	ForwardsToAddress    string // ForwardingSmtpAddress without "smtp:"; ignored where the other is set
+	Copy                 bool   // DeliverToMailboxAndForward
+	Hidden               bool   // from address lists
+	Archive              bool
+	Hold                 bool // litigation hold, or an in-place one
+}
+
+// Forwards reports whether new mail is forwarded at all.
+func (m MailFlow) Forwards() bool { return m.ForwardsTo != "" || m.ForwardsToAddress != "" }
+
+// Shared reports whether the mailbox is a shared one.
+func (m MailFlow) Shared() bool { return m.RecipientTypeDetails == "SharedMailbox" }
+
+// Recipient is somebody whom Exchange can deliver mail to.
+type Recipient struct {
+	ID     string // object id; empty when it has none
+	Inside bool   // the mail stays in the organisation
+}
+
+// InboxRule is a rule of an inbox.
+type InboxRule struct {
+	ID      string
+	Enabled bool
+}
+
+// AutoReply is the automatic reply of a mailbox, in the words of Exchange. The texts are
+// personal.
+type AutoReply struct {
+	State    string // Disabled, Enabled, Scheduled
+	Audience string // None, Known, All
+	AutoReplyTexts
+}
+
 // Protocols are the ways into a mailbox, by the names of Set-CASMailbox, true when open.
 type Protocols map[string]bool
 

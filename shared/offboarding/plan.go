@@ -1,6 +1,8 @@
 package offboarding
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,9 +14,28 @@ type Plan struct {
 	Version     int           `json:"version"` // from 1, raised when a later request changes it
 	LeavingTime time.Time     `json:"leavingTime"`
 	Mailbox     Handling      `json:"mailbox"`
+	Forwarding  *Forwarding   `json:"forwarding,omitempty"` // with the handling forward only
 	KeepMail    Keeping       `json:"keepMail"`
 	KeepFiles   Keeping       `json:"keepFiles"`
 	Steps       []PlannedStep `json:"steps"`
+}
+
+// Forwarding is where new mail goes and until when. Who gets it is looked up after the plan is
+// compiled: To or Address, or neither when nobody was named and the leaver has no manager.
+type Forwarding struct {
+	To string `json:"to,omitempty"` // object id
+	// Address is the name of the personal value that holds an address outside of the
+	// organisation; the address itself is kept beside the history.
+	Address string    `json:"address,omitempty"`
+	Until   time.Time `json:"until,omitzero"` // zero = no end
+	Copy    bool      `json:"copy,omitempty"` // mail also stays in the mailbox
+}
+
+// same reports whether two plans handle new mail alike.
+func (p Plan) same(q Plan) bool {
+	a, b := p.Forwarding, q.Forwarding
+	return p.Mailbox == q.Mailbox && (a == nil) == (b == nil) &&
+		(a == nil || a.To == b.To && a.Address == b.Address && a.Copy == b.Copy && a.Until.Equal(b.Until))
 }
 
 // PlannedStep is one step of a plan: when it is due, or which rule withholds it from the
@@ -54,12 +75,9 @@ func Compile(r Request, policy Policy) (Plan, error) {
 	if r.Kind != Termination {
 		return Plan{}, &Refusal{Why: fmt.Sprintf("a %s makes no plan", r.Kind)}
 	}
-	mailbox := r.Options.Mailbox
-	if mailbox == "" {
-		mailbox = policy.Mailbox
-	}
-	if mailbox != None {
-		return Plan{}, &Refusal{Why: fmt.Sprintf("mailbox handling %q is not served yet; send the request again with mailbox none", mailbox)}
+	mailbox, err := handling(r.Options, policy)
+	if err != nil {
+		return Plan{}, err
 	}
 	graceFrom := r.LeavingTime
 	if r.ReceivedAt.After(graceFrom) {
@@ -73,23 +91,74 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		KeepMail:    policy.KeepMail,
 		KeepFiles:   policy.KeepFiles,
 	}
+	if mailbox == Forward {
+		plan.Forwarding = &Forwarding{Until: release, Copy: policy.ForwardCopy}
+		switch lasts := cmp.Or(r.Options.ForwardFor, policy.ForwardFor); {
+		case lasts == nil:
+		case *lasts == Unlimited:
+			plan.Forwarding.Until = time.Time{}
+		default:
+			plan.Forwarding.Until = graceFrom.Add(*lasts)
+		}
+		if plan.Forwarding.Until.After(release) {
+			release = plan.Forwarding.Until
+		}
+	}
 	for _, spec := range Steps {
 		step := PlannedStep{Name: spec.Name, Due: r.LeavingTime}
 		switch spec.Name {
+		case StepForward:
+			if mailbox == None {
+				continue
+			}
 		case StepLicence:
 			step.Due = release
+			if plan.forwardsForEver() {
+				step.Withheld, step.Why = B2, noEnd
+			}
 		case StepDelete:
 			step.Due = release.Add(policy.DeleteAfter)
+			var withheld *WithheldError
+			if errors.As(MayDelete(plan), &withheld) {
+				step.Withheld, step.Why = withheld.Rule, withheld.Why
+			}
 		}
 		plan.Steps = append(plan.Steps, step)
 	}
 	return plan, nil
 }
 
+// handling is what the request asks for, or the policy; contradictions are refused.
+func handling(o Options, policy Policy) (Handling, error) {
+	mailbox := cmp.Or(o.Mailbox, policy.Mailbox)
+	if _, err := ParseHandling(string(mailbox)); err != nil {
+		return "", &Refusal{Why: "mailbox: " + err.Error()}
+	}
+	forwards := o.ForwardTo != "" || o.ForwardFor != nil
+	switch {
+	case mailbox == Hold && forwards:
+		return "", &Refusal{Why: fmt.Sprintf("%s: %s (%s); leave out forwardTo and forwardFor, or send mailbox forward", B6, B6.Text(), B6.Source())}
+	case mailbox == Hold:
+		return "", &Refusal{Why: "mailbox handling hold is not served yet, it comes with the step preserve; send the request again with mailbox forward, shared or none"}
+	case mailbox != Forward && forwards:
+		return "", &Refusal{Why: fmt.Sprintf("forwardTo and forwardFor go with mailbox forward only, and this request has mailbox %s; leave them out, or send mailbox forward", mailbox)}
+	case o.ForwardFor != nil && *o.ForwardFor <= 0:
+		return "", &Refusal{Why: "forwardFor must be longer than nothing; to forward nothing, send mailbox none"}
+	}
+	return mailbox, nil
+}
+
+// noEnd is why the gates of a plan that forwards for ever stay closed.
+const noEnd = "mail is forwarded with no end"
+
+func (p Plan) forwardsForEver() bool {
+	return p.Mailbox == Forward && p.Forwarding != nil && p.Forwarding.Until.IsZero()
+}
+
 // Same reports whether two plans do the same at the same times; versions do not count.
 func (p Plan) Same(q Plan) bool {
 	q.Version = p.Version
-	return p.LeavingTime.Equal(q.LeavingTime) && p.Mailbox == q.Mailbox &&
+	return p.LeavingTime.Equal(q.LeavingTime) && p.same(q) &&
 		p.KeepMail == q.KeepMail && p.KeepFiles == q.KeepFiles &&
 		slices.EqualFunc(p.Steps, q.Steps, func(a, b PlannedStep) bool {
 			return a.Name == b.Name && a.Due.Equal(b.Due) && a.Withheld == b.Withheld

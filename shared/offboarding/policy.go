@@ -1,8 +1,12 @@
 package offboarding
 
 import (
+	"errors"
 	"fmt"
+	"html"
 	"math"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -67,21 +71,57 @@ type Policy struct {
 	DeleteAfter time.Duration // from the end of the grace to the deletion
 	Mailbox     Handling
 	ForwardFor  *time.Duration // nil = until the grace ends
-	KeepMail    Keeping        // hold, export or none
-	KeepFiles   Keeping        // move or none
+	ForwardCopy bool           // forwarded mail also stays in the mailbox
+	// ForwardDomains are the domains outside of the organisation that mail may be forwarded to;
+	// a subdomain counts only when it is named itself.
+	ForwardDomains []string
+	AutoReply      AutoReplyTexts
+	KeepMail       Keeping // hold, export or none
+	KeepFiles      Keeping // move or none
 	// Protected accounts are never offboarded: object ids, userPrincipalNames or mail
 	// addresses, compared without regard to case.
 	Protected []string
 }
 
-// DefaultPolicy is what holds where the organisation says nothing: 30 days of grace,
-// deletion right after it, and nothing deleted that was not kept.
+// AutoReplyTexts are the out-of-office texts in HTML, for the organisation and for everybody
+// else. They may hold {name}, the leaver's display name, and {contact}, the address of whoever
+// gets the mail now. An empty one is not sent.
+type AutoReplyTexts struct{ Inside, Outside string }
+
+// placeholder is anything in braces.
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+func (t AutoReplyTexts) validate() error {
+	for _, text := range []string{t.Inside, t.Outside} {
+		for _, p := range placeholder.FindAllString(text, -1) {
+			if p != "{name}" && p != "{contact}" {
+				return fmt.Errorf("%s is not filled in; use {name} or {contact}", p)
+			}
+		}
+	}
+	return nil
+}
+
+// Fill returns the texts with the two values in place, escaped for HTML.
+func (t AutoReplyTexts) Fill(name, contact string) AutoReplyTexts {
+	fill := strings.NewReplacer("{name}", html.EscapeString(name), "{contact}", html.EscapeString(contact))
+	return AutoReplyTexts{Inside: fill.Replace(t.Inside), Outside: fill.Replace(t.Outside)}
+}
+
+// defaultReply names nobody but the leaver and holds for a forwarded and a shared mailbox.
+const defaultReply = "{name} does not work here any more. A colleague will read your message."
+
+// DefaultPolicy is what holds where the organisation says nothing: 30 days of grace in which
+// new mail goes to the manager as well, deletion right after it, and nothing deleted that was
+// not kept.
 func DefaultPolicy() Policy {
 	return Policy{
-		Grace:     30 * 24 * time.Hour,
-		Mailbox:   None,
-		KeepMail:  KeepHold,
-		KeepFiles: KeepMove,
+		Grace:       30 * 24 * time.Hour,
+		Mailbox:     Forward,
+		ForwardCopy: true,
+		AutoReply:   AutoReplyTexts{Inside: defaultReply, Outside: defaultReply},
+		KeepMail:    KeepHold,
+		KeepFiles:   KeepMove,
 	}
 }
 
@@ -95,6 +135,17 @@ func (p Policy) Validate() error {
 	}
 	if _, err := ParseHandling(string(p.Mailbox)); err != nil {
 		return fmt.Errorf("mailbox: %w", err)
+	}
+	if p.ForwardFor != nil && *p.ForwardFor <= 0 {
+		return errors.New("forwardFor: it must be longer than nothing; to forward nothing, use mailbox none")
+	}
+	for _, d := range p.ForwardDomains {
+		if d == "" || strings.ContainsAny(d, "@* /") {
+			return fmt.Errorf("forwardDomains: %q; write whole domains, like fabrikam.com", d)
+		}
+	}
+	if err := p.AutoReply.validate(); err != nil {
+		return fmt.Errorf("autoReply: %w", err)
 	}
 	switch p.KeepMail {
 	case KeepHold, KeepExport, KeepNone:
@@ -119,4 +170,10 @@ func (p Policy) Protects(u User) bool {
 		}
 	}
 	return false
+}
+
+// ForwardsTo reports whether mail may be forwarded to an address outside of the organisation.
+func (p Policy) ForwardsTo(address string) bool {
+	_, domain, ok := strings.Cut(address, "@")
+	return ok && slices.ContainsFunc(p.ForwardDomains, func(d string) bool { return strings.EqualFold(d, domain) })
 }

@@ -75,9 +75,55 @@ func StillLeft(u User) error {
 
 // MayDelete is nil when the plan lets the account be deleted at all (B1).
 func MayDelete(p Plan) error {
-	switch p.Mailbox {
-	case Shared:
+	switch {
+	case p.Mailbox == Shared:
 		return Withheld(B1, "the account anchors a shared mailbox")
+	case p.forwardsForEver():
+		return Withheld(B1, "the account anchors forwarding: "+noEnd)
 	}
 	return nil
 }
+
+// MayDeleteWith is nil when the mailbox, as it is, lets its account be deleted (B1).
+func MayDeleteWith(m MailFlow) error {
+	switch {
+	case m.Forwards():
+		return Withheld(B1, "the account anchors forwarding: the mailbox forwards now")
+	case m.Shared():
+		return Withheld(B1, "the account anchors a shared mailbox: the mailbox is shared now")
+	}
+	return nil
+}
+
+// MayRelease is nil when the plan, and the mailbox as it is, let the licence go (B2, B3, B4).
+func MayRelease(p Plan, m MailFlow, held Content) error {
+	switch {
+	case p.forwardsForEver():
+		return Withheld(B2, noEnd)
+	case p.Mailbox == Forward && m.Forwards():
+		return Withheld(B2, "the mailbox forwards now, although the forwarding of the plan has ended")
+	case p.Mailbox != Shared:
+		return nil
+	case !m.Shared():
+		return Withheld(B3, "the mailbox is not shared but a "+m.RecipientTypeDetails)
+	}
+	var plan2 []string
+	if held.Bytes > largestShared {
+		plan2 = append(plan2, fmt.Sprintf("it holds %.1f GB (%d bytes), more than 50 GB", float64(held.Bytes)/(1<<30), held.Bytes))
+	}
+	if m.Archive {
+		plan2 = append(plan2, "it has an archive")
+	}
+	if m.Hold {
+		plan2 = append(plan2, "it is on hold")
+	}
+	if len(plan2) > 0 {
+		return Withheld(B4, "the shared mailbox needs Exchange Plan 2: "+strings.Join(plan2, ", and "))
+	}
+	return nil
+}
+
+// largestShared is the size up to which a shared mailbox needs no licence.
+// Source: Microsoft 365 admin, remove-license-from-shared-mailbox: 50 GB, which Exchange
+// counts in powers of two.
+const largestShared = 50 << 30

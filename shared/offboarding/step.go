@@ -10,6 +10,7 @@ const (
 	StepSignout StepName = "signout"
 	StepBlock   StepName = "block"
 	StepWipe    StepName = "wipe"
+	StepForward StepName = "forward"
 	StepLicence StepName = "licence"
 	StepDelete  StepName = "delete"
 )
@@ -57,14 +58,19 @@ var Steps = []Spec{
 		Done:        "every managed device and protected app is gone from Intune, and every phone has acknowledged its wipe and is blocked",
 	},
 	{
+		Name: StepForward, Deadline: 24 * time.Hour, Exchange: true,
+		Permissions: []string{"User.Read.All"},
+		Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside",
+	},
+	{
 		Name: StepLicence, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock},
+		Needs:       []StepName{StepBlock, StepForward},
 		Permissions: []string{"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"},
 		Done:        "the user holds no licence",
 	},
 	{
 		Name: StepDelete, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepWipe, StepLicence},
+		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepLicence},
 		Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 		Done:        "the account is among the deleted items",
 	},

@@ -18,6 +18,9 @@ var ErrCancelled = errors.New("the case is cancelled")
 type NotYet struct {
 	Delay time.Duration
 	Why   string
+	// Planned is set when the wait is part of the plan and not a delay: the step's deadline
+	// does not run in it.
+	Planned bool
 }
 
 func (e *NotYet) Error() string { return "not yet: " + e.Why }
@@ -25,6 +28,10 @@ func (e *NotYet) Error() string { return "not yet: " + e.Why }
 // After is the verdict "not yet, look again in d". Why ends up in front of an operator
 // and holds no personal data.
 func After(d time.Duration, why string) error { return &NotYet{Delay: d, Why: why} }
+
+// Until is the verdict "as wanted so far, and the plan goes on in d": a planned wait, which no
+// deadline bounds.
+func Until(d time.Duration, why string) error { return &NotYet{Delay: d, Why: why, Planned: true} }
 
 // WithheldError is the verdict of a step that a rule forbids.
 type WithheldError struct {

@@ -50,6 +50,17 @@ func (r *run) work(ctx context.Context, d bus.Delivery) (evidence map[string]str
 		job.Case, job.Step = c, c.Step(r.step)
 		return nil
 	}
+	job.KeepPersonal = func(ctx context.Context, before map[string]string) error {
+		c, err := r.worker.Ledger.KeepPersonal(ctx, r.caseID, r.step, r.holder, before)
+		if err != nil {
+			return err
+		}
+		job.Case, job.Step = c, c.Step(r.step)
+		return nil
+	}
+	job.Personal = func(ctx context.Context) (map[string]string, error) {
+		return r.worker.Ledger.Personal(ctx, r.caseID)
+	}
 	working := offboarding.WithWarrant(ctx, r)
 	if spec, _ := offboarding.SpecOf(r.step); spec.Urgent {
 		working = offboarding.WithUrgency(working)

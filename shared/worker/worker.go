@@ -140,6 +140,9 @@ func (w *Worker) outcome(record *offboarding.Record, verdict error) ledger.Outco
 		return ledger.Outcome{State: offboarding.StateCancelled, Reason: "the departure was cancelled"}
 	case errors.As(verdict, &notYet):
 		spec, _ := offboarding.SpecOf(record.Name)
+		if notYet.Planned {
+			return ledger.Outcome{State: offboarding.StateWaiting, Reason: brief(notYet.Why), Delay: notYet.Delay, Planned: true}
+		}
 		if waited >= spec.Deadline {
 			return ledger.Outcome{
 				State:  offboarding.StateManual,

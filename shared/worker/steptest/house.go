@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -147,8 +148,22 @@ func (h *House) OpenUnpublished(t testing.TB, person string, options offboarding
 	}
 	plan, err := offboarding.Compile(request, policy)
 	must(t, err)
+	personal := map[string]string{}
+	if f := plan.Forwarding; f != nil {
+		if f.To = simtenant.UserID(options.ForwardTo); options.ForwardTo == "" {
+			manager, err := h.Graph.Manager(t.Context(), simtenant.UserID(person))
+			if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+				t.Fatal(err)
+			}
+			f.To = manager.ID
+		}
+		if policy.ForwardsTo(options.ForwardTo) {
+			f.To, f.Address = "", "forwardTo-"+request.ID
+			personal[f.Address] = options.ForwardTo
+		}
+	}
 	c, err := h.Ledger.Open(t.Context(), ledger.Opening{
-		Tenant: h.TenantID(), Leaver: simtenant.UserID(person), Request: request, Plan: plan,
+		Tenant: h.TenantID(), Leaver: simtenant.UserID(person), Request: request, Plan: plan, Personal: personal,
 	})
 	must(t, err)
 	return c

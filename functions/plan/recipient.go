@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+
+	"leaver/shared/offboarding"
+)
+
+// recipient looks up who gets the leaver's mail: whoever was named, else the manager. It
+// returns an object id, or an address outside of the organisation when the policy names its
+// domain, or neither when the leaver has no manager: the step then asks a person, and nothing
+// else waits for that. Whether the recipient can take the mail is checked when it is due.
+func (p *Planner) recipient(ctx context.Context, leaver offboarding.User, named string) (id, address string, err error) {
+	if named == "" {
+		manager, err := p.Directory.Manager(ctx, leaver.ID)
+		if errors.Is(err, offboarding.ErrNotFound) {
+			return "", "", nil
+		}
+		if err != nil {
+			return "", "", fmt.Errorf("looking the manager up: %w", err)
+		}
+		return manager.ID, "", nil
+	}
+	refuse := func(why string) (string, string, error) {
+		return "", "", &offboarding.Refusal{Why: "forwardTo: " + why + "; correct it and send the request again"}
+	}
+	if parsed, err := mail.ParseAddress(named); err != nil || parsed.Address != named {
+		return refuse("it is not an address like alex.wilber@contoso.com")
+	}
+	found := map[string]offboarding.User{}
+	for _, by := range []offboarding.Employee{{Mail: named}, {UserPrincipalName: named}} {
+		field, _ := by.Key()
+		users, err := p.Directory.Find(ctx, by)
+		if err != nil {
+			return "", "", fmt.Errorf("looking the recipient up by %s: %w", field, err)
+		}
+		for _, u := range users {
+			found[u.ID] = u
+		}
+	}
+	if len(found) > 1 {
+		return refuse(fmt.Sprintf("%d users in the tenant have this address", len(found)))
+	}
+	for _, u := range found {
+		if u.ID == leaver.ID {
+			return refuse("the leaver cannot get the leaver's mail")
+		}
+		if u.UserType != guest {
+			return u.ID, "", nil
+		}
+	}
+	if !p.Policy.ForwardsTo(named) {
+		return refuse("no user in the tenant has this address, and the policy does not name its domain (forwardDomains)")
+	}
+	return "", named, nil
+}
+
+// guest is the userType of somebody whose mailbox is outside of the organisation.
+const guest = "Guest"
