@@ -8,6 +8,7 @@ import (
 
 	"leaver/functions/block"
 	"leaver/functions/delete"
+	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
@@ -37,6 +38,7 @@ func steps(h *steptest.House) map[offboarding.StepName]*worker.Worker {
 		offboarding.StepSignout: signout.New(h.Graph, rand.Reader),
 		offboarding.StepBlock:   block.New(h.Graph, h.Exchange),
 		offboarding.StepWipe:    wipe.New(h.Graph, h.Exchange),
+		offboarding.StepForward: forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()),
 		offboarding.StepLicence: licence.New(h.Graph, h.Exchange),
 		offboarding.StepDelete:  delete.New(h.Graph, h.Exchange),
 	} {

@@ -81,6 +81,7 @@ var departures = []departure{
 		want: map[offboarding.StepName]ending{
 			offboarding.StepSignout: {state: offboarding.StateEffective},
 			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepWipe:    {state: offboarding.StateEffective},
 			offboarding.StepForward: {state: offboarding.StateEffective},
 			offboarding.StepLicence: {state: offboarding.StateEffective},
 			offboarding.StepDelete:  {state: offboarding.StateEffective},
@@ -102,6 +103,7 @@ var departures = []departure{
 		want: map[offboarding.StepName]ending{
 			offboarding.StepSignout: {state: offboarding.StateEffective},
 			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepWipe:    {state: offboarding.StateEffective},
 			offboarding.StepForward: {state: offboarding.StateEffective},
 			offboarding.StepLicence: {state: offboarding.StateEffective},
 			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B1},
@@ -119,6 +121,7 @@ var departures = []departure{
 		want: map[offboarding.StepName]ending{
 			offboarding.StepSignout: {state: offboarding.StateEffective},
 			offboarding.StepBlock:   {state: offboarding.StateEffective},
+			offboarding.StepWipe:    {state: offboarding.StateEffective},
 			offboarding.StepForward: {state: offboarding.StateEffective},
 			offboarding.StepLicence: {state: offboarding.StateWithheld, rule: offboarding.B2},
 			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B1},

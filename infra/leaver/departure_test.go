@@ -23,7 +23,7 @@ type line struct {
 
 func newLine(t *testing.T, person string, policy offboarding.Policy) *line {
 	l := &line{House: steptest.New(t), workers: map[offboarding.StepName]*worker.Worker{}}
-	for name, step := range newSteps(l.Graph, l.Exchange) {
+	for name, step := range newSteps(l.Graph, l.Exchange, l.Ledger, policy) {
 		l.workers[name] = l.Worker(name, step)
 	}
 	l.c = l.Open(t, person, offboarding.Options{}, policy)

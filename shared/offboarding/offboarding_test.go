@@ -32,7 +32,10 @@ func TestCompile(t *testing.T) {
 	}{
 		{
 			name: "the default waits 30 days and deletes right after",
-			due:  map[offboarding.StepName]time.Duration{offboarding.StepSignout: 0, offboarding.StepBlock: 0, offboarding.StepWipe: 0, offboarding.StepLicence: 30 * day, offboarding.StepDelete: 30 * day},
+			due: map[offboarding.StepName]time.Duration{
+				offboarding.StepSignout: 0, offboarding.StepBlock: 0, offboarding.StepWipe: 0, offboarding.StepForward: 0,
+				offboarding.StepLicence: 30 * day, offboarding.StepDelete: 30 * day,
+			},
 		},
 		{
 			name:   "the policy moves the gates",
@@ -176,10 +179,10 @@ func TestCaseStates(t *testing.T) {
 		want    offboarding.CaseState
 	}{
 		{"planning until published", []offboarding.Entry{opened(t)}, offboarding.CasePlanning},
-		{"running until every step is closed", all(e, e, e, e), offboarding.CaseRunning},
-		{"complete with every step effective or withheld", all(e, e, e, e, w), offboarding.CaseComplete},
-		{"not complete with a manual task", all(e, e, m, e, w), offboarding.CaseRunning},
-		{"not complete with a parked step", all(e, p, e, e, e), offboarding.CaseRunning},
+		{"running until every step is closed", all(e, e, e, e, e), offboarding.CaseRunning},
+		{"complete with every step effective or withheld", all(e, e, e, e, e, w), offboarding.CaseComplete},
+		{"not complete with a manual task", all(e, e, e, m, e, w), offboarding.CaseRunning},
+		{"not complete with a parked step", all(e, p, e, e, e, e), offboarding.CaseRunning},
 		{"cancelling while a lease is held", []offboarding.Entry{opened(t), {Kind: offboarding.EntryBegun, Step: offboarding.StepBlock, Lease: lease}, {Kind: offboarding.EntryCancelled}}, offboarding.CaseCancelling},
 		{"cancelled when none is", []offboarding.Entry{opened(t), {Kind: offboarding.EntryBegun, Step: offboarding.StepBlock, Lease: lease}, {Kind: offboarding.EntryCancelled}, settled(offboarding.StepBlock, offboarding.StateCancelled, 1)}, offboarding.CaseCancelled},
 		{"cancelled before it was opened", []offboarding.Entry{{Kind: offboarding.EntryCancelled, Leaver: "l"}}, offboarding.CaseCancelled},

@@ -1,0 +1,75 @@
+package delete_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/block"
+	"leaver/functions/forward"
+	"leaver/functions/licence"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	forEver := offboarding.Unlimited
+	// A shared mailbox outlives its licence.
+	shared := func(m *simtenant.Mailbox) { m.SoftDeletedAt, m.Type = time.Time{}, "SharedMailbox" }
+	tests := []struct {
+		name      string
+		options   offboarding.Options
+		meanwhile func(*simtenant.Mailbox) // after licence was settled
+		withheld  bool
+		says      string
+	}{
+		{name: "forwarding that ended"},
+		{name: "no mailbox handling", options: offboarding.Options{Mailbox: offboarding.None}},
+		{name: "forwarding with no end", options: offboarding.Options{ForwardFor: &forEver}, withheld: true, says: "no end"},
+		{name: "a shared mailbox", options: offboarding.Options{Mailbox: offboarding.Shared}, withheld: true, says: "shared mailbox"},
+		{name: "forwarding that the plan knows nothing of", options: offboarding.Options{Mailbox: offboarding.None}, withheld: true, says: "forwards now",
+			meanwhile: func(m *simtenant.Mailbox) {
+				shared(m)
+				m.ForwardingAddress = simtenant.UserID("alex.wilber@contoso.com")
+			}},
+		{name: "a shared mailbox that the plan knows nothing of", withheld: true, says: "shared now", meanwhile: shared},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, offboarding.DefaultPolicy())
+			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+			if _, planned := c.Plan.Step(offboarding.StepForward); planned {
+				h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
+			}
+			h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.Graph, h.Exchange)))
+			if tt.meanwhile != nil {
+				h.Tenant.Edit(func(w *simtenant.World) { tt.meanwhile(w.Mailboxes[c.Leaver]) })
+			}
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+			_, alive := h.Tenant.User(c.Leaver)
+			switch {
+			case tt.withheld && (record.State != offboarding.StateWithheld || record.Rule != offboarding.B1 || !alive || !strings.Contains(record.Reason, tt.says)):
+				t.Errorf("%s by %s, alive %t: %s", record.State, record.Rule, alive, record.Reason)
+			case !tt.withheld && (record.State != offboarding.StateEffective || alive):
+				t.Errorf("%s by %s, alive %t: %s", record.State, record.Rule, alive, record.Reason)
+			}
+		})
+	}
+}
+
+func TestDeleteWaitsForTheEndOfForwarding(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
+	h.Advance(offboarding.DefaultPolicy().Grace)
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if record.State != offboarding.StateWaiting || record.Reason != "waits for forward, which is waiting" {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}

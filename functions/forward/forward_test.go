@@ -1,0 +1,364 @@
+package forward_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/forward"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+// henrik already forwards outside and has a rule that redirects outside; alex leads him.
+const (
+	henrik = "henrik.holm@contoso.com"
+	alex   = "alex.wilber@contoso.com"
+)
+
+func withPolicy(policy offboarding.Policy) func(h *steptest.House) worker.Step {
+	return func(h *steptest.House) worker.Step { return forward.New(h.Graph, h.Exchange, h.Ledger, policy) }
+}
+
+var newStep = withPolicy(offboarding.DefaultPolicy())
+
+func mailbox(t *testing.T, h *steptest.House, id string) simtenant.Mailbox {
+	t.Helper()
+	m, ok := h.Tenant.Mailbox(id)
+	if !ok {
+		t.Fatal("there is no mailbox")
+	}
+	return m
+}
+
+// quietened checks what every handling does.
+func quietened(t *testing.T, h *steptest.House, id string) {
+	t.Helper()
+	m := mailbox(t, h, id)
+	if !m.Hidden {
+		t.Error("the mailbox shows in address lists")
+	}
+	if m.AutoReply.Status != "alwaysEnabled" || m.AutoReply.Audience != "all" ||
+		!strings.Contains(m.AutoReply.Internal, m.DisplayName) || !strings.Contains(m.AutoReply.External, m.DisplayName) {
+		t.Errorf("automatic reply: %+v", m.AutoReply)
+	}
+	if len(m.Rules) == 0 {
+		t.Error("the person has no rule to disable")
+	}
+	for _, rule := range m.Rules {
+		if rule.Enabled {
+			t.Errorf("rule %s sends outside", rule.ID)
+		}
+	}
+}
+
+func lasting(d time.Duration) *time.Duration { return &d }
+
+var refusals = []string{"Set-Mailbox", "Disable-InboxRule", "Set-MailboxAutoReplyConfiguration"}
+
+func TestStepForwardingWithNoEnd(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepForward, New: newStep, Person: henrik, Options: offboarding.Options{ForwardFor: lasting(offboarding.Unlimited)},
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			quietened(t, h, id)
+			if m := mailbox(t, h, id); m.ForwardingAddress != simtenant.UserID(alex) || m.ForwardingSMTPAddress != "" || !m.DeliverAndForward {
+				t.Errorf("forwards to %q and %q, copy %t", m.ForwardingAddress, m.ForwardingSMTPAddress, m.DeliverAndForward)
+			}
+		},
+		Refusals: refusals, Lagging: true,
+	})
+}
+
+func TestStepShared(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepForward, New: newStep, Person: henrik, Options: offboarding.Options{Mailbox: offboarding.Shared},
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			quietened(t, h, id)
+			if m := mailbox(t, h, id); m.Type != "SharedMailbox" || m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "" {
+				t.Errorf("%s forwards to %q and %q", m.Type, m.ForwardingAddress, m.ForwardingSMTPAddress)
+			}
+		},
+		Refusals: refusals, Lagging: true,
+	})
+}
+
+// TestStepTheEndOfForwarding runs the suite over the run that ends a forwarding in effect.
+func TestStepTheEndOfForwarding(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepForward, New: newStep, Person: henrik,
+		Prepare: func(t *testing.T, h *steptest.House, c *offboarding.Case) {
+			record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+			if record.State != offboarding.StateWaiting || mailbox(t, h, c.Leaver).ForwardingAddress == "" {
+				t.Fatalf("not in effect, %s: %s", record.State, record.Reason)
+			}
+		},
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			quietened(t, h, id)
+			if m := mailbox(t, h, id); m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "" {
+				t.Errorf("forwards to %q and %q", m.ForwardingAddress, m.ForwardingSMTPAddress)
+			}
+		},
+		Refusals: []string{"Set-Mailbox"}, Lagging: true,
+	})
+}
+
+func TestTheEndIsADelayedMessageOfItsOwn(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, henrik, offboarding.Options{ForwardFor: lasting(90 * 24 * time.Hour)}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepForward, newStep(h))
+	end := c.Plan.Forwarding.Until
+	record, _ := h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || !record.Due.Equal(end) || !strings.Contains(record.Reason, "in effect and ends at "+offboarding.Stamp(end)) {
+		t.Fatalf("%s until %s: %s", record.State, record.Due, record.Reason)
+	}
+	published := h.Bus.Messages()
+	if last := published[len(published)-1]; !last.At.Equal(end) || last.Subject != string(offboarding.StepForward) {
+		t.Errorf("the last message is for %s at %s", last.Subject, last.At)
+	}
+	// Ninety days are far more than the deadline of the step. Should the end then take its time,
+	// the deadline counts from there.
+	h.Tenant.Edit(func(w *simtenant.World) { w.ReadLag = 5 * time.Second })
+	h.Advance(end.Sub(h.Now()))
+	record, _ = h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || record.Attempts != 0 {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || record.Evidence["forwarding"] != "ended" || record.Evidence["forwardedTo"] != simtenant.UserID(alex) {
+		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
+	}
+}
+
+func TestWhatWasThereIsKeptInTheBeforeAndNamesNobody(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID(henrik)
+	policy := offboarding.DefaultPolicy()
+	policy.ForwardDomains = []string{"northwind.example"}
+	var ruleID string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Mailboxes[id].AutoReply.Internal = "On holiday until Monday"
+		ruleID = w.Mailboxes[id].Rules[0].ID
+	})
+	c := h.Open(t, henrik, offboarding.Options{ForwardFor: lasting(offboarding.Unlimited), ForwardTo: "successor@northwind.example"}, policy)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, withPolicy(policy)(h)))
+	if record.State != offboarding.StateEffective {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	if m := mailbox(t, h, id); m.ForwardingSMTPAddress != "smtp:successor@northwind.example" || m.ForwardingAddress != "" {
+		t.Errorf("forwards to %q and %q", m.ForwardingAddress, m.ForwardingSMTPAddress)
+	}
+	if record.Before["rulesOutside"] != ruleID || record.Before["recipientTypeDetails"] != "UserMailbox" || record.Before["forwardingSmtpAddress"] != "sealed" {
+		t.Errorf("before: %v", record.Before)
+	}
+	personal, err := h.Ledger.Personal(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"forwardingSmtpAddress": "henrik.holm@fabrikam.com", "autoReplyInside": "On holiday until Monday"} {
+		if got := personal[ledger.PersonalName(offboarding.StepForward, name)]; got != want {
+			t.Errorf("%s was kept as %q", name, got)
+		}
+	}
+	history, err := h.Ledger.History(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := map[string]string{}
+	for _, e := range history {
+		for name, hash := range e.Sealed {
+			sealed[name] = hash
+		}
+		line, _ := json.Marshal(e)
+		for _, said := range []string{string(line), h.Log()} {
+			for _, word := range []string{"@", "fabrikam", "northwind", "henrik", "holiday"} {
+				if strings.Contains(strings.ToLower(said), word) {
+					t.Errorf("%q is in: %s", word, said)
+				}
+			}
+		}
+	}
+	kept, err := h.Ledger.VerifyPersonal(t.Context(), c.ID, sealed)
+	if err != nil || len(kept) < 4 {
+		t.Errorf("%v, %v", kept, err)
+	}
+	for name, state := range kept {
+		if state != "kept" {
+			t.Errorf("%s is %s", name, state)
+		}
+	}
+}
+
+func TestTheRecipientIsChecked(t *testing.T) {
+	t.Parallel()
+	mailboxOf := func(person string, change func(*simtenant.Mailbox)) func(*testing.T, *steptest.House) {
+		return func(_ *testing.T, h *steptest.House) {
+			h.Tenant.Edit(func(w *simtenant.World) { change(w.Mailboxes[simtenant.UserID(person)]) })
+		}
+	}
+	tests := []struct {
+		name, person, to string
+		arrange          func(*testing.T, *steptest.House)
+		says             string // empty = forwarding takes effect
+	}{
+		{name: "the manager", person: henrik},
+		{name: "a shared mailbox, whose account is disabled", person: henrik, to: "reception@contoso.com"},
+		{name: "nobody named and no manager", person: "joni.sherman@contoso.com", says: "no manager"},
+		{name: "somebody who is gone", person: henrik, to: "nobody@contoso.com", says: "does not exist"},
+		{name: "somebody without a mailbox", person: henrik, to: "pradeep.gupta@contoso.com", says: "has no mailbox"},
+		{name: "the leaver", person: henrik, to: henrik, says: "the leaver cannot"},
+		{name: "somebody disabled", person: henrik, says: "is disabled", arrange: func(_ *testing.T, h *steptest.House) {
+			h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(alex)].AccountEnabled = false })
+		}},
+		{name: "somebody who is leaving", person: henrik, says: "is leaving as well", arrange: func(t *testing.T, h *steptest.House) {
+			h.Open(t, alex, offboarding.Options{}, offboarding.DefaultPolicy())
+		}},
+		{name: "a loop", person: henrik, says: "a loop", arrange: mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID(henrik) })},
+		{name: "a loop by address", person: henrik, says: "a loop", arrange: mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingSMTPAddress = "smtp:" + henrik })},
+		{name: "a loop over somebody else", person: henrik, says: "a loop", arrange: func(t *testing.T, h *steptest.House) {
+			mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID("lee.gu@contoso.com") })(t, h)
+			mailboxOf("lee.gu@contoso.com", func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID(henrik) })(t, h)
+		}},
+		{name: "a loop of others", person: henrik, arrange: func(t *testing.T, h *steptest.House) {
+			mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID("lee.gu@contoso.com") })(t, h)
+			mailboxOf("lee.gu@contoso.com", func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID(alex) })(t, h)
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			if tt.arrange != nil {
+				tt.arrange(t, h)
+			}
+			c := h.Open(t, tt.person, offboarding.Options{ForwardTo: tt.to, ForwardFor: lasting(offboarding.Unlimited)}, offboarding.DefaultPolicy())
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+			m := mailbox(t, h, c.Leaver)
+			if tt.says == "" {
+				if record.State != offboarding.StateEffective || m.ForwardingAddress != c.Plan.Forwarding.To {
+					t.Errorf("%s: %s", record.State, record.Reason)
+				}
+				return
+			}
+			if record.State != offboarding.StateManual || !strings.Contains(record.Reason, tt.says) || !strings.Contains(record.Reason, "leaver offboard "+c.Leaver) {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+			if m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "" {
+				t.Error("the mailbox forwards, or still forwards outside")
+			}
+			for _, rule := range m.Rules {
+				if rule.Enabled {
+					t.Error("the rule that sends outside was left because nobody gets the mail")
+				}
+			}
+		})
+	}
+}
+
+func TestADomainThatThePolicyDoesNotNameAnyMore(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	then := offboarding.DefaultPolicy()
+	then.ForwardDomains = []string{"northwind.example"}
+	c := h.Open(t, henrik, offboarding.Options{ForwardTo: "successor@northwind.example"}, then)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "forwardDomains") || mailbox(t, h, c.Leaver).ForwardingSMTPAddress != "" {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestWithoutACopyAndWithTheContact(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	policy := offboarding.DefaultPolicy()
+	policy.ForwardCopy = false
+	policy.AutoReply = offboarding.AutoReplyTexts{Inside: "<p>Write to {contact}</p>"}
+	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, policy)
+	h.Step(t, c.ID, h.Worker(offboarding.StepForward, withPolicy(policy)(h)))
+	m := mailbox(t, h, c.Leaver)
+	if m.DeliverAndForward || m.ForwardingAddress != simtenant.UserID(alex) {
+		t.Errorf("forwards to %q, copy %t", m.ForwardingAddress, m.DeliverAndForward)
+	}
+	if m.AutoReply.Internal != "<p>Write to "+alex+"</p>" || m.AutoReply.Audience != "none" || m.AutoReply.External != "" {
+		t.Errorf("%+v", m.AutoReply)
+	}
+}
+
+func TestRulesThatStayInsideAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID(henrik)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		inside := map[string]any{"forwardTo": []any{map[string]any{"emailAddress": map[string]any{"name": "Alex", "address": alex}}}}
+		w.Mailboxes[id].Rules = append(w.Mailboxes[id].Rules,
+			simtenant.InboxRule{ID: "7", Name: "to Alex", Enabled: true, Actions: inside},
+			simtenant.InboxRule{ID: "8", Name: "tidy", Enabled: true, Actions: map[string]any{"markAsRead": true}})
+	})
+	c := h.Open(t, henrik, offboarding.Options{ForwardFor: lasting(offboarding.Unlimited)}, offboarding.DefaultPolicy())
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+	rules := mailbox(t, h, id).Rules
+	if len(rules) != 3 || rules[0].Enabled || !rules[1].Enabled || !rules[2].Enabled {
+		t.Errorf("%+v", rules)
+	}
+}
+
+func TestASyncedAccountIsHiddenByAPersonButItsForwardingEnds(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "megan.bowen@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepForward, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "in effect") || !strings.Contains(record.Reason, "on-premises Active Directory") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	record = h.Settle(t, c.ID, w)
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "msExchHideFromAddressLists") || mailbox(t, h, c.Leaver).ForwardingAddress != "" {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestAConversionThatTakesItsTimeIsNotYet(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.SharedDelay = 10 * time.Minute })
+	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepForward, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "UserMailbox") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || record.Evidence["recipientTypeDetails"] != "SharedMailbox" {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestSomebodyWithoutMailboxHasNoMail(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "pradeep.gupta@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestARefusedTextIsNotHiddenByTheWait(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = []simtenant.Fault{{Operation: "Set-MailboxAutoReplyConfiguration", Status: http.StatusForbidden, Code: "AccessDenied"}}
+	})
+	c := h.Open(t, henrik, offboarding.Options{}, offboarding.DefaultPolicy())
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+	if record.State != offboarding.StateParked {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}

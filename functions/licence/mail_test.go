@@ -1,0 +1,99 @@
+package licence_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/block"
+	"leaver/functions/forward"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// forwarded makes block and forward effective, the end of a forwarding included.
+func forwarded(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	t.Helper()
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
+	if record.State != offboarding.StateEffective {
+		t.Fatalf("forward is %s: %s", record.State, record.Reason)
+	}
+}
+
+func TestStepAfterForwarding(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepLicence, New: newStep, Person: "irvin.sayers@contoso.com", Prepare: forwarded,
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			if left := h.Tenant.Licences(id); len(left) > 0 {
+				t.Errorf("licences are left: %v", left)
+			}
+		},
+		Refusals: []string{"POST /users/{id}/assignLicense"},
+		Lagging:  true,
+	})
+}
+
+func TestB2B3B4WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
+	t.Parallel()
+	forward, shared := offboarding.Options{}, offboarding.Options{Mailbox: offboarding.Shared}
+	forEver := offboarding.Unlimited
+	edit := func(change func(*simtenant.Mailbox)) func(*simtenant.Mailbox) { return change }
+	tests := []struct {
+		name, person string
+		options      offboarding.Options
+		meanwhile    func(*simtenant.Mailbox) // after forward was effective
+		by           offboarding.Rule         // empty = released
+		says         string
+	}{
+		{name: "forwarding that ended", person: "irvin.sayers@contoso.com", options: forward},
+		{name: "B2: forwarding that somebody set again", person: "irvin.sayers@contoso.com", options: forward,
+			meanwhile: edit(func(m *simtenant.Mailbox) { m.ForwardingSMTPAddress = "smtp:irvin@fabrikam.com" }), by: offboarding.B2, says: "forwards now"},
+		{name: "B2: forwarding with no end", person: "irvin.sayers@contoso.com", options: offboarding.Options{ForwardFor: &forEver}, by: offboarding.B2, says: "no end"},
+		{name: "a shared mailbox", person: "lidia.holloway@contoso.com", options: shared},
+		{name: "B3: a mailbox that somebody converted back", person: "lidia.holloway@contoso.com", options: shared,
+			meanwhile: edit(func(m *simtenant.Mailbox) { m.Type = "UserMailbox" }), by: offboarding.B3, says: "UserMailbox"},
+		{name: "B4: 61 GiB and an archive", person: "lee.gu@contoso.com", options: shared, by: offboarding.B4, says: "61.0 GB (65498251264 bytes), more than 50 GB, and it has an archive"},
+		{name: "B4: a litigation hold", person: "debra.berger@contoso.com", options: shared, by: offboarding.B4, says: "on hold"},
+		{name: "B4: a mailbox that grew in the grace", person: "lidia.holloway@contoso.com", options: shared,
+			meanwhile: edit(func(m *simtenant.Mailbox) { m.Size = 51 << 30 }), by: offboarding.B4, says: "51.0 GB"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, tt.person, tt.options, offboarding.DefaultPolicy())
+			forwarded(t, h, c)
+			if tt.meanwhile != nil {
+				h.Tenant.Edit(func(w *simtenant.World) { tt.meanwhile(w.Mailboxes[c.Leaver]) })
+			}
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+			left := len(h.Tenant.Licences(c.Leaver))
+			if tt.by == "" {
+				if record.State != offboarding.StateEffective || left > 0 {
+					t.Errorf("%s with %d licences: %s", record.State, left, record.Reason)
+				}
+				return
+			}
+			if record.State != offboarding.StateWithheld || record.Rule != tt.by || !strings.Contains(record.Reason, tt.says) || left == 0 {
+				t.Errorf("%s by %s with %d licences: %s", record.State, record.Rule, left, record.Reason)
+			}
+		})
+	}
+}
+
+func TestB3TheLicenceWaitsForTheConversion(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.SharedDelay = time.Hour })
+	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, offboarding.DefaultPolicy())
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Advance(offboarding.DefaultPolicy().Grace)
+	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "forward") || len(h.Tenant.Licences(c.Leaver)) == 0 {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}

@@ -1,0 +1,152 @@
+package plan_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/plan"
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// delivery is a message of the request queue and what became of it.
+type delivery struct {
+	bus.Delivery
+	message   bus.Message
+	completed bool
+	dead      string
+}
+
+func (d *delivery) ID() string                     { return d.message.ID }
+func (d *delivery) Body() []byte                   { return d.message.Body }
+func (d *delivery) Complete(context.Context) error { d.completed = true; return nil }
+func (d *delivery) DeadLetter(_ context.Context, _, description string) error {
+	d.dead = description
+	return nil
+}
+
+// ask sends a request through plan and returns what became of it.
+func ask(t *testing.T, h *steptest.House, policy offboarding.Policy, id, who string, o offboarding.Options) (*delivery, *offboarding.Case) {
+	t.Helper()
+	p := &plan.Planner{
+		Directory: h.Graph, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID(), Policy: policy, Now: h.Now, Log: h.Logger(),
+	}
+	m, err := bus.Request{Request: offboarding.Request{
+		ID: id, Kind: offboarding.Termination, Source: "test", EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
+		Employee: offboarding.Employee{UserPrincipalName: who}, Options: o,
+	}, Attempt: 1}.Message(time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &delivery{message: m}
+	if err := p.Handle(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(who))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, c
+}
+
+const henrik = "henrik.holm@contoso.com"
+
+func TestTheRecipientIsNeverGuessed(t *testing.T) {
+	t.Parallel()
+	policy := offboarding.DefaultPolicy()
+	policy.ForwardDomains = []string{"fabrikam.com"}
+	tests := []struct {
+		name, who, to string
+		id            string // object id in the plan
+		address       string // kept beside the history
+		refused       string
+	}{
+		{name: "the manager without a name", who: henrik, id: simtenant.UserID("alex.wilber@contoso.com")},
+		{name: "nobody where there is no manager", who: "joni.sherman@contoso.com"},
+		{name: "somebody by address", who: henrik, to: "lee.gu@contoso.com", id: simtenant.UserID("lee.gu@contoso.com")},
+		{name: "somebody by alias", who: henrik, to: "a.vance@contoso.com", id: simtenant.UserID("adele.vance@contoso.com")},
+		{name: "somebody outside whose domain is named", who: henrik, to: "successor@fabrikam.com", address: "successor@fabrikam.com"},
+		{name: "a guest is outside", who: henrik, to: "henrietta.mueller@fabrikam.com", address: "henrietta.mueller@fabrikam.com"},
+		{name: "two with the address", who: henrik, to: "lynne.robbins@contoso.com", refused: "2 users"},
+		{name: "nobody with the address", who: henrik, to: "nobody@contoso.com", refused: "no user in the tenant"},
+		{name: "outside without the domain", who: henrik, to: "somebody@northwind.example", refused: "forwardDomains"},
+		{name: "the leaver", who: henrik, to: "Henrik.Holm@contoso.com", refused: "the leaver"},
+		{name: "no address", who: henrik, to: "Alex Wilber <alex.wilber@contoso.com>", refused: "not an address"},
+	}
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			d, c := ask(t, h, policy, fmt.Sprintf("req-%d", i), tt.who, offboarding.Options{ForwardTo: tt.to})
+			if tt.refused != "" {
+				if c != nil || !strings.Contains(d.dead, tt.refused) || strings.Contains(d.dead, tt.to) {
+					t.Errorf("dead-lettered with %q", d.dead)
+				}
+				return
+			}
+			if !d.completed || c == nil {
+				t.Fatalf("dead-lettered with %q", d.dead)
+			}
+			personal, err := h.Ledger.Personal(t.Context(), c.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := c.Plan.Forwarding
+			if f.To != tt.id || personal[f.Address] != tt.address {
+				t.Errorf("%+v, %q", f, personal[f.Address])
+			}
+			line, _ := json.Marshal(c.Plan)
+			if strings.Contains(string(line), "@") {
+				t.Errorf("the plan names somebody: %s", line)
+			}
+		})
+	}
+}
+
+func TestALaterRequestNamesAnotherRecipient(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	policy := offboarding.DefaultPolicy()
+	policy.ForwardDomains = []string{"fabrikam.com"}
+	_, first := ask(t, h, policy, "req-1", "joni.sherman@contoso.com", offboarding.Options{})
+	h.Advance(time.Minute)
+	_, second := ask(t, h, policy, "req-2", "joni.sherman@contoso.com", offboarding.Options{ForwardTo: "successor@fabrikam.com"})
+	h.Advance(time.Minute)
+	_, third := ask(t, h, policy, "req-3", "joni.sherman@contoso.com", offboarding.Options{ForwardTo: "heir@fabrikam.com"})
+	if second.ID != first.ID || third.ID != first.ID || third.Plan.Version != 3 {
+		t.Fatalf("%s %s %s, plan version %d", first.ID, second.ID, third.ID, third.Plan.Version)
+	}
+	personal, err := h.Ledger.Personal(t.Context(), first.ID)
+	if err != nil || personal[second.Plan.Forwarding.Address] != "successor@fabrikam.com" || personal[third.Plan.Forwarding.Address] != "heir@fabrikam.com" {
+		t.Errorf("%v, %v", personal, err)
+	}
+	history, err := h.Ledger.History(t.Context(), first.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := map[string]string{}
+	for _, e := range history {
+		for name, hash := range e.Sealed {
+			sealed[name] = hash
+		}
+	}
+	kept, err := h.Ledger.VerifyPersonal(t.Context(), first.ID, sealed)
+	if err != nil || len(kept) != 3 {
+		t.Errorf("%v, %v", kept, err)
+	}
+	for name, state := range kept {
+		if state != "kept" {
+			t.Errorf("%s is %s", name, state)
+		}
+	}
+	if parked, err := h.Ledger.Requests(t.Context(), ledger.RequestParked); err != nil || len(parked) > 0 {
+		t.Errorf("parked: %v, %v", parked, err)
+	}
+}

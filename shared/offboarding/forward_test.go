@@ -1,0 +1,231 @@
+package offboarding_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+const day = 24 * time.Hour
+
+func compile(t *testing.T, o offboarding.Options, change func(*offboarding.Policy)) (offboarding.Plan, error) {
+	t.Helper()
+	r, p := request(), offboarding.DefaultPolicy()
+	r.Options = o
+	p.DeleteAfter = day
+	if change != nil {
+		change(&p)
+	}
+	return offboarding.Compile(r, p)
+}
+
+// TestB1B2TheGateTable is the table of the design, as far as the plan decides it.
+func TestB1B2TheGateTable(t *testing.T) {
+	t.Parallel()
+	lasting := func(d time.Duration) *time.Duration { return &d }
+	const never = -time.Hour
+	tests := []struct {
+		name            string
+		options         offboarding.Options
+		policy          func(*offboarding.Policy)
+		forward         bool          // the plan holds the step
+		until           time.Duration // after the leaving time; never = no end, or no forwarding
+		licence, delete time.Duration
+		licenceBy       offboarding.Rule
+		deleteBy        offboarding.Rule
+	}{
+		{name: "the default forwards until the grace ends", forward: true, until: 30 * day, licence: 30 * day, delete: 31 * day},
+		{name: "a forward that ends early moves nothing", options: offboarding.Options{ForwardFor: lasting(day)}, forward: true, until: day, licence: 30 * day, delete: 31 * day},
+		{name: "a forward that outlasts the grace moves both gates", options: offboarding.Options{ForwardFor: lasting(90 * day)}, forward: true, until: 90 * day, licence: 90 * day, delete: 91 * day},
+		{name: "the request goes before the policy", options: offboarding.Options{ForwardFor: lasting(40 * day)}, policy: func(p *offboarding.Policy) { p.ForwardFor = lasting(offboarding.Unlimited) }, forward: true, until: 40 * day, licence: 40 * day, delete: 41 * day},
+		{name: "a forward with no end withholds both", options: offboarding.Options{ForwardFor: lasting(offboarding.Unlimited)}, forward: true, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B2, deleteBy: offboarding.B1},
+		{name: "the policy may forward with no end", policy: func(p *offboarding.Policy) { p.ForwardFor = lasting(offboarding.Unlimited) }, forward: true, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B2, deleteBy: offboarding.B1},
+		{name: "shared withholds the deletion", options: offboarding.Options{Mailbox: offboarding.Shared}, forward: true, until: never, licence: 30 * day, delete: 31 * day, deleteBy: offboarding.B1},
+		{name: "none holds no step for mail", options: offboarding.Options{Mailbox: offboarding.None}, until: never, licence: 30 * day, delete: 31 * day},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			plan, err := compile(t, tt.options, tt.policy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := plan.Step(offboarding.StepForward); ok != tt.forward {
+				t.Errorf("the plan holds forward: %t", ok)
+			}
+			until := never
+			if plan.Forwarding != nil && !plan.Forwarding.Until.IsZero() {
+				until = plan.Forwarding.Until.Sub(leaving)
+			}
+			if until != tt.until {
+				t.Errorf("forwards until %s, wanted %s", until, tt.until)
+			}
+			for name, want := range map[offboarding.StepName]struct {
+				due time.Duration
+				by  offboarding.Rule
+			}{offboarding.StepLicence: {tt.licence, tt.licenceBy}, offboarding.StepDelete: {tt.delete, tt.deleteBy}} {
+				step, _ := plan.Step(name)
+				if step.Due.Sub(leaving) != want.due || step.Withheld != want.by || (step.Why == "") != (want.by == "") {
+					t.Errorf("%s is due after %s, withheld by %q: %s", name, step.Due.Sub(leaving), step.Withheld, step.Why)
+				}
+			}
+		})
+	}
+}
+
+func TestB6ContradictionsAreRefused(t *testing.T) {
+	t.Parallel()
+	week, nothing := 7*day, time.Duration(0)
+	tests := []struct {
+		name    string
+		options offboarding.Options
+		policy  func(*offboarding.Policy)
+		says    string
+	}{
+		{"hold and a recipient", offboarding.Options{Mailbox: offboarding.Hold, ForwardTo: "alex.wilber@contoso.com"}, nil, "B6: an inactive mailbox"},
+		{"hold and an end", offboarding.Options{Mailbox: offboarding.Hold, ForwardFor: &week}, nil, "B6: an inactive mailbox"},
+		{"hold by the policy, and a recipient", offboarding.Options{ForwardTo: "alex.wilber@contoso.com"}, func(p *offboarding.Policy) { p.Mailbox = offboarding.Hold }, "B6: an inactive mailbox"},
+		{"hold alone comes with preserve", offboarding.Options{Mailbox: offboarding.Hold}, nil, "preserve"},
+		{"shared and a recipient", offboarding.Options{Mailbox: offboarding.Shared, ForwardTo: "alex.wilber@contoso.com"}, nil, "mailbox shared"},
+		{"none and an end", offboarding.Options{Mailbox: offboarding.None, ForwardFor: &week}, nil, "mailbox none"},
+		{"forwarding for no time", offboarding.Options{ForwardFor: &nothing}, nil, "longer than nothing"},
+		{"a policy that forwards for no time", offboarding.Options{}, func(p *offboarding.Policy) { p.ForwardFor = &nothing }, "longer than nothing"},
+		{"a domain with a wildcard", offboarding.Options{}, func(p *offboarding.Policy) { p.ForwardDomains = []string{"*.contoso.com"} }, "whole domains"},
+		{"a text with an unknown placeholder", offboarding.Options{}, func(p *offboarding.Policy) { p.AutoReply.Outside = "ask {boss}" }, "{boss}"},
+		{"a handling that does not exist", offboarding.Options{Mailbox: "burn"}, nil, "burn"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := compile(t, tt.options, tt.policy)
+			var refusal *offboarding.Refusal
+			if !errors.As(err, &refusal) || !strings.Contains(refusal.Why, tt.says) {
+				t.Errorf("got %v, wanted a refusal with %q", err, tt.says)
+			}
+		})
+	}
+}
+
+func TestB2B3B4TheLicenceGateReadsTheMailbox(t *testing.T) {
+	t.Parallel()
+	end := offboarding.Plan{Mailbox: offboarding.Forward, Forwarding: &offboarding.Forwarding{Until: leaving}}
+	shared := offboarding.Plan{Mailbox: offboarding.Shared}
+	isShared := offboarding.MailFlow{RecipientTypeDetails: "SharedMailbox"}
+	with := func(change func(*offboarding.MailFlow)) offboarding.MailFlow {
+		m := isShared
+		change(&m)
+		return m
+	}
+	const limit = 50 << 30
+	tests := []struct {
+		name  string
+		plan  offboarding.Plan
+		mail  offboarding.MailFlow
+		bytes int64
+		by    offboarding.Rule
+		says  string
+	}{
+		{"forwarding that has ended", end, offboarding.MailFlow{}, 0, "", ""},
+		{"forwarding that goes on to a recipient", end, offboarding.MailFlow{ForwardsTo: "alex"}, 0, offboarding.B2, "forwards now"},
+		{"forwarding that goes on to an address", end, offboarding.MailFlow{ForwardsToAddress: "a@b"}, 0, offboarding.B2, "forwards now"},
+		{"forwarding with no end", offboarding.Plan{Mailbox: offboarding.Forward, Forwarding: &offboarding.Forwarding{}}, offboarding.MailFlow{}, 0, offboarding.B2, "no end"},
+		{"a small shared mailbox", shared, isShared, limit, "", ""},
+		{"not shared yet", shared, offboarding.MailFlow{RecipientTypeDetails: "UserMailbox"}, 0, offboarding.B3, "UserMailbox"},
+		{"too large", shared, isShared, limit + 1, offboarding.B4, "53687091201 bytes"},
+		{"with an archive", shared, with(func(m *offboarding.MailFlow) { m.Archive = true }), 0, offboarding.B4, "archive"},
+		{"on hold", shared, with(func(m *offboarding.MailFlow) { m.Hold = true }), 0, offboarding.B4, "on hold"},
+		{"none whatever it does", offboarding.Plan{Mailbox: offboarding.None}, offboarding.MailFlow{ForwardsTo: "alex"}, limit + 1, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := offboarding.MayRelease(tt.plan, tt.mail, offboarding.Content{Exists: true, Bytes: tt.bytes})
+			var withheld *offboarding.WithheldError
+			switch {
+			case tt.by == "" && err != nil:
+				t.Error(err)
+			case tt.by != "" && (!errors.As(err, &withheld) || withheld.Rule != tt.by || !strings.Contains(withheld.Why, tt.says)):
+				t.Errorf("got %v, wanted %s with %q", err, tt.by, tt.says)
+			}
+		})
+	}
+}
+
+func TestAnotherForwardingIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(*offboarding.Plan)
+		again  bool
+	}{
+		{"the same", func(*offboarding.Plan) {}, false},
+		{"another leaving time", func(p *offboarding.Plan) { p.LeavingTime = p.LeavingTime.Add(time.Hour) }, false},
+		{"another recipient", func(p *offboarding.Plan) { p.Forwarding.To = "b" }, true},
+		{"another address", func(p *offboarding.Plan) { p.Forwarding.Address = "forwardTo-req-2" }, true},
+		{"another end", func(p *offboarding.Plan) { p.Forwarding.Until = p.Forwarding.Until.Add(day) }, true},
+		{"without a copy", func(p *offboarding.Plan) { p.Forwarding.Copy = false }, true},
+		{"shared", func(p *offboarding.Plan) { p.Mailbox, p.Forwarding = offboarding.Shared, nil }, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			first, err := compile(t, offboarding.Options{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first.Forwarding.To = "a"
+			second := first
+			forwarding := *first.Forwarding
+			second.Forwarding = &forwarding
+			tt.change(&second)
+			second.Version = 2
+			c := history(t,
+				offboarding.Entry{Kind: offboarding.EntryOpened, Leaver: "l", Plan: &first},
+				settled(offboarding.StepForward, offboarding.StateEffective, 1),
+				offboarding.Entry{Kind: offboarding.EntryJoined, Plan: &second})
+			if again := c.Step(offboarding.StepForward).State == offboarding.StatePlanned; again != tt.again {
+				t.Errorf("done again: %t", again)
+			}
+			if tt.again && first.Same(second) {
+				t.Error("the plans count as the same")
+			}
+		})
+	}
+}
+
+func TestAPlannedWaitStartsNoDeadline(t *testing.T) {
+	t.Parallel()
+	wait := settled(offboarding.StepForward, offboarding.StateWaiting, 2)
+	c := history(t, opened(t), wait)
+	if c.Step(offboarding.StepForward).Since.IsZero() {
+		t.Error("an ordinary wait has no beginning")
+	}
+	wait.Planned = true
+	c = history(t, opened(t), settled(offboarding.StepForward, offboarding.StateWaiting, 2), wait)
+	if !c.Step(offboarding.StepForward).Since.IsZero() {
+		t.Error("a planned wait counts as a delay")
+	}
+}
+
+func TestTheTextsAreFilledInEscaped(t *testing.T) {
+	t.Parallel()
+	texts := offboarding.AutoReplyTexts{Inside: "<p>{name} is gone; ask {contact}</p>", Outside: "gone"}
+	got := texts.Fill("Ann <b> & Co", "a&b@contoso.com")
+	want := offboarding.AutoReplyTexts{Inside: "<p>Ann &lt;b&gt; &amp; Co is gone; ask a&amp;b@contoso.com</p>", Outside: "gone"}
+	if got != want {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestADomainIsNamedExactly(t *testing.T) {
+	t.Parallel()
+	p := offboarding.Policy{ForwardDomains: []string{"Fabrikam.com"}}
+	for address, want := range map[string]bool{"a@fabrikam.com": true, "a@FABRIKAM.COM": true, "a@evil-fabrikam.com": false, "a@x.fabrikam.com": false, "fabrikam.com": false, "": false} {
+		if p.ForwardsTo(address) != want {
+			t.Errorf("%q: %t", address, !want)
+		}
+	}
+}
