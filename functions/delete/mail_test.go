@@ -8,6 +8,7 @@ import (
 	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/wipe"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
@@ -42,6 +43,7 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 			h := steptest.New(t)
 			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, offboarding.DefaultPolicy())
 			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.Graph, h.Exchange)))
 			if _, planned := c.Plan.Step(offboarding.StepForward); planned {
 				h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
 			}
@@ -66,6 +68,7 @@ func TestDeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.Graph, h.Exchange)))
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
 	h.Advance(offboarding.DefaultPolicy().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))

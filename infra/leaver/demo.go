@@ -89,7 +89,7 @@ var departures = []departure{
 		gone: true,
 		mail: func(m simtenant.Mailbox, evidence map[string]string) string {
 			switch {
-			case evidence["forwardedTo"] != simtenant.UserID(demoManager):
+			case evidence["forwardedTo"] != simtenant.UserID(demoRecipient):
 				return "mail was never forwarded to the manager"
 			case m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "":
 				return "the mailbox still forwards"
@@ -116,7 +116,7 @@ var departures = []departure{
 		},
 	},
 	{
-		event: "terminated-forward-unlimited.json", person: "henrik.holm@contoso.com",
+		event: "terminated-forward-unlimited.json", person: "christie.cline@contoso.com",
 		title: "mail forwarded with no end: licence withheld by B2, deletion by B1",
 		want: map[offboarding.StepName]ending{
 			offboarding.StepSignout: {state: offboarding.StateEffective},
@@ -128,21 +128,16 @@ var departures = []departure{
 		},
 		licensed: true,
 		mail: func(m simtenant.Mailbox, _ map[string]string) string {
-			if m.ForwardingAddress != simtenant.UserID(demoManager) || m.ForwardingSMTPAddress != "" {
-				return "mail does not go to the manager, or also somewhere else"
-			}
-			for _, rule := range m.Rules {
-				if rule.Enabled {
-					return "an inbox rule still sends outside"
-				}
+			if m.ForwardingAddress != simtenant.UserID(demoRecipient) {
+				return "mail does not go to the named recipient"
 			}
 			return ""
 		},
 	},
 }
 
-// demoManager leads everybody whose mail is forwarded in the demo.
-const demoManager = "alex.wilber@contoso.com"
+// demoRecipient gets the mail in the demo: as the manager, or because the request says so.
+const demoRecipient = "alex.wilber@contoso.com"
 
 // The demo's policy waits seconds where a real one waits days; the delays are real delayed
 // messages all the same.

@@ -26,6 +26,8 @@ var (
 	ErrNoCase = errors.New("no such case")
 	// ErrForeign: the message does not belong to any step of the case as the ledger knows it.
 	ErrForeign = errors.New("the message is foreign")
+	// ErrNotPlanned: the message fits the case, but the plan does not hold the step.
+	ErrNotPlanned = fmt.Errorf("%w: the plan does not hold the step", ErrForeign)
 	// ErrStale: the ledger is past the message.
 	ErrStale = errors.New("the message is stale")
 	// ErrLeaseLost: another run holds the step now; this one must not write any more.

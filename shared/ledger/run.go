@@ -34,6 +34,9 @@ func (l *Ledger) Begin(ctx context.Context, m Claim, holder string, until time.T
 			return nil, ErrStale
 		}
 		step := c.Step(m.Step)
+		if step == nil && m.PlanVersion == c.Plan.Version {
+			return nil, fmt.Errorf("%w: %s", ErrNotPlanned, m.Step)
+		}
 		if step == nil || m.PlanVersion > c.Plan.Version || m.N > step.N {
 			return nil, fmt.Errorf("%w: the plan does not hold step %s, version %d, n %d", ErrForeign, m.Step, m.PlanVersion, m.N)
 		}

@@ -78,6 +78,8 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 	var leased *ledger.LeasedError
 	switch {
 	case err == nil:
+	case errors.Is(err, ledger.ErrNotPlanned) && m.Step == bus.SubjectTermination:
+		return d.Complete(ctx) // a termination goes to every step, also to those that this plan leaves out
 	case errors.Is(err, ledger.ErrForeign):
 		log.Warn("message refused", "reason", ReasonForeign, "error", err)
 		return d.DeadLetter(ctx, ReasonForeign, err.Error())

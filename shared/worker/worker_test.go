@@ -39,6 +39,7 @@ func TestEveryVerdictHasItsConsequence(t *testing.T) {
 	}{
 		{"nil is effective", nil, offboarding.StateEffective, 1, 0, false},
 		{"not yet spends no attempt", offboarding.After(time.Minute, "later"), offboarding.StateWaiting, 0, time.Minute, false},
+		{"a planned wait as well", offboarding.Until(90*24*time.Hour, "until its end"), offboarding.StateWaiting, 0, 90 * 24 * time.Hour, false},
 		{"withheld", offboarding.Withheld(offboarding.B12, "full"), offboarding.StateWithheld, 1, 0, false},
 		{"manual", offboarding.Manual("do it"), offboarding.StateManual, 1, 0, false},
 		{"permanent is parked", offboarding.Permanent(errors.New("no")), offboarding.StateParked, 1, 0, true},
@@ -93,6 +94,45 @@ func TestRetriesEndWithTheirBudgetOfTime(t *testing.T) {
 	}
 	if tried := h.Now().Sub(c.OpenedAt); tried < 24*time.Hour || tried > 25*time.Hour {
 		t.Errorf("after %s", tried)
+	}
+}
+
+func TestAPlannedWaitHasNoDeadlineAndStartsItAnew(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	spec, _ := offboarding.SpecOf(offboarding.StepSignout)
+	wait := 3 * spec.Deadline
+	run := func(err error) *offboarding.Record {
+		record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepSignout, verdict{err}))
+		h.Advance(record.Due.Sub(h.Now()))
+		return record
+	}
+	run(offboarding.After(time.Minute, "not effective yet"))
+	run(offboarding.Until(wait, "until its end"))
+	if record := run(offboarding.After(time.Minute, "its end takes a while")); record.State != offboarding.StateWaiting {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	h.Advance(spec.Deadline)
+	if record := run(offboarding.After(time.Minute, "its end takes too long")); record.State != offboarding.StateManual {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestATerminationIsNothingToAStepThatThePlanLeavesOut(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, adele, offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepForward, verdict{errors.New("it ran")})
+	for subject, dead := range map[offboarding.StepName]string{bus.SubjectTermination: "", offboarding.StepForward: worker.ReasonForeign} {
+		m, err := bus.Step{Tenant: c.Tenant, Case: c.ID, PlanVersion: c.Plan.Version, Step: subject, N: 1, Leaver: c.Leaver}.Message(time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := h.Deliver(t.Context(), w, m)
+		if err != nil || d.DeadReason != dead || d.Completed != (dead == "") {
+			t.Errorf("%s: completed %t, dead-lettered as %q, %v", subject, d.Completed, d.DeadReason, err)
+		}
 	}
 }
 
