@@ -179,6 +179,9 @@ func (s *Step) recipient(ctx context.Context, job *offboarding.Job, plan *offboa
 		}
 		return target{address: address, contact: address, copy: plan.Copy}, nil
 	}
+	if plan.Unclear != "" {
+		return refuse(plan.Unclear)
+	}
 	switch plan.To {
 	case "":
 		return refuse("there is nobody to forward to: nobody was named, and the leaver has no manager")

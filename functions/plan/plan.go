@@ -119,6 +119,12 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	personal := map[string]string{userPrincipalName: user.UserPrincipalName}
 	if f := compiled.Forwarding; f != nil {
 		to, address, err := p.recipient(ctx, user, r.Options.ForwardTo)
+		var unclear *offboarding.Refusal
+		if errors.As(err, &unclear) {
+			// A slip in the address must not keep the leaver signed in: the departure goes on, and
+			// forward becomes a task for a person.
+			f.Unclear, err = unclear.Why, nil
+		}
 		if err != nil {
 			return nil, err
 		}

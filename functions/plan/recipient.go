@@ -25,7 +25,7 @@ func (p *Planner) recipient(ctx context.Context, leaver offboarding.User, named 
 		return manager.ID, "", nil
 	}
 	refuse := func(why string) (string, string, error) {
-		return "", "", &offboarding.Refusal{Why: "forwardTo: " + why + "; correct it and send the request again"}
+		return "", "", &offboarding.Refusal{Why: "forwardTo: " + why + "; send the request again with another one"}
 	}
 	if parsed, err := mail.ParseAddress(named); err != nil || parsed.Address != named {
 		return refuse("it is not an address like alex.wilber@contoso.com")

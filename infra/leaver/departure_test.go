@@ -1,12 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -156,5 +162,47 @@ func same(t *testing.T, want, got *line) {
 				t.Errorf("%s was made %d times; undisturbed %d", operation, times, undisturbed)
 			}
 		}
+	}
+}
+
+// TestB15EverybodyIsAddressedByObjectID watches every request of a departure: once plan has found
+// the person, no path and no command that changes something names anybody but by object id.
+func TestB15EverybodyIsAddressedByObjectID(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, adele, offboarding.DefaultPolicy())
+	seen := 0
+	l.OnRequest = func(r *http.Request) error {
+		seen++
+		var body []byte
+		if r.Body != nil {
+			var err error
+			if body, err = io.ReadAll(r.Body); err != nil {
+				return err
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		if text := strings.ToLower(r.URL.String()); strings.Contains(text, "adele") || strings.Contains(text, "contoso.com") {
+			t.Errorf("%s %s names somebody", r.Method, text)
+		}
+		var command struct {
+			CmdletInput struct {
+				CmdletName string
+				Parameters map[string]any
+			}
+		}
+		_ = json.Unmarshal(body, &command) // what is no command has no parameters
+		if strings.HasPrefix(command.CmdletInput.CmdletName, "Get-") {
+			return nil // looks names up that Exchange itself gave, to find out whose they are
+		}
+		for _, name := range []string{"Identity", "Mailbox", "ForwardingAddress"} {
+			if whom, ok := command.CmdletInput.Parameters[name].(string); ok && uuid.Validate(whom) != nil {
+				t.Errorf("%s is %q", name, whom)
+			}
+		}
+		return nil
+	}
+	l.finish(t)
+	if seen < 15 {
+		t.Errorf("%d requests prove little", seen)
 	}
 }

@@ -27,7 +27,7 @@ import (
 const (
 	layoffScale    = 60
 	layoffWrites   = 3000 * layoffScale / 150.0 // a second
-	layoffPatience = 10 * time.Minute
+	layoffPatience = 4 * time.Minute
 	// layoffGrace keeps the gates closed until everybody is locked out and wiped.
 	layoffGrace = 20 * time.Second
 )
@@ -97,13 +97,13 @@ func (c *demoCommand) layoff(env environment) (err error) {
 		return err
 	}
 	lockout := countWrites(tenant)
-	if _, err := untilAll(ctx, env, h, leavers, "ended", func(cs *offboarding.Case) bool { return !slices.ContainsFunc(cs.Steps, unsettled) }); err != nil {
+	if _, err := untilAll(ctx, env, h, leavers, "ended", ended); err != nil {
 		return err
 	}
 	total := time.Since(begun)
 	return errors.Join(
 		layoffReport(env, tenant, len(leavers), lockedOut.Sub(begun), total, lockout, throttled.n.Load()),
-		nobodyLost(ctx, h, tenant, leavers),
+		nobodyLost(ctx, env, h, tenant, leavers),
 	)
 }
 
@@ -111,7 +111,23 @@ func settled(c *offboarding.Case, name offboarding.StepName) bool {
 	return c.Step(name).State == offboarding.StateEffective
 }
 
-func unsettled(r *offboarding.Record) bool { return !r.State.Settled() }
+// ended reports whether nothing moves a case any more but a person: every step is settled, or
+// waits for one that is a task for somebody, such as a phone that does not come back.
+func ended(c *offboarding.Case) bool {
+	for _, step := range c.Steps {
+		switch {
+		case step.State.Settled():
+		case step.State == offboarding.StateWaiting && forSomebody(c):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func forSomebody(c *offboarding.Case) bool {
+	return slices.ContainsFunc(c.Steps, func(r *offboarding.Record) bool { return r.State == offboarding.StateManual })
+}
 
 // pick chooses people who can leave without anybody's help: cloud-only members, no
 // administrators, none of the well-known ones with a story of their own.
@@ -185,9 +201,33 @@ func untilAll(ctx context.Context, env environment, h *house, leavers []string, 
 		select {
 		case <-every.C:
 		case <-ctx.Done():
-			return time.Time{}, context.Cause(ctx)
+			return time.Time{}, errors.Join(context.Cause(ctx), whatIsOpen(context.WithoutCancel(ctx), h))
 		}
 	}
+}
+
+// whatIsOpen says why cases have not ended: how many steps are in which state, and the reason of
+// one of them.
+func whatIsOpen(ctx context.Context, h *house) error {
+	cases, err := h.ledger.Cases(ctx)
+	if err != nil {
+		return err
+	}
+	many, reason := map[string]int{}, map[string]string{}
+	for _, c := range cases {
+		for _, step := range c.Steps {
+			if !step.State.Settled() {
+				key := string(step.Name) + " is " + string(step.State)
+				many[key]++
+				reason[key] = fmt.Sprintf("n %d, due %s: %s", step.N, step.Due.Format(time.RFC3339), step.Reason)
+			}
+		}
+	}
+	var open []error
+	for key, n := range many {
+		open = append(open, fmt.Errorf("%d times %s; one: %s", n, key, reason[key]))
+	}
+	return errors.Join(open...)
 }
 
 // writeCounts are requests that changed the directory, and all others.
@@ -230,8 +270,9 @@ answers 429                  %d
 
 // nobodyLost is an error unless every leaver is locked out in the tenant and every step of
 // every case ended as effective, withheld, or a task for a person.
-func nobodyLost(ctx context.Context, h *house, tenant *simtenant.Tenant, leavers []string) error {
+func nobodyLost(ctx context.Context, env environment, h *house, tenant *simtenant.Tenant, leavers []string) error {
 	var wrong []error
+	people := 0
 	for _, person := range leavers {
 		id := simtenant.UserID(person)
 		user, alive := tenant.User(id)
@@ -246,13 +287,17 @@ func nobodyLost(ctx context.Context, h *house, tenant *simtenant.Tenant, leavers
 		if err != nil {
 			return err
 		}
+		if forSomebody(found) {
+			people++
+		}
 		for _, step := range found.Steps {
 			if step.State == offboarding.StateParked {
 				wrong = append(wrong, fmt.Errorf("step %s of leaver %s is parked: %s", step.Name, id, step.Reason))
 			}
 		}
 	}
-	return errors.Join(wrong...)
+	_, err := fmt.Fprintf(env.stdout, "cases with a task for a person  %d of %d; lost: %d\n", people, len(leavers), len(wrong))
+	return errors.Join(append(wrong, err)...)
 }
 
 // throttledCount counts the answers 429 among the recorded requests.

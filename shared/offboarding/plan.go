@@ -26,7 +26,9 @@ type Forwarding struct {
 	To string `json:"to,omitempty"` // object id
 	// Address is the name of the personal value that holds an address outside of the
 	// organisation; the address itself is kept beside the history.
-	Address string    `json:"address,omitempty"`
+	Address string `json:"address,omitempty"`
+	// Unclear says why nobody could be found who gets the mail; no personal data.
+	Unclear string    `json:"unclear,omitempty"`
 	Until   time.Time `json:"until,omitzero"` // zero = no end
 	Copy    bool      `json:"copy,omitempty"` // mail also stays in the mailbox
 }
@@ -35,7 +37,7 @@ type Forwarding struct {
 func (p Plan) same(q Plan) bool {
 	a, b := p.Forwarding, q.Forwarding
 	return p.Mailbox == q.Mailbox && (a == nil) == (b == nil) &&
-		(a == nil || a.To == b.To && a.Address == b.Address && a.Copy == b.Copy && a.Until.Equal(b.Until))
+		(a == nil || a.To == b.To && a.Address == b.Address && a.Unclear == b.Unclear && a.Copy == b.Copy && a.Until.Equal(b.Until))
 }
 
 // PlannedStep is one step of a plan: when it is due, or which rule withholds it from the

@@ -60,7 +60,7 @@ func New(t testing.TB) *House {
 	h.Tenant = tenant
 	client := tenant.Client()
 	client.Transport = &hooked{house: h, next: client.Transport}
-	c := tenant.Connection("https://tenant.contoso.example")
+	c := tenant.Connection("https://tenant.example")
 	connection, err := identity.Tenant{
 		TenantID: c.TenantID, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
 		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
