@@ -19,7 +19,7 @@ type Host struct {
 	// Lane is shared by the hosts of a process; Urgent ones go before the others.
 	Lane   *Lane
 	Urgent bool
-	Log          *slog.Logger
+	Log    *slog.Logger
 }
 
 // Run receives until ctx is done, then waits for the messages in hand. It returns an error
