@@ -36,11 +36,10 @@ func TestStepAfterForwarding(t *testing.T) {
 	})
 }
 
-func TestB2B3B4WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
+func TestB2B3B4B5WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
 	t.Parallel()
 	forward, shared := offboarding.Options{}, offboarding.Options{Mailbox: offboarding.Shared}
 	forEver := offboarding.Unlimited
-	edit := func(change func(*simtenant.Mailbox)) func(*simtenant.Mailbox) { return change }
 	tests := []struct {
 		name, person string
 		options      offboarding.Options
@@ -50,15 +49,16 @@ func TestB2B3B4WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
 	}{
 		{name: "forwarding that ended", person: "irvin.sayers@contoso.com", options: forward},
 		{name: "B2: forwarding that somebody set again", person: "irvin.sayers@contoso.com", options: forward,
-			meanwhile: edit(func(m *simtenant.Mailbox) { m.ForwardingSMTPAddress = "smtp:irvin@fabrikam.com" }), by: offboarding.B2, says: "forwards now"},
+			meanwhile: func(m *simtenant.Mailbox) { m.ForwardingSMTPAddress = "smtp:irvin@fabrikam.com" }, by: offboarding.B2, says: "forwards now"},
 		{name: "B2: forwarding with no end", person: "irvin.sayers@contoso.com", options: offboarding.Options{ForwardFor: &forEver}, by: offboarding.B2, says: "no end"},
 		{name: "a shared mailbox", person: "lidia.holloway@contoso.com", options: shared},
 		{name: "B3: a mailbox that somebody converted back", person: "lidia.holloway@contoso.com", options: shared,
-			meanwhile: edit(func(m *simtenant.Mailbox) { m.Type = "UserMailbox" }), by: offboarding.B3, says: "UserMailbox"},
+			meanwhile: func(m *simtenant.Mailbox) { m.Type = "UserMailbox" }, by: offboarding.B3, says: "UserMailbox"},
 		{name: "B4: 61 GiB and an archive", person: "lee.gu@contoso.com", options: shared, by: offboarding.B4, says: "61.0 GB (65498251264 bytes), more than 50 GB, and it has an archive"},
 		{name: "B4: a litigation hold", person: "debra.berger@contoso.com", options: shared, by: offboarding.B4, says: "on hold"},
+		{name: "B5: a mailbox on hold that is not to be shared", person: "debra.berger@contoso.com", options: forward, by: offboarding.B5, says: "on hold"},
 		{name: "B4: a mailbox that grew in the grace", person: "lidia.holloway@contoso.com", options: shared,
-			meanwhile: edit(func(m *simtenant.Mailbox) { m.Size = 51 << 30 }), by: offboarding.B4, says: "51.0 GB"},
+			meanwhile: func(m *simtenant.Mailbox) { m.Size = 51 << 30 }, by: offboarding.B4, says: "51.0 GB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -95,13 +95,15 @@ func MayDeleteWith(m MailFlow) error {
 	return nil
 }
 
-// MayRelease is nil when the plan, and the mailbox as it is, let the licence go (B2, B3, B4).
+// MayRelease is nil when the plan, and the mailbox as it is, let the licence go (B2, B3, B4, B5).
 func MayRelease(p Plan, m MailFlow, held Content) error {
 	switch {
 	case p.forwardsForEver():
 		return Withheld(B2, noEnd)
 	case p.Mailbox == Forward && m.Forwards():
 		return Withheld(B2, "the mailbox forwards now, although the forwarding of the plan has ended")
+	case p.Mailbox != Shared && m.Hold:
+		return Withheld(B5, "the mailbox is on hold; what becomes of it without a licence is not certain")
 	case p.Mailbox != Shared:
 		return nil
 	case !m.Shared():
