@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -21,6 +22,7 @@ import (
 	"leaver/shared/hris"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
 )
 
 const adele = "adele.vance@contoso.com"
@@ -80,6 +82,9 @@ func TestAskingWithoutAHostSaysSo(t *testing.T) {
 // startTenant serves a simulated tenant and returns the file that leaver up takes.
 func startTenant(t testing.TB, config simtenant.Config) (*simtenant.Tenant, *simtenant.Server, string) {
 	t.Helper()
+	if config.Record == nil {
+		config.Record, config.RecordExchange = steptest.Record(), io.Discard
+	}
 	tenant, err := simtenant.New(config)
 	if err != nil {
 		t.Fatal(err)
