@@ -171,11 +171,12 @@ func (o *operator) call(ctx context.Context, method, path string, body any) ([]b
 }
 
 type offboardCommand struct {
-	Who       string    `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employee id."`
-	At        time.Time `help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it." format:"2006-01-02T15:04:05Z07:00"`
-	Mailbox   string    `enum:"forward,shared,hold,none," default:"" help:"forward, shared, hold or none; the policy's without it."`
-	ForwardTo string    `help:"Who gets the mail; the manager without it."`
-	Data      string    `default:"${data}" help:"Data directory of the running host."`
+	Who        string    `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employee id."`
+	At         time.Time `help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it." format:"2006-01-02T15:04:05Z07:00"`
+	Mailbox    string    `enum:"forward,shared,hold,none," default:"" help:"forward, shared, hold or none; the policy's without it."`
+	ForwardTo  string    `help:"Who gets the mail; the manager without it."`
+	ForwardFor string    `help:"How long, like 720h, or unlimited; until the grace ends without it."`
+	Data       string    `default:"${data}" help:"Data directory of the running host."`
 }
 
 // Run sends the request to the running host and prints its id.
@@ -184,9 +185,16 @@ func (c *offboardCommand) Run(env environment) error {
 	if err != nil {
 		return err
 	}
+	options := offboarding.Options{Mailbox: offboarding.Handling(c.Mailbox), ForwardTo: c.ForwardTo}
+	if c.ForwardFor != "" {
+		lasting, err := offboarding.ParseDuration(c.ForwardFor)
+		if err != nil {
+			return fmt.Errorf("--forward-for: %w", err)
+		}
+		options.ForwardFor = &lasting
+	}
 	answer, err := host.call(env, http.MethodPost, "/requests", offboarding.Request{
-		Kind: offboarding.Termination, Employee: employee(c.Who), LeavingTime: c.At,
-		Options: offboarding.Options{Mailbox: offboarding.Handling(c.Mailbox), ForwardTo: c.ForwardTo},
+		Kind: offboarding.Termination, Employee: employee(c.Who), LeavingTime: c.At, Options: options,
 	})
 	if err != nil {
 		return err
