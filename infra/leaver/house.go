@@ -26,6 +26,7 @@ import (
 	"leaver/shared/ledger"
 	natsledger "leaver/shared/ledger/nats"
 	"leaver/shared/offboarding"
+	"leaver/shared/telemetry"
 	"leaver/shared/worker"
 )
 
@@ -36,6 +37,7 @@ type house struct {
 	bus      bus.Bus
 	hosts    []*worker.Host
 	watch    *watch.Watch
+	metrics  *telemetry.Metrics
 	now      func() time.Time
 	log      *slog.Logger
 	close    []func() error
@@ -52,7 +54,7 @@ type houseOptions struct {
 
 // openHouse starts the embedded server and puts the functions on it.
 func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
-	h := &house{tenantID: o.tenant.TenantID, now: time.Now, log: o.log}
+	h := &house{tenantID: o.tenant.TenantID, now: time.Now, log: o.log, metrics: telemetry.New()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.Close())
@@ -111,10 +113,11 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 		w := &worker.Worker{
 			Name: spec.Name, Step: step, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
 			Now: h.now, NewID: uuid.NewString, Log: o.log,
+			Observe: h.metrics.Verdict,
 		}
 		h.host(string(spec.Name), w.Handle)
 	}
-	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log}
+	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log, Report: h.metrics}
 	return h, nil
 }
 

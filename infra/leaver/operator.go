@@ -51,7 +51,11 @@ func (h *house) serveOperator(dir string) (stop func() error, err error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", h.answerStatus)
 	mux.HandleFunc("POST /requests", h.answerRequest)
-	server := &http.Server{Handler: authorized(entry.Token, mux), ReadHeaderTimeout: 5 * time.Second}
+	public := http.NewServeMux()
+	// Without the token, for a collector on this machine: the metrics hold no personal data.
+	public.Handle("GET /metrics", h.metrics.Handler())
+	public.Handle("/", authorized(entry.Token, mux))
+	server := &http.Server{Handler: public, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	return func() error { return errors.Join(server.Close(), os.Remove(path)) }, nil
 }
