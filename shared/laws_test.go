@@ -95,6 +95,9 @@ func TestLaws(t *testing.T) {
 				}
 			}
 		}
+		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
+			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
+		}
 		if path != "infra/leaver" && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
 			t.Errorf("%s imports simtenant: only tests and infra/leaver do", path)
 		}

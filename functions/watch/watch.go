@@ -1,7 +1,9 @@
 // Package watch is the function that runs every minute and trusts only the ledger: it
-// resumes cases that were half planned and gives overdue steps a new message. If every queued
-// message were lost, watch would bring each case to its end. It is done when no open case is
-// half planned and no step is overdue without a message on its way.
+// resumes cases that were half planned, gives overdue steps a new message, and makes a manual
+// task of a wait that has passed its deadline without one. If every queued message were lost,
+// watch would bring each case to its end. It reports what waits where, and warns of dead letters
+// and of messages that nobody takes. It is done when no open case is half planned, no step is
+// overdue without a message on its way, and none waits past its deadline.
 package watch
 
 import (
@@ -22,74 +24,155 @@ type Bus interface {
 	Depth(ctx context.Context, subscription string) (bus.Depth, error)
 }
 
+// Report takes the figures of each run.
+type Report interface {
+	// Queue is told of every subscription.
+	Queue(subscription string, d bus.Depth)
+	// Cases is told how many open cases are in each state a case can be open in, and how many
+	// of their steps still wait although their deadline has passed.
+	Cases(states map[offboarding.CaseState]int, pastDeadline int)
+	// Verdict is told every verdict that watch committed itself.
+	Verdict(step offboarding.StepName, state offboarding.StepState)
+}
+
 // Watch looks after all open cases.
 type Watch struct {
 	Ledger *ledger.Ledger
 	Bus    Bus
 	Now    func() time.Time
 	Log    *slog.Logger
+	Report Report // optional
 }
 
-// patience is how long a message may be on its way before it counts as lost, and a case
-// planning before it counts as half planned.
-const patience = 30 * time.Second
+const (
+	// patience is how long a message may be on its way before it counts as lost, and a case
+	// planning before it counts as half planned.
+	patience = 30 * time.Second
+	// lastChance is how long the message that is due past the deadline of a wait may take
+	// before the wait is given up.
+	lastChance = 10 * time.Minute
+	// tooOld is the age of a waiting message from which nobody seems to take any.
+	tooOld = 5 * time.Minute
+)
 
 // Run goes over every open case once. What fails for one case does not keep it from the
 // others; all errors are returned together.
 func (w *Watch) Run(ctx context.Context) error {
+	ages, err := w.measure(ctx)
+	if err != nil {
+		return err
+	}
+	// There is no index by state to repair: the label by which the NATS store finds these cases
+	// travels in the entry itself, so it cannot drift.
 	cases, err := w.Ledger.Cases(ctx)
 	if err != nil {
 		return err
 	}
-	waiting, err := w.oldest(ctx)
-	if err != nil {
-		return err
-	}
+	states := map[offboarding.CaseState]int{offboarding.CasePlanning: 0, offboarding.CaseRunning: 0}
+	pastDeadline := 0
 	var failures []error
 	for _, c := range cases {
-		if err := w.look(ctx, c, waiting); err != nil {
+		c, err := w.look(ctx, c, ages)
+		if err != nil {
 			failures = append(failures, err)
 		}
+		if c.Open() {
+			states[c.State(w.Now())]++
+		}
+		for _, step := range c.Steps {
+			if isPast(step.Deadline(), w.Now()) {
+				pastDeadline++
+			}
+		}
+	}
+	if w.Report != nil {
+		w.Report.Cases(states, pastDeadline)
 	}
 	return errors.Join(failures...)
 }
 
-func (w *Watch) look(ctx context.Context, c *offboarding.Case, waiting map[offboarding.StepName]time.Duration) error {
+// look does what one case needs and returns the case as that leaves it.
+func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]time.Duration) (*offboarding.Case, error) {
 	now := w.Now()
 	if !c.Published() {
 		if now.Sub(c.ChangedAt) < patience {
-			return nil
+			return c, nil
 		}
 		w.Log.Warn("half-planned case resumed", "case", c.ID)
-		_, err := worker.Dispatch(ctx, w.Bus, w.Ledger, c)
-		return err
+		resumed, err := worker.Dispatch(ctx, w.Bus, w.Ledger, c)
+		if err != nil {
+			return c, err
+		}
+		return resumed, nil
 	}
 	for _, step := range c.Steps {
 		overdue := now.Sub(step.Due)
 		if step.State.Settled() || overdue < patience || step.Lease.Until.After(now) {
 			continue
 		}
-		// A message as old as that is still in the queue: a backlog, not a loss.
-		if waiting[step.Name] >= overdue {
+		switch deadline := step.Deadline(); {
+		case isPast(deadline, now) && !step.Due.Before(deadline):
+			// The message due past the deadline has not come either.
+			if overdue < lastChance {
+				continue
+			}
+			after, err := w.expire(ctx, c, step)
+			if err != nil {
+				return c, err
+			}
+			c = after
+			continue
+		case isPast(deadline, now):
+			// One more message, whatever still waits: after a standstill of the whole host the
+			// effect may long be there, and the step has to look before a person does.
+		case ages[string(step.Name)] >= overdue:
+			// A message as old as that is still in the queue: a backlog, not a loss.
 			continue
 		}
 		w.Log.Warn("overdue step republished", "case", c.ID, "step", step.Name, "n", step.N, "overdue", overdue.Round(time.Second))
 		if err := worker.Republish(ctx, w.Bus, w.Ledger, c, step, now); err != nil {
-			return err
+			return c, err
 		}
 	}
-	return nil
+	return c, nil
 }
 
-// oldest is the age of the oldest message that waits for each step.
-func (w *Watch) oldest(ctx context.Context) (map[offboarding.StepName]time.Duration, error) {
-	ages := map[offboarding.StepName]time.Duration{}
-	for _, spec := range offboarding.Steps {
-		depth, err := w.Bus.Depth(ctx, string(spec.Name))
-		if err != nil {
-			return nil, err
-		}
-		ages[spec.Name] = depth.OldestAge
+// expire gives up a wait.
+func (w *Watch) expire(ctx context.Context, c *offboarding.Case, step *offboarding.Record) (*offboarding.Case, error) {
+	after, expired, err := w.Ledger.Expire(ctx, c.ID, step.Name, step.N)
+	if err != nil {
+		return nil, err
 	}
-	return ages, nil
+	if expired {
+		w.Log.Warn("wait past its deadline is a manual task now", "case", c.ID, "step", step.Name, "n", step.N)
+		if w.Report != nil {
+			w.Report.Verdict(step.Name, after.Step(step.Name).State)
+		}
+	}
+	return after, nil
+}
+
+func isPast(deadline, now time.Time) bool { return !deadline.IsZero() && !now.Before(deadline) }
+
+// measure reports what waits for every subscription, warns of what should not, and returns the
+// age of the oldest message of each.
+func (w *Watch) measure(ctx context.Context) (map[string]time.Duration, error) {
+	ages := map[string]time.Duration{}
+	var failures []error
+	for _, s := range bus.Subscriptions() {
+		depth, err := w.Bus.Depth(ctx, s.Name)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		ages[s.Name] = depth.OldestAge
+		if w.Report != nil {
+			w.Report.Queue(s.Name, depth)
+		}
+		if depth.DeadLetters > 0 || depth.OldestAge > tooOld {
+			w.Log.Warn("messages need attention", "subscription", s.Name, "deadLetters", depth.DeadLetters,
+				"waiting", depth.Active, "oldest", depth.OldestAge.Round(time.Second))
+		}
+	}
+	return ages, errors.Join(failures...)
 }

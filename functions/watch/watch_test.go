@@ -3,6 +3,8 @@ package watch_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"leaver/functions/watch"
 	"leaver/functions/wipe"
 	"leaver/shared/bus"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -137,5 +140,212 @@ func TestAStepThatIsWorkedOnIsLeftAlone(t *testing.T) {
 	}
 	if n := len(h.Bus.Messages()); n != published {
 		t.Errorf("%d messages were published for steps under a lease", n-published)
+	}
+}
+
+// TestAWaitPastItsDeadlineIsGivenUp runs watch while the function of a waiting step does not.
+func TestAWaitPastItsDeadlineIsGivenUp(t *testing.T) {
+	t.Parallel()
+	spec, _ := offboarding.SpecOf(offboarding.StepSignout)
+	wait := verdict{offboarding.After(time.Minute, "lag")}
+	tests := []struct {
+		name     string
+		step     worker.Step   // what ran once before; nil is nothing
+		after    time.Duration // from that run to the first run of watch
+		backlog  bool          // messages are not lost, nobody takes them
+		leased   bool          // another run works on the step
+		cancel   bool
+		minutes  int // watch runs
+		state    offboarding.StepState
+		verdicts int // reported
+	}{
+		{"before the deadline it waits", wait, spec.Deadline - 20*time.Minute, true, false, false, 15, offboarding.StateWaiting, 0},
+		{"past it the step may look once more", wait, 50 * time.Hour, true, false, false, 9, offboarding.StateWaiting, 0},
+		{"then it is a manual task", wait, 50 * time.Hour, true, false, false, 15, offboarding.StateManual, 1},
+		{"also when all messages are lost", wait, 50 * time.Hour, false, false, false, 15, offboarding.StateManual, 1},
+		{"not while a run has the lease", wait, 50 * time.Hour, true, true, false, 15, offboarding.StateWaiting, 0},
+		{"a message due much later is waited for", verdict{offboarding.After(30*24*time.Hour, "lag")}, 50 * time.Hour, true, false, false, 15, offboarding.StateWaiting, 0},
+		{"retries have their budget instead", verdict{errors.New("reset")}, 50 * time.Hour, true, false, false, 15, offboarding.StateRetrying, 0},
+		{"a step that never ran is not a wait", nil, 50 * time.Hour, true, false, false, 15, offboarding.StatePlanned, 0},
+		{"a cancelled case is left alone", wait, 50 * time.Hour, true, false, true, 15, offboarding.StateCancelled, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+			if tt.step != nil {
+				h.Step(t, c.ID, h.Worker(offboarding.StepSignout, tt.step))
+			}
+			if tt.cancel {
+				if _, err := h.Ledger.Cancel(t.Context(), ledger.Cancellation{
+					Tenant: h.TenantID(), Leaver: c.Leaver, Request: "req-cancel", EventTime: h.Now().Add(time.Second),
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.Advance(tt.after)
+			seen := &seen{}
+			b := lossy{Publisher: h.Bus}
+			if tt.backlog {
+				b.waiting = 1000 * time.Hour
+			}
+			w := newWatch(h, b)
+			w.Report = seen
+			for range tt.minutes {
+				if tt.leased {
+					renewLease(t, h, c.ID)
+				}
+				if err := w.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				h.Advance(time.Minute)
+			}
+			record := h.Record(t, c.ID, offboarding.StepSignout)
+			if record.State != tt.state || len(seen.verdicts) != tt.verdicts {
+				t.Errorf("%s: %s; reported %v", record.State, record.Reason, seen.verdicts)
+			}
+			if tt.state == offboarding.StateManual && (record.Reason != spec.PastDeadline("lag") || seen.verdicts[0] != "signout manual") {
+				t.Errorf("%s; reported %v", record.Reason, seen.verdicts)
+			}
+		})
+	}
+}
+
+// TestAStandstillOfTheHostCostsNoManualTask lets a whole host stand still for days while a step
+// waits: it looks again before anything is given up, and finds the effect.
+func TestAStandstillOfTheHostCostsNoManualTask(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Step(t, c.ID, h.Worker(offboarding.StepSignout, verdict{offboarding.After(time.Minute, "lag")}))
+	h.Advance(50 * time.Hour)
+	published := len(h.Bus.Messages())
+	if err := newWatch(h, lossy{Publisher: h.Bus, waiting: 50 * time.Hour}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range h.Bus.Messages()[published:] {
+		if m.Subject == string(offboarding.StepSignout) {
+			if _, err := h.Deliver(t.Context(), h.Worker(offboarding.StepSignout, verdict{}), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if record := h.Record(t, c.ID, offboarding.StepSignout); record.State != offboarding.StateEffective {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestFiguresAreReportedAndWarnedOf(t *testing.T) {
+	t.Parallel()
+	quiet := bus.Depth{Active: 3, OldestAge: 5 * time.Minute}
+	tests := []struct {
+		name  string
+		depth bus.Depth
+		warns []string // parts of the warning; none = no warning
+	}{
+		{"nothing waits", bus.Depth{}, nil},
+		{"five minutes are a backlog", quiet, nil},
+		{"more than five minutes", bus.Depth{Active: 3, OldestAge: 301 * time.Second}, []string{"waiting=3", "oldest=5m1s", "deadLetters=0"}},
+		{"a dead letter", bus.Depth{DeadLetters: 2}, []string{"deadLetters=2"}},
+	}
+	for _, tt := range tests {
+		for _, subscription := range []string{"plan", "block"} {
+			t.Run(subscription+": "+tt.name, func(t *testing.T) {
+				t.Parallel()
+				h := steptest.New(t)
+				h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+				h.OpenUnpublished(t, "grady.archie@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+				seen := &seen{}
+				w := newWatch(h, depths{h.Bus, map[string]bus.Depth{subscription: tt.depth}})
+				w.Report = seen
+				for range 2 {
+					if err := w.Run(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if len(seen.queues) != len(bus.Subscriptions()) || seen.queues[subscription] != tt.depth {
+					t.Errorf("reported %+v", seen.queues)
+				}
+				if seen.states[offboarding.CaseRunning] != 1 || seen.states[offboarding.CasePlanning] != 1 || seen.pastDeadline != 0 {
+					t.Errorf("reported %v, %d past their deadline", seen.states, seen.pastDeadline)
+				}
+				warnings := strings.Count(h.Log(), "messages need attention")
+				if want := 2 * min(1, len(tt.warns)); warnings != want {
+					t.Errorf("two runs warned %d times, wanted %d: %s", warnings, want, h.Log())
+				}
+				for _, part := range tt.warns {
+					if !strings.Contains(h.Log(), part) || !strings.Contains(h.Log(), "subscription="+subscription) {
+						t.Errorf("the warning lacks %s: %s", part, h.Log())
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestWaitsPastTheirDeadlineAreCounted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Step(t, c.ID, h.Worker(offboarding.StepSignout, verdict{offboarding.After(time.Minute, "lag")}))
+	h.Advance(2 * time.Hour)
+	seen := &seen{}
+	w := newWatch(h, lossy{Publisher: h.Bus})
+	w.Report = seen
+	for minute, want := range []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0} {
+		if err := w.Run(t.Context()); err != nil || seen.pastDeadline != want {
+			t.Errorf("minute %d: %d wait past their deadline, wanted %d, %v", minute, seen.pastDeadline, want, err)
+		}
+		h.Advance(time.Minute)
+	}
+}
+
+// verdict is a step that always answers the same.
+type verdict struct{ err error }
+
+func (v verdict) Work(context.Context, *offboarding.Job) error { return v.err }
+
+// depths is a bus with some depths; no message is ever delivered.
+type depths struct {
+	bus.Publisher
+	of map[string]bus.Depth
+}
+
+func (d depths) Depth(_ context.Context, subscription string) (bus.Depth, error) {
+	return d.of[subscription], nil
+}
+
+// seen keeps what was reported last, and all verdicts.
+type seen struct {
+	queues       map[string]bus.Depth
+	states       map[offboarding.CaseState]int
+	pastDeadline int
+	verdicts     []string
+}
+
+func (s *seen) Queue(subscription string, d bus.Depth) {
+	if s.queues == nil {
+		s.queues = map[string]bus.Depth{}
+	}
+	s.queues[subscription] = d
+}
+
+func (s *seen) Cases(states map[offboarding.CaseState]int, pastDeadline int) {
+	s.states, s.pastDeadline = states, pastDeadline
+}
+
+func (s *seen) Verdict(step offboarding.StepName, state offboarding.StepState) {
+	s.verdicts = append(s.verdicts, string(step)+" "+string(state))
+}
+
+// renewLease makes the lease of signout that another run has, or prolongs it.
+func renewLease(t *testing.T, h *steptest.House, caseID string) {
+	t.Helper()
+	if record := h.Record(t, caseID, offboarding.StepSignout); record.Lease.Holder == "" {
+		h.Lease(t, caseID, offboarding.StepSignout)
+	}
+	if err := h.Ledger.Renew(t.Context(), caseID, offboarding.StepSignout, "another run", h.Now().Add(2*time.Minute)); err != nil {
+		t.Fatal(err)
 	}
 }

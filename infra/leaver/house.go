@@ -29,6 +29,7 @@ import (
 	"leaver/shared/ledger"
 	natsledger "leaver/shared/ledger/nats"
 	"leaver/shared/offboarding"
+	"leaver/shared/telemetry"
 	"leaver/shared/worker"
 )
 
@@ -43,6 +44,7 @@ type house struct {
 	concurrency int
 	watch       *watch.Watch
 	replayer    *replay.Replayer
+	metrics     *telemetry.Metrics
 	now         func() time.Time
 	log         *slog.Logger
 	close       []func() error
@@ -62,7 +64,7 @@ type houseOptions struct {
 
 // openHouse starts the embedded server and puts the functions on it.
 func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
-	h := &house{tenantID: o.tenant.TenantID, now: time.Now, log: o.log, concurrency: o.concurrency}
+	h := &house{tenantID: o.tenant.TenantID, now: time.Now, log: o.log, concurrency: o.concurrency, metrics: telemetry.New()}
 	if h.concurrency == 0 {
 		h.concurrency = 8
 	}
@@ -119,10 +121,11 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 		w := &worker.Worker{
 			Name: spec.Name, Step: step, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
 			Now: h.now, NewID: uuid.NewString, Log: o.log,
+			Observe: h.metrics.Verdict,
 		}
 		h.host(string(spec.Name), spec.Urgent, w.Handle)
 	}
-	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log}
+	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log, Report: h.metrics}
 	h.replayer = &replay.Replayer{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log}
 	return h, nil
 }

@@ -53,7 +53,11 @@ func (h *house) serveOperator(dir string) (stop func() error, err error) {
 	mux.HandleFunc("POST /requests", h.answerRequest)
 	mux.HandleFunc("POST /cancel", h.answerCancel)
 	mux.HandleFunc("POST /replay", h.answerReplay)
-	server := &http.Server{Handler: authorized(entry.Token, mux), ReadHeaderTimeout: 5 * time.Second}
+	public := http.NewServeMux()
+	// Without the token, for a collector on this machine: the metrics hold no personal data.
+	public.Handle("GET /metrics", h.metrics.Handler())
+	public.Handle("/", authorized(entry.Token, mux))
+	server := &http.Server{Handler: public, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	return func() error { return errors.Join(server.Close(), os.Remove(path)) }, nil
 }

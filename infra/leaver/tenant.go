@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
@@ -16,11 +17,47 @@ type tenantCommand struct {
 	Seed    string        `xor:"company" type:"existingfile" help:"YAML file with the company instead."`
 	Record  string        `help:"File that gets every request as a JSON line; Exchange's go to FILE.exchange."`
 	Latency time.Duration `help:"How long every answer takes at least."`
+
+	Fault         []faultFlag   `sep:"none" placeholder:"SPEC" help:"What goes wrong, such as \"PATCH /users/{id}: status=503 share=0.1\"; repeatable."`
+	Throttle      float64       `placeholder:"SCALE" help:"Budgets as Microsoft documents them, times this; without it none."`
+	ReadLag       time.Duration `help:"How much later than a write every read shows it."`
+	TokenLifetime time.Duration `default:"3599s" help:"How long an access token is good for."`
+	SyncEvery     time.Duration `default:"1m" help:"How often devices call home."`
+}
+
+// faultFlag is one fault on the command line.
+type faultFlag struct{ simtenant.Fault }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *faultFlag) UnmarshalText(text []byte) (err error) {
+	f.Fault, err = simtenant.ParseFault(string(text))
+	return err
+}
+
+// Validate refuses values that no tenant can have.
+func (c *tenantCommand) Validate() error {
+	switch {
+	case !(c.Throttle >= 0) || math.IsInf(c.Throttle, 0): // not so for NaN
+		return errors.New("--throttle: write 1 for Microsoft's budgets, 60 for the same ones 60 times sooner, 0 for none")
+	case c.Latency < 0 || c.ReadLag < 0:
+		return errors.New("--latency and --read-lag: write a duration such as 200ms, or 0s")
+	case c.TokenLifetime < time.Second:
+		return errors.New("--token-lifetime: write a duration from 1s")
+	case c.SyncEvery <= 0:
+		return errors.New("--sync-every: write a duration above 0s, such as 1m")
+	}
+	return nil
 }
 
 // Run serves the tenant until it is interrupted. Its first line on stdout is the connection.
 func (c *tenantCommand) Run(env environment) (err error) {
-	config := simtenant.Config{Users: c.Users, Latency: c.Latency}
+	config := simtenant.Config{
+		Users: c.Users, Latency: c.Latency, ReadLag: c.ReadLag, ThrottleScale: c.Throttle,
+		TokenLifetime: c.TokenLifetime, SyncEvery: c.SyncEvery,
+	}
+	for _, f := range c.Fault {
+		config.Faults = append(config.Faults, f.Fault)
+	}
 	if c.Seed != "" {
 		file, err := os.Open(c.Seed)
 		if err != nil {

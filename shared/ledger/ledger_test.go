@@ -173,6 +173,67 @@ func TestNIsRaisedWithTheNextDueTime(t *testing.T) {
 	}
 }
 
+func TestAWaitExpiresOnlyPastItsDeadlineAndWithoutALease(t *testing.T) {
+	t.Parallel()
+	spec, _ := offboarding.SpecOf(offboarding.StepSignout)
+	wait := ledger.Outcome{State: offboarding.StateWaiting, Reason: "lag", Delay: time.Minute}
+	tests := []struct {
+		name    string
+		outcome ledger.Outcome
+		after   time.Duration
+		n       int
+		leased  bool
+		cancel  bool
+		expires bool
+	}{
+		{"past the deadline", wait, spec.Deadline, 2, false, false, true},
+		{"just before it", wait, spec.Deadline - time.Second, 2, false, false, false},
+		{"another message is on its way", wait, spec.Deadline, 1, false, false, false},
+		{"a run has the lease", wait, spec.Deadline, 2, true, false, false},
+		{"the case is cancelled", wait, spec.Deadline, 2, false, true, false},
+		{"it does not wait but retries", ledger.Outcome{State: offboarding.StateRetrying, Delay: time.Minute}, spec.Deadline, 2, false, false, false},
+		{"it is settled", ledger.Outcome{State: offboarding.StateEffective}, spec.Deadline, 1, false, false, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l, _, clock := newLedger(t)
+			c := open(t, l)
+			if _, err := l.Begin(t.Context(), claim(c), "run", start.Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			before, err := l.Settle(t.Context(), c.ID, offboarding.StepSignout, "run", tt.outcome)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clock.advance(tt.after)
+			if tt.leased {
+				next := claim(c)
+				next.N = 2
+				if before, err = l.Begin(t.Context(), next, "run", clock.Now().Add(time.Minute)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tt.cancel {
+				if before, err = l.Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, Request: "req-2", EventTime: start.Add(time.Second)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			after, expired, err := l.Expire(t.Context(), c.ID, offboarding.StepSignout, tt.n)
+			if err != nil || expired != tt.expires {
+				t.Fatalf("expired %t, %v", expired, err)
+			}
+			record := after.Step(offboarding.StepSignout)
+			switch {
+			case !tt.expires && after.Position != before.Position:
+				t.Errorf("something was committed: %+v", record)
+			case tt.expires && (record.State != offboarding.StateManual || record.Reason != spec.PastDeadline("lag")):
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+		})
+	}
+}
+
 func TestB16ACancelledCaseGivesNoLeaseAndNoLeaveToWrite(t *testing.T) {
 	t.Parallel()
 	l, _, _ := newLedger(t)

@@ -167,6 +167,29 @@ func (l *Ledger) Settle(ctx context.Context, id string, step offboarding.StepNam
 	})
 }
 
+// Expire makes a manual task of a wait that has passed its step's deadline, as the worker does
+// when a message comes. It does nothing unless the step is waiting at n, past its deadline, and
+// no run holds its lease; expired reports whether it did.
+func (l *Ledger) Expire(ctx context.Context, id string, step offboarding.StepName, n int) (c *offboarding.Case, expired bool, err error) {
+	c, err = l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		expired = false
+		record, now := c.Step(step), l.now()
+		if record == nil || record.N != n || c.Cancelled != nil || record.Lease.Until.After(now) {
+			return nil, nil
+		}
+		if deadline := record.Deadline(); deadline.IsZero() || now.Before(deadline) {
+			return nil, nil
+		}
+		expired = true
+		spec, _ := offboarding.SpecOf(step)
+		return &offboarding.Entry{
+			Kind: offboarding.EntrySettled, Step: step, N: record.N, Due: record.Due,
+			State: offboarding.StateManual, Reason: spec.PastDeadline(record.Reason),
+		}, nil
+	})
+	return c, expired && err == nil, err
+}
+
 // Reschedule gives a step that is not settled its next message: n is raised, due at a time.
 // It does nothing when the ledger is past n already.
 func (l *Ledger) Reschedule(ctx context.Context, id string, step offboarding.StepName, n int, due time.Time) (*offboarding.Case, error) {

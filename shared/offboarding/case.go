@@ -138,6 +138,15 @@ func (c *Case) Step(name StepName) *Record {
 	return nil
 }
 
+// Deadline is when the step's wait becomes a manual task; zero when it does not wait.
+func (s *Record) Deadline() time.Time {
+	spec, known := SpecOf(s.Name)
+	if s.State != StateWaiting || s.Since.IsZero() || !known {
+		return time.Time{}
+	}
+	return s.Since.Add(spec.Deadline)
+}
+
 // State is where the case stands at a time; the time tells which leases still hold.
 func (c *Case) State(now time.Time) CaseState {
 	if c.Cancelled != nil {

@@ -1,6 +1,9 @@
 package offboarding
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // StepName is the name of a step, of its function, its subscription and its folder.
 type StepName string
@@ -36,6 +39,11 @@ type Spec struct {
 	Exchange bool
 	// Done says what has been observed when the step is effective.
 	Done string
+}
+
+// PastDeadline is the task that a wait becomes at the step's deadline; why is what it waited for.
+func (s Spec) PastDeadline(why string) string {
+	return fmt.Sprintf("not effective within %s, look into it and replay: %s", s.Deadline, why)
 }
 
 // Steps are all steps, in the order of the README and of every report.

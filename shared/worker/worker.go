@@ -41,6 +41,8 @@ type Worker struct {
 	Log    *slog.Logger
 	// Budget bounds retries by elapsed time; zero is 24 hours.
 	Budget time.Duration
+	// Observe, when set, is told every verdict once it is committed.
+	Observe func(step offboarding.StepName, state offboarding.StepState)
 }
 
 // Reasons of dead letters, for machines.
@@ -111,6 +113,9 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 	}
 	record := c.Step(w.Name)
 	log.Info("verdict", "state", record.State, "attempts", record.Attempts, "rule", record.Rule, "reason", record.Reason)
+	if w.Observe != nil {
+		w.Observe(w.Name, record.State)
+	}
 	switch {
 	case record.State == offboarding.StateParked:
 		return d.DeadLetter(ctx, ReasonParked, record.Reason)
@@ -148,7 +153,7 @@ func (w *Worker) outcome(record *offboarding.Record, verdict error) ledger.Outco
 		if waited >= spec.Deadline {
 			return ledger.Outcome{
 				State:  offboarding.StateManual,
-				Reason: brief(fmt.Sprintf("not effective within %s, look into it and replay: %s", spec.Deadline, notYet.Why)),
+				Reason: brief(spec.PastDeadline(notYet.Why)),
 			}
 		}
 		return ledger.Outcome{State: offboarding.StateWaiting, Reason: brief(notYet.Why), Delay: notYet.Delay}

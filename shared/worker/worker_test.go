@@ -50,8 +50,17 @@ func TestEveryVerdictHasItsConsequence(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h, c, w := site(t, tt.err)
+			var observed []string
+			w.Observe = func(step offboarding.StepName, state offboarding.StepState) {
+				observed = append(observed, string(step)+" "+string(state))
+			}
 			before := len(h.Bus.Messages())
+			m := h.Message(t, c.ID, w.Name)
 			record, d := h.Step(t, c.ID, w)
+			// A stale or parked message that comes again is no verdict.
+			if _, err := h.Deliver(t.Context(), w, m); err != nil || len(observed) != 1 || observed[0] != "signout "+string(tt.state) {
+				t.Errorf("observed %q, %v", observed, err)
+			}
 			if record.State != tt.state || record.Attempts != tt.attempts || d.Completed == tt.dead || (d.DeadReason != "") != tt.dead {
 				t.Errorf("%s after %d attempts, completed %t, dead %q", record.State, record.Attempts, d.Completed, d.DeadReason)
 			}

@@ -1,0 +1,75 @@
+// Package telemetry counts what the functions do and serves it to Prometheus. Labels are names
+// of steps, states and subscriptions, and the rest is numbers: nothing in it is about a person.
+package telemetry
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"leaver/shared/bus"
+	"leaver/shared/offboarding"
+)
+
+// Metrics are the figures of one process, in a registry of their own. They are safe for
+// concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	verdicts     *prometheus.CounterVec
+	depth        *prometheus.GaugeVec
+	deadLetters  *prometheus.GaugeVec
+	oldest       *prometheus.GaugeVec
+	cases        *prometheus.GaugeVec
+	pastDeadline prometheus.Gauge
+}
+
+// New makes metrics that have seen nothing yet.
+func New() *Metrics {
+	registry := prometheus.NewRegistry()
+	factory := promauto.With(registry)
+	gauge := func(name, help, label string) *prometheus.GaugeVec {
+		return factory.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{label})
+	}
+	return &Metrics{
+		registry: registry,
+		verdicts: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "leaver_verdicts_total", Help: "Verdicts committed to the ledger by this process.",
+		}, []string{"step", "state"}),
+		depth:       gauge("leaver_queue_depth", "Messages that wait, visible and not settled.", "subscription"),
+		deadLetters: gauge("leaver_dead_letters", "Messages parked until somebody replays or discards them.", "subscription"),
+		oldest:      gauge("leaver_oldest_message_age_seconds", "Age of the oldest message that waits.", "subscription"),
+		cases:       gauge("leaver_cases", "Open cases.", "state"),
+		pastDeadline: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "leaver_waits_past_deadline", Help: "Steps that still wait although their deadline has passed.",
+		}),
+	}
+}
+
+// Verdict counts one committed verdict.
+func (m *Metrics) Verdict(step offboarding.StepName, state offboarding.StepState) {
+	m.verdicts.WithLabelValues(string(step), string(state)).Inc()
+}
+
+// Queue is what waits for a subscription now.
+func (m *Metrics) Queue(subscription string, d bus.Depth) {
+	m.depth.WithLabelValues(subscription).Set(float64(d.Active))
+	m.deadLetters.WithLabelValues(subscription).Set(float64(d.DeadLetters))
+	m.oldest.WithLabelValues(subscription).Set(d.OldestAge.Seconds())
+}
+
+// Cases is how many cases are in each of the states that are given, and how many of their
+// steps wait past their deadline.
+func (m *Metrics) Cases(states map[offboarding.CaseState]int, pastDeadline int) {
+	for state, n := range states {
+		m.cases.WithLabelValues(string(state)).Set(float64(n))
+	}
+	m.pastDeadline.Set(float64(pastDeadline))
+}
+
+// Handler serves the metrics in Prometheus's formats.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
