@@ -64,7 +64,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 }
 
 func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboarding.User, roles []string) error {
-	if err := keepOnce(ctx, job, "accountEnabled", strconv.FormatBool(user.AccountEnabled)); err != nil {
+	if err := job.KeepBefore(ctx, "accountEnabled", strconv.FormatBool(user.AccountEnabled)); err != nil {
 		return err
 	}
 	var disabling error
@@ -116,7 +116,7 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) e
 	if err != nil {
 		return err
 	}
-	if err := keepOnce(ctx, job, "protocols", sorted(mailbox.Protocols.Open())); err != nil {
+	if err := job.KeepBefore(ctx, "protocols", sorted(mailbox.Protocols.Open())); err != nil {
 		return err
 	}
 	closed := func() bool {
@@ -152,7 +152,7 @@ func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
-	if err := keepOnce(ctx, job, "devicesEnabled", strings.Join(enabled, " ")); err != nil {
+	if err := job.KeepBefore(ctx, "devicesEnabled", strings.Join(enabled, " ")); err != nil {
 		return err
 	}
 	if len(enabled) == 0 {
@@ -188,14 +188,6 @@ func (s *Step) enabledDevices(ctx context.Context, leaver string) ([]string, err
 		}
 	}
 	return enabled, nil
-}
-
-// keepOnce keeps a before-value the first time it is seen, before the write it belongs to.
-func keepOnce(ctx context.Context, job *offboarding.Job, name, value string) error {
-	if _, kept := job.Step.Before[name]; kept {
-		return nil
-	}
-	return job.Keep(ctx, map[string]string{name: value}, nil)
 }
 
 func sorted(names []string) string {

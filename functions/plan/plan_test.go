@@ -282,3 +282,36 @@ func TestB16ACancellationWinsHoweverItArrives(t *testing.T) {
 		})
 	}
 }
+
+// TestRequestsUnderFaults lets requests come twice, out of order, lost or with the host killed
+// around their settling: there is one case, published whole, whatever happens.
+func TestRequestsUnderFaults(t *testing.T) {
+	t.Parallel()
+	for name, fault := range steptest.Faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			handle := fault(newPlanner(h).Handle)
+			for _, id := range []string{"1", "2"} {
+				m, err := termination(h, id, offboarding.Employee{UserPrincipalName: adele}).Message(time.Time{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 4 { // the broker hands out again what was not settled
+					_ = handle(t.Context(), h.Delivery(m))
+				}
+			}
+			all, err := h.Ledger.AllCases(t.Context())
+			if err != nil || len(all) != 1 || !all[0].Published() || len(all[0].Requests) != 2 {
+				t.Fatalf("%d cases, %v", len(all), err)
+			}
+			ids := map[string]int{}
+			for _, m := range h.Bus.Messages() {
+				ids[m.Subject]++
+			}
+			if ids[bus.SubjectTermination] != all[0].Plan.Version || ids["delete"] != all[0].Plan.Version {
+				t.Errorf("plan version %d, published %v", all[0].Plan.Version, ids)
+			}
+		})
+	}
+}

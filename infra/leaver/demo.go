@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +16,6 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"leaver/events"
-	"leaver/shared/hris"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
@@ -155,64 +152,34 @@ func (c *demoCommand) Run(env environment) error {
 	return c.departures(env)
 }
 
-func (c *demoCommand) departures(env environment) (err error) {
+func (c *demoCommand) departures(env environment) error {
 	tenant, err := simtenant.New(simtenant.Config{Users: 40, Latency: c.Latency})
 	if err != nil {
 		return err
 	}
-	server, err := tenant.Listen("127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-	dir, err := os.MkdirTemp("", "leaver-demo-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	policy := offboarding.DefaultPolicy()
 	policy.Grace, policy.DeleteAfter = demoGrace, demoDeleteAfter
-	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-
-	ctx, stop := context.WithCancel(env)
-	defer stop()
-	h, err := openHouse(ctx, houseOptions{dir: dir, tenant: tenantOf(server.Connection()), policy: policy, log: log})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-	standard, err := hris.NewStandard(events.Secret)
-	if err != nil {
-		return err
-	}
-	stopIntake, intake, err := h.serveIntake("127.0.0.1:0", standard)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stopIntake()) }()
-	served := make(chan error, 1)
-	go func() { served <- h.run(ctx) }()
-	defer func() { stop(); err = errors.Join(err, <-served) }()
-
-	view := newView(env, c.JSON)
-	defer view.close()
-	for _, d := range departures {
-		view.say("%s leaves (%s)", d.person, d.title)
-		if err := postSample(ctx, intake, d.event, h.now()); err != nil {
+	return onStage(env, tenant, policy, 0, func(ctx context.Context, h *house, intake string) error {
+		view := newView(env, c.JSON)
+		defer view.close()
+		for _, d := range departures {
+			view.say("%s leaves (%s)", d.person, d.title)
+			if err := postSample(ctx, intake, d.event, h.now()); err != nil {
+				return err
+			}
+		}
+		found, err := c.follow(ctx, h, view)
+		view.close()
+		if err != nil {
 			return err
 		}
-	}
-	found, err := c.follow(ctx, h, view)
-	view.close()
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		err = writeJSON(env.stdout, found)
-	} else {
-		err = report(env.stdout, found)
-	}
-	return errors.Join(err, judge(found, tenant, view))
+		if c.JSON {
+			err = writeJSON(env.stdout, found)
+		} else {
+			err = report(env.stdout, found)
+		}
+		return errors.Join(err, judge(found, tenant, view))
+	})
 }
 
 // follow shows the cases until all are complete or patience ends.

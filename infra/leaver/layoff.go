@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -16,8 +14,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"leaver/events"
-	"leaver/shared/hris"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
@@ -34,7 +30,7 @@ const (
 
 // layoff lets many people leave at once and prints how long the lockout of all took, beside the
 // time that the write budget alone asks for.
-func (c *demoCommand) layoff(env environment) (err error) {
+func (c *demoCommand) layoff(env environment) error {
 	var throttled throttledCount
 	tenant, err := simtenant.New(simtenant.Config{
 		Users: c.Users, Latency: c.Latency, ThrottleScale: layoffScale, Record: &throttled,
@@ -47,64 +43,34 @@ func (c *demoCommand) layoff(env environment) (err error) {
 	if len(leavers) < c.Leavers {
 		return fmt.Errorf("only %d of %d people can leave; give more --users", len(leavers), c.Users)
 	}
-	server, err := tenant.Listen("127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-	dir, err := os.MkdirTemp("", "leaver-layoff-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	policy := offboarding.DefaultPolicy()
 	policy.Mailbox, policy.Grace = offboarding.None, layoffGrace
-	ctx, stop := context.WithTimeoutCause(env, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
-	defer stop()
-	h, err := openHouse(ctx, houseOptions{
-		dir: dir, tenant: tenantOf(server.Connection()), policy: policy, concurrency: 32,
-		log: slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	return onStage(env, tenant, policy, 32, func(ctx context.Context, h *house, intake string) error {
+		ctx, stop := context.WithTimeoutCause(ctx, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
+		defer stop()
+		_, _ = fmt.Fprintf(env.stdout, "%d of %d people leave at once\n", len(leavers), c.Users)
+		begun := time.Now()
+		posted := make(chan error, 1)
+		go func() { posted <- postAll(ctx, intake, leavers) }()
+		lockedOut, err := untilAll(ctx, env, h, leavers, "locked out", func(cs *offboarding.Case) bool {
+			return settled(cs, offboarding.StepSignout) && settled(cs, offboarding.StepBlock)
+		})
+		if err != nil {
+			return err
+		}
+		if err := <-posted; err != nil {
+			return err
+		}
+		lockout := countWrites(tenant)
+		if _, err := untilAll(ctx, env, h, leavers, "ended", ended); err != nil {
+			return err
+		}
+		total := time.Since(begun)
+		return errors.Join(
+			layoffReport(env, tenant, len(leavers), lockedOut.Sub(begun), total, lockout, throttled.n.Load()),
+			nobodyLost(ctx, env, h, tenant, leavers),
+		)
 	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-	standard, err := hris.NewStandard(events.Secret)
-	if err != nil {
-		return err
-	}
-	stopIntake, intake, err := h.serveIntake("127.0.0.1:0", standard)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stopIntake()) }()
-	served := make(chan error, 1)
-	running, end := context.WithCancel(ctx)
-	go func() { served <- h.run(running) }()
-	defer func() { end(); err = errors.Join(err, <-served) }()
-
-	_, _ = fmt.Fprintf(env.stdout, "%d of %d people leave at once\n", len(leavers), c.Users)
-	begun := time.Now()
-	posted := make(chan error, 1)
-	go func() { posted <- postAll(ctx, intake, leavers) }()
-	lockedOut, err := untilAll(ctx, env, h, leavers, "locked out", func(cs *offboarding.Case) bool {
-		return settled(cs, offboarding.StepSignout) && settled(cs, offboarding.StepBlock)
-	})
-	if err != nil {
-		return err
-	}
-	if err := <-posted; err != nil {
-		return err
-	}
-	lockout := countWrites(tenant)
-	if _, err := untilAll(ctx, env, h, leavers, "ended", ended); err != nil {
-		return err
-	}
-	total := time.Since(begun)
-	return errors.Join(
-		layoffReport(env, tenant, len(leavers), lockedOut.Sub(begun), total, lockout, throttled.n.Load()),
-		nobodyLost(ctx, env, h, tenant, leavers),
-	)
 }
 
 func settled(c *offboarding.Case, name offboarding.StepName) bool {

@@ -218,7 +218,7 @@ func TestEvidenceNamesNobody(t *testing.T) {
 	}
 }
 
-func TestNobodyIsAddressedByName(t *testing.T) {
+func TestB15NobodyIsAddressedByName(t *testing.T) {
 	s, ctx := serve(t, answer(204, ""))
 	for _, id := range []string{"", "adele@contoso.com", "me", "{" + leaver + "}", leaver + "/x"} {
 		_, _, errRoles := s.UserAndRoles(ctx, id)

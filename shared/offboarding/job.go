@@ -26,6 +26,14 @@ type Job struct {
 	Evidence map[string]string
 }
 
+// KeepBefore keeps one value of the before the first time it is seen.
+func (j *Job) KeepBefore(ctx context.Context, name, value string) error {
+	if _, kept := j.Step.Before[name]; kept {
+		return nil
+	}
+	return j.Keep(ctx, map[string]string{name: value}, nil)
+}
+
 // Patience is how long to wait before looking again: short at first, then half of the time
 // already waited, never more than a quarter of an hour.
 func (j *Job) Patience() time.Duration {

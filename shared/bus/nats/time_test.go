@@ -17,9 +17,6 @@ import (
 // A message that is due in thirty days arrives in thirty days, over a restart, with the
 // server's own clock moved by synctest.
 func TestThirtyDays(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes about 12 s")
-	}
 	// The server's ticker of access times must not belong to the bubble, or it hangs.
 	ats.Register()
 	defer ats.Unregister()

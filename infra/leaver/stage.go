@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+
+	"leaver/events"
+	"leaver/shared/hris"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+)
+
+// onStage serves the tenant and a house on it with its intake, in a directory that is removed
+// afterwards, while a demo plays.
+func onStage(env environment, tenant *simtenant.Tenant, policy offboarding.Policy, concurrency int, play func(ctx context.Context, h *house, intake string) error) (err error) {
+	server, err := tenant.Listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	dir, err := os.MkdirTemp("", "leaver-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	ctx, stop := context.WithCancel(env)
+	defer stop()
+	h, err := openHouse(ctx, houseOptions{
+		dir: dir, tenant: tenantOf(server.Connection()), policy: policy, concurrency: concurrency,
+		log: slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	standard, err := hris.NewStandard(events.Secret)
+	if err != nil {
+		return err
+	}
+	stopIntake, intake, err := h.serveIntake("127.0.0.1:0", standard)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopIntake()) }()
+	served := make(chan error, 1)
+	go func() { served <- h.run(ctx) }()
+	defer func() { stop(); err = errors.Join(err, <-served) }()
+	return play(ctx, h, intake)
+}
