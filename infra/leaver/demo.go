@@ -24,6 +24,7 @@ type demoCommand struct {
 	Scenario string        `enum:"departures,layoff" default:"departures" help:"departures (a few people, each with a story) or layoff (many at once, on throttling)."`
 	Users    int           `default:"2000" help:"Size of the company of a layoff."`
 	Leavers  int           `default:"500" help:"How many of them leave."`
+	Throttle float64       `default:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
 	JSON     bool          `help:"Print the status objects only, one a line."`
 	Latency  time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
 }
