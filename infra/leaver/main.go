@@ -23,6 +23,7 @@ type commands struct {
 	Status   statusCommand   `cmd:"" help:"Show cases and parked requests of the running host."`
 	Cancel   cancelCommand   `cmd:"" help:"Stop a departure: no step makes another write."`
 	Replay   replayCommand   `cmd:"" help:"List what was parked, and send it back to work."`
+	SignOff  signOffCommand  `cmd:"" help:"Accept a manual, withheld or parked step by name, so that its case can be complete."`
 }
 
 // environment is what a command gets from outside.

@@ -53,6 +53,7 @@ func (h *house) serveOperator(dir string) (stop func() error, err error) {
 	mux.HandleFunc("POST /requests", h.answerRequest)
 	mux.HandleFunc("POST /cancel", h.answerCancel)
 	mux.HandleFunc("POST /replay", h.answerReplay)
+	mux.HandleFunc("POST /sign-off", h.answerSignOff)
 	public := http.NewServeMux()
 	// Without the token, for a collector on this machine: the metrics hold no personal data.
 	public.Handle("GET /metrics", h.metrics.Handler())
