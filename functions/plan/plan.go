@@ -24,6 +24,8 @@ import (
 type Directory interface {
 	// Find returns the users that the employee may be; none is not an error.
 	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
+	// MemberGroups returns those of the groups that the user is in, directly or not.
+	MemberGroups(ctx context.Context, id string, groups []string) ([]string, error)
 	// Manager returns whom a user reports to, or offboarding.ErrNotFound.
 	Manager(ctx context.Context, id string) (offboarding.User, error)
 }
@@ -112,7 +114,11 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	if r.Kind == offboarding.Cancellation {
 		return p.cancel(ctx, r, user)
 	}
-	compiled, err := offboarding.Compile(r, p.Policy)
+	policy, err := p.policyFor(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := offboarding.Compile(r, policy)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +153,18 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 		state = ledger.RequestCancelled
 	}
 	return c, p.decide(ctx, r, ledger.Request{State: state, Case: c.ID}, user.UserPrincipalName)
+}
+
+// policyFor is the policy with the overrides that fit the user.
+func (p *Planner) policyFor(ctx context.Context, user offboarding.User) (offboarding.Policy, error) {
+	var in []string
+	if asked := p.Policy.Groups(); len(asked) > 0 {
+		var err error
+		if in, err = p.Directory.MemberGroups(ctx, user.ID, asked); err != nil {
+			return offboarding.Policy{}, fmt.Errorf("looking up which overrides fit: %w", err)
+		}
+	}
+	return p.Policy.For(user, in), nil
 }
 
 func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboarding.User) (*offboarding.Case, error) {
