@@ -114,30 +114,9 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	if r.Kind == offboarding.Cancellation {
 		return p.cancel(ctx, r, user)
 	}
-	policy, err := p.policyFor(ctx, user)
+	compiled, personal, err := p.compile(ctx, r, user)
 	if err != nil {
 		return nil, err
-	}
-	compiled, err := offboarding.Compile(r, policy)
-	if err != nil {
-		return nil, err
-	}
-	personal := map[string]string{userPrincipalName: user.UserPrincipalName}
-	if f := compiled.Forwarding; f != nil {
-		to, address, err := p.recipient(ctx, user, r.Options.ForwardTo)
-		var unclear *offboarding.Refusal
-		if errors.As(err, &unclear) {
-			// A slip in the address must not keep the leaver signed in: the departure goes on, and
-			// forward becomes a task for a person.
-			f.Unclear, err = unclear.Why, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if f.To = to; address != "" {
-			f.Address = "forwardTo-" + r.ID
-			personal[f.Address] = address
-		}
 	}
 	c, err := p.Ledger.Open(ctx, ledger.Opening{
 		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: compiled, Personal: personal,
@@ -153,6 +132,36 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 		state = ledger.RequestCancelled
 	}
 	return c, p.decide(ctx, r, ledger.Request{State: state, Case: c.ID}, user.UserPrincipalName)
+}
+
+// compile makes the plan of a request for the user, and the personal values that go with it.
+func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offboarding.User) (offboarding.Plan, map[string]string, error) {
+	policy, err := p.policyFor(ctx, user)
+	if err != nil {
+		return offboarding.Plan{}, nil, err
+	}
+	compiled, err := offboarding.Compile(r, policy)
+	if err != nil {
+		return offboarding.Plan{}, nil, err
+	}
+	personal := map[string]string{userPrincipalName: user.UserPrincipalName}
+	if f := compiled.Forwarding; f != nil {
+		to, address, err := p.recipient(ctx, user, r.Options.ForwardTo)
+		var unclear *offboarding.Refusal
+		if errors.As(err, &unclear) {
+			// A slip in the address must not keep the leaver signed in: the departure goes on, and
+			// forward becomes a task for a person.
+			f.Unclear, err = unclear.Why, nil
+		}
+		if err != nil {
+			return offboarding.Plan{}, nil, err
+		}
+		if f.To = to; address != "" {
+			f.Address = "forwardTo-" + r.ID
+			personal[f.Address] = address
+		}
+	}
+	return compiled, personal, nil
 }
 
 // policyFor is the policy with the overrides that fit the user.
