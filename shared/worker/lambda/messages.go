@@ -62,7 +62,7 @@ func (q *Queue) workOn(ctx context.Context, body []byte) (Outcome, error) {
 	// The work may have used up its time; there is some left for this.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), workUntil/2)
 	defer stop()
-	if _, err := q.Waker.Publish(ctx, q.message(body)); err != nil {
+	if _, err := q.Bus.Publish(ctx, q.message(body)); err != nil {
 		return outcome, fmt.Errorf("message %s is neither settled nor on the bus: %w", d.id, err)
 	}
 	return outcome, nil

@@ -31,8 +31,7 @@ type invocation struct {
 type Queue struct {
 	Subscription string
 	Handle       func(context.Context, bus.Delivery) error
-	Bus          bus.Bus
-	Waker        *Waker // what the handler publishes through
+	Bus          *Waker // the handler publishes through it, too
 	Concurrency  int
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -41,7 +40,7 @@ type Queue struct {
 // Invoke implements [Handler]: it drains the subscription, or works on the messages that the
 // payload brings and answers with their outcomes.
 func (q *Queue) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	defer q.Waker.Flush()
+	defer q.Bus.Flush()
 	var in invocation
 	if len(payload) > 0 {
 		if err := json.Unmarshal(payload, &in); err != nil {
@@ -58,7 +57,7 @@ func (q *Queue) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return q.work(working, in.Messages)
 	}
 	due := func(before time.Time) time.Time {
-		if last := q.Waker.Due(before); last.After(in.Due) || in.Due.After(before) {
+		if last := q.Bus.Due(before); last.After(in.Due) || in.Due.After(before) {
 			return last
 		}
 		return in.Due

@@ -56,7 +56,7 @@ func (s *site) queue(step offboarding.StepName, work stepFunc) *lambda.Queue {
 	w := s.Worker(step, work)
 	w.Bus = s.waker
 	return &lambda.Queue{
-		Subscription: string(step), Handle: w.Handle, Bus: s.broker, Waker: s.waker, Concurrency: 4, Now: time.Now, Log: s.Logger(),
+		Subscription: string(step), Handle: w.Handle, Bus: s.waker, Concurrency: 4, Now: time.Now, Log: s.Logger(),
 	}
 }
 
@@ -278,7 +278,7 @@ func TestAMessageThatCannotBeSettledGoesToTheBus(t *testing.T) {
 }
 
 // away is a bus that cannot be reached.
-type away struct{ lambda.Bus }
+type away struct{ bus.Bus }
 
 func (away) Publish(context.Context, bus.Message) (bool, error) { return false, bus.ErrUnavailable }
 
@@ -349,7 +349,7 @@ func TestWhoIsWokenWhen(t *testing.T) {
 }
 
 // taking is a bus that takes everything.
-type taking struct{}
+type taking struct{ bus.Bus }
 
 func (taking) Publish(context.Context, bus.Message) (bool, error)          { return false, nil }
 func (taking) Resubmit(context.Context, string, string, bus.Message) error { return nil }
@@ -369,5 +369,31 @@ func TestDueIsTheLastThatCanBeWaitedFor(t *testing.T) {
 	now = now.Add(10 * time.Minute)
 	if due := waker.Due(now.Add(time.Hour)); !due.IsZero() {
 		t.Error(due)
+	}
+}
+
+func TestAConnectionIsMadeAnewAfterALongPause(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	connected := 0
+	var fail error
+	h := lambda.Thawed(lambda.HandlerFunc(func(context.Context, []byte) ([]byte, error) {
+		now = now.Add(90 * time.Second)
+		return nil, nil
+	}), func() time.Time { return now }, func() error { connected++; return fail })
+	for i, tt := range []struct {
+		pause time.Duration
+		want  int
+	}{{0, 1}, {0, 1}, {time.Minute, 1}, {2 * time.Minute, 2}, {time.Second, 2}} {
+		now = now.Add(tt.pause)
+		if _, err := h.Invoke(t.Context(), nil); err != nil || connected != tt.want {
+			t.Errorf("%d: connected %d times, %v", i, connected, err)
+		}
+	}
+	now, fail = now.Add(time.Hour), errors.New("no way")
+	for range 2 {
+		if _, err := h.Invoke(t.Context(), nil); !errors.Is(err, fail) {
+			t.Error(err)
+		}
 	}
 }

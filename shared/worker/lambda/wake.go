@@ -47,7 +47,7 @@ func NewInvoke(c aws.Config) Invoke {
 // nothing has to run all the time and nobody waits for the schedule. A wake that fails is only
 // logged: the schedule comes within a minute. It is safe for concurrent use.
 type Waker struct {
-	Bus
+	bus.Bus
 	// Invoke wakes; nil wakes nobody.
 	Invoke Invoke
 	Prefix string // of the functions' names
@@ -62,12 +62,6 @@ type Waker struct {
 	waits  map[string]time.Time // the last message that it was told to wait for
 	own    []time.Time          // when messages for this function become visible
 	inHand sync.WaitGroup
-}
-
-// Bus is what a Waker publishes to.
-type Bus interface {
-	bus.Publisher
-	Resubmit(ctx context.Context, subscription, key string, m bus.Message) error
 }
 
 // Publish implements bus.Publisher.
