@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"strings"
 	"testing"
+	"time"
 
 	"leaver/functions/signout"
 	"leaver/shared/offboarding"
@@ -76,5 +77,26 @@ func TestAGuestIsLeftToTheHomeTenant(t *testing.T) {
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, newStep(h)))
 	if record.State != offboarding.StateEffective || record.Evidence["guest"] == "" || h.Tenant.PasswordChanges(simtenant.UserID(person)) > 0 {
 		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
+	}
+}
+
+// TestB9ASynchronisedPasswordIsResetWhereItIsMastered: once a person did so, replaying finds it
+// changed.
+func TestB9ASynchronisedPasswordIsResetWhereItIsMastered(t *testing.T) {
+	t.Parallel()
+	const megan = "megan.bowen@contoso.com"
+	h := steptest.New(t)
+	c := h.Open(t, megan, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepSignout, newStep(h))
+	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateManual {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	h.Advance(time.Minute)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(megan)].LastPasswordChange = h.Now() })
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepSignout); err != nil {
+		t.Fatal(err)
+	}
+	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 }

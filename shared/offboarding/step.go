@@ -57,7 +57,7 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepBlock, Urgent: true, Deadline: 24 * time.Hour, Exchange: true,
-		Permissions: []string{"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "RoleManagement.Read.Directory", "Device.ReadWrite.All"},
+		Permissions: []string{"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All"},
 		Done:        "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
 	},
 	{
