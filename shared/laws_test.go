@@ -48,7 +48,7 @@ func TestLaws(t *testing.T) {
 	for _, p := range all {
 		standard[p.ImportPath] = p.Standard
 	}
-	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
+	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/ledger/aztables", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
 	// The functions that are steps; the others plan, watch and take webhooks.
 	steps := []string{"signout", "block", "wipe", "forward", "licence", "delete"}
 	ours := func(imports []string) []string {
@@ -76,7 +76,7 @@ func TestLaws(t *testing.T) {
 			may("a port imports the domain only", func(i string) bool { return standard[i] || i == "leaver/shared/offboarding" }, p.Imports)
 		case "shared/bus/nats":
 			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/offboarding"), ours(p.Imports))
-		case "shared/ledger/nats":
+		case "shared/ledger/nats", "shared/ledger/aztables":
 			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/offboarding"), ours(p.Imports))
 		case "shared/graph", "shared/exchange":
 			may("an adapter imports the domain", only("leaver/shared/offboarding"), ours(p.Imports))
@@ -94,6 +94,12 @@ func TestLaws(t *testing.T) {
 					t.Errorf("%s imports %s: only shared/graph imports the Graph SDK", path, i)
 				}
 			}
+		}
+		if path != "shared/ledger/aztables" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.Contains(i, "/azure-sdk-for-go/sdk/data/") }) {
+			t.Errorf("%s imports the SDK of Table Storage: only shared/ledger/aztables does", path)
+		}
+		if slices.Contains(p.Imports, "leaver/shared/ledger/azuritetest") {
+			t.Errorf("%s imports azuritetest: only tests do", path)
 		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
