@@ -30,12 +30,15 @@ func rowEntry(position int) string { return entryPrefix + digits(position) }
 // digits make keys sort as their numbers do.
 func digits(position int) string { return fmt.Sprintf("%010d", position) }
 
-// maxBinary is how much one property holds.
-// Source: Microsoft Learn, "Understanding the Table service data model", Edm.Binary.
-const maxBinary = 64 << 10
+// What one property and the Data of one entity hold; an entity is at most 1 MiB with its keys and
+// names, of which Azurite does not take care.
+// Source: Microsoft Learn, "Understanding the Table service data model".
+const (
+	maxBinary = 64 << 10
+	maxData   = 15 * maxBinary
+)
 
-// pack spreads data over as many properties as it needs; the service refuses an entity beyond
-// 1 MiB.
+// pack spreads data over as many properties as it needs.
 func pack(into map[string]any, data []byte) map[string]any {
 	for i := 0; len(data) > 0; i++ {
 		n := min(len(data), maxBinary)

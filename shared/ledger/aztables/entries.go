@@ -12,11 +12,15 @@ import (
 )
 
 // Append implements ledger.Store. The entry and the head are one transaction: the entry must be
-// new, and the head as it was at position-1. Errors: ledger.ErrConflict, ledger.ErrUnavailable.
+// new, and the head as it was at position-1. Errors: ledger.ErrConflict, ledger.ErrUnavailable, or
+// that the entry is larger than 960 KiB.
 func (s *Store) Append(ctx context.Context, id string, position int, label string, entry []byte) error {
 	doing := fmt.Sprintf("appending entry %d to %s", position, id)
 	if err := s.usable(id); err != nil {
 		return classify(doing, err)
+	}
+	if len(entry) > maxData {
+		return classify(doing, errLarge)
 	}
 	before, err := s.before(ctx, id, position)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 // What is wrong without the service's doing.
 var (
 	errID      = errors.New("not an id")
+	errLarge   = errors.New("more than an entity holds")
 	errContent = errors.New("the table does not hold what it should")
 )
 
@@ -35,11 +36,15 @@ func (p *problem) Error() string {
 
 // problemOf reads an error of the SDK; nil when it is no answer of the service.
 func problemOf(err error) *problem {
+	var p *problem
+	if errors.As(err, &p) {
+		return p
+	}
 	var answer *azcore.ResponseError
 	if !errors.As(err, &answer) {
 		return nil
 	}
-	p := &problem{answer.StatusCode, aztables.TableErrorCode(answer.ErrorCode), ""}
+	p = &problem{answer.StatusCode, aztables.TableErrorCode(answer.ErrorCode), ""}
 	if answer.RawResponse != nil {
 		p.requestID = answer.RawResponse.Header.Get("x-ms-request-id")
 		if p.status == http.StatusAccepted {
@@ -102,7 +107,7 @@ func classify(doing string, err error) error {
 }
 
 func mark(err error) error {
-	for _, known := range []error{ledger.ErrConflict, ledger.ErrUnavailable, errID, errContent} {
+	for _, known := range []error{ledger.ErrConflict, ledger.ErrUnavailable, errID, errLarge, errContent} {
 		if errors.Is(err, known) {
 			return err
 		}

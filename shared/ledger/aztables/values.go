@@ -28,6 +28,9 @@ func (s *Store) Seal(ctx context.Context, id string, values map[string]ledger.Va
 		if err != nil {
 			return fmt.Errorf("%s: encoding a value: %w", doing, err)
 		}
+		if len(raw) > maxData {
+			return classify(doing, errLarge)
+		}
 		actions = append(actions, aztables.TransactionAction{
 			ActionType: aztables.TransactionTypeInsertReplace,
 			Entity:     row(id, valuePrefix+encode(name), pack(map[string]any{propName: name}, raw)),
