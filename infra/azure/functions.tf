@@ -45,6 +45,13 @@ locals {
       send        = ["leaver"]
       listen      = ["leaver/forward"]
     }
+    preserve = {
+      permissions = []
+      exchange    = true
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/preserve"]
+    }
     licence = {
       permissions = ["User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"]
       exchange    = true
@@ -64,14 +71,14 @@ locals {
       exchange    = false
       ledger      = true
       send        = ["leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/licence", "leaver/delete"]
     }
     replay = {
       permissions = []
       exchange    = false
       ledger      = true
       send        = ["leaver-requests", "leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/licence", "leaver/delete"]
     }
   }
 
@@ -79,11 +86,12 @@ locals {
 
   # The labels are the subjects that a subscription takes.
   subscriptions = {
-    signout = { topic = "leaver", labels = ["signout", "termination"] }
-    block   = { topic = "leaver", labels = ["block", "termination"] }
-    wipe    = { topic = "leaver", labels = ["wipe", "termination"] }
-    forward = { topic = "leaver", labels = ["forward", "termination"] }
-    licence = { topic = "leaver", labels = ["licence"] }
-    delete  = { topic = "leaver", labels = ["delete"] }
+    signout  = { topic = "leaver", labels = ["signout", "termination"] }
+    block    = { topic = "leaver", labels = ["block", "termination"] }
+    wipe     = { topic = "leaver", labels = ["wipe", "termination"] }
+    forward  = { topic = "leaver", labels = ["forward", "termination"] }
+    preserve = { topic = "leaver", labels = ["preserve", "termination"] }
+    licence  = { topic = "leaver", labels = ["licence"] }
+    delete   = { topic = "leaver", labels = ["delete"] }
   }
 }
