@@ -7,6 +7,7 @@ import (
 
 	"leaver/functions/block"
 	"leaver/functions/delete"
+	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/functions/preserve"
 	"leaver/functions/wipe"
@@ -19,10 +20,12 @@ import (
 func newStep(h *steptest.House) worker.Step { return delete.New(h.As("delete")) }
 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	if c.Step(offboarding.StepPreserve) != nil {
-		_, mailboxes := h.As("preserve")
+		_, mailboxes = h.As("preserve")
 		h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, preserve.New(mailboxes)))
 	}
 	h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
@@ -116,6 +119,8 @@ func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	h.Advance(mailGivenUp().Grace)
 	w := h.Worker(offboarding.StepDelete, newStep(h))
 	record, _ := h.Step(t, c.ID, w)

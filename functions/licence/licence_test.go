@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"leaver/functions/block"
+	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -15,6 +16,8 @@ import (
 func newStep(h *steptest.House) worker.Step { return licence.New(h.As("licence")) }
 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 }
 

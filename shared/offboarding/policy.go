@@ -78,6 +78,7 @@ type Policy struct {
 	AutoReply      AutoReplyTexts
 	KeepMail       Keeping // hold, export or none
 	KeepFiles      Keeping // move or none
+	CancelMeetings bool    // that the leaver organised
 	// HoldFor is how long each item is held by a litigation hold, from when it came; whole days,
 	// or Unlimited.
 	HoldFor time.Duration
@@ -134,7 +135,9 @@ func DefaultPolicy() Policy {
 		KeepMail:    KeepHold,
 		KeepFiles:   KeepMove,
 		HoldFor:     Unlimited,
-		Rereads:     []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
+
+		CancelMeetings: true,
+		Rereads:        []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
 	}
 }
 

@@ -44,6 +44,7 @@ var cmdlets = map[string]cmdlet{
 	"Get-MailboxPermission":             {strings.Fields("Identity User"), getMailboxPermission},
 	"Add-MailboxPermission":             {strings.Fields("Identity User AccessRights AutoMapping InheritanceType"), addMailboxPermission},
 	"Remove-MailboxPermission":          {strings.Fields("Identity User AccessRights InheritanceType"), removeMailboxPermission},
+	"Remove-CalendarEvents":             {strings.Fields("Identity CancelOrganizedMeetings QueryStartDate QueryEndDate QueryWindowInDays PreviewOnly"), removeCalendarEvents},
 	"Remove-DistributionGroupMember":    {strings.Fields("Identity Member BypassSecurityGroupManagerCheck"), removeDistributionGroupMember},
 }
 
