@@ -21,6 +21,7 @@ type policyFile struct {
 	// Domains outside of the organisation that mail may be forwarded to.
 	ForwardDomains []string       `yaml:"forwardDomains"`
 	Protected      []string       `yaml:"protected"`
+	Rereads        []duration     `yaml:"rereads"`
 	Overrides      []overrideFile `yaml:"overrides"`
 }
 
@@ -98,6 +99,12 @@ func ParsePolicy(text []byte) (offboarding.Policy, error) {
 	}
 	p := offboarding.DefaultPolicy().With(f.Settings.domain())
 	p.ForwardDomains, p.Protected = f.ForwardDomains, f.Protected
+	if f.Rereads != nil {
+		p.Rereads = nil
+		for _, d := range f.Rereads {
+			p.Rereads = append(p.Rereads, time.Duration(d))
+		}
+	}
 	for _, o := range f.Overrides {
 		p.Overrides = append(p.Overrides, offboarding.Override{
 			Department: o.For.Department, Company: o.For.Company, Group: o.For.Group, Settings: o.Settings.domain(),

@@ -19,7 +19,9 @@ type Plan struct {
 	AutoReply AutoReplyTexts `json:"autoReply,omitzero"`
 	KeepMail  Keeping        `json:"keepMail"`
 	KeepFiles Keeping        `json:"keepFiles"`
-	Steps     []PlannedStep  `json:"steps"`
+	// Rereads are the policy\'s, in nanoseconds.
+	Rereads []time.Duration `json:"rereads,omitempty"`
+	Steps   []PlannedStep   `json:"steps"`
 }
 
 // Forwarding is where new mail goes and until when. Who gets it is looked up after the plan is
@@ -95,6 +97,7 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		AutoReply:   policy.AutoReply,
 		KeepMail:    policy.KeepMail,
 		KeepFiles:   policy.KeepFiles,
+		Rereads:     policy.Rereads,
 	}
 	if mailbox == Forward {
 		plan.Forwarding = &Forwarding{Until: release, Copy: policy.ForwardCopy}

@@ -78,6 +78,9 @@ type Policy struct {
 	AutoReply      AutoReplyTexts
 	KeepMail       Keeping // hold, export or none
 	KeepFiles      Keeping // move or none
+	// Rereads are how long after an account that an on-premises Active Directory masters was
+	// blocked it is looked at again, ascending.
+	Rereads []time.Duration
 	// Protected accounts are never offboarded: object ids, userPrincipalNames or mail
 	// addresses, compared without regard to case.
 	Protected []string
@@ -127,6 +130,7 @@ func DefaultPolicy() Policy {
 		AutoReply:   AutoReplyTexts{Inside: defaultReply, Outside: defaultReply},
 		KeepMail:    KeepHold,
 		KeepFiles:   KeepMove,
+		Rereads:     []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
 	}
 }
 
@@ -161,6 +165,9 @@ func (p Policy) Validate() error {
 	case KeepMove, KeepNone:
 	default:
 		return fmt.Errorf("keepFiles: %q; use move or none", p.KeepFiles)
+	}
+	if !slices.IsSorted(p.Rereads) || len(p.Rereads) == 0 || p.Rereads[0] <= 0 {
+		return errors.New("rereads: at least one duration, ascending")
 	}
 	return p.validateOverrides()
 }
