@@ -51,12 +51,16 @@ func TestLaws(t *testing.T) {
 		standard[p.ImportPath] = p.Standard
 	}
 <<<<<<< HEAD
+<<<<<<< HEAD
 	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
 	// The functions that are steps; the others plan, watch and take webhooks.
 	steps := []string{"signout", "block", "wipe", "forward", "licence", "delete"}
 =======
 	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
 >>>>>>> main
+=======
+	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/ledger/aztables", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
+>>>>>>> aztables
 	ours := func(imports []string) []string {
 		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
 	}
@@ -82,7 +86,7 @@ func TestLaws(t *testing.T) {
 			may("a port imports the domain only", func(i string) bool { return standard[i] || i == "leaver/shared/offboarding" }, p.Imports)
 		case "shared/bus/nats", "shared/bus/servicebus":
 			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/offboarding"), ours(p.Imports))
-		case "shared/ledger/nats":
+		case "shared/ledger/nats", "shared/ledger/aztables":
 			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/offboarding"), ours(p.Imports))
 		case "shared/graph", "shared/exchange":
 			may("an adapter imports the domain", only("leaver/shared/offboarding"), ours(p.Imports))
@@ -101,8 +105,16 @@ func TestLaws(t *testing.T) {
 				}
 			}
 		}
+<<<<<<< HEAD
 		if path != "shared/bus/servicebus" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/Azure/azure-sdk-for-go/sdk/messaging/") }) {
 			t.Errorf("%s imports azservicebus: only shared/bus/servicebus does", path)
+=======
+		if path != "shared/ledger/aztables" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.Contains(i, "/azure-sdk-for-go/sdk/data/") }) {
+			t.Errorf("%s imports the SDK of Table Storage: only shared/ledger/aztables does", path)
+		}
+		if slices.Contains(p.Imports, "leaver/shared/ledger/azuritetest") {
+			t.Errorf("%s imports azuritetest: only tests do", path)
+>>>>>>> aztables
 		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
