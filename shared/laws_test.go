@@ -50,17 +50,10 @@ func TestLaws(t *testing.T) {
 	for _, p := range all {
 		standard[p.ImportPath] = p.Standard
 	}
-<<<<<<< HEAD
-<<<<<<< HEAD
-	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
-	// The functions that are steps; the others plan, watch and take webhooks.
-	steps := []string{"signout", "block", "wipe", "forward", "licence", "delete"}
-=======
-	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
->>>>>>> main
-=======
-	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/ledger/aztables", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
->>>>>>> aztables
+	adapters := []string{
+		"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/ledger/aztables", "leaver/shared/graph",
+		"leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity", "leaver/shared/assembly", "leaver/shared/worker/lambda",
+	}
 	ours := func(imports []string) []string {
 		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
 	}
@@ -91,7 +84,14 @@ func TestLaws(t *testing.T) {
 		case "shared/graph", "shared/exchange":
 			may("an adapter imports the domain", only("leaver/shared/offboarding"), ours(p.Imports))
 		}
-		if name, isFunction := strings.CutPrefix(path, "functions/"); isFunction {
+		name, isFunction := strings.CutPrefix(path, "functions/")
+		if of, isMain := strings.CutSuffix(name, "/lambda"); isFunction && isMain {
+			own := only("leaver/functions/"+of, "leaver/shared/assembly", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/offboarding", "leaver/shared/worker/lambda")
+			may("a main joins its function and the adapters it needs", own, ours(p.Imports))
+			if graph := slices.Contains(p.Deps, "leaver/shared/graph"); graph && slices.Contains([]string{"intake", "watch", "replay"}, of) {
+				t.Errorf("%s holds the Graph SDK: it has no permission in Microsoft 365", path)
+			}
+		} else if isFunction {
 			may("no function imports an adapter", func(i string) bool { return !slices.Contains(adapters, i) }, p.Imports)
 			may("no function imports a function", func(i string) bool { return !strings.HasPrefix(i, "leaver/functions/") }, p.Imports)
 			if isStep(name) {
@@ -105,16 +105,17 @@ func TestLaws(t *testing.T) {
 				}
 			}
 		}
-<<<<<<< HEAD
 		if path != "shared/bus/servicebus" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/Azure/azure-sdk-for-go/sdk/messaging/") }) {
 			t.Errorf("%s imports azservicebus: only shared/bus/servicebus does", path)
-=======
+		}
 		if path != "shared/ledger/aztables" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.Contains(i, "/azure-sdk-for-go/sdk/data/") }) {
 			t.Errorf("%s imports the SDK of Table Storage: only shared/ledger/aztables does", path)
 		}
 		if slices.Contains(p.Imports, "leaver/shared/ledger/azuritetest") {
 			t.Errorf("%s imports azuritetest: only tests do", path)
->>>>>>> aztables
+		}
+		if path != "shared/identity" && path != "shared/worker/lambda" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/aws/") }) {
+			t.Errorf("%s imports AWS: only shared/identity and shared/worker/lambda do", path)
 		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
