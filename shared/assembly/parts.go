@@ -3,6 +3,7 @@ package assembly
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -65,7 +66,8 @@ func wakerOf(ctx context.Context, self string, c config.Bus, wake config.Wake, a
 		options = servicebus.Options{ConnectionString: connection}
 	}
 	if transport, is := as.HTTP.Transport.(*http.Transport); is {
-		options.TLSConfig = transport.TLSClientConfig
+		// Not the very same: net/http adds its protocols to it.
+		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: transport.TLSClientConfig.RootCAs}
 	}
 	waker := &lambda.Waker{Prefix: wake.Prefix, Self: self, Now: time.Now, Log: log}
 	if wake.Prefix != "" {
