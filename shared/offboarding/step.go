@@ -37,6 +37,8 @@ type Spec struct {
 	// Exchange is set when the app registration also needs Exchange.ManageAsApp and a role in
 	// Exchange.
 	Exchange bool
+	// Policy is set when the step itself reads the policy, not only the plan made of it.
+	Policy bool
 	// Done says what has been observed when the step is effective.
 	Done string
 }
@@ -66,7 +68,7 @@ var Steps = []Spec{
 		Done:        "every managed device and protected app is gone from Intune, and every phone has acknowledged its wipe and is blocked",
 	},
 	{
-		Name: StepForward, Deadline: 24 * time.Hour, Exchange: true,
+		Name: StepForward, Deadline: 24 * time.Hour, Exchange: true, Policy: true,
 		Permissions: []string{"User.Read.All"},
 		Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside",
 	},
