@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"leaver/functions/block"
 	"leaver/shared/offboarding"
@@ -61,6 +62,20 @@ func TestStep(t *testing.T) {
 		},
 		Refusals: []string{"PATCH /users/{id}", "PATCH /devices/{id}", "Set-CASMailbox"},
 		Lagging:  true,
+	}, steptest.Subject{
+		Name: offboarding.StepBlock, Case: "enabled again by its synchronisation, until a person must act", New: newStep, Person: megan,
+		Prepare: func(_ *testing.T, h *steptest.House, _ *offboarding.Case) {
+			h.Tenant.Edit(func(w *simtenant.World) { w.SyncedWritable, w.DirectorySyncEvery = true, 20*time.Minute })
+		},
+		Ends: offboarding.StateManual,
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			if user, ok := h.Tenant.User(id); !ok || h.Now().Sub(user.SessionsValidFrom) > time.Hour {
+				t.Error("sessions were not revoked with the last block")
+			}
+			if open := openProtocols(h, id); len(open) > 0 {
+				t.Errorf("protocols are open: %v", open)
+			}
+		},
 	})
 }
 

@@ -28,6 +28,8 @@ type Subject struct {
 	Policy  func(*offboarding.Policy)
 	// Prepare makes the steps that this one needs effective.
 	Prepare func(t *testing.T, h *House, c *offboarding.Case)
+	// Ends is the state in which the step ends; empty is effective.
+	Ends offboarding.StepState
 	// Check fails the test unless the tenant is as the effective step leaves it.
 	Check func(t *testing.T, h *House, id string)
 	// Administrator is somebody on whom Microsoft refuses the step because of the role Global
@@ -41,6 +43,8 @@ type Subject struct {
 	// Lagging is set when the effect shows later under read lag.
 	Lagging bool
 }
+
+func (s Subject) ends() offboarding.StepState { return cmp.Or(s.Ends, offboarding.StateEffective) }
 
 // Run runs the suite over the subjects of one step, and then holds the step's permissions in
 // the catalogue against what the subjects need.
@@ -118,7 +122,7 @@ func newSiteLacking(t *testing.T, s Subject, permission string) *site {
 
 func effective(t *testing.T, x *site) {
 	record := x.Settle(t, x.c.ID, x.worker)
-	if record.State != offboarding.StateEffective || record.EffectiveAt.IsZero() {
+	if record.State != x.s.ends() || record.State == offboarding.StateEffective && record.EffectiveAt.IsZero() {
 		t.Fatalf("ended %s: %s", record.State, record.Reason)
 	}
 	if len(record.Calls) == 0 {
@@ -264,7 +268,7 @@ func crash(t *testing.T, x *site) {
 			y.OnRequest, y.OnAnswer = nil, nil
 			y.Advance(lock + time.Second)
 			record := y.Settle(t, y.c.ID, y.worker)
-			if record.State != offboarding.StateEffective {
+			if record.State != y.s.ends() {
 				t.Errorf("killed at call %d (after its effect: %t): ended %s: %s", call, after, record.State, record.Reason)
 			}
 			y.s.Check(t, y.House, y.id)
@@ -289,7 +293,7 @@ func transient(t *testing.T, x *site) {
 	if last.ID != x.Message(t, x.c.ID, x.s.Name).ID || !last.At.Equal(record.Due) {
 		t.Errorf("the message %s at %s was not scheduled for the record's due %s", last.ID, last.At, record.Due)
 	}
-	if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+	if record := x.Settle(t, x.c.ID, x.worker); record.State != x.s.ends() {
 		t.Errorf("ended %s: %s", record.State, record.Reason)
 	}
 	x.s.Check(t, x.House, x.id)
@@ -346,7 +350,7 @@ func lagging(t *testing.T, x *site) {
 	if record.State != offboarding.StateWaiting || !d.Completed || record.Attempts != 0 {
 		t.Fatalf("%s with %d attempts, completed %t: %s", record.State, record.Attempts, d.Completed, record.Reason)
 	}
-	if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+	if record := x.Settle(t, x.c.ID, x.worker); record.State != x.s.ends() {
 		t.Errorf("ended %s: %s", record.State, record.Reason)
 	}
 	x.s.Check(t, x.House, x.id)
@@ -359,7 +363,7 @@ func leased(t *testing.T, x *site) {
 	if !d.Completed || record.Attempts != 0 || x.Writes() != writes {
 		t.Errorf("completed %t, %d attempts, %d writes", d.Completed, record.Attempts, x.Writes()-writes)
 	}
-	if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+	if record := x.Settle(t, x.c.ID, x.worker); record.State != x.s.ends() {
 		t.Errorf("ended %s: %s", record.State, record.Reason)
 	}
 }
