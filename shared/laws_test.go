@@ -50,7 +50,10 @@ func TestLaws(t *testing.T) {
 	for _, p := range all {
 		standard[p.ImportPath] = p.Standard
 	}
-	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/ledger/aztables", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
+	adapters := []string{
+		"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/ledger/aztables", "leaver/shared/graph",
+		"leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity", "leaver/shared/assembly", "leaver/shared/worker/lambda",
+	}
 	ours := func(imports []string) []string {
 		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
 	}
@@ -81,7 +84,14 @@ func TestLaws(t *testing.T) {
 		case "shared/graph", "shared/exchange":
 			may("an adapter imports the domain", only("leaver/shared/offboarding"), ours(p.Imports))
 		}
-		if name, isFunction := strings.CutPrefix(path, "functions/"); isFunction {
+		name, isFunction := strings.CutPrefix(path, "functions/")
+		if of, isMain := strings.CutSuffix(name, "/lambda"); isFunction && isMain {
+			own := only("leaver/functions/"+of, "leaver/shared/assembly", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/offboarding", "leaver/shared/worker/lambda")
+			may("a main joins its function and the adapters it needs", own, ours(p.Imports))
+			if graph := slices.Contains(p.Deps, "leaver/shared/graph"); graph && slices.Contains([]string{"intake", "watch", "replay"}, of) {
+				t.Errorf("%s holds the Graph SDK: it has no permission in Microsoft 365", path)
+			}
+		} else if isFunction {
 			may("no function imports an adapter", func(i string) bool { return !slices.Contains(adapters, i) }, p.Imports)
 			may("no function imports a function", func(i string) bool { return !strings.HasPrefix(i, "leaver/functions/") }, p.Imports)
 			if isStep(name) {
@@ -103,6 +113,9 @@ func TestLaws(t *testing.T) {
 		}
 		if slices.Contains(p.Imports, "leaver/shared/ledger/azuritetest") {
 			t.Errorf("%s imports azuritetest: only tests do", path)
+		}
+		if path != "shared/identity" && path != "shared/worker/lambda" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/aws/") }) {
+			t.Errorf("%s imports AWS: only shared/identity and shared/worker/lambda do", path)
 		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)

@@ -418,6 +418,19 @@ func TestTheTemplateFitsTheCode(t *testing.T) {
 	}
 }
 
+// TestThePolicyGoesToThoseWhoReadIt holds the catalogue against the functions' mains.
+func TestThePolicyGoesToThoseWhoReadIt(t *testing.T) {
+	for _, f := range offboarding.Functions() {
+		main, err := os.ReadFile(root + "functions/" + f.Name + "/lambda/main.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reads := strings.Contains(string(main), "f.Policy("); reads != f.Policy {
+			t.Errorf("%s reads the policy: %t, and the catalogue says %t", f.Name, reads, f.Policy)
+		}
+	}
+}
+
 // TestWhatIsMissingIsNoticed proves the test above: it spoils the template in every way that a
 // slip could, and expects the fault to be named.
 func TestWhatIsMissingIsNoticed(t *testing.T) {

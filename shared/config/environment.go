@@ -187,6 +187,9 @@ func Variables[T Function | Intake]() []string {
 	return names
 }
 
+// About says what to put into a variable of [Function] or [Intake].
+func About[T Function | Intake](variable string) string { return about(reflect.TypeFor[T](), variable) }
+
 // field is one that a variable is read into.
 type field struct{ name, variable, about string }
 

@@ -16,7 +16,7 @@ const (
 	// page is how many messages are peeked or looked through at once.
 	page = 100
 	// another is how long the next dead letter is waited for: they are there already.
-	another = 2 * time.Second
+	another = 5 * time.Second
 )
 
 // DeadLetters implements bus.Bus. The key is the subscription and the sequence number: numbers
@@ -43,13 +43,9 @@ func (b *Bus) DeadLetters(ctx context.Context, subscription string, max int) ([]
 }
 
 // browse peeks at most max messages in their order.
-func (b *Bus) browse(ctx context.Context, node *azservicebus.Receiver, max int, see func(*azservicebus.ReceivedMessage)) error {
+func (b *Bus) browse(ctx context.Context, on *node, max int, see func(*azservicebus.ReceivedMessage)) error {
 	for next := int64(1); max > 0; {
-		var some []*azservicebus.ReceivedMessage
-		err := b.request(ctx, func(ctx context.Context) (err error) {
-			some, err = node.PeekMessages(ctx, min(max, page), &azservicebus.PeekMessagesOptions{FromSequenceNumber: &next})
-			return err
-		})
+		some, err := b.peek(ctx, on, next, min(max, page))
 		if err != nil || len(some) == 0 {
 			return err
 		}
@@ -76,10 +72,10 @@ func (b *Bus) Resubmit(ctx context.Context, subscription, key string, m bus.Mess
 	}
 	m.Entity = s.Entity
 	if err := b.publish(ctx, m, only); err != nil {
-		b.unlockDead(ctx, s, lock)
+		_ = b.settleNow(ctx, s.dead, lock, abandon) // or its lock ends by itself
 		return classify(doing, err)
 	}
-	return classify(doing, b.removeDead(ctx, s, lock))
+	return classify(doing, b.settle(ctx, s.dead, lock, complete))
 }
 
 // Discard implements bus.Bus. Errors: bus.ErrNotFound (subscription or key),
@@ -90,22 +86,7 @@ func (b *Bus) Discard(ctx context.Context, subscription, key string) error {
 	if err != nil {
 		return classify(doing, err)
 	}
-	return classify(doing, b.removeDead(ctx, s, lock))
-}
-
-func (b *Bus) removeDead(ctx context.Context, s *subscription, lock *azservicebus.ReceivedMessage) error {
-	return b.settle(ctx, s.dead, lock, func(ctx context.Context, r *azservicebus.Receiver, m *azservicebus.ReceivedMessage) error {
-		return r.CompleteMessage(ctx, m, nil)
-	})
-}
-
-// unlockDead gives a dead letter back; when that fails, its lock ends by itself.
-func (b *Bus) unlockDead(ctx context.Context, s *subscription, lock *azservicebus.ReceivedMessage) {
-	_ = b.request(ctx, func(ctx context.Context) error {
-		ctx, stop := b.wire.current().while(ctx, onLink)
-		defer stop()
-		return s.dead.AbandonMessage(ctx, lock, nil)
-	})
+	return classify(doing, b.settle(ctx, s.dead, lock, complete))
 }
 
 // lockDead finds the dead letter that a key names, and locks it.
@@ -119,27 +100,21 @@ func (b *Bus) lockDead(ctx context.Context, subscription, key string) (*subscrip
 	if err != nil || !ours {
 		return nil, nil, fmt.Errorf("%w: no dead letter has this key", bus.ErrNotFound)
 	}
-	var there []*azservicebus.ReceivedMessage
-	err = b.request(ctx, func(ctx context.Context) (err error) {
-		there, err = s.dead.PeekMessages(ctx, 1, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &number})
-		return err
-	})
+	there, err := b.peek(ctx, s.dead, number, 1)
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(there) == 0 || value(there[0].SequenceNumber) != number {
 		return nil, nil, fmt.Errorf("%w: the dead letter is gone", bus.ErrNotFound)
 	}
-	link, err := b.link(s, azservicebus.SubQueueDeadLetter)
+	link, err := b.attach(s.Subscription, azservicebus.SubQueueDeadLetter)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, b.mark(err)
 	}
 	lock, others, err := b.search(ctx, link, number)
-	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), closing)
-	defer stop()
-	_ = link.Close(ending)
+	_ = b.detach(context.WithoutCancel(ctx), link) // else what comes now is locked in vain
 	for _, other := range others {
-		b.unlockDead(ctx, s, other)
+		_ = b.settleNow(ctx, s.dead, other, abandon)
 	}
 	return s, lock, err
 }
@@ -148,18 +123,14 @@ func (b *Bus) lockDead(ctx context.Context, subscription, key string) (*subscrip
 // that is wanted is mostly the oldest.
 func (b *Bus) search(ctx context.Context, link *azservicebus.Receiver, number int64) (found *azservicebus.ReceivedMessage, others []*azservicebus.ReceivedMessage, err error) {
 	for most := 1; found == nil; most = min(2*most, page) {
-		var some []*azservicebus.ReceivedMessage
-		err := b.request(ctx, func(ctx context.Context) (err error) {
-			ctx, stop := context.WithTimeout(ctx, another)
-			defer stop()
-			some, err = link.ReceiveMessages(ctx, most, nil)
-			return err
-		})
+		waiting, stop := context.WithTimeout(ctx, another)
+		some, err := link.ReceiveMessages(waiting, most, nil)
+		stop()
 		if err == nil && len(some) == 0 {
 			err = bus.ErrUnavailable
 		}
 		if err != nil {
-			return nil, others, fmt.Errorf("the dead letter is there, but was not handed out; perhaps somebody has it: %w", err)
+			return nil, others, fmt.Errorf("the dead letter is there, but was not handed out; perhaps somebody has it: %w", b.mark(err))
 		}
 		for _, m := range some {
 			if value(m.SequenceNumber) == number {

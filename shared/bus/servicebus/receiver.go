@@ -43,7 +43,7 @@ func (b *Bus) Open(_ context.Context, subscription string) (bus.Receiver, error)
 	if b.closed.Load() {
 		return nil, classify(doing, errClosed)
 	}
-	link, err := b.link(s, 0)
+	link, err := b.attach(s.Subscription, 0)
 	if err != nil {
 		return nil, classify(doing, b.mark(err))
 	}
@@ -110,7 +110,7 @@ func (r *receiver) holds(d *delivery) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, held := r.held[d]
-	return held
+	return held && !r.closed
 }
 
 // release forgets a delivery that is settled or lost.
@@ -132,23 +132,22 @@ func (r *receiver) isClosed() bool {
 // themselves. Errors: bus.ErrUnavailable; the locks then run out, too.
 func (r *receiver) Close(ctx context.Context) error {
 	r.mu.Lock()
-	held := r.held
-	r.held, r.closed = nil, true
+	r.closed = true
 	r.mu.Unlock()
 
-	conn := r.bus.wire.current()
-	ctx, stop := conn.while(ctx, closing)
+	ctx, stop := context.WithTimeout(ctx, closing)
 	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- r.link.Close(ctx) }()
-	var err error
+	err := r.bus.detach(ctx, r.link)
 	select {
-	case err = <-ended:
+	case r.busy <- struct{}{}: // a Receive that waited has ended with the link
+		defer func() { <-r.busy }()
 	case <-ctx.Done():
-		_ = conn.Close() // or the client goes on waiting for an answer
-		err = ctx.Err()
 	}
-	if conn.gone() {
+	r.mu.Lock()
+	held := r.held
+	r.held = map[*delivery]struct{}{}
+	r.mu.Unlock()
+	if r.bus.wire.current().gone() {
 		return nil
 	}
 	errs := []error{err}
@@ -156,7 +155,7 @@ func (r *receiver) Close(ctx context.Context) error {
 	var abandoning sync.WaitGroup
 	for d := range held {
 		abandoning.Go(func() {
-			if err := mark(r.sub.node.AbandonMessage(ctx, token(d.message), nil)); err != nil && !errors.Is(err, bus.ErrLockLost) {
+			if err := r.bus.settleNow(ctx, r.sub.live, token(d.message), abandon); err != nil && !errors.Is(err, bus.ErrLockLost) {
 				mu.Lock()
 				defer mu.Unlock()
 				errs = append(errs, fmt.Errorf("giving back %q: %w", d.ID(), err))
@@ -165,4 +164,21 @@ func (r *receiver) Close(ctx context.Context) error {
 	}
 	abandoning.Wait()
 	return classify("closing the receiver of "+r.sub.Name, errors.Join(errs...))
+}
+
+// detach closes a link. It ends the connection when ctx does, or the client would go on waiting
+// for an answer.
+func (b *Bus) detach(ctx context.Context, link *azservicebus.Receiver) error {
+	conn := b.wire.current()
+	ctx, stop := conn.while(ctx, closing)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- link.Close(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		_ = conn.Close()
+		return errGone
+	}
 }
