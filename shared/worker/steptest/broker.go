@@ -200,6 +200,8 @@ type Delivery struct {
 	broker       *Broker
 	subscription string // where it waits; empty when the test made it
 
+	first *Delivery // the hand-out that this one repeats, which is settled with it
+
 	Completed    bool
 	DeadReason   string
 	DeadSentence string
@@ -217,24 +219,26 @@ func (d *Delivery) Body() []byte           { return d.message.Body }
 func (d *Delivery) Attempt() int           { return 1 }
 func (d *Delivery) LockedUntil() time.Time { return d.broker.now().Add(lock) }
 func (d *Delivery) Complete(ctx context.Context) error {
-	return d.settle(ctx, func() { d.Completed = true })
+	return d.settle(ctx, func(d *Delivery) { d.Completed = true })
 }
 func (d *Delivery) DeadLetter(ctx context.Context, reason, description string) error {
-	return d.settle(ctx, func() {
+	return d.settle(ctx, func(d *Delivery) {
 		d.DeadReason, d.DeadSentence = reason, description
-		if d.subscription != "" {
+		if d.first == nil && d.subscription != "" {
 			d.broker.Park(d.subscription, d.message, reason, description)
 		}
 	})
 }
 func (d *Delivery) Renew(context.Context) (time.Time, error) { return d.LockedUntil(), nil }
 
-func (d *Delivery) settle(ctx context.Context, done func()) error {
+func (d *Delivery) settle(ctx context.Context, done func(*Delivery)) error {
 	if d.before != nil {
 		return d.before
 	}
 	err := write(ctx, "settle "+d.ID(), func() error {
-		done()
+		for each := d; each != nil; each = each.first {
+			done(each)
+		}
 		d.broker.remove(d.subscription, d.ID())
 		return nil
 	})

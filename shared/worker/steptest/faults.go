@@ -34,9 +34,10 @@ var Faults = map[string]Middleware{
 	"unheard, twice, and out of order":   func(h Handler) Handler { return Duplicate(Reorder(LoseAnswer(h))) },
 }
 
+// again is the same message, handed out once more.
 func again(d bus.Delivery) *Delivery {
 	was := d.(*Delivery)
-	return &Delivery{message: was.message, broker: was.broker, subscription: was.subscription}
+	return &Delivery{message: was.message, broker: was.broker, subscription: was.subscription, first: was}
 }
 
 // Duplicate hands every message out twice.
