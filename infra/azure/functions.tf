@@ -44,7 +44,7 @@ locals {
       listen      = ["leaver/wipe"]
     }
     forward = {
-      permissions = ["User.Read.All"]
+      permissions = ["User.Read.All", "Calendars.Read"]
       exchange    = true
       legal_hold  = false
       ledger      = true
