@@ -47,8 +47,13 @@ type topic struct {
 // inbox is where senders put messages: a queue or a topic.
 type inbox struct {
 	sequence int64
-	entries  []*entry             // by sequence number
-	seen     map[string]time.Time // when message ids were taken, for duplicate detection
+	entries  []*entry            // by sequence number
+	seen     map[string]sighting // of message ids, for duplicate detection
+}
+
+type sighting struct {
+	at       time.Time
+	sequence int64
 }
 
 // newBroker makes the entities of the options.
@@ -112,8 +117,12 @@ func (b *broker) accept(now time.Time, path string, messages []message, at time.
 func (b *broker) acceptOne(now time.Time, path string, m message, at time.Time) int64 {
 	in := b.inbox(path)
 	in.sequence++
-	if in.duplicate(now, m.id, b.options.DuplicateWindow) {
-		return in.sequence // of nothing: the duplicate is acknowledged and dropped
+	if first, is := in.duplicate(now, m.id, b.options.DuplicateWindow); is {
+		// It is acknowledged and dropped.
+		if b.options.Corners.DuplicateKeepsNumber {
+			return first
+		}
+		return in.sequence
 	}
 	e := &entry{message: m, sequence: in.sequence, enqueuedSequence: in.sequence, enqueued: now}
 	if at.After(now) {
@@ -197,19 +206,20 @@ func (b *broker) cancel(now time.Time, path string, sequences []int64) error {
 	return nil
 }
 
-// duplicate says whether an id was taken within the window, and takes it otherwise.
-func (in *inbox) duplicate(now time.Time, id string, window time.Duration) bool {
+// duplicate says whether an id was taken within the window, and by which number; otherwise the
+// newest number takes it.
+func (in *inbox) duplicate(now time.Time, id string, window time.Duration) (first int64, is bool) {
 	if window == 0 || id == "" {
-		return false
+		return 0, false
 	}
-	if at, seen := in.seen[id]; seen && now.Sub(at) < window {
-		return true
+	if before, seen := in.seen[id]; seen && now.Sub(before.at) < window {
+		return before.sequence, true
 	}
 	if in.seen == nil {
-		in.seen = map[string]time.Time{}
+		in.seen = map[string]sighting{}
 	}
-	in.seen[id] = now
-	return false
+	in.seen[id] = sighting{now, in.sequence}
+	return 0, false
 }
 
 // alarm asks for a tick at a time.
@@ -238,8 +248,7 @@ func (b *broker) advance(now time.Time) {
 	}
 	b.next = time.Time{}
 	for _, t := range b.topics {
-		due := b.takeDue(now, &t.entries)
-		for _, e := range due {
+		for _, e := range b.takeDue(now, &t.entries) {
 			b.enqueue(t, nil, e)
 		}
 	}

@@ -182,7 +182,7 @@ func (l *link) take(t transfer) *condition {
 	}
 	state, after := l.accept(whole)
 	if !t.settled && !l.first.settled {
-		l.session.send(disposition{receiver: true, first: *l.first.id, settled: true, state: state})
+		l.session.send(disposition{receiver: true, first: *l.first.id, settled: true, state: state, about: l})
 	}
 	if after != nil {
 		after()

@@ -86,6 +86,9 @@ type Corners struct {
 	DetachUnlocks bool
 	// CancelForgetsID lets the id of a cancelled message be used again within the window.
 	CancelForgetsID bool
+	// DuplicateKeepsNumber answers the scheduling of a duplicate with the number of the first;
+	// otherwise with a number of its own, which nothing has.
+	DuplicateKeepsNumber bool
 	// DeadLetterRenumbers gives a dead letter a new sequence number.
 	DeadLetterRenumbers bool
 	// CancelMissing is the status of the cancellation of a message that is not scheduled

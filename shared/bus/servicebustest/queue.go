@@ -89,34 +89,29 @@ func (b *broker) use(now time.Time, path string, f func(*queue) error) error {
 }
 
 // receive locks at most max visible messages, oldest first. With take they leave at once.
-func (b *broker) receive(now time.Time, path string, max int, take bool) (out []entry, err error) {
-	err = b.use(now, path, func(q *queue) error {
-		for _, e := range slices.Clone(q.entries) {
-			if len(out) == max {
-				break
-			}
-			if e.locked() || e.deferred || !e.scheduled.IsZero() {
-				continue
-			}
-			if take {
-				q.remove(e)
-			} else {
-				b.lock(now, q, e)
-			}
-			out = append(out, *e)
-		}
-		return nil
-	})
-	return out, err
+func (b *broker) receive(now time.Time, path string, max int, take bool) ([]entry, error) {
+	return b.handOut(now, path, max, take, func(e *entry) bool { return !e.deferred && e.scheduled.IsZero() })
 }
 
-// receiveDeferred locks deferred messages by their numbers. Those that are not there are left out.
-func (b *broker) receiveDeferred(now time.Time, path string, sequences []int64, take bool) (out []entry, err error) {
+// receiveDeferred does the same with deferred messages of these numbers, as far as they are there.
+func (b *broker) receiveDeferred(now time.Time, path string, sequences []int64, take bool) ([]entry, error) {
+	return b.handOut(now, path, len(sequences), take, func(e *entry) bool {
+		return e.deferred && slices.Contains(sequences, e.sequence)
+	})
+}
+
+func (b *broker) handOut(now time.Time, path string, max int, take bool, wanted func(*entry) bool) (out []entry, err error) {
 	err = b.use(now, path, func(q *queue) error {
-		for _, e := range slices.Clone(q.entries) {
-			if !e.deferred || e.locked() || !slices.Contains(sequences, e.sequence) {
-				continue
+		var chosen []*entry
+		for _, e := range q.entries {
+			if len(chosen) == max {
+				break
 			}
+			if !e.locked() && wanted(e) {
+				chosen = append(chosen, e)
+			}
+		}
+		for _, e := range chosen {
 			if take {
 				q.remove(e)
 			} else {
