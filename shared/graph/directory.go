@@ -56,6 +56,20 @@ func (c *Client) DirectoryRoles(ctx context.Context, id string) ([]string, error
 	return roles, err
 }
 
+// MemberGroups returns those of at most 20 groups, by object id, that the user is in, directly or
+// through other groups. Permission: User.Read.All.
+func (c *Client) MemberGroups(ctx context.Context, id string, groups []string) ([]string, error) {
+	body := users.NewItemCheckMemberGroupsPostRequestBody()
+	body.SetGroupIds(groups)
+	in, _, err := ask(ctx, "check the groups of", []string{id}, func(ctx context.Context) (users.ItemCheckMemberGroupsPostResponseable, error) {
+		return c.users().ByUserId(id).CheckMemberGroups().PostAsCheckMemberGroupsPostResponse(ctx, body, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return in.GetValue(), nil
+}
+
 // rolesFrom picks the roles out of all memberships. The narrower listing, cast to
 // directoryRole, is an advanced query of Graph and not among its documented permissions.
 func (c *Client) rolesFrom(ctx context.Context, page models.DirectoryObjectCollectionResponseable) ([]string, error) {

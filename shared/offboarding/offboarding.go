@@ -43,6 +43,8 @@ type User struct {
 	UserPrincipalName     string
 	Mail                  string
 	UserType              string // Member or Guest
+	Department            string
+	CompanyName           string
 	AccountEnabled        bool
 	OnPremisesSyncEnabled bool // mastered in an on-premises Active Directory
 	LastPasswordChange    time.Time

@@ -81,12 +81,17 @@ type Policy struct {
 	// Protected accounts are never offboarded: object ids, userPrincipalNames or mail
 	// addresses, compared without regard to case.
 	Protected []string
+	// Overrides change the policy for some leavers, in this order; see [Policy.For].
+	Overrides []Override
 }
 
 // AutoReplyTexts are the out-of-office texts in HTML, for the organisation and for everybody
 // else. They may hold {name}, the leaver's display name, and {contact}, the address of whoever
 // gets the mail now. An empty one is not sent.
-type AutoReplyTexts struct{ Inside, Outside string }
+type AutoReplyTexts struct {
+	Inside  string `json:"inside,omitempty"`
+	Outside string `json:"outside,omitempty"`
+}
 
 // placeholder is anything in braces.
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
@@ -157,7 +162,7 @@ func (p Policy) Validate() error {
 	default:
 		return fmt.Errorf("keepFiles: %q; use move or none", p.KeepFiles)
 	}
-	return nil
+	return p.validateOverrides()
 }
 
 // Protects reports whether the policy forbids to offboard the user.

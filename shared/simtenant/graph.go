@@ -58,6 +58,7 @@ var operations = []operation{
 	{"GET", "/users/{id}/transitiveMemberOf", identity, 2, many, transitive, listTransitive},
 	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.group", identity, 2, many, transitive, listTransitiveGroups},
 	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.directoryRole", identity, 2, many, transitive, listTransitiveRoles},
+	{"POST", "/users/{id}/checkMemberGroups", identity, 4, "", perms("User.Read.All User.ReadWrite.All GroupMember.Read.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), checkMemberGroups},
 	{"GET", "/users/{id}/ownedObjects", identity, 2, many, userRelations, listOwnedObjects},
 	{"GET", "/users/{id}/ownedDevices", identity, 2, many, userRelations, listOwnedDevices},
 	{"GET", "/users/{id}/registeredDevices", identity, 2, many, userRelations, listRegisteredDevices},

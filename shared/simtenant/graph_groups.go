@@ -89,6 +89,31 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 	return c.list(items, directoryPage.of(set, wantGroups && wantRoles), shapes...)
 }
 
+// checkMemberGroups says which of at most 20 groups the user is in, also through other groups.
+func checkMemberGroups(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	if bad := c.only(c.body, "groupIds"); bad != nil {
+		return *bad
+	}
+	asked, err := asStrings(c.body["groupIds"])
+	if err != nil || len(asked) == 0 {
+		return c.badRequest("One or more parameters of the operation 'checkMemberGroups' are missing from the request payload. The missing parameters are: groupIds.")
+	}
+	if len(asked) > 20 {
+		return c.badRequest("Too many elements in the collection groupIds. The maximum is 20.")
+	}
+	in := []string{}
+	for _, g := range groupsOf(u.ID, c.groups(), true) {
+		if slices.Contains(asked, g.ID) {
+			in = append(in, g.ID)
+		}
+	}
+	return reply{status: http.StatusOK, body: map[string]any{"@odata.context": c.base() + "/$metadata#Collection(Edm.String)", "value": in}}
+}
+
 func listOwnedObjects(c *call) reply {
 	u, bad := c.reading()
 	if bad != nil {

@@ -55,6 +55,7 @@ type User struct {
 	MobilePhone           string
 	JobTitle              string
 	Department            string
+	CompanyName           string
 	OfficeLocation        string
 	PreferredLanguage     string
 	UsageLocation         string // ISO country; licences cannot be assigned without
