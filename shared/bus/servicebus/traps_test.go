@@ -238,7 +238,7 @@ func TestARefusalIsNotLasting(t *testing.T) {
 	kinds := []error{bus.ErrUnavailable, bus.ErrNotFound, bus.ErrLockLost, bus.ErrTooLarge}
 	refusals := map[string]func(servicebustest.Frame) servicebustest.Action{
 		"attach": func(f servicebustest.Frame) servicebustest.Action {
-			if f.Received && f.Kind == servicebustest.Attach && f.Entity != "$cbs" {
+			if f.Received && f.Kind == servicebustest.Attach && f.Address != "$cbs" {
 				return servicebustest.Refuse("amqp:unauthorized-access", "no role")
 			}
 			return servicebustest.Pass

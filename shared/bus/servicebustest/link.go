@@ -322,6 +322,9 @@ func (l *link) settle(token uuid, state any) described {
 		why := conditionOf(err)
 		return refusal(&why)
 	}
+	if s.act == park { // without the client's error: it would take that for ours
+		return described{code: rejected, value: []any{}}
+	}
 	return state.(described)
 }
 
@@ -357,7 +360,7 @@ func deadLettering(f *fields) (settlement, error) {
 	if name := field[symbol](of, 0); name != "com.microsoft:dead-letter" {
 		return settlement{}, refused{condition{"amqp:not-implemented", "rejected for " + string(name)}}
 	}
-	s := settlement{act: park}
+	s := settlement{act: park, properties: map[string]any{}}
 	for key, value := range field[map[any]any](of, 2) {
 		text, _ := value.(string)
 		switch fmt.Sprint(key) {
@@ -366,7 +369,7 @@ func deadLettering(f *fields) (settlement, error) {
 		case "DeadLetterErrorDescription":
 			s.description = text
 		default:
-			return settlement{}, refused{condition{"amqp:not-implemented", "there are no properties to modify"}}
+			s.properties[fmt.Sprint(key)] = value
 		}
 	}
 	return s, nil
