@@ -322,7 +322,7 @@ func (l *link) settle(token uuid, state any) described {
 		why := conditionOf(err)
 		return refusal(&why)
 	}
-	return state.(described)
+	return composite(state.(described).code) // without the error that asks for a dead letter: go-amqp would take it for one
 }
 
 // settlementOf reads a delivery state.
