@@ -27,6 +27,7 @@ func TestDropAtEveryFrame(t *testing.T) {
 			t.Parallel()
 			for number := 1; number <= frames; number++ {
 				t.Run(fmt.Sprint(number), func(t *testing.T) {
+					t.Parallel()
 					carry(t, servicebustest.At(number, action))
 				})
 			}
@@ -63,7 +64,7 @@ func carry(t *testing.T, fault func(servicebustest.Frame) servicebustest.Action)
 	for _, do := range []func(context.Context, *azservicebus.Client) error{sent, completed} {
 		var err error
 		for range 3 {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			client := connect(t, peer)
 			err = do(ctx, client)
 			cancel()

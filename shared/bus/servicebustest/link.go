@@ -322,10 +322,7 @@ func (l *link) settle(token uuid, state any) described {
 		why := conditionOf(err)
 		return refusal(&why)
 	}
-	if s.act == park { // without the client's error: it would take that for ours
-		return described{code: rejected, value: []any{}}
-	}
-	return state.(described)
+	return composite(state.(described).code) // without the error that asks for a dead letter: go-amqp would take it for one
 }
 
 // settlementOf reads a delivery state.
