@@ -213,7 +213,7 @@ func (w *world) publish(m bus.Message) {
 func (w *world) receive(r bus.Receiver) bus.Delivery {
 	w.Helper()
 	for range 5 {
-		ctx, stop := context.WithTimeout(w.Context(), time.Second)
+		ctx, stop := context.WithTimeout(w.Context(), 5*time.Second)
 		some, err := r.Receive(ctx, 1)
 		stop()
 		if len(some) == 1 {
