@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"leaver/shared/offboarding"
 )
 
 type listed struct {
@@ -48,9 +50,7 @@ func TestLaws(t *testing.T) {
 	for _, p := range all {
 		standard[p.ImportPath] = p.Standard
 	}
-	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
-	// The functions that are steps; the others plan, watch and take webhooks.
-	steps := []string{"signout", "block", "wipe", "forward", "licence", "delete"}
+	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
 	ours := func(imports []string) []string {
 		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
 	}
@@ -74,7 +74,7 @@ func TestLaws(t *testing.T) {
 			may("the domain imports the standard library only", func(i string) bool { return standard[i] }, p.Imports)
 		case "shared/bus", "shared/ledger":
 			may("a port imports the domain only", func(i string) bool { return standard[i] || i == "leaver/shared/offboarding" }, p.Imports)
-		case "shared/bus/nats":
+		case "shared/bus/nats", "shared/bus/servicebus":
 			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/offboarding"), ours(p.Imports))
 		case "shared/ledger/nats":
 			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/offboarding"), ours(p.Imports))
@@ -84,7 +84,7 @@ func TestLaws(t *testing.T) {
 		if name, isFunction := strings.CutPrefix(path, "functions/"); isFunction {
 			may("no function imports an adapter", func(i string) bool { return !slices.Contains(adapters, i) }, p.Imports)
 			may("no function imports a function", func(i string) bool { return !strings.HasPrefix(i, "leaver/functions/") }, p.Imports)
-			if slices.Contains(steps, name) {
+			if isStep(name) {
 				may("a step imports the domain only", only("leaver/shared/offboarding"), ours(p.Imports))
 			}
 		}
@@ -94,6 +94,9 @@ func TestLaws(t *testing.T) {
 					t.Errorf("%s imports %s: only shared/graph imports the Graph SDK", path, i)
 				}
 			}
+		}
+		if path != "shared/bus/servicebus" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/Azure/azure-sdk-for-go/sdk/messaging/") }) {
+			t.Errorf("%s imports azservicebus: only shared/bus/servicebus does", path)
 		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
@@ -115,6 +118,32 @@ func TestLaws(t *testing.T) {
 		if path != "infra/leaver" && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
 			t.Errorf("%s imports simtenant: only tests and infra/leaver do", path)
 		}
+		if path != "infra/leaver" && slices.Contains(p.Imports, "leaver/shared/bus/servicebustest") {
+			t.Errorf("%s imports servicebustest: only tests and infra/leaver do", path)
+		}
+	}
+}
+
+func isStep(function string) bool {
+	_, is := offboarding.SpecOf(offboarding.StepName(function))
+	return is
+}
+
+// TestEveryFunctionHasItsFolder holds functions/ and the catalogue against each other.
+func TestEveryFunctionHasItsFolder(t *testing.T) {
+	var want, got []string
+	for _, f := range offboarding.Functions() {
+		want = append(want, f.Name)
+	}
+	for _, p := range packages(t) {
+		if name, is := strings.CutPrefix(p.ImportPath, "leaver/functions/"); is && !strings.Contains(name, "/") {
+			got = append(got, name)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		t.Errorf("functions/ holds %v, and the catalogue %v", got, want)
 	}
 }
 

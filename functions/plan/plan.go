@@ -30,9 +30,6 @@ type Directory interface {
 	Manager(ctx context.Context, id string) (offboarding.User, error)
 }
 
-// Permissions are the application permissions of Microsoft Graph that plan needs.
-var Permissions = []string{"User.Read.All"}
-
 // Planner plans requests.
 type Planner struct {
 	Directory Directory

@@ -21,6 +21,7 @@ type policyFile struct {
 	// Domains outside of the organisation that mail may be forwarded to.
 	ForwardDomains []string       `yaml:"forwardDomains"`
 	Protected      []string       `yaml:"protected"`
+	Rereads        []duration     `yaml:"rereads"`
 	Overrides      []overrideFile `yaml:"overrides"`
 }
 
@@ -46,6 +47,7 @@ type settings struct {
 	} `yaml:"autoReply"`
 	KeepMail  *offboarding.Keeping `yaml:"keepMail"`
 	KeepFiles *offboarding.Keeping `yaml:"keepFiles"`
+	HoldFor   *duration            `yaml:"holdFor"`
 }
 
 func (s settings) domain() offboarding.Settings {
@@ -53,7 +55,7 @@ func (s settings) domain() offboarding.Settings {
 		Grace: (*time.Duration)(s.Grace), DeleteAfter: (*time.Duration)(s.DeleteAfter),
 		Mailbox: s.Mailbox, ForwardFor: (*time.Duration)(s.ForwardFor), ForwardCopy: s.ForwardCopy,
 		ReplyInside: s.AutoReply.Inside, ReplyOutside: s.AutoReply.Outside,
-		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles,
+		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, HoldFor: (*time.Duration)(s.HoldFor),
 	}
 }
 
@@ -98,6 +100,12 @@ func ParsePolicy(text []byte) (offboarding.Policy, error) {
 	}
 	p := offboarding.DefaultPolicy().With(f.Settings.domain())
 	p.ForwardDomains, p.Protected = f.ForwardDomains, f.Protected
+	if f.Rereads != nil {
+		p.Rereads = nil
+		for _, d := range f.Rereads {
+			p.Rereads = append(p.Rereads, time.Duration(d))
+		}
+	}
 	for _, o := range f.Overrides {
 		p.Overrides = append(p.Overrides, offboarding.Override{
 			Department: o.For.Department, Company: o.For.Company, Group: o.For.Group, Settings: o.Settings.domain(),

@@ -43,8 +43,8 @@ func selectMemberships() *users.ItemTransitiveMemberOfRequestBuilderGetRequestCo
 
 // DirectoryRoles lists the display names of the directory roles that the user holds, directly
 // or through groups, sorted. Not seen are roles limited to an administrative unit, roles of
-// the organisation's own making, and roles that are only eligible. Permission:
-// Directory.Read.All.
+// the organisation's own making, and roles that are only eligible. Permissions:
+// User.Read.All, and RoleManagement.Read.Directory for the names.
 func (c *Client) DirectoryRoles(ctx context.Context, id string) ([]string, error) {
 	roles, _, err := ask(ctx, "read the roles of", []string{id}, func(ctx context.Context) ([]string, error) {
 		page, err := c.users().ByUserId(id).TransitiveMemberOf().Get(ctx, selectMemberships())

@@ -53,6 +53,14 @@ type User struct {
 	AsOf                  time.Time // the tenant's own clock: the Date header of the answer
 }
 
+// Initiator is who did something to the directory, as its audit log says.
+// Source: Microsoft Graph, resource type auditActivityInitiator.
+type Initiator struct {
+	User            string // object id; empty when an application did it
+	Synchronisation bool   // the user is the account of Entra Connect
+	At              time.Time
+}
+
 // Licence is one licence a user holds, and by which way.
 // Source: Microsoft Graph, resource type licenseAssignmentState.
 type Licence struct {
@@ -146,6 +154,9 @@ type MailFlow struct {
 	Hidden               bool   // from address lists
 	Archive              bool
 	Hold                 bool // litigation hold, or an in-place one
+	LitigationHold       bool
+	HoldFor              time.Duration // LitigationHoldDuration, or Unlimited; zero without a litigation hold
+	HoldLicensed         bool          // LicensedForLitigationHold
 }
 
 // Forwards reports whether new mail is forwarded at all.

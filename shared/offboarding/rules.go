@@ -19,6 +19,7 @@ const (
 	B5  Rule = "B5"
 	B6  Rule = "B6"
 	B7  Rule = "B7"
+	B9  Rule = "B9"
 	B10 Rule = "B10"
 	B11 Rule = "B11"
 	B12 Rule = "B12"
@@ -37,6 +38,7 @@ var rules = map[Rule]ruleText{
 	B5:  {"a held mailbox becomes inactive by deleting its account, never by removing its licence", "Microsoft 365 admin, Remove a former employee, step 6"},
 	B6:  {"an inactive mailbox can neither forward nor be shared", "Microsoft 365 admin, Remove a former employee, step 4"},
 	B7:  {"an account is disabled first, then its sessions are revoked, then its devices are disabled", "Microsoft Entra, users-revoke-access"},
+	B9:  {"an account that an on-premises Active Directory masters is changed there and in the cloud, or its synchronisation writes the old state back", "Microsoft 365 admin, Remove a former employee, step 7"},
 	B10: {"a holder of an administrator role needs a higher role of the application, or the role removed first", "Microsoft Graph, resource type users, Who can perform sensitive actions"},
 	B11: {"an inherited licence is released by leaving its group, never directly", "Microsoft Graph, user: assignLicense"},
 	B12: {"nothing is deleted while a mailbox or drive holds what nobody kept", "SharePoint, retention-and-deletion; Microsoft 365 admin, Remove a former employee, step 5"},
@@ -95,15 +97,32 @@ func MayDeleteWith(m MailFlow) error {
 	return nil
 }
 
-// MayRelease is nil when the plan, and the mailbox as it is, let the licence go (B2, B3, B4, B5).
-func MayRelease(p Plan, m MailFlow, held Content) error {
+// MailKept reports whether the mailbox, as it is, outlives its account as the plan wants it (B12):
+// it is on hold, or a person signed its export off, or the organisation gives its mail up.
+func MailKept(c *Case, m MailFlow) bool {
+	switch c.Plan.KeepMail {
+	case KeepNone:
+		return true
+	case KeepExport:
+		preserve := c.Step(StepPreserve)
+		return preserve != nil && preserve.State == StateSignedOff
+	}
+	return m.Hold
+}
+
+// MayRelease is nil when the plan, and the mailbox as it is, let the licence go (B2, B3, B4, B5,
+// B12).
+func MayRelease(c *Case, m MailFlow, held Content) error {
+	p := c.Plan
 	switch {
 	case p.forwardsForEver():
 		return Withheld(B2, noEnd)
 	case p.Mailbox == Forward && m.Forwards():
 		return Withheld(B2, "the mailbox forwards now, although the forwarding of the plan has ended")
 	case p.Mailbox != Shared && m.Hold:
-		return Withheld(B5, "the mailbox is on hold; what becomes of it without a licence is not certain")
+		return Withheld(B5, "the mailbox is on hold, and the deletion of the account frees the licence")
+	case p.Mailbox != Shared && held.Items > 0 && !MailKept(c, m):
+		return Withheld(B12, fmt.Sprintf("the mailbox holds %d items that nobody kept, and goes 30 days after its licence", held.Items))
 	case p.Mailbox != Shared:
 		return nil
 	case !m.Shared():

@@ -78,8 +78,8 @@ func Throttled(d time.Duration, err error) error { return &ThrottledError{Delay:
 
 // Both joins the verdicts of independent parts of one step into the one the worker acts
 // on. Every part has been tried; what can still change by itself comes first, so that no
-// part is given up because another one was: a transient error before not yet, that before
-// permanent, manual and withheld. The reasons of all parts are kept. In a rehearsal, parts that
+// part is given up because another one was: a transient error before not yet, that before a
+// planned wait, that before permanent, manual and withheld. The reasons of all parts are kept. In a rehearsal, parts that
 // would only write say nothing.
 func Both(verdicts ...error) error {
 	var worst, rehearsed error
@@ -114,7 +114,7 @@ func Both(verdicts ...error) error {
 	case errors.As(worst, &permanent):
 		return Permanent(errors.New(why))
 	case errors.As(worst, &notYet):
-		return After(notYet.Delay, why)
+		return &NotYet{Delay: notYet.Delay, Why: why, Planned: notYet.Planned}
 	case errors.As(worst, &manual):
 		return Manual(why)
 	case errors.As(worst, &withheld):
@@ -134,15 +134,17 @@ func weight(v error) int {
 	)
 	switch {
 	case errors.Is(v, ErrCancelled):
-		return 6
+		return 7
 	case errors.As(v, &withheld):
 		return 1
 	case errors.As(v, &manual):
 		return 2
 	case errors.As(v, &permanent):
 		return 3
-	case errors.As(v, &notYet):
+	case errors.As(v, &notYet) && notYet.Planned:
 		return 4
+	case errors.As(v, &notYet):
+		return 5
 	}
-	return 5
+	return 6
 }

@@ -18,6 +18,7 @@ const (
 	intune
 	outlook
 	files
+	reports
 )
 
 // operation is one thing Graph can do here.
@@ -79,6 +80,7 @@ var operations = []operation{
 	{"GET", "/roleManagement/directory/roleAssignments", identity, 1, many + " $expand", perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All"), listRoleAssignments},
 	{"GET", "/roleManagement/directory/roleDefinitions", identity, 1, many, roleRead, listRoleDefinitions},
 	{"GET", "/roleManagement/directory/roleDefinitions/{id}", identity, 1, one, roleRead, getRoleDefinition},
+	{"GET", "/auditLogs/directoryAudits", reports, 1, "$top $filter $skiptoken", perms("AuditLog.Read.All"), listAudits},
 	{"GET", "/organization", identity, 1, "$select", perms("Organization.Read.All Organization.ReadWrite.All User.Read.All Directory.Read.All Directory.ReadWrite.All"), getOrganization},
 
 	{"GET", "/users/{id}/managedDevices", intune, 1, many, managedRead, listUserManagedDevices},

@@ -66,7 +66,11 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 	if wantGroups {
 		shapes = append(shapes, groupSchema)
 		for _, g := range found {
-			items = append(items, groupSchema.item(c, g.ID, g))
+			i := groupSchema.item(c, g.ID, g)
+			if !c.has(groupProperties...) {
+				i = i.limited()
+			}
+			items = append(items, i)
 		}
 	}
 	if wantRoles {
@@ -81,7 +85,11 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 		for _, a := range c.t.world.RoleAssignments {
 			if r := roleByID(a.Role); r != nil && slices.Contains(holders, a.Principal) && !listed[r.id] {
 				listed[r.id] = true
-				items = append(items, roleSchema.item(c, derived("directoryRole", r.id), r))
+				i := roleSchema.item(c, derived("directoryRole", r.id), r)
+				if !c.has(roleProperties...) {
+					i = i.limited()
+				}
+				items = append(items, i)
 			}
 		}
 	}

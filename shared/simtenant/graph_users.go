@@ -135,7 +135,7 @@ func patchUser(c *call) reply {
 	if !c.t.world.mayActOn(c.app, u.ID) {
 		return c.insufficient()
 	}
-	if u.Synced() {
+	if u.Synced() && (hasProfile || !c.t.world.SyncedWritable) {
 		return c.onPremises()
 	}
 	on, ok := enabled.(bool)
@@ -155,7 +155,7 @@ func patchUser(c *call) reply {
 	c.t.before("user", u.ID, c.now)
 	c.t.before("mailbox", u.ID, c.now)
 	if hasEnabled {
-		u.AccountEnabled = on
+		c.t.setEnabled(u, on, c.now, AuditEntry{App: c.app.ClientID})
 	}
 	if hasProfile {
 		u.PasswordChanges++

@@ -33,9 +33,9 @@ type broker struct {
 
 // message is what a sender hands in.
 type message struct {
-	id, label string
-	ttl       time.Duration // 0 is none
-	body      []byte
+	id, label, to string
+	ttl           time.Duration // 0 is none
+	body          []byte
 }
 
 // topic holds only what is scheduled; all else is with the subscriptions.
@@ -65,7 +65,7 @@ func newBroker(options Options) (*broker, error) {
 		if e.Name == "" || b.queues[key] != nil {
 			return nil, fmt.Errorf("entity %q: it needs a name, once", path)
 		}
-		q := &queue{path: path, labels: e.Labels}
+		q := &queue{path: path, rules: e.Rules}
 		q.dead = &queue{path: path + deadLetterSuffix, isDead: true}
 		b.queues[key], b.queues[key+strings.ToLower(deadLetterSuffix)] = q, q.dead
 		if e.Subscription == "" {
@@ -150,7 +150,7 @@ func (b *broker) enqueue(t *topic, q *queue, e *entry) {
 		return
 	}
 	for _, s := range t.subscriptions {
-		if s.takes(e.label) {
+		if s.takes(e) {
 			s.sequence++
 			twin := *e
 			twin.sequence = s.sequence
@@ -304,7 +304,7 @@ func (b *broker) expire(now time.Time, q *queue) {
 		case until.After(now):
 			b.alarm(until)
 		case b.options.DeadLetterExpired:
-			b.bury(q, e, "TTLExpiredException", "The message expired and was dead lettered.")
+			b.bury(q, e, "TTLExpiredException", "The message expired and was dead lettered.", nil)
 		default:
 			q.remove(e)
 		}

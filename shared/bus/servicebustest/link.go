@@ -357,7 +357,7 @@ func deadLettering(f *fields) (settlement, error) {
 	if name := field[symbol](of, 0); name != "com.microsoft:dead-letter" {
 		return settlement{}, refused{condition{"amqp:not-implemented", "rejected for " + string(name)}}
 	}
-	s := settlement{act: park}
+	s := settlement{act: park, properties: map[string]any{}}
 	for key, value := range field[map[any]any](of, 2) {
 		text, _ := value.(string)
 		switch fmt.Sprint(key) {
@@ -366,7 +366,7 @@ func deadLettering(f *fields) (settlement, error) {
 		case "DeadLetterErrorDescription":
 			s.description = text
 		default:
-			return settlement{}, refused{condition{"amqp:not-implemented", "there are no properties to modify"}}
+			s.properties[fmt.Sprint(key)] = value
 		}
 	}
 	return s, nil
