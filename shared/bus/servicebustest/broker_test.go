@@ -12,8 +12,8 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 func brokerWith(t *testing.T, change func(*Options)) *broker {
 	t.Helper()
 	o := Options{Entities: []Entity{
-		{Name: "q"}, {Name: "t", Subscription: "all"}, {Name: "t", Subscription: "some", Labels: []string{"red", "blue"}},
-		{Name: "t", Subscription: "none", Labels: []string{}},
+		{Name: "q"}, {Name: "t", Subscription: "all"}, {Name: "t", Subscription: "some", Rules: []Rule{{Label: "red"}, {Label: "blue"}, {To: "some"}}},
+		{Name: "t", Subscription: "both", Rules: []Rule{{Label: "green", To: "both"}}}, {Name: "t", Subscription: "none", Rules: []Rule{}},
 	}}
 	if change != nil {
 		change(&o)
@@ -63,9 +63,15 @@ func TestRules(t *testing.T) {
 	for _, label := range []string{"red", "green", "blue", "Red", ""} {
 		put(t, b, noon, "T", "m-"+label, label, time.Time{})
 	}
+	for _, to := range []string{"some", "both"} {
+		if _, err := b.accept(noon, "t", []message{{id: "to-" + to, label: "green", to: to}}, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for path, want := range map[string][]string{
-		"t/Subscriptions/all":  {"m-red", "m-green", "m-blue", "m-Red", "m-"},
-		"t/subscriptions/SOME": {"m-red", "m-blue"},
+		"t/Subscriptions/all":  {"m-red", "m-green", "m-blue", "m-Red", "m-", "to-some", "to-both"},
+		"t/subscriptions/SOME": {"m-red", "m-blue", "to-some"},
+		"t/Subscriptions/both": {"to-both"},
 		"t/Subscriptions/none": nil,
 	} {
 		if got := contents(t, b, noon, path); !slices.Equal(got, want) {
