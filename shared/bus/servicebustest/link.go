@@ -3,6 +3,7 @@ package servicebustest
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/Azure/go-amqp"
 )
@@ -366,7 +367,12 @@ func deadLettering(f *fields) (settlement, error) {
 		case "DeadLetterErrorDescription":
 			s.description = text
 		default:
-			s.properties[fmt.Sprint(key)] = value
+			switch value.(type) {
+			case string, bool, int32, int64, float64, time.Time:
+				s.properties[fmt.Sprint(key)] = value
+			default:
+				return settlement{}, refused{condition{"amqp:not-implemented", fmt.Sprintf("a property of type %T", value)}}
+			}
 		}
 	}
 	return s, nil
