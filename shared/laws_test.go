@@ -120,6 +120,20 @@ func TestLaws(t *testing.T) {
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
 		}
+		if path == "shared/bus/servicebustest" {
+			may("the peer of Service Bus imports go-amqp's messages and the port's entities only", func(i string) bool {
+				return standard[i] || i == "leaver/shared/bus" || i == "github.com/Azure/go-amqp"
+			}, p.Imports)
+		} else if path != "infra/leaver" && slices.Contains(p.Imports, "leaver/shared/bus/servicebustest") {
+			t.Errorf("%s imports servicebustest: only tests and infra/leaver do", path)
+		}
+		if path != "shared/bus/servicebus" && path != "shared/bus/servicebustest" {
+			for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+				if strings.HasPrefix(i, "github.com/Azure/go-amqp") || strings.HasPrefix(i, "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus") {
+					t.Errorf("%s imports %s: only the Service Bus driver and its peer speak AMQP", path, i)
+				}
+			}
+		}
 		if path != "infra/leaver" && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
 			t.Errorf("%s imports simtenant: only tests and infra/leaver do", path)
 		}

@@ -82,7 +82,7 @@ type Bus struct {
 	client  *azservicebus.Client
 	wire    *wire
 	senders map[string]*link[*azservicebus.Sender] // by entity
-	subs    map[string]*subscription
+	subs    map[string]*subscriber
 	closed  atomic.Bool
 }
 
@@ -91,7 +91,7 @@ var _ bus.Bus = (*Bus)(nil)
 // Open returns the bus. It makes no call: the first use connects. Errors: the options are
 // wrong.
 func Open(o Options) (*Bus, error) {
-	b := &Bus{senders: map[string]*link[*azservicebus.Sender]{}, subs: map[string]*subscription{}}
+	b := &Bus{senders: map[string]*link[*azservicebus.Sender]{}, subs: map[string]*subscriber{}}
 	if err := b.connect(o); err != nil {
 		return nil, fmt.Errorf("opening the service bus: %w", err)
 	}
@@ -107,7 +107,7 @@ func Open(o Options) (*Bus, error) {
 		if _, twice := b.subs[s.Name]; twice {
 			return nil, fmt.Errorf("opening the service bus: subscription %q is given twice", s.Name)
 		}
-		b.subs[s.Name] = &subscription{
+		b.subs[s.Name] = &subscriber{
 			Subscription: s,
 			live:         &node{open: func() (*azservicebus.Receiver, error) { return b.attach(s, 0) }},
 			dead:         &node{open: func() (*azservicebus.Receiver, error) { return b.attach(s, azservicebus.SubQueueDeadLetter) }},
@@ -146,7 +146,7 @@ func (b *Bus) attach(s bus.Subscription, sub azservicebus.SubQueue) (*azserviceb
 }
 
 // subscription finds a subscription of the options. Errors: bus.ErrNotFound.
-func (b *Bus) subscription(name string) (*subscription, error) {
+func (b *Bus) subscription(name string) (*subscriber, error) {
 	s, ok := b.subs[name]
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", bus.ErrNotFound, name)

@@ -59,86 +59,75 @@ func (b *Bus) browse(ctx context.Context, on *node, max int, see func(*azservice
 }
 
 // Resubmit implements bus.Bus: it locks the dead letter, publishes, and completes it. Errors:
-// bus.ErrNotFound (subscription or key), those of Publish.
+// bus.ErrNotFound (subscription or key), those of Publish and of Delivery.Complete.
 func (b *Bus) Resubmit(ctx context.Context, subscription, key string, m bus.Message) error {
 	doing := fmt.Sprintf("resubmitting dead letter %s of %s", key, subscription)
-	s, lock, err := b.lockDead(ctx, subscription, key)
-	if err != nil {
-		return classify(doing, err)
-	}
-	only := s.Name
-	if s.Entity == bus.Queue {
-		only = ""
-	}
-	m.Entity = s.Entity
-	if err := b.publish(ctx, m, only); err != nil {
-		_ = b.settleNow(ctx, s.dead, lock, abandon) // or its lock ends by itself
-		return classify(doing, err)
-	}
-	return classify(doing, b.settle(ctx, s.dead, lock, complete))
+	return classify(doing, b.remove(ctx, subscription, key, func(s *subscriber) error {
+		m.Entity = s.Entity
+		if s.Entity == bus.Queue {
+			return b.publish(ctx, m, "")
+		}
+		return b.publish(ctx, m, s.Name)
+	}))
 }
 
 // Discard implements bus.Bus. Errors: bus.ErrNotFound (subscription or key),
-// bus.ErrUnavailable.
+// bus.ErrUnavailable, those of Delivery.Complete.
 func (b *Bus) Discard(ctx context.Context, subscription, key string) error {
 	doing := fmt.Sprintf("discarding dead letter %s of %s", key, subscription)
-	s, lock, err := b.lockDead(ctx, subscription, key)
-	if err != nil {
-		return classify(doing, err)
-	}
-	return classify(doing, b.settle(ctx, s.dead, lock, complete))
+	return classify(doing, b.remove(ctx, subscription, key, func(*subscriber) error { return nil }))
 }
 
-// lockDead finds the dead letter that a key names, and locks it.
-func (b *Bus) lockDead(ctx context.Context, subscription, key string) (*subscription, *azservicebus.ReceivedMessage, error) {
+// remove locks the dead letter that a key names, and removes it when first has succeeded.
+func (b *Bus) remove(ctx context.Context, subscription, key string, first func(*subscriber) error) error {
 	s, err := b.subscription(subscription)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	text, ours := strings.CutPrefix(key, s.Name+"/")
 	number, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || !ours {
-		return nil, nil, fmt.Errorf("%w: no dead letter has this key", bus.ErrNotFound)
+		return fmt.Errorf("%w: no dead letter has this key", bus.ErrNotFound)
 	}
 	there, err := b.peek(ctx, s.dead, number, 1)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	if len(there) == 0 || value(there[0].SequenceNumber) != number {
-		return nil, nil, fmt.Errorf("%w: the dead letter is gone", bus.ErrNotFound)
+		return fmt.Errorf("%w: the dead letter is gone", bus.ErrNotFound)
 	}
-	link, err := b.attach(s.Subscription, azservicebus.SubQueueDeadLetter)
+	r, err := b.receive(s, azservicebus.SubQueueDeadLetter)
 	if err != nil {
-		return nil, nil, b.mark(err)
+		return err
 	}
-	lock, others, err := b.search(ctx, link, number)
-	_ = b.detach(context.WithoutCancel(ctx), link) // else what comes now is locked in vain
-	for _, other := range others {
-		_ = b.settleNow(ctx, s.dead, other, abandon)
+	defer func() { _ = r.Close(context.WithoutCancel(ctx)) }() // gives back what else it has
+	letter, err := r.search(ctx, number)
+	if err != nil {
+		return err
 	}
-	return s, lock, err
+	if err := first(s); err != nil {
+		return err
+	}
+	return letter.Complete(ctx)
 }
 
 // search receives until the message with this number comes. It starts with few, as the one
 // that is wanted is mostly the oldest.
-func (b *Bus) search(ctx context.Context, link *azservicebus.Receiver, number int64) (found *azservicebus.ReceivedMessage, others []*azservicebus.ReceivedMessage, err error) {
-	for most := 1; found == nil; most = min(2*most, page) {
+func (r *receiver) search(ctx context.Context, number int64) (*delivery, error) {
+	for most := 1; ; most = min(2*most, page) {
 		waiting, stop := context.WithTimeout(ctx, another)
-		some, err := link.ReceiveMessages(waiting, most, nil)
+		some, err := r.Receive(waiting, most)
 		stop()
 		if err == nil && len(some) == 0 {
 			err = bus.ErrUnavailable
 		}
 		if err != nil {
-			return nil, others, fmt.Errorf("the dead letter is there, but was not handed out; perhaps somebody has it: %w", b.mark(err))
+			return nil, fmt.Errorf("the dead letter is there, but was not handed out; perhaps somebody has it: %w", err)
 		}
-		for _, m := range some {
-			if value(m.SequenceNumber) == number {
-				found = token(m)
-			} else {
-				others = append(others, token(m))
+		for _, d := range some {
+			if d := d.(*delivery); value(d.message.SequenceNumber) == number {
+				return d, nil
 			}
 		}
 	}
-	return found, others, nil
 }

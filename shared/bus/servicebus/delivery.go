@@ -67,7 +67,7 @@ func (d *delivery) Renew(ctx context.Context) (time.Time, error) {
 		return time.Time{}, classify(doing, bus.ErrLockLost)
 	}
 	lock := token(d.message)
-	err := d.receiver.bus.renew(ctx, d.receiver.sub.live, lock)
+	err := d.receiver.bus.renew(ctx, d.receiver.node, lock)
 	if err != nil {
 		return time.Time{}, classify(doing, err)
 	}
@@ -88,7 +88,7 @@ func (d *delivery) settle(ctx context.Context, doing string, by settlement) erro
 	}
 	err := d.settleOnLink(ctx, by)
 	if errors.Is(err, bus.ErrUnavailable) && ctx.Err() == nil {
-		err = r.bus.settle(ctx, r.sub.live, token(d.message), by)
+		err = r.bus.settle(ctx, r.node, token(d.message), by)
 	}
 	if err == nil || errors.Is(err, bus.ErrLockLost) {
 		r.release(d)

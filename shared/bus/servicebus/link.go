@@ -143,8 +143,8 @@ func (b *Bus) peek(ctx context.Context, on *node, from int64, most int) (some []
 	return some, err
 }
 
-// subscription is a subscription with its nodes.
-type subscription struct {
+// subscriber is a subscription with its nodes.
+type subscriber struct {
 	bus.Subscription
 	live *node
 	dead *node // of its dead letters

@@ -70,6 +70,10 @@ func (c *connection) putToken(m *amqp.Message) reply {
 		return reply{status: 400, description: "a name that is no URI"}
 	}
 	c.claims[strings.ToLower(strings.Trim(where.Path, "/"))] = claim{identity, expires}
+	select {
+	case c.wake <- struct{}{}: // for links that an older token's end has stopped
+	default:
+	}
 	return reply{status: 202, description: "Accepted"}
 }
 

@@ -33,9 +33,9 @@ type broker struct {
 
 // message is what a sender hands in.
 type message struct {
-	id, label string
-	ttl       time.Duration // 0 is none
-	body      []byte
+	id, label, to string
+	ttl           time.Duration // 0 is none
+	body          []byte
 }
 
 // topic holds only what is scheduled; all else is with the subscriptions.
@@ -47,8 +47,13 @@ type topic struct {
 // inbox is where senders put messages: a queue or a topic.
 type inbox struct {
 	sequence int64
-	entries  []*entry             // by sequence number
-	seen     map[string]time.Time // when message ids were taken, for duplicate detection
+	entries  []*entry            // by sequence number
+	seen     map[string]sighting // of message ids, for duplicate detection
+}
+
+type sighting struct {
+	at       time.Time
+	sequence int64
 }
 
 // newBroker makes the entities of the options.
@@ -60,7 +65,7 @@ func newBroker(options Options) (*broker, error) {
 		if e.Name == "" || b.queues[key] != nil {
 			return nil, fmt.Errorf("entity %q: it needs a name, once", path)
 		}
-		q := &queue{path: path, labels: e.Labels}
+		q := &queue{path: path, rules: e.Rules}
 		q.dead = &queue{path: path + deadLetterSuffix, isDead: true}
 		b.queues[key], b.queues[key+strings.ToLower(deadLetterSuffix)] = q, q.dead
 		if e.Subscription == "" {
@@ -112,8 +117,12 @@ func (b *broker) accept(now time.Time, path string, messages []message, at time.
 func (b *broker) acceptOne(now time.Time, path string, m message, at time.Time) int64 {
 	in := b.inbox(path)
 	in.sequence++
-	if in.duplicate(now, m.id, b.options.DuplicateWindow) {
-		return in.sequence // of nothing: the duplicate is acknowledged and dropped
+	if first, is := in.duplicate(now, m.id, b.options.DuplicateWindow); is {
+		// It is acknowledged and dropped.
+		if b.options.Corners.DuplicateKeepsNumber {
+			return first
+		}
+		return in.sequence
 	}
 	e := &entry{message: m, sequence: in.sequence, enqueuedSequence: in.sequence, enqueued: now}
 	if at.After(now) {
@@ -141,7 +150,7 @@ func (b *broker) enqueue(t *topic, q *queue, e *entry) {
 		return
 	}
 	for _, s := range t.subscriptions {
-		if s.takes(e.label) {
+		if s.takes(e) {
 			s.sequence++
 			twin := *e
 			twin.sequence = s.sequence
@@ -197,19 +206,20 @@ func (b *broker) cancel(now time.Time, path string, sequences []int64) error {
 	return nil
 }
 
-// duplicate says whether an id was taken within the window, and takes it otherwise.
-func (in *inbox) duplicate(now time.Time, id string, window time.Duration) bool {
+// duplicate says whether an id was taken within the window, and by which number; otherwise the
+// newest number takes it.
+func (in *inbox) duplicate(now time.Time, id string, window time.Duration) (first int64, is bool) {
 	if window == 0 || id == "" {
-		return false
+		return 0, false
 	}
-	if at, seen := in.seen[id]; seen && now.Sub(at) < window {
-		return true
+	if before, seen := in.seen[id]; seen && now.Sub(before.at) < window {
+		return before.sequence, true
 	}
 	if in.seen == nil {
-		in.seen = map[string]time.Time{}
+		in.seen = map[string]sighting{}
 	}
-	in.seen[id] = now
-	return false
+	in.seen[id] = sighting{now, in.sequence}
+	return 0, false
 }
 
 // alarm asks for a tick at a time.
@@ -238,8 +248,7 @@ func (b *broker) advance(now time.Time) {
 	}
 	b.next = time.Time{}
 	for _, t := range b.topics {
-		due := b.takeDue(now, &t.entries)
-		for _, e := range due {
+		for _, e := range b.takeDue(now, &t.entries) {
 			b.enqueue(t, nil, e)
 		}
 	}
@@ -295,7 +304,7 @@ func (b *broker) expire(now time.Time, q *queue) {
 		case until.After(now):
 			b.alarm(until)
 		case b.options.DeadLetterExpired:
-			b.bury(q, e, "TTLExpiredException", "The message expired and was dead lettered.")
+			b.bury(q, e, "TTLExpiredException", "The message expired and was dead lettered.", nil)
 		default:
 			q.remove(e)
 		}

@@ -33,8 +33,8 @@ func (c *clock) advance(d time.Duration) {
 }
 
 // wait returns once the clock shows at (a zero time never comes), or when the channel is
-// filled or closed, which it reports.
-func (c *clock) wait(at time.Time, until <-chan struct{}) (interrupted bool) {
+// filled or closed.
+func (c *clock) wait(at time.Time, until <-chan struct{}) {
 	for {
 		c.mu.Lock()
 		left, moved := at.Sub(c.base().Add(c.offset)), c.moved
@@ -43,7 +43,7 @@ func (c *clock) wait(at time.Time, until <-chan struct{}) (interrupted bool) {
 			left = forever
 		}
 		if left <= 0 {
-			return false
+			return
 		}
 		timer := time.NewTimer(left)
 		select {
@@ -51,7 +51,7 @@ func (c *clock) wait(at time.Time, until <-chan struct{}) (interrupted bool) {
 		case <-moved:
 		case <-until:
 			timer.Stop()
-			return true
+			return
 		}
 		timer.Stop()
 	}

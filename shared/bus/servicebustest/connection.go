@@ -140,6 +140,9 @@ func (c *connection) handshake() (idle time.Duration, err error) {
 		c.maxFrameSize = max(512, min(frameSize, int(o.maxFrameSize)))
 	}
 	c.send(0, open{container: "servicebustest", maxFrameSize: frameSize})
+	if c.muted {
+		return 0, errEnded
+	}
 	return time.Duration(o.idleTimeout) * time.Millisecond, nil
 }
 
@@ -174,12 +177,14 @@ func expect[T performative](c *connection) (T, error) {
 	if !ok {
 		return none, errMalformed
 	}
-	switch action := c.peer.faults.decide(Frame{Received: true, Kind: body.kind()}); action.what {
+	switch action := c.decide(Frame{Received: true, Kind: body.kind()}); action.what {
 	case pass:
 	case wait:
 		c.pause(action)
 	case dropAfter:
 		c.muted = true
+	case lose:
+		return expect[T](c)
 	default:
 		return none, errEnded
 	}
@@ -188,7 +193,7 @@ func expect[T performative](c *connection) (T, error) {
 
 // receive handles one frame and says whether the connection goes on.
 func (c *connection) receive(f frame) bool {
-	action := c.peer.faults.decide(c.describe(f, true))
+	action := c.decide(c.describe(f, true))
 	switch action.what {
 	case dropBefore:
 		return false
@@ -247,7 +252,7 @@ func (c *connection) send(channel uint16, p performative) {
 		return
 	}
 	f := frame{channel, p}
-	action := c.peer.faults.decide(c.describe(f, false))
+	action := c.decide(c.describe(f, false))
 	switch action.what {
 	case dropBefore:
 		c.muted = true
@@ -272,9 +277,9 @@ func (c *connection) write(b []byte) {
 }
 
 // pause holds the connection as long as an action says, or until it is dropped.
-func (c *connection) pause(a Action) {
-	c.peer.clock.wait(c.peer.clock.now().Add(a.delay), c.gone)
-}
+func (c *connection) pause(a Action) { c.peer.clock.wait(a.until, c.gone) }
+
+func (c *connection) decide(f Frame) Action { return c.peer.faults.decide(f, c.peer.clock.now()) }
 
 // describe says of a frame what a fault may want to know.
 func (c *connection) describe(f frame, received bool) Frame {
@@ -284,11 +289,13 @@ func (c *connection) describe(f frame, received bool) Frame {
 		l = s.linkOf(f.body, received)
 	}
 	if l != nil {
-		d.Entity = l.address
+		d.Address = l.address
 	}
 	switch body := f.body.(type) {
 	case attach:
-		d.Entity = addressOf(body)
+		if received {
+			d.Address = addressOf(body)
+		}
 	case disposition:
 		d.Settled = body.settled
 	case transfer:

@@ -11,7 +11,7 @@ type Frame struct {
 	Number    int  // from 1, since Fault was called
 	Received  bool // by the peer; otherwise sent by it
 	Kind      Kind
-	Entity    string // that the link is attached to; "" without a link
+	Address   string // that the link is attached to, such as "leaver" or "leaver/$management"; "" without a link
 	Operation string // of a request to a $management node, "put-token" of one to $cbs
 	Settled   bool   // of a transfer or disposition
 }
@@ -22,6 +22,7 @@ type Action struct {
 	condition condition
 	status    int
 	delay     time.Duration
+	until     time.Time // when a delay ends
 }
 
 type what int
@@ -49,14 +50,14 @@ var (
 )
 
 // Refuse answers a received frame with an error condition such as "com.microsoft:server-busy",
-// and leaves what it asks for undone: an attach is refused, a transfer or disposition rejected,
-// anything else ends the connection.
+// and leaves what it asks for undone: an attach is refused, a disposition or the last transfer
+// of a message rejected, anything else ends the connection.
 func Refuse(name, description string) Action {
 	return Action{what: refuse, condition: condition{name, description}}
 }
 
 // RefuseStatus answers a received request to a $management or $cbs node with a status, and
-// leaves it undone. It may be given for the request's last transfer only.
+// leaves it undone. It is for the last transfer of a request, which has an Operation.
 func RefuseStatus(status int, description string) Action {
 	return Action{what: refuse, status: status, condition: condition{description: description}}
 }
@@ -108,7 +109,8 @@ func (p *Peer) Frames() int {
 	return p.faults.number
 }
 
-func (f *faults) decide(frame Frame) Action {
+// decide chooses. A delay counts from now, which is before the choice.
+func (f *faults) decide(frame Frame, now time.Time) Action {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.number++
@@ -116,5 +118,7 @@ func (f *faults) decide(frame Frame) Action {
 		return Pass
 	}
 	frame.Number = f.number
-	return f.choose(frame)
+	action := f.choose(frame)
+	action.until = now.Add(action.delay)
+	return action
 }

@@ -3,6 +3,7 @@ package servicebustest
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/Azure/go-amqp"
 )
@@ -182,7 +183,7 @@ func (l *link) take(t transfer) *condition {
 	}
 	state, after := l.accept(whole)
 	if !t.settled && !l.first.settled {
-		l.session.send(disposition{receiver: true, first: *l.first.id, settled: true, state: state})
+		l.session.send(disposition{receiver: true, first: *l.first.id, settled: true, state: state, about: l})
 	}
 	if after != nil {
 		after()
@@ -322,7 +323,7 @@ func (l *link) settle(token uuid, state any) described {
 		why := conditionOf(err)
 		return refusal(&why)
 	}
-	return state.(described)
+	return composite(state.(described).code) // without the error that asks for a dead letter: go-amqp would take it for one
 }
 
 // settlementOf reads a delivery state.
@@ -357,7 +358,7 @@ func deadLettering(f *fields) (settlement, error) {
 	if name := field[symbol](of, 0); name != "com.microsoft:dead-letter" {
 		return settlement{}, refused{condition{"amqp:not-implemented", "rejected for " + string(name)}}
 	}
-	s := settlement{act: park}
+	s := settlement{act: park, properties: map[string]any{}}
 	for key, value := range field[map[any]any](of, 2) {
 		text, _ := value.(string)
 		switch fmt.Sprint(key) {
@@ -366,7 +367,12 @@ func deadLettering(f *fields) (settlement, error) {
 		case "DeadLetterErrorDescription":
 			s.description = text
 		default:
-			return settlement{}, refused{condition{"amqp:not-implemented", "there are no properties to modify"}}
+			switch value.(type) {
+			case string, bool, int32, int64, float64, time.Time:
+				s.properties[fmt.Sprint(key)] = value
+			default:
+				return settlement{}, refused{condition{"amqp:not-implemented", fmt.Sprintf("a property of type %T", value)}}
+			}
 		}
 	}
 	return s, nil

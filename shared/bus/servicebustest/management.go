@@ -148,10 +148,11 @@ func updateDisposition(c *connection, entity string, now time.Time, body map[str
 	if err != nil {
 		return nil, err
 	}
-	if body["properties-to-modify"] != nil {
-		return nil, fmt.Errorf("%w: there are no properties to modify", errBadRequest)
-	}
 	var s settlement
+	s.properties, _ = body["properties-to-modify"].(map[string]any)
+	if len(s.properties) > 0 && status != "suspended" {
+		return nil, fmt.Errorf("%w: only a dead letter has properties to modify", errBadRequest)
+	}
 	switch status {
 	case "completed":
 		s.act = complete

@@ -2,6 +2,7 @@ package servicebustest
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -63,6 +64,9 @@ func readMessage(b []byte) (m message, at time.Time, err error) {
 		if p.Subject != nil {
 			m.label = *p.Subject
 		}
+		if p.To != nil {
+			m.to = *p.To
+		}
 	}
 	if len(m.id) > 128 {
 		return message{}, at, refused{condition{"amqp:invalid-field", "a message id of more than 128 characters"}}
@@ -101,6 +105,7 @@ func writeMessage(e entry) []byte {
 		}
 		m.ApplicationProperties["DeadLetterReason"] = d.reason
 		m.ApplicationProperties["DeadLetterErrorDescription"] = d.description
+		maps.Copy(m.ApplicationProperties, d.properties)
 	}
 	b, err := m.MarshalBinary()
 	if err != nil {

@@ -2,14 +2,14 @@
 // on a port of 127.0.0.1, as the Go client azservicebus speaks it, so that it can also be
 // reached from another process. There is no emulator that a Go test could start by itself.
 //
-// It has queues, topics and subscriptions with correlation rules on the label; locks that
+// It has queues, topics and subscriptions with correlation rules on label and to; locks that
 // end, delivery counts and dead letters; scheduled messages, duplicate detection, time to
 // live, batches, deferral and peeking; access by shared access key or JWT, with rights per
 // entity; TLS and plain TCP on one port. Its clock can be moved, and a [Fault] can drop,
 // lose, refuse or delay any frame.
 //
 // It has no sessions of Service Bus, transactions, forwarding, partitions, SQL rules,
-// properties to modify when settling, or administration over HTTPS; what it does not know it
+// properties to modify but of dead letters, or administration over HTTPS; what it does not know it
 // refuses aloud. It proves what the client does, not what Azure does: where Microsoft
 // documents nothing, [Corners] chooses.
 package servicebustest
@@ -29,8 +29,12 @@ import (
 type Entity struct {
 	Name         string // of the queue or topic
 	Subscription string
-	Labels       []string // correlation rules of the subscription; nil takes every message
+	Rules        []Rule // of the subscription; nil takes every message
 }
+
+// Rule is a correlation rule: it matches what has the same value in every field that is given.
+// A subscription takes a message once that any of its rules matches.
+type Rule struct{ Label, To string }
 
 func (e Entity) path() string {
 	if e.Subscription == "" {
@@ -43,9 +47,12 @@ func (e Entity) path() string {
 func Entities(subscriptions []bus.Subscription) []Entity {
 	var all []Entity
 	for _, s := range subscriptions {
-		e := Entity{Name: s.Entity, Labels: s.Subjects}
+		e := Entity{Name: s.Entity}
 		if s.Entity != bus.Queue {
-			e.Subscription = s.Name
+			e.Subscription, e.Rules = s.Name, []Rule{{To: s.Name}}
+			for _, subject := range s.Subjects {
+				e.Rules = append(e.Rules, Rule{Label: subject})
+			}
 		}
 		all = append(all, e)
 	}
@@ -86,6 +93,9 @@ type Corners struct {
 	DetachUnlocks bool
 	// CancelForgetsID lets the id of a cancelled message be used again within the window.
 	CancelForgetsID bool
+	// DuplicateKeepsNumber answers the scheduling of a duplicate with the number of the first;
+	// otherwise with a number of its own, which nothing has.
+	DuplicateKeepsNumber bool
 	// DeadLetterRenumbers gives a dead letter a new sequence number.
 	DeadLetterRenumbers bool
 	// CancelMissing is the status of the cancellation of a message that is not scheduled

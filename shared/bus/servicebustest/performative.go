@@ -74,6 +74,7 @@ type (
 		last     *uint32
 		settled  bool
 		state    any
+		about    *link // of one that the peer sends; not part of the frame
 	}
 	detach struct {
 		handle uint32
@@ -330,7 +331,7 @@ func performativeOf(code uint64, f *fields, rest []byte) performative {
 			settled: field[bool](f, 4), more: field[bool](f, 5), aborted: field[bool](f, 9), payload: rest,
 		}
 	case 0x15:
-		return disposition{required[bool](f, 0), required[uint32](f, 1), optional[uint32](f, 2), field[bool](f, 3), field[any](f, 4)}
+		return disposition{required[bool](f, 0), required[uint32](f, 1), optional[uint32](f, 2), field[bool](f, 3), field[any](f, 4), nil}
 	case 0x16:
 		return detach{required[uint32](f, 0), field[bool](f, 1), readCondition(f, 2)}
 	case 0x17:

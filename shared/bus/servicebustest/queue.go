@@ -14,7 +14,7 @@ const deadLetterSuffix = "/$DeadLetterQueue"
 type queue struct {
 	inbox
 	path     string
-	labels   []string // of the rules of a subscription; nil takes every message
+	rules    []Rule // of a subscription; nil takes every message
 	isDead   bool
 	dead     *queue
 	locks    map[uuid]*entry
@@ -36,13 +36,21 @@ type entry struct {
 	deadLetter       *deadLetter
 }
 
-type deadLetter struct{ reason, description, source string }
+type deadLetter struct {
+	reason, description, source string
+	properties                  map[string]any
+}
 
 func (e *entry) locked() bool { return !e.lockedUntil.IsZero() }
 
 func bySequence(e *entry, sequence int64) int { return cmp.Compare(e.sequence, sequence) }
 
-func (q *queue) takes(label string) bool { return q.labels == nil || slices.Contains(q.labels, label) }
+// takes says whether any rule of a subscription matches.
+func (q *queue) takes(e *entry) bool {
+	return q.rules == nil || slices.ContainsFunc(q.rules, func(r Rule) bool {
+		return (r.Label == "" || r.Label == e.label) && (r.To == "" || r.To == e.to)
+	})
+}
 
 func (q *queue) remove(e *entry) {
 	delete(q.locks, e.token)
@@ -89,34 +97,29 @@ func (b *broker) use(now time.Time, path string, f func(*queue) error) error {
 }
 
 // receive locks at most max visible messages, oldest first. With take they leave at once.
-func (b *broker) receive(now time.Time, path string, max int, take bool) (out []entry, err error) {
-	err = b.use(now, path, func(q *queue) error {
-		for _, e := range slices.Clone(q.entries) {
-			if len(out) == max {
-				break
-			}
-			if e.locked() || e.deferred || !e.scheduled.IsZero() {
-				continue
-			}
-			if take {
-				q.remove(e)
-			} else {
-				b.lock(now, q, e)
-			}
-			out = append(out, *e)
-		}
-		return nil
-	})
-	return out, err
+func (b *broker) receive(now time.Time, path string, max int, take bool) ([]entry, error) {
+	return b.handOut(now, path, max, take, func(e *entry) bool { return !e.deferred && e.scheduled.IsZero() })
 }
 
-// receiveDeferred locks deferred messages by their numbers. Those that are not there are left out.
-func (b *broker) receiveDeferred(now time.Time, path string, sequences []int64, take bool) (out []entry, err error) {
+// receiveDeferred does the same with deferred messages of these numbers, as far as they are there.
+func (b *broker) receiveDeferred(now time.Time, path string, sequences []int64, take bool) ([]entry, error) {
+	return b.handOut(now, path, len(sequences), take, func(e *entry) bool {
+		return e.deferred && slices.Contains(sequences, e.sequence)
+	})
+}
+
+func (b *broker) handOut(now time.Time, path string, max int, take bool, wanted func(*entry) bool) (out []entry, err error) {
 	err = b.use(now, path, func(q *queue) error {
-		for _, e := range slices.Clone(q.entries) {
-			if !e.deferred || e.locked() || !slices.Contains(sequences, e.sequence) {
-				continue
+		var chosen []*entry
+		for _, e := range q.entries {
+			if len(chosen) == max {
+				break
 			}
+			if !e.locked() && wanted(e) {
+				chosen = append(chosen, e)
+			}
+		}
+		for _, e := range chosen {
 			if take {
 				q.remove(e)
 			} else {
@@ -159,7 +162,7 @@ func (b *broker) unlock(q *queue, e *entry, counts bool) {
 		e.deliveries++
 	}
 	if max := b.options.MaxDelivery; e.deliveries >= max && !q.isDead {
-		b.bury(q, e, "MaxDeliveryCountExceeded", fmt.Sprintf("Message could not be consumed after %d delivery attempts.", max))
+		b.bury(q, e, "MaxDeliveryCountExceeded", fmt.Sprintf("Message could not be consumed after %d delivery attempts.", max), nil)
 		return
 	}
 	if until := b.expiry(q, e); !until.IsZero() {
@@ -169,11 +172,11 @@ func (b *broker) unlock(q *queue, e *entry, counts bool) {
 }
 
 // bury moves a message to the dead letters.
-func (b *broker) bury(q *queue, e *entry, reason, description string) {
+func (b *broker) bury(q *queue, e *entry, reason, description string, properties map[string]any) {
 	q.remove(e)
 	twin := *e
 	twin.token, twin.lockedUntil, twin.deferred = uuid{}, time.Time{}, false
-	twin.deadLetter = &deadLetter{reason, description, q.path}
+	twin.deadLetter = &deadLetter{reason, description, q.path, properties}
 	if b.options.Corners.DeadLetterRenumbers {
 		q.dead.sequence++
 		twin.sequence = q.dead.sequence
@@ -184,7 +187,8 @@ func (b *broker) bury(q *queue, e *entry, reason, description string) {
 // settlement is what a receiver does with a message that it holds.
 type settlement struct {
 	act                 act
-	reason, description string // of a dead letter
+	reason, description string         // of a dead letter
+	properties          map[string]any // that it gets
 }
 
 type act int
@@ -218,7 +222,7 @@ func (b *broker) settle(now time.Time, path string, token uuid, s settlement) er
 			if q.isDead {
 				return fmt.Errorf("%w: dead letters have no dead letters", errNotAllowed)
 			}
-			b.bury(q, e, s.reason, s.description)
+			b.bury(q, e, s.reason, s.description, s.properties)
 		}
 		return nil
 	})

@@ -58,9 +58,10 @@ func (s *session) linkOf(p performative, received bool) *link {
 	case detach:
 		return s.links[p.handle]
 	case disposition:
-		if p.receiver == received { // it is about deliveries of the peer
+		if received && p.receiver {
 			return s.unsettled[p.first].link
 		}
+		return p.about
 	}
 	return nil
 }
@@ -136,15 +137,19 @@ func (s *session) disposition(d disposition) {
 	if d.last != nil {
 		last = *d.last
 	}
-	for _, id := range slices.Sorted(maps.Keys(s.unsettled)) {
-		if id-d.first > last-d.first { // serial numbers may wrap around
+	ids := []uint32{d.first}
+	if last != d.first {
+		ids = slices.Sorted(maps.Keys(s.unsettled))
+	}
+	for _, id := range ids {
+		held, is := s.unsettled[id]
+		if !is || id-d.first > last-d.first { // serial numbers may wrap around
 			continue
 		}
-		held := s.unsettled[id]
 		delete(s.unsettled, id)
 		state := held.link.settle(held.token, d.state)
 		if !d.settled {
-			s.send(disposition{first: id, settled: true, state: state})
+			s.send(disposition{first: id, settled: true, state: state, about: held.link})
 		}
 	}
 }
