@@ -44,7 +44,7 @@ var (
 	invocation = regexp.MustCompile(`^/2015-03-31/functions/([a-z-]+)/invocations$`)
 )
 
-func newAccount(t *testing.T) *account {
+func newAccount(t testing.TB) *account {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -46,7 +46,7 @@ type deployment struct {
 // The policy of the tests: a whole departure in seconds.
 const deployedPolicy = `{grace: 6s, deleteAfter: 1s, mailbox: forward, forwardFor: 5s, keepMail: none, keepFiles: none}`
 
-func deploy(t *testing.T) *deployment {
+func deploy(t testing.TB) *deployment {
 	t.Helper()
 	connection := azuritetest.Start(t)
 	d := &deployment{functions: map[string]*function{}, dies: map[string]bool{}, account: newAccount(t)}
@@ -199,12 +199,10 @@ func (d *deployment) mustDie(function string) bool {
 
 var built sync.Map // of paths, by function
 
-// build builds a function as SAM's go1.x does, for the machine at hand.
-func build(t *testing.T, name string) string {
+// build builds a function as SAM's go1.x does, for the machine at hand, but with paths: so it
+// takes the Graph SDK as the other tests have compiled it.
+func build(t testing.TB, name string) string {
 	t.Helper()
-	if dir := os.Getenv("LEAVER_BINARIES"); dir != "" {
-		return filepath.Join(dir, name)
-	}
 	if path, is := built.Load(name); is {
 		return path.(string)
 	}
@@ -213,7 +211,7 @@ func build(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "bootstrap")
-	command := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, "leaver/functions/"+name+"/lambda")
+	command := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, "leaver/functions/"+name+"/lambda")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("building %s: %v\n%s", name, err, out)
@@ -324,9 +322,9 @@ func TestADepartureAsDeployed(t *testing.T) {
 	if len(d.account.unknown) > 0 {
 		t.Errorf("AWS was asked for %v", d.account.unknown)
 	}
-	for name, tokens := range d.account.federate {
-		if tokens == 0 || d.functions[name] == nil {
-			t.Errorf("%s got %d tokens", name, tokens)
+	for _, name := range []string{"intake", "plan", "signout", "block", "forward", "licence", "delete"} {
+		if d.account.federate[name] == 0 {
+			t.Errorf("%s got its token some other way", name)
 		}
 	}
 }
@@ -348,7 +346,7 @@ func TestADepartureSurvivesTheDeathOfEveryFunction(t *testing.T) {
 	}
 	d.dies["intake"], d.dies["plan"] = true, true
 	for _, s := range offboarding.Steps {
-		d.dies[string(s.Name)] = true
+		d.dies[string(s.Name)] = s.Name != offboarding.StepWipe // this leaver has nothing to wipe
 	}
 	d.post(t, "msg_1", leaves)
 	ctx, stop := context.WithCancel(t.Context())

@@ -60,7 +60,7 @@ type instance struct {
 }
 
 // newFunction serves the invocations of a function until the test ends.
-func newFunction(t *testing.T, name, binary string, environ []string) *function {
+func newFunction(t testing.TB, name, binary string, environ []string) *function {
 	t.Helper()
 	f := &function{name: name, binary: binary, environ: environ, work: make(chan *call, 1000)}
 	ctx, stop := context.WithCancel(context.Background())
