@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"leaver/shared/bus"
-	"leaver/shared/config"
+	"leaver/shared/environment"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
@@ -34,9 +34,9 @@ type Function struct {
 	// Metrics go to CloudWatch.
 	Metrics *lambda.Metrics
 
-	config   config.Function
+	config   environment.Function
 	identity identity.Connection
-	fetch    config.Fetch
+	fetch    environment.Fetch
 }
 
 // Run makes the function and serves its invocations with what build returns; it does not
@@ -44,7 +44,7 @@ type Function struct {
 func Run(name string, build func(context.Context, *Function) (lambda.Handler, error)) {
 	log := logger()
 	lambda.Start(log, func(ctx context.Context) (lambda.Handler, error) {
-		c, err := config.Read[config.Function](os.Environ())
+		c, err := environment.Read[environment.Function](os.Environ())
 		if err != nil {
 			return nil, err
 		}
@@ -83,16 +83,17 @@ func (f *Function) Exchange() (cred azcore.TokenCredential, baseURL, scope, tena
 	return f.identity.Credential, f.identity.Exchange, f.identity.ExchangeScope, f.identity.TenantID, f.identity.HTTP
 }
 
-// Policy reads the policy from where LEAVER_POLICY says. There is no default: two functions
-// that go by different policies would be worse than one that does not start.
-func (f *Function) Policy(ctx context.Context) (policy offboarding.Policy, err error) {
+// Policy reads the policy from where LEAVER_POLICY says; parse is config.ParsePolicy. There is no
+// default: two functions that go by different policies would be worse than one that does not
+// start.
+func (f *Function) Policy(ctx context.Context, parse func([]byte) (offboarding.Policy, error)) (policy offboarding.Policy, err error) {
 	text, err := f.config.Policy.Read(ctx, f.fetch)
 	switch {
 	case err != nil:
 	case text == "":
-		err = errors.New("it is not set: put there " + config.About[config.Function]("LEAVER_POLICY"))
+		err = errors.New("it is not set: put there " + environment.About[environment.Function]("LEAVER_POLICY"))
 	default:
-		policy, err = config.ParsePolicy([]byte(text))
+		policy, err = parse([]byte(text))
 	}
 	if err != nil {
 		return offboarding.Policy{}, fmt.Errorf("LEAVER_POLICY: %w", err)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"leaver/shared/bus"
-	"leaver/shared/config"
+	"leaver/shared/environment"
 	"leaver/shared/hris"
 	"leaver/shared/identity"
 	"leaver/shared/worker/lambda"
@@ -32,7 +32,7 @@ type Intake struct {
 func RunIntake(build func(Intake) http.Handler) {
 	log := logger()
 	lambda.Start(log, func(ctx context.Context) (lambda.Handler, error) {
-		c, err := config.Read[config.Intake](os.Environ())
+		c, err := environment.Read[environment.Intake](os.Environ())
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func RunIntake(build func(Intake) http.Handler) {
 	})
 }
 
-func standardOf(ctx context.Context, secrets config.Source, fetch config.Fetch) (*hris.Standard, error) {
+func standardOf(ctx context.Context, secrets environment.Source, fetch environment.Fetch) (*hris.Standard, error) {
 	text, err := secrets.Read(ctx, fetch)
 	if err != nil {
 		return nil, fmt.Errorf("LEAVER_WEBHOOK_SECRETS: %w", err)

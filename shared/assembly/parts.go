@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"leaver/shared/bus/servicebus"
-	"leaver/shared/config"
+	"leaver/shared/environment"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
 	"leaver/shared/ledger/aztables"
@@ -23,25 +23,25 @@ func logger() *slog.Logger { return slog.New(slog.NewJSONHandler(os.Stderr, nil)
 
 // connect is the identity of a function, ready to be used. Graph and exchange replace the
 // addresses of the cloud.
-func connect(ctx context.Context, c config.Identity, graph, exchange string, fetch config.Fetch, federated func(context.Context) (string, error)) (identity.Connection, error) {
+func connect(ctx context.Context, c environment.Identity, graph, exchange string, fetch environment.Fetch, federated func(context.Context) (string, error)) (identity.Connection, error) {
 	t := identity.Tenant{
 		TenantID: c.TenantID, ClientID: c.ClientID, Cloud: c.Cloud,
 		Graph: graph, Exchange: exchange, Authority: c.Authority, CAFile: c.CAFile,
 	}
 	switch c.Proof {
-	case config.ProofAWS:
+	case environment.ProofAWS:
 		t.Assertion = federated
-	case config.ProofManaged:
+	case environment.ProofManaged:
 		t.Managed = true
-	case config.ProofWorkload:
+	case environment.ProofWorkload:
 		t.Workload = true
-	case config.ProofCertificate:
+	case environment.ProofCertificate:
 		text, err := c.Certificate.Read(ctx, fetch)
 		if err != nil {
 			return identity.Connection{}, fmt.Errorf("LEAVER_CLIENT_CERTIFICATE: %w", err)
 		}
 		t.Certificate = []byte(text)
-	case config.ProofSecret:
+	case environment.ProofSecret:
 		text, err := c.Secret.Read(ctx, fetch)
 		if err != nil {
 			return identity.Connection{}, fmt.Errorf("LEAVER_CLIENT_SECRET: %w", err)
@@ -56,7 +56,7 @@ func connect(ctx context.Context, c config.Identity, graph, exchange string, fet
 }
 
 // wakerOf is the bus of a function, and what connects it.
-func wakerOf(ctx context.Context, self string, c config.Bus, wake config.Wake, as identity.Connection, fetch config.Fetch, invoke lambda.Invoke, log *slog.Logger) (*lambda.Waker, func() error, error) {
+func wakerOf(ctx context.Context, self string, c environment.Bus, wake environment.Wake, as identity.Connection, fetch environment.Fetch, invoke lambda.Invoke, log *slog.Logger) (*lambda.Waker, func() error, error) {
 	options := servicebus.Options{Namespace: c.Namespace, Credential: as.Credential}
 	if c.Connection != "" {
 		connection, err := c.Connection.Read(ctx, fetch)
@@ -88,7 +88,7 @@ func wakerOf(ctx context.Context, self string, c config.Bus, wake config.Wake, a
 }
 
 // ledgerOf is the ledger.
-func ledgerOf(ctx context.Context, c config.Ledger, as identity.Connection, fetch config.Fetch) (*ledger.Ledger, error) {
+func ledgerOf(ctx context.Context, c environment.Ledger, as identity.Connection, fetch environment.Fetch) (*ledger.Ledger, error) {
 	var store *aztables.Store
 	var err error
 	if c.Connection == "" {

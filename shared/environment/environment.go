@@ -1,4 +1,6 @@
-package config
+// Package environment reads what a deployed function is told by its environment variables. It is
+// apart from package config, so that a function without a policy links nothing that reads one.
+package environment
 
 import (
 	"errors"
