@@ -56,6 +56,7 @@ type Tenant struct {
 	unknown  []string
 	chance   *rand.Rand
 	buckets  map[string]*bucket
+	verified map[string]accessClaims // tokens by their text
 }
 
 // New makes a tenant.
@@ -73,6 +74,7 @@ func New(cfg Config) (*Tenant, error) {
 		counts:        map[string]int{},
 		chance:        rand.New(rand.NewPCG(365, 1)), // faults with a share fall the same way in every run
 		buckets:       map[string]*bucket{},
+		verified:      map[string]accessClaims{},
 	}
 	if t.now == nil {
 		t.now = time.Now
