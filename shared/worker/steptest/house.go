@@ -68,7 +68,7 @@ func New(t testing.TB) *House {
 		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
 	}.Connect(client)
 	must(t, err)
-	h.Graph, err = graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP)
+	h.Graph, err = graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
 	must(t, err)
 	h.Exchange, err = exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
 	must(t, err)
