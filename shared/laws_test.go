@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"leaver/shared/offboarding"
 )
 
 type listed struct {
@@ -49,8 +51,6 @@ func TestLaws(t *testing.T) {
 		standard[p.ImportPath] = p.Standard
 	}
 	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
-	// The functions that are steps; the others plan, watch and take webhooks.
-	steps := []string{"signout", "block", "wipe", "forward", "licence", "delete"}
 	ours := func(imports []string) []string {
 		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
 	}
@@ -84,7 +84,7 @@ func TestLaws(t *testing.T) {
 		if name, isFunction := strings.CutPrefix(path, "functions/"); isFunction {
 			may("no function imports an adapter", func(i string) bool { return !slices.Contains(adapters, i) }, p.Imports)
 			may("no function imports a function", func(i string) bool { return !strings.HasPrefix(i, "leaver/functions/") }, p.Imports)
-			if slices.Contains(steps, name) {
+			if isStep(name) {
 				may("a step imports the domain only", only("leaver/shared/offboarding"), ours(p.Imports))
 			}
 		}
@@ -101,6 +101,29 @@ func TestLaws(t *testing.T) {
 		if path != "infra/leaver" && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
 			t.Errorf("%s imports simtenant: only tests and infra/leaver do", path)
 		}
+	}
+}
+
+func isStep(function string) bool {
+	_, is := offboarding.SpecOf(offboarding.StepName(function))
+	return is
+}
+
+// TestEveryFunctionHasItsFolder holds functions/ and the catalogue against each other.
+func TestEveryFunctionHasItsFolder(t *testing.T) {
+	var want, got []string
+	for _, f := range offboarding.Functions() {
+		want = append(want, f.Name)
+	}
+	for _, p := range packages(t) {
+		if name, is := strings.CutPrefix(p.ImportPath, "leaver/functions/"); is && !strings.Contains(name, "/") {
+			got = append(got, name)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		t.Errorf("functions/ holds %v, and the catalogue %v", got, want)
 	}
 }
 

@@ -26,6 +26,9 @@ type Directory interface {
 	RevokeSignInSessions(ctx context.Context, id string) (at time.Time, err error)
 	Devices(ctx context.Context, id string) ([]offboarding.Device, error)
 	DisableDevice(ctx context.Context, id string) error
+	// EnabledBy finds who enabled the account last, after a time; offboarding.ErrNotFound when
+	// the audit log shows nobody.
+	EnabledBy(ctx context.Context, user string, after time.Time) (offboarding.Initiator, error)
 }
 
 // Mailboxes is what block needs of Exchange Online.
@@ -46,9 +49,14 @@ func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }
 
-// sessionsRevoked is progress: when the tenant answered the revocation that followed the
-// disabling, by its own clock, in whole seconds as Microsoft keeps the property.
-const sessionsRevoked = "sessionsRevoked"
+// The progress of the step.
+const (
+	// sessionsRevoked is when the tenant answered the revocation that followed the disabling, by
+	// its own clock, in whole seconds as Microsoft keeps the property.
+	sessionsRevoked = "sessionsRevoked"
+	// observedDisabled is when accountEnabled first read false, by the worker's clock.
+	observedDisabled = "observedDisabled"
+)
 
 // Work implements worker.Step. Each part is tried whatever became of the others.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
@@ -66,6 +74,11 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboarding.User, roles []string) error {
 	if err := job.KeepBefore(ctx, "accountEnabled", strconv.FormatBool(user.AccountEnabled)); err != nil {
 		return err
+	}
+	if user.AccountEnabled && user.OnPremisesSyncEnabled && job.Step.Progress[observedDisabled] != "" {
+		if verdict := s.enabledAgain(ctx, job); verdict != nil {
+			return verdict
+		}
 	}
 	var disabling error
 	if user.AccountEnabled {
@@ -102,6 +115,9 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 	}
 	job.Evidence["accountEnabled"] = "false"
 	job.Evidence["signInSessionsValidFromDateTime"] = offboarding.Stamp(user.SessionsValidFrom)
+	if user.OnPremisesSyncEnabled {
+		return s.watchSynchronised(ctx, job)
+	}
 	return nil
 }
 

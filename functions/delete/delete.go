@@ -68,9 +68,6 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if verdict := offboarding.StillLeft(user); verdict != nil {
 		return verdict
 	}
-	if user.OnPremisesSyncEnabled {
-		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: delete it there, then replay")
-	}
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
 	if err == nil {
 		err = offboarding.MayDeleteWith(flow)
@@ -80,6 +77,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	if verdict := s.nothingLost(ctx, job); verdict != nil {
 		return verdict
+	}
+	if user.OnPremisesSyncEnabled {
+		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: delete it there, then replay")
 	}
 	if job.Step.Progress[seen] == "" {
 		if err := job.Keep(ctx, nil, map[string]string{seen: offboarding.Stamp(user.AsOf)}); err != nil {

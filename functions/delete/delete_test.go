@@ -15,12 +15,12 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-func newStep(h *steptest.House) worker.Step { return delete.New(h.Graph, h.Exchange) }
+func newStep(h *steptest.House) worker.Step { return delete.New(h.As("delete")) }
 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.Graph, h.Exchange)))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
 }
 
 func TestStep(t *testing.T) {
@@ -96,14 +96,14 @@ func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Advance(offboarding.DefaultPolicy().Grace)
 	w := h.Worker(offboarding.StepDelete, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "wipe") {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
-	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	h.Advance(time.Minute)
 	record, _ = h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "licence") {

@@ -42,12 +42,12 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
 			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, offboarding.DefaultPolicy())
-			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
-			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.Graph, h.Exchange)))
+			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 			if _, planned := c.Plan.Step(offboarding.StepForward); planned {
 				h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
 			}
-			h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.Graph, h.Exchange)))
+			h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
 			if tt.meanwhile != nil {
 				h.Tenant.Edit(func(w *simtenant.World) { tt.meanwhile(w.Mailboxes[c.Leaver]) })
 			}
@@ -67,8 +67,8 @@ func TestDeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
 	h.Advance(offboarding.DefaultPolicy().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))

@@ -420,7 +420,7 @@ func onPremises(user offboarding.User, err error, task string) error {
 
 // reply tells senders that the leaver is not there any more.
 func (s *Step) reply(ctx context.Context, job *offboarding.Job, name, contact string) error {
-	texts := s.policy.AutoReply.Fill(name, contact)
+	texts := job.Case.Plan.AutoReply.Fill(name, contact)
 	if texts == (offboarding.AutoReplyTexts{}) {
 		return nil
 	}

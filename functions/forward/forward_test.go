@@ -22,7 +22,10 @@ const (
 )
 
 func withPolicy(policy offboarding.Policy) func(h *steptest.House) worker.Step {
-	return func(h *steptest.House) worker.Step { return forward.New(h.Graph, h.Exchange, h.Ledger, policy) }
+	return func(h *steptest.House) worker.Step {
+		directory, mailboxes := h.As("forward")
+		return forward.New(directory, mailboxes, h.Ledger, policy)
+	}
 }
 
 var newStep = withPolicy(offboarding.DefaultPolicy())
@@ -61,9 +64,14 @@ func lasting(d time.Duration) *time.Duration { return &d }
 
 var refusals = []string{"Set-Mailbox", "Disable-InboxRule", "Set-MailboxAutoReplyConfiguration"}
 
-func TestStepForwardingWithNoEnd(t *testing.T) {
+func TestStep(t *testing.T) {
 	t.Parallel()
-	steptest.Run(t, steptest.Subject{
+	steptest.Run(t, forwardingWithNoEnd(), sharing(), endOfForwarding())
+}
+
+func forwardingWithNoEnd() steptest.Subject {
+	return steptest.Subject{
+		Case: "forwarding with no end",
 		Name: offboarding.StepForward, New: newStep, Person: henrik, Options: offboarding.Options{ForwardFor: lasting(offboarding.Unlimited)},
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			quietened(t, h, id)
@@ -72,12 +80,12 @@ func TestStepForwardingWithNoEnd(t *testing.T) {
 			}
 		},
 		Refusals: refusals, Lagging: true,
-	})
+	}
 }
 
-func TestStepShared(t *testing.T) {
-	t.Parallel()
-	steptest.Run(t, steptest.Subject{
+func sharing() steptest.Subject {
+	return steptest.Subject{
+		Case: "shared",
 		Name: offboarding.StepForward, New: newStep, Person: henrik, Options: offboarding.Options{Mailbox: offboarding.Shared},
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			quietened(t, h, id)
@@ -86,13 +94,13 @@ func TestStepShared(t *testing.T) {
 			}
 		},
 		Refusals: refusals, Lagging: true,
-	})
+	}
 }
 
-// TestStepTheEndOfForwarding runs the suite over the run that ends a forwarding in effect.
-func TestStepTheEndOfForwarding(t *testing.T) {
-	t.Parallel()
-	steptest.Run(t, steptest.Subject{
+// endOfForwarding is about the run that ends a forwarding in effect.
+func endOfForwarding() steptest.Subject {
+	return steptest.Subject{
+		Case: "the end of forwarding",
 		Name: offboarding.StepForward, New: newStep, Person: henrik,
 		Prepare: func(t *testing.T, h *steptest.House, c *offboarding.Case) {
 			record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
@@ -107,7 +115,7 @@ func TestStepTheEndOfForwarding(t *testing.T) {
 			}
 		},
 		Refusals: []string{"Set-Mailbox"}, Lagging: true,
-	})
+	}
 }
 
 func TestTheEndIsADelayedMessageOfItsOwn(t *testing.T) {

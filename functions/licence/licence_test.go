@@ -12,15 +12,20 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-func newStep(h *steptest.House) worker.Step { return licence.New(h.Graph, h.Exchange) }
+func newStep(h *steptest.House) worker.Step { return licence.New(h.As("licence")) }
 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 }
 
 func TestStep(t *testing.T) {
 	t.Parallel()
-	steptest.Run(t, steptest.Subject{
+	steptest.Run(t, inherited(), afterForwarding())
+}
+
+func inherited() steptest.Subject {
+	return steptest.Subject{
+		Case: "direct and inherited licences",
 		Name: offboarding.StepLicence, New: newStep, Person: "adele.vance@contoso.com", Options: offboarding.Options{Mailbox: offboarding.None}, Prepare: prepare,
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			if left := h.Tenant.Licences(id); len(left) > 0 {
@@ -29,7 +34,7 @@ func TestStep(t *testing.T) {
 		},
 		Refusals: []string{"POST /users/{id}/assignLicense", "DELETE /groups/{id}/members/{member}/$ref"},
 		Lagging:  true,
-	})
+	}
 }
 
 func TestB11InheritedLicencesAreReleasedByTheirGroup(t *testing.T) {

@@ -15,16 +15,16 @@ import (
 // forwarded makes block and forward effective, the end of a forwarding included.
 func forwarded(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	t.Helper()
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
 	if record.State != offboarding.StateEffective {
 		t.Fatalf("forward is %s: %s", record.State, record.Reason)
 	}
 }
 
-func TestStepAfterForwarding(t *testing.T) {
-	t.Parallel()
-	steptest.Run(t, steptest.Subject{
+func afterForwarding() steptest.Subject {
+	return steptest.Subject{
+		Case: "after forwarding",
 		Name: offboarding.StepLicence, New: newStep, Person: "irvin.sayers@contoso.com", Prepare: forwarded,
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			if left := h.Tenant.Licences(id); len(left) > 0 {
@@ -33,7 +33,7 @@ func TestStepAfterForwarding(t *testing.T) {
 		},
 		Refusals: []string{"POST /users/{id}/assignLicense"},
 		Lagging:  true,
-	})
+	}
 }
 
 func TestB2B3B4B5WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
@@ -89,7 +89,7 @@ func TestB3TheLicenceWaitsForTheConversion(t *testing.T) {
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.SharedDelay = time.Hour })
 	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, offboarding.DefaultPolicy())
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Advance(offboarding.DefaultPolicy().Grace)
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))

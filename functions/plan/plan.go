@@ -24,12 +24,11 @@ import (
 type Directory interface {
 	// Find returns the users that the employee may be; none is not an error.
 	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
+	// MemberGroups returns those of the groups that the user is in, directly or not.
+	MemberGroups(ctx context.Context, id string, groups []string) ([]string, error)
 	// Manager returns whom a user reports to, or offboarding.ErrNotFound.
 	Manager(ctx context.Context, id string) (offboarding.User, error)
 }
-
-// Permissions are the application permissions of Microsoft Graph that plan needs.
-var Permissions = []string{"User.Read.All"}
 
 // Planner plans requests.
 type Planner struct {
@@ -112,26 +111,9 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	if r.Kind == offboarding.Cancellation {
 		return p.cancel(ctx, r, user)
 	}
-	compiled, err := offboarding.Compile(r, p.Policy)
+	compiled, personal, err := p.compile(ctx, r, user)
 	if err != nil {
 		return nil, err
-	}
-	personal := map[string]string{userPrincipalName: user.UserPrincipalName}
-	if f := compiled.Forwarding; f != nil {
-		to, address, err := p.recipient(ctx, user, r.Options.ForwardTo)
-		var unclear *offboarding.Refusal
-		if errors.As(err, &unclear) {
-			// A slip in the address must not keep the leaver signed in: the departure goes on, and
-			// forward becomes a task for a person.
-			f.Unclear, err = unclear.Why, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if f.To = to; address != "" {
-			f.Address = "forwardTo-" + r.ID
-			personal[f.Address] = address
-		}
 	}
 	c, err := p.Ledger.Open(ctx, ledger.Opening{
 		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: compiled, Personal: personal,
@@ -147,6 +129,48 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 		state = ledger.RequestCancelled
 	}
 	return c, p.decide(ctx, r, ledger.Request{State: state, Case: c.ID}, user.UserPrincipalName)
+}
+
+// compile makes the plan of a request for the user, and the personal values that go with it.
+func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offboarding.User) (offboarding.Plan, map[string]string, error) {
+	policy, err := p.policyFor(ctx, user)
+	if err != nil {
+		return offboarding.Plan{}, nil, err
+	}
+	compiled, err := offboarding.Compile(r, policy)
+	if err != nil {
+		return offboarding.Plan{}, nil, err
+	}
+	personal := map[string]string{userPrincipalName: user.UserPrincipalName}
+	if f := compiled.Forwarding; f != nil {
+		to, address, err := p.recipient(ctx, user, r.Options.ForwardTo)
+		var unclear *offboarding.Refusal
+		if errors.As(err, &unclear) {
+			// A slip in the address must not keep the leaver signed in: the departure goes on, and
+			// forward becomes a task for a person.
+			f.Unclear, err = unclear.Why, nil
+		}
+		if err != nil {
+			return offboarding.Plan{}, nil, err
+		}
+		if f.To = to; address != "" {
+			f.Address = "forwardTo-" + r.ID
+			personal[f.Address] = address
+		}
+	}
+	return compiled, personal, nil
+}
+
+// policyFor is the policy with the overrides that fit the user.
+func (p *Planner) policyFor(ctx context.Context, user offboarding.User) (offboarding.Policy, error) {
+	var in []string
+	if asked := p.Policy.Groups(); len(asked) > 0 {
+		var err error
+		if in, err = p.Directory.MemberGroups(ctx, user.ID, asked); err != nil {
+			return offboarding.Policy{}, fmt.Errorf("looking up which overrides fit: %w", err)
+		}
+	}
+	return p.Policy.For(user, in), nil
 }
 
 func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboarding.User) (*offboarding.Case, error) {

@@ -19,8 +19,9 @@ import (
 const adele = "adele.vance@contoso.com"
 
 func newPlanner(h *steptest.House) *plan.Planner {
+	directory, _ := h.As("plan")
 	return &plan.Planner{
-		Directory: h.Graph, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID(),
+		Directory: directory, Ledger: h.Ledger, Bus: h.Sender("plan"), Tenant: h.TenantID(),
 		Policy: offboarding.DefaultPolicy(), Now: h.Now, Log: h.Logger(),
 	}
 }

@@ -35,8 +35,9 @@ func (d *delivery) DeadLetter(_ context.Context, _, description string) error {
 // ask sends a request through plan and returns what became of it.
 func ask(t *testing.T, h *steptest.House, policy offboarding.Policy, id, who string, o offboarding.Options) (*delivery, *offboarding.Case) {
 	t.Helper()
+	directory, _ := h.As("plan")
 	p := &plan.Planner{
-		Directory: h.Graph, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID(), Policy: policy, Now: h.Now, Log: h.Logger(),
+		Directory: directory, Ledger: h.Ledger, Bus: h.Sender("plan"), Tenant: h.TenantID(), Policy: policy, Now: h.Now, Log: h.Logger(),
 	}
 	m, err := bus.Request{Request: offboarding.Request{
 		ID: id, Kind: offboarding.Termination, Source: "test", EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),

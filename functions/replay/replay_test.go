@@ -60,7 +60,7 @@ func parked(t *testing.T) *site {
 	h.Tenant.Edit(func(w *simtenant.World) {
 		w.Faults = []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}
 	})
-	x := &site{House: h, broker: &broker{Publisher: h.Bus, letters: map[string][]bus.DeadLetter{}}}
+	x := &site{House: h, broker: &broker{Publisher: h.Sender("replay"), letters: map[string][]bus.DeadLetter{}}}
 	x.c = h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 	x.worker = h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader))
 	m := h.Message(t, x.c.ID, offboarding.StepSignout)
@@ -139,7 +139,7 @@ func TestAManualStepOfACaseIsReplayed(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "megan.bowen@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader)))
-	r := &replay.Replayer{Ledger: h.Ledger, Bus: &broker{Publisher: h.Bus}, Now: h.Now, Log: h.Logger()}
+	r := &replay.Replayer{Ledger: h.Ledger, Bus: &broker{Publisher: h.Sender("replay")}, Now: h.Now, Log: h.Logger()}
 	items, err := r.Replay(t.Context(), replay.Selection{Case: c.ID})
 	if err != nil || len(items) != 1 || !items[0].Sent || items[0].Step != "signout" {
 		t.Fatalf("%+v, %v", items, err)

@@ -80,6 +80,10 @@ func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user of
 	if job.Step.Progress[passwordSet] != "" {
 		return nil
 	}
+	if before := job.Step.Before["lastPasswordChangeDateTime"]; user.OnPremisesSyncEnabled && offboarding.Stamp(user.LastPasswordChange) > before {
+		// Somebody reset it where it is mastered, as the manual task asks.
+		return job.Keep(ctx, nil, map[string]string{passwordSet: offboarding.Stamp(user.LastPasswordChange)})
+	}
 	password, err := s.password()
 	if err != nil {
 		return err

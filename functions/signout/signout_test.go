@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"strings"
 	"testing"
+	"time"
 
 	"leaver/functions/signout"
 	"leaver/shared/offboarding"
@@ -12,12 +13,15 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-func newStep(h *steptest.House) worker.Step { return signout.New(h.Graph, rand.Reader) }
+func newStep(h *steptest.House) worker.Step {
+	directory, _ := h.As("signout")
+	return signout.New(directory, rand.Reader)
+}
 
 func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
-		Name: offboarding.StepSignout, New: newStep, Person: "adele.vance@contoso.com",
+		Name: offboarding.StepSignout, New: newStep, Person: "adele.vance@contoso.com", Administrator: "nestor.wilke@contoso.com",
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			user, ok := h.Tenant.User(id)
 			if !ok {
@@ -43,7 +47,7 @@ func TestWhoCannotBeSignedOutByTheMachine(t *testing.T) {
 		reason       string
 	}{
 		{"a synced user is a task for the on-premises Active Directory", "megan.bowen@contoso.com", offboarding.StateManual, "on-premises Active Directory"},
-		{"B10: an administrator is refused with the name of the role", "nestor.wilke@contoso.com", offboarding.StateParked, "Global Administrator"},
+		{"B10: an administrator", "nestor.wilke@contoso.com", offboarding.StateParked, "Global Administrator"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,5 +77,26 @@ func TestAGuestIsLeftToTheHomeTenant(t *testing.T) {
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, newStep(h)))
 	if record.State != offboarding.StateEffective || record.Evidence["guest"] == "" || h.Tenant.PasswordChanges(simtenant.UserID(person)) > 0 {
 		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
+	}
+}
+
+// TestB9ASynchronisedPasswordIsResetWhereItIsMastered: once a person did so, replaying finds it
+// changed.
+func TestB9ASynchronisedPasswordIsResetWhereItIsMastered(t *testing.T) {
+	t.Parallel()
+	const megan = "megan.bowen@contoso.com"
+	h := steptest.New(t)
+	c := h.Open(t, megan, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepSignout, newStep(h))
+	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateManual {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	h.Advance(time.Minute)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(megan)].LastPasswordChange = h.Now() })
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepSignout); err != nil {
+		t.Fatal(err)
+	}
+	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 }

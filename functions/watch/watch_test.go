@@ -39,11 +39,11 @@ func steps(h *steptest.House) map[offboarding.StepName]*worker.Worker {
 	all := map[offboarding.StepName]*worker.Worker{}
 	for name, step := range map[offboarding.StepName]worker.Step{
 		offboarding.StepSignout: signout.New(h.Graph, rand.Reader),
-		offboarding.StepBlock:   block.New(h.Graph, h.Exchange),
-		offboarding.StepWipe:    wipe.New(h.Graph, h.Exchange),
+		offboarding.StepBlock:   block.New(h.As("block")),
+		offboarding.StepWipe:    wipe.New(h.As("wipe")),
 		offboarding.StepForward: forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()),
-		offboarding.StepLicence: licence.New(h.Graph, h.Exchange),
-		offboarding.StepDelete:  delete.New(h.Graph, h.Exchange),
+		offboarding.StepLicence: licence.New(h.As("licence")),
+		offboarding.StepDelete:  delete.New(h.As("delete")),
 	} {
 		all[name] = h.Worker(name, step)
 	}
@@ -61,7 +61,7 @@ func TestEveryQueuedMessageLost(t *testing.T) {
 	h := steptest.New(t)
 	workers := steps(h)
 	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
-	w := newWatch(h, lossy{Publisher: h.Bus})
+	w := newWatch(h, lossy{Publisher: h.Sender("watch")})
 	seen := len(h.Bus.Messages()) // what Open published is lost
 	for range 500 {
 		h.Advance(2 * time.Hour)
@@ -96,7 +96,7 @@ func TestAHalfPlannedCaseIsResumed(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.OpenUnpublished(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
-	w := newWatch(h, lossy{Publisher: h.Bus})
+	w := newWatch(h, lossy{Publisher: h.Sender("watch")})
 	if err := w.Run(t.Context()); err != nil || len(h.Bus.Messages()) > 0 {
 		t.Fatalf("plan was not given the time to do it itself: %d messages, %v", len(h.Bus.Messages()), err)
 	}
@@ -116,7 +116,7 @@ func TestABacklogIsNotALoss(t *testing.T) {
 	h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 	published := len(h.Bus.Messages())
 	h.Advance(10 * time.Minute)
-	if err := newWatch(h, lossy{Publisher: h.Bus, waiting: 10 * time.Minute}).Run(t.Context()); err != nil {
+	if err := newWatch(h, lossy{Publisher: h.Sender("watch"), waiting: 10 * time.Minute}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(h.Bus.Messages()); n != published {
@@ -135,7 +135,7 @@ func TestAStepThatIsWorkedOnIsLeftAlone(t *testing.T) {
 		}
 	}
 	published := len(h.Bus.Messages())
-	if err := newWatch(h, lossy{Publisher: h.Bus}).Run(t.Context()); err != nil {
+	if err := newWatch(h, lossy{Publisher: h.Sender("watch")}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(h.Bus.Messages()); n != published {
@@ -186,7 +186,7 @@ func TestAWaitPastItsDeadlineIsGivenUp(t *testing.T) {
 			}
 			h.Advance(tt.after)
 			seen := &seen{}
-			b := lossy{Publisher: h.Bus}
+			b := lossy{Publisher: h.Sender("watch")}
 			if tt.backlog {
 				b.waiting = 1000 * time.Hour
 			}
@@ -221,7 +221,7 @@ func TestAStandstillOfTheHostCostsNoManualTask(t *testing.T) {
 	h.Step(t, c.ID, h.Worker(offboarding.StepSignout, verdict{offboarding.After(time.Minute, "lag")}))
 	h.Advance(50 * time.Hour)
 	published := len(h.Bus.Messages())
-	if err := newWatch(h, lossy{Publisher: h.Bus, waiting: 50 * time.Hour}).Run(t.Context()); err != nil {
+	if err := newWatch(h, lossy{Publisher: h.Sender("watch"), waiting: 50 * time.Hour}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range h.Bus.Messages()[published:] {
@@ -257,7 +257,7 @@ func TestFiguresAreReportedAndWarnedOf(t *testing.T) {
 				h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 				h.OpenUnpublished(t, "grady.archie@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 				seen := &seen{}
-				w := newWatch(h, depths{h.Bus, map[string]bus.Depth{subscription: tt.depth}})
+				w := newWatch(h, depths{h.Sender("watch"), map[string]bus.Depth{subscription: tt.depth}})
 				w.Report = seen
 				for range 2 {
 					if err := w.Run(t.Context()); err != nil {
@@ -291,7 +291,7 @@ func TestWaitsPastTheirDeadlineAreCounted(t *testing.T) {
 	h.Step(t, c.ID, h.Worker(offboarding.StepSignout, verdict{offboarding.After(time.Minute, "lag")}))
 	h.Advance(2 * time.Hour)
 	seen := &seen{}
-	w := newWatch(h, lossy{Publisher: h.Bus})
+	w := newWatch(h, lossy{Publisher: h.Sender("watch")})
 	w.Report = seen
 	for minute, want := range []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0} {
 		if err := w.Run(t.Context()); err != nil || seen.pastDeadline != want {

@@ -22,7 +22,7 @@ const (
 	adele  = "adele.vance@contoso.com"
 )
 
-func newStep(h *steptest.House) worker.Step { return wipe.New(h.Graph, h.Exchange) }
+func newStep(h *steptest.House) worker.Step { return wipe.New(h.As("wipe")) }
 
 func open(t *testing.T, h *steptest.House, person string) (*offboarding.Case, *worker.Worker) {
 	t.Helper()
@@ -350,7 +350,7 @@ func TestTheLockoutDoesNotWaitForPhones(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
 			c, w := open(t, h, patti)
-			b := h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange))
+			b := h.Worker(offboarding.StepBlock, block.New(h.As("block")))
 			order := []*worker.Worker{b, w}
 			if first == offboarding.StepWipe {
 				order = []*worker.Worker{w, b}
@@ -375,7 +375,7 @@ func TestB16TheDevicesOfSomebodyWhoCameBackAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c, w := open(t, h, henrik) // with a phone that never answers, so that the step still waits
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.Graph, h.Exchange)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Step(t, c.ID, w)
 	h.Advance(24 * time.Hour)
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(henrik)].AccountEnabled = true })
@@ -383,19 +383,5 @@ func TestB16TheDevicesOfSomebodyWhoCameBackAreLeftAlone(t *testing.T) {
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) || h.Writes() != before {
 		t.Errorf("%s: %s, %d writes", record.State, record.Reason, h.Writes()-before)
-	}
-}
-
-func TestThePermissionsOfTheCatalogueAreEnough(t *testing.T) {
-	t.Parallel()
-	h := steptest.New(t)
-	spec, _ := offboarding.SpecOf(offboarding.StepWipe)
-	h.Tenant.AddApp(simtenant.App{
-		ClientID: simtenant.DefaultClientID, Secret: simtenant.DefaultSecret,
-		Roles: append([]string{"Exchange.ManageAsApp"}, spec.Permissions...), ExchangeRole: "Exchange Recipient Administrator",
-	})
-	c, w := open(t, h, patti)
-	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 }

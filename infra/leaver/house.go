@@ -42,6 +42,8 @@ type house struct {
 	lane     worker.Lane
 
 	concurrency int
+	planner     *plan.Planner
+	steps       map[offboarding.StepName]worker.Step
 	watch       *watch.Watch
 	replayer    *replay.Replayer
 	metrics     *telemetry.Metrics
@@ -112,14 +114,14 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 	if err != nil {
 		return nil, err
 	}
-	steps := newSteps(directory, mailboxes, h.ledger, o.policy)
-	planner := &plan.Planner{
+	h.steps = newSteps(directory, mailboxes, h.ledger, o.policy)
+	h.planner = &plan.Planner{
 		Directory: directory, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
 		Policy: o.policy, Now: h.now, Log: o.log,
 	}
-	h.host("plan", true, planner.Handle)
+	h.host("plan", true, h.planner.Handle)
 	for _, spec := range offboarding.Steps {
-		step, ok := steps[spec.Name]
+		step, ok := h.steps[spec.Name]
 		if !ok {
 			return nil, fmt.Errorf("no function serves step %s", spec.Name)
 		}

@@ -20,9 +20,11 @@ type commands struct {
 	Tenant   tenantCommand   `cmd:"" help:"Serve a simulated Microsoft 365 tenant."`
 	Up       upCommand       `cmd:"" help:"Run every function in this process, with the webhook intake."`
 	Offboard offboardCommand `cmd:"" help:"Ask the running host to offboard somebody."`
+	Plan     planCommand     `cmd:"" help:"Show what offboarding somebody would do; writes nothing."`
 	Status   statusCommand   `cmd:"" help:"Show cases and parked requests of the running host."`
 	Cancel   cancelCommand   `cmd:"" help:"Stop a departure: no step makes another write."`
 	Replay   replayCommand   `cmd:"" help:"List what was parked, and send it back to work."`
+	SignOff  signOffCommand  `cmd:"" help:"Accept a manual, withheld or parked step by name, so that its case can be complete."`
 }
 
 // environment is what a command gets from outside.

@@ -51,8 +51,10 @@ func (h *house) serveOperator(dir string) (stop func() error, err error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", h.answerStatus)
 	mux.HandleFunc("POST /requests", h.answerRequest)
+	mux.HandleFunc("POST /plan", h.answerPlan)
 	mux.HandleFunc("POST /cancel", h.answerCancel)
 	mux.HandleFunc("POST /replay", h.answerReplay)
+	mux.HandleFunc("POST /sign-off", h.answerSignOff)
 	public := http.NewServeMux()
 	// Without the token, for a collector on this machine: the metrics hold no personal data.
 	public.Handle("GET /metrics", h.metrics.Handler())
@@ -84,18 +86,8 @@ func (h *house) answerStatus(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *house) answerRequest(w http.ResponseWriter, r *http.Request) {
-	var request offboarding.Request
-	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&request); err != nil {
-		http.Error(w, "the request cannot be read", http.StatusUnprocessableEntity)
-		return
-	}
-	now := h.now().UTC()
-	request.ID = offboarding.RequestID("operator", uuid.NewString())
-	request.Source, request.EventTime, request.ReceivedAt = "operator", now, now
-	if request.LeavingTime.IsZero() {
-		request.LeavingTime = now
-	}
-	if err := request.Validate(); err != nil {
+	request, err := h.readRequest(r)
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		return
 	}
@@ -109,6 +101,21 @@ func (h *house) answerRequest(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(http.StatusAccepted)
 	_ = json.NewEncoder(w).Encode(map[string]string{"request": request.ID})
+}
+
+// readRequest reads what the operator asks for; it happens now.
+func (h *house) readRequest(r *http.Request) (offboarding.Request, error) {
+	var request offboarding.Request
+	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&request); err != nil {
+		return request, errors.New("the request cannot be read")
+	}
+	now := h.now().UTC()
+	request.ID = offboarding.RequestID("operator", uuid.NewString())
+	request.Source, request.EventTime, request.ReceivedAt = "operator", now, now
+	if request.LeavingTime.IsZero() {
+		request.LeavingTime = now
+	}
+	return request, request.Validate()
 }
 
 // operator is the client of a running host.
@@ -174,7 +181,8 @@ func (o *operator) call(ctx context.Context, method, path string, body any) ([]b
 	return answer, nil
 }
 
-type offboardCommand struct {
+// requestFlags say whom to offboard, and how.
+type requestFlags struct {
 	Who        string    `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employee id."`
 	At         time.Time `help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it." format:"2006-01-02T15:04:05Z07:00"`
 	Mailbox    string    `enum:"forward,shared,hold,none," default:"" help:"forward, shared, hold or none; the policy's without it."`
@@ -183,23 +191,33 @@ type offboardCommand struct {
 	Data       string    `default:"${data}" help:"Data directory of the running host."`
 }
 
+func (f requestFlags) request() (offboarding.Request, error) {
+	options := offboarding.Options{Mailbox: offboarding.Handling(f.Mailbox), ForwardTo: f.ForwardTo}
+	if f.ForwardFor != "" {
+		lasting, err := offboarding.ParseDuration(f.ForwardFor)
+		if err != nil {
+			return offboarding.Request{}, fmt.Errorf("--forward-for: %w", err)
+		}
+		options.ForwardFor = &lasting
+	}
+	return offboarding.Request{
+		Kind: offboarding.Termination, Employee: employee(f.Who), LeavingTime: f.At, Options: options,
+	}, nil
+}
+
+type offboardCommand struct{ requestFlags }
+
 // Run sends the request to the running host and prints its id.
 func (c *offboardCommand) Run(env environment) error {
+	request, err := c.request()
+	if err != nil {
+		return err
+	}
 	host, err := dialOperator(c.Data)
 	if err != nil {
 		return err
 	}
-	options := offboarding.Options{Mailbox: offboarding.Handling(c.Mailbox), ForwardTo: c.ForwardTo}
-	if c.ForwardFor != "" {
-		lasting, err := offboarding.ParseDuration(c.ForwardFor)
-		if err != nil {
-			return fmt.Errorf("--forward-for: %w", err)
-		}
-		options.ForwardFor = &lasting
-	}
-	answer, err := host.call(env, http.MethodPost, "/requests", offboarding.Request{
-		Kind: offboarding.Termination, Employee: employee(c.Who), LeavingTime: c.At, Options: options,
-	})
+	answer, err := host.call(env, http.MethodPost, "/requests", request)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,13 @@ type stepStatus struct {
 	Due         *time.Time            `json:"due,omitempty"` // of a step that is not settled
 	EffectiveAt *time.Time            `json:"effectiveAt"`
 	Evidence    map[string]string     `json:"evidence,omitempty"`
+	SignedOff   *signedOff            `json:"signedOff,omitempty"`
+}
+
+// signedOff is who accepted a step, and their note, until the personal values are erased.
+type signedOff struct {
+	By   string `json:"by"`
+	Note string `json:"note"`
 }
 
 // statusOf is a case with the personal values that were not erased.
@@ -68,6 +76,10 @@ func statusOf(c *offboarding.Case, personal map[string]string, now time.Time) st
 		}
 		if !r.State.Settled() {
 			step.Due = &r.Due
+		}
+		if r.State == offboarding.StateSignedOff {
+			by, note := ledger.SignedOff(personal, r)
+			step.SignedOff = &signedOff{By: cmp.Or(by, "erased"), Note: cmp.Or(note, "erased")}
 		}
 		s.Steps = append(s.Steps, step)
 	}
@@ -227,6 +239,9 @@ func (s stepStatus) remark(opened time.Time) string {
 		parts = append(parts, fmt.Sprintf("after %.1f s", s.EffectiveAt.Sub(opened).Seconds()))
 	case s.Due != nil:
 		parts = append(parts, "next "+s.Due.UTC().Format(time.RFC3339))
+	}
+	if s.SignedOff != nil {
+		parts = append(parts, "by "+s.SignedOff.By+": "+s.SignedOff.Note)
 	}
 	if s.Reason != "" {
 		parts = append(parts, s.Reason)

@@ -17,20 +17,45 @@ import (
 
 // policyFile is a policy as it is written; what is absent is the default.
 type policyFile struct {
-	Grace       *duration            `yaml:"grace"`
-	DeleteAfter *duration            `yaml:"deleteAfter"`
-	Mailbox     offboarding.Handling `yaml:"mailbox"`
-	ForwardFor  *duration            `yaml:"forwardFor"`
+	Settings settings `yaml:",inline"`
 	// Domains outside of the organisation that mail may be forwarded to.
-	ForwardDomains []string `yaml:"forwardDomains"`
-	ForwardCopy    *bool    `yaml:"forwardCopy"`
-	AutoReply      struct {
+	ForwardDomains []string       `yaml:"forwardDomains"`
+	Protected      []string       `yaml:"protected"`
+	Rereads        []duration     `yaml:"rereads"`
+	Overrides      []overrideFile `yaml:"overrides"`
+}
+
+type overrideFile struct {
+	For struct {
+		Department string `yaml:"department"`
+		Company    string `yaml:"company"`
+		Group      string `yaml:"group"`
+	} `yaml:"for"`
+	Settings settings `yaml:",inline"`
+}
+
+// settings are the parts that overrides may change, too.
+type settings struct {
+	Grace       *duration             `yaml:"grace"`
+	DeleteAfter *duration             `yaml:"deleteAfter"`
+	Mailbox     *offboarding.Handling `yaml:"mailbox"`
+	ForwardFor  *duration             `yaml:"forwardFor"`
+	ForwardCopy *bool                 `yaml:"forwardCopy"`
+	AutoReply   struct {
 		Inside  *string `yaml:"inside"`
 		Outside *string `yaml:"outside"`
 	} `yaml:"autoReply"`
-	KeepMail  offboarding.Keeping `yaml:"keepMail"`
-	KeepFiles offboarding.Keeping `yaml:"keepFiles"`
-	Protected []string            `yaml:"protected"`
+	KeepMail  *offboarding.Keeping `yaml:"keepMail"`
+	KeepFiles *offboarding.Keeping `yaml:"keepFiles"`
+}
+
+func (s settings) domain() offboarding.Settings {
+	return offboarding.Settings{
+		Grace: (*time.Duration)(s.Grace), DeleteAfter: (*time.Duration)(s.DeleteAfter),
+		Mailbox: s.Mailbox, ForwardFor: (*time.Duration)(s.ForwardFor), ForwardCopy: s.ForwardCopy,
+		ReplyInside: s.AutoReply.Inside, ReplyOutside: s.AutoReply.Outside,
+		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles,
+	}
 }
 
 type duration time.Duration
@@ -63,41 +88,27 @@ func LoadPolicy(path string) (offboarding.Policy, error) {
 	return p, nil
 }
 
-// ParsePolicy reads a policy in YAML.
+// ParsePolicy reads a policy in YAML and holds it to policy.schema.json.
 func ParsePolicy(text []byte) (offboarding.Policy, error) {
+	if err := checkSchema(text); err != nil {
+		return offboarding.Policy{}, err
+	}
 	var f policyFile
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
 		return offboarding.Policy{}, err
 	}
-	p := offboarding.DefaultPolicy()
-	if f.Grace != nil {
-		p.Grace = time.Duration(*f.Grace)
+	p := offboarding.DefaultPolicy().With(f.Settings.domain())
+	p.ForwardDomains, p.Protected = f.ForwardDomains, f.Protected
+	if f.Rereads != nil {
+		p.Rereads = nil
+		for _, d := range f.Rereads {
+			p.Rereads = append(p.Rereads, time.Duration(d))
+		}
 	}
-	if f.DeleteAfter != nil {
-		p.DeleteAfter = time.Duration(*f.DeleteAfter)
+	for _, o := range f.Overrides {
+		p.Overrides = append(p.Overrides, offboarding.Override{
+			Department: o.For.Department, Company: o.For.Company, Group: o.For.Group, Settings: o.Settings.domain(),
+		})
 	}
-	if f.Mailbox != "" {
-		p.Mailbox = f.Mailbox
-	}
-	if f.ForwardFor != nil {
-		p.ForwardFor = (*time.Duration)(f.ForwardFor)
-	}
-	p.ForwardDomains = f.ForwardDomains
-	if f.ForwardCopy != nil {
-		p.ForwardCopy = *f.ForwardCopy
-	}
-	if f.AutoReply.Inside != nil {
-		p.AutoReply.Inside = *f.AutoReply.Inside
-	}
-	if f.AutoReply.Outside != nil {
-		p.AutoReply.Outside = *f.AutoReply.Outside
-	}
-	if f.KeepMail != "" {
-		p.KeepMail = f.KeepMail
-	}
-	if f.KeepFiles != "" {
-		p.KeepFiles = f.KeepFiles
-	}
-	p.Protected = f.Protected
 	return p, p.Validate()
 }

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -29,17 +30,44 @@ func TestParsePolicy(t *testing.T) {
 func TestAPolicyThatCannotBeUsedSaysWhere(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
-		"grace: 720h\ngrance: 1h\n": "[2:1]",
-		"grace: 30 days\n":          "30 days",
-		"grace: unlimited\n":        "grace",
-		"deleteAfter: -1h\n":        "-1h",
-		"mailbox: burn\n":           "burn",
-		"keepFiles: hold\n":         "keepFiles",
-		"- grace\n":                 "[1:1]",
+		"grace: 720h\ngrance: 1h\n":      `[2:1] unknown key "grance"`,
+		"grace: 30 days\n":               "[1:8] grace",
+		"grace: unlimited\n":             "[1:8] grace",
+		"deleteAfter: -1h\n":             "720h, 90m or 0s",
+		"mailbox: burn\n":                "[1:10] mailbox",
+		"keepFiles: hold\n":              "'move', 'none'",
+		"- grace\n":                      "[1:1]",
+		"autoReply: {inside: '{boss}'}":  "{boss}",
+		"autoReply:\n  outsid: x\n":      `[2:3] unknown key "autoReply.outsid"`,
+		"forwardDomains:\n  - a@b.com\n": "[2:5] forwardDomains.0",
+		"grace: [1\n":                    "[1:8]",
+		"overrides:\n  - for: {department: Sales}\n    mailbos: none\n":                   `[3:5] unknown key "overrides.0.mailbos"`,
+		"overrides:\n  - for: {departement: Sales}\n    mailbox: none\n":                  `[2:11] unknown key "overrides.0.for.departement"`,
+		"overrides:\n  - for: {department: Sales, company: Contoso}\n    mailbox: none\n": "exactly one of department",
+		"overrides:\n  - mailbox: none\n":                                                 "for",
+		"overrides:\n  - for: {department: Sales}\n    protected: [a]\n":                  `unknown key "overrides.0.protected"`,
+		"overrides:\n  - for: {group: executives}\n    grace: 1h\n":                       "an object id",
+		"overrides:\n  - for: {department: Sales}\n    autoReply: {inside: '{boss}'}\n":   "overrides[0]",
 	} {
 		if _, err := config.ParsePolicy([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// TestTheExample: the annotated example is valid, and says the defaults.
+func TestTheExample(t *testing.T) {
+	t.Parallel()
+	p, err := config.LoadPolicy("policy.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Overrides) != 3 || len(p.Groups()) != 1 || len(p.Protected) != 1 {
+		t.Errorf("%+v", p)
+	}
+	p.Overrides, p.Protected, p.ForwardDomains = nil, nil, nil
+	if !reflect.DeepEqual(p, offboarding.DefaultPolicy()) {
+		t.Errorf("the example is not the default: %+v", p)
 	}
 }
 

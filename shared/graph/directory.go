@@ -43,8 +43,8 @@ func selectMemberships() *users.ItemTransitiveMemberOfRequestBuilderGetRequestCo
 
 // DirectoryRoles lists the display names of the directory roles that the user holds, directly
 // or through groups, sorted. Not seen are roles limited to an administrative unit, roles of
-// the organisation's own making, and roles that are only eligible. Permission:
-// Directory.Read.All.
+// the organisation's own making, and roles that are only eligible. Permissions:
+// User.Read.All, and RoleManagement.Read.Directory for the names.
 func (c *Client) DirectoryRoles(ctx context.Context, id string) ([]string, error) {
 	roles, _, err := ask(ctx, "read the roles of", []string{id}, func(ctx context.Context) ([]string, error) {
 		page, err := c.users().ByUserId(id).TransitiveMemberOf().Get(ctx, selectMemberships())
@@ -54,6 +54,20 @@ func (c *Client) DirectoryRoles(ctx context.Context, id string) ([]string, error
 		return c.rolesFrom(ctx, page)
 	})
 	return roles, err
+}
+
+// MemberGroups returns those of at most 20 groups, by object id, that the user is in, directly or
+// through other groups. Permission: User.Read.All.
+func (c *Client) MemberGroups(ctx context.Context, id string, groups []string) ([]string, error) {
+	body := users.NewItemCheckMemberGroupsPostRequestBody()
+	body.SetGroupIds(groups)
+	in, _, err := ask(ctx, "check the groups of", []string{id}, func(ctx context.Context) (users.ItemCheckMemberGroupsPostResponseable, error) {
+		return c.users().ByUserId(id).CheckMemberGroups().PostAsCheckMemberGroupsPostResponse(ctx, body, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return in.GetValue(), nil
 }
 
 // rolesFrom picks the roles out of all memberships. The narrower listing, cast to

@@ -268,3 +268,12 @@ func TestAnExpiredTokenIsTransient(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestMembershipOfGroupsIsAQuestionAndNeedsNoWarrant(t *testing.T) {
+	_, c := connect(t)
+	everybody, marketing := simtenant.GroupID(simtenant.GroupEverybody), simtenant.GroupID(simtenant.GroupMarketing)
+	in, err := c.MemberGroups(t.Context(), simtenant.UserID("adele.vance@contoso.com"), []string{everybody, marketing, simtenant.GroupID("no such group")})
+	if err != nil || len(in) != 2 || !slices.Contains(in, everybody) || !slices.Contains(in, marketing) {
+		t.Errorf("%v, %v", in, err)
+	}
+}

@@ -17,7 +17,7 @@ import (
 
 // userProperties are what an offboarding.User holds.
 var userProperties = []string{
-	"id", "userPrincipalName", "mail", "userType", "accountEnabled", "onPremisesSyncEnabled", "lastPasswordChangeDateTime",
+	"id", "userPrincipalName", "mail", "userType", "department", "companyName", "accountEnabled", "onPremisesSyncEnabled", "lastPasswordChangeDateTime",
 	"signInSessionsValidFromDateTime", "assignedLicenses", "licenseAssignmentStates",
 }
 
@@ -86,6 +86,8 @@ func asUser(u models.Userable, at time.Time) offboarding.User {
 		UserPrincipalName:     value(u.GetUserPrincipalName()),
 		Mail:                  value(u.GetMail()),
 		UserType:              value(u.GetUserType()),
+		Department:            value(u.GetDepartment()),
+		CompanyName:           value(u.GetCompanyName()),
 		AccountEnabled:        u.GetAccountEnabled() == nil || *u.GetAccountEnabled(),
 		OnPremisesSyncEnabled: value(u.GetOnPremisesSyncEnabled()),
 		LastPasswordChange:    value(u.GetLastPasswordChangeDateTime()),

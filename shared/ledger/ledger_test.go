@@ -342,3 +342,49 @@ func TestARequestIsDecidedOnceAndOnRecord(t *testing.T) {
 		t.Errorf("%+v, %t, %v", got, known, err)
 	}
 }
+
+func TestAPersonsWordClosesOnlyWhatWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	l, _, _ := newLedger(t)
+	c := open(t, l)
+	sign := ledger.SignOff{Case: c.ID, Step: offboarding.StepSignout, By: "Miriam Graham", Note: "done in the portal"}
+	if _, err := l.SignOff(t.Context(), sign); !errors.Is(err, ledger.ErrNotSignable) {
+		t.Errorf("a step that is still planned: %v", err)
+	}
+	if _, err := l.Begin(t.Context(), claim(c), "run", start.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Settle(t.Context(), c.ID, offboarding.StepSignout, "run", ledger.Outcome{State: offboarding.StateManual, Reason: "do it"}); err != nil {
+		t.Fatal(err)
+	}
+	nameless := sign
+	nameless.By = " "
+	if _, err := l.SignOff(t.Context(), nameless); !errors.Is(err, ledger.ErrNotSignable) {
+		t.Errorf("signed by nobody: %v", err)
+	}
+	var position int
+	for range 2 {
+		signed, err := l.SignOff(t.Context(), sign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if position == 0 {
+			position = signed.Position
+		}
+		record := signed.Step(offboarding.StepSignout)
+		if record.State != offboarding.StateSignedOff || record.Reason != "was manual: do it" || signed.Position != position {
+			t.Errorf("%+v at %d", record, signed.Position)
+		}
+		personal, err := l.Personal(t.Context(), c.ID)
+		if by, note := ledger.SignedOff(personal, record); err != nil || by != sign.By || note != sign.Note {
+			t.Errorf("by %q, %q: %v", by, note, err)
+		}
+	}
+	if _, err := l.Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, Request: "stop", EventTime: start.Add(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	sign.Step = offboarding.StepBlock
+	if _, err := l.SignOff(t.Context(), sign); !errors.Is(err, ledger.ErrNotSignable) {
+		t.Errorf("on a cancelled case: %v", err)
+	}
+}

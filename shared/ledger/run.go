@@ -208,8 +208,8 @@ func (l *Ledger) Reschedule(ctx context.Context, id string, step offboarding.Ste
 // ErrNotReplayable: the step cannot be sent back to work; the error says why.
 var ErrNotReplayable = errors.New("nothing to replay")
 
-// Replayable is nil when the step may be sent back to work: it is parked, a manual task or
-// withheld, and its case is not cancelled.
+// Replayable is nil when the step may be sent back to work: it is parked, a manual task,
+// withheld or signed off, and its case is not cancelled.
 func Replayable(c *offboarding.Case, step offboarding.StepName) error {
 	record := c.Step(step)
 	switch {
@@ -219,7 +219,7 @@ func Replayable(c *offboarding.Case, step offboarding.StepName) error {
 		return fmt.Errorf("%w: the plan does not hold step %s", ErrNotReplayable, step)
 	}
 	switch record.State {
-	case offboarding.StateParked, offboarding.StateManual, offboarding.StateWithheld:
+	case offboarding.StateParked, offboarding.StateManual, offboarding.StateWithheld, offboarding.StateSignedOff:
 		return nil
 	}
 	return fmt.Errorf("%w: step %s is %s", ErrNotReplayable, step, record.State)

@@ -31,6 +31,7 @@ const (
 	EntryKept        EntryKind = "kept"        // a step kept a fact: the before, or its progress
 	EntrySettled     EntryKind = "settled"     // a step's verdict
 	EntryRescheduled EntryKind = "rescheduled" // a step's next message gets a new number
+	EntrySignedOff   EntryKind = "signed off"  // a named person accepted a step as it is
 	EntryCancelled   EntryKind = "cancelled"   // the tombstone
 )
 
@@ -232,6 +233,9 @@ func (c *Case) Apply(e Entry, hash string) error {
 			step.State, step.Reason, step.Rule = e.State, e.Reason, ""
 			step.Since, step.FailingSince = time.Time{}, time.Time{}
 		}
+	case EntrySignedOff:
+		step.State, step.Rule, step.Reason = StateSignedOff, "", e.Reason
+		step.Since, step.FailingSince = time.Time{}, time.Time{}
 	case EntryCancelled:
 		if c.OpenedAt.IsZero() {
 			c.Tenant, c.Leaver, c.OpenedAt = e.Tenant, e.Leaver, e.At

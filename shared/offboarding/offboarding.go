@@ -43,12 +43,22 @@ type User struct {
 	UserPrincipalName     string
 	Mail                  string
 	UserType              string // Member or Guest
+	Department            string
+	CompanyName           string
 	AccountEnabled        bool
 	OnPremisesSyncEnabled bool // mastered in an on-premises Active Directory
 	LastPasswordChange    time.Time
 	SessionsValidFrom     time.Time // signInSessionsValidFromDateTime
 	Licences              []Licence
 	AsOf                  time.Time // the tenant's own clock: the Date header of the answer
+}
+
+// Initiator is who did something to the directory, as its audit log says.
+// Source: Microsoft Graph, resource type auditActivityInitiator.
+type Initiator struct {
+	User            string // object id; empty when an application did it
+	Synchronisation bool   // the user is the account of Entra Connect
+	At              time.Time
 }
 
 // Licence is one licence a user holds, and by which way.

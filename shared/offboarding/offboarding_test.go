@@ -125,6 +125,17 @@ func TestBothKeepsWhatCanStillChangeFirst(t *testing.T) {
 	}
 }
 
+func TestBothSaysNothingOfPartsThatWereOnlyRehearsed(t *testing.T) {
+	t.Parallel()
+	rehearsed := fmt.Errorf("disable user: %w", offboarding.ErrRehearsed)
+	if v := offboarding.Both(rehearsed, nil, rehearsed); !errors.Is(v, offboarding.ErrRehearsed) {
+		t.Error(v)
+	}
+	if v := offboarding.Both(rehearsed, offboarding.Manual("do it")); errors.Is(v, offboarding.ErrRehearsed) || v.Error() != "a person must act: do it" {
+		t.Error(v)
+	}
+}
+
 func TestAWriteWithoutAWarrantIsRefused(t *testing.T) {
 	t.Parallel()
 	err := offboarding.WarrantFrom(context.Background()).Check(context.Background())

@@ -11,13 +11,17 @@ import (
 // Plan is what will be done for one leaver, compiled before any call. It holds no
 // personal data.
 type Plan struct {
-	Version     int           `json:"version"` // from 1, raised when a later request changes it
-	LeavingTime time.Time     `json:"leavingTime"`
-	Mailbox     Handling      `json:"mailbox"`
-	Forwarding  *Forwarding   `json:"forwarding,omitempty"` // with the handling forward only
-	KeepMail    Keeping       `json:"keepMail"`
-	KeepFiles   Keeping       `json:"keepFiles"`
-	Steps       []PlannedStep `json:"steps"`
+	Version     int         `json:"version"` // from 1, raised when a later request changes it
+	LeavingTime time.Time   `json:"leavingTime"`
+	Mailbox     Handling    `json:"mailbox"`
+	Forwarding  *Forwarding `json:"forwarding,omitempty"` // with the handling forward only
+	// AutoReply is what senders are told, with the placeholders of the policy.
+	AutoReply AutoReplyTexts `json:"autoReply,omitzero"`
+	KeepMail  Keeping        `json:"keepMail"`
+	KeepFiles Keeping        `json:"keepFiles"`
+	// Rereads are the policy\'s, in nanoseconds.
+	Rereads []time.Duration `json:"rereads,omitempty"`
+	Steps   []PlannedStep   `json:"steps"`
 }
 
 // Forwarding is where new mail goes and until when. Who gets it is looked up after the plan is
@@ -90,8 +94,10 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		Version:     1,
 		LeavingTime: r.LeavingTime,
 		Mailbox:     mailbox,
+		AutoReply:   policy.AutoReply,
 		KeepMail:    policy.KeepMail,
 		KeepFiles:   policy.KeepFiles,
+		Rereads:     policy.Rereads,
 	}
 	if mailbox == Forward {
 		plan.Forwarding = &Forwarding{Until: release, Copy: policy.ForwardCopy}
@@ -160,7 +166,7 @@ func (p Plan) forwardsForEver() bool {
 // Same reports whether two plans do the same at the same times; versions do not count.
 func (p Plan) Same(q Plan) bool {
 	q.Version = p.Version
-	return p.LeavingTime.Equal(q.LeavingTime) && p.same(q) &&
+	return p.LeavingTime.Equal(q.LeavingTime) && p.same(q) && p.AutoReply == q.AutoReply &&
 		p.KeepMail == q.KeepMail && p.KeepFiles == q.KeepFiles &&
 		slices.EqualFunc(p.Steps, q.Steps, func(a, b PlannedStep) bool {
 			return a.Name == b.Name && a.Due.Equal(b.Due) && a.Withheld == b.Withheld

@@ -78,15 +78,23 @@ type Policy struct {
 	AutoReply      AutoReplyTexts
 	KeepMail       Keeping // hold, export or none
 	KeepFiles      Keeping // move or none
+	// Rereads are how long after an account that an on-premises Active Directory masters was
+	// blocked it is looked at again, ascending.
+	Rereads []time.Duration
 	// Protected accounts are never offboarded: object ids, userPrincipalNames or mail
 	// addresses, compared without regard to case.
 	Protected []string
+	// Overrides change the policy for some leavers, in this order; see [Policy.For].
+	Overrides []Override
 }
 
 // AutoReplyTexts are the out-of-office texts in HTML, for the organisation and for everybody
 // else. They may hold {name}, the leaver's display name, and {contact}, the address of whoever
 // gets the mail now. An empty one is not sent.
-type AutoReplyTexts struct{ Inside, Outside string }
+type AutoReplyTexts struct {
+	Inside  string `json:"inside,omitempty"`
+	Outside string `json:"outside,omitempty"`
+}
 
 // placeholder is anything in braces.
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
@@ -122,6 +130,7 @@ func DefaultPolicy() Policy {
 		AutoReply:   AutoReplyTexts{Inside: defaultReply, Outside: defaultReply},
 		KeepMail:    KeepHold,
 		KeepFiles:   KeepMove,
+		Rereads:     []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
 	}
 }
 
@@ -157,7 +166,10 @@ func (p Policy) Validate() error {
 	default:
 		return fmt.Errorf("keepFiles: %q; use move or none", p.KeepFiles)
 	}
-	return nil
+	if !slices.IsSorted(p.Rereads) || len(p.Rereads) == 0 || p.Rereads[0] <= 0 {
+		return errors.New("rereads: at least one duration, ascending")
+	}
+	return p.validateOverrides()
 }
 
 // Protects reports whether the policy forbids to offboard the user.

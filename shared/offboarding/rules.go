@@ -19,6 +19,7 @@ const (
 	B5  Rule = "B5"
 	B6  Rule = "B6"
 	B7  Rule = "B7"
+	B9  Rule = "B9"
 	B10 Rule = "B10"
 	B11 Rule = "B11"
 	B12 Rule = "B12"
@@ -37,6 +38,7 @@ var rules = map[Rule]ruleText{
 	B5:  {"a held mailbox becomes inactive by deleting its account, never by removing its licence", "Microsoft 365 admin, Remove a former employee, step 6"},
 	B6:  {"an inactive mailbox can neither forward nor be shared", "Microsoft 365 admin, Remove a former employee, step 4"},
 	B7:  {"an account is disabled first, then its sessions are revoked, then its devices are disabled", "Microsoft Entra, users-revoke-access"},
+	B9:  {"an account that an on-premises Active Directory masters is changed there and in the cloud, or its synchronisation writes the old state back", "Microsoft 365 admin, Remove a former employee, step 7"},
 	B10: {"a holder of an administrator role needs a higher role of the application, or the role removed first", "Microsoft Graph, resource type users, Who can perform sensitive actions"},
 	B11: {"an inherited licence is released by leaving its group, never directly", "Microsoft Graph, user: assignLicense"},
 	B12: {"nothing is deleted while a mailbox or drive holds what nobody kept", "SharePoint, retention-and-deletion; Microsoft 365 admin, Remove a former employee, step 5"},

@@ -34,8 +34,8 @@ type Spec struct {
 	// Permissions are the application permissions of Microsoft Graph that the step's own
 	// app registration needs, by their names in Entra.
 	Permissions []string
-	// Exchange is set when the app registration also needs Exchange.ManageAsApp and the
-	// Exchange Recipient Administrator role.
+	// Exchange is set when the app registration also needs Exchange.ManageAsApp and a role in
+	// Exchange.
 	Exchange bool
 	// Done says what has been observed when the step is effective.
 	Done string
@@ -50,12 +50,12 @@ func (s Spec) PastDeadline(why string) string {
 var Steps = []Spec{
 	{
 		Name: StepSignout, Urgent: true, Deadline: time.Hour,
-		Permissions: []string{"User.Read.All", "Directory.Read.All", "User-PasswordProfile.ReadWrite.All", "User.RevokeSessions.All"},
+		Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "User-PasswordProfile.ReadWrite.All", "User.RevokeSessions.All"},
 		Done:        "the password has changed and no session is valid from before",
 	},
 	{
 		Name: StepBlock, Urgent: true, Deadline: 24 * time.Hour, Exchange: true,
-		Permissions: []string{"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "Directory.Read.All", "Device.ReadWrite.All"},
+		Permissions: []string{"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All"},
 		Done:        "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
 	},
 	{

@@ -13,6 +13,9 @@ var ErrNotFound = errors.New("not found")
 // ErrCancelled is wrapped when the case was cancelled: nothing more may be written for it.
 var ErrCancelled = errors.New("the case is cancelled")
 
+// ErrRehearsed is what the warrant of a rehearsal answers: the step would write now, and may not.
+var ErrRehearsed = errors.New("a rehearsal writes nothing")
+
 // NotYet is the verdict of a step whose effect is requested but not yet observed, or
 // that waits for another step. It spends no attempt.
 type NotYet struct {
@@ -75,19 +78,26 @@ func Throttled(d time.Duration, err error) error { return &ThrottledError{Delay:
 
 // Both joins the verdicts of independent parts of one step into the one the worker acts
 // on. Every part has been tried; what can still change by itself comes first, so that no
-// part is given up because another one was: a transient error before not yet, that before
-// permanent, manual and withheld. The reasons of all parts are kept.
+// part is given up because another one was: a transient error before not yet, that before a
+// planned wait, that before permanent, manual and withheld. The reasons of all parts are kept. In a rehearsal, parts that
+// would only write say nothing.
 func Both(verdicts ...error) error {
-	var worst error
+	var worst, rehearsed error
 	var reasons []string
 	for _, v := range verdicts {
-		if v == nil {
+		if errors.Is(v, ErrRehearsed) {
+			rehearsed = v
+		}
+		if v == nil || rehearsed == v {
 			continue
 		}
 		reasons = append(reasons, v.Error())
 		if worst == nil || weight(v) > weight(worst) {
 			worst = v
 		}
+	}
+	if worst == nil {
+		return rehearsed
 	}
 	if len(reasons) < 2 {
 		return worst
@@ -104,7 +114,7 @@ func Both(verdicts ...error) error {
 	case errors.As(worst, &permanent):
 		return Permanent(errors.New(why))
 	case errors.As(worst, &notYet):
-		return After(notYet.Delay, why)
+		return &NotYet{Delay: notYet.Delay, Why: why, Planned: notYet.Planned}
 	case errors.As(worst, &manual):
 		return Manual(why)
 	case errors.As(worst, &withheld):
@@ -124,15 +134,17 @@ func weight(v error) int {
 	)
 	switch {
 	case errors.Is(v, ErrCancelled):
-		return 6
+		return 7
 	case errors.As(v, &withheld):
 		return 1
 	case errors.As(v, &manual):
 		return 2
 	case errors.As(v, &permanent):
 		return 3
-	case errors.As(v, &notYet):
+	case errors.As(v, &notYet) && notYet.Planned:
 		return 4
+	case errors.As(v, &notYet):
+		return 5
 	}
-	return 5
+	return 6
 }

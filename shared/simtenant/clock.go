@@ -86,6 +86,7 @@ func seenAll[T any](t *Tenant, kind string, current map[string]*T) map[string]*T
 // settle lets happen what has fallen due by the tenant's clock.
 func (t *Tenant) settle() {
 	w, now := t.world, t.clock()
+	t.syncDirectory(now)
 	for id, u := range w.Deleted {
 		if gone := u.DeletedAt.Add(keptDeleted); !gone.After(now) {
 			t.before("deleted", id, gone)

@@ -18,6 +18,7 @@ const (
 	intune
 	outlook
 	files
+	reports
 )
 
 // operation is one thing Graph can do here.
@@ -58,6 +59,7 @@ var operations = []operation{
 	{"GET", "/users/{id}/transitiveMemberOf", identity, 2, many, transitive, listTransitive},
 	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.group", identity, 2, many, transitive, listTransitiveGroups},
 	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.directoryRole", identity, 2, many, transitive, listTransitiveRoles},
+	{"POST", "/users/{id}/checkMemberGroups", identity, 4, "", perms("User.Read.All User.ReadWrite.All GroupMember.Read.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), checkMemberGroups},
 	{"GET", "/users/{id}/ownedObjects", identity, 2, many, userRelations, listOwnedObjects},
 	{"GET", "/users/{id}/ownedDevices", identity, 2, many, userRelations, listOwnedDevices},
 	{"GET", "/users/{id}/registeredDevices", identity, 2, many, userRelations, listRegisteredDevices},
@@ -78,6 +80,7 @@ var operations = []operation{
 	{"GET", "/roleManagement/directory/roleAssignments", identity, 1, many + " $expand", perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All"), listRoleAssignments},
 	{"GET", "/roleManagement/directory/roleDefinitions", identity, 1, many, roleRead, listRoleDefinitions},
 	{"GET", "/roleManagement/directory/roleDefinitions/{id}", identity, 1, one, roleRead, getRoleDefinition},
+	{"GET", "/auditLogs/directoryAudits", reports, 1, "$top $filter $skiptoken", perms("AuditLog.Read.All"), listAudits},
 	{"GET", "/organization", identity, 1, "$select", perms("Organization.Read.All Organization.ReadWrite.All User.Read.All Directory.Read.All Directory.ReadWrite.All"), getOrganization},
 
 	{"GET", "/users/{id}/managedDevices", intune, 1, many, managedRead, listUserManagedDevices},

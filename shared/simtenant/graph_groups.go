@@ -66,7 +66,11 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 	if wantGroups {
 		shapes = append(shapes, groupSchema)
 		for _, g := range found {
-			items = append(items, groupSchema.item(c, g.ID, g))
+			i := groupSchema.item(c, g.ID, g)
+			if !c.has(groupProperties...) {
+				i = i.limited()
+			}
+			items = append(items, i)
 		}
 	}
 	if wantRoles {
@@ -81,12 +85,41 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 		for _, a := range c.t.world.RoleAssignments {
 			if r := roleByID(a.Role); r != nil && slices.Contains(holders, a.Principal) && !listed[r.id] {
 				listed[r.id] = true
-				items = append(items, roleSchema.item(c, derived("directoryRole", r.id), r))
+				i := roleSchema.item(c, derived("directoryRole", r.id), r)
+				if !c.has(roleProperties...) {
+					i = i.limited()
+				}
+				items = append(items, i)
 			}
 		}
 	}
 	set := map[bool]string{true: "directoryObjects", false: "groups"}[wantRoles]
 	return c.list(items, directoryPage.of(set, wantGroups && wantRoles), shapes...)
+}
+
+// checkMemberGroups says which of at most 20 groups the user is in, also through other groups.
+func checkMemberGroups(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	if bad := c.only(c.body, "groupIds"); bad != nil {
+		return *bad
+	}
+	asked, err := asStrings(c.body["groupIds"])
+	if err != nil || len(asked) == 0 {
+		return c.badRequest("One or more parameters of the operation 'checkMemberGroups' are missing from the request payload. The missing parameters are: groupIds.")
+	}
+	if len(asked) > 20 {
+		return c.badRequest("Too many elements in the collection groupIds. The maximum is 20.")
+	}
+	in := []string{}
+	for _, g := range groupsOf(u.ID, c.groups(), true) {
+		if slices.Contains(asked, g.ID) {
+			in = append(in, g.ID)
+		}
+	}
+	return reply{status: http.StatusOK, body: map[string]any{"@odata.context": c.base() + "/$metadata#Collection(Edm.String)", "value": in}}
 }
 
 func listOwnedObjects(c *call) reply {

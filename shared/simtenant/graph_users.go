@@ -23,6 +23,7 @@ var userSchema = newSchema("user",
 	field[User]{"mobilePhone", func(_ *call, u *User) any { return text(u.MobilePhone) }},
 	field[User]{"jobTitle", func(_ *call, u *User) any { return text(u.JobTitle) }},
 	field[User]{"department", func(_ *call, u *User) any { return text(u.Department) }},
+	field[User]{"companyName", func(_ *call, u *User) any { return text(u.CompanyName) }},
 	field[User]{"officeLocation", func(_ *call, u *User) any { return text(u.OfficeLocation) }},
 	field[User]{"preferredLanguage", func(_ *call, u *User) any { return text(u.PreferredLanguage) }},
 	field[User]{"usageLocation", func(_ *call, u *User) any { return text(u.UsageLocation) }},
@@ -134,7 +135,7 @@ func patchUser(c *call) reply {
 	if !c.t.world.mayActOn(c.app, u.ID) {
 		return c.insufficient()
 	}
-	if u.Synced() {
+	if u.Synced() && (hasProfile || !c.t.world.SyncedWritable) {
 		return c.onPremises()
 	}
 	on, ok := enabled.(bool)
@@ -154,7 +155,7 @@ func patchUser(c *call) reply {
 	c.t.before("user", u.ID, c.now)
 	c.t.before("mailbox", u.ID, c.now)
 	if hasEnabled {
-		u.AccountEnabled = on
+		c.t.setEnabled(u, on, c.now, AuditEntry{App: c.app.ClientID})
 	}
 	if hasProfile {
 		u.PasswordChanges++

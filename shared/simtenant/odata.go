@@ -72,6 +72,21 @@ func (s *schema[T]) item(c *call, id string, v *T) item {
 	}}
 }
 
+// limited is what an app sees of a member whose type it may not read: its type and id; every
+// other property is null. Source: Microsoft Graph, permissions overview, Limited information
+// returned for inaccessible member objects.
+func (i item) limited() item {
+	get := i.get
+	i.get = func(name string) (any, bool) {
+		v, ok := get(name)
+		if !strings.EqualFold(name, "id") {
+			v = nil
+		}
+		return v, ok
+	}
+	return i
+}
+
 // selection reads $select against the types that may come back.
 func (c *call) selection(shapes ...shape) ([]string, *reply) {
 	text := c.query.Get("$select")

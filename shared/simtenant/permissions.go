@@ -7,21 +7,23 @@ func perms(s string) []string { return strings.Fields(s) }
 
 // Permissions shared by several operations of the table in graph.go.
 var (
-	userRead      = perms("User.Read.All User.ReadBasic.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
-	userPatch     = perms("User.EnableDisableAccount.All User-PasswordProfile.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All") // patchUser says which property needs which
-	userDelete    = perms("User.DeleteRestore.All User.ReadWrite.All")
-	userRelations = perms("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
-	memberships   = perms("Directory.Read.All Directory.ReadWrite.All GroupMember.ReadBasic.All Group.ReadBasic.All")
-	transitive    = perms("User.Read.All GroupMember.Read.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Directory.Read.All Directory.ReadWrite.All")
-	groupRead     = perms("GroupMember.Read.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
-	deviceRead    = perms("Device.Read.All Device.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
-	deletedRead   = perms("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
-	roleRead      = perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory RoleManagement.Read.All Directory.Read.All Directory.ReadWrite.All")
-	managedRead   = perms("DeviceManagementManagedDevices.Read.All DeviceManagementManagedDevices.ReadWrite.All")
-	rulesRead     = perms("MailboxSettings.Read")
-	rulesWrite    = perms("MailboxSettings.ReadWrite")
-	filesRead     = perms("Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All")
-	filesWrite    = perms("Files.ReadWrite.All Sites.ReadWrite.All")
+	userRead        = perms("User.Read.All User.ReadBasic.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	userPatch       = perms("User.EnableDisableAccount.All User-PasswordProfile.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All") // patchUser says which property needs which
+	userDelete      = perms("User.DeleteRestore.All User.ReadWrite.All")
+	userRelations   = perms("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	memberships     = perms("Directory.Read.All Directory.ReadWrite.All GroupMember.ReadBasic.All Group.ReadBasic.All")
+	transitive      = perms("User.Read.All GroupMember.Read.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Directory.Read.All Directory.ReadWrite.All")
+	groupRead       = perms("GroupMember.Read.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	deviceRead      = perms("Device.Read.All Device.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	deletedRead     = perms("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	roleRead        = perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory RoleManagement.Read.All Directory.Read.All Directory.ReadWrite.All")
+	roleProperties  = perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All")
+	groupProperties = perms("GroupMember.Read.All GroupMember.ReadWrite.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	managedRead     = perms("DeviceManagementManagedDevices.Read.All DeviceManagementManagedDevices.ReadWrite.All")
+	rulesRead       = perms("MailboxSettings.Read")
+	rulesWrite      = perms("MailboxSettings.ReadWrite")
+	filesRead       = perms("Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All")
+	filesWrite      = perms("Files.ReadWrite.All Sites.ReadWrite.All")
 )
 
 // basicProperties are those of a user that User.ReadBasic.All opens.

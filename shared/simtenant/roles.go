@@ -16,6 +16,9 @@ type directoryRole struct {
 	weight   weight
 }
 
+// roleSyncAccounts is the role of the account by which Entra Connect writes.
+const roleSyncAccounts = "d29b2b05-8046-44ba-8758-1e26182fcf32"
+
 // directoryRoles are Entra's built-in roles, with Microsoft's template ids.
 // The weights follow "Who can perform sensitive actions" in the Graph documentation of users.
 var directoryRoles = []directoryRole{
@@ -30,6 +33,7 @@ var directoryRoles = []directoryRole{
 	{"729827e3-9c14-49f7-bb1b-9608f156bbb8", "Helpdesk Administrator", limited},
 	{"31392ffb-586c-42d1-9346-e59415a2cc4e", "Exchange Recipient Administrator", limited},
 	{"f2ef992c-3afb-46b9-b7cf-a126ee74c451", "Global Reader", limited},
+	{roleSyncAccounts, "Directory Synchronization Accounts", privileged},
 	{"88d8e3e3-8f55-4a1e-953a-9b9898b8876b", "Directory Readers", plain},
 	{"95e79109-95c0-4d8e-aee3-d01accf2d47b", "Guest Inviter", plain},
 	{"790c1fb9-7f7d-4f88-86a1-ef1f95c05c1b", "Message Center Reader", plain},

@@ -73,6 +73,7 @@ type SeedUser struct {
 	Aliases    []string  `yaml:"aliases"`
 	Title      string    `yaml:"jobTitle"`
 	Department string    `yaml:"department"`
+	Company    string    `yaml:"companyName"`
 	Office     string    `yaml:"officeLocation"`
 	EmployeeID string    `yaml:"employeeId"`
 	Manager    string    `yaml:"manager"`
@@ -280,7 +281,7 @@ func (b *builder) people() error {
 		age := 24 * time.Hour * time.Duration(30+i%300)
 		u := &User{
 			ID: s.ID, UserPrincipalName: s.UPN, DisplayName: s.Name, GivenName: given, Surname: surname, MailNickname: nick,
-			JobTitle: s.Title, Department: s.Department, OfficeLocation: s.Office, EmployeeID: s.EmployeeID, UsageLocation: "DE", UserType: "Member",
+			JobTitle: s.Title, Department: s.Department, CompanyName: s.Company, OfficeLocation: s.Office, EmployeeID: s.EmployeeID, UsageLocation: "DE", UserType: "Member",
 			AccountEnabled: !s.Disabled, EmployeeLeave: s.Leaves, Created: b.now.Add(-3 * age), LastPasswordChange: b.now.Add(-age),
 			SessionsValidFrom: b.now.Add(-age), Mail: s.Mail,
 		}

@@ -19,6 +19,8 @@ const (
 	outlookWindow  = 10 * time.Minute
 	filesLimit     = 1200 // SharePoint resource units
 	filesWindow    = time.Minute
+	reportsLimit   = 5 // requests for audit logs
+	reportsWindow  = 10 * time.Second
 )
 
 // Spending is what was drawn on one budget: a token bucket.
@@ -118,6 +120,8 @@ func (t *Tenant) throttle(c *call, head map[string]string) *reply {
 		}
 	case outlook:
 		wait, _ = t.take("outlook/"+app+"/"+strings.ToLower(c.arg["id"]), 1, outlookLimit, outlookWindow)
+	case reports:
+		wait, _ = t.take("reports/"+app, 1, reportsLimit, reportsWindow)
 	case files:
 		wait, _ = t.take("files/"+app, float64(cost), filesLimit, filesWindow)
 	}

@@ -31,6 +31,7 @@ type World struct {
 	SKUs             []*SKU
 	RoleAssignments  []RoleAssignment
 	Apps             map[string]*App // by client id
+	Audit            []AuditEntry    // oldest first
 
 	Latency       time.Duration // every request takes at least this long, on a real timer
 	ReadLag       time.Duration // reads answer the state this long ago, by the tenant's clock
@@ -38,6 +39,13 @@ type World struct {
 	CopyDelay     time.Duration // a drive copy is complete this much later, by the tenant's clock
 	ThrottleScale float64       // 0 = no throttling; 1 = Microsoft's documented budgets; 60 = the same budgets, there again 60 times sooner
 	Faults        []Fault
+
+	// SyncedWritable lets accountEnabled of users mastered on premises be changed, until the next synchronisation: Microsoft's page
+	// users-revoke-access has administrators do so, while the refusal is what was observed.
+	SyncedWritable bool
+	// DirectorySyncEvery is how often the on-premises directory writes its users' state, by the tenant's clock; 0 = never.
+	DirectorySyncEvery time.Duration
+	directorySynced    time.Time
 }
 
 // User is a person in Entra.
@@ -55,6 +63,7 @@ type User struct {
 	MobilePhone           string
 	JobTitle              string
 	Department            string
+	CompanyName           string
 	OfficeLocation        string
 	PreferredLanguage     string
 	UsageLocation         string // ISO country; licences cannot be assigned without
@@ -62,6 +71,7 @@ type User struct {
 	UserType              string // Member or Guest
 	AccountEnabled        bool
 	OnPremisesSyncEnabled *bool // true = synced, false = once synced, nil = cloud
+	OnPremisesDisabled    bool  // what the on-premises directory says of a synced user
 	ManagerID             string
 	Licences              []Licence // direct ones
 	Created               time.Time

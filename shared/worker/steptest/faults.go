@@ -123,7 +123,7 @@ func underFaults(t *testing.T, x *site) {
 			t.Parallel()
 			y := newSite(t, x.s)
 			record := y.Carry(t, y.c.ID, y.s.Name, fault(y.worker.Handle))
-			if record.State != offboarding.StateEffective {
+			if record.State != y.s.ends() {
 				t.Errorf("ended %s: %s", record.State, record.Reason)
 			}
 			y.s.Check(t, y.House, y.id)

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,25 +34,31 @@ import (
 
 // House is where a function is tested.
 type House struct {
-	Tenant   *simtenant.Tenant
+	Tenant *simtenant.Tenant
+	// Graph and Exchange may do everything: they prepare a test. What is tested takes the
+	// adapters of As.
 	Graph    *graph.Client
 	Exchange *exchange.Client
 	Ledger   *ledger.Ledger
+	// Lacks is a permission that As leaves out.
+	Lacks string
 	// Bus takes what is published; nothing is delivered from it, the test does that.
 	Bus *Outbox
 	// OnRequest, when set, sees every request to the tenant before it is sent; an error keeps
 	// it from being sent. OnAnswer sees it after it took effect; an error hides the answer.
 	OnRequest, OnAnswer func(*http.Request) error
 
-	mu  sync.Mutex
-	now time.Time
-	log *bytes.Buffer
+	t      testing.TB
+	client *http.Client
+	mu     sync.Mutex
+	now    time.Time
+	log    *bytes.Buffer
 }
 
 // New makes a house with a company of the well-known people.
 func New(t testing.TB) *House {
 	t.Helper()
-	h := &House{now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), Bus: &Outbox{}, log: &bytes.Buffer{}}
+	h := &House{t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), Bus: &Outbox{}, log: &bytes.Buffer{}}
 	tenant, err := simtenant.New(simtenant.Config{
 		Now: h.Now,
 		// The Azure libraries cache tokens by the wall clock, which the test does not move.
@@ -60,18 +67,10 @@ func New(t testing.TB) *House {
 	})
 	must(t, err)
 	h.Tenant = tenant
-	client := tenant.Client()
-	client.Transport = &hooked{house: h, next: client.Transport}
+	h.client = tenant.Client()
+	h.client.Transport = &hooked{house: h, next: h.client.Transport}
 	c := tenant.Connection("https://tenant.example")
-	connection, err := identity.Tenant{
-		TenantID: c.TenantID, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
-		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
-	}.Connect(client)
-	must(t, err)
-	h.Graph, err = graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
-	must(t, err)
-	h.Exchange, err = exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
-	must(t, err)
+	h.Graph, h.Exchange = h.connect(c.ClientID, c.ClientSecret)
 
 	server, err := embedded.Start(t.TempDir(), embedded.Options{NoSync: true, Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
@@ -82,6 +81,59 @@ func New(t testing.TB) *House {
 	must(t, err)
 	h.Ledger = ledger.New(store, h.Now, rand.Reader)
 	return h
+}
+
+// As returns the adapters with the app registration of a function: they may do what the
+// catalogue says and no more.
+func (h *House) As(function string) (*graph.Client, *exchange.Client) {
+	h.t.Helper()
+	f, ok := offboarding.FunctionOf(function)
+	if !ok {
+		h.t.Fatalf("steptest: there is no function %q", function)
+	}
+	app := simtenant.App{
+		ClientID: uuid.NewString(), Name: "Leaver " + f.Name, Secret: uuid.NewString(),
+		Roles: slices.DeleteFunc(f.Roles(), func(r string) bool { return r == h.Lacks }),
+	}
+	if f.Exchange {
+		app.ExchangeRole = "Exchange Recipient Administrator"
+	}
+	h.Tenant.AddApp(app)
+	return h.connect(app.ClientID, app.Secret)
+}
+
+func (h *House) connect(clientID, secret string) (*graph.Client, *exchange.Client) {
+	h.t.Helper()
+	c := h.Tenant.Connection("https://tenant.example")
+	connection, err := identity.Tenant{
+		TenantID: c.TenantID, ClientID: clientID, ClientSecret: secret,
+		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
+	}.Connect(h.client)
+	must(h.t, err)
+	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
+	must(h.t, err)
+	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
+	must(h.t, err)
+	return directory, mailboxes
+}
+
+// Sender is the bus for a function: it takes what the function may send and fails the test
+// for anything else.
+func (h *House) Sender(function string) bus.Publisher {
+	return &sender{house: h, function: function, rights: bus.RightsOf(function)}
+}
+
+type sender struct {
+	house    *House
+	function string
+	rights   bus.Rights
+}
+
+func (s *sender) Publish(ctx context.Context, m bus.Message) (bool, error) {
+	if !s.rights.MaySend(m.Entity) {
+		s.house.t.Errorf("%s may not send to %s", s.function, m.Entity)
+	}
+	return s.house.Bus.Publish(ctx, m)
 }
 
 // Now is the clock of ledger, worker and tenant.
@@ -185,7 +237,7 @@ func (h *House) Lease(t testing.TB, caseID string, name offboarding.StepName) {
 // Worker is a worker of the house for a step.
 func (h *House) Worker(name offboarding.StepName, step worker.Step) *worker.Worker {
 	return &worker.Worker{
-		Name: name, Step: step, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID(),
+		Name: name, Step: step, Ledger: h.Ledger, Bus: h.Sender(string(name)), Tenant: h.TenantID(),
 		Now: h.Now, NewID: uuid.NewString, Log: h.Logger(),
 	}
 }

@@ -1,9 +1,11 @@
 package steptest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,10 +15,12 @@ import (
 	"leaver/shared/worker"
 )
 
-// Subject is one step under test.
+// Subject is one step under test, with everything to do in one way.
 type Subject struct {
 	Name offboarding.StepName
-	// New makes the step on the adapters of the house.
+	// Case tells the subjects of one step apart.
+	Case string
+	// New makes the step on the adapters of House.As.
 	New func(h *House) worker.Step
 	// Person is the userPrincipalName of somebody for whom the step has everything to do.
 	Person  string
@@ -24,16 +28,37 @@ type Subject struct {
 	Policy  func(*offboarding.Policy)
 	// Prepare makes the steps that this one needs effective.
 	Prepare func(t *testing.T, h *House, c *offboarding.Case)
+	// Ends is the state in which the step ends; empty is effective.
+	Ends offboarding.StepState
 	// Check fails the test unless the tenant is as the effective step leaves it.
 	Check func(t *testing.T, h *House, id string)
+	// Administrator is somebody on whom Microsoft refuses the step because of the role Global
+	// Administrator, which the step names (B10); empty when nobody is protected from it.
+	Administrator string
 	// Refusals are Graph operations and cmdlets that, refused with 403, park the step.
 	Refusals []string
 	// Lagging is set when the effect shows later under read lag.
 	Lagging bool
 }
 
-// Run runs the suite.
-func Run(t *testing.T, s Subject) {
+func (s Subject) ends() offboarding.StepState { return cmp.Or(s.Ends, offboarding.StateEffective) }
+
+// Run runs the suite over the subjects of one step, and then holds the step's permissions in
+// the catalogue against what the subjects need.
+func Run(t *testing.T, subjects ...Subject) {
+	for _, s := range subjects {
+		t.Run(cmp.Or(s.Case, "everything to do"), func(t *testing.T) {
+			t.Parallel()
+			suite(t, s)
+		})
+	}
+	t.Run("every permission is needed, and no other", func(t *testing.T) {
+		t.Parallel()
+		leastPrivilege(t, subjects)
+	})
+}
+
+func suite(t *testing.T, s Subject) {
 	tests := []struct {
 		name string
 		run  func(*testing.T, *site)
@@ -47,6 +72,7 @@ func Run(t *testing.T, s Subject) {
 		{"a crash at any call changes nothing in the outcome", crash},
 		{"a transient error is tried again by a scheduled message", transient},
 		{"a refusal parks the step with its reason", refused},
+		{"an administrator is refused with the name of the role (B10)", protected},
 		{"an accepted but unseen effect is not yet", lagging},
 		{"a lease held by another run is respected", leased},
 		{"duplicates, reordering, loss and crashes change nothing in the outcome", underFaults},
@@ -69,7 +95,10 @@ type site struct {
 	id     string // of the leaver
 }
 
-func newSite(t *testing.T, s Subject) *site {
+func newSite(t *testing.T, s Subject) *site { return newSiteLacking(t, s, "") }
+
+// newSiteLacking is a site whose step lacks a permission of the catalogue.
+func newSiteLacking(t *testing.T, s Subject, permission string) *site {
 	h := New(t)
 	policy := offboarding.DefaultPolicy()
 	if s.Policy != nil {
@@ -80,6 +109,7 @@ func newSite(t *testing.T, s Subject) *site {
 	if s.Prepare != nil {
 		s.Prepare(t, h, x.c)
 	}
+	h.Lacks = permission
 	x.worker = h.Worker(s.Name, s.New(h))
 	if wait := h.Record(t, x.c.ID, s.Name).Due.Sub(h.Now()); wait > 0 {
 		h.Advance(wait)
@@ -89,7 +119,7 @@ func newSite(t *testing.T, s Subject) *site {
 
 func effective(t *testing.T, x *site) {
 	record := x.Settle(t, x.c.ID, x.worker)
-	if record.State != offboarding.StateEffective || record.EffectiveAt.IsZero() {
+	if record.State != x.s.ends() || record.State == offboarding.StateEffective && record.EffectiveAt.IsZero() {
 		t.Fatalf("ended %s: %s", record.State, record.Reason)
 	}
 	if len(record.Calls) == 0 {
@@ -235,7 +265,7 @@ func crash(t *testing.T, x *site) {
 			y.OnRequest, y.OnAnswer = nil, nil
 			y.Advance(lock + time.Second)
 			record := y.Settle(t, y.c.ID, y.worker)
-			if record.State != offboarding.StateEffective {
+			if record.State != y.s.ends() {
 				t.Errorf("killed at call %d (after its effect: %t): ended %s: %s", call, after, record.State, record.Reason)
 			}
 			y.s.Check(t, y.House, y.id)
@@ -260,7 +290,7 @@ func transient(t *testing.T, x *site) {
 	if last.ID != x.Message(t, x.c.ID, x.s.Name).ID || !last.At.Equal(record.Due) {
 		t.Errorf("the message %s at %s was not scheduled for the record's due %s", last.ID, last.At, record.Due)
 	}
-	if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+	if record := x.Settle(t, x.c.ID, x.worker); record.State != x.s.ends() {
 		t.Errorf("ended %s: %s", record.State, record.Reason)
 	}
 	x.s.Check(t, x.House, x.id)
@@ -287,6 +317,26 @@ func refused(t *testing.T, x *site) {
 	}
 }
 
+func protected(t *testing.T, x *site) {
+	if x.s.Administrator == "" {
+		return
+	}
+	record := refusedAdministrator(t, x.s, "")
+	if record.State != offboarding.StateParked || !strings.Contains(record.Reason, administrator) {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+const administrator = "Global Administrator"
+
+// refusedAdministrator is how the step ends for the administrator, lacking a permission.
+func refusedAdministrator(t *testing.T, s Subject, lacking string) *offboarding.Record {
+	t.Helper()
+	s.Person, s.Prepare = s.Administrator, nil
+	x := newSiteLacking(t, s, lacking)
+	return x.Settle(t, x.c.ID, x.worker)
+}
+
 func lagging(t *testing.T, x *site) {
 	if !x.s.Lagging {
 		return
@@ -297,7 +347,7 @@ func lagging(t *testing.T, x *site) {
 	if record.State != offboarding.StateWaiting || !d.Completed || record.Attempts != 0 {
 		t.Fatalf("%s with %d attempts, completed %t: %s", record.State, record.Attempts, d.Completed, record.Reason)
 	}
-	if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+	if record := x.Settle(t, x.c.ID, x.worker); record.State != x.s.ends() {
 		t.Errorf("ended %s: %s", record.State, record.Reason)
 	}
 	x.s.Check(t, x.House, x.id)
@@ -310,7 +360,7 @@ func leased(t *testing.T, x *site) {
 	if !d.Completed || record.Attempts != 0 || x.Writes() != writes {
 		t.Errorf("completed %t, %d attempts, %d writes", d.Completed, record.Attempts, x.Writes()-writes)
 	}
-	if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
+	if record := x.Settle(t, x.c.ID, x.worker); record.State != x.s.ends() {
 		t.Errorf("ended %s: %s", record.State, record.Reason)
 	}
 }

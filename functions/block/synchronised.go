@@ -1,0 +1,87 @@
+package block
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// More progress, of an account that an on-premises Active Directory masters: its
+// synchronisation may enable it again (B9).
+const (
+	// enabledSeen is when the account was first seen enabled again, by the worker's clock.
+	enabledSeen = "enabledAgainSeen"
+	// blockedAgain counts how often it was blocked after the synchronisation had enabled it.
+	blockedAgain = "blockedAgain"
+)
+
+const (
+	// auditLag is how long the audit log may take to show who enabled an account.
+	auditLag = 30 * time.Minute
+	// mostBlocks is how often an account is blocked against its synchronisation.
+	mostBlocks = 3
+)
+
+// watchSynchronised keeps the case open until a person has disabled the account where it is
+// mastered, and looks at it again in the meantime.
+func (s *Step) watchSynchronised(ctx context.Context, job *offboarding.Job) error {
+	if job.Step.Progress[observedDisabled] == "" {
+		if err := job.Keep(ctx, nil, map[string]string{observedDisabled: offboarding.Stamp(job.Now)}); err != nil {
+			return err
+		}
+	}
+	since, err := time.Parse(time.RFC3339, job.Step.Progress[observedDisabled])
+	if err != nil {
+		return offboarding.Permanent(fmt.Errorf("the progress of case %s: %w", job.Case.ID, err))
+	}
+	const task = "disable the account in the on-premises Active Directory as well, or its synchronisation enables it again"
+	for _, reread := range job.Case.Plan.Rereads {
+		if at := since.Add(reread); at.After(job.Now) {
+			return offboarding.Until(at.Sub(job.Now), fmt.Sprintf("%s: the account is blocked in the cloud, looked at again at %s; a person must act: %s", offboarding.B9, offboarding.Stamp(at), task))
+		}
+	}
+	return offboarding.Manual(fmt.Sprintf("%s: %s; then sign off", offboarding.B9, task))
+}
+
+// enabledAgain is nil when the account may be blocked again: its synchronisation enabled it. What a
+// person did, or nobody knows who, is left to a person, and the gates wait for that (B16).
+func (s *Step) enabledAgain(ctx context.Context, job *offboarding.Job) error {
+	back := func(how string) error {
+		return offboarding.Manual(fmt.Sprintf("%s: %s; cancel the departure if the person came back, or block the account and replay", offboarding.B16, how))
+	}
+	revoked, err := time.Parse(time.RFC3339, job.Step.Progress[sessionsRevoked])
+	if err != nil {
+		return offboarding.Permanent(fmt.Errorf("the progress of case %s: %w", job.Case.ID, err))
+	}
+	by, err := s.directory.EnabledBy(ctx, job.Leaver, revoked)
+	switch {
+	case errors.Is(err, offboarding.ErrNotFound):
+		if job.Step.Progress[enabledSeen] == "" {
+			if err := job.Keep(ctx, nil, map[string]string{enabledSeen: offboarding.Stamp(job.Now)}); err != nil {
+				return err
+			}
+		}
+		if seen, err := time.Parse(time.RFC3339, job.Step.Progress[enabledSeen]); err == nil && job.Now.Sub(seen) < auditLag {
+			return offboarding.After(5*time.Minute, "the account is enabled again, and the audit log does not show yet by whom")
+		}
+		return back("the account is enabled again, and the audit log does not say by whom")
+	case err != nil:
+		return err
+	case by.User == "":
+		return back("an application enabled the account again at " + offboarding.Stamp(by.At))
+	case !by.Synchronisation:
+		return back("user " + by.User + " enabled the account again at " + offboarding.Stamp(by.At))
+	}
+	times, _ := strconv.Atoi(job.Step.Progress[blockedAgain]) // absent is none
+	if times >= mostBlocks {
+		return offboarding.Manual(fmt.Sprintf("%s: the synchronisation enabled the account %d times; disable it in the on-premises Active Directory, then replay", offboarding.B9, times+1))
+	}
+	job.Evidence[blockedAgain] = strconv.Itoa(times + 1)
+	return job.Keep(ctx, nil, map[string]string{
+		blockedAgain: strconv.Itoa(times + 1), sessionsRevoked: "", observedDisabled: "", enabledSeen: "",
+	})
+}

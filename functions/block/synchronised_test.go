@@ -1,0 +1,120 @@
+package block_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+const (
+	megan  = "megan.bowen@contoso.com" // mastered by an on-premises Active Directory
+	miriam = "joni.sherman@contoso.com"
+)
+
+// synchronised is a house whose tenant lets a synchronised account be blocked in the cloud.
+func synchronised(t *testing.T, every time.Duration) (*steptest.House, *offboarding.Case, string) {
+	t.Helper()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.SyncedWritable, w.DirectorySyncEvery = true, every })
+	return h, h.Open(t, megan, offboarding.Options{}, offboarding.DefaultPolicy()), simtenant.UserID(megan)
+}
+
+func enabled(t *testing.T, h *steptest.House, id string) bool {
+	t.Helper()
+	user, ok := h.Tenant.User(id)
+	if !ok {
+		t.Fatal("the account is gone")
+	}
+	return user.AccountEnabled
+}
+
+func TestB9ASynchronisedAccountStaysOpenUntilAPersonSignsOff(t *testing.T) {
+	t.Parallel()
+	h, c, id := synchronised(t, 0)
+	w := h.Worker(offboarding.StepBlock, newStep(h))
+	begun := h.Now()
+	record, _ := h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "on-premises Active Directory") || enabled(t, h, id) {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	for _, after := range []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour} {
+		if wait := record.Due.Sub(begun); wait < after-time.Second || wait > after+time.Minute {
+			t.Errorf("looked at again after %s instead of %s", wait, after)
+		}
+		h.Advance(record.Due.Sub(h.Now()))
+		record, _ = h.Step(t, c.ID, w)
+	}
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "sign off") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestB9TheSynchronisationIsBlockedAgainst(t *testing.T) {
+	t.Parallel()
+	h, c, id := synchronised(t, 20*time.Minute)
+	w := h.Worker(offboarding.StepBlock, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	h.Advance(25 * time.Minute)
+	if !enabled(t, h, id) {
+		t.Fatal("the synchronisation did not enable the account")
+	}
+	h.Advance(record.Due.Sub(h.Now()))
+	record, _ = h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || enabled(t, h, id) || record.Evidence["blockedAgain"] != "1" {
+		t.Fatalf("%s: %s %v", record.State, record.Reason, record.Evidence)
+	}
+	// Now a person disables the account where it is mastered, and it stays so.
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].OnPremisesDisabled = true })
+	record = h.Settle(t, c.ID, w)
+	if record.State != offboarding.StateManual || !strings.HasPrefix(record.Reason, "B9") || enabled(t, h, id) || record.Evidence["blockedAgain"] != "1" {
+		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
+	}
+}
+
+func TestB9WhoeverDoesNotDisableItOnPremisesIsTold(t *testing.T) {
+	t.Parallel()
+	h, c, _ := synchronised(t, 20*time.Minute)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "4 times") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestB16WhoeverEnablesASynchronisedAccountAgainStopsTheDeparture(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		enable func(h *steptest.House, id string)
+		says   string
+	}{
+		"a person": {func(h *steptest.House, id string) { h.Tenant.EnableAccount(id, simtenant.UserID(miriam)) }, "user " + simtenant.UserID(miriam)},
+		"an application": {func(h *steptest.House, id string) {
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.Users[id].AccountEnabled = true
+				w.Audit = append(w.Audit, simtenant.AuditEntry{At: h.Now(), Activity: "Enable account", App: "another", Target: id})
+			})
+		}, "an application"},
+		"nobody knows who": {func(h *steptest.House, id string) {
+			h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
+		}, "does not say by whom"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, c, id := synchronised(t, 0)
+			w := h.Worker(offboarding.StepBlock, newStep(h))
+			h.Step(t, c.ID, w)
+			h.Advance(10 * time.Minute)
+			tt.enable(h, id)
+			record := h.Settle(t, c.ID, w)
+			if record.State != offboarding.StateManual || !strings.HasPrefix(record.Reason, "B16") || !strings.Contains(record.Reason, tt.says) {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+			if !enabled(t, h, id) {
+				t.Error("the account was blocked against whoever enabled it")
+			}
+		})
+	}
+}

@@ -1,0 +1,40 @@
+package plan
+
+import (
+	"context"
+
+	"leaver/shared/offboarding"
+)
+
+// Preview is what a request would become: nothing of it is in the ledger.
+type Preview struct {
+	User     offboarding.User
+	Case     *offboarding.Case // as it would be opened
+	Personal map[string]string // that would be kept beside it
+	Open     *offboarding.Case // the case that the request would join or change; nil when none is open
+}
+
+// Preview looks a request up and compiles it as plan does when it comes, and writes nothing. What
+// plan would refuse is its error.
+func (p *Planner) Preview(ctx context.Context, r offboarding.Request) (Preview, error) {
+	user, err := p.find(ctx, r.Employee)
+	if err != nil {
+		return Preview{}, err
+	}
+	compiled, personal, err := p.compile(ctx, r, user)
+	if err != nil {
+		return Preview{}, err
+	}
+	view := Preview{User: user, Personal: personal, Case: &offboarding.Case{ID: "preview"}}
+	latest, err := p.Ledger.Latest(ctx, user.ID)
+	if err != nil {
+		return Preview{}, err
+	}
+	if latest != nil && latest.Open() {
+		view.Open = latest
+	}
+	return view, view.Case.Apply(offboarding.Entry{
+		Position: 1, At: p.Now(), Kind: offboarding.EntryOpened,
+		Tenant: p.Tenant, Leaver: user.ID, Request: r.ID, EventTime: r.EventTime, Plan: &compiled,
+	}, "")
+}

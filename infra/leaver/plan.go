@@ -1,0 +1,213 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"leaver/shared/offboarding"
+	"leaver/shared/worker"
+)
+
+type planCommand struct {
+	requestFlags
+	JSON bool `help:"As JSON."`
+}
+
+// planned is what offboarding somebody would do.
+type planned struct {
+	Leaver      leaverStatus `json:"leaver"`
+	LeavingTime time.Time    `json:"leavingTime"`
+	Mailbox     string       `json:"mailbox"` // the handling, with whom it is forwarded to and until when
+	KeepMail    string       `json:"keepMail"`
+	KeepFiles   string       `json:"keepFiles"`
+	// Joins is the open case of the leaver that the request would join.
+	Joins       string        `json:"joins,omitempty"`
+	Steps       []plannedStep `json:"steps"`
+	ByHand      []string      `json:"byHand"`
+	Permissions []string      `json:"permissions"` // of all steps; each function needs its own only
+}
+
+type plannedStep struct {
+	Name offboarding.StepName `json:"name"`
+	Due  time.Time            `json:"due"`
+	// State is act, nothing to do, withheld, manual, wait, park, or gate: decided when it is due.
+	State  string           `json:"state"`
+	Rule   offboarding.Rule `json:"rule,omitempty"`
+	Source string           `json:"source,omitempty"` // of the rule
+	Reason string           `json:"reason"`
+}
+
+// Run asks the running host, which reads the tenant and writes nothing.
+func (c *planCommand) Run(env environment) error {
+	request, err := c.request()
+	if err != nil {
+		return err
+	}
+	host, err := dialOperator(c.Data)
+	if err != nil {
+		return err
+	}
+	answer, err := host.call(env, http.MethodPost, "/plan", request)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		_, err := env.stdout.Write(answer)
+		return err
+	}
+	var p planned
+	if err := json.Unmarshal(answer, &p); err != nil {
+		return err
+	}
+	return p.write(env.stdout)
+}
+
+func (h *house) answerPlan(w http.ResponseWriter, r *http.Request) {
+	request, err := h.readRequest(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
+	p, err := h.preview(r.Context(), request)
+	var refusal *offboarding.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	default:
+		_ = json.NewEncoder(w).Encode(p)
+	}
+}
+
+// preview compiles the request and rehearses every step that would start at the leaving time.
+func (h *house) preview(ctx context.Context, request offboarding.Request) (planned, error) {
+	view, err := h.planner.Preview(ctx, request)
+	if err != nil {
+		return planned{}, err
+	}
+	plan := view.Case.Plan
+	p := planned{
+		Leaver:      leaverStatus{ID: view.User.ID, UserPrincipalName: view.User.UserPrincipalName},
+		LeavingTime: plan.LeavingTime, Mailbox: string(plan.Mailbox),
+		KeepMail: string(plan.KeepMail), KeepFiles: string(plan.KeepFiles), ByHand: []string{},
+	}
+	if f := plan.Forwarding; f != nil {
+		to := cmp.Or(view.Personal[f.Address], f.To, "nobody")
+		if f.To != "" {
+			if user, err := h.planner.Directory.Find(ctx, offboarding.Employee{ID: f.To}); err == nil && len(user) == 1 {
+				to = user[0].UserPrincipalName
+			}
+		}
+		p.Mailbox += " to " + to
+		if f.Until.IsZero() {
+			p.Mailbox += ", with no end"
+		} else {
+			p.Mailbox += " until " + offboarding.Stamp(f.Until)
+		}
+	}
+	if view.Open != nil {
+		p.Joins = view.Open.ID
+	}
+	if view.User.OnPremisesSyncEnabled {
+		p.ByHand = append(p.ByHand, "the account is synchronised from an on-premises Active Directory: disable and later delete it there as well (B9)")
+	}
+	for _, step := range plan.Steps {
+		spec, _ := offboarding.SpecOf(step.Name)
+		p.Permissions = append(p.Permissions, spec.Permissions...)
+		if spec.Exchange {
+			p.Permissions = append(p.Permissions, "Exchange.ManageAsApp")
+		}
+		row := plannedStep{Name: step.Name, Due: step.Due}
+		switch {
+		case step.Withheld != "":
+			row.withhold(step.Withheld, step.Why)
+		case spec.Delayed:
+			row.State, row.Reason = "gate", "decided when it is due, after "+names(spec.Needs)+": "+spec.Done
+		default:
+			row.read(worker.Rehearse(ctx, h.steps[step.Name], step.Name, view.Case, view.Personal, h.now()), spec)
+		}
+		if row.State == "manual" || row.State == "park" {
+			p.ByHand = append(p.ByHand, fmt.Sprintf("%s: %s", row.Name, row.Reason))
+		}
+		p.Steps = append(p.Steps, row)
+	}
+	slices.Sort(p.Permissions)
+	p.Permissions = slices.Compact(p.Permissions)
+	return p, nil
+}
+
+func (s *plannedStep) withhold(rule offboarding.Rule, why string) {
+	s.State, s.Rule, s.Source, s.Reason = "withheld", rule, rule.Source(), why+" ("+rule.Text()+")"
+}
+
+// read is what a rehearsal means to the one who asked.
+func (s *plannedStep) read(r worker.Rehearsal, spec offboarding.Spec) {
+	var (
+		withheld  *offboarding.WithheldError
+		manual    *offboarding.ManualTask
+		permanent *offboarding.PermanentError
+		notYet    *offboarding.NotYet
+	)
+	switch {
+	case r.Verdict == nil && r.Acts:
+		s.State, s.Reason = "act", "until "+spec.Done
+	case r.Verdict == nil:
+		s.State, s.Reason = "nothing to do", spec.Done
+	case errors.As(r.Verdict, &withheld):
+		s.withhold(withheld.Rule, withheld.Why)
+	case errors.As(r.Verdict, &manual):
+		s.State, s.Reason = "manual", manual.Task
+	case errors.As(r.Verdict, &permanent):
+		s.State, s.Reason = "park", permanent.Error()
+	case errors.As(r.Verdict, &notYet):
+		s.State, s.Reason = "wait", notYet.Why
+	default:
+		s.State, s.Reason = "unknown", "it could not be looked up now: "+r.Verdict.Error()
+	}
+}
+
+func names(steps []offboarding.StepName) string {
+	var out []string
+	for _, s := range steps {
+		out = append(out, string(s))
+	}
+	return strings.Join(out, ", ")
+}
+
+func (p planned) write(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s\n  leaves %s; mailbox: %s; keepMail %s, keepFiles %s\n", p.Leaver.UserPrincipalName, p.Leaver.ID, offboarding.Stamp(p.LeavingTime), p.Mailbox, p.KeepMail, p.KeepFiles)
+	if p.Joins != "" {
+		fmt.Fprintf(&b, "  the request would join or change the open case %s\n", p.Joins)
+	}
+	for _, s := range p.Steps {
+		at := "at once"
+		if s.Due.After(p.LeavingTime) {
+			at = "from " + s.Due.UTC().Format(time.DateOnly)
+		}
+		fmt.Fprintf(&b, "  %-8s  %-15s  %s", s.Name, at, s.State)
+		if s.Rule != "" {
+			fmt.Fprintf(&b, " by %s", s.Rule)
+		}
+		fmt.Fprintf(&b, ": %s", s.Reason)
+		if s.Source != "" {
+			fmt.Fprintf(&b, "; %s", s.Source)
+		}
+		b.WriteString("\n")
+	}
+	if len(p.ByHand) > 0 {
+		fmt.Fprintf(&b, "a person will have to:\n  %s\n", strings.Join(p.ByHand, "\n  "))
+	}
+	fmt.Fprintf(&b, "permissions: %s\nnothing was written\n", strings.Join(p.Permissions, ", "))
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+type signOffCommand struct {
+	Case string `arg:"" help:"Case."`
+	Step string `arg:"" help:"The manual, withheld or parked step."`
+	By   string `required:"" help:"Who accepts it; kept with the case until its personal values are erased."`
+	Note string `required:"" help:"What was done instead, or why it is accepted as it is."`
+	Data string `default:"${data}" help:"Data directory of the running host."`
+}
+
+// Run signs off and shows the case.
+func (c *signOffCommand) Run(env environment) error {
+	host, err := dialOperator(c.Data)
+	if err != nil {
+		return err
+	}
+	answer, err := host.call(env, http.MethodPost, "/sign-off", ledger.SignOff{Case: c.Case, Step: offboarding.StepName(c.Step), By: c.By, Note: c.Note})
+	if err != nil {
+		return err
+	}
+	var s status
+	if err := json.Unmarshal(answer, &s); err != nil {
+		return err
+	}
+	return writeReport(env.stdout, []status{s})
+}
+
+func (h *house) answerSignOff(w http.ResponseWriter, r *http.Request) {
+	var ask ledger.SignOff
+	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&ask); err != nil {
+		http.Error(w, "the sign-off cannot be read", http.StatusUnprocessableEntity)
+		return
+	}
+	c, err := h.ledger.SignOff(r.Context(), ask)
+	switch {
+	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase):
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	case err == nil:
+		err = h.discard(r, ask)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	personal, err := h.ledger.Personal(r.Context(), c.ID)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	_ = writeJSON(w, []status{statusOf(c, personal, h.now())})
+}
+
+// discard removes the dead letters of a step that was signed off: nobody is to replay them.
+func (h *house) discard(r *http.Request, s ledger.SignOff) error {
+	letters, err := h.bus.DeadLetters(r.Context(), string(s.Step), 1000)
+	if err != nil {
+		return fmt.Errorf("listing the dead letters of %s: %w", s.Step, err)
+	}
+	for _, letter := range letters {
+		m, err := bus.DecodeStep(letter.Body)
+		if err != nil || m.Case != s.Case {
+			continue
+		}
+		if err := h.bus.Discard(r.Context(), string(s.Step), letter.Key); err != nil {
+			return fmt.Errorf("removing the dead letter of case %s: %w", s.Case, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package bus
+
+import "leaver/shared/offboarding"
+
+// Rights are what a function may do with the broker, and no more.
+type Rights struct {
+	Send   []string // to these entities: Queue, Topic
+	Listen []string // on these Subscriptions, by name; their dead letters and their depth too
+}
+
+// RightsOf are the rights of a function, by its name; none for a name that no function has.
+func RightsOf(function string) Rights {
+	var every []string
+	for _, s := range Subscriptions() {
+		every = append(every, s.Name)
+	}
+	switch function {
+	case "intake":
+		return Rights{Send: []string{Queue}}
+	case "plan":
+		// A request that has to wait goes back to the queue it came from.
+		return Rights{Send: []string{Queue, Topic}, Listen: []string{function}}
+	case "watch":
+		return Rights{Send: []string{Topic}, Listen: every}
+	case "replay":
+		return Rights{Send: []string{Queue, Topic}, Listen: every}
+	}
+	if _, isStep := offboarding.SpecOf(offboarding.StepName(function)); isStep {
+		// A step sends itself the message for its next try.
+		return Rights{Send: []string{Topic}, Listen: []string{function}}
+	}
+	return Rights{}
+}
+
+// MaySend reports whether the rights cover sending to an entity.
+func (r Rights) MaySend(entity string) bool {
+	for _, e := range r.Send {
+		if e == entity {
+			return true
+		}
+	}
+	return false
+}
+
+// Feeds are the functions that a message sent to an entity may be for.
+func Feeds(entity string) []string {
+	var functions []string
+	for _, s := range Subscriptions() {
+		if s.Entity == entity {
+			functions = append(functions, s.Name)
+		}
+	}
+	return functions
+}

@@ -1,0 +1,31 @@
+package bus_test
+
+import (
+	"slices"
+	"testing"
+
+	"leaver/shared/bus"
+	"leaver/shared/offboarding"
+)
+
+func TestRights(t *testing.T) {
+	if r := bus.RightsOf("intake"); !slices.Equal(r.Send, []string{bus.Queue}) || len(r.Listen) > 0 {
+		t.Errorf("intake faces the internet and may do %+v", r)
+	}
+	for _, s := range bus.Subscriptions() {
+		if r := bus.RightsOf(s.Name); !slices.Equal(r.Listen, []string{s.Name}) {
+			t.Errorf("%s listens on %v", s.Name, r.Listen)
+		}
+		if !slices.Contains(bus.Feeds(s.Entity), s.Name) {
+			t.Errorf("nothing on %s is for %s", s.Entity, s.Name)
+		}
+	}
+	for _, f := range offboarding.Functions() {
+		if r := bus.RightsOf(f.Name); len(r.Send) == 0 {
+			t.Errorf("%s may send nothing: it has no rights", f.Name)
+		}
+	}
+	if r := bus.RightsOf("promote"); len(r.Send)+len(r.Listen) > 0 {
+		t.Errorf("an unknown function may do %+v", r)
+	}
+}

@@ -1,0 +1,113 @@
+package config_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"leaver/shared/config"
+)
+
+// deployed is the environment of a function as template.yaml gives it.
+func deployed(changes map[string]string) []string {
+	set := map[string]string{
+		"LEAVER_TENANT_ID": "11111111-2222-3333-4444-555555555555", "LEAVER_CLIENT_ID": "22222222-3333-4444-5555-666666666666",
+		"LEAVER_SERVICEBUS": "contoso-leaver.servicebus.windows.net", "LEAVER_TABLES": "https://contosoleaver.table.core.windows.net",
+		"LEAVER_POLICY":          "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/policy",
+		"LEAVER_WEBHOOK_SECRETS": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:leaver/webhooks-AbCdEf",
+		"LEAVER_WAKE_PREFIX":     "leaver-",
+	}
+	maps.Copy(set, changes)
+	var environ []string
+	for name, value := range set {
+		environ = append(environ, name+"="+value)
+	}
+	return environ
+}
+
+func TestTheEnvironmentOfAFunction(t *testing.T) {
+	c, err := config.Read[config.Function](deployed(map[string]string{"LEAVER_GRAPH": ""}))
+	want := config.Function{
+		Identity: config.Identity{
+			TenantID: "11111111-2222-3333-4444-555555555555", ClientID: "22222222-3333-4444-5555-666666666666",
+			Cloud: "worldwide", Proof: config.ProofAWS,
+		},
+		Bus:    config.Bus{Namespace: "contoso-leaver.servicebus.windows.net"},
+		Ledger: config.Ledger{Endpoint: "https://contosoleaver.table.core.windows.net"},
+		Wake:   config.Wake{Prefix: "leaver-"},
+		Policy: "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/policy", Concurrency: 8,
+	}
+	if err != nil || c != want {
+		t.Errorf("%+v, %v", c, err)
+	}
+	in, err := config.Read[config.Intake](deployed(nil))
+	if err != nil || in.Identity != want.Identity || in.Bus != want.Bus || in.Wake != want.Wake || in.WebhookSecrets == "" {
+		t.Errorf("%+v, %v", in, err)
+	}
+}
+
+func TestABadVariableIsNamedWithItsRemedy(t *testing.T) {
+	for name, tt := range map[string]struct {
+		changes map[string]string
+		want    []string
+	}{
+		"nothing set": {
+			map[string]string{"LEAVER_TENANT_ID": "", "LEAVER_CLIENT_ID": ""},
+			[]string{"LEAVER_TENANT_ID is not set: put there the id of the Entra tenant", "LEAVER_CLIENT_ID is not set"},
+		},
+		"no bus and no tables": {
+			map[string]string{"LEAVER_SERVICEBUS": "", "LEAVER_TABLES": ""},
+			[]string{"LEAVER_SERVICEBUS is not set: put there the host name", "LEAVER_TABLES is not set"},
+		},
+		"two buses": {
+			map[string]string{"LEAVER_SERVICEBUS_CONNECTION": "Endpoint=sb://127.0.0.1"},
+			[]string{"LEAVER_SERVICEBUS and LEAVER_SERVICEBUS_CONNECTION are both set"},
+		},
+		"two ledgers": {
+			map[string]string{"LEAVER_TABLES_CONNECTION": "UseDevelopmentStorage=true"},
+			[]string{"LEAVER_TABLES and LEAVER_TABLES_CONNECTION are both set"},
+		},
+		"a URL for a host name": {
+			map[string]string{"LEAVER_SERVICEBUS": "sb://contoso-leaver.servicebus.windows.net/"},
+			[]string{"LEAVER_SERVICEBUS is \"sb://", "the host name"},
+		},
+		"plain http to the ledger": {
+			map[string]string{"LEAVER_TABLES": "http://contosoleaver.table.core.windows.net"},
+			[]string{"LEAVER_TABLES is \"http://"},
+		},
+		"an unknown proof":         {map[string]string{"LEAVER_IDENTITY": "magic"}, []string{"LEAVER_IDENTITY is \"magic\": put there aws, managed"}},
+		"no certificate":           {map[string]string{"LEAVER_IDENTITY": "certificate"}, []string{"LEAVER_CLIENT_CERTIFICATE is not set"}},
+		"no secret":                {map[string]string{"LEAVER_IDENTITY": "secret"}, []string{"LEAVER_CLIENT_SECRET is not set"}},
+		"no number":                {map[string]string{"LEAVER_CONCURRENCY": "many"}, []string{"LEAVER_CONCURRENCY cannot be read: put there how many"}},
+		"too much at a time":       {map[string]string{"LEAVER_CONCURRENCY": "1000"}, []string{"LEAVER_CONCURRENCY is 1000"}},
+		"nothing at all at a time": {map[string]string{"LEAVER_CONCURRENCY": "0"}, []string{"LEAVER_CONCURRENCY is 0"}},
+	} {
+		_, err := config.Read[config.Function](deployed(tt.changes))
+		if err == nil {
+			t.Errorf("%s was read", name)
+			continue
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q is not in %q", name, want, err)
+			}
+		}
+	}
+	if _, err := config.Read[config.Intake](deployed(map[string]string{"LEAVER_WEBHOOK_SECRETS": ""})); err == nil || !strings.Contains(err.Error(), "LEAVER_WEBHOOK_SECRETS is not set") {
+		t.Error(err)
+	}
+}
+
+func TestIntakeReadsNothingOfTheTenantAndTheLedger(t *testing.T) {
+	for _, name := range config.Variables[config.Intake]() {
+		if slices.Contains([]string{"LEAVER_GRAPH", "LEAVER_EXCHANGE", "LEAVER_TABLES", "LEAVER_TABLES_CONNECTION", "LEAVER_POLICY"}, name) {
+			t.Errorf("intake reads %s", name)
+		}
+	}
+	for _, name := range config.Variables[config.Function]() {
+		if name == "LEAVER_WEBHOOK_SECRETS" {
+			t.Errorf("every function reads %s", name)
+		}
+	}
+}

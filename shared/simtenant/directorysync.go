@@ -1,0 +1,110 @@
+package simtenant
+
+import (
+	"strconv"
+	"time"
+)
+
+// SyncAccount is the user principal name of the account by which Entra Connect writes, once it has.
+const SyncAccount = "sync_aadc01@contoso.com"
+
+// AuditEntry is one line of the directory's audit log.
+type AuditEntry struct {
+	At       time.Time
+	Activity string // activityDisplayName, such as "Enable account"
+	User     string // object id of who did it; "" when an application did
+	App      string // client id of the application that did it
+	Target   string // object id
+}
+
+const (
+	enableAccount  = "Enable account"
+	disableAccount = "Disable account"
+)
+
+// setEnabled changes accountEnabled and says in the audit log who did.
+func (t *Tenant) setEnabled(u *User, on bool, at time.Time, by AuditEntry) {
+	if u.AccountEnabled == on {
+		return
+	}
+	u.AccountEnabled = on
+	by.At, by.Activity, by.Target = at, disableAccount, u.ID
+	if on {
+		by.Activity = enableAccount
+	}
+	t.world.Audit = append(t.world.Audit, by)
+}
+
+// EnableAccount lets a person enable an account, by object ids.
+func (t *Tenant) EnableAccount(user, by string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.settle()
+	if u := t.world.Users[user]; u != nil {
+		t.before("user", user, t.clock())
+		t.setEnabled(u, true, t.clock(), AuditEntry{User: by})
+	}
+}
+
+// syncDirectory writes the state of the on-premises directory when it is time for it.
+func (t *Tenant) syncDirectory(now time.Time) {
+	w := t.world
+	if w.DirectorySyncEvery <= 0 {
+		return
+	}
+	if w.directorySynced.IsZero() {
+		w.directorySynced = now
+	}
+	last := lastSync(w.directorySynced, w.DirectorySyncEvery, false, now)
+	if !last.After(w.directorySynced) {
+		return
+	}
+	w.directorySynced = last
+	account := UserID(SyncAccount)
+	if w.Users[account] == nil {
+		w.Users[account] = &User{ID: account, UserPrincipalName: SyncAccount, DisplayName: "On-Premises Directory Synchronization Service Account", UserType: "Member", AccountEnabled: true, Created: now}
+		w.RoleAssignments = append(w.RoleAssignments, RoleAssignment{ID: derived("roleAssignment", account), Principal: account, Role: roleSyncAccounts})
+	}
+	for _, u := range w.Users {
+		if u.Synced() && u.AccountEnabled == u.OnPremisesDisabled {
+			t.before("user", u.ID, last)
+			t.setEnabled(u, !u.OnPremisesDisabled, last, AuditEntry{User: account})
+		}
+	}
+}
+
+var auditSchema = newSchema("directoryAudit", "",
+	field[AuditEntry]{"id", func(_ *call, e *AuditEntry) any {
+		return "Directory_" + derived("audit", e.Target, e.At.String(), e.Activity)
+	}},
+	field[AuditEntry]{"category", func(*call, *AuditEntry) any { return "UserManagement" }},
+	field[AuditEntry]{"correlationId", func(_ *call, e *AuditEntry) any { return derived("audit", e.Target, e.At.String()) }},
+	field[AuditEntry]{"result", func(*call, *AuditEntry) any { return "success" }},
+	field[AuditEntry]{"resultReason", func(*call, *AuditEntry) any { return "" }},
+	field[AuditEntry]{"activityDisplayName", func(_ *call, e *AuditEntry) any { return e.Activity }},
+	field[AuditEntry]{"activityDateTime", func(_ *call, e *AuditEntry) any { return stamp(e.At) }},
+	field[AuditEntry]{"loggedByService", func(*call, *AuditEntry) any { return "Core Directory" }},
+	field[AuditEntry]{"operationType", func(*call, *AuditEntry) any { return "Update" }},
+	field[AuditEntry]{"initiatedBy", func(c *call, e *AuditEntry) any {
+		if e.User == "" {
+			return map[string]any{"user": nil, "app": map[string]any{"appId": e.App, "displayName": nil, "servicePrincipalId": derived("servicePrincipal", e.App), "servicePrincipalName": nil}}
+		}
+		var name any
+		if u := c.users()[e.User]; u != nil {
+			name = u.UserPrincipalName
+		}
+		return map[string]any{"app": nil, "user": map[string]any{"id": e.User, "displayName": nil, "userPrincipalName": name, "ipAddress": nil}}
+	}},
+	field[AuditEntry]{"targetResources", func(_ *call, e *AuditEntry) any {
+		return []any{map[string]any{"id": e.Target, "displayName": nil, "type": "User", "groupType": nil, "userPrincipalName": nil, "modifiedProperties": []any{}}}
+	}},
+	field[AuditEntry]{"additionalDetails", func(*call, *AuditEntry) any { return []any{} }},
+)
+
+func listAudits(c *call) reply {
+	var items []item
+	for i := range c.t.world.Audit {
+		items = append(items, auditSchema.item(c, strconv.Itoa(1000000-i), &c.t.world.Audit[i])) // newest first
+	}
+	return c.list(items, page{set: "auditLogs/directoryAudits", size: 1000, most: 1000}, auditSchema)
+}

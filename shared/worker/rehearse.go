@@ -1,0 +1,66 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// Rehearsal is what a run of a step would meet in the world as it is.
+type Rehearsal struct {
+	// Acts is set when the step would write.
+	Acts bool
+	// Verdict is what the run ended with. Of a step that would only write it is nil, as of one
+	// that finds the world as wanted.
+	Verdict error
+}
+
+// Rehearse runs a step without leave to write and keeps nothing: each write that it asks for is
+// refused, and what else it meets is its verdict. Personal values are those the case would have.
+func Rehearse(ctx context.Context, step Step, name offboarding.StepName, c *offboarding.Case, personal map[string]string, now time.Time) Rehearsal {
+	record := *c.Step(name)
+	record.Before, record.Progress = maps.Clone(record.Before), maps.Clone(record.Progress)
+	keep := func(into *map[string]string, values map[string]string) {
+		if *into == nil {
+			*into = map[string]string{}
+		}
+		maps.Copy(*into, values)
+	}
+	job := &offboarding.Job{
+		Leaver: c.Leaver, Case: c, Step: &record, Now: now, Evidence: map[string]string{},
+		Keep: func(_ context.Context, before, progress map[string]string) error {
+			keep(&record.Before, before)
+			keep(&record.Progress, progress)
+			return nil
+		},
+		KeepPersonal: func(_ context.Context, before map[string]string) error {
+			for name := range before {
+				keep(&record.Before, map[string]string{name: "sealed"})
+			}
+			return nil
+		},
+		Personal: func(context.Context) (map[string]string, error) { return personal, nil },
+	}
+	var r rehearsing
+	verdict := step.Work(offboarding.WithWarrant(ctx, &r), job)
+	if errors.Is(verdict, offboarding.ErrRehearsed) {
+		verdict = nil
+	}
+	return Rehearsal{Acts: r.asked.Load(), Verdict: verdict}
+}
+
+// rehearsing is a warrant that never allows.
+type rehearsing struct{ asked atomic.Bool }
+
+// Check implements offboarding.Warrant.
+func (r *rehearsing) Check(context.Context) error {
+	r.asked.Store(true)
+	return offboarding.ErrRehearsed
+}
+
+// Note implements offboarding.Warrant.
+func (r *rehearsing) Note(offboarding.Call) {}
