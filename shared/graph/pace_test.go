@@ -285,3 +285,46 @@ func TestTheIdentityServiceIsToldFromTheOthers(t *testing.T) {
 		}
 	}
 }
+
+// answering is the rest of a pipeline: it answers every request in the same way.
+type answering struct {
+	status int
+	header http.Header
+}
+
+func (a answering) Next(*http.Request, int) (*http.Response, error) {
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: http.NoBody}, nil
+}
+
+func TestTheGuardKeepsABudgetForReadsAndOneForWrites(t *testing.T) {
+	t.Parallel()
+	const id = "87d349ed-44d7-43e1-9a83-5f2406dee5bd"
+	for _, tt := range []struct {
+		method, path  string
+		reads, writes bool // slowed down
+	}{
+		{"GET", "/users/" + id, true, false},
+		{"PATCH", "/users/" + id, false, true},
+		{"POST", "/$batch", false, false}, // says it of each of its requests
+		{"POST", "/deviceManagement/managedDevices/" + id + "/wipe", false, false},
+	} {
+		g := guard{base: "/v1.0", reads: newPace(1, time.Now), writes: newPace(1, time.Now)}
+		req, err := http.NewRequest(tt.method, "https://graph.example/v1.0"+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := offboarding.WithWarrant(t.Context(), free{})
+		if _, err := g.Intercept(answering{http.StatusOK, spent()}, 0, req.WithContext(ctx)); err != nil {
+			t.Fatal(err)
+		}
+		if reads, writes := g.reads.limiter.Limit() != rate.Inf, g.writes.limiter.Limit() != rate.Inf; reads != tt.reads || writes != tt.writes {
+			t.Errorf("%s %s: reads slowed down %t, writes %t", tt.method, tt.path, reads, writes)
+		}
+	}
+}
+
+// free is a warrant that allows everything.
+type free struct{}
+
+func (free) Check(context.Context) error { return nil }
+func (free) Note(offboarding.Call)       {}
