@@ -50,7 +50,7 @@ func TestLaws(t *testing.T) {
 	for _, p := range all {
 		standard[p.ImportPath] = p.Standard
 	}
-	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
+	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
 	ours := func(imports []string) []string {
 		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
 	}
@@ -76,6 +76,8 @@ func TestLaws(t *testing.T) {
 			may("a port imports the domain only", func(i string) bool { return standard[i] || i == "leaver/shared/offboarding" }, p.Imports)
 		case "shared/bus/nats":
 			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/groupcommit", "leaver/shared/offboarding"), ours(p.Imports))
+		case "shared/bus/servicebus":
+			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/offboarding"), ours(p.Imports))
 		case "shared/ledger/nats":
 			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/groupcommit", "leaver/shared/offboarding"), ours(p.Imports))
 		case "shared/graph", "shared/exchange":
@@ -95,11 +97,17 @@ func TestLaws(t *testing.T) {
 				}
 			}
 		}
+		if path != "shared/bus/servicebus" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/Azure/azure-sdk-for-go/sdk/messaging/") }) {
+			t.Errorf("%s imports azservicebus: only shared/bus/servicebus does", path)
+		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
 		}
 		if path != "infra/leaver" && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
 			t.Errorf("%s imports simtenant: only tests and infra/leaver do", path)
+		}
+		if path != "infra/leaver" && slices.Contains(p.Imports, "leaver/shared/bus/servicebustest") {
+			t.Errorf("%s imports servicebustest: only tests and infra/leaver do", path)
 		}
 	}
 }
