@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 // service is a token bucket as Microsoft describes its own: it answers 429 when it is empty and
 // says how much of it is used from 0.8 on.
 type service struct {
+	mu           sync.Mutex
 	level, limit float64
 	rate         float64 // given back each second
 	at           time.Time
@@ -29,6 +31,8 @@ func newService(limit, rate float64) *service {
 }
 
 func (s *service) answer() (int, http.Header) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	now := time.Now()
 	s.level = min(s.limit, s.level+s.rate*now.Sub(s.at).Seconds())
 	s.at = now
