@@ -5,7 +5,9 @@
 // Every object is addressed by object id (rule B15); anything else is refused before it is
 // sent. No error holds a name, an address or Graph's own text, which may hold both.
 //
-// Requests to the identity service keep to its budgets: see [pace]. The client never repeats a call. The SDK's retry handler is left out on purpose: the worker
+// Requests to the identity service keep to its budgets: see pace.
+//
+// The client never repeats a call. The SDK's retry handler is left out on purpose: the worker
 // is the one owner of retry, it knows the lease, the tombstone and the budget; kiota's would
 // multiply with it, sleep under a lease, and repeat POSTs that had taken effect before their
 // answer was lost. The SDK's compression handler is left out too, because it sends a request

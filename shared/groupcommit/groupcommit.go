@@ -28,7 +28,7 @@ const (
 const (
 	// minBatch is from where one batch is no slower than its messages one by one: the server
 	// stages a batch in files of its own, which costs about as much as 17 fsyncs of an idle disk
-	// (measured). A busy one gains more: a layoff of 500 asks for a quarter of the fsyncs.
+	// (measured).
 	minBatch = 16
 	// maxBatch is how many messages go into one batch (the server takes 1,000).
 	maxBatch = 256
