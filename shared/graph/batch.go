@@ -48,10 +48,11 @@ func (c *Client) batch(ctx context.Context, requests ...*abstractions.RequestInf
 		return nil, err
 	}
 	text, _ := raw.([]byte)
-	return batchAnswers(text, len(requests))
+	return batchAnswers(text, len(requests), c.reads.hear)
 }
 
-func batchAnswers(text []byte, n int) ([]serialization.ParseNode, error) {
+// batchAnswers reads the answers to n requests; hear is told status and headers of each.
+func batchAnswers(text []byte, n int, hear func(int, http.Header)) ([]serialization.ParseNode, error) {
 	var body struct {
 		Responses []struct {
 			ID      string            `json:"id"`
@@ -71,12 +72,13 @@ func batchAnswers(text []byte, n int) ([]serialization.ParseNode, error) {
 		if err != nil || i < 0 || i >= n {
 			return nil, fmt.Errorf("a batch was answered for a request it did not hold")
 		}
+		head := http.Header{}
+		for k, v := range r.Headers {
+			head.Set(k, v)
+		}
+		hear(r.Status, head)
 		if r.Status != http.StatusOK {
 			if i < first {
-				head := http.Header{}
-				for k, v := range r.Headers {
-					head.Set(k, v)
-				}
 				first, failed = i, &problem{status: r.Status, codes: codesOf(r.Body), requestID: head.Get("request-id"), retry: head.Get("Retry-After")}
 			}
 			continue

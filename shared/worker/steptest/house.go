@@ -114,7 +114,7 @@ func (h *House) connect(clientID, secret string) (*graph.Client, *exchange.Clien
 		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
 	}.Connect(h.client)
 	must(h.t, err)
-	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP)
+	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
 	must(h.t, err)
 	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
 	must(h.t, err)
