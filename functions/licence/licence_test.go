@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
@@ -19,6 +20,7 @@ func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 }
 
 // giveMailUp leaves the step preserve out of the plan.

@@ -39,8 +39,8 @@ const timeout = 30 * time.Second
 
 // Client calls Microsoft Graph in one tenant. It is safe for concurrent use.
 type Client struct {
-	adapter *khttp.NetHttpRequestAdapter
-	reads   *pace
+	adapter       *khttp.NetHttpRequestAdapter
+	reads, writes *pace
 }
 
 // Option is what can be chosen about a client.
@@ -84,7 +84,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	adapter.SetBaseUrl(strings.TrimSuffix(baseURL, "/"))
-	return &Client{adapter: adapter, reads: reads}, nil
+	return &Client{adapter: adapter, reads: reads, writes: writes}, nil
 }
 
 // ask makes one call about the objects of some ids, which it verifies to be object ids. It
@@ -92,10 +92,10 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 // to which object ids.
 func ask[T any](ctx context.Context, doing string, ids []string, call func(context.Context) (T, error)) (T, time.Time, error) {
 	var none T
+	if err := verify(doing, ids); err != nil {
+		return none, time.Time{}, err
+	}
 	for _, id := range ids {
-		if len(id) != 36 || uuid.Validate(id) != nil {
-			return none, time.Time{}, offboarding.Permanent(fmt.Errorf("%s: a name instead of an object id", doing))
-		}
 		doing += " " + id
 	}
 	var heard heard
@@ -107,6 +107,16 @@ func ask[T any](ctx context.Context, doing string, ids []string, call func(conte
 		return none, time.Time{}, classify(doing, err)
 	}
 	return answer, heard.date, nil
+}
+
+// verify refuses what is not an object id (B15).
+func verify(doing string, ids []string) error {
+	for _, id := range ids {
+		if len(id) != 36 || uuid.Validate(id) != nil {
+			return offboarding.Permanent(fmt.Errorf("%s: a name instead of an object id", doing))
+		}
+	}
+	return nil
 }
 
 // tell is ask for a call whose answer does not matter.
