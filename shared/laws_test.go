@@ -141,9 +141,6 @@ func TestLaws(t *testing.T) {
 		if path != "infra/leaver" && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
 			t.Errorf("%s imports simtenant: only tests and infra/leaver do", path)
 		}
-		if path != "infra/leaver" && slices.Contains(p.Imports, "leaver/shared/bus/servicebustest") {
-			t.Errorf("%s imports servicebustest: only tests and infra/leaver do", path)
-		}
 	}
 }
 
