@@ -33,7 +33,7 @@ func openProtocols(h *steptest.House, id string) []string {
 func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
-		Name: offboarding.StepBlock, New: newStep, Person: "adele.vance@contoso.com", Administrator: "nestor.wilke@contoso.com", Also: againstTheSynchronisation,
+		Name: offboarding.StepBlock, New: newStep, Person: "adele.vance@contoso.com", Administrator: "nestor.wilke@contoso.com",
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			user, ok := h.Tenant.User(id)
 			if !ok || user.AccountEnabled {

@@ -23,15 +23,6 @@ func synchronised(t *testing.T, every time.Duration) (*steptest.House, *offboard
 	return h, h.Open(t, megan, offboarding.Options{}, offboarding.DefaultPolicy()), simtenant.UserID(megan)
 }
 
-// againstTheSynchronisation is how block ends for an account that its synchronisation enables
-// again: it may only be blocked against that, not against a person.
-func againstTheSynchronisation(t *testing.T, h *steptest.House) string {
-	h.Tenant.Edit(func(w *simtenant.World) { w.SyncedWritable, w.DirectorySyncEvery = true, 20*time.Minute })
-	c := h.Open(t, megan, offboarding.Options{}, offboarding.DefaultPolicy())
-	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
-	return string(record.State) + ": " + record.Reason
-}
-
 func enabled(t *testing.T, h *steptest.House, id string) bool {
 	t.Helper()
 	user, ok := h.Tenant.User(id)

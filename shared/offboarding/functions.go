@@ -12,6 +12,8 @@ type Function struct {
 	// Exchange is set when the app registration also needs Exchange.ManageAsApp and a role in
 	// Exchange.
 	Exchange bool
+	// LegalHold is set when that role must hold Exchange's role Legal Hold.
+	LegalHold bool
 	// Ledger is set when the function reads and writes the ledger.
 	Ledger bool
 	// Policy is set when the function reads the policy.
@@ -34,7 +36,7 @@ func Functions() []Function {
 		},
 	}
 	for _, s := range Steps {
-		all = append(all, Function{Name: string(s.Name), Permissions: s.Permissions, Exchange: s.Exchange, Ledger: true, Policy: s.Policy, Done: s.Done})
+		all = append(all, Function{Name: string(s.Name), Permissions: s.Permissions, Exchange: s.Exchange, LegalHold: s.LegalHold, Ledger: true, Policy: s.Policy, Done: s.Done})
 	}
 	return append(all,
 		Function{

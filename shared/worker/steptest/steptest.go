@@ -35,9 +35,6 @@ type Subject struct {
 	// Administrator is somebody on whom Microsoft refuses the step because of the role Global
 	// Administrator, which the step names (B10); empty when nobody is protected from it.
 	Administrator string
-	// Also is something else that takes a permission, for somebody else: it returns in words
-	// how it ended. Nil when there is none.
-	Also func(t *testing.T, h *House) string
 	// Refusals are Graph operations and cmdlets that, refused with 403, park the step.
 	Refusals []string
 	// Lagging is set when the effect shows later under read lag.
