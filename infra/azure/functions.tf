@@ -62,6 +62,7 @@ locals {
     access = {
       permissions = ["Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"]
       exchange    = true
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/access"]
