@@ -43,7 +43,6 @@ func newOffice(t *testing.T, fault steptest.Middleware) *office {
 	o.grady = h.Open(t, grady, offboarding.Options{}, o.policy)
 	step := h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader))
 	h.Bus.HandOut(t.Context(), "signout", step.Handle)
-	h.Bus.Lose()
 
 	directory, _ := h.As("plan")
 	planner := &plan.Planner{
@@ -107,7 +106,7 @@ func (o *office) replay(t *testing.T, s replay.Selection) {
 // work lets everything that is on its way arrive, and what got lost be found.
 func (o *office) work(t *testing.T) {
 	t.Helper()
-	for range 10 {
+	for range 20 {
 		o.Advance(time.Minute)
 		_ = o.minute(t.Context(), o.Delivery(bus.Message{ID: "minute"}))
 		o.Drain(t, o.handlers)

@@ -78,7 +78,7 @@ func (s scenario) check(t *testing.T, got ends) {
 func (s scenario) run(t *testing.T, fault steptest.Middleware) ends {
 	h := steptest.New(t)
 	policy := offboarding.DefaultPolicy()
-	policy.Grace = time.Hour
+	policy.Grace = 10 * time.Minute
 	c := s.open(h, t, adele, offboarding.Options{}, policy)
 	handlers := map[string]steptest.Handler{}
 	for name, w := range steps(h) {
@@ -107,7 +107,7 @@ func (s scenario) run(t *testing.T, fault steptest.Middleware) ends {
 	if s.lossy {
 		h.Bus.Lose()
 	}
-	for minutes := range 1000 {
+	for minutes := range 200 {
 		h.Advance(time.Minute)
 		_ = minute(t.Context(), h.Delivery(bus.Message{ID: "minute"}))
 		for _, name := range slices.Sorted(maps.Keys(handlers)) {
