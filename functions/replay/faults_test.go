@@ -106,7 +106,7 @@ func (o *office) replay(t *testing.T, s replay.Selection) {
 // work lets everything that is on its way arrive, and what got lost be found.
 func (o *office) work(t *testing.T) {
 	t.Helper()
-	for range 20 {
+	for range 10 {
 		o.Advance(time.Minute)
 		_ = o.minute(t.Context(), o.Delivery(bus.Message{ID: "minute"}))
 		o.Drain(t, o.handlers)
@@ -149,7 +149,7 @@ func TestReplayUnderFaults(t *testing.T) {
 		name         string
 		do           func(*testing.T, *office)
 		adele, grady string // verdicts
-		left         int    // dead letters
+		left         int    // dead letters; -1 = that depends on the fault
 	}{
 		{"list", func(t *testing.T, o *office) { o.replay(t, replay.Selection{}) }, parked, parked, 2},
 		{"preview", func(t *testing.T, o *office) { o.replay(t, replay.Selection{All: true, Preview: true}) }, parked, parked, 2},
@@ -165,7 +165,7 @@ func TestReplayUnderFaults(t *testing.T) {
 			o.replay(t, all)
 		}, "parked, parked, effective", "parked, parked, effective", 0},
 		{"a case without its dead letter", func(t *testing.T, o *office) {
-			for _, letter := range o.letters(t, "signout") {
+			for _, letter := range letters(t, o.House, "signout") {
 				if err := o.Bus.Discard(t.Context(), "signout", letter.Key); err != nil {
 					t.Fatal(err)
 				}
@@ -182,6 +182,13 @@ func TestReplayUnderFaults(t *testing.T) {
 			o.cancel(t, o.adele)
 			o.replay(t, all)
 		}, parked, again, 1},
+		{"broken off in the middle, then cancelled", func(t *testing.T, o *office) {
+			body, _ := json.Marshal(all)
+			_ = o.ask(t.Context(), o.Delivery(bus.Message{ID: "ask", Body: body}))
+			o.cancel(t, o.adele)
+			o.work(t)
+			o.replay(t, all)
+		}, parked, again, -1},
 		{"an event of a step", func(t *testing.T, o *office) {
 			o.replay(t, replay.Selection{Event: o.Message(t, o.adele.ID, offboarding.StepSignout).Body})
 			o.replay(t, all)
@@ -207,11 +214,12 @@ func TestReplayUnderFaults(t *testing.T) {
 					if got := o.runs(t, leaver.c); got != leaver.want {
 						t.Errorf("signout of %s ran: %s; wanted %s", leaver.c.ID, got, leaver.want)
 					}
-					if n := o.Tenant.PasswordChanges(leaver.c.Leaver); n != strings.Count(leaver.want, "effective") {
+					// A crash between the change and its record costs one more: nobody knows either.
+					if n := o.Tenant.PasswordChanges(leaver.c.Leaver); n > 0 != strings.HasSuffix(leaver.want, "effective") {
 						t.Errorf("the password of %s changed %d times", leaver.c.ID, n)
 					}
 				}
-				if left := o.letters(t, "signout"); len(left) != tt.left {
+				if left := letters(t, o.House, "signout"); tt.left >= 0 && len(left) != tt.left {
 					t.Errorf("%d dead letters are left, wanted %d", len(left), tt.left)
 				}
 			})
@@ -219,9 +227,9 @@ func TestReplayUnderFaults(t *testing.T) {
 	}
 }
 
-func (o *office) letters(t *testing.T, subscription string) []bus.DeadLetter {
+func letters(t *testing.T, h *steptest.House, subscription string) []bus.DeadLetter {
 	t.Helper()
-	letters, err := o.Bus.DeadLetters(t.Context(), subscription, 100)
+	letters, err := h.Bus.DeadLetters(t.Context(), subscription, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +287,7 @@ func TestRequestsAreReplayedUnderFaults(t *testing.T) {
 				if len(all) != 1 || all[0].State(o.Now()) != tt.state {
 					t.Errorf("%+v", all)
 				}
-				if left := o.letters(t, "plan"); len(left) > 0 {
+				if left := letters(t, o.House, "plan"); len(left) > 0 {
 					t.Errorf("dead letters are left: %s", left[0].Description)
 				}
 			})
