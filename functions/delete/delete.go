@@ -31,6 +31,7 @@ type Directory interface {
 type Mailboxes interface {
 	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
+	InactiveMailbox(ctx context.Context, id string) (bool, error)
 }
 
 // Step deletes a leaver's account.
@@ -48,7 +49,12 @@ func New(directory Directory, mailboxes Mailboxes) *Step {
 // Source: Microsoft Entra, Restore or remove a recently deleted user.
 const restorable = 30 * 24 * time.Hour
 
-const seen = "accountSeen"
+// The progress of the step: when the account was last seen alive, and that its mailbox was on
+// hold then.
+const (
+	seen = "accountSeen"
+	held = "mailboxHeld"
+)
 
 // Work implements worker.Step.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
@@ -75,8 +81,13 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
 		return err
 	}
-	if verdict := s.nothingLost(ctx, job); verdict != nil {
+	if verdict := s.nothingLost(ctx, job, flow); verdict != nil {
 		return verdict
+	}
+	if flow.Hold {
+		if err := job.Keep(ctx, nil, map[string]string{held: "true"}); err != nil {
+			return err
+		}
 	}
 	if user.OnPremisesSyncEnabled {
 		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: delete it there, then replay")
@@ -92,10 +103,13 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	return s.observe(ctx, job)
 }
 
-// nothingLost is B12.
-func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job) error {
+// nothingLost is B12, and B5 for a mailbox that is to become inactive.
+func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offboarding.MailFlow) error {
+	if job.Case.Plan.Mailbox == offboarding.Hold && flow.ID != "" && !flow.Hold {
+		return offboarding.Withheld(offboarding.B5, "the mailbox is not on hold, and would go with the account")
+	}
 	var lost []string
-	if job.Case.Plan.KeepMail != offboarding.KeepNone {
+	if !offboarding.MailKept(job.Case, flow) {
 		items, err := s.mailboxItems(ctx, job)
 		if err != nil {
 			return err
@@ -149,6 +163,16 @@ func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
 	}
 	if err != nil {
 		return err
+	}
+	if job.Step.Progress[held] != "" {
+		inactive, err := s.mailboxes.InactiveMailbox(ctx, job.Leaver)
+		if err != nil {
+			return err
+		}
+		if !inactive {
+			return offboarding.After(job.Patience(), "the account is deleted, but its held mailbox does not show as inactive yet")
+		}
+		job.Evidence["mailbox"] = "inactive"
 	}
 	job.Evidence["deletedDateTime"] = offboarding.Stamp(deletedAt)
 	job.Evidence["restorableUntil"] = offboarding.Stamp(deletedAt.Add(restorable))

@@ -8,6 +8,7 @@ import (
 	"leaver/functions/block"
 	"leaver/functions/delete"
 	"leaver/functions/licence"
+	"leaver/functions/preserve"
 	"leaver/functions/wipe"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -20,13 +21,26 @@ func newStep(h *steptest.House) worker.Step { return delete.New(h.As("delete")) 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	if c.Step(offboarding.StepPreserve) != nil {
+		_, mailboxes := h.As("preserve")
+		h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, preserve.New(mailboxes)))
+	}
 	h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
+}
+
+// giveMailUp leaves the step preserve out of the plan.
+func giveMailUp(p *offboarding.Policy) { p.KeepMail = offboarding.KeepNone }
+
+func mailGivenUp() offboarding.Policy {
+	policy := offboarding.DefaultPolicy()
+	giveMailUp(&policy)
+	return policy
 }
 
 func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
-		Name: offboarding.StepDelete, New: newStep, Person: "adele.vance@contoso.com", Options: offboarding.Options{Mailbox: offboarding.None}, Prepare: prepare,
+		Name: offboarding.StepDelete, New: newStep, Person: "adele.vance@contoso.com", Policy: giveMailUp, Options: offboarding.Options{Mailbox: offboarding.None}, Prepare: prepare,
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			if _, alive := h.Tenant.User(id); alive {
 				t.Error("the account is alive")
@@ -43,14 +57,16 @@ func TestStep(t *testing.T) {
 func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 	t.Parallel()
 	giveUp := func(p *offboarding.Policy) { p.KeepMail, p.KeepFiles = offboarding.KeepNone, offboarding.KeepNone }
+	hold := func(p *offboarding.Policy) { p.KeepMail = offboarding.KeepHold }
 	tests := []struct {
 		name, person string
 		policy       func(*offboarding.Policy)
 		withheld     string // what the reason names; empty = deleted
 	}{
 		{"a full OneDrive", "grady.archie@contoso.com", nil, "OneDrive"},
-		{"a full mailbox, looked at before its licence went", "lidia.holloway@contoso.com", nil, "mailbox"},
-		{"both", "patti.fernandez@contoso.com", nil, "mailbox"},
+		{"a full mailbox that cannot be held", "christie.cline@contoso.com", hold, "mailbox"},
+		{"a full mailbox on hold", "lidia.holloway@contoso.com", hold, ""},
+		{"both, and the mailbox on hold", "patti.fernandez@contoso.com", hold, "OneDrive"},
 		{"both, given up by the policy", "patti.fernandez@contoso.com", giveUp, ""},
 		{"neither", "adele.vance@contoso.com", nil, ""},
 	}
@@ -58,7 +74,7 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
-			policy := offboarding.DefaultPolicy()
+			policy := mailGivenUp()
 			if tt.policy != nil {
 				tt.policy(&policy)
 			}
@@ -69,6 +85,9 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 			if tt.withheld == "" {
 				if record.State != offboarding.StateEffective || !deleted {
 					t.Errorf("%s, deleted %t: %s", record.State, deleted, record.Reason)
+				}
+				if m, _ := h.Tenant.Mailbox(c.Leaver); c.Plan.KeepMail == offboarding.KeepHold && (!m.Inactive || record.Evidence["mailbox"] != "inactive") {
+					t.Errorf("the held mailbox is inactive: %t, %v", m.Inactive, record.Evidence)
 				}
 				return
 			}
@@ -82,7 +101,7 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	prepare(t, h, c)
 	id := simtenant.UserID("adele.vance@contoso.com")
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
@@ -95,9 +114,9 @@ func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
-	h.Advance(offboarding.DefaultPolicy().Grace)
+	h.Advance(mailGivenUp().Grace)
 	w := h.Worker(offboarding.StepDelete, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "wipe") {
@@ -114,7 +133,7 @@ func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 func TestARestoreDeadlineIsRecorded(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	prepare(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	deleted, err := time.Parse(time.RFC3339, record.Evidence["deletedDateTime"])
@@ -129,10 +148,10 @@ func TestARestoreDeadlineIsRecorded(t *testing.T) {
 func TestAnAccountThatIsNowhereIsNotCalledDeleted(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	prepare(t, h, c)
 	h.Tenant.Edit(func(w *simtenant.World) { clear(w.Users) })
-	h.Advance(offboarding.DefaultPolicy().Grace)
+	h.Advance(mailGivenUp().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	if record.State != offboarding.StateWaiting {
 		t.Errorf("%s: %s", record.State, record.Reason)

@@ -41,11 +41,11 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
-			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, offboarding.DefaultPolicy())
+			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, mailGivenUp())
 			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 			if _, planned := c.Plan.Step(offboarding.StepForward); planned {
-				h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
+				h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 			}
 			h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
 			if tt.meanwhile != nil {
@@ -66,11 +66,11 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 func TestDeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, mailGivenUp())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
-	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
-	h.Advance(offboarding.DefaultPolicy().Grace)
+	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
+	h.Advance(mailGivenUp().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	if record.State != offboarding.StateWaiting || record.Reason != "waits for forward, which is waiting" {
 		t.Errorf("%s: %s", record.State, record.Reason)

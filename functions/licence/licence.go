@@ -97,7 +97,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	return nil
 }
 
-// mayRelease reads the mailbox right before the licence goes (B2, B3, B4). Where there is no
+// mayRelease reads the mailbox right before the licence goes (B2, B3, B4, B5, B12). Where there is no
 // mailbox, nothing forwards and nothing is shared.
 func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job) error {
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
@@ -107,13 +107,11 @@ func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
-	var content offboarding.Content
-	if job.Case.Plan.Mailbox == offboarding.Shared {
-		if content, err = s.mailboxes.MailboxContent(ctx, job.Leaver); err != nil {
-			return err
-		}
+	content, err := s.mailboxes.MailboxContent(ctx, job.Leaver)
+	if err != nil {
+		return err
 	}
-	return offboarding.MayRelease(job.Case.Plan, flow, content)
+	return offboarding.MayRelease(job.Case, flow, content)
 }
 
 // keepBefore keeps which licences the user held by which way, and what the mailbox held.

@@ -18,6 +18,15 @@ func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 }
 
+// giveMailUp leaves the step preserve out of the plan.
+func giveMailUp(p *offboarding.Policy) { p.KeepMail = offboarding.KeepNone }
+
+func mailGivenUp() offboarding.Policy {
+	policy := offboarding.DefaultPolicy()
+	giveMailUp(&policy)
+	return policy
+}
+
 func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, inherited(), afterForwarding())
@@ -26,7 +35,7 @@ func TestStep(t *testing.T) {
 func inherited() steptest.Subject {
 	return steptest.Subject{
 		Case: "direct and inherited licences",
-		Name: offboarding.StepLicence, New: newStep, Person: "adele.vance@contoso.com", Options: offboarding.Options{Mailbox: offboarding.None}, Prepare: prepare,
+		Name: offboarding.StepLicence, New: newStep, Person: "adele.vance@contoso.com", Policy: giveMailUp, Options: offboarding.Options{Mailbox: offboarding.None}, Prepare: prepare,
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			if left := h.Tenant.Licences(id); len(left) > 0 {
 				t.Errorf("licences are left: %v", left)
@@ -50,7 +59,7 @@ func TestB11InheritedLicencesAreReleasedByTheirGroup(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
-			c := h.Open(t, tt.person, offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+			c := h.Open(t, tt.person, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 			prepare(t, h, c)
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 			if record.State != offboarding.StateManual || !strings.Contains(record.Reason, tt.task) {
@@ -66,7 +75,7 @@ func TestB11InheritedLicencesAreReleasedByTheirGroup(t *testing.T) {
 func TestB16AReEnabledLeaverKeepsTheLicence(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	prepare(t, h, c)
 	id := simtenant.UserID("adele.vance@contoso.com")
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
@@ -82,8 +91,8 @@ func TestB16AReEnabledLeaverKeepsTheLicence(t *testing.T) {
 func TestTheLicenceWaitsForTheBlock(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
-	h.Advance(offboarding.DefaultPolicy().Grace)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	h.Advance(mailGivenUp().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "block") {
 		t.Errorf("%s: %s", record.State, record.Reason)
@@ -93,7 +102,7 @@ func TestTheLicenceWaitsForTheBlock(t *testing.T) {
 func TestSeatsFreedAreReported(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	prepare(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 	freed := record.Evidence["seatsFreed"]

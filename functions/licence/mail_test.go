@@ -16,7 +16,7 @@ import (
 func forwarded(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	t.Helper()
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
-	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	if record.State != offboarding.StateEffective {
 		t.Fatalf("forward is %s: %s", record.State, record.Reason)
 	}
@@ -25,7 +25,7 @@ func forwarded(t *testing.T, h *steptest.House, c *offboarding.Case) {
 func afterForwarding() steptest.Subject {
 	return steptest.Subject{
 		Case: "after forwarding",
-		Name: offboarding.StepLicence, New: newStep, Person: "irvin.sayers@contoso.com", Prepare: forwarded,
+		Name: offboarding.StepLicence, New: newStep, Person: "irvin.sayers@contoso.com", Policy: giveMailUp, Prepare: forwarded,
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			if left := h.Tenant.Licences(id); len(left) > 0 {
 				t.Errorf("licences are left: %v", left)
@@ -64,7 +64,7 @@ func TestB2B3B4B5WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
-			c := h.Open(t, tt.person, tt.options, offboarding.DefaultPolicy())
+			c := h.Open(t, tt.person, tt.options, mailGivenUp())
 			forwarded(t, h, c)
 			if tt.meanwhile != nil {
 				h.Tenant.Edit(func(w *simtenant.World) { tt.meanwhile(w.Mailboxes[c.Leaver]) })
@@ -88,10 +88,10 @@ func TestB3TheLicenceWaitsForTheConversion(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.SharedDelay = time.Hour })
-	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, offboarding.DefaultPolicy())
+	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, mailGivenUp())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
-	h.Advance(offboarding.DefaultPolicy().Grace)
-	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy())))
+	h.Advance(mailGivenUp().Grace)
+	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "forward") || len(h.Tenant.Licences(c.Leaver)) == 0 {
 		t.Errorf("%s: %s", record.State, record.Reason)

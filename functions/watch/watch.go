@@ -42,6 +42,9 @@ type Watch struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 	Report Report // optional
+	// Expect, when set, is told of every step whose message becomes visible later, so that
+	// somebody is there to take it at once.
+	Expect func(ctx context.Context, step offboarding.StepName, due time.Time)
 }
 
 const (
@@ -107,6 +110,9 @@ func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]t
 	}
 	for _, step := range c.Steps {
 		overdue := now.Sub(step.Due)
+		if w.Expect != nil && overdue < 0 && !step.State.Settled() {
+			w.Expect(ctx, step.Name, step.Due)
+		}
 		if step.State.Settled() || overdue < patience || step.Lease.Until.After(now) {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"leaver/functions/delete"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/preserve"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
 	"leaver/functions/wipe"
@@ -38,12 +39,13 @@ func (l lossy) Depth(context.Context, string) (bus.Depth, error) {
 func steps(h *steptest.House) map[offboarding.StepName]*worker.Worker {
 	all := map[offboarding.StepName]*worker.Worker{}
 	for name, step := range map[offboarding.StepName]worker.Step{
-		offboarding.StepSignout: signout.New(h.Graph, rand.Reader),
-		offboarding.StepBlock:   block.New(h.As("block")),
-		offboarding.StepWipe:    wipe.New(h.As("wipe")),
-		offboarding.StepForward: forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()),
-		offboarding.StepLicence: licence.New(h.As("licence")),
-		offboarding.StepDelete:  delete.New(h.As("delete")),
+		offboarding.StepSignout:  signout.New(h.Graph, rand.Reader),
+		offboarding.StepBlock:    block.New(h.As("block")),
+		offboarding.StepWipe:     wipe.New(h.As("wipe")),
+		offboarding.StepForward:  forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()),
+		offboarding.StepPreserve: preserve.New(h.Exchange),
+		offboarding.StepLicence:  licence.New(h.As("licence")),
+		offboarding.StepDelete:   delete.New(h.As("delete")),
 	} {
 		all[name] = h.Worker(name, step)
 	}

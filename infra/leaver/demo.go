@@ -160,6 +160,7 @@ func (c *demoCommand) departures(env environment) error {
 	}
 	policy := offboarding.DefaultPolicy()
 	policy.Grace, policy.DeleteAfter = demoGrace, demoDeleteAfter
+	policy.KeepMail = offboarding.KeepNone
 	return onStage(env, tenant, policy, 0, func(ctx context.Context, h *house, intake string) error {
 		view := newView(env, c.JSON)
 		defer view.close()

@@ -16,6 +16,7 @@ import (
 	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/functions/plan"
+	"leaver/functions/preserve"
 	"leaver/functions/replay"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
@@ -135,12 +136,13 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 // newSteps makes every step on the adapters.
 func newSteps(directory *graph.Client, mailboxes *exchange.Client, departures *ledger.Ledger, policy offboarding.Policy) map[offboarding.StepName]worker.Step {
 	return map[offboarding.StepName]worker.Step{
-		offboarding.StepSignout: signout.New(directory, rand.Reader),
-		offboarding.StepBlock:   block.New(directory, mailboxes),
-		offboarding.StepWipe:    wipe.New(directory, mailboxes),
-		offboarding.StepForward: forward.New(directory, mailboxes, departures, policy),
-		offboarding.StepLicence: licence.New(directory, mailboxes),
-		offboarding.StepDelete:  delete.New(directory, mailboxes),
+		offboarding.StepSignout:  signout.New(directory, rand.Reader),
+		offboarding.StepBlock:    block.New(directory, mailboxes),
+		offboarding.StepWipe:     wipe.New(directory, mailboxes),
+		offboarding.StepForward:  forward.New(directory, mailboxes, departures, policy),
+		offboarding.StepPreserve: preserve.New(mailboxes),
+		offboarding.StepLicence:  licence.New(directory, mailboxes),
+		offboarding.StepDelete:   delete.New(directory, mailboxes),
 	}
 }
 

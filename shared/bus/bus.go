@@ -24,6 +24,13 @@ const (
 // delayed. All other subjects of the topic are step names.
 const SubjectTermination = "termination"
 
+// The limits of a message, which every driver keeps: what passes one broker passes the other.
+// Service Bus Standard takes 256 KiB for a whole message; one of them is left for the rest.
+const (
+	MaxBody = 255 << 10 // bytes
+	MaxID   = 128       // bytes
+)
+
 // Subscription is the place where the messages for one function wait.
 type Subscription struct {
 	Name     string   // of the function
@@ -59,11 +66,11 @@ var (
 // Message is one message to send.
 type Message struct {
 	// ID is unique to the message's meaning: a broker that sees the same ID again within
-	// its window drops the second one. At most 128 bytes (Service Bus).
+	// its window drops the second one. At most MaxID.
 	ID      string
 	Entity  string // Queue or Topic
 	Subject string // for the topic
-	Body    []byte // CloudEvents 1.0 JSON, at most 256 KiB (Service Bus Standard)
+	Body    []byte // CloudEvents 1.0 JSON, at most MaxBody
 	// At is when the message becomes visible; zero or past is now.
 	At time.Time
 }

@@ -42,11 +42,16 @@ func (r Rights) MaySend(entity string) bool {
 	return false
 }
 
-// Feeds are the functions that a message sent to an entity may be for.
-func Feeds(entity string) []string {
+// Wakes are the functions whose messages a function publishes, itself left out: the ones that
+// it may invoke where nothing runs in between. A step publishes for itself alone.
+func Wakes(function string) []string {
+	if _, isStep := offboarding.SpecOf(offboarding.StepName(function)); isStep {
+		return nil
+	}
+	rights := RightsOf(function)
 	var functions []string
 	for _, s := range Subscriptions() {
-		if s.Entity == entity {
+		if rights.MaySend(s.Entity) && s.Name != function {
 			functions = append(functions, s.Name)
 		}
 	}

@@ -16,13 +16,15 @@ func TestRights(t *testing.T) {
 		if r := bus.RightsOf(s.Name); !slices.Equal(r.Listen, []string{s.Name}) {
 			t.Errorf("%s listens on %v", s.Name, r.Listen)
 		}
-		if !slices.Contains(bus.Feeds(s.Entity), s.Name) {
-			t.Errorf("nothing on %s is for %s", s.Entity, s.Name)
-		}
 	}
 	for _, f := range offboarding.Functions() {
 		if r := bus.RightsOf(f.Name); len(r.Send) == 0 {
 			t.Errorf("%s may send nothing: it has no rights", f.Name)
+		}
+	}
+	for function, want := range map[string]int{"intake": 1, "plan": len(offboarding.Steps), "signout": 0, "watch": len(offboarding.Steps), "replay": 1 + len(offboarding.Steps)} {
+		if got := bus.Wakes(function); len(got) != want {
+			t.Errorf("%s wakes %v", function, got)
 		}
 	}
 	if r := bus.RightsOf("promote"); len(r.Send)+len(r.Listen) > 0 {

@@ -47,6 +47,7 @@ type settings struct {
 	} `yaml:"autoReply"`
 	KeepMail  *offboarding.Keeping `yaml:"keepMail"`
 	KeepFiles *offboarding.Keeping `yaml:"keepFiles"`
+	HoldFor   *duration            `yaml:"holdFor"`
 }
 
 func (s settings) domain() offboarding.Settings {
@@ -54,7 +55,7 @@ func (s settings) domain() offboarding.Settings {
 		Grace: (*time.Duration)(s.Grace), DeleteAfter: (*time.Duration)(s.DeleteAfter),
 		Mailbox: s.Mailbox, ForwardFor: (*time.Duration)(s.ForwardFor), ForwardCopy: s.ForwardCopy,
 		ReplyInside: s.AutoReply.Inside, ReplyOutside: s.AutoReply.Outside,
-		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles,
+		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, HoldFor: (*time.Duration)(s.HoldFor),
 	}
 }
 

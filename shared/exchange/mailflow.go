@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -25,6 +26,8 @@ func (c *Client) MailFlow(ctx context.Context, id string) (offboarding.MailFlow,
 		HiddenFromAddressListsEnabled bool
 		ArchiveStatus                 string
 		LitigationHoldEnabled         bool
+		LitigationHoldDuration        string
+		LicensedForLitigationHold     bool
 		InPlaceHolds                  []string
 	}](ctx, c, "Get-Mailbox", map[string]any{"Identity": id})
 	if err != nil {
@@ -37,6 +40,12 @@ func (c *Client) MailFlow(ctx context.Context, id string) (offboarding.MailFlow,
 	if len(found) > 1 || !strings.EqualFold(m.ExternalDirectoryObjectID, id) {
 		return offboarding.MailFlow{}, offboarding.Permanent(fmt.Errorf("Get-Mailbox %s: Exchange answered with another mailbox", id))
 	}
+	var holdFor time.Duration
+	if m.LitigationHoldEnabled {
+		if holdFor, err = parseHold(m.LitigationHoldDuration); err != nil {
+			return offboarding.MailFlow{}, fmt.Errorf("Get-Mailbox %s: %w", id, err)
+		}
+	}
 	return offboarding.MailFlow{
 		ID: m.ExternalDirectoryObjectID, RecipientTypeDetails: m.RecipientTypeDetails,
 		DisplayName: m.DisplayName, Address: m.PrimarySMTPAddress,
@@ -44,7 +53,8 @@ func (c *Client) MailFlow(ctx context.Context, id string) (offboarding.MailFlow,
 		Hidden:  m.HiddenFromAddressListsEnabled,
 		Archive: m.ArchiveStatus != "" && m.ArchiveStatus != "None",
 		// What begins with a hyphen is an exception from a policy of the organisation.
-		Hold: m.LitigationHoldEnabled || slices.ContainsFunc(m.InPlaceHolds, func(h string) bool { return !strings.HasPrefix(h, "-") }),
+		Hold:           m.LitigationHoldEnabled || slices.ContainsFunc(m.InPlaceHolds, func(h string) bool { return !strings.HasPrefix(h, "-") }),
+		LitigationHold: m.LitigationHoldEnabled, HoldFor: holdFor, HoldLicensed: m.LicensedForLitigationHold,
 	}, nil
 }
 

@@ -29,7 +29,10 @@ type Tenant struct {
 	// Exactly one of these proves the application.
 	ClientSecret    string                                    `json:"clientSecret,omitempty"`
 	CertificateFile string                                    `json:"certificateFile,omitempty"` // PEM: certificate and private key
-	Assertion       func(ctx context.Context) (string, error) `json:"-"`                         // a token of a federated identity
+	Certificate     []byte                                    `json:"-"`                         // the same, instead of the file
+	Assertion       func(ctx context.Context) (string, error) `json:"-"`                         // a token of a federated identity, see [FederatedByAWS]
+	Managed         bool                                      `json:"-"`                         // the managed identity ClientID, on Azure
+	Workload        bool                                      `json:"-"`                         // the pod's service account, on Kubernetes
 
 	Cloud string `json:"cloud,omitempty"` // see [CloudOf]
 	// These replace the addresses of the cloud, for a tenant that is simulated.
@@ -90,26 +93,38 @@ func (t Tenant) Connect(client *http.Client) (Connection, error) {
 
 func (t Tenant) credential(options policy.ClientOptions, noDiscovery bool) (azcore.TokenCredential, error) {
 	given := 0
-	for _, is := range []bool{t.ClientSecret != "", t.CertificateFile != "", t.Assertion != nil} {
+	for _, is := range []bool{t.ClientSecret != "", t.Certificate != nil || t.CertificateFile != "", t.Assertion != nil, t.Managed, t.Workload} {
 		if is {
 			given++
 		}
 	}
 	if given != 1 {
-		return nil, errors.New("give exactly one of client secret, certificate file and federated identity")
+		return nil, errors.New("give exactly one of client secret, certificate, federated, managed and workload identity")
 	}
 	switch {
 	case t.Assertion != nil:
 		return azidentity.NewClientAssertionCredential(t.TenantID, t.ClientID, t.Assertion,
 			&azidentity.ClientAssertionCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: noDiscovery})
-	case t.CertificateFile != "":
-		text, err := os.ReadFile(t.CertificateFile)
-		if err != nil {
-			return nil, err
+	case t.Managed:
+		return azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{
+			ClientOptions: policy.ClientOptions{Retry: options.Retry}, ID: azidentity.ClientID(t.ClientID),
+		})
+	case t.Workload:
+		// Where the token lies is in AZURE_FEDERATED_TOKEN_FILE, which the pod's webhook sets.
+		return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+			ClientOptions: options, TenantID: t.TenantID, ClientID: t.ClientID, DisableInstanceDiscovery: noDiscovery,
+		})
+	case t.ClientSecret == "":
+		text := t.Certificate
+		if text == nil {
+			var err error
+			if text, err = os.ReadFile(t.CertificateFile); err != nil {
+				return nil, err
+			}
 		}
 		certs, key, err := azidentity.ParseCertificates(text, nil)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", t.CertificateFile, err)
+			return nil, fmt.Errorf("the certificate: %w", err)
 		}
 		return azidentity.NewClientCertificateCredential(t.TenantID, t.ClientID, certs, key,
 			&azidentity.ClientCertificateCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: noDiscovery})

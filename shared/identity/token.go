@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,8 +40,11 @@ func classify(err error) error {
 		return fmt.Errorf("get a token: %w", err)
 	}
 	res := failed.RawResponse
-	err = fmt.Errorf("get a token: Entra answered %d%s", res.StatusCode, codes(res))
+	refusal := refusalIn(res)
+	err = fmt.Errorf("get a token: Entra answered %d%s", res.StatusCode, refusal)
 	switch {
+	case refusal.unfederated():
+		return err
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
 		if seconds, bad := strconv.Atoi(res.Header.Get("Retry-After")); bad == nil {
 			return offboarding.Throttled(time.Duration(seconds)*time.Second, err)
@@ -52,22 +56,35 @@ func classify(err error) error {
 	return err
 }
 
-// codes are the AADSTS numbers of an error answer and its trace id, in front of a blank.
-func codes(res *http.Response) string {
-	var body struct {
-		Codes []int  `json:"error_codes"`
-		Trace string `json:"trace_id"`
+// refusal is what Entra says in an error answer.
+type refusal struct {
+	Codes []int  `json:"error_codes"`
+	Trace string `json:"trace_id"`
+}
+
+func refusalIn(res *http.Response) (r refusal) {
+	if text, err := runtime.Payload(res); err != nil || json.Unmarshal(text, &r) != nil {
+		return refusal{}
 	}
-	text, err := runtime.Payload(res)
-	if err != nil || json.Unmarshal(text, &body) != nil {
-		return ""
-	}
+	return r
+}
+
+// String is the AADSTS numbers and the trace id, in front of a blank.
+func (r refusal) String() string {
 	s := ""
-	for _, c := range body.Codes {
+	for _, c := range r.Codes {
 		s += " AADSTS" + strconv.Itoa(c)
 	}
-	if body.Trace != "" {
-		s += " (trace " + body.Trace + ")"
+	if r.Trace != "" {
+		s += " (trace " + r.Trace + ")"
 	}
 	return s
+}
+
+// unfederated reports that Entra knows no federated credential for the assertion: 70021, or the
+// newer 700211 to 700213 for issuer, audience and subject. One that was just added takes a
+// while to be known everywhere, so this may pass.
+// Source: Microsoft Entra, Workload identity federation, Considerations, Propagation delays.
+func (r refusal) unfederated() bool {
+	return slices.ContainsFunc(r.Codes, func(c int) bool { return c == 70021 || c/10 == 70021 })
 }

@@ -88,7 +88,6 @@ func TestB6ContradictionsAreRefused(t *testing.T) {
 		{"hold and a recipient", offboarding.Options{Mailbox: offboarding.Hold, ForwardTo: "alex.wilber@contoso.com"}, nil, "B6: an inactive mailbox"},
 		{"hold and an end", offboarding.Options{Mailbox: offboarding.Hold, ForwardFor: &week}, nil, "B6: an inactive mailbox"},
 		{"hold by the policy, and a recipient", offboarding.Options{ForwardTo: "alex.wilber@contoso.com"}, func(p *offboarding.Policy) { p.Mailbox = offboarding.Hold }, "B6: an inactive mailbox"},
-		{"hold alone comes with preserve", offboarding.Options{Mailbox: offboarding.Hold}, nil, "preserve"},
 		{"shared and a recipient", offboarding.Options{Mailbox: offboarding.Shared, ForwardTo: "alex.wilber@contoso.com"}, nil, "mailbox shared"},
 		{"none and an end", offboarding.Options{Mailbox: offboarding.None, ForwardFor: &week}, nil, "mailbox none"},
 		{"forwarding for no time", offboarding.Options{ForwardFor: &nothing}, nil, "longer than nothing"},
@@ -111,7 +110,7 @@ func TestB6ContradictionsAreRefused(t *testing.T) {
 
 func TestB2B3B4TheLicenceGateReadsTheMailbox(t *testing.T) {
 	t.Parallel()
-	end := offboarding.Plan{Mailbox: offboarding.Forward, Forwarding: &offboarding.Forwarding{Until: leaving}}
+	end := offboarding.Plan{Mailbox: offboarding.Forward, KeepMail: offboarding.KeepNone, Forwarding: &offboarding.Forwarding{Until: leaving}}
 	shared := offboarding.Plan{Mailbox: offboarding.Shared}
 	isShared := offboarding.MailFlow{RecipientTypeDetails: "SharedMailbox"}
 	with := func(change func(*offboarding.MailFlow)) offboarding.MailFlow {
@@ -137,12 +136,15 @@ func TestB2B3B4TheLicenceGateReadsTheMailbox(t *testing.T) {
 		{"too large", shared, isShared, limit + 1, offboarding.B4, "53687091201 bytes"},
 		{"with an archive", shared, with(func(m *offboarding.MailFlow) { m.Archive = true }), 0, offboarding.B4, "archive"},
 		{"on hold", shared, with(func(m *offboarding.MailFlow) { m.Hold = true }), 0, offboarding.B4, "on hold"},
-		{"none whatever it does", offboarding.Plan{Mailbox: offboarding.None}, offboarding.MailFlow{ForwardsTo: "alex"}, limit + 1, "", ""},
+		{"none whatever it does", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepNone}, offboarding.MailFlow{ForwardsTo: "alex"}, limit + 1, "", ""},
+		{"B12: mail that nobody kept", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepHold}, offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
+		{"B12: an export that nobody signed off", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepExport}, offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
+		{"B5: mail on hold", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepHold}, offboarding.MailFlow{Hold: true}, 1, offboarding.B5, "deletion"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			err := offboarding.MayRelease(tt.plan, tt.mail, offboarding.Content{Exists: true, Bytes: tt.bytes})
+			err := offboarding.MayRelease(&offboarding.Case{Plan: tt.plan}, tt.mail, offboarding.Content{Exists: true, Items: 7, Bytes: tt.bytes})
 			var withheld *offboarding.WithheldError
 			switch {
 			case tt.by == "" && err != nil:

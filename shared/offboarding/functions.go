@@ -12,8 +12,12 @@ type Function struct {
 	// Exchange is set when the app registration also needs Exchange.ManageAsApp and a role in
 	// Exchange.
 	Exchange bool
+	// LegalHold is set when that role must hold Exchange's role Legal Hold.
+	LegalHold bool
 	// Ledger is set when the function reads and writes the ledger.
 	Ledger bool
+	// Policy is set when the function reads the policy.
+	Policy bool
 	// Done says when the function has done its work.
 	Done string
 }
@@ -27,12 +31,12 @@ func Functions() []Function {
 	all := []Function{
 		{Name: "intake", Done: "the bus has acknowledged the request"},
 		{
-			Name: "plan", Ledger: true, Permissions: []string{"User.Read.All"},
+			Name: "plan", Ledger: true, Policy: true, Permissions: []string{"User.Read.All"},
 			Done: "the case is open and every message of its plan is acknowledged",
 		},
 	}
 	for _, s := range Steps {
-		all = append(all, Function{Name: string(s.Name), Permissions: s.Permissions, Exchange: s.Exchange, Ledger: true, Done: s.Done})
+		all = append(all, Function{Name: string(s.Name), Permissions: s.Permissions, Exchange: s.Exchange, LegalHold: s.LegalHold, Ledger: true, Policy: s.Policy, Done: s.Done})
 	}
 	return append(all,
 		Function{

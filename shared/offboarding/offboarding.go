@@ -154,6 +154,9 @@ type MailFlow struct {
 	Hidden               bool   // from address lists
 	Archive              bool
 	Hold                 bool // litigation hold, or an in-place one
+	LitigationHold       bool
+	HoldFor              time.Duration // LitigationHoldDuration, or Unlimited; zero without a litigation hold
+	HoldLicensed         bool          // LicensedForLitigationHold
 }
 
 // Forwards reports whether new mail is forwarded at all.

@@ -176,24 +176,31 @@ func settled(step offboarding.StepName, state offboarding.StepState, n int) offb
 func TestCaseStates(t *testing.T) {
 	t.Parallel()
 	lease := &offboarding.Lease{Holder: "run", Until: leaving.Add(time.Hour)}
+	// The first steps end in the states, all others are effective.
 	all := func(states ...offboarding.StepState) []offboarding.Entry {
 		entries := []offboarding.Entry{opened(t), {Kind: offboarding.EntryPublished}}
-		for i, state := range states {
-			entries = append(entries, settled(offboarding.Steps[i].Name, state, 1))
+		for i, step := range entries[0].Plan.Steps {
+			state := offboarding.StateEffective
+			if i < len(states) {
+				state = states[i]
+			}
+			entries = append(entries, settled(step.Name, state, 1))
 		}
 		return entries
 	}
-	const e, w, m, p = offboarding.StateEffective, offboarding.StateWithheld, offboarding.StateManual, offboarding.StateParked
+	unfinished := all()
+	unfinished = unfinished[:len(unfinished)-1]
+	const e, w, m, p, s = offboarding.StateEffective, offboarding.StateWithheld, offboarding.StateManual, offboarding.StateParked, offboarding.StateSignedOff
 	tests := []struct {
 		name    string
 		entries []offboarding.Entry
 		want    offboarding.CaseState
 	}{
 		{"planning until published", []offboarding.Entry{opened(t)}, offboarding.CasePlanning},
-		{"running until every step is closed", all(e, e, e, e, e), offboarding.CaseRunning},
-		{"complete with every step effective or withheld", all(e, e, e, e, e, w), offboarding.CaseComplete},
-		{"not complete with a manual task", all(e, e, e, m, e, w), offboarding.CaseRunning},
-		{"not complete with a parked step", all(e, p, e, e, e, e), offboarding.CaseRunning},
+		{"running until every step is closed", unfinished, offboarding.CaseRunning},
+		{"complete with every step effective, withheld or signed off", all(w, e, s), offboarding.CaseComplete},
+		{"not complete with a manual task", all(e, e, e, m), offboarding.CaseRunning},
+		{"not complete with a parked step", all(e, p), offboarding.CaseRunning},
 		{"cancelling while a lease is held", []offboarding.Entry{opened(t), {Kind: offboarding.EntryBegun, Step: offboarding.StepBlock, Lease: lease}, {Kind: offboarding.EntryCancelled}}, offboarding.CaseCancelling},
 		{"cancelled when none is", []offboarding.Entry{opened(t), {Kind: offboarding.EntryBegun, Step: offboarding.StepBlock, Lease: lease}, {Kind: offboarding.EntryCancelled}, settled(offboarding.StepBlock, offboarding.StateCancelled, 1)}, offboarding.CaseCancelled},
 		{"cancelled before it was opened", []offboarding.Entry{{Kind: offboarding.EntryCancelled, Leaver: "l"}}, offboarding.CaseCancelled},

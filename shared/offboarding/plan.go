@@ -19,6 +19,7 @@ type Plan struct {
 	AutoReply AutoReplyTexts `json:"autoReply,omitzero"`
 	KeepMail  Keeping        `json:"keepMail"`
 	KeepFiles Keeping        `json:"keepFiles"`
+	HoldFor   time.Duration  `json:"holdFor,omitempty"` // of a litigation hold, nanoseconds; Unlimited has no end
 	// Rereads are the policy\'s, in nanoseconds.
 	Rereads []time.Duration `json:"rereads,omitempty"`
 	Steps   []PlannedStep   `json:"steps"`
@@ -97,6 +98,7 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		AutoReply:   policy.AutoReply,
 		KeepMail:    policy.KeepMail,
 		KeepFiles:   policy.KeepFiles,
+		HoldFor:     policy.HoldFor,
 		Rereads:     policy.Rereads,
 	}
 	if mailbox == Forward {
@@ -112,17 +114,27 @@ func Compile(r Request, policy Policy) (Plan, error) {
 			release = plan.Forwarding.Until
 		}
 	}
+	if mailbox == Hold {
+		plan.KeepMail = KeepHold
+	}
 	for _, spec := range Steps {
 		step := PlannedStep{Name: spec.Name, Due: r.LeavingTime}
 		switch spec.Name {
 		case StepForward:
-			if mailbox == None {
+			if mailbox == None || mailbox == Hold {
+				continue
+			}
+		case StepPreserve:
+			if !plan.preserves() {
 				continue
 			}
 		case StepLicence:
 			step.Due = release
 			if plan.forwardsForEver() {
 				step.Withheld, step.Why = B2, noEnd
+			}
+			if mailbox == Hold {
+				step.Withheld, step.Why = B5, "the deletion of the account frees it"
 			}
 		case StepDelete:
 			step.Due = release.Add(policy.DeleteAfter)
@@ -146,8 +158,6 @@ func handling(o Options, policy Policy) (Handling, error) {
 	switch {
 	case mailbox == Hold && forwards:
 		return "", &Refusal{Why: fmt.Sprintf("%s: %s (%s); leave out forwardTo and forwardFor, or send mailbox forward", B6, B6.Text(), B6.Source())}
-	case mailbox == Hold:
-		return "", &Refusal{Why: "mailbox handling hold is not served yet, it comes with the step preserve; send the request again with mailbox forward, shared or none"}
 	case mailbox != Forward && forwards:
 		return "", &Refusal{Why: fmt.Sprintf("forwardTo and forwardFor go with mailbox forward only, and this request has mailbox %s; leave them out, or send mailbox forward", mailbox)}
 	case o.ForwardFor != nil && *o.ForwardFor <= 0:
@@ -163,11 +173,17 @@ func (p Plan) forwardsForEver() bool {
 	return p.Mailbox == Forward && p.Forwarding != nil && p.Forwarding.Until.IsZero()
 }
 
+// preserves reports whether the plan keeps the mail before the account goes. A shared mailbox, and
+// one that forwards for ever, stay.
+func (p Plan) preserves() bool {
+	return p.KeepMail != KeepNone && p.Mailbox != Shared && !p.forwardsForEver()
+}
+
 // Same reports whether two plans do the same at the same times; versions do not count.
 func (p Plan) Same(q Plan) bool {
 	q.Version = p.Version
 	return p.LeavingTime.Equal(q.LeavingTime) && p.same(q) && p.AutoReply == q.AutoReply &&
-		p.KeepMail == q.KeepMail && p.KeepFiles == q.KeepFiles &&
+		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.KeepFiles == q.KeepFiles &&
 		slices.EqualFunc(p.Steps, q.Steps, func(a, b PlannedStep) bool {
 			return a.Name == b.Name && a.Due.Equal(b.Due) && a.Withheld == b.Withheld
 		})

@@ -78,6 +78,9 @@ type Policy struct {
 	AutoReply      AutoReplyTexts
 	KeepMail       Keeping // hold, export or none
 	KeepFiles      Keeping // move or none
+	// HoldFor is how long each item is held by a litigation hold, from when it came; whole days,
+	// or Unlimited.
+	HoldFor time.Duration
 	// Rereads are how long after an account that an on-premises Active Directory masters was
 	// blocked it is looked at again, ascending.
 	Rereads []time.Duration
@@ -130,6 +133,7 @@ func DefaultPolicy() Policy {
 		AutoReply:   AutoReplyTexts{Inside: defaultReply, Outside: defaultReply},
 		KeepMail:    KeepHold,
 		KeepFiles:   KeepMove,
+		HoldFor:     Unlimited,
 		Rereads:     []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
 	}
 }
@@ -165,6 +169,9 @@ func (p Policy) Validate() error {
 	case KeepMove, KeepNone:
 	default:
 		return fmt.Errorf("keepFiles: %q; use move or none", p.KeepFiles)
+	}
+	if p.HoldFor < 24*time.Hour {
+		return errors.New("holdFor: at least a day (24h), or unlimited")
 	}
 	if !slices.IsSorted(p.Rereads) || len(p.Rereads) == 0 || p.Rereads[0] <= 0 {
 		return errors.New("rereads: at least one duration, ascending")

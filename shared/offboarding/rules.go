@@ -97,15 +97,32 @@ func MayDeleteWith(m MailFlow) error {
 	return nil
 }
 
-// MayRelease is nil when the plan, and the mailbox as it is, let the licence go (B2, B3, B4, B5).
-func MayRelease(p Plan, m MailFlow, held Content) error {
+// MailKept reports whether the mailbox, as it is, outlives its account as the plan wants it (B12):
+// it is on hold, or a person signed its export off, or the organisation gives its mail up.
+func MailKept(c *Case, m MailFlow) bool {
+	switch c.Plan.KeepMail {
+	case KeepNone:
+		return true
+	case KeepExport:
+		preserve := c.Step(StepPreserve)
+		return preserve != nil && preserve.State == StateSignedOff
+	}
+	return m.Hold
+}
+
+// MayRelease is nil when the plan, and the mailbox as it is, let the licence go (B2, B3, B4, B5,
+// B12).
+func MayRelease(c *Case, m MailFlow, held Content) error {
+	p := c.Plan
 	switch {
 	case p.forwardsForEver():
 		return Withheld(B2, noEnd)
 	case p.Mailbox == Forward && m.Forwards():
 		return Withheld(B2, "the mailbox forwards now, although the forwarding of the plan has ended")
 	case p.Mailbox != Shared && m.Hold:
-		return Withheld(B5, "the mailbox is on hold; what becomes of it without a licence is not certain")
+		return Withheld(B5, "the mailbox is on hold, and the deletion of the account frees the licence")
+	case p.Mailbox != Shared && held.Items > 0 && !MailKept(c, m):
+		return Withheld(B12, fmt.Sprintf("the mailbox holds %d items that nobody kept, and goes 30 days after its licence", held.Items))
 	case p.Mailbox != Shared:
 		return nil
 	case !m.Shared():

@@ -19,6 +19,7 @@ type Settings struct {
 	ReplyOutside *string
 	KeepMail     *Keeping
 	KeepFiles    *Keeping
+	HoldFor      *time.Duration
 }
 
 // Override changes the policy for the leavers of one department, company or group.
@@ -65,6 +66,7 @@ func (p Policy) With(s Settings) Policy {
 	lay(&p.AutoReply.Outside, s.ReplyOutside)
 	lay(&p.KeepMail, s.KeepMail)
 	lay(&p.KeepFiles, s.KeepFiles)
+	lay(&p.HoldFor, s.HoldFor)
 	return p
 }
 

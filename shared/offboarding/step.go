@@ -10,12 +10,13 @@ type StepName string
 
 // The steps that a function serves.
 const (
-	StepSignout StepName = "signout"
-	StepBlock   StepName = "block"
-	StepWipe    StepName = "wipe"
-	StepForward StepName = "forward"
-	StepLicence StepName = "licence"
-	StepDelete  StepName = "delete"
+	StepSignout  StepName = "signout"
+	StepBlock    StepName = "block"
+	StepWipe     StepName = "wipe"
+	StepForward  StepName = "forward"
+	StepPreserve StepName = "preserve"
+	StepLicence  StepName = "licence"
+	StepDelete   StepName = "delete"
 )
 
 // Spec is what is fixed about a step, whoever leaves.
@@ -37,6 +38,12 @@ type Spec struct {
 	// Exchange is set when the app registration also needs Exchange.ManageAsApp and a role in
 	// Exchange.
 	Exchange bool
+	// LegalHold is set when that role in Exchange must hold the role Legal Hold, which Exchange
+	// Recipient Administrator does not.
+	// Source: Exchange Online, permissions, role Legal Hold.
+	LegalHold bool
+	// Policy is set when the step itself reads the policy, not only the plan made of it.
+	Policy bool
 	// Done says what has been observed when the step is effective.
 	Done string
 }
@@ -66,19 +73,23 @@ var Steps = []Spec{
 		Done:        "every managed device and protected app is gone from Intune, and every phone has acknowledged its wipe and is blocked",
 	},
 	{
-		Name: StepForward, Deadline: 24 * time.Hour, Exchange: true,
+		Name: StepForward, Deadline: 24 * time.Hour, Exchange: true, Policy: true,
 		Permissions: []string{"User.Read.All"},
 		Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside",
 	},
 	{
+		Name: StepPreserve, Deadline: 24 * time.Hour, Exchange: true, LegalHold: true,
+		Done: "the mailbox is on litigation hold, or a person has signed its export off",
+	},
+	{
 		Name: StepLicence, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepForward},
+		Needs:       []StepName{StepBlock, StepForward, StepPreserve},
 		Permissions: []string{"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"},
 		Done:        "the user holds no licence",
 	},
 	{
 		Name: StepDelete, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepLicence},
+		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepPreserve, StepLicence},
 		Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 		Done:        "the account is among the deleted items",
 	},

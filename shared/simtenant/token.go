@@ -16,14 +16,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// The two resources the tenant issues tokens for.
+// The resources the tenant issues tokens for; it serves only the first two itself.
 const (
-	graphAudience    = "https://graph.microsoft.com"
-	exchangeAudience = "https://outlook.office365.com"
-	exchangeRole     = "Exchange.ManageAsApp"
+	graphAudience      = "https://graph.microsoft.com"
+	exchangeAudience   = "https://outlook.office365.com"
+	serviceBusAudience = "https://servicebus.azure.net"
+	storageAudience    = "https://storage.azure.com"
+	exchangeRole       = "Exchange.ManageAsApp"
 )
 
-// resource maps a scope to one of the two resources. The hosts of all national clouds will do, and the resources' application ids.
+// resource maps a scope to one of the resources. The hosts of all national clouds will do, and the resources' application ids.
 func resource(scope string) (string, bool) {
 	for s := range strings.FieldsSeq(scope) {
 		base, ok := strings.CutSuffix(s, "/.default")
@@ -35,6 +37,10 @@ func resource(scope string) (string, bool) {
 			return "", false
 		}
 		switch host := u.Hostname(); {
+		case strings.HasPrefix(host, "servicebus."):
+			return serviceBusAudience, true
+		case strings.HasPrefix(host, "storage."):
+			return storageAudience, true
 		case strings.HasPrefix(host, "outlook"), base == "00000002-0000-0ff1-ce00-000000000000":
 			return exchangeAudience, true
 		case strings.Contains(host, "graph."), strings.HasPrefix(host, "microsoftgraph."), base == "00000003-0000-0000-c000-000000000000":
@@ -88,7 +94,10 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 		if form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
 			return t.refuseToken(r, http.StatusBadRequest, 900144, "invalid_request", "The request body must contain the following parameter: 'client_assertion_type'.")
 		}
-		if err := app.verify(assertion, base); err != nil {
+		var unfederated *unfederatedError
+		if err := app.verify(assertion, base); errors.As(err, &unfederated) {
+			return t.refuseToken(r, http.StatusUnauthorized, unfederated.code, "invalid_client", unfederated.Error())
+		} else if err != nil {
 			return t.refuseToken(r, http.StatusUnauthorized, 700027, "invalid_client", "The certificate with identifier used to sign the client assertion is not registered on application, "+
 				"or the assertion failed signature validation. "+err.Error()+".")
 		}
@@ -109,7 +118,7 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 		TenantID: t.world.TenantID, AppID: app.ClientID, AZP: app.ClientID, OID: derived("service principal", app.ClientID), Epoch: t.epoch,
 	}
 	for _, role := range app.Roles {
-		if (role == exchangeRole) == (audience == exchangeAudience) {
+		if audience == exchangeAudience && role == exchangeRole || audience == graphAudience && role != exchangeRole {
 			claims.Roles = append(claims.Roles, role)
 		}
 	}
@@ -132,10 +141,13 @@ func (t *Tenant) refuseToken(r *http.Request, status, code int, kind, text strin
 	}}
 }
 
-// verify checks a client assertion: signed by a registered certificate, which its header names, for this endpoint and this app. Its times are the
-// client's and are judged by the real clock.
+// verify checks a client assertion: of a federated identity, or signed by a registered certificate, which its header names, for this endpoint and
+// this app. Its times are the client's and are judged by the real clock.
 func (a *App) verify(assertion, base string) error {
 	var claims jwt.RegisteredClaims
+	if tok, _, err := jwt.NewParser().ParseUnverified(assertion, &claims); err == nil && tok.Header["x5t#S256"] == nil && tok.Header["x5t"] == nil {
+		return a.verifyFederated(assertion, claims)
+	}
 	_, err := jwt.ParseWithClaims(assertion, &claims, func(tok *jwt.Token) (any, error) {
 		print, _ := tok.Header["x5t#S256"].(string)
 		for _, cert := range a.Certificates {
@@ -154,6 +166,42 @@ func (a *App) verify(assertion, base string) error {
 		return fmt.Errorf("aud %v is not this endpoint", claims.Audience)
 	}
 	return nil
+}
+
+// unfederatedError says which part of an assertion no federated credential of the app matches.
+type unfederatedError struct {
+	code        int
+	part, value string
+}
+
+func (e *unfederatedError) Error() string {
+	return fmt.Sprintf("No matching federated identity record found for presented assertion %s '%s'. Check your federated identity credential Subject, Audience and Issuer "+
+		"against the presented assertion.", e.part, e.value)
+}
+
+// verifyFederated checks the token of another issuer. Entra compares issuer, subject and audience, and takes RS256 only.
+// Source: Microsoft Entra, Workload identity federation, Considerations.
+func (a *App) verifyFederated(assertion string, claims jwt.RegisteredClaims) error {
+	matching := func(part, value string, code int, of []FederatedCredential, has func(FederatedCredential) bool) ([]FederatedCredential, error) {
+		of = slices.DeleteFunc(slices.Clone(of), func(f FederatedCredential) bool { return !has(f) })
+		if len(of) == 0 {
+			return nil, &unfederatedError{code, part, value}
+		}
+		return of, nil
+	}
+	left, err := matching("issuer", claims.Issuer, 700211, a.Federated, func(f FederatedCredential) bool { return f.Issuer == claims.Issuer })
+	if err == nil {
+		left, err = matching("subject", claims.Subject, 700213, left, func(f FederatedCredential) bool { return f.Subject == claims.Subject })
+	}
+	if err == nil {
+		left, err = matching("audience", strings.Join(claims.Audience, " "), 700212, left, func(f FederatedCredential) bool { return slices.Contains(claims.Audience, f.Audience) })
+	}
+	if err != nil {
+		return err
+	}
+	_, err = jwt.ParseWithClaims(assertion, &jwt.RegisteredClaims{}, func(*jwt.Token) (any, error) { return left[0].Key, nil },
+		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithLeeway(5*time.Minute))
+	return err
 }
 
 func sameThumbprint(text string, sum []byte) bool {

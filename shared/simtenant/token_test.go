@@ -120,3 +120,15 @@ func TestClientAssertion(t *testing.T) {
 		}
 	}
 }
+
+func TestTokensForTheBusAndTheTables(t *testing.T) {
+	f := setUp(t, Config{})
+	for _, scope := range []string{"https://servicebus.azure.net//.default", "https://servicebus.azure.net/.default", "https://storage.azure.com/.default"} {
+		a := f.tokenAnswer(DefaultClientID, DefaultSecret, scope)
+		f.want(a, 200, "")
+		var claims accessClaims
+		if _, _, err := jwt.NewParser().ParseUnverified(a.at("access_token"), &claims); err != nil || len(claims.Roles) > 0 || !strings.HasPrefix(scope, claims.Audience[0]) {
+			t.Errorf("%s: %+v, %v", scope, claims, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package simtenant
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"maps"
 	"slices"
@@ -299,9 +300,18 @@ type App struct {
 	Name           string
 	Secret         string
 	Certificates   []*x509.Certificate // whose keys may sign client assertions
-	Roles          []string            // application permissions of Graph and Exchange.ManageAsApp
-	DirectoryRoles []string            // Entra roles by display name; "Privileged Authentication Administrator" may act on admins
-	ExchangeRole   string              // "Exchange Administrator", "Exchange Recipient Administrator", "Global Reader"; "" = none
+	Federated      []FederatedCredential
+	Roles          []string // application permissions of Graph and Exchange.ManageAsApp
+	DirectoryRoles []string // Entra roles by display name; "Privileged Authentication Administrator" may act on admins
+	ExchangeRole   string   // "Exchange Administrator", "Exchange Recipient Administrator", "Global Reader"; "" = none
+}
+
+// FederatedCredential lets the tokens of another issuer stand for an app. Entra fetches the issuer's keys; here the key is given.
+type FederatedCredential struct {
+	Issuer   string
+	Subject  string
+	Audience string // api://AzureADTokenExchange
+	Key      *rsa.PublicKey
 }
 
 func (u *User) clone() *User {

@@ -29,11 +29,7 @@ func (h *Host) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		closing, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer stop()
-		_ = receiver.Close(closing)
-	}()
+	defer h.close(ctx, receiver)
 	// Messages in hand may finish after ctx is done, for a while: a step cut off in the middle
 	// waits for its lease to run out before anybody can go on with it.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -62,9 +58,7 @@ func (h *Host) Run(ctx context.Context) error {
 				if h.Urgent {
 					defer h.Lane.leave()
 				}
-				if err := h.Handle(working, d); err != nil && working.Err() == nil {
-					h.Log.Warn("message not settled", "subscription", h.Subscription, "message", d.ID(), "error", err)
-				}
+				h.handle(working, d)
 			})
 		}
 		if err == nil {
@@ -85,6 +79,24 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (h *Host) handle(ctx context.Context, d bus.Delivery) {
+	if err := h.Handle(ctx, d); err != nil && ctx.Err() == nil {
+		h.Log.Warn("message not settled", "subscription", h.Subscription, "message", d.ID(), "error", err)
+	}
+}
+
+// close gives back what the receiver holds, also when ctx is done.
+func (h *Host) close(ctx context.Context, receiver bus.Receiver) {
+	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
+	defer stop()
+	if err := receiver.Close(closing); err != nil {
+		h.Log.Warn("receiver not closed", "subscription", h.Subscription, "error", err)
+	}
+}
+
+// closeGrace is how long closing a receiver may take.
+const closeGrace = 2 * time.Second
 
 // shutdownGrace is how long messages in hand may go on after the host was told to stop.
 const shutdownGrace = 10 * time.Second

@@ -62,6 +62,7 @@ func Subscriptions() []bus.Subscription {
 // times the lock.
 func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 	reopened := fmt.Sprintf("a reopened bus has everything (broker restarted: %t)", fresh(t).Capabilities.Restarts)
+	n := 0
 	for _, group := range []struct {
 		name  string
 		cases []suiteCase
@@ -75,6 +76,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"receive", receiveCases},
 		{reopened, reopenCases},
 	} {
+		n += len(group.cases)
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
 			for _, c := range group.cases {
@@ -85,6 +87,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 			}
 		})
 	}
+	t.Logf("%d cases", n)
 }
 
 type suiteCase struct {

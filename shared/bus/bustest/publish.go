@@ -9,8 +9,6 @@ import (
 	"leaver/shared/bus"
 )
 
-const limit = 256 << 10 // bytes of a body
-
 var publishCases = []suiteCase{
 	{"every subscription of the subject gets the message and no other does", func(k *kit) {
 		alpha, beta, queue := k.open(subAlpha), k.open(subBeta), k.open(subQueue)
@@ -40,8 +38,8 @@ var publishCases = []suiteCase{
 		}
 	}},
 	{"id, subject and body arrive byte for byte", func(k *kit) {
-		every := make([]byte, 0, limit)
-		for i := range limit {
+		every := make([]byte, 0, bus.MaxBody)
+		for i := range bus.MaxBody {
 			every = append(every, byte(i*7))
 		}
 		alpha := k.open(subAlpha)
@@ -67,9 +65,9 @@ var publishCases = []suiteCase{
 		k.complete(d)
 		k.nothing(odd, quiet)
 	}},
-	{"a body over 256 KiB is too large, now and later", func(k *kit) {
+	{"a body over the limit is too large, now and later", func(k *kit) {
 		m := message("big", subjectAlpha)
-		m.Body = bytes.Repeat([]byte("x"), limit+1)
+		m.Body = bytes.Repeat([]byte("x"), bus.MaxBody+1)
 		for _, m := range []bus.Message{m, in(m, time.Hour)} {
 			if _, err := k.Bus.Publish(k.within(patience), m); !errors.Is(err, bus.ErrTooLarge) {
 				k.Fatalf("error %v, want ErrTooLarge", err)

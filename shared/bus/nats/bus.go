@@ -48,12 +48,6 @@ const (
 	DeadStream = "LEAVER_DEAD"
 )
 
-// The limits of a message, those of Service Bus Standard: what passes here passes there.
-const (
-	MaxBody = 256 << 10 // bytes
-	MaxID   = 128       // bytes
-)
-
 // The headers of a message, quoted as Go strings: an id may hold any byte.
 const (
 	headerID          = "Leaver-Id"
@@ -154,10 +148,10 @@ func (b *Bus) publish(ctx context.Context, m bus.Message, scope, target string) 
 	switch {
 	case b.closed.Load():
 		return false, classify(doing, nats.ErrConnectionClosed)
-	case len(m.Body) > MaxBody:
-		return false, fmt.Errorf("%s: %w: the body has %d bytes, the limit is %d", doing, bus.ErrTooLarge, len(m.Body), MaxBody)
-	case len(m.ID) > MaxID:
-		return false, fmt.Errorf("%s: %w: the id has %d bytes, the limit is %d", doing, bus.ErrTooLarge, len(m.ID), MaxID)
+	case len(m.Body) > bus.MaxBody:
+		return false, fmt.Errorf("%s: %w: the body has %d bytes, the limit is %d", doing, bus.ErrTooLarge, len(m.Body), bus.MaxBody)
+	case len(m.ID) > bus.MaxID:
+		return false, fmt.Errorf("%s: %w: the id has %d bytes, the limit is %d", doing, bus.ErrTooLarge, len(m.ID), bus.MaxID)
 	case m.ID == "":
 		return false, fmt.Errorf("%s: a message needs an id", doing)
 	}

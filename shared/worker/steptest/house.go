@@ -99,6 +99,9 @@ func (h *House) As(function string) (*graph.Client, *exchange.Client) {
 	if f.Exchange {
 		app.ExchangeRole = "Exchange Recipient Administrator"
 	}
+	if f.LegalHold {
+		app.ExchangeRole = "Exchange Administrator" // the one built-in role with Legal Hold that is simulated
+	}
 	h.Tenant.AddApp(app)
 	return h.connect(app.ClientID, app.Secret)
 }

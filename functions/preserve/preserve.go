@@ -1,0 +1,88 @@
+// Package preserve is the step that keeps the leaver's mail before anything can take it away: a
+// litigation hold, under which the mailbox becomes an inactive one when its account is deleted,
+// or an export that a person makes and signs off.
+//
+// A hold needs Exchange Online Plan 2, or Plan 1 with archiving; that is looked at first, and
+// without it the step is withheld with what to buy or to do instead (B5). It is done when the
+// hold was read back. The gates read it again.
+//
+// Sources: Exchange Online, litigation hold and inactive mailboxes; Exchange PowerShell,
+// Set-Mailbox; Microsoft 365 admin, Remove a former employee, step 6.
+package preserve
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// Mailboxes is what preserve needs of Exchange Online.
+type Mailboxes interface {
+	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
+	Hold(ctx context.Context, id string, lasts time.Duration) error
+}
+
+// Step keeps a leaver's mail.
+type Step struct{ mailboxes Mailboxes }
+
+// New makes the step.
+func New(mailboxes Mailboxes) *Step { return &Step{mailboxes: mailboxes} }
+
+// The before.
+const (
+	litigationHold = "litigationHoldEnabled"
+	duration       = "litigationHoldDuration"
+)
+
+// Work implements worker.Step.
+func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		job.Evidence["mailbox"] = "none"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if job.Case.Plan.KeepMail == offboarding.KeepExport {
+		return offboarding.Manual("export the mailbox (eDiscovery in Microsoft Purview, or Outlook to a PST file) and look into the export, then sign off")
+	}
+	lasts := job.Case.Plan.HoldFor
+	kept := func() bool { return flow.LitigationHold && flow.HoldFor >= lasts }
+	if !kept() {
+		if !flow.HoldLicensed {
+			return offboarding.Withheld(offboarding.B5, "the licence permits no litigation hold: assign Exchange Online Plan 2, or Plan 1 with Exchange Online Archiving, and replay; or export the mailbox and sign off")
+		}
+		if _, known := job.Step.Before[litigationHold]; !known {
+			before := map[string]string{litigationHold: strconv.FormatBool(flow.LitigationHold)}
+			if flow.LitigationHold {
+				before[duration] = written(flow.HoldFor)
+			}
+			if err := job.Keep(ctx, before, nil); err != nil {
+				return err
+			}
+		}
+		if err := s.mailboxes.Hold(ctx, job.Leaver, lasts); err != nil {
+			return err
+		}
+		if flow, err = s.mailboxes.MailFlow(ctx, job.Leaver); err != nil {
+			return err
+		}
+	}
+	if !kept() {
+		return offboarding.After(job.Patience(), "the hold was accepted, but LitigationHoldEnabled does not read so yet")
+	}
+	job.Evidence["litigationHold"] = written(flow.HoldFor)
+	return nil
+}
+
+// written is the duration of a hold in words.
+func written(d time.Duration) string {
+	if d == offboarding.Unlimited {
+		return "unlimited"
+	}
+	return strconv.Itoa(int(d/(24*time.Hour))) + " days"
+}

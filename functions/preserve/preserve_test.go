@@ -1,0 +1,145 @@
+package preserve_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/preserve"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+func newStep(h *steptest.House) worker.Step {
+	_, mailboxes := h.As("preserve")
+	return preserve.New(mailboxes)
+}
+
+func TestStep(t *testing.T) {
+	t.Parallel()
+	steptest.Run(t, steptest.Subject{
+		Name: offboarding.StepPreserve, New: newStep, Person: "lidia.holloway@contoso.com",
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			if m, _ := h.Tenant.Mailbox(id); !m.LitigationHold || m.LitigationHoldFor != "Unlimited" {
+				t.Errorf("litigation hold %t for %s", m.LitigationHold, m.LitigationHoldFor)
+			}
+		},
+		Refusals: []string{"Set-Mailbox"},
+		Lagging:  true,
+	})
+}
+
+func TestB5AHoldNeedsALicenceThatPermitsIt(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "christie.cline@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepPreserve, newStep(h))
+	record := h.Settle(t, c.ID, w)
+	if record.State != offboarding.StateWithheld || record.Rule != offboarding.B5 || !strings.Contains(record.Reason, "Plan 2") || h.Tenant.Requests()["Set-Mailbox"] > 0 {
+		t.Fatalf("%s by %s: %s", record.State, record.Rule, record.Reason)
+	}
+	// Somebody buys it and replays.
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, sku := range w.SKUs {
+			if sku.PartNumber == simtenant.SKUOfficeE3 {
+				w.Users[c.Leaver].Licences = append(w.Users[c.Leaver].Licences, simtenant.Licence{SKU: sku.ID, Since: h.Now()})
+			}
+		}
+	})
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepPreserve); err != nil {
+		t.Fatal(err)
+	}
+	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestAHoldLastsAtLeastAsLongAsThePolicySays(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		person string
+		policy time.Duration
+		was    string // LitigationHoldDuration
+		want   string
+		writes int
+	}{
+		"a duration in days":            {"lidia.holloway@contoso.com", 8760 * time.Hour, "", "365.00:00:00", 1},
+		"a shorter one is prolonged":    {"debra.berger@contoso.com", 8760 * time.Hour, "30.00:00:00", "365.00:00:00", 1},
+		"a longer one stays as it is":   {"debra.berger@contoso.com", 8760 * time.Hour, "400.00:00:00", "400.00:00:00", 0},
+		"an endless one stays as it is": {"debra.berger@contoso.com", 8760 * time.Hour, "Unlimited", "Unlimited", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			policy := offboarding.DefaultPolicy()
+			policy.HoldFor = tt.policy
+			c := h.Open(t, tt.person, offboarding.Options{}, policy)
+			if tt.was != "" {
+				h.Tenant.Edit(func(w *simtenant.World) { w.Mailboxes[c.Leaver].LitigationHoldFor = tt.was })
+			}
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, newStep(h)))
+			m, _ := h.Tenant.Mailbox(c.Leaver)
+			if record.State != offboarding.StateEffective || !m.LitigationHold || m.LitigationHoldFor != tt.want || h.Tenant.Requests()["Set-Mailbox"] != tt.writes {
+				t.Errorf("%s: %s; hold for %s", record.State, record.Reason, m.LitigationHoldFor)
+			}
+		})
+	}
+}
+
+func TestWhatNeedsNoHold(t *testing.T) {
+	t.Parallel()
+	forEver := offboarding.Unlimited
+	for name, tt := range map[string]struct {
+		options offboarding.Options
+		keep    offboarding.Keeping
+		state   offboarding.StepState // empty = not in the plan
+	}{
+		"a shared mailbox stays":                 {offboarding.Options{Mailbox: offboarding.Shared}, offboarding.KeepHold, ""},
+		"a mailbox that forwards for ever stays": {offboarding.Options{ForwardFor: &forEver}, offboarding.KeepHold, ""},
+		"given up":                               {offboarding.Options{}, offboarding.KeepNone, ""},
+		"exported by a person":                   {offboarding.Options{}, offboarding.KeepExport, offboarding.StateManual},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			policy := offboarding.DefaultPolicy()
+			policy.KeepMail = tt.keep
+			c := h.Open(t, "lidia.holloway@contoso.com", tt.options, policy)
+			if tt.state == "" {
+				if c.Step(offboarding.StepPreserve) != nil {
+					t.Error("the plan holds preserve")
+				}
+				return
+			}
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, newStep(h)))
+			if m, _ := h.Tenant.Mailbox(c.Leaver); record.State != tt.state || m.LitigationHold {
+				t.Errorf("%s: %s; hold %t", record.State, record.Reason, m.LitigationHold)
+			}
+		})
+	}
+}
+
+func TestSomebodyWithoutMailboxHasNothingToHold(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "pradeep.gupta@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, newStep(h)))
+	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+// A role without Legal Hold looks to Exchange as if there were no such parameter.
+func TestWithoutTheRoleLegalHoldTheStepIsParked(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	_, mailboxes := h.As("forward") // a function without it
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, preserve.New(mailboxes)))
+	if record.State != offboarding.StateParked || !strings.Contains(record.Reason, http.StatusText(http.StatusBadRequest)) && !strings.Contains(record.Reason, "400") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}

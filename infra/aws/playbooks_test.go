@@ -1,0 +1,47 @@
+package aws_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestEveryPlaybookHasItsAlarm finds pages that no alarm leads to, and pages that do not say
+// what every page owes whoever was woken by it.
+func TestEveryPlaybookHasItsAlarm(t *testing.T) {
+	var linked []string
+	for _, r := range read(t).resources {
+		if page := playbook.FindString(textAt(r.(object), "Properties", "AlarmDescription")); page != "" {
+			linked = append(linked, strings.TrimPrefix(page, "infra/playbooks/"))
+		}
+	}
+	files, err := os.ReadDir("../playbooks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := os.ReadFile("../playbooks/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if file.Name() == "README.md" {
+			continue
+		}
+		if !slices.Contains(linked, file.Name()) {
+			t.Errorf("no alarm leads to %s", file.Name())
+		}
+		if !strings.Contains(string(index), "("+file.Name()+")") {
+			t.Errorf("the index of the playbooks leaves out %s", file.Name())
+		}
+		text, err := os.ReadFile("../playbooks/" + file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"**Means:**", "**Look at**", "**Type**"} {
+			if !strings.Contains(string(text), part) {
+				t.Errorf("%s does not say %s", file.Name(), part)
+			}
+		}
+	}
+}

@@ -1,0 +1,236 @@
+// Package servicebus is the bus on Azure Service Bus, Standard or Premium.
+//
+// The entities are made beforehand: the queue, the topic, and a subscription of the topic for
+// each queue function, with these properties:
+//
+//   - the rules of [Rules] and no other: the match-all rule $Default has to go;
+//   - duplicate detection on queue and topic, a window of 10 minutes or more;
+//   - a maximum delivery count of 2,000, the most there is. It cannot be switched off, and the
+//     broker dead-letters what was handed out that often; the worker parks by elapsed time;
+//   - no time to live, or the broker drops schedules and dead letters.
+//
+// The length of a lock is a property of the subscription, too; this package only ever reads
+// when a lock ends.
+//
+// Roles: Azure Service Bus Data Sender on the queue or topic to publish, Azure Service Bus Data
+// Receiver on the subscription (or the queue) for everything else; Resubmit needs both. Depth
+// and DeadLetters peek over AMQP with the Receiver role. The management endpoint could count
+// without reading, but it wants Manage rights, which may delete the subscription as well.
+//
+// What is peculiar, pinned by tests:
+//
+//   - The client settles with retries of its own that begin with a pause of 4 s, whatever
+//     RetryOptions say. A delivery whose connection is gone is therefore settled by its lock
+//     token on the $management node of the subscription, and the renewal before that is what
+//     reconnects. To know that a connection is gone this package opens it itself, see wire.
+//   - The client reconnects only within an operation, and only when it may try that operation
+//     twice. So every operation may: one reconnection, no pause, no loop.
+//   - Credit that a Receive has not used stays on the link; the client releases what arrives on
+//     it. A frozen process cannot, so a Lambda closes its receivers before it returns.
+//   - Closing a link does not unlock what it has handed out. Close abandons it by lock token
+//     after the link is closed: before, it would come back on the credit of that link.
+//   - A topic has no address for a single subscription: what is resubmitted has no Label but a
+//     To, which only the one subscription takes, and its subject in a property.
+//   - Only deferred messages can be received by sequence number, so a dead letter is removed by
+//     receiving from the oldest until it comes. The others are abandoned, which raises nothing
+//     but a delivery count that nobody reads.
+package servicebus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
+	"leaver/shared/bus"
+)
+
+const (
+	// answer bounds each request, beside the caller's context. A connection that is silent for
+	// so long is closed, so that the next request opens another.
+	answer = 10 * time.Second
+	// closing bounds Close.
+	closing = 900 * time.Millisecond
+)
+
+// contentType of a CloudEvent in JSON.
+// Source: cloudevents/spec, bindings/amqp-protocol-binding.md, structured content mode.
+const contentType = "application/cloudevents+json; charset=utf-8"
+
+// Options say where the bus is and who asks: Namespace and Credential, or ConnectionString.
+type Options struct {
+	Namespace  string // the host, NAME.servicebus.windows.net
+	Credential azcore.TokenCredential
+	// ConnectionString with a key or signature. UseDevelopmentEmulator=true in it means a
+	// connection without TLS.
+	ConnectionString string
+	// CustomEndpoint is a host:port to connect to instead of the namespace's own.
+	CustomEndpoint string
+	// TLSConfig, when the system's authorities are not the ones to trust.
+	TLSConfig *tls.Config
+	// Subscriptions that there are; nil is bus.Subscriptions().
+	Subscriptions []bus.Subscription
+}
+
+// Bus is a bus.Bus on Service Bus.
+type Bus struct {
+	client  *azservicebus.Client
+	wire    *wire
+	senders map[string]*azservicebus.Sender // by entity
+	subs    map[string]*subscription
+	closed  atomic.Bool
+}
+
+var _ bus.Bus = (*Bus)(nil)
+
+// subscription has the links of the client, which it attaches when they are first used.
+type subscription struct {
+	bus.Subscription
+	node *azservicebus.Receiver // $management: peeks, renews, settles by token; never gets credit
+	dead *azservicebus.Receiver // the same of its dead letters
+}
+
+// Open returns the bus. It makes no call: the first use connects. Errors: the options are
+// wrong.
+func Open(o Options) (*Bus, error) {
+	b := &Bus{senders: map[string]*azservicebus.Sender{}, subs: map[string]*subscription{}}
+	if err := b.connect(o); err != nil {
+		return nil, fmt.Errorf("opening the service bus: %w", err)
+	}
+	for _, entity := range []string{bus.Queue, bus.Topic} {
+		sender, err := b.client.NewSender(entity, nil)
+		if err != nil {
+			return nil, fmt.Errorf("opening the service bus: sender of %s: %w", entity, err)
+		}
+		b.senders[entity] = sender
+	}
+	if o.Subscriptions == nil {
+		o.Subscriptions = bus.Subscriptions()
+	}
+	for _, of := range o.Subscriptions {
+		if _, twice := b.subs[of.Name]; twice {
+			return nil, fmt.Errorf("opening the service bus: subscription %q is given twice", of.Name)
+		}
+		s := &subscription{Subscription: of}
+		var err, errDead error
+		s.node, err = b.link(s, 0)
+		s.dead, errDead = b.link(s, azservicebus.SubQueueDeadLetter)
+		if err := errors.Join(err, errDead); err != nil {
+			return nil, fmt.Errorf("opening the service bus: subscription %q: %w", of.Name, err)
+		}
+		b.subs[of.Name] = s
+	}
+	return b, nil
+}
+
+func (b *Bus) connect(o Options) (err error) {
+	b.wire = newWire(o)
+	options := &azservicebus.ClientOptions{
+		ApplicationID: "leaver",
+		// One more try, at once: without it the client never reconnects. A negative delay
+		// should mean none, but is made the longest there is.
+		RetryOptions:     azservicebus.RetryOptions{MaxRetries: 1, RetryDelay: time.Millisecond},
+		NewWebSocketConn: b.wire.dial,
+	}
+	switch {
+	case o.ConnectionString != "" && o.Namespace == "" && o.Credential == nil:
+		b.client, err = azservicebus.NewClientFromConnectionString(o.ConnectionString, options)
+		return err
+	case o.ConnectionString == "" && o.Namespace != "" && o.Credential != nil:
+		b.client, err = azservicebus.NewClient(o.Namespace, credential{o.Credential, b.wire.life}, options)
+		return err
+	}
+	return errors.New("give either namespace and credential or a connection string")
+}
+
+// link is one of the client's receivers on a subscription or its dead letters.
+func (b *Bus) link(s *subscription, sub azservicebus.SubQueue) (*azservicebus.Receiver, error) {
+	options := &azservicebus.ReceiverOptions{SubQueue: sub}
+	if s.Entity == bus.Queue {
+		return b.client.NewReceiverForQueue(bus.Queue, options)
+	}
+	return b.client.NewReceiverForSubscription(s.Entity, s.Name, options)
+}
+
+// subscription finds a subscription of the options. Errors: bus.ErrNotFound.
+func (b *Bus) subscription(name string) (*subscription, error) {
+	s, ok := b.subs[name]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", bus.ErrNotFound, name)
+	}
+	return s, nil
+}
+
+// Publish implements bus.Publisher. Service Bus does not tell duplicates. Errors:
+// bus.ErrTooLarge, bus.ErrNotFound (entity), bus.ErrUnavailable, after which the message may or
+// may not have been taken: publishing it again is safe within the window of duplicates.
+func (b *Bus) Publish(ctx context.Context, m bus.Message) (duplicate bool, err error) {
+	return false, classify(fmt.Sprintf("publishing %q to %s", m.ID, m.Entity), b.publish(ctx, m, ""))
+}
+
+// publish sends m to its entity, or to the one subscription of the topic named by only.
+func (b *Bus) publish(ctx context.Context, m bus.Message, only string) error {
+	sender, ok := b.senders[m.Entity]
+	switch {
+	case !ok:
+		return bus.ErrNotFound
+	case len(m.Body) > bus.MaxBody:
+		return fmt.Errorf("%w: the body has %d bytes, the limit is %d", bus.ErrTooLarge, len(m.Body), bus.MaxBody)
+	case len(m.ID) > bus.MaxID:
+		return fmt.Errorf("%w: the id has %d bytes, the limit is %d", bus.ErrTooLarge, len(m.ID), bus.MaxID)
+	case m.ID == "":
+		return errors.New("a message needs an id")
+	}
+	message := outgoing(m, only, time.Now())
+	return b.request(ctx, func(ctx context.Context) error {
+		return sender.SendMessage(ctx, message, nil)
+	})
+}
+
+// request runs one request of the client.
+func (b *Bus) request(ctx context.Context, do func(context.Context) error) error {
+	if b.closed.Load() {
+		return errClosed
+	}
+	waiting, stop := context.WithTimeout(ctx, answer)
+	defer stop()
+	err := do(waiting)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		_ = b.wire.current().Close()
+	}
+	return b.mark(err)
+}
+
+// mark is the function mark; after Close everything is bus.ErrUnavailable.
+func (b *Bus) mark(err error) error {
+	if err != nil && b.closed.Load() {
+		return fmt.Errorf("%w: %w", errClosed, err)
+	}
+	return mark(err)
+}
+
+// Close implements bus.Bus: it ends the connection, within a second. Receivers should be closed
+// before, or what they have handed out stays locked.
+func (b *Bus) Close() error {
+	if b.closed.Swap(true) {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(context.Background(), closing)
+	defer stop()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = b.client.Close(ctx)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+	b.wire.close() // lets go of whatever still waits
+	return nil
+}

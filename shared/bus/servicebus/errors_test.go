@@ -1,0 +1,62 @@
+package servicebus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/Azure/go-amqp"
+
+	"leaver/shared/bus"
+	"leaver/shared/offboarding"
+)
+
+func TestErrorsAreClassified(t *testing.T) {
+	t.Parallel()
+	code := func(c azservicebus.Code) error { return &azservicebus.Error{Code: c} }
+	condition := func(c amqp.ErrCond) error { return &amqp.Error{Condition: c} }
+	kinds := []error{bus.ErrUnavailable, bus.ErrNotFound, bus.ErrLockLost, bus.ErrTooLarge}
+	for _, c := range []struct {
+		err  error
+		want error // nil: none of the port's
+	}{
+		{context.Canceled, bus.ErrUnavailable},
+		{context.DeadlineExceeded, bus.ErrUnavailable},
+		{io.EOF, bus.ErrUnavailable},
+		{net.ErrClosed, bus.ErrUnavailable},
+		{&net.OpError{Op: "dial", Err: errors.New("refused")}, bus.ErrUnavailable},
+		{code(azservicebus.CodeConnectionLost), bus.ErrUnavailable},
+		{code(azservicebus.CodeTimeout), bus.ErrUnavailable},
+		{code(azservicebus.CodeClosed), bus.ErrUnavailable},
+		{code(azservicebus.CodeLockLost), bus.ErrLockLost},
+		{code(azservicebus.CodeNotFound), bus.ErrNotFound},
+		{code(azservicebus.CodeUnauthorizedAccess), nil},
+		{azservicebus.ErrMessageTooLarge, bus.ErrTooLarge},
+		{condition(amqp.ErrCondNotFound), bus.ErrNotFound},
+		{condition(amqp.ErrCondMessageSizeExceeded), bus.ErrTooLarge},
+		{condition(amqp.ErrCondUnauthorizedAccess), nil},
+		{condition(amqp.ErrCondResourceLimitExceeded), bus.ErrUnavailable},
+		{condition("com.microsoft:server-busy"), bus.ErrUnavailable},
+		{condition("com.microsoft:entity-disabled"), bus.ErrUnavailable},
+		{tokenError{errors.New("Entra is down")}, bus.ErrUnavailable},
+		{tokenError{offboarding.Permanent(errors.New("wrong secret"))}, nil},
+		{errors.New("something else"), nil},
+	} {
+		got := classify("doing", fmt.Errorf("wrapped: %w", c.err))
+		if !errors.Is(got, c.err) {
+			t.Errorf("%v: the cause is lost: %v", c.err, got)
+		}
+		for _, kind := range kinds {
+			if errors.Is(got, kind) != (kind == c.want) {
+				t.Errorf("%v: is %v = %t", c.err, kind, errors.Is(got, kind))
+			}
+		}
+	}
+	if classify("doing", nil) != nil {
+		t.Error("nothing becomes an error")
+	}
+}
