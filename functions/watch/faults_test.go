@@ -78,7 +78,7 @@ func (s scenario) check(t *testing.T, got ends) {
 func (s scenario) run(t *testing.T, fault steptest.Middleware) ends {
 	h := steptest.New(t)
 	policy := offboarding.DefaultPolicy()
-	policy.Grace = time.Hour
+	policy.Grace = 10 * time.Minute
 	c := s.open(h, t, adele, offboarding.Options{}, policy)
 	handlers := map[string]steptest.Handler{}
 	for name, w := range steps(h) {
@@ -107,7 +107,7 @@ func (s scenario) run(t *testing.T, fault steptest.Middleware) ends {
 	if s.lossy {
 		h.Bus.Lose()
 	}
-	for minutes := range 1000 {
+	for minutes := range 200 {
 		h.Advance(time.Minute)
 		_ = minute(t.Context(), h.Delivery(bus.Message{ID: "minute"}))
 		for _, name := range slices.Sorted(maps.Keys(handlers)) {
@@ -123,7 +123,6 @@ func (s scenario) run(t *testing.T, fault steptest.Middleware) ends {
 		if minutes < 10 || slices.ContainsFunc(now.Steps, func(r *offboarding.Record) bool { return !r.State.Settled() }) {
 			continue
 		}
-		t.Logf("%d minutes", minutes)
 		s.world(t, h, c.ID, h.Writes()-writes)
 		got := ends{}
 		for _, r := range now.Steps {
@@ -151,12 +150,13 @@ func (s scenario) world(t *testing.T, h *steptest.House, caseID string, writes i
 	if _, deleted := h.Tenant.DeletedUser(simtenant.UserID(adele)); !deleted {
 		t.Error("the account is not deleted")
 	}
-	passwords, tasks := 1, 0
+	tasks := 0
 	if s.stuck {
-		passwords, tasks = 0, 1
+		tasks = 1
 	}
-	if n := h.Tenant.PasswordChanges(simtenant.UserID(adele)); n != passwords {
-		t.Errorf("the password changed %d times, wanted %d", n, passwords)
+	// A crash between the change and its record costs one more: nobody knows either.
+	if n := h.Tenant.PasswordChanges(simtenant.UserID(adele)); n > 0 == s.stuck {
+		t.Errorf("the password changed %d times", n)
 	}
 	history, err := h.Ledger.History(t.Context(), caseID)
 	if err != nil {
@@ -168,6 +168,6 @@ func (s scenario) world(t *testing.T, h *steptest.House, caseID string, writes i
 		}
 	}
 	if tasks != 0 {
-		t.Errorf("%d manual tasks too few", tasks)
+		t.Errorf("manual tasks: %d too few", tasks)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"sync"
 	"testing"
@@ -39,7 +40,7 @@ func (b *Broker) Publish(ctx context.Context, m bus.Message) (duplicate bool, er
 }
 
 func (b *Broker) send(ctx context.Context, m bus.Message, to ...string) (duplicate bool, err error) {
-	err = write(ctx, "publish "+m.ID, func() error {
+	err = write(ctx, "publish "+path.Dir(m.ID), func() error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if duplicate = slices.ContainsFunc(b.messages, func(was bus.Message) bool { return was.ID == m.ID }); duplicate {

@@ -14,7 +14,8 @@ import (
 // is sent until it is answered, a timer fires again, an operator asks once more.
 type Handler func(context.Context, bus.Delivery) error
 
-// Middleware lets deliveries go wrong in one of the ways in which a broker and a host do.
+// Middleware lets deliveries, or the writes of what handles them, go wrong in one of the ways in
+// which a broker, a ledger and a host do.
 type Middleware func(Handler) Handler
 
 // Faults are all of them, by name.

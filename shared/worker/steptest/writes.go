@@ -77,7 +77,8 @@ func (w *writes) next(what string) (spoil bool) {
 }
 
 // write does one write to broker or ledger, or what the fault makes of it. What is the same
-// write when it is tried again has the same name.
+// write when it is tried again has the same name, also when it is tried under a new number: each
+// goes wrong once, or none would ever come through.
 func write(ctx context.Context, what string, do func() error) error {
 	h, ok := ctx.Value(hostKey{}).(*host)
 	switch {
@@ -93,10 +94,7 @@ func write(ctx context.Context, what string, do func() error) error {
 type faultyStore struct{ ledger.Store }
 
 func (s faultyStore) Append(ctx context.Context, id string, position int, label string, entry []byte) error {
-	var e struct {
-		Kind, Step, State string
-		N                 int
-	}
+	var e struct{ Kind, Step, State string }
 	if err := json.Unmarshal(entry, &e); err != nil {
 		return err
 	}
