@@ -7,14 +7,6 @@ import (
 	"time"
 )
 
-// over says that the meeting, or the last one of its series, has ended.
-func (m Meeting) over(at time.Time) bool {
-	if !m.Until.IsZero() {
-		return m.Until.Before(at.Truncate(24 * time.Hour))
-	}
-	return !m.Start.Add(m.Lasts).After(at)
-}
-
 // outlookTime is a dateTimeTimeZone in UTC.
 func outlookTime(t time.Time) any {
 	return map[string]any{"dateTime": t.UTC().Format("2006-01-02T15:04:05.0000000"), "timeZone": "UTC"}
