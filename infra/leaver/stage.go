@@ -12,10 +12,17 @@ import (
 	"leaver/shared/simtenant"
 )
 
+// stage is what a demo plays on.
+type stage struct {
+	tenant      *simtenant.Tenant
+	policy      offboarding.Policy
+	concurrency int // as that of a house
+}
+
 // onStage serves the tenant and a house on it with its intake, in a directory that is removed
 // afterwards, while a demo plays.
-func onStage(env environment, tenant *simtenant.Tenant, policy offboarding.Policy, concurrency int, play func(ctx context.Context, h *house, intake string) error) (err error) {
-	server, err := tenant.Listen("127.0.0.1:0")
+func onStage(env environment, on stage, play func(ctx context.Context, h *house, intake string) error) (err error) {
+	server, err := on.tenant.Listen("127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -28,7 +35,7 @@ func onStage(env environment, tenant *simtenant.Tenant, policy offboarding.Polic
 	ctx, stop := context.WithCancel(env)
 	defer stop()
 	h, err := openHouse(ctx, houseOptions{
-		dir: dir, tenant: tenantOf(server.Connection()), policy: policy, concurrency: concurrency,
+		dir: dir, tenant: tenantOf(server.Connection()), policy: on.policy, concurrency: on.concurrency,
 		log: slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {

@@ -186,7 +186,7 @@ func (c *statusCommand) show(env environment, found []status) error {
 }
 
 // writeJSON writes one object a line.
-func writeJSON(w io.Writer, found []status) error {
+func writeJSON[T any](w io.Writer, found []T) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	for _, s := range found {
