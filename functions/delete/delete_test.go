@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/delete"
 	"leaver/functions/licence"
@@ -20,6 +21,7 @@ func newStep(h *steptest.House) worker.Step { return delete.New(h.As("delete")) 
 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	if c.Step(offboarding.StepPreserve) != nil {
 		_, mailboxes := h.As("preserve")
@@ -116,6 +118,7 @@ func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Advance(mailGivenUp().Grace)
 	w := h.Worker(offboarding.StepDelete, newStep(h))
 	record, _ := h.Step(t, c.ID, w)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
@@ -43,6 +44,7 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 			h := steptest.New(t)
 			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, mailGivenUp())
 			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+			h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 			if _, planned := c.Plan.Step(offboarding.StepForward); planned {
 				h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
@@ -68,6 +70,7 @@ func TestDeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, mailGivenUp())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	h.Advance(mailGivenUp().Grace)

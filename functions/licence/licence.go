@@ -1,5 +1,6 @@
 // Package licence is the gate that releases the leaver's licences when the grace is over:
-// direct ones by assignLicense, inherited ones by leaving the group that gives them (B11). A
+// direct ones by assignLicense, inherited ones by leaving the group that gives them (B11), which
+// the step access leaves to it. A
 // licence that comes from a dynamic or synchronised group is a task for a person, with the
 // group's name. Right before that the mailbox is read again: a forwarding that goes on (B2), a
 // mailbox that is not shared yet (B3), or one that needs Exchange Plan 2 (B4) keeps the licence.
@@ -33,6 +34,7 @@ type Directory interface {
 type Mailboxes interface {
 	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
+	LeaveDistributionGroup(ctx context.Context, group, user string) error
 }
 
 // Step releases a leaver's licences.
@@ -161,6 +163,13 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 			groups = append(groups, l.AssignedByGroup)
 		}
 	}
+	gives := len(groups)
+	// What access left also holds groups that give no licence just now.
+	for id := range strings.FieldsSeq(leftBy(job.Case.Step(offboarding.StepAccess))) {
+		if !slices.Contains(groups, id) {
+			groups = append(groups, id)
+		}
+	}
 	if len(direct) > 0 {
 		err := s.directory.RemoveLicences(ctx, job.Leaver, direct)
 		var permanent *offboarding.PermanentError
@@ -176,21 +185,38 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 		}
 	}
 	manual := map[string]offboarding.Group{}
-	for _, id := range groups {
+	for i, id := range groups {
 		group, err := s.directory.Group(ctx, id)
+		if errors.Is(err, offboarding.ErrNotFound) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
 		if group.Dynamic || group.OnPremisesSyncEnabled {
-			manual[id] = group
+			if i < gives {
+				manual[id] = group
+			}
 			continue
 		}
+		leave := s.directory.LeaveGroup
+		if group.Distribution {
+			leave = s.mailboxes.LeaveDistributionGroup
+		}
 		// Not a member any more: left already, and the licence has yet to follow.
-		if err := s.directory.LeaveGroup(ctx, id, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+		if err := leave(ctx, id, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
 			return nil, err
 		}
 	}
 	return manual, nil
+}
+
+// leftBy are the groups that the step access has left to this one.
+func leftBy(access *offboarding.Record) string {
+	if access == nil {
+		return ""
+	}
+	return access.Progress[offboarding.LicenceGroups]
 }
 
 func task(groups map[string]offboarding.Group) string {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/licence"
 	"leaver/shared/offboarding"
@@ -16,6 +17,7 @@ func newStep(h *steptest.House) worker.Step { return licence.New(h.As("licence")
 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 }
 
 // giveMailUp leaves the step preserve out of the plan.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/shared/offboarding"
@@ -16,6 +17,7 @@ import (
 func forwarded(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	t.Helper()
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	if record.State != offboarding.StateEffective {
 		t.Fatalf("forward is %s: %s", record.State, record.Reason)
@@ -90,6 +92,7 @@ func TestB3TheLicenceWaitsForTheConversion(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { w.SharedDelay = time.Hour })
 	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, mailGivenUp())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Advance(mailGivenUp().Grace)
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/delete"
 	"leaver/functions/forward"
@@ -44,6 +45,7 @@ func steps(h *steptest.House) map[offboarding.StepName]*worker.Worker {
 		offboarding.StepWipe:     wipe.New(h.As("wipe")),
 		offboarding.StepForward:  forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()),
 		offboarding.StepPreserve: preserve.New(h.Exchange),
+		offboarding.StepAccess:   access.New(h.As("access")),
 		offboarding.StepLicence:  licence.New(h.As("licence")),
 		offboarding.StepDelete:   delete.New(h.As("delete")),
 	} {

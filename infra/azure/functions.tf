@@ -52,6 +52,13 @@ locals {
       send        = ["leaver"]
       listen      = ["leaver/preserve"]
     }
+    access = {
+      permissions = ["Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"]
+      exchange    = true
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/access"]
+    }
     licence = {
       permissions = ["User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"]
       exchange    = true
@@ -71,14 +78,14 @@ locals {
       exchange    = false
       ledger      = true
       send        = ["leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/access", "leaver/licence", "leaver/delete"]
     }
     replay = {
       permissions = []
       exchange    = false
       ledger      = true
       send        = ["leaver-requests", "leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/access", "leaver/licence", "leaver/delete"]
     }
   }
 
@@ -91,6 +98,7 @@ locals {
     wipe     = { topic = "leaver", labels = ["wipe", "termination"] }
     forward  = { topic = "leaver", labels = ["forward", "termination"] }
     preserve = { topic = "leaver", labels = ["preserve", "termination"] }
+    access   = { topic = "leaver", labels = ["access", "termination"] }
     licence  = { topic = "leaver", labels = ["licence"] }
     delete   = { topic = "leaver", labels = ["delete"] }
   }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/delete"
 	"leaver/functions/forward"
@@ -141,6 +142,7 @@ func newSteps(directory *graph.Client, mailboxes *exchange.Client, departures *l
 		offboarding.StepWipe:     wipe.New(directory, mailboxes),
 		offboarding.StepForward:  forward.New(directory, mailboxes, departures, policy),
 		offboarding.StepPreserve: preserve.New(mailboxes),
+		offboarding.StepAccess:   access.New(directory, mailboxes),
 		offboarding.StepLicence:  licence.New(directory, mailboxes),
 		offboarding.StepDelete:   delete.New(directory, mailboxes),
 	}

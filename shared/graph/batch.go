@@ -22,20 +22,33 @@ var failures = abstractions.ErrorMappings{"XXX": odataerrors.CreateODataErrorFro
 // panics when an answer lacks a request or is empty, and loses the status of an error without
 // a content type.
 func (c *Client) batch(ctx context.Context, requests ...*abstractions.RequestInformation) ([]serialization.ParseNode, error) {
-	type item struct {
-		ID     string `json:"id"`
-		Method string `json:"method"`
-		URL    string `json:"url"`
-	}
-	var items []item
+	var items []batchItem
 	for i, r := range requests {
 		r.PathParameters["baseurl"] = "" // the addresses of a batch are relative
 		u, err := r.GetUri()
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, item{ID: strconv.Itoa(i), Method: r.Method.String(), URL: strings.ReplaceAll(u.String(), "%24", "$")})
+		items = append(items, batchItem{ID: strconv.Itoa(i), Method: r.Method.String(), URL: strings.ReplaceAll(u.String(), "%24", "$")})
 	}
+	text, err := c.post(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+	return batchAnswers(text, len(requests))
+}
+
+// batchItem is one request of a batch.
+type batchItem struct {
+	ID      string            `json:"id"`
+	Method  string            `json:"method"`
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    any               `json:"body,omitempty"`
+}
+
+// post sends a batch and returns its answers as they are.
+func (c *Client) post(ctx context.Context, items []batchItem) ([]byte, error) {
 	body, err := json.Marshal(map[string]any{"requests": items})
 	if err != nil {
 		return nil, err
@@ -48,10 +61,18 @@ func (c *Client) batch(ctx context.Context, requests ...*abstractions.RequestInf
 		return nil, err
 	}
 	text, _ := raw.([]byte)
-	return batchAnswers(text, len(requests))
+	return text, nil
 }
 
-func batchAnswers(text []byte, n int) ([]serialization.ParseNode, error) {
+// batchAnswer is the answer to one request of a batch: the body of a success, or what went wrong.
+type batchAnswer struct {
+	status int
+	body   json.RawMessage
+	failed *problem
+}
+
+// readBatch reads the answers to n requests, in their order.
+func readBatch(text []byte, n int) ([]batchAnswer, error) {
 	var body struct {
 		Responses []struct {
 			ID      string            `json:"id"`
@@ -63,34 +84,41 @@ func batchAnswers(text []byte, n int) ([]serialization.ParseNode, error) {
 	if err := json.Unmarshal(text, &body); err != nil {
 		return nil, fmt.Errorf("the answers of a batch cannot be read: %w", err)
 	}
-	answers := make([]serialization.ParseNode, n)
-	var failed *problem
-	first := n
+	answers := make([]batchAnswer, n)
 	for _, r := range body.Responses {
 		i, err := strconv.Atoi(r.ID)
 		if err != nil || i < 0 || i >= n {
 			return nil, fmt.Errorf("a batch was answered for a request it did not hold")
 		}
-		if r.Status != http.StatusOK {
-			if i < first {
-				head := http.Header{}
-				for k, v := range r.Headers {
-					head.Set(k, v)
-				}
-				first, failed = i, &problem{status: r.Status, codes: codesOf(r.Body), requestID: head.Get("request-id"), retry: head.Get("Retry-After")}
+		answers[i] = batchAnswer{status: r.Status, body: r.Body}
+		if r.Status < 200 || r.Status > 299 {
+			head := http.Header{}
+			for k, v := range r.Headers {
+				head.Set(k, v)
 			}
-			continue
+			answers[i].failed = &problem{status: r.Status, codes: codesOf(r.Body), requestID: head.Get("request-id"), retry: head.Get("Retry-After")}
 		}
-		if answers[i], err = kjson.NewJsonParseNode(r.Body); err != nil {
-			return nil, fmt.Errorf("an answer of a batch cannot be read: %w", err)
-		}
-	}
-	if failed != nil {
-		return nil, failed
 	}
 	for _, a := range answers {
-		if a == nil {
+		if a.status == 0 {
 			return nil, fmt.Errorf("a batch was not answered in full")
+		}
+	}
+	return answers, nil
+}
+
+func batchAnswers(text []byte, n int) ([]serialization.ParseNode, error) {
+	read, err := readBatch(text, n)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]serialization.ParseNode, n)
+	for i, a := range read {
+		if a.failed != nil {
+			return nil, a.failed
+		}
+		if answers[i], err = kjson.NewJsonParseNode(a.body); err != nil {
+			return nil, fmt.Errorf("an answer of a batch cannot be read: %w", err)
 		}
 	}
 	return answers, nil

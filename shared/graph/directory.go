@@ -163,7 +163,7 @@ func (c *Client) groups() *groups.GroupsRequestBuilder {
 func (c *Client) Group(ctx context.Context, id string) (offboarding.Group, error) {
 	g, _, err := ask(ctx, "read group", []string{id}, func(ctx context.Context) (models.Groupable, error) {
 		return c.groups().ByGroupId(id).Get(ctx, &groups.GroupItemRequestBuilderGetRequestConfiguration{QueryParameters: &groups.GroupItemRequestBuilderGetQueryParameters{
-			Select: []string{"id", "displayName", "groupTypes", "onPremisesSyncEnabled"},
+			Select: []string{"id", "displayName", "groupTypes", "mailEnabled", "onPremisesSyncEnabled"},
 		}})
 	})
 	if err != nil {
@@ -174,6 +174,7 @@ func (c *Client) Group(ctx context.Context, id string) (offboarding.Group, error
 		DisplayName:           value(g.GetDisplayName()),
 		Dynamic:               slices.Contains(g.GetGroupTypes(), "DynamicMembership"),
 		OnPremisesSyncEnabled: value(g.GetOnPremisesSyncEnabled()),
+		Distribution:          value(g.GetMailEnabled()) && !slices.Contains(g.GetGroupTypes(), "Unified"),
 	}, nil
 }
 

@@ -81,7 +81,7 @@ func isCode(s string) bool {
 // classify says in the domain's words what an error means for a later try, by status and code
 // and never by text:
 //
-//   - 404 wraps offboarding.ErrNotFound;
+//   - 404 wraps offboarding.ErrNotFound, and so does a role that is to be removed and is not there;
 //   - 429 and every 5xx are transient, throttled when the answer says until when;
 //   - 408, 401 (the token is renewed), an expired page token (the listing begins again),
 //     and whatever never became an answer, are transient;
@@ -104,7 +104,7 @@ func classify(doing string, err error) error {
 	}
 	err = fmt.Errorf("%s: %w", doing, p)
 	switch {
-	case p.status == http.StatusNotFound:
+	case p.status == http.StatusNotFound, slices.Contains(p.codes, "RoleAssignmentDoesNotExist"):
 		return fmt.Errorf("%w: %w", offboarding.ErrNotFound, err)
 	case p.status == http.StatusTooManyRequests, p.status >= 500:
 		if d, ok := retryAfter(p.retry, time.Now()); ok {

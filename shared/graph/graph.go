@@ -74,10 +74,10 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 // to which object ids.
 func ask[T any](ctx context.Context, doing string, ids []string, call func(context.Context) (T, error)) (T, time.Time, error) {
 	var none T
+	if err := verify(doing, ids); err != nil {
+		return none, time.Time{}, err
+	}
 	for _, id := range ids {
-		if len(id) != 36 || uuid.Validate(id) != nil {
-			return none, time.Time{}, offboarding.Permanent(fmt.Errorf("%s: a name instead of an object id", doing))
-		}
 		doing += " " + id
 	}
 	var heard heard
@@ -89,6 +89,16 @@ func ask[T any](ctx context.Context, doing string, ids []string, call func(conte
 		return none, time.Time{}, classify(doing, err)
 	}
 	return answer, heard.date, nil
+}
+
+// verify refuses what is not an object id (B15).
+func verify(doing string, ids []string) error {
+	for _, id := range ids {
+		if len(id) != 36 || uuid.Validate(id) != nil {
+			return offboarding.Permanent(fmt.Errorf("%s: a name instead of an object id", doing))
+		}
+	}
+	return nil
 }
 
 // tell is ask for a call whose answer does not matter.

@@ -20,7 +20,10 @@ const (
 )
 
 // heard is what an answer says beside its body; a call finds it in its context.
-type heard struct{ date time.Time }
+type heard struct {
+	date      time.Time
+	requestID string
+}
 
 type heardKey struct{}
 
@@ -58,6 +61,7 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 	}
 	if h, ok := ctx.Value(heardKey{}).(*heard); ok {
 		h.date, _ = http.ParseTime(res.Header.Get("Date"))
+		h.requestID = res.Header.Get("request-id")
 	}
 	switch {
 	case res.StatusCode >= 400:

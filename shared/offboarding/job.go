@@ -62,6 +62,11 @@ func (j *Job) Settled() error {
 // before its licence went, or "none", and delete reads it: nobody can look any more by then.
 const MailboxItems = "mailboxItems"
 
+// LicenceGroups is the progress under which access keeps the groups that it leaves to licence,
+// by object id and separated by blanks: leaving one takes licences away, which is licence's to do
+// (B2).
+const LicenceGroups = "licenceGroups"
+
 // Stamp writes a time in whole seconds, as Microsoft keeps it, so that two of them compare as
 // text.
 func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -69,12 +69,22 @@ type Licence struct {
 	Error           string // None, CountViolation, …
 }
 
-// Group is an Entra group as far as leaving it goes.
+// Group is an Entra group as far as leaving it goes. Reading one group does not tell the last three.
 type Group struct {
 	ID                    string
 	DisplayName           string
 	Dynamic               bool // groupTypes contains DynamicMembership
 	OnPremisesSyncEnabled bool
+	Distribution          bool   // a distribution list or mail-enabled security group: Exchange's to change
+	MembershipRule        string // of a dynamic group
+	Licensed              bool   // assigns licences to its members
+	AssignableToRole      bool
+}
+
+// Owner is an owner of a group.
+type Owner struct {
+	ID      string
+	Enabled bool // can act: an enabled user, or an application
 }
 
 // Seat is what the tenant has bought and uses of one licence.

@@ -24,6 +24,7 @@ const (
 	B11 Rule = "B11"
 	B12 Rule = "B12"
 	B13 Rule = "B13"
+	B14 Rule = "B14"
 	B15 Rule = "B15"
 	B16 Rule = "B16"
 )
@@ -43,6 +44,7 @@ var rules = map[Rule]ruleText{
 	B11: {"an inherited licence is released by leaving its group, never directly", "Microsoft Graph, user: assignLicense"},
 	B12: {"nothing is deleted while a mailbox or drive holds what nobody kept", "SharePoint, retention-and-deletion; Microsoft 365 admin, Remove a former employee, step 5"},
 	B13: {"a phone acknowledges its wipe before its partnership is removed, and only its account is wiped", "Exchange PowerShell, Clear-MobileDevice and Remove-MobileDevice"},
+	B14: {"a group gets a new owner before its last one goes", "Leaver"},
 	B15: {"everybody is addressed by object id", "Leaver"},
 	B16: {"a cancelled or re-enabled leaver stops every queued step", "Leaver"},
 }

@@ -15,6 +15,7 @@ const (
 	StepWipe     StepName = "wipe"
 	StepForward  StepName = "forward"
 	StepPreserve StepName = "preserve"
+	StepAccess   StepName = "access"
 	StepLicence  StepName = "licence"
 	StepDelete   StepName = "delete"
 )
@@ -82,14 +83,19 @@ var Steps = []Spec{
 		Done: "the mailbox is on litigation hold, or a person has signed its export off",
 	},
 	{
+		Name: StepAccess, Deadline: 24 * time.Hour, Exchange: true,
+		Permissions: []string{"Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"},
+		Done:        "no group (but those that give licences), ownership, role, consent, app role, authentication method but the password, telephone number or right on another mailbox is left",
+	},
+	{
 		Name: StepLicence, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepForward, StepPreserve},
+		Needs:       []StepName{StepBlock, StepForward, StepPreserve, StepAccess},
 		Permissions: []string{"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"},
 		Done:        "the user holds no licence",
 	},
 	{
 		Name: StepDelete, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepPreserve, StepLicence},
+		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepPreserve, StepAccess, StepLicence},
 		Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 		Done:        "the account is among the deleted items",
 	},

@@ -26,7 +26,7 @@ var protocolSwitches = strings.Fields("ActiveSyncEnabled OWAEnabled OWAforDevice
 
 // cmdlets is every cmdlet the tenant simulates, with the parameters it takes.
 var cmdlets = map[string]cmdlet{
-	"Get-Mailbox":                       {strings.Fields("Identity ResultSize SoftDeletedMailbox InactiveMailboxOnly IncludeInactiveMailbox RecipientTypeDetails"), getMailbox},
+	"Get-Mailbox":                       {strings.Fields("Identity ResultSize Filter SoftDeletedMailbox InactiveMailboxOnly IncludeInactiveMailbox RecipientTypeDetails"), getMailbox},
 	"Set-Mailbox":                       {strings.Fields("Identity AccountDisabled Type ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward HiddenFromAddressListsEnabled LitigationHoldEnabled LitigationHoldDuration LitigationHoldOwner LitigationHoldDate RetentionComment RetentionUrl GrantSendOnBehalfTo"), setMailbox},
 	"Get-CASMailbox":                    {strings.Fields("Identity ResultSize"), getCASMailbox},
 	"Set-CASMailbox":                    {append([]string{"Identity", "ActiveSyncBlockedDeviceIDs", "ActiveSyncAllowedDeviceIDs"}, protocolSwitches...), setCASMailbox},
@@ -41,9 +41,14 @@ var cmdlets = map[string]cmdlet{
 	"Enable-InboxRule":                  {strings.Fields("Identity Mailbox"), enableInboxRule},
 	"Get-MailboxAutoReplyConfiguration": {strings.Fields("Identity"), getAutoReply},
 	"Set-MailboxAutoReplyConfiguration": {strings.Fields("Identity AutoReplyState InternalMessage ExternalMessage ExternalAudience StartTime EndTime"), setAutoReply},
-	"Get-MailboxPermission":             {strings.Fields("Identity User"), getMailboxPermission},
+	"Get-MailboxPermission":             {strings.Fields("Identity User ResultSize"), getMailboxPermission},
 	"Add-MailboxPermission":             {strings.Fields("Identity User AccessRights AutoMapping InheritanceType"), addMailboxPermission},
 	"Remove-MailboxPermission":          {strings.Fields("Identity User AccessRights InheritanceType"), removeMailboxPermission},
+	"Get-RecipientPermission":           {strings.Fields("Identity Trustee ResultSize"), getRecipientPermission},
+	"Remove-RecipientPermission":        {strings.Fields("Identity Trustee AccessRights"), removeRecipientPermission},
+	"Get-MailboxFolderStatistics":       {strings.Fields("Identity FolderScope"), getMailboxFolderStatistics},
+	"Get-MailboxFolderPermission":       {strings.Fields("Identity User"), getMailboxFolderPermission},
+	"Remove-MailboxFolderPermission":    {strings.Fields("Identity User"), removeMailboxFolderPermission},
 	"Remove-DistributionGroupMember":    {strings.Fields("Identity Member BypassSecurityGroupManagerCheck"), removeDistributionGroupMember},
 }
 
@@ -118,7 +123,7 @@ func (c *invocation) show(m *Mailbox) object {
 		archive = "Active"
 	}
 	return object{
-		"Identity": m.Alias, "Name": m.Alias, "Alias": m.Alias, "DisplayName": m.DisplayName, "Guid": m.ExchangeGUID, "ExchangeGuid": m.ExchangeGUID,
+		"Identity": m.Alias, "Name": m.Alias, "Alias": m.Alias, "DisplayName": m.DisplayName, "DistinguishedName": c.t.world.distinguishedName(m), "Guid": m.ExchangeGUID, "ExchangeGuid": m.ExchangeGUID,
 		"ExternalDirectoryObjectId": m.Owner, "UserPrincipalName": c.upn(m.Owner), "PrimarySmtpAddress": m.PrimarySMTPAddress, "EmailAddresses": addresses,
 		"RecipientType": "UserMailbox", "RecipientTypeDetails": m.Type, "IsShared": m.Type == "SharedMailbox",
 		"AccountDisabled": !c.enabled(m.Owner), "HiddenFromAddressListsEnabled": m.Hidden,
@@ -145,7 +150,14 @@ func getMailbox(c *invocation) ([]object, *failure) {
 	if bad != nil {
 		return nil, bad
 	}
+	onBehalf, filtered, bad := c.onBehalfFilter()
+	if bad != nil {
+		return nil, bad
+	}
 	wanted := func(m *Mailbox) bool {
+		if filtered && !slices.Contains(m.GrantSendOnBehalfTo, onBehalf) {
+			return false
+		}
 		if len(kinds) > 0 && !slices.Contains(kinds, m.Type) {
 			return false
 		}
@@ -476,7 +488,7 @@ func getRecipient(c *invocation) ([]object, *failure) {
 	}
 	return c.each(func(m *Mailbox) object {
 		full, cut := c.show(m), object{}
-		for _, n := range strings.Fields("Identity Name Alias DisplayName Guid ExternalDirectoryObjectId PrimarySmtpAddress EmailAddresses RecipientType RecipientTypeDetails HiddenFromAddressListsEnabled") {
+		for _, n := range strings.Fields("Identity Name Alias DisplayName DistinguishedName Guid ExternalDirectoryObjectId PrimarySmtpAddress EmailAddresses RecipientType RecipientTypeDetails HiddenFromAddressListsEnabled") {
 			cut[n] = full[n]
 		}
 		return cut
@@ -759,8 +771,8 @@ func setAutoReply(c *invocation) ([]object, *failure) {
 	})
 }
 
-func (c *invocation) trustee() (string, *failure) {
-	name, _, bad := c.text("User")
+func (c *invocation) trustee(parameter string) (string, *failure) {
+	name, _, bad := c.text(parameter)
 	if bad != nil {
 		return "", bad
 	}
@@ -774,26 +786,28 @@ func (c *invocation) trustee() (string, *failure) {
 }
 
 func getMailboxPermission(c *invocation) ([]object, *failure) {
-	m, bad := c.named("Identity", true)
+	boxes, bad := c.others()
 	if bad != nil {
 		return nil, bad
 	}
 	var only string
 	if _, given := c.args["User"]; given {
-		if only, bad = c.trustee(); bad != nil {
+		if only, bad = c.trustee("User"); bad != nil {
 			return nil, bad
 		}
 	}
 	out := []object{}
-	if only == "" {
-		out = append(out, object{"Identity": m.Alias, "User": `NT AUTHORITY\SELF`, "AccessRights": []string{"FullAccess", "ReadPermission"}, "IsInherited": false, "Deny": false})
-	}
-	for _, p := range m.Permissions {
-		if only == "" || p.User == only {
-			out = append(out, object{"Identity": m.Alias, "User": c.upn(p.User), "AccessRights": p.Rights, "IsInherited": false, "Deny": false})
+	for _, m := range boxes {
+		if only == "" {
+			out = append(out, object{"Identity": m.Alias, "User": `NT AUTHORITY\SELF`, "AccessRights": []string{"FullAccess", "ReadPermission"}, "IsInherited": false, "Deny": false})
+		}
+		for _, p := range m.Permissions {
+			if only == "" || p.User == only {
+				out = append(out, object{"Identity": m.Alias, "User": c.upn(p.User), "AccessRights": p.Rights, "IsInherited": false, "Deny": false})
+			}
 		}
 	}
-	return out, nil
+	return c.limit(out)
 }
 
 func addMailboxPermission(c *invocation) ([]object, *failure) {
@@ -813,7 +827,7 @@ func (c *invocation) permission(edit func(have, rights []string) []string) ([]ob
 	if bad != nil {
 		return nil, bad
 	}
-	who, bad := c.trustee()
+	who, bad := c.trustee("User")
 	if bad != nil {
 		return nil, bad
 	}

@@ -10,6 +10,7 @@ import (
 const (
 	GroupEverybody       = "All Staff"               // security; holds the department groups, so membership is transitive
 	GroupMarketing       = "Marketing"               // Microsoft 365 group, within All Staff
+	GroupProject         = "Project Falcon"          // Microsoft 365 group with one owner
 	GroupNews            = "News List"               // distribution list: Graph refuses to change its members
 	GroupMailSecurity    = "Finance Approvers"       // mail-enabled security group: likewise
 	GroupTierZero        = "Tier Zero Operators"     // role-assignable, holds User Administrator
@@ -88,6 +89,8 @@ func publicSKUs(people int) []SeedSKU {
 //	henrik.holm        mailbox already forwards outside and has a redirect rule; 2 phones, one of them dead; in mail-enabled groups; E3
 //	irvin.sayers       M365 E3 through the licence group E3 and direct E3 as well (the same SKU twice)
 //	reception          a SHARED mailbox, account disabled, no licence
+//	emily.braun        has access to everything: every kind of group she can leave, the only owner of Project Falcon, roles active, eligible and by a
+//	                   group, consents, app roles, authentication methods, a telephone number, rights on the mailboxes of others; E5 direct, EMS by group
 var wellKnown = []SeedUser{
 	{UPN: "adele.vance", Name: "Adele Vance", Title: "Retail Manager", Department: "Marketing", EmployeeID: "E0001", Manager: "alex.wilber",
 		Aliases: []string{"a.vance"}, Licences: []string{SKUOfficeE3}, Groups: []string{GroupLicenceEMS, GroupMarketing},
@@ -137,6 +140,14 @@ var wellKnown = []SeedUser{
 	{UPN: "irvin.sayers", Name: "Irvin Sayers", Title: "Project Manager", Department: "Engineering", EmployeeID: "E0020", Manager: "alex.wilber",
 		Licences: []string{SKUOfficeE3}, Groups: []string{GroupLicenceE3}},
 	{UPN: "reception", Name: "Reception", Disabled: true, Mailbox: SeedMailbox{Type: "SharedMailbox", Items: 300, Size: 80 << 20}},
+	{UPN: "emily.braun", Name: "Emily Braun", Title: "Office Manager", Department: "Management", EmployeeID: "E0021", Manager: "alex.wilber",
+		Licences: []string{SKUOfficeE5}, Groups: []string{GroupEverybody, GroupMarketing, GroupProject, GroupNews, GroupMailSecurity, GroupTierZero, GroupLicenceEMS},
+		Roles: []string{"Helpdesk Administrator"},
+		Access: SeedAccess{
+			EligibleRoles: []string{"User Administrator"}, Consents: []string{"Mail.Read", "Files.Read"}, AppRoles: 2,
+			Methods: []string{"phone", "microsoftAuthenticator", "fido2"}, Numbers: []string{"+49301234567"},
+			FullAccess: []string{"reception@"}, SendAs: []string{"reception@"}, SendOnBehalf: []string{"lidia.holloway@"}, Calendars: []string{"alex.wilber@"},
+		}},
 }
 
 var (
@@ -150,6 +161,7 @@ func company(n int) *Seed {
 	s := &Seed{Company: "Contoso", Domain: "contoso.com", Groups: []SeedGroup{
 		{Name: GroupEverybody},
 		{Name: GroupMarketing, Kind: "unified", Within: []string{GroupEverybody}, Owners: []string{"alex.wilber@contoso.com", "adele.vance@contoso.com"}},
+		{Name: GroupProject, Kind: "unified", Owners: []string{"emily.braun@contoso.com"}},
 		{Name: GroupNews, Kind: "distribution"},
 		{Name: GroupMailSecurity, Kind: "mailSecurity"},
 		{Name: GroupTierZero, RoleAble: true, Roles: []string{"User Administrator"}},
@@ -175,6 +187,12 @@ func company(n int) *Seed {
 		u.Aliases = slices.Clone(u.Aliases)
 		for i := range u.Aliases {
 			u.Aliases[i] = at(u.Aliases[i])
+		}
+		for _, names := range []*[]string{&u.Access.FullAccess, &u.Access.SendAs, &u.Access.SendOnBehalf, &u.Access.Calendars} {
+			*names = slices.Clone(*names)
+			for i := range *names {
+				(*names)[i] = at((*names)[i])
+			}
 		}
 		u.Office = "Building 7"
 		s.Users = append(s.Users, u)

@@ -19,6 +19,7 @@ const (
 	outlook
 	files
 	reports
+	teams
 )
 
 // operation is one thing Graph can do here.
@@ -70,6 +71,15 @@ var operations = []operation{
 	{"GET", "/groups/{id}", identity, 1, one, groupRead, getGroup},
 	{"GET", "/groups/{id}/members", identity, 3, many, perms("GroupMember.Read.All GroupMember.ReadWrite.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All"), listMembers},
 	{"DELETE", "/groups/{id}/members/{member}/$ref", identity, 1, "", perms("GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"), leaveGroup},
+	{"GET", "/groups/{id}/owners", identity, 1, many, perms("GroupMember.Read.All GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All"), listOwners},
+	{"POST", "/groups/{id}/owners/$ref", identity, 1, "", ownersWrite, addOwner},
+	{"DELETE", "/groups/{id}/owners/{member}/$ref", identity, 1, "", ownersWrite, removeOwner},
+	{"GET", "/users/{id}/oauth2PermissionGrants", identity, 2, many, perms("DelegatedPermissionGrant.ReadWrite.All Directory.Read.All"), listConsents},
+	{"DELETE", "/oauth2PermissionGrants/{id}", identity, 1, "", perms("DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"), deleteConsent},
+	{"GET", "/users/{id}/appRoleAssignments", identity, 1, many, perms("AppRoleAssignment.ReadWrite.All Directory.Read.All"), listAppRoles},
+	{"DELETE", "/users/{id}/appRoleAssignments/{assignment}", identity, 1, "", perms("AppRoleAssignment.ReadWrite.All"), deleteAppRole},
+	{"GET", "/users/{id}/authentication/methods", identity, 1, "", perms("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All"), listMethods},
+	{"DELETE", "/users/{id}/authentication/{collection}/{method}", identity, 1, "", perms("UserAuthenticationMethod.ReadWrite.All"), deleteMethod},
 	{"GET", "/devices", identity, 1, many, deviceRead, listDevices},
 	{"GET", "/devices/{id}", identity, 1, one, deviceRead, getDevice},
 	{"PATCH", "/devices/{id}", identity, 1, "", perms("Device.ReadWrite.All Directory.ReadWrite.All"), patchDevice},
@@ -78,6 +88,9 @@ var operations = []operation{
 	{"POST", "/directory/deletedItems/{id}/restore", identity, 1, "", userDelete, restoreUser},
 	{"DELETE", "/directory/deletedItems/{id}", identity, 1, "", perms("User.DeleteRestore.All User.ReadWrite.All Directory.ReadWrite.All"), purgeUser},
 	{"GET", "/roleManagement/directory/roleAssignments", identity, 1, many + " $expand", perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All"), listRoleAssignments},
+	{"DELETE", "/roleManagement/directory/roleAssignments/{id}", identity, 1, "", perms("RoleManagement.ReadWrite.Directory"), deleteRoleAssignment},
+	{"GET", "/roleManagement/directory/roleEligibilitySchedules", identity, 1, many, perms("RoleEligibilitySchedule.Read.Directory RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory"), listEligibilities},
+	{"POST", "/roleManagement/directory/roleEligibilityScheduleRequests", identity, 1, "", perms("RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.ReadWrite.Directory"), requestEligibility},
 	{"GET", "/roleManagement/directory/roleDefinitions", identity, 1, many, roleRead, listRoleDefinitions},
 	{"GET", "/roleManagement/directory/roleDefinitions/{id}", identity, 1, one, roleRead, getRoleDefinition},
 	{"GET", "/auditLogs/directoryAudits", reports, 1, "$top $filter $skiptoken", perms("AuditLog.Read.All"), listAudits},
@@ -91,6 +104,10 @@ var operations = []operation{
 	{"GET", "/users/{id}/managedAppRegistrations", intune, 1, many, perms("DeviceManagementApps.Read.All DeviceManagementApps.ReadWrite.All"), listUserAppRegistrations},
 	{"POST", "/users/{id}/wipeManagedAppRegistrationsByDeviceTag", intune, 1, "", perms("DeviceManagementApps.ReadWrite.All"), wipeAppData},
 
+	{"GET", "/admin/teams/telephoneNumberManagement/numberAssignments", teams, 1, many, perms("TeamsTelephoneNumber.Read.All TeamsTelephoneNumber.ReadWrite.All"), listNumbers},
+	{"POST", "/admin/teams/telephoneNumberManagement/numberAssignments/unassignNumber", teams, 1, "", perms("TeamsTelephoneNumber.ReadWrite.All"), unassignNumber},
+
+	{"GET", "/users/{id}/calendars", outlook, 1, children, perms("Calendars.ReadBasic Calendars.Read Calendars.ReadWrite"), listCalendars},
 	{"GET", "/users/{id}/mailboxSettings", outlook, 1, one, perms("MailboxSettings.Read MailboxSettings.ReadWrite"), getMailboxSettings},
 	{"PATCH", "/users/{id}/mailboxSettings", outlook, 1, "", rulesWrite, patchMailboxSettings},
 	{"GET", "/users/{id}/mailFolders/inbox/messageRules", outlook, 1, children, rulesRead, listRules},

@@ -14,6 +14,7 @@ var (
 	memberships     = perms("Directory.Read.All Directory.ReadWrite.All GroupMember.ReadBasic.All Group.ReadBasic.All")
 	transitive      = perms("User.Read.All GroupMember.Read.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Directory.Read.All Directory.ReadWrite.All")
 	groupRead       = perms("GroupMember.Read.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	ownersWrite     = perms("Group.ReadWrite.All Directory.ReadWrite.All")
 	deviceRead      = perms("Device.Read.All Device.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	deletedRead     = perms("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	roleRead        = perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory RoleManagement.Read.All Directory.Read.All Directory.ReadWrite.All")

@@ -85,12 +85,26 @@ type SeedUser struct {
 	Groups     []string  `yaml:"groups"`
 	Roles      []string  `yaml:"roles"`
 
+	Access  SeedAccess   `yaml:"access"`
 	Mailbox SeedMailbox  `yaml:"mailbox"` // there is one when a licence or the type brings it
 	Drive   SeedDrive    `yaml:"drive"`   // likewise
 	Devices []SeedDevice `yaml:"devices"`
 	Intune  []SeedDevice `yaml:"managedDevices"`
 	Phones  []SeedDevice `yaml:"phones"`
 	Apps    []SeedDevice `yaml:"managedApps"` // a device with two protected apps
+}
+
+// SeedAccess is what a user can reach beside groups and active roles. The mailboxes of others are named by user principal name.
+type SeedAccess struct {
+	EligibleRoles []string `yaml:"eligibleRoles"`
+	Consents      []string `yaml:"consents"` // scopes, one grant each
+	AppRoles      int      `yaml:"appRoles"`
+	Methods       []string `yaml:"authenticationMethods"` // phone, fido2, …; the first is the default
+	Numbers       []string `yaml:"telephoneNumbers"`
+	FullAccess    []string `yaml:"fullAccess"`
+	SendAs        []string `yaml:"sendAs"`
+	SendOnBehalf  []string `yaml:"sendOnBehalf"`
+	Calendars     []string `yaml:"calendars"`
 }
 
 // SeedMailbox is what a mailbox holds.
@@ -182,7 +196,7 @@ func (s *Seed) build(now time.Time, every time.Duration) (*World, error) {
 	if err := b.subscriptions(); err != nil {
 		return nil, fmt.Errorf("simtenant: seed: %w", err)
 	}
-	for _, step := range []func() error{b.groups, b.people, b.references, b.belongings, b.apps} {
+	for _, step := range []func() error{b.groups, b.people, b.references, b.belongings, b.access, b.apps} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("simtenant: seed: %w", err)
 		}
@@ -379,6 +393,55 @@ func (b *builder) belongings() error {
 				return fmt.Errorf("%s: a phone without a mailbox", s.UPN)
 			}
 			b.phone(s, n, d)
+		}
+	}
+	return nil
+}
+
+// access gives people what they can reach of the directory and of each other's mailboxes.
+func (b *builder) access() error {
+	for i := range b.seed.Users {
+		s := &b.seed.Users[i]
+		u := b.w.Users[s.ID]
+		for _, name := range s.Access.EligibleRoles {
+			r := roleByName(name)
+			if r == nil {
+				return fmt.Errorf("%s: no directory role %q", s.UPN, name)
+			}
+			u.Eligible = append(u.Eligible, EligibleRole{ID: derived("eligible", s.ID, r.id), Role: r.id, Scope: "/"})
+		}
+		for _, scope := range s.Access.Consents {
+			u.Consents = append(u.Consents, Consent{ID: strings.ReplaceAll(derived("consent", s.ID, scope), "-", "_"), Client: derived("servicePrincipal", scope), Resource: derived("servicePrincipal", "graph"), Scope: scope})
+		}
+		for n := range s.Access.AppRoles {
+			u.AppRoles = append(u.AppRoles, AppRole{ID: strings.ReplaceAll(derived("appRoleAssignment", s.ID, fmt.Sprint(n)), "-", "_"), Role: derived("appRole", fmt.Sprint(n)), Resource: derived("servicePrincipal", fmt.Sprint(n))})
+		}
+		for n, kind := range s.Access.Methods {
+			u.Methods = append(u.Methods, AuthenticationMethod{ID: derived("method", s.ID, kind), Type: kind, Default: n == 0})
+		}
+		for _, number := range s.Access.Numbers {
+			u.Numbers = append(u.Numbers, TelephoneNumber{Number: number, Type: "callingPlan"})
+		}
+		for _, right := range []struct {
+			on   []string
+			give func(*Mailbox)
+		}{
+			{s.Access.FullAccess, func(m *Mailbox) {
+				m.Permissions = append(m.Permissions, MailboxPermission{User: s.ID, Rights: []string{"FullAccess"}})
+			}},
+			{s.Access.SendAs, func(m *Mailbox) { m.SendAs = append(m.SendAs, s.ID) }},
+			{s.Access.SendOnBehalf, func(m *Mailbox) { m.GrantSendOnBehalfTo = append(m.GrantSendOnBehalfTo, s.ID) }},
+			{s.Access.Calendars, func(m *Mailbox) {
+				m.Calendars = append(m.Calendars, Calendar{Path: "/Kalender"}, Calendar{Path: "/Kalender/Team", Shared: []MailboxPermission{{User: s.ID, Rights: []string{"Editor"}}}})
+			}},
+		} {
+			for _, upn := range right.on {
+				m := b.w.Mailboxes[b.w.userID(upn)]
+				if m == nil {
+					return fmt.Errorf("%s: no mailbox %q", s.UPN, upn)
+				}
+				right.give(m)
+			}
 		}
 	}
 	return nil

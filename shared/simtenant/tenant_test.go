@@ -397,6 +397,8 @@ func TestPermissions(t *testing.T) {
 
 func bodyFor(operation string) any {
 	switch operation {
+	case "POST /roleManagement/directory/roleEligibilityScheduleRequests":
+		return map[string]any{"action": "adminRemove", "principalId": id("patti.fernandez"), "roleDefinitionId": directoryRoles[0].id, "directoryScopeId": "/"}
 	case "PATCH /users/{id}", "PATCH /devices/{id}":
 		return map[string]any{"accountEnabled": true}
 	case "POST /users/{id}/assignLicense":

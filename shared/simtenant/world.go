@@ -37,10 +37,13 @@ type World struct {
 	Latency       time.Duration // every request takes at least this long, on a real timer
 	ReadLag       time.Duration // reads answer the state this long ago, by the tenant's clock
 	SharedDelay   time.Duration // Set-Mailbox -Type shows this much later, by the tenant's clock
+	NumberDelay   time.Duration // a telephone number is released this much later, by the tenant's clock
 	CopyDelay     time.Duration // a drive copy is complete this much later, by the tenant's clock
 	ThrottleScale float64       // 0 = no throttling; 1 = Microsoft's documented budgets; 60 = the same budgets, there again 60 times sooner
 	Faults        []Fault
 
+	// WithoutPIM is a tenant without the licence for Privileged Identity Management.
+	WithoutPIM bool
 	// SyncedWritable lets accountEnabled of users mastered on premises be changed, until the next synchronisation: Microsoft's page
 	// users-revoke-access has administrators do so, while the refusal is what was observed.
 	SyncedWritable bool
@@ -75,6 +78,11 @@ type User struct {
 	OnPremisesDisabled    bool  // what the on-premises directory says of a synced user
 	ManagerID             string
 	Licences              []Licence // direct ones
+	Eligible              []EligibleRole
+	Consents              []Consent
+	AppRoles              []AppRole
+	Methods               []AuthenticationMethod
+	Numbers               []TelephoneNumber
 	Created               time.Time
 	LastPasswordChange    time.Time // second precision
 	SessionsValidFrom     time.Time // second precision; tokens issued before are void
@@ -218,8 +226,10 @@ type Mailbox struct {
 	AutoReply             AutoReply
 	Rules                 []InboxRule
 	Permissions           []MailboxPermission
-	SoftDeletedAt         time.Time // zero while it can be used
-	Inactive              bool      // soft-deleted and held: kept until the hold ends
+	SendAs                []string   // object ids of who may
+	Calendars             []Calendar // none = one that is called Calendar and not shared
+	SoftDeletedAt         time.Time  // zero while it can be used
+	Inactive              bool       // soft-deleted and held: kept until the hold ends
 }
 
 // AutoReply is the automatic answer of a mailbox, in the words of Graph.
@@ -318,6 +328,8 @@ func (u *User) clone() *User {
 	c := *u
 	c.ProxyAddresses, c.OtherMails, c.BusinessPhones = slices.Clone(u.ProxyAddresses), slices.Clone(u.OtherMails), slices.Clone(u.BusinessPhones)
 	c.Licences = slices.Clone(u.Licences)
+	c.Eligible, c.Consents, c.AppRoles = slices.Clone(u.Eligible), slices.Clone(u.Consents), slices.Clone(u.AppRoles)
+	c.Methods, c.Numbers = slices.Clone(u.Methods), slices.Clone(u.Numbers)
 	return &c
 }
 
@@ -342,6 +354,7 @@ func (m *Mailbox) clone() *Mailbox {
 	c.InPlaceHolds, c.GrantSendOnBehalfTo = slices.Clone(m.InPlaceHolds), slices.Clone(m.GrantSendOnBehalfTo)
 	c.BlockedDeviceIDs, c.AllowedDeviceIDs = slices.Clone(m.BlockedDeviceIDs), slices.Clone(m.AllowedDeviceIDs)
 	c.Protocols, c.Rules, c.Permissions = maps.Clone(m.Protocols), slices.Clone(m.Rules), slices.Clone(m.Permissions)
+	c.SendAs, c.Calendars = slices.Clone(m.SendAs), slices.Clone(m.Calendars)
 	return &c
 }
 

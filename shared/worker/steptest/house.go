@@ -63,7 +63,7 @@ func New(t testing.TB) *House {
 		Now: h.Now,
 		// The Azure libraries cache tokens by the wall clock, which the test does not move.
 		TokenLifetime: 10 * 365 * 24 * time.Hour,
-		Record:        Record(), RecordExchange: io.Discard,
+		Record:        recording{h}, RecordExchange: io.Discard,
 	})
 	must(t, err)
 	h.Tenant = tenant

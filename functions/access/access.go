@@ -1,0 +1,230 @@
+// Package access is the step that takes away what the leaver can still reach: groups, Teams and
+// distribution lists, ownerships, directory roles that are active or eligible, OAuth grants, app
+// roles, authentication methods, telephone numbers of Teams, and rights on the mailboxes and
+// calendars of others. It is done when none of that is read back any more.
+//
+// Roles go first (B10): while somebody holds one, Microsoft refuses Leaver more of what follows.
+// A group gets a new owner before the leaver's ownership goes (B14). Groups that give licences
+// are left to the gate licence (B2): who leaves them early loses the mailbox. Groups that are
+// dynamic or mastered on-premises, and those that hold a role and that Leaver's application may
+// not touch, become one task for a person, when everything else is done.
+//
+// Leaving a group takes the user out of the call queues that ring it. Agents who were added to
+// a queue one by one are not seen: Graph has no interface for them. Calendars are found that
+// the leaver has opened; one that was shared and never opened is not seen. Rights on mailboxes are
+// found by three queries over the whole tenant, however many mailboxes it has; the one for full
+// access makes Exchange look through every mailbox, which takes it some seconds a thousand.
+//
+// The before holds every single thing that is taken away, so that it can be given back; what
+// nobody can give back are authentication methods.
+//
+// Sources: Microsoft 365 admin, Remove a former employee; Microsoft Graph, group: remove
+// member, unifiedRoleEligibilityScheduleRequest, authentication methods, numberAssignment.
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// Directory is what access needs of Microsoft Graph.
+type Directory interface {
+	User(ctx context.Context, id string) (offboarding.User, error)
+	Manager(ctx context.Context, id string) (offboarding.User, error)
+	Access(ctx context.Context, id string) (offboarding.Access, error)
+	Revoke(ctx context.Context, user string, grants []offboarding.Grant) []error
+	LeaveGroups(ctx context.Context, user string, groups []string) []error
+	Owners(ctx context.Context, group string) ([]offboarding.Owner, error)
+	AddOwner(ctx context.Context, group, user string) error
+	RemoveOwner(ctx context.Context, group, user string) error
+	TelephoneNumbers(ctx context.Context, user string) ([]offboarding.TelephoneNumber, error)
+	ReleaseNumber(ctx context.Context, user string, n offboarding.TelephoneNumber) error
+	// SharedCalendars are the addresses of those whose calendars the user has opened.
+	SharedCalendars(ctx context.Context, user, address string) ([]string, error)
+}
+
+// Mailboxes is what access needs of Exchange Online.
+type Mailboxes interface {
+	LeaveDistributionGroup(ctx context.Context, group, user string) error
+	MailRights(ctx context.Context, user string) ([]offboarding.MailRight, error)
+	Recipient(ctx context.Context, identity string) (offboarding.Recipient, error)
+	CalendarRights(ctx context.Context, mailbox, user string) ([]offboarding.MailRight, error)
+	RemoveMailRight(ctx context.Context, user string, r offboarding.MailRight) error
+}
+
+// Step takes a leaver's access away.
+type Step struct {
+	directory Directory
+	mailboxes Mailboxes
+}
+
+// New makes the step.
+func New(directory Directory, mailboxes Mailboxes) *Step {
+	return &Step{directory: directory, mailboxes: mailboxes}
+}
+
+// Work implements worker.Step. Each part is tried whatever became of the others.
+func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	user, err := s.directory.User(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return offboarding.After(job.Patience(), "the tenant does not show the account")
+	}
+	if err != nil {
+		return err
+	}
+	r := &run{Step: s, job: job, user: user, aside: map[string]bool{}}
+	directory := r.inDirectory(ctx)
+	return offboarding.Both(directory, r.numbers(ctx), r.mailRights(ctx), r.task())
+}
+
+// run is one run of the step.
+type run struct {
+	*Step
+	job   *offboarding.Job
+	user  offboarding.User
+	tasks []string        // for a person
+	aside map[string]bool // what has been left to a person, by object id
+}
+
+// inDirectory takes away what Entra knows of.
+func (r *run) inDirectory(ctx context.Context) error {
+	access, err := r.directory.Access(ctx, r.job.Leaver)
+	if err != nil {
+		return err
+	}
+	groups := r.sort(access.Groups)
+	if err := r.keepBefore(ctx, access, groups); err != nil {
+		return err
+	}
+	by := map[offboarding.GrantKind][]offboarding.Grant{}
+	for _, g := range access.Grants {
+		by[g.Kind] = append(by[g.Kind], g)
+	}
+	// In this order: B10, and a role that can be activated again is not gone.
+	verdict := offboarding.Both(
+		r.revoke(ctx, by[offboarding.GrantEligibleRole]), r.revoke(ctx, by[offboarding.GrantRole]),
+		r.handOver(ctx, access.Owned), r.leave(ctx, groups),
+		r.revoke(ctx, append(by[offboarding.GrantConsent], by[offboarding.GrantAppRole]...)),
+		r.deleteMethods(ctx, by[offboarding.GrantMethod], len(by[offboarding.GrantRole]) > 0),
+	)
+	if verdict != nil {
+		return verdict
+	}
+	return r.observe(ctx)
+}
+
+// revoke takes rights away. What is gone already is as wanted.
+func (r *run) revoke(ctx context.Context, grants []offboarding.Grant) error {
+	if len(grants) == 0 {
+		return nil
+	}
+	var verdicts []error
+	for _, err := range r.directory.Revoke(ctx, r.job.Leaver, grants) {
+		if !errors.Is(err, offboarding.ErrNotFound) {
+			verdicts = append(verdicts, err)
+		}
+	}
+	return offboarding.Both(verdicts...)
+}
+
+// deleteMethods deletes authentication methods. Graph refuses the default one while there are
+// others, and v1.0 does not show which it is: what was refused is tried again when others went.
+func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, heldRole bool) error {
+	for len(methods) > 0 {
+		var verdicts, refusals []error
+		var refused []offboarding.Grant
+		for i, err := range r.directory.Revoke(ctx, r.job.Leaver, methods) {
+			var permanent *offboarding.PermanentError
+			var task *offboarding.ManualTask
+			switch {
+			case errors.As(err, &permanent):
+				refused, refusals = append(refused, methods[i]), append(refusals, err)
+			case errors.As(err, &task):
+				r.ask(methods[i].ID, "%s", task.Task)
+			case !errors.Is(err, offboarding.ErrNotFound):
+				verdicts = append(verdicts, err)
+			}
+		}
+		switch err := offboarding.Both(verdicts...); {
+		case err != nil:
+			return err
+		case len(refused) == len(methods) && heldRole:
+			return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: refused for a role that has been taken away just now: %s", offboarding.B10, offboarding.Both(refusals...)))
+		case len(refused) == len(methods):
+			return offboarding.Both(refusals...)
+		}
+		methods = refused
+	}
+	return nil
+}
+
+// observe reads back that nothing is left but what is left on purpose.
+func (r *run) observe(ctx context.Context) error {
+	access, err := r.directory.Access(ctx, r.job.Leaver)
+	if err != nil {
+		return err
+	}
+	groups := r.sort(access.Groups)
+	left := map[string]int{"memberships": len(groups.graph) + len(groups.exchange)}
+	for _, g := range access.Owned {
+		if !r.aside[g.ID] {
+			left["ownerships"]++
+		}
+	}
+	for _, g := range access.Grants {
+		if !r.aside[g.ID] {
+			left[string(g.Kind)]++
+		}
+	}
+	var still []string
+	for _, what := range slices.Sorted(maps.Keys(left)) {
+		if left[what] > 0 {
+			still = append(still, what+" "+strconv.Itoa(left[what]))
+		}
+	}
+	if len(still) > 0 {
+		return offboarding.After(r.job.Patience(), "taking away was accepted, but this still shows: "+strings.Join(still, ", "))
+	}
+	r.job.Evidence["directory"] = "nothing is left"
+	if len(groups.licensed) > 0 {
+		r.job.Evidence[offboarding.LicenceGroups] = "left to the step licence: " + strings.Join(groups.licensed, " ")
+	}
+	return nil
+}
+
+// task is everything that a person must do, as one.
+func (r *run) task() error {
+	if len(r.tasks) == 0 {
+		return nil
+	}
+	slices.Sort(r.tasks)
+	tasks := slices.Compact(r.tasks)
+	r.job.Evidence["tasks"] = strings.Join(tasks, "; ")
+	const shown = 4 // a reason is for a table
+	text := strings.Join(tasks[:min(shown, len(tasks))], "; ")
+	if more := len(tasks) - shown; more > 0 {
+		text += fmt.Sprintf("; and %d more, in the evidence", more)
+	}
+	return offboarding.Manual(text + "; then replay")
+}
+
+// ask leaves an object to a person.
+func (r *run) ask(id, format string, args ...any) {
+	r.aside[id] = true
+	r.tasks = append(r.tasks, fmt.Sprintf(format, args...))
+}
+
+// named is a group in the words of a task: with its name unless that is the leaver's.
+func (r *run) named(g offboarding.Group) string {
+	if g.DisplayName == "" || r.user.PersonalName(g.DisplayName) {
+		return g.ID
+	}
+	return fmt.Sprintf("%q (%s)", g.DisplayName, g.ID)
+}

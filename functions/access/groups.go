@@ -1,0 +1,171 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// memberships are the groups of the leaver by what is to be done about them.
+type memberships struct {
+	graph    []offboarding.Group // to leave through Microsoft Graph
+	exchange []offboarding.Group // to leave through Exchange
+	licensed []string            // left to the step licence, by object id
+}
+
+// sort says what is to be done about each group. Whether it gives licences comes before all
+// else (B2): even a person must not be asked to take the leaver out of such a one yet.
+func (r *run) sort(groups []offboarding.Group) memberships {
+	var m memberships
+	for _, g := range groups {
+		switch {
+		case g.GivesLicences(r.user, groups):
+			m.licensed = append(m.licensed, g.ID)
+		case g.Dynamic:
+			r.ask(g.ID, "change the membership rule of the dynamic group %s so that it does not take in the leaver", r.named(g))
+		case g.OnPremisesSyncEnabled:
+			r.ask(g.ID, "remove the leaver from the group %s in the on-premises Active Directory", r.named(g))
+		case r.aside[g.ID]:
+		case g.Distribution:
+			m.exchange = append(m.exchange, g)
+		default:
+			m.graph = append(m.graph, g)
+		}
+	}
+	slices.Sort(m.licensed)
+	return m
+}
+
+// leave takes the leaver out of the groups.
+func (r *run) leave(ctx context.Context, m memberships) error {
+	var verdicts []error
+	var ids []string
+	for _, g := range m.graph {
+		ids = append(ids, g.ID)
+	}
+	for i, err := range r.directory.LeaveGroups(ctx, r.job.Leaver, ids) {
+		verdicts = append(verdicts, r.refusedForRole(m.graph[i], "remove the leaver from", err))
+	}
+	for _, g := range m.exchange {
+		verdicts = append(verdicts, r.mailboxes.LeaveDistributionGroup(ctx, g.ID, r.job.Leaver))
+	}
+	return offboarding.Both(verdicts...)
+}
+
+// refusedForRole reads the answer to a change of a group: one that is gone is as wanted, and
+// one that holds a role is a person's when the application may not change it.
+func (r *run) refusedForRole(g offboarding.Group, task string, err error) error {
+	var permanent *offboarding.PermanentError
+	switch {
+	case errors.Is(err, offboarding.ErrNotFound):
+		return nil
+	case g.AssignableToRole && errors.As(err, &permanent):
+		r.ask(g.ID, "%s the role-assignable group %s, which Leaver's application may not change", task, r.named(g))
+		return nil
+	}
+	return err
+}
+
+// handedTo is the progress under which the new owner of a group is kept.
+const handedTo = "handedTo "
+
+// handOver gives the groups that the leaver owns to somebody else and ends the ownership.
+func (r *run) handOver(ctx context.Context, owned []offboarding.Group) error {
+	var verdicts []error
+	for _, g := range owned {
+		switch {
+		case g.OnPremisesSyncEnabled:
+			r.ask(g.ID, "make somebody else the owner of the group %s in the on-premises Active Directory", r.named(g))
+		case g.Distribution:
+			r.ask(g.ID, "make somebody else the manager of the distribution list %s in the Exchange admin center", r.named(g))
+		default:
+			verdicts = append(verdicts, r.refusedForRole(g, "make somebody else the owner of", r.handOverOne(ctx, g)))
+		}
+	}
+	return offboarding.Both(verdicts...)
+}
+
+func (r *run) handOverOne(ctx context.Context, g offboarding.Group) error {
+	others, err := r.otherOwners(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	if others == 0 {
+		successor, err := r.successor(ctx)
+		if err != nil {
+			return err
+		}
+		if successor == "" {
+			r.ask(g.ID, "%s: make somebody the owner of the group %s, whose only owner is the leaver, who has no manager", offboarding.B14, r.named(g))
+			return nil
+		}
+		err = r.directory.AddOwner(ctx, g.ID, successor)
+		var permanent *offboarding.PermanentError
+		if errors.As(err, &permanent) && r.job.Step.Progress[handedTo+g.ID] == successor {
+			err = nil // an owner already, whom the read does not show yet
+		}
+		if err == nil {
+			err = r.job.Keep(ctx, nil, map[string]string{handedTo + g.ID: successor})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.giveUp(ctx, g)
+}
+
+// giveUp ends the leaver's ownership of a group. It reads the owners right before and keeps the
+// ownership unless somebody else who can act is among them (B14).
+func (r *run) giveUp(ctx context.Context, g offboarding.Group) error {
+	others, err := r.otherOwners(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	if others == 0 {
+		return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: group %s does not show its new owner yet", offboarding.B14, g.ID))
+	}
+	err = r.directory.RemoveOwner(ctx, g.ID, r.job.Leaver)
+	var permanent *offboarding.PermanentError
+	if errors.As(err, &permanent) {
+		// The last owner, says Graph of one whose fellows have just gone.
+		if others, again := r.otherOwners(ctx, g.ID); again == nil && others == 0 {
+			return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: group %s lost its other owners", offboarding.B14, g.ID))
+		}
+	}
+	return err
+}
+
+// otherOwners counts the owners beside the leaver who can act.
+func (r *run) otherOwners(ctx context.Context, group string) (int, error) {
+	owners, err := r.directory.Owners(ctx, group)
+	n := 0
+	for _, o := range owners {
+		if o.Enabled && !strings.EqualFold(o.ID, r.job.Leaver) {
+			n++
+		}
+	}
+	return n, err
+}
+
+// successor is who gets the leaver's groups, by object id: whoever gets their mail, or the
+// manager. Empty when there is nobody who can act.
+func (r *run) successor(ctx context.Context) (string, error) {
+	var who offboarding.User
+	var err error
+	if f := r.job.Case.Plan.Forwarding; f != nil && f.To != "" && f.To != r.job.Leaver {
+		who, err = r.directory.User(ctx, f.To)
+	} else {
+		who, err = r.directory.Manager(ctx, r.job.Leaver)
+	}
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil || !who.AccountEnabled {
+		return "", err
+	}
+	return who.ID, nil
+}

@@ -1,0 +1,227 @@
+package access_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/block"
+	"leaver/functions/licence"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
+
+// TestB10WhoHeldARoleCanBeBlockedAfterwards lets block be refused on a holder of a role, and
+// expects that it is not any more once access has taken the role away.
+func TestB10WhoHeldARoleCanBeBlockedAfterwards(t *testing.T) {
+	t.Parallel()
+	id := simtenant.UserID(adele)
+	for name, give := range map[string]func(*simtenant.World){
+		"an active role": func(w *simtenant.World) {
+			w.RoleAssignments = append(w.RoleAssignments, simtenant.RoleAssignment{ID: "assignment-1", Principal: id, Role: globalAdministrator})
+		},
+		"an active role that can be activated again": func(w *simtenant.World) {
+			w.RoleAssignments = append(w.RoleAssignments, simtenant.RoleAssignment{ID: "assignment-1", Principal: id, Role: globalAdministrator})
+			w.Users[id].Eligible = []simtenant.EligibleRole{{ID: "eligible-1", Role: globalAdministrator, Scope: "/"}}
+		},
+		"a role-assignable group": func(w *simtenant.World) {
+			g := w.Groups[simtenant.GroupID(simtenant.GroupTierZero)]
+			g.Members = append(g.Members, id)
+		},
+		"ownership of a role-assignable group": func(w *simtenant.World) {
+			w.Groups[simtenant.GroupID(simtenant.GroupTierZero)].Owners = []string{id}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(give)
+			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+			blocking := h.Worker(offboarding.StepBlock, block.New(h.As("block")))
+			if record := h.Settle(t, c.ID, blocking); record.State != offboarding.StateParked {
+				t.Fatalf("block is %s: the test proves nothing", record.State)
+			}
+			if record := h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newStep(h))); record.State != offboarding.StateEffective {
+				t.Fatalf("access is %s: %s", record.State, record.Reason)
+			}
+			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepBlock); err != nil {
+				t.Fatal(err)
+			}
+			if record := h.Settle(t, c.ID, blocking); record.State != offboarding.StateEffective {
+				t.Errorf("block is %s: %s", record.State, record.Reason)
+			}
+			user, _ := h.Tenant.User(id)
+			if user.AccountEnabled || len(user.Eligible) > 0 {
+				t.Errorf("enabled %t, eligible for %v", user.AccountEnabled, user.Eligible)
+			}
+		})
+	}
+}
+
+// TestB11GroupsThatGiveLicencesAreLeftToLicence also is B2: who leaves such a group early loses
+// the mailbox.
+func TestB11GroupsThatGiveLicencesAreLeftToLicence(t *testing.T) {
+	t.Parallel()
+	static, mail := simtenant.GroupID(simtenant.GroupLicenceE3), simtenant.GroupID(simtenant.GroupMailSecurity)
+	dynamic := simtenant.GroupID(simtenant.GroupLicenceDynamic)
+	only := func(w *simtenant.World, person, group string) { // the one way to a mailbox
+		w.Users[simtenant.UserID(person)].Licences = nil
+		w.Groups[group].Members = append(w.Groups[group].Members, simtenant.UserID(person))
+	}
+	tests := []struct {
+		name, person, group string
+		edit                func(*simtenant.World)
+		released            bool // by licence, without a person
+	}{
+		{name: "a group", person: adele, group: static, released: true, edit: func(w *simtenant.World) { only(w, adele, static) }},
+		{name: "a mail-enabled security group", person: adele, group: mail, released: true, edit: func(w *simtenant.World) {
+			w.Groups[mail].Licences = w.Groups[static].Licences
+			only(w, adele, mail)
+		}},
+		{name: "a dynamic group", person: "isaiah.langer@contoso.com", group: dynamic},
+		{name: "a synchronised group", person: "diego.siciliani@contoso.com", group: simtenant.GroupID(simtenant.GroupLicenceOnPrem)},
+		{name: "a group that a dynamic one asks for", person: "isaiah.langer@contoso.com", group: simtenant.GroupID(simtenant.GroupProject), edit: func(w *simtenant.World) {
+			project := w.Groups[simtenant.GroupID(simtenant.GroupProject)]
+			project.Members = append(project.Members, simtenant.UserID("isaiah.langer@contoso.com"))
+			w.Groups[dynamic].MembershipRule = `user.memberOf -any (group.objectId -in ['` + project.ID + `'])`
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			if tt.edit != nil {
+				h.Tenant.Edit(tt.edit)
+			}
+			id := simtenant.UserID(tt.person)
+			policy := offboarding.DefaultPolicy()
+			policy.KeepMail = offboarding.KeepNone
+			c := h.Open(t, tt.person, offboarding.Options{Mailbox: offboarding.None}, policy)
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newStep(h)))
+			if record.State != offboarding.StateEffective || !strings.Contains(record.Evidence[offboarding.LicenceGroups], tt.group) {
+				t.Errorf("%s: %s; evidence: %v", record.State, record.Reason, record.Evidence)
+			}
+			if g, _ := h.Tenant.Group(tt.group); !slices.Contains(g.Members, id) {
+				t.Error("the leaver is out of the group")
+			}
+			if m, exists := h.Tenant.Mailbox(id); !exists || !m.SoftDeletedAt.IsZero() {
+				t.Error("the mailbox is gone")
+			}
+			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+			h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
+			if g, _ := h.Tenant.Group(tt.group); tt.released && slices.Contains(g.Members, id) {
+				t.Error("licence did not leave the group either")
+			}
+		})
+	}
+}
+
+func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
+	t.Parallel()
+	const grady, lidia = "grady.archie@contoso.com", "lidia.holloway@contoso.com"
+	group := simtenant.GroupID(simtenant.GroupProject)
+	owners := func(people ...string) func(*simtenant.World) {
+		return func(w *simtenant.World) {
+			w.Groups[group].Owners = nil
+			for _, p := range people {
+				w.Groups[group].Owners = append(w.Groups[group].Owners, simtenant.UserID(p))
+			}
+		}
+	}
+	disable := func(h *steptest.House, person string) {
+		h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(person)].AccountEnabled = false })
+	}
+	tests := []struct {
+		name      string
+		edit      func(*simtenant.World)
+		options   offboarding.Options
+		meanwhile func(h *steptest.House) // after the owners were read for the first time
+		owners    []string                // at the end
+		task      string                  // what a person is asked for; empty = effective
+	}{
+		{name: "to the manager", edit: owners(adele), owners: []string{alex}},
+		{name: "to whoever gets the mail", edit: owners(adele), options: offboarding.Options{ForwardTo: grady}, owners: []string{grady}},
+		{name: "to nobody when there is another one", edit: owners(adele, lidia), owners: []string{lidia}},
+		{name: "another one who is disabled is none", edit: func(w *simtenant.World) {
+			owners(adele, lidia)(w)
+			w.Users[simtenant.UserID(lidia)].AccountEnabled = false
+		}, owners: []string{lidia, alex}},
+		{name: "another one is disabled in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.House) { disable(h, lidia) }, owners: []string{lidia, alex}},
+		{name: "another one goes in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.House) { h.Tenant.Edit(owners(adele)) }, owners: []string{alex}},
+		{name: "kept without a manager", edit: func(w *simtenant.World) {
+			owners(adele)(w)
+			w.Users[simtenant.UserID(adele)].ManagerID = ""
+		}, owners: []string{adele}, task: "B14: make somebody the owner"},
+		{name: "kept when the manager has left too", edit: func(w *simtenant.World) {
+			owners(adele)(w)
+			w.Users[simtenant.UserID(alex)].AccountEnabled = false
+		}, owners: []string{adele}, task: group},
+		{name: "of a synchronised group by a person", edit: func(w *simtenant.World) {
+			owners(adele)(w)
+			synced := true
+			w.Groups[group].OnPremisesSyncEnabled = &synced
+		}, owners: []string{adele}, task: "on-premises Active Directory"},
+		{name: "of a distribution list by a person", edit: func(w *simtenant.World) {
+			owners(adele)(w)
+			w.Groups[group].Unified = false
+		}, owners: []string{adele}, task: "manager of the distribution list"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(tt.edit)
+			c := h.Open(t, adele, tt.options, offboarding.DefaultPolicy())
+			if tt.meanwhile != nil {
+				h.OnAnswer = func(r *http.Request) error {
+					if strings.HasSuffix(r.URL.Path, "/groups/"+group+"/owners") {
+						h.OnAnswer = nil
+						tt.meanwhile(h)
+					}
+					return nil
+				}
+			}
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newStep(h)))
+			wanted := offboarding.StateEffective
+			if tt.task != "" {
+				wanted = offboarding.StateManual
+			}
+			if record.State != wanted || !strings.Contains(record.Reason, tt.task) {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+			var want []string
+			for _, p := range tt.owners {
+				want = append(want, simtenant.UserID(p))
+			}
+			if g, _ := h.Tenant.Group(group); !slices.Equal(g.Owners, want) {
+				t.Errorf("the owners are %v, wanted %v", g.Owners, want)
+			}
+			if tt.task != "" {
+				for _, still := range left(h, c.Leaver) {
+					if !strings.HasPrefix(still, "owner of ") {
+						t.Errorf("not everything else is done: %s", still)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestB14UnderReadLag hands a group over although its new owner shows later.
+func TestB14UnderReadLag(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.ReadLag = 30 * time.Second })
+	record := settle(t, h, emily)
+	if record.State != offboarding.StateEffective || record.Attempts != 1 {
+		t.Errorf("%s after %d attempts: %s", record.State, record.Attempts, record.Reason)
+	}
+	if g, _ := h.Tenant.GroupByName(simtenant.GroupProject); !slices.Equal(g.Owners, []string{simtenant.UserID(alex)}) {
+		t.Errorf("the owners are %v", g.Owners)
+	}
+}

@@ -1,0 +1,240 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// MailRights lists the rights that the user has on the mailboxes of others: to open them
+// (Get-MailboxPermission), to send as them (Get-RecipientPermission, groups too) and on behalf of
+// them (Get-Mailbox). Each is one paged query over the whole tenant, not one for each mailbox,
+// with which clean-ups have flooded Exchange; the first is the slow one, because Exchange looks
+// through every mailbox. Rights that are inherited or denied do not count.
+//
+// Exchange prints mailboxes by name: each is looked up, and asked again by object id.
+func (c *Client) MailRights(ctx context.Context, user string) ([]offboarding.MailRight, error) {
+	var rights []offboarding.MailRight
+	full, err := c.permissions(ctx, "*", user)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range full {
+		r := offboarding.MailRight{Kind: offboarding.RightFull, Rights: strings.Join(p.AccessRights, " ")}
+		if r.Mailbox, err = c.objectID(ctx, p.Identity); err != nil {
+			return nil, err
+		}
+		rights = append(rights, r)
+	}
+	sendAs, err := c.sendAs(ctx, "", user)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range sendAs {
+		r := offboarding.MailRight{Kind: offboarding.RightSendAs, Rights: strings.Join(p.AccessRights, " ")}
+		if r.Mailbox, err = c.objectID(ctx, p.Identity); err != nil {
+			return nil, err
+		}
+		rights = append(rights, r)
+	}
+	behalf, err := c.onBehalf(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	for _, mailbox := range behalf {
+		rights = append(rights, offboarding.MailRight{Kind: offboarding.RightOnBehalf, Mailbox: mailbox})
+	}
+	rights = slices.DeleteFunc(rights, func(r offboarding.MailRight) bool { return strings.EqualFold(r.Mailbox, user) })
+	return rights, nil
+}
+
+type permission struct {
+	Identity     string
+	AccessRights []string
+	IsInherited  bool
+	Deny         bool
+	// AccessControlType is Allow or Deny; of Get-RecipientPermission only.
+	AccessControlType string
+}
+
+// own are the permissions that can be removed where they were found.
+func own(found []permission) []permission {
+	return slices.DeleteFunc(found, func(p permission) bool { return p.IsInherited || p.Deny || p.AccessControlType == "Deny" })
+}
+
+// permissions are those of a user on a mailbox, or on all of them ("*").
+func (c *Client) permissions(ctx context.Context, mailbox, user string) ([]permission, error) {
+	found, err := run[permission](ctx, c, "Get-MailboxPermission", map[string]any{"Identity": mailbox, "User": user, "ResultSize": "Unlimited"})
+	if err != nil {
+		return nil, orNobody(classify("Get-MailboxPermission of "+user, err))
+	}
+	return own(found), nil
+}
+
+// sendAs are the permissions of a user to send as somebody, or as anybody ("").
+func (c *Client) sendAs(ctx context.Context, mailbox, user string) ([]permission, error) {
+	parameters := map[string]any{"Trustee": user, "ResultSize": "Unlimited"}
+	if mailbox != "" {
+		parameters["Identity"] = mailbox
+	}
+	found, err := run[permission](ctx, c, "Get-RecipientPermission", parameters)
+	if err != nil {
+		return nil, orNobody(classify("Get-RecipientPermission of "+user, err))
+	}
+	return own(found), nil
+}
+
+// orNobody is nil for a user whom Exchange does not know: such a one has no rights in it.
+func orNobody(err error) error {
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// onBehalf are the mailboxes that the user may send on behalf of. The filter wants the
+// distinguished name. Source: Exchange, Filterable properties for the Filter parameter.
+func (c *Client) onBehalf(ctx context.Context, user string) ([]string, error) {
+	type mailbox struct {
+		DistinguishedName         string
+		ExternalDirectoryObjectID string `json:"ExternalDirectoryObjectId"`
+	}
+	who, err := invoke[mailbox](ctx, c, "Get-Recipient", map[string]any{"Identity": user})
+	if err != nil || len(who) == 0 {
+		return nil, orNobody(err)
+	}
+	if len(who) > 1 || !strings.EqualFold(who[0].ExternalDirectoryObjectID, user) || who[0].DistinguishedName == "" {
+		return nil, offboarding.Permanent(fmt.Errorf("Get-Recipient %s: Exchange answered with another recipient", user))
+	}
+	filter := "GrantSendOnBehalfTo -eq '" + strings.ReplaceAll(who[0].DistinguishedName, "'", "''") + "'"
+	found, err := run[mailbox](ctx, c, "Get-Mailbox", map[string]any{"Filter": filter, "ResultSize": "Unlimited"})
+	if err != nil {
+		return nil, classify("Get-Mailbox that "+user+" may send on behalf of", err)
+	}
+	var ids []string
+	for _, m := range found {
+		ids = append(ids, m.ExternalDirectoryObjectID)
+	}
+	return ids, nil
+}
+
+// objectID looks up whom Exchange printed; empty when that is nobody or not certain.
+func (c *Client) objectID(ctx context.Context, identity string) (string, error) {
+	r, err := c.Recipient(ctx, identity)
+	if err != nil {
+		return "", fmt.Errorf("looking up whose mailbox it is: %w", err)
+	}
+	return r.ID, nil
+}
+
+// CalendarRights lists the permissions of the user on the calendars of a mailbox, by object id
+// (Get-MailboxFolderStatistics, Get-MailboxFolderPermission): the name of a calendar is in the
+// language of its owner. A folder is told by its number among them.
+func (c *Client) CalendarRights(ctx context.Context, mailbox, user string) ([]offboarding.MailRight, error) {
+	folders, err := c.calendars(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	var rights []offboarding.MailRight
+	for i, folder := range folders {
+		found, err := run[permission](ctx, c, "Get-MailboxFolderPermission", map[string]any{"Identity": folder, "User": user})
+		if err != nil {
+			if err = orNoEntry(classify("Get-MailboxFolderPermission "+mailbox, err)); err != nil {
+				return nil, err
+			}
+		}
+		for _, p := range found {
+			rights = append(rights, offboarding.MailRight{Kind: offboarding.RightCalendar, Mailbox: mailbox, Folder: strconv.Itoa(i), Rights: strings.Join(p.AccessRights, " ")})
+		}
+	}
+	return rights, nil
+}
+
+// orNoEntry is nil when the error says that the user has no permission there.
+func orNoEntry(err error) error {
+	var p *problem
+	if errors.As(err, &p) && p.exception == "UserNotFoundInPermissionEntryException" {
+		return nil
+	}
+	return orNobody(err)
+}
+
+// calendars are the calendar folders of a mailbox as other cmdlets take them, in Exchange's order.
+func (c *Client) calendars(ctx context.Context, mailbox string) ([]string, error) {
+	found, err := invoke[struct {
+		FolderPath string
+	}](ctx, c, "Get-MailboxFolderStatistics", map[string]any{"Identity": mailbox, "FolderScope": "Calendar"})
+	if err != nil {
+		return nil, orNobody(err)
+	}
+	var folders []string
+	for _, f := range found {
+		folders = append(folders, mailbox+":"+strings.ReplaceAll(f.FolderPath, "/", `\`))
+	}
+	return folders, nil
+}
+
+// RemoveMailRight takes a right on a mailbox from the user, by object ids. One that is not there
+// any more is no error.
+func (c *Client) RemoveMailRight(ctx context.Context, user string, r offboarding.MailRight) error {
+	switch r.Kind {
+	case offboarding.RightFull:
+		found, err := c.permissions(ctx, r.Mailbox, user)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		var rights []string
+		for _, p := range found {
+			rights = append(rights, p.AccessRights...)
+		}
+		_, err = invoke[struct{}](ctx, c, "Remove-MailboxPermission", map[string]any{"Identity": r.Mailbox, "User": user, "AccessRights": rights, "Confirm": false})
+		return err
+	case offboarding.RightSendAs:
+		found, err := c.sendAs(ctx, r.Mailbox, user)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		_, err = invoke[struct{}](ctx, c, "Remove-RecipientPermission", map[string]any{"Identity": r.Mailbox, "Trustee": user, "AccessRights": []string{"SendAs"}, "Confirm": false})
+		return err
+	case offboarding.RightOnBehalf:
+		_, err := invoke[struct{}](ctx, c, "Set-Mailbox", map[string]any{
+			"Identity":            r.Mailbox,
+			"GrantSendOnBehalfTo": map[string]any{"@odata.type": "#Exchange.GenericHashTable", "remove": []string{user}},
+		})
+		return err
+	case offboarding.RightCalendar:
+		folders, err := c.calendars(ctx, r.Mailbox)
+		if err != nil {
+			return err
+		}
+		i, err := strconv.Atoi(r.Folder)
+		if err != nil || i < 0 || i >= len(folders) {
+			return fmt.Errorf("the calendars of %s are not as they were", r.Mailbox)
+		}
+		_, err = run[struct{}](ctx, c, "Remove-MailboxFolderPermission", map[string]any{"Identity": folders[i], "User": user, "Confirm": false})
+		if err != nil {
+			err = orNoEntry(classify("Remove-MailboxFolderPermission "+r.Mailbox, err))
+		}
+		return err
+	}
+	return offboarding.Permanent(fmt.Errorf("%q is no right on a mailbox", r.Kind))
+}
+
+// LeaveDistributionGroup takes the user off a distribution list or mail-enabled security group,
+// by object ids (Remove-DistributionGroupMember). A member who is not there is no error. One
+// mastered on-premises is refused: permanent.
+func (c *Client) LeaveDistributionGroup(ctx context.Context, group, user string) error {
+	_, err := invoke[struct{}](ctx, c, "Remove-DistributionGroupMember", map[string]any{
+		"Identity": group, "Member": user, "BypassSecurityGroupManagerCheck": true, "Confirm": false,
+	})
+	var p *problem
+	if errors.As(err, &p) && p.exception == "MemberNotFoundException" {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,161 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"leaver/shared/offboarding"
+)
+
+// empty answers a listing of Access with nothing.
+const empty = `"status":200,"body":{"value":[]}`
+
+// accessOf answers the listings of Access, all empty but those that are named.
+func accessOf(named map[string]string) http.HandlerFunc {
+	answers := map[string]string{
+		"/users/" + leaver + "/memberOf": empty, "/users/" + leaver + "/ownedObjects": empty,
+		"/roleManagement/directory/roleEligibilitySchedules": empty, "/roleManagement/directory/roleAssignments": empty,
+		"/users/" + leaver + "/oauth2PermissionGrants": empty, "/users/" + leaver + "/appRoleAssignments": empty,
+		"/users/" + leaver + "/authentication/methods": empty,
+	}
+	for address, body := range named {
+		answers[address] = body
+	}
+	return batch(answers)
+}
+
+func TestAccessComesInOneRoundTripAndPagesOn(t *testing.T) {
+	group := func(id, more string) string {
+		return `{"@odata.type":"#microsoft.graph.group","id":"` + id + `","assignedLicenses":[]` + more + `}`
+	}
+	s, ctx := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		accessOf(map[string]string{
+			"/users/" + leaver + "/memberOf": `"status":200,"body":{"value":[` + group("1", `,"groupTypes":["DynamicMembership"],"membershipRule":"rule"`) +
+				`,{"@odata.type":"#microsoft.graph.administrativeUnit","id":"9"}],"@odata.nextLink":"https://` + r.Host + `/v1.0/next"}`,
+			"/v1.0/next": `{"value":[` + group("2", `,"mailEnabled":true,"groupTypes":[]`) + `,` + group("3", `,"mailEnabled":true,"groupTypes":["Unified"],"assignedLicenses":[{"skuId":"x"}]`) + `]}`,
+			// The tenant has no Privileged Identity Management.
+			"/roleManagement/directory/roleEligibilitySchedules": `"status":400,"body":{"error":{"code":"AadPremiumLicenseRequired","message":"x"}}`,
+			"/roleManagement/directory/roleAssignments":          `"status":200,"body":{"value":[{"id":"a","principalId":"` + leaver + `","roleDefinitionId":"r","directoryScopeId":"/"}]}`,
+			// The second one belongs to a group that the user is in.
+			"/users/" + leaver + "/appRoleAssignments":     `"status":200,"body":{"value":[{"id":"b","principalId":"` + leaver + `","appRoleId":"x","resourceId":"y"},{"id":"c","principalId":"` + team + `"}]}`,
+			"/users/" + leaver + "/authentication/methods": `"status":200,"body":{"value":[{"@odata.type":"#microsoft.graph.passwordAuthenticationMethod","id":"p"},{"@odata.type":"#microsoft.graph.phoneAuthenticationMethod","id":"d"}]}`,
+		})(w, r)
+	})
+	got, err := s.Access(ctx, leaver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := offboarding.Access{
+		Groups: []offboarding.Group{{ID: "1", Dynamic: true, MembershipRule: "rule"}, {ID: "2", Distribution: true}, {ID: "3", Licensed: true}},
+		Grants: []offboarding.Grant{
+			{Kind: offboarding.GrantRole, ID: "a", Of: "r", Type: "/"},
+			{Kind: offboarding.GrantAppRole, ID: "b", Of: "x of y"},
+			{Kind: offboarding.GrantMethod, ID: "d", Type: "phoneAuthenticationMethod"},
+		},
+	}
+	if !slices.Equal(got.Groups, want.Groups) || !slices.Equal(got.Grants, want.Grants) || len(got.Owned) > 0 {
+		t.Errorf("%+v", got)
+	}
+	if len(s.seen) != 2 || len(s.warrant.notes) > 0 {
+		t.Errorf("sent %d requests, noted %v", len(s.seen), s.warrant.notes)
+	}
+}
+
+// TestLicencesThatAreNotShownAreAnError: leaving a group whose licences are unknown could lose a
+// mailbox.
+func TestLicencesThatAreNotShownAreAnError(t *testing.T) {
+	s, ctx := serve(t, accessOf(map[string]string{
+		"/users/" + leaver + "/memberOf": `"status":200,"body":{"value":[{"@odata.type":"#microsoft.graph.group","id":"` + team + `","assignedLicenses":null}]}`,
+	}))
+	_, err := s.Access(ctx, leaver)
+	var permanent *offboarding.PermanentError
+	if !errors.As(err, &permanent) || !strings.Contains(err.Error(), team) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWritesOfABatchAreAnsweredOneByOne(t *testing.T) {
+	other := leaver[:len(leaver)-1] + "0"
+	gone := leaver[:len(leaver)-1] + "1"
+	path := func(group string) string { return "/groups/" + group + "/members/" + leaver }
+	s, ctx := serve(t, batch(map[string]string{
+		path(team):  `"status":204`,
+		path(gone):  `"status":404,"body":{"error":{"code":"Request_ResourceNotFound"}}`,
+		path(other): `"status":429,"headers":{"Retry-After":"7"},"body":{"error":{"code":"TooManyRequests"}}`,
+	}))
+	errs := s.LeaveGroups(ctx, leaver, []string{team, gone, other})
+	var throttled *offboarding.ThrottledError
+	if len(errs) != 3 || errs[0] != nil || !errors.Is(errs[1], offboarding.ErrNotFound) || !errors.As(errs[2], &throttled) {
+		t.Errorf("%v", errs)
+	}
+	if !strings.Contains(s.seen[0].body, "$ref") {
+		t.Errorf("without $ref the user is deleted: %s", s.seen[0].body)
+	}
+	if n := len(s.warrant.notes); n != 4 { // the batch and what it held
+		t.Errorf("noted %v", s.warrant.notes)
+	}
+	if errs := s.LeaveGroups(ctx, leaver, []string{"Sales", team}); errs[0] == nil || errs[1] == nil || len(s.seen) != 1 {
+		t.Errorf("a name was sent: %v", errs)
+	}
+}
+
+func TestABatchThatIsNotAnsweredFailsEveryWrite(t *testing.T) {
+	for status, body := range map[int]string{503: "", 200: `{"responses":[]}`} {
+		s, ctx := serve(t, answer(status, body))
+		errs := s.LeaveGroups(ctx, leaver, []string{team, leaver})
+		var permanent *offboarding.PermanentError
+		for _, err := range errs {
+			if err == nil || errors.As(err, &permanent) {
+				t.Errorf("%d: %v", status, errs)
+			}
+		}
+	}
+}
+
+func TestManyWritesAreSentTwentyAtATime(t *testing.T) {
+	s, ctx := serve(t, batch(map[string]string{"/groups/": `"status":204`}))
+	var groups []string
+	for i := range 45 {
+		groups = append(groups, fmt.Sprintf("%s%02d", team[:len(team)-2], i))
+	}
+	for _, err := range s.LeaveGroups(ctx, leaver, groups) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if len(s.seen) != 3 {
+		t.Errorf("%d round trips", len(s.seen))
+	}
+}
+
+func TestAnEligibleRoleIsRemovedByRequest(t *testing.T) {
+	s, ctx := serve(t, batch(map[string]string{
+		"/roleManagement/directory/roleEligibilityScheduleRequests": `"status":400,"body":{"error":{"code":"RoleAssignmentDoesNotExist"}}`,
+	}))
+	errs := s.Revoke(ctx, leaver, []offboarding.Grant{{Kind: offboarding.GrantEligibleRole, ID: "e", Of: "role", Type: "/administrativeUnits/1"}})
+	if !errors.Is(errs[0], offboarding.ErrNotFound) {
+		t.Errorf("%v", errs)
+	}
+	for _, want := range []string{`"action":"adminRemove"`, `"principalId":"` + leaver + `"`, `"roleDefinitionId":"role"`, `"directoryScopeId":"/administrativeUnits/1"`, `"Content-Type":"application/json"`} {
+		if !strings.Contains(s.seen[0].body, want) {
+			t.Errorf("%s is missing: %s", want, s.seen[0].body)
+		}
+	}
+}
+
+func FuzzBatch(f *testing.F) {
+	f.Add([]byte(`{"responses":[{"id":"1","status":204},{"id":"0","status":429,"headers":{"Retry-After":"1"},"body":{}}]}`), 2)
+	f.Fuzz(func(t *testing.T, text []byte, n int) {
+		if n = min(max(n, 0), 20); n == 0 {
+			return
+		}
+		answers, err := readBatch(text, n)
+		if err == nil && len(answers) != n {
+			t.Errorf("%d answers to %d requests", len(answers), n)
+		}
+	})
+}
