@@ -15,6 +15,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -36,7 +37,10 @@ import (
 const timeout = 30 * time.Second
 
 // Client calls Microsoft Graph in one tenant. It is safe for concurrent use.
-type Client struct{ adapter *khttp.NetHttpRequestAdapter }
+type Client struct {
+	adapter *khttp.NetHttpRequestAdapter
+	plain   *http.Client // adds no token
+}
 
 // New makes a client. The base URL ends in the version; the scope is that of the cloud's
 // tokens, which for a simulated tenant is still https://graph.microsoft.com/.default; the HTTP
@@ -55,6 +59,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 	own := *client
 	own.Timeout = timeout
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	plain := own
 	own.Transport = khttp.NewCustomTransportWithParentTransport(client.Transport,
 		core.NewGraphTelemetryHandler(nil),
 		khttp.NewParametersNameDecodingHandler(),
@@ -66,7 +71,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	adapter.SetBaseUrl(strings.TrimSuffix(baseURL, "/"))
-	return &Client{adapter: adapter}, nil
+	return &Client{adapter: adapter, plain: &plain}, nil
 }
 
 // ask makes one call about the objects of some ids, which it verifies to be object ids. It
@@ -75,8 +80,8 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 func ask[T any](ctx context.Context, doing string, ids []string, call func(context.Context) (T, error)) (T, time.Time, error) {
 	var none T
 	for _, id := range ids {
-		if len(id) != 36 || uuid.Validate(id) != nil {
-			return none, time.Time{}, offboarding.Permanent(fmt.Errorf("%s: a name instead of an object id", doing))
+		if err := objectID(id); err != nil {
+			return none, time.Time{}, fmt.Errorf("%s: %w", doing, err)
 		}
 		doing += " " + id
 	}
@@ -89,6 +94,14 @@ func ask[T any](ctx context.Context, doing string, ids []string, call func(conte
 		return none, time.Time{}, classify(doing, err)
 	}
 	return answer, heard.date, nil
+}
+
+// objectID is nil for an object id, and permanent for anything else.
+func objectID(id string) error {
+	if len(id) != 36 || uuid.Validate(id) != nil {
+		return offboarding.Permanent(errors.New("a name instead of an object id"))
+	}
+	return nil
 }
 
 // tell is ask for a call whose answer does not matter.

@@ -15,6 +15,7 @@ const (
 	StepWipe     StepName = "wipe"
 	StepForward  StepName = "forward"
 	StepPreserve StepName = "preserve"
+	StepOnedrive StepName = "onedrive"
 	StepLicence  StepName = "licence"
 	StepDelete   StepName = "delete"
 )
@@ -82,6 +83,13 @@ var Steps = []Spec{
 		Done: "the mailbox is on litigation hold, or a person has signed its export off",
 	},
 	{
+		// Large drives take days. It ends well before day 60, when an unlicensed OneDrive is
+		// read-only.
+		Name: StepOnedrive, Deadline: 21 * 24 * time.Hour,
+		Permissions: []string{"User.Read.All", "Files.ReadWrite.All"},
+		Done:        "sharing links are off, and every file was compared with its copy in the drive of the manager or of the policy",
+	},
+	{
 		Name: StepLicence, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
 		Needs:       []StepName{StepBlock, StepForward, StepPreserve},
 		Permissions: []string{"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"},
@@ -89,7 +97,7 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepDelete, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepPreserve, StepLicence},
+		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepLicence},
 		Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 		Done:        "the account is among the deleted items",
 	},
