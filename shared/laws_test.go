@@ -50,7 +50,7 @@ func TestLaws(t *testing.T) {
 	for _, p := range all {
 		standard[p.ImportPath] = p.Standard
 	}
-	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
+	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/ledger/aztables", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
 	ours := func(imports []string) []string {
 		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
 	}
@@ -76,7 +76,7 @@ func TestLaws(t *testing.T) {
 			may("a port imports the domain only", func(i string) bool { return standard[i] || i == "leaver/shared/offboarding" }, p.Imports)
 		case "shared/bus/nats", "shared/bus/servicebus":
 			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/offboarding"), ours(p.Imports))
-		case "shared/ledger/nats":
+		case "shared/ledger/nats", "shared/ledger/aztables":
 			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/offboarding"), ours(p.Imports))
 		case "shared/graph", "shared/exchange":
 			may("an adapter imports the domain", only("leaver/shared/offboarding"), ours(p.Imports))
@@ -97,6 +97,12 @@ func TestLaws(t *testing.T) {
 		}
 		if path != "shared/bus/servicebus" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/Azure/azure-sdk-for-go/sdk/messaging/") }) {
 			t.Errorf("%s imports azservicebus: only shared/bus/servicebus does", path)
+		}
+		if path != "shared/ledger/aztables" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.Contains(i, "/azure-sdk-for-go/sdk/data/") }) {
+			t.Errorf("%s imports the SDK of Table Storage: only shared/ledger/aztables does", path)
+		}
+		if slices.Contains(p.Imports, "leaver/shared/ledger/azuritetest") {
+			t.Errorf("%s imports azuritetest: only tests do", path)
 		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)

@@ -33,6 +33,7 @@ type Harness struct {
 
 // Run runs every case on a harness of its own, in parallel.
 func Run(t *testing.T, fresh func(t *testing.T) Harness) {
+	t.Logf("%d cases", len(historyCases)+len(listCases)+len(valueCases))
 	for _, group := range []struct {
 		name  string
 		cases []suiteCase

@@ -1,0 +1,362 @@
+// Package azure holds the Terraform of infra/azure against the lists of functions, rights and
+// subscriptions that the code has: no provider is downloaded and nothing is planned.
+package azure_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"leaver/shared/bus"
+	"leaver/shared/bus/servicebus"
+	"leaver/shared/identity"
+	"leaver/shared/ledger/aztables"
+	"leaver/shared/offboarding"
+)
+
+var update = flag.Bool("update", false, "write functions.tf anew")
+
+// lists is functions.tf: what the code says, for Terraform.
+func lists() []byte {
+	var b strings.Builder
+	list := func(words []string) string {
+		if len(words) == 0 {
+			return "[]"
+		}
+		return `["` + strings.Join(words, `", "`) + `"]`
+	}
+	b.WriteString(`# The lists of the code: go test ./infra/azure -update writes them.
+locals {
+	# What each function may do: application permissions of Microsoft Graph, cmdlets of Exchange,
+	# the ledger, and entities of the bus to send to and to listen on.
+	functions = {
+`)
+	for _, f := range offboarding.Functions() {
+		rights := bus.RightsOf(f.Name)
+		var listen []string
+		for _, s := range bus.Subscriptions() {
+			if slices.Contains(rights.Listen, s.Name) {
+				listen = append(listen, entity(s))
+			}
+		}
+		fmt.Fprintf(&b, "%s = {\npermissions = %s\nexchange = %t\nledger = %t\nsend = %s\nlisten = %s\n}\n",
+			f.Name, list(f.Permissions), f.Exchange, f.Ledger, list(rights.Send), list(listen))
+	}
+	b.WriteString("}\n\n")
+	fmt.Fprintf(&b, "queues = toset(%s)\n\n# The labels are the subjects that a subscription takes.\nsubscriptions = {\n", list([]string{bus.Queue}))
+	for _, s := range bus.Subscriptions() {
+		if s.Entity == bus.Topic {
+			fmt.Fprintf(&b, "%s = { topic = %q, labels = %s }\n", s.Name, s.Entity, list(s.Subjects))
+		}
+	}
+	b.WriteString("}\n}\n")
+	return hclwrite.Format([]byte(b.String()))
+}
+
+// entity is how the Terraform names what a subscription is on the broker.
+func entity(s bus.Subscription) string {
+	if s.Entity == bus.Queue {
+		return s.Entity
+	}
+	return s.Entity + "/" + s.Name
+}
+
+func TestTheListsAreThoseOfTheCode(t *testing.T) {
+	want := lists()
+	if *update {
+		if err := os.WriteFile("functions.tf", want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile("functions.tf"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("functions.tf is not what the code says (%v); go test ./infra/azure -update writes\n%s", err, want)
+	}
+}
+
+func files(t *testing.T) map[string][]byte {
+	t.Helper()
+	names, err := filepath.Glob("*.tf")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("there is no Terraform here: %v", err)
+	}
+	all := map[string][]byte{}
+	for _, name := range append(names, "terraform.tfvars.example") {
+		if all[name], err = os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// TestTheTerraformIsFormatted is terraform fmt -check, on machines without Terraform.
+func TestTheTerraformIsFormatted(t *testing.T) {
+	for name, text := range files(t) {
+		if !bytes.Equal(text, hclwrite.Format(text)) {
+			t.Errorf("%s: terraform fmt would change it", name)
+		}
+	}
+}
+
+// configuration is the parsed Terraform: its blocks by address, and its local values.
+type configuration struct {
+	blocks map[string]*hclsyntax.Body
+	locals map[string]hclsyntax.Expression
+}
+
+func read(t *testing.T) configuration {
+	t.Helper()
+	c := configuration{blocks: map[string]*hclsyntax.Body{}, locals: map[string]hclsyntax.Expression{}}
+	for name, text := range files(t) {
+		file, diagnostics := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
+		if diagnostics.HasErrors() {
+			t.Fatal(diagnostics)
+		}
+		for _, block := range file.Body.(*hclsyntax.Body).Blocks {
+			if block.Type == "locals" {
+				for name, a := range block.Body.Attributes {
+					c.locals[name] = a.Expr
+				}
+				continue
+			}
+			c.blocks[strings.Join(append([]string{block.Type}, block.Labels...), ".")] = block.Body
+		}
+	}
+	return c
+}
+
+// evaluate is a local value that depends on other local values alone.
+func (c configuration) evaluate(t *testing.T, name string) cty.Value {
+	t.Helper()
+	expression := c.locals[name]
+	if expression == nil {
+		t.Fatalf("there is no local.%s", name)
+	}
+	locals := map[string]cty.Value{}
+	for _, traversal := range expression.Variables() {
+		if traversal.RootName() != "local" {
+			continue // a name that a for expression makes
+		}
+		other := traversal[1].(hcl.TraverseAttr).Name
+		locals[other] = c.evaluate(t, other)
+	}
+	toSet := function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "v", Type: cty.DynamicPseudoType}},
+		Type:   function.StaticReturnType(cty.Set(cty.String)),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if args[0].LengthInt() == 0 {
+				return cty.SetValEmpty(cty.String), nil
+			}
+			return cty.SetVal(args[0].AsValueSlice()), nil
+		},
+	})
+	v, diagnostics := expression.Value(&hcl.EvalContext{
+		Variables: map[string]cty.Value{"local": cty.ObjectVal(locals)},
+		Functions: map[string]function.Function{"merge": stdlib.MergeFunc, "toset": toSet},
+	})
+	if diagnostics.HasErrors() {
+		t.Fatal(diagnostics)
+	}
+	return v
+}
+
+// pairs are the values of a local map of objects, each as its two attributes, sorted.
+func (c configuration) pairs(t *testing.T, local, first, second string) []string {
+	t.Helper()
+	var all []string
+	for _, v := range c.evaluate(t, local).AsValueMap() {
+		all = append(all, v.GetAttr(first).AsString()+" "+v.GetAttr(second).AsString())
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (c configuration) names(t *testing.T, local string) []string {
+	t.Helper()
+	var all []string
+	for _, v := range c.evaluate(t, local).AsValueSlice() {
+		all = append(all, v.AsString())
+	}
+	slices.Sort(all)
+	return all
+}
+
+func sorted(words []string) []string {
+	slices.Sort(words)
+	return words
+}
+
+func equal(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\nis        %q\nshould be %q", what, got, want)
+	}
+}
+
+func TestEveryFunctionGetsItsRightsAndNoOther(t *testing.T) {
+	c := read(t)
+	var permissions, send, listen, exchange, ledger []string
+	for _, f := range offboarding.Functions() {
+		for _, p := range f.Permissions {
+			permissions = append(permissions, f.Name+" "+p)
+		}
+		rights := bus.RightsOf(f.Name)
+		for _, e := range rights.Send {
+			send = append(send, f.Name+" "+e)
+		}
+		for _, s := range bus.Subscriptions() {
+			if slices.Contains(rights.Listen, s.Name) {
+				listen = append(listen, f.Name+" "+entity(s))
+			}
+		}
+		if f.Exchange {
+			exchange = append(exchange, f.Name)
+		}
+		if f.Ledger {
+			ledger = append(ledger, f.Name)
+		}
+	}
+	equal(t, "permissions", c.pairs(t, "permissions", "function", "permission"), sorted(permissions))
+	equal(t, "send", c.pairs(t, "send", "function", "entity"), sorted(send))
+	equal(t, "listen", c.pairs(t, "listen", "function", "entity"), sorted(listen))
+	equal(t, "exchange", c.names(t, "exchange"), sorted(exchange))
+	equal(t, "ledger", c.names(t, "ledger"), sorted(ledger))
+}
+
+// TestTheSubscriptionsHaveTheRulesOfTheDriver compares the two kinds of rule resources with what
+// the driver needs.
+func TestTheSubscriptionsHaveTheRulesOfTheDriver(t *testing.T) {
+	c := read(t)
+	var labels, names []string
+	for _, s := range bus.Subscriptions() {
+		for _, r := range servicebus.Rules(s) {
+			switch {
+			case r.To == s.Name && r.Label == "":
+				names = append(names, s.Name)
+			case r.To == "" && r.Label != "":
+				labels = append(labels, s.Name+" "+r.Label)
+			default:
+				t.Errorf("%s: the Terraform has no rule like %+v", s.Name, r)
+			}
+		}
+	}
+	equal(t, "rules on the label", c.pairs(t, "labels", "subscription", "label"), sorted(labels))
+	equal(t, "subscriptions", slices.Sorted(maps.Keys(c.evaluate(t, "subscriptions").AsValueMap())), sorted(names))
+	equal(t, "queues", c.names(t, "queues"), []string{bus.Queue})
+	equal(t, "topics", c.names(t, "topics"), []string{bus.Topic})
+}
+
+// source is the text of an attribute, or of one in a nested block.
+func (c configuration) source(t *testing.T, address string, path ...string) string {
+	t.Helper()
+	body := c.blocks[address]
+	for i, name := range path {
+		if body == nil {
+			break
+		}
+		if i < len(path)-1 {
+			var inner *hclsyntax.Body
+			for _, b := range body.Blocks {
+				if b.Type == name {
+					inner = b.Body
+				}
+			}
+			body = inner
+			continue
+		}
+		a := body.Attributes[name]
+		if a == nil {
+			return ""
+		}
+		text := files(t)[a.Expr.Range().Filename]
+		return string(a.Expr.Range().SliceBytes(text))
+	}
+	return ""
+}
+
+func TestTheResourcesAreAsTheDriversNeedThem(t *testing.T) {
+	c := read(t)
+	const (
+		subscription = "resource.azurerm_servicebus_subscription.leaver"
+		queue        = "resource.azurerm_servicebus_queue.leaver"
+		topic        = "resource.azurerm_servicebus_topic.leaver"
+	)
+	for _, want := range []struct {
+		address string
+		path    []string
+		text    string
+	}{
+		{"provider.azurerm", []string{"features", "servicebus", "auto_delete_subscription_default_rule"}, "true"},
+		{"resource.azurerm_servicebus_namespace.leaver", []string{"sku"}, `"Standard"`},
+		{"resource.azurerm_servicebus_namespace.leaver", []string{"local_auth_enabled"}, "false"},
+		{queue, []string{"for_each"}, "local.queues"},
+		{queue, []string{"max_delivery_count"}, "2000"},
+		{queue, []string{"requires_duplicate_detection"}, "true"},
+		{queue, []string{"duplicate_detection_history_time_window"}, `"PT10M"`},
+		{queue, []string{"default_message_ttl"}, ""},
+		{topic, []string{"requires_duplicate_detection"}, "true"},
+		{topic, []string{"duplicate_detection_history_time_window"}, `"PT10M"`},
+		{topic, []string{"default_message_ttl"}, ""},
+		{subscription, []string{"for_each"}, "local.subscriptions"},
+		{subscription, []string{"max_delivery_count"}, "2000"},
+		{subscription, []string{"default_message_ttl"}, ""},
+		{"resource.azurerm_servicebus_subscription_rule.label", []string{"for_each"}, "local.labels"},
+		{"resource.azurerm_servicebus_subscription_rule.label", []string{"correlation_filter", "label"}, "each.value.label"},
+		{"resource.azurerm_servicebus_subscription_rule.to", []string{"for_each"}, "local.subscriptions"},
+		{"resource.azurerm_servicebus_subscription_rule.to", []string{"correlation_filter", "to"}, "each.key"},
+		{"resource.azurerm_storage_account.ledger", []string{"shared_access_key_enabled"}, "false"},
+		{"resource.azurerm_storage_table.ledger", []string{"name"}, `"` + aztables.Table + `"`},
+		{"resource.azuread_application_federated_identity_credential.aws", []string{"audiences"}, `["` + identity.Audience + `"]`},
+		{"resource.azuread_application_registration.function", []string{"for_each"}, "local.functions"},
+		{"resource.azuread_app_role_assignment.graph", []string{"for_each"}, "local.permissions"},
+		{"resource.azuread_app_role_assignment.exchange", []string{"for_each"}, "local.exchange"},
+		{"resource.azurerm_role_assignment.send", []string{"for_each"}, "local.send"},
+		{"resource.azurerm_role_assignment.send", []string{"role_definition_name"}, `"Azure Service Bus Data Sender"`},
+		{"resource.azurerm_role_assignment.listen", []string{"for_each"}, "local.listen"},
+		{"resource.azurerm_role_assignment.listen", []string{"role_definition_name"}, `"Azure Service Bus Data Receiver"`},
+		{"resource.azurerm_role_assignment.ledger", []string{"for_each"}, "local.ledger"},
+		{"resource.azurerm_role_assignment.ledger", []string{"role_definition_name"}, `"Storage Table Data Contributor"`},
+	} {
+		if got := c.source(t, want.address, want.path...); got != want.text {
+			t.Errorf("%s %s is %q and should be %q", want.address, strings.Join(want.path, "."), got, want.text)
+		}
+	}
+}
+
+// TestNothingElseGrantsRights finds a grant that the lists do not know.
+func TestNothingElseGrantsRights(t *testing.T) {
+	known := []string{"azuread_app_role_assignment.graph", "azuread_app_role_assignment.exchange", "azurerm_role_assignment.send", "azurerm_role_assignment.listen", "azurerm_role_assignment.ledger"}
+	for address := range read(t).blocks {
+		name := strings.TrimPrefix(address, "resource.")
+		if strings.Contains(name, "role_assignment") != slices.Contains(known, name) {
+			t.Errorf("%s grants something: is it in the lists?", address)
+		}
+		if strings.Contains(name, "password") || strings.Contains(name, "certificate") || strings.Contains(name, "authorization_rule") {
+			t.Errorf("%s is a secret to keep", address)
+		}
+	}
+}
+
+func TestTheCloudsAreThoseOfTheCode(t *testing.T) {
+	clouds := read(t).evaluate(t, "clouds").AsValueMap()
+	if len(clouds) != 4 {
+		t.Errorf("%d clouds", len(clouds))
+	}
+	for name := range clouds {
+		if _, err := identity.CloudOf(name); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,33 @@
+# Gives the app registrations that run Exchange cmdlets their role group: the part of infra/azure
+# that Terraform cannot do. It can be run again. Needs PowerShell 7, the module
+# ExchangeOnlineManagement, and the role Exchange Administrator:
+#
+#   Connect-ExchangeOnline
+#   terraform output -json exchange | ./exchange.ps1
+#
+# Source: Microsoft Learn, App-only authentication for unattended scripts in Exchange Online
+# PowerShell, "Assign custom Exchange Online role groups to the application using service
+# principals"; New-ServicePrincipal; New-RoleGroup.
+param(
+    [string]$Group = "Leaver",
+    # Without a list: the roles of Recipient Management, which the Entra role Exchange Recipient Administrator has too.
+    # Get-ManagementRoleEntry "*\Set-CASMailbox" shows which roles a cmdlet is in.
+    [string[]]$Roles
+)
+$ErrorActionPreference = "Stop"
+
+$functions = $input | Out-String | ConvertFrom-Json -AsHashtable
+if (-not (Get-RoleGroup | Where-Object Name -eq $Group)) {
+    if (-not $Roles) { $Roles = (Get-RoleGroup -Identity "Recipient Management").Roles }
+    New-RoleGroup -Name $Group -Roles $Roles | Out-Null
+}
+foreach ($name in $functions.Keys | Sort-Object) {
+    $app = $functions[$name]
+    $principal = Get-ServicePrincipal | Where-Object AppId -eq $app.app_id
+    if (-not $principal) {
+        $principal = New-ServicePrincipal -AppId $app.app_id -ObjectId $app.object_id -DisplayName "Leaver $name"
+    }
+    # That it is a member already is an error that changes nothing.
+    Add-RoleGroupMember -Identity $Group -Member $principal.Identity -ErrorAction Continue
+}
+Get-RoleGroupMember -Identity $Group

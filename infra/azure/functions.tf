@@ -1,0 +1,97 @@
+# The lists of the code: go test ./infra/azure -update writes them.
+locals {
+  # What each function may do: application permissions of Microsoft Graph, cmdlets of Exchange,
+  # the ledger, and entities of the bus to send to and to listen on.
+  functions = {
+    intake = {
+      permissions = []
+      exchange    = false
+      ledger      = false
+      send        = ["leaver-requests"]
+      listen      = []
+    }
+    plan = {
+      permissions = ["User.Read.All"]
+      exchange    = false
+      ledger      = true
+      send        = ["leaver-requests", "leaver"]
+      listen      = ["leaver-requests"]
+    }
+    signout = {
+      permissions = ["User.Read.All", "RoleManagement.Read.Directory", "User-PasswordProfile.ReadWrite.All", "User.RevokeSessions.All"]
+      exchange    = false
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/signout"]
+    }
+    block = {
+      permissions = ["User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All"]
+      exchange    = true
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/block"]
+    }
+    wipe = {
+      permissions = ["User.Read.All", "DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.PrivilegedOperations.All", "DeviceManagementApps.ReadWrite.All"]
+      exchange    = true
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/wipe"]
+    }
+    forward = {
+      permissions = ["User.Read.All"]
+      exchange    = true
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/forward"]
+    }
+    preserve = {
+      permissions = []
+      exchange    = true
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/preserve"]
+    }
+    licence = {
+      permissions = ["User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"]
+      exchange    = true
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/licence"]
+    }
+    delete = {
+      permissions = ["User.Read.All", "User.DeleteRestore.All", "Files.Read.All"]
+      exchange    = true
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/delete"]
+    }
+    watch = {
+      permissions = []
+      exchange    = false
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/licence", "leaver/delete"]
+    }
+    replay = {
+      permissions = []
+      exchange    = false
+      ledger      = true
+      send        = ["leaver-requests", "leaver"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/licence", "leaver/delete"]
+    }
+  }
+
+  queues = toset(["leaver-requests"])
+
+  # The labels are the subjects that a subscription takes.
+  subscriptions = {
+    signout  = { topic = "leaver", labels = ["signout", "termination"] }
+    block    = { topic = "leaver", labels = ["block", "termination"] }
+    wipe     = { topic = "leaver", labels = ["wipe", "termination"] }
+    forward  = { topic = "leaver", labels = ["forward", "termination"] }
+    preserve = { topic = "leaver", labels = ["preserve", "termination"] }
+    licence  = { topic = "leaver", labels = ["licence"] }
+    delete   = { topic = "leaver", labels = ["delete"] }
+  }
+}

@@ -1,0 +1,95 @@
+# One app registration for each function. It has no secret: Entra takes the token with which AWS
+# says that the caller has the function's role.
+resource "azuread_application_registration" "function" {
+  for_each     = local.functions
+  display_name = "Leaver ${each.key}"
+  notes        = "infra/azure of Leaver"
+}
+
+resource "azuread_service_principal" "function" {
+  for_each  = local.functions
+  client_id = azuread_application_registration.function[each.key].client_id
+}
+
+resource "azuread_application_federated_identity_credential" "aws" {
+  for_each       = local.functions
+  application_id = azuread_application_registration.function[each.key].id
+  display_name   = "aws"
+  audiences      = ["api://AzureADTokenExchange"]
+  issuer         = var.aws_issuer
+  subject        = "arn:${var.aws_partition}:iam::${var.aws_account_id}:role/${var.prefix}${each.key}"
+}
+
+# Microsoft's ids of permissions are looked up in the tenant, by their names.
+data "azuread_application_published_app_ids" "well_known" {}
+
+data "azuread_service_principal" "graph" {
+  client_id = data.azuread_application_published_app_ids.well_known.result.MicrosoftGraph
+}
+
+data "azuread_service_principal" "exchange" {
+  client_id = data.azuread_application_published_app_ids.well_known.result.Office365ExchangeOnline
+}
+
+resource "azuread_app_role_assignment" "graph" {
+  for_each            = local.permissions
+  principal_object_id = azuread_service_principal.function[each.value.function].object_id
+  resource_object_id  = data.azuread_service_principal.graph.object_id
+  app_role_id         = data.azuread_service_principal.graph.app_role_ids[each.value.permission]
+}
+
+# Which cmdlets the app may run, its role group in Exchange says: exchange.ps1.
+resource "azuread_app_role_assignment" "exchange" {
+  for_each            = local.exchange
+  principal_object_id = azuread_service_principal.function[each.key].object_id
+  resource_object_id  = data.azuread_service_principal.exchange.object_id
+  app_role_id         = data.azuread_service_principal.exchange.app_role_ids["Exchange.ManageAsApp"]
+}
+
+resource "azurerm_role_assignment" "send" {
+  for_each                         = local.send
+  scope                            = local.entities[each.value.entity]
+  role_definition_name             = "Azure Service Bus Data Sender"
+  principal_id                     = azuread_service_principal.function[each.value.function].object_id
+  principal_type                   = "ServicePrincipal"
+  skip_service_principal_aad_check = true
+}
+
+resource "azurerm_role_assignment" "listen" {
+  for_each                         = local.listen
+  scope                            = local.entities[each.value.entity]
+  role_definition_name             = "Azure Service Bus Data Receiver"
+  principal_id                     = azuread_service_principal.function[each.value.function].object_id
+  principal_type                   = "ServicePrincipal"
+  skip_service_principal_aad_check = true
+}
+
+resource "azurerm_role_assignment" "ledger" {
+  for_each                         = local.ledger
+  scope                            = azurerm_storage_table.ledger.resource_manager_id
+  role_definition_name             = "Storage Table Data Contributor"
+  principal_id                     = azuread_service_principal.function[each.key].object_id
+  principal_type                   = "ServicePrincipal"
+  skip_service_principal_aad_check = true
+}
+
+locals {
+  permissions = merge([for name, f in local.functions : {
+    for permission in f.permissions : "${name} ${permission}" => { function = name, permission = permission }
+  }]...)
+  send = merge([for name, f in local.functions : {
+    for entity in f.send : "${name} ${entity}" => { function = name, entity = entity }
+  }]...)
+  listen = merge([for name, f in local.functions : {
+    for entity in f.listen : "${name} ${entity}" => { function = name, entity = entity }
+  }]...)
+  exchange = toset([for name, f in local.functions : name if f.exchange])
+  ledger   = toset([for name, f in local.functions : name if f.ledger])
+
+  # What the rights in functions.tf are about, by name.
+  entities = merge(
+    { for name, q in azurerm_servicebus_queue.leaver : name => q.id },
+    { for name, t in azurerm_servicebus_topic.leaver : name => t.id },
+    { for name, s in azurerm_servicebus_subscription.leaver : "${local.subscriptions[name].topic}/${name}" => s.id },
+  )
+}

@@ -1,0 +1,77 @@
+variable "tenant_id" {
+  description = "The id of the Entra tenant whose people leave."
+  type        = string
+}
+
+variable "subscription_id" {
+  description = "The Azure subscription for Service Bus and the ledger."
+  type        = string
+}
+
+variable "location" {
+  description = "The Azure region; one close to the AWS region of the functions."
+  type        = string
+}
+
+variable "name" {
+  description = "The name of the resource group and of the Service Bus namespace; unique in the world."
+  type        = string
+}
+
+variable "storage_account" {
+  description = "The name of the storage account of the ledger: 3 to 24 lower-case letters and digits, unique in the world."
+  type        = string
+}
+
+variable "replication" {
+  description = "How the ledger is replicated: ZRS keeps it through the loss of a zone, GZRS through that of a region."
+  type        = string
+  default     = "ZRS"
+}
+
+variable "cloud" {
+  description = "Microsoft's cloud: worldwide, usgov, usgovdod or china."
+  type        = string
+  default     = "worldwide"
+  validation {
+    condition     = contains(keys(local.clouds), var.cloud)
+    error_message = "Use worldwide, usgov, usgovdod or china."
+  }
+}
+
+variable "aws_account_id" {
+  description = "The AWS account of the functions, twelve digits."
+  type        = string
+}
+
+variable "aws_partition" {
+  description = "aws, aws-us-gov or aws-cn."
+  type        = string
+  default     = "aws"
+}
+
+variable "aws_issuer" {
+  description = "The issuer of that account's outbound identity federation: https://….tokens.sts.global.api.aws"
+  type        = string
+  validation {
+    condition     = startswith(var.aws_issuer, "https://")
+    error_message = "It is a URL: aws iam get-outbound-web-identity-federation-info shows it."
+  }
+}
+
+variable "prefix" {
+  description = "What the names of the functions' roles begin with: parameter Prefix of template.yaml."
+  type        = string
+  default     = "leaver-"
+}
+
+locals {
+  # The names of the cloud in the two providers.
+  clouds = {
+    worldwide = { azurerm = "public", azuread = "global" }
+    usgov     = { azurerm = "usgovernment", azuread = "usgovernmentl4" }
+    usgovdod  = { azurerm = "usgovernment", azuread = "usgovernmentl5" }
+    china     = { azurerm = "china", azuread = "china" }
+  }
+  cloud = local.clouds[var.cloud]
+}

@@ -1,0 +1,98 @@
+// Package azuritetest runs Azurite, Microsoft's emulator of Azure Storage, for tests.
+package azuritetest
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+)
+
+// The account that Azurite comes with; its key is published.
+// Source: Microsoft Learn, "Use the Azurite emulator for local Azure Storage development".
+const (
+	account = "devstoreaccount1"
+	key     = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+// listening is what Azurite says when the Table service answers.
+var listening = regexp.MustCompile(`Table service is successfully listening at (http://\S+)`)
+
+// Start runs an Azurite of its own, with nothing in it, until the test ends, and returns the
+// connection string of its Table service. Without Azurite the test is skipped; under CI=true it
+// fails.
+func Start(t testing.TB) string {
+	t.Helper()
+	path := find()
+	if path == "" {
+		const absent = "AZURITE IS NOT INSTALLED: the store on Azure Table Storage is not tested. Install node, then: (cd .ci && npm ci --ignore-scripts)"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(absent)
+		}
+		t.Skip(absent)
+	}
+	// Port 0 lets the system choose. Only the command of all three services says which port it
+	// became, so the other two run idle.
+	azurite := exec.Command(path, "--blobPort", "0", "--queuePort", "0", "--tablePort", "0",
+		"--inMemoryPersistence", "--silent", "--disableTelemetry", "--skipApiVersionCheck",
+		// Never while a test runs: a connection that is closed as the client uses it loses an answer.
+		"--tableKeepAliveTimeout", "3600")
+	azurite.Dir = t.TempDir()
+	// It ends when its input does, also when this process is killed and cleans nothing up.
+	azurite.Env = append(os.Environ(), "NODE_OPTIONS=--require="+strconv.Quote(preload(t)))
+	var complaints bytes.Buffer
+	azurite.Stderr = &complaints
+	if _, err := azurite.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := azurite.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := azurite.Start(); err != nil {
+		t.Fatalf("starting %s: %v", path, err)
+	}
+	t.Cleanup(func() {
+		_ = azurite.Process.Kill()
+		_ = azurite.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if said := listening.FindStringSubmatch(lines.Text()); said != nil {
+			return "AccountName=" + account + ";AccountKey=" + key + ";TableEndpoint=" + said[1] + "/" + account + ";"
+		}
+	}
+	_ = azurite.Wait()
+	t.Fatalf("%s ended before it listened: %s", path, complaints.String())
+	return ""
+}
+
+// preload is what node reads before Azurite.
+func preload(t testing.TB) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "end-with-input.js")
+	if err := os.WriteFile(file, []byte("process.stdin.resume().on('end', () => process.exit())\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// find looks for the command in .ci of the project, where its version is pinned, then in PATH;
+// "" is nowhere, or no node to run it.
+func find() string {
+	if _, err := exec.LookPath("node"); err != nil {
+		return ""
+	}
+	dir, _ := os.Getwd()
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if path, err := exec.LookPath(filepath.Join(dir, ".ci", "node_modules", ".bin", "azurite")); err == nil {
+			return path
+		}
+	}
+	path, _ := exec.LookPath("azurite")
+	return path
+}
