@@ -243,9 +243,9 @@ type copying struct {
 	Monitor string `json:"monitor"`
 }
 
-// monitors is the name of the personal value that holds the copies of a wave: the address of a
-// monitor names the owner of the drive.
-func monitors(wave int64) string { return "onedriveCopies-" + strconv.FormatInt(wave, 10) }
+// monitors begins the name of the before that seals the copies of a wave: the address of a
+// monitor may name the owner of the drive.
+const monitors = "copies-"
 
 // copyMissing starts the copies of some of what a folder lacks. A folder whose copy failed is
 // made empty, so that what is in it is copied piece by piece.
@@ -299,7 +299,7 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 	}
 	k.add(wave, 1)
 	k.changes[waveAt] = offboarding.Stamp(k.job.Now)
-	if err := k.job.KeepPersonal(ctx, map[string]string{monitors(k.count(wave)): string(text)}); err != nil {
+	if err := k.job.KeepPersonal(ctx, map[string]string{monitors + k.get(wave): string(text)}); err != nil {
 		return err
 	}
 	if at := k.walk.position(); at != k.get(copyAt) {
@@ -324,7 +324,7 @@ func (k *keeper) waitForCopies(ctx context.Context) error {
 		return err
 	}
 	var started []copying
-	if text := personal[monitors(k.count(wave))]; text != "" { // else erased: the listing tells
+	if text := personal[string(k.job.Step.Name)+"-"+monitors+k.get(wave)]; text != "" { // else erased: the listing tells
 		if err := json.Unmarshal([]byte(text), &started); err != nil {
 			return err
 		}

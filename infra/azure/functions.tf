@@ -52,6 +52,13 @@ locals {
       send        = ["leaver"]
       listen      = ["leaver/preserve"]
     }
+    onedrive = {
+      permissions = ["User.Read.All", "Files.ReadWrite.All"]
+      exchange    = false
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/onedrive"]
+    }
     licence = {
       permissions = ["User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"]
       exchange    = true
@@ -71,14 +78,14 @@ locals {
       exchange    = false
       ledger      = true
       send        = ["leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/licence", "leaver/delete"]
     }
     replay = {
       permissions = []
       exchange    = false
       ledger      = true
       send        = ["leaver-requests", "leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/licence", "leaver/delete"]
     }
   }
 
@@ -91,6 +98,7 @@ locals {
     wipe     = { topic = "leaver", labels = ["wipe", "termination"] }
     forward  = { topic = "leaver", labels = ["forward", "termination"] }
     preserve = { topic = "leaver", labels = ["preserve", "termination"] }
+    onedrive = { topic = "leaver", labels = ["onedrive", "termination"] }
     licence  = { topic = "leaver", labels = ["licence"] }
     delete   = { topic = "leaver", labels = ["delete"] }
   }

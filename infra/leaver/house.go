@@ -15,6 +15,7 @@ import (
 	"leaver/functions/delete"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/onedrive"
 	"leaver/functions/plan"
 	"leaver/functions/preserve"
 	"leaver/functions/replay"
@@ -141,6 +142,7 @@ func newSteps(directory *graph.Client, mailboxes *exchange.Client, departures *l
 		offboarding.StepWipe:     wipe.New(directory, mailboxes),
 		offboarding.StepForward:  forward.New(directory, mailboxes, departures, policy),
 		offboarding.StepPreserve: preserve.New(mailboxes),
+		offboarding.StepOnedrive: onedrive.New(directory, departures),
 		offboarding.StepLicence:  licence.New(directory, mailboxes),
 		offboarding.StepDelete:   delete.New(directory, mailboxes),
 	}

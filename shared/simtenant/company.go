@@ -75,7 +75,7 @@ func publicSKUs(people int) []SeedSKU {
 //	nestor.wilke       Global Administrator; E5
 //	isaiah.langer      E3 only through the dynamic group
 //	diego.siciliani    E3 only through the group synced from on premises
-//	lynne.robbins      her mail is also johanna's: a look-up by mail finds two
+//	lynne.robbins      her mail is also johanna's: a look-up by mail finds two; small drive with 2 sharing links; manager patti.fernandez
 //	johanna.lorenz     no mailbox (Power BI only), mail = lynne.robbins@contoso.com
 //	pradeep.gupta      no licence, no mailbox, no drive
 //	henrietta.mueller_fabrikam.com#EXT#   guest
@@ -113,7 +113,7 @@ var wellKnown = []SeedUser{
 	{UPN: "diego.siciliani", Name: "Diego Siciliani", Title: "HR Manager", Department: "HR", EmployeeID: "E0009", Manager: "joni.sherman",
 		Groups: []string{GroupLicenceOnPrem}},
 	{UPN: "lynne.robbins", Name: "Lynne Robbins", Title: "Planner", Department: "Sales", EmployeeID: "E0010", Manager: "patti.fernandez",
-		Licences: []string{SKUOfficeE3}, Mailbox: SeedMailbox{Items: 90, Size: 50 << 20}},
+		Licences: []string{SKUOfficeE3}, Mailbox: SeedMailbox{Items: 90, Size: 50 << 20}, Drive: SeedDrive{Files: 5, Size: 5 << 20, Links: 2}},
 	{UPN: "johanna.lorenz", Name: "Johanna Lorenz", Title: "Senior Engineer", Department: "Engineering", EmployeeID: "E0011", Manager: "patti.fernandez",
 		Mail: "lynne.robbins@", Licences: []string{SKUPowerBI}},
 	{UPN: "pradeep.gupta", Name: "Pradeep Gupta", Title: "Warehouse Worker", Department: "Logistics", EmployeeID: "E0012", Manager: "diego.siciliani"},
