@@ -11,6 +11,7 @@ import (
 	"leaver/functions/onedrive"
 	"leaver/functions/preserve"
 	"leaver/functions/wipe"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -133,7 +134,7 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 			}
 		}), reason: "has changed since"},
 		"a person signed the copy off, but nobody made one": {noManager: true, meanwhile: func(t *testing.T, h *steptest.House, c *offboarding.Case) {
-			if _, err := h.Ledger.SignOff(t.Context(), c.ID, offboarding.StepOnedrive, "Joni Sherman", "we can do without"); err != nil {
+			if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepOnedrive, By: "Joni Sherman", Note: "we can do without"}); err != nil {
 				t.Fatal(err)
 			}
 		}, reason: "nobody kept"},
@@ -200,6 +201,7 @@ func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	keepFiles(t, h, c)
 	h.Advance(time.Minute)
 	record, _ = h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "licence") {
