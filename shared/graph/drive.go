@@ -38,7 +38,7 @@ func send[T any](ctx context.Context, c *Client, doing string, method abstractio
 	return answer, err
 }
 
-// call sends one request and reads its answer, if there is one.
+// call sends one request and reads its answer, unless T is struct{}.
 func call[T any](ctx context.Context, c *Client, info *abstractions.RequestInformation, body any) (T, error) {
 	var answer T
 	info.Headers.TryAdd("Accept", "application/json")
@@ -53,10 +53,13 @@ func call[T any](ctx context.Context, c *Client, info *abstractions.RequestInfor
 	if err != nil {
 		return answer, err
 	}
-	if text, _ := raw.([]byte); len(text) > 0 {
-		err = json.Unmarshal(text, &answer)
+	if _, nothing := any(answer).(struct{}); nothing {
+		return answer, nil
 	}
-	return answer, err
+	if text, _ := raw.([]byte); len(text) > 0 {
+		return answer, json.Unmarshal(text, &answer)
+	}
+	return answer, errNothing
 }
 
 // listing reads all pages of a listing.
