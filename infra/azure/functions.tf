@@ -52,6 +52,13 @@ locals {
       send        = ["leaver"]
       listen      = ["leaver/preserve"]
     }
+    onedrive = {
+      permissions = ["User.Read.All", "Files.ReadWrite.All"]
+      exchange    = false
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/onedrive"]
+    }
     access = {
       permissions = ["Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"]
       exchange    = true
@@ -78,14 +85,14 @@ locals {
       exchange    = false
       ledger      = true
       send        = ["leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/access", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/licence", "leaver/delete"]
     }
     replay = {
       permissions = []
       exchange    = false
       ledger      = true
       send        = ["leaver-requests", "leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/access", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/licence", "leaver/delete"]
     }
   }
 
@@ -98,6 +105,7 @@ locals {
     wipe     = { topic = "leaver", labels = ["wipe", "termination"] }
     forward  = { topic = "leaver", labels = ["forward", "termination"] }
     preserve = { topic = "leaver", labels = ["preserve", "termination"] }
+    onedrive = { topic = "leaver", labels = ["onedrive", "termination"] }
     access   = { topic = "leaver", labels = ["access", "termination"] }
     licence  = { topic = "leaver", labels = ["licence"] }
     delete   = { topic = "leaver", labels = ["delete"] }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +32,10 @@ var scenarios = []scenario{
 		policy: func(p *offboarding.Policy) { p.Rereads = []time.Duration{3 * time.Second, 4 * time.Second} },
 		world:  func(w *simtenant.World) { w.SyncedWritable, w.DirectorySyncEvery = true, 2*time.Second },
 	},
+	{name: "admin", departures: []departure{administrator}},
+	{name: "big-onedrive", departures: []departure{bigDrive}, world: fillDrive},
 	{name: "contradiction", departures: []departure{contradiction}},
+	{name: "cost", run: (*demoCommand).cost},
 	{name: "layoff", run: (*demoCommand).layoff},
 }
 
@@ -61,12 +65,17 @@ var (
 	}
 	fullDrive = departure{
 		event: "terminated-full-drive.json", person: "grady.archie@contoso.com",
-		title: "a full OneDrive that nobody kept: deletion withheld by B12",
-		why:   "the OneDrive goes with the account, and nobody kept what it holds",
-		want: map[offboarding.StepName]ending{
-			offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned,
-			offboarding.StepDelete: withheld(offboarding.B12),
-		},
+		title: "a full OneDrive: copied to the manager and compared file by file, then the account deleted",
+		why:   "every file was found in the copy before the deletion, and the OneDrive had not changed since",
+		want:  map[offboarding.StepName]ending{offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned},
+		check: filesAreWithTheManager,
+	}
+	bigDrive = departure{
+		event: "terminated-full-drive.json", person: fullDrive.person,
+		title: fmt.Sprintf("a OneDrive of %d items: copied to the manager in waves, compared in pages, then the account deleted", bigDriveItems),
+		why:   fmt.Sprintf("all %d items were found in the copy before the deletion, with the same sizes and hashes; a run visits a bounded number of pages and the next one goes on there", bigDriveItems),
+		want:  fullDrive.want,
+		check: filesAreWithTheManager,
 	}
 	forwarded = departure{
 		event: "terminated-forward.json", person: "irvin.sayers@contoso.com",
@@ -160,8 +169,46 @@ var (
 					return nil
 				},
 			},
+			{
+				does: "an administrator takes the leaver out of the on-premises group; an operator replays access",
+				when: stands(offboarding.StepAccess, offboarding.StateManual),
+				do: func(ctx context.Context, p *play, s status) error {
+					p.tenant.Edit(func(w *simtenant.World) {
+						g := w.Groups[simtenant.GroupID(simtenant.GroupOnPremFileShare)]
+						g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(id string) bool { return id == s.Leaver.ID })
+					})
+					return p.replays(ctx, s, offboarding.StepAccess)
+				},
+			},
 			signsOff(offboarding.StepBlock, "disabled in the on-premises Active Directory"),
 			signsOff(offboarding.StepDelete, "will be deleted in the on-premises Active Directory with the next clearing"),
+		},
+	}
+	administrator = departure{
+		event: "terminated-admin.json", person: "nestor.wilke@contoso.com",
+		title: "a Global Administrator: signout and block refused (B10) until access has taken the role away",
+		why:   "Microsoft lets no ordinary application change the password of an administrator or disable one (B10), and Leaver asks for no higher role; access took the role away, and what was parked was replayed",
+		want:  map[offboarding.StepName]ending{offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned},
+		acts: []act{{
+			does: "signout and block are parked for the role, and access has taken it away; an operator replays them",
+			when: func(s status) bool {
+				return refusedFor("Global Administrator", s.step(offboarding.StepSignout)) && refusedFor("Global Administrator", s.step(offboarding.StepBlock)) &&
+					stands(offboarding.StepAccess, offboarding.StateEffective)(s)
+			},
+			do: func(ctx context.Context, p *play, s status) error {
+				return p.replays(ctx, s, offboarding.StepSignout, offboarding.StepBlock)
+			},
+		}},
+		check: func(t *simtenant.Tenant, s status) string {
+			wrong := ""
+			t.Edit(func(w *simtenant.World) {
+				for _, a := range w.RoleAssignments {
+					if a.Principal == s.Leaver.ID {
+						wrong = "the leaver still holds a role"
+					}
+				}
+			})
+			return wrong
 		},
 	}
 	contradiction = departure{
@@ -171,3 +218,61 @@ var (
 		refused: offboarding.B6,
 	}
 )
+
+// refusedFor reports whether a step is parked because of a role (B10).
+func refusedFor(role string, s stepStatus) bool {
+	return s.State == offboarding.StateParked && strings.Contains(s.Reason, string(offboarding.B10)) && strings.Contains(s.Reason, role)
+}
+
+// bigDriveItems is what the OneDrive of the scenario big-onedrive holds, folders included.
+const bigDriveItems = 10_000
+
+// fillDrive lays folders of files into the drive of whoever leaves with a full one.
+func fillDrive(w *simtenant.World) {
+	const inFolder = 250 // with the folder itself
+	d := w.Drives[simtenant.UserID(fullDrive.person)]
+	d.Items, d.Grants = nil, nil
+	for i := range bigDriveItems {
+		id := fmt.Sprintf("01BIG%027d", i)
+		item := simtenant.DriveItem{ID: id, Name: fmt.Sprintf("Project %03d", i/inFolder), Folder: true}
+		if i%inFolder != 0 {
+			item = simtenant.DriveItem{ID: id, Parent: d.Items[i/inFolder*inFolder].ID, Name: fmt.Sprintf("Report %05d.docx", i), Size: 1 << 16, Hash: id}
+		}
+		d.Items = append(d.Items, item)
+	}
+}
+
+// filesAreWithTheManager says what is missing in the manager's drive, by path and size, of what the
+// leaver's held, and whether that was verified before the deletion.
+func filesAreWithTheManager(t *simtenant.Tenant, s status) string {
+	from, _ := t.Drive(s.Leaver.ID)
+	to, _ := t.Drive(simtenant.UserID(demoRecipient))
+	there := paths(to)
+	for path, size := range paths(from) {
+		if got, ok := there["/Files of "+s.Case+path]; !ok || got != size {
+			return "the manager's OneDrive lacks " + path
+		}
+	}
+	verified, deleted := s.step(offboarding.StepOnedrive).Evidence["verifiedAt"], s.step(offboarding.StepDelete).Evidence["deletedDateTime"]
+	if len(from.Items) == 0 || verified == "" || verified > deleted {
+		return fmt.Sprintf("%d items were verified at %q and the account deleted at %q", len(from.Items), verified, deleted)
+	}
+	return ""
+}
+
+// paths are the items of a drive, each with its size.
+func paths(d simtenant.Drive) map[string]int64 {
+	byID := map[string]simtenant.DriveItem{}
+	for _, i := range d.Items {
+		byID[i.ID] = i
+	}
+	all := map[string]int64{}
+	for _, i := range d.Items {
+		path := "/" + i.Name
+		for p, ok := byID[i.Parent]; ok; p, ok = byID[p.Parent] {
+			path = "/" + p.Name + path
+		}
+		all[path] = i.Size
+	}
+	return all
+}

@@ -72,6 +72,20 @@ func TestScenarioThatOnlySaysSo(t *testing.T) {
 	}
 }
 
+// TestScenarioCost holds that the costly departure takes effect, and that its requests are counted.
+func TestScenarioCost(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := command(t, "demo", "--scenario", "cost", "--latency", "0s")
+	if code != 0 {
+		t.Fatalf("exit %d: %s\n%s", code, stderr, stdout)
+	}
+	for _, function := range []string{"plan", "signout", "wipe", "onedrive", "delete", "all"} {
+		if !strings.Contains(stdout, "\n"+function+" ") {
+			t.Errorf("no figures of %s:\n%s", function, stdout)
+		}
+	}
+}
+
 func TestScenarioThatIsNone(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := command(t, "demo", "--scenario", "nonsense")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 
 	"leaver/events"
@@ -16,7 +17,8 @@ import (
 type stage struct {
 	tenant      *simtenant.Tenant
 	policy      offboarding.Policy
-	concurrency int // as that of a house
+	concurrency int    // as that of a house
+	meter       *meter // nil = nothing is counted
 }
 
 // onStage serves the tenant and a house on it with its intake, in a directory that is removed
@@ -34,10 +36,15 @@ func onStage(env environment, on stage, play func(ctx context.Context, h *house,
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	ctx, stop := context.WithCancel(env)
 	defer stop()
-	h, err := openHouse(ctx, houseOptions{
+	options := houseOptions{
 		dir: dir, tenant: tenantOf(server.Connection()), policy: on.policy, concurrency: on.concurrency,
 		log: slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-	})
+	}
+	if m := on.meter; m != nil {
+		m.next = server.Client().Transport
+		options.client, options.around = &http.Client{Transport: m}, m.around
+	}
+	h, err := openHouse(ctx, options)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ type settings struct {
 	} `yaml:"autoReply"`
 	KeepMail  *offboarding.Keeping `yaml:"keepMail"`
 	KeepFiles *offboarding.Keeping `yaml:"keepFiles"`
+	FilesTo   *string              `yaml:"filesTo"`
 	HoldFor   *duration            `yaml:"holdFor"`
 }
 
@@ -55,7 +56,7 @@ func (s settings) domain() offboarding.Settings {
 		Grace: (*time.Duration)(s.Grace), DeleteAfter: (*time.Duration)(s.DeleteAfter),
 		Mailbox: s.Mailbox, ForwardFor: (*time.Duration)(s.ForwardFor), ForwardCopy: s.ForwardCopy,
 		ReplyInside: s.AutoReply.Inside, ReplyOutside: s.AutoReply.Outside,
-		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, HoldFor: (*time.Duration)(s.HoldFor),
+		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, FilesTo: s.FilesTo, HoldFor: (*time.Duration)(s.HoldFor),
 	}
 }
 

@@ -15,6 +15,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -36,7 +37,10 @@ import (
 const timeout = 30 * time.Second
 
 // Client calls Microsoft Graph in one tenant. It is safe for concurrent use.
-type Client struct{ adapter *khttp.NetHttpRequestAdapter }
+type Client struct {
+	adapter *khttp.NetHttpRequestAdapter
+	plain   *http.Client // adds no token
+}
 
 // New makes a client. The base URL ends in the version; the scope is that of the cloud's
 // tokens, which for a simulated tenant is still https://graph.microsoft.com/.default; the HTTP
@@ -55,6 +59,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 	own := *client
 	own.Timeout = timeout
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	plain := own
 	own.Transport = khttp.NewCustomTransportWithParentTransport(client.Transport,
 		core.NewGraphTelemetryHandler(nil),
 		khttp.NewParametersNameDecodingHandler(),
@@ -66,7 +71,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	adapter.SetBaseUrl(strings.TrimSuffix(baseURL, "/"))
-	return &Client{adapter: adapter}, nil
+	return &Client{adapter: adapter, plain: &plain}, nil
 }
 
 // ask makes one call about the objects of some ids, which it verifies to be object ids. It
@@ -94,9 +99,17 @@ func ask[T any](ctx context.Context, doing string, ids []string, call func(conte
 // verify refuses what is not an object id (B15).
 func verify(doing string, ids []string) error {
 	for _, id := range ids {
-		if len(id) != 36 || uuid.Validate(id) != nil {
-			return offboarding.Permanent(fmt.Errorf("%s: a name instead of an object id", doing))
+		if err := objectID(id); err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
 		}
+	}
+	return nil
+}
+
+// objectID is nil for an object id, and permanent for anything else.
+func objectID(id string) error {
+	if len(id) != 36 || uuid.Validate(id) != nil {
+		return offboarding.Permanent(errors.New("a name instead of an object id"))
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type Plan struct {
 	AutoReply AutoReplyTexts `json:"autoReply,omitzero"`
 	KeepMail  Keeping        `json:"keepMail"`
 	KeepFiles Keeping        `json:"keepFiles"`
+	FilesTo   string         `json:"filesTo,omitempty"` // manager (also when empty), or the id of a drive
 	HoldFor   time.Duration  `json:"holdFor,omitempty"` // of a litigation hold, nanoseconds; Unlimited has no end
 	// Rereads are the policy\'s, in nanoseconds.
 	Rereads []time.Duration `json:"rereads,omitempty"`
@@ -44,6 +45,9 @@ func (p Plan) same(q Plan) bool {
 	return p.Mailbox == q.Mailbox && (a == nil) == (b == nil) &&
 		(a == nil || a.To == b.To && a.Address == b.Address && a.Unclear == b.Unclear && a.Copy == b.Copy && a.Until.Equal(b.Until))
 }
+
+// sameFiles reports whether two plans keep the files alike.
+func (p Plan) sameFiles(q Plan) bool { return p.KeepFiles == q.KeepFiles && p.FilesTo == q.FilesTo }
 
 // PlannedStep is one step of a plan: when it is due, or which rule withholds it from the
 // start.
@@ -98,6 +102,7 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		AutoReply:   policy.AutoReply,
 		KeepMail:    policy.KeepMail,
 		KeepFiles:   policy.KeepFiles,
+		FilesTo:     policy.FilesTo,
 		HoldFor:     policy.HoldFor,
 		Rereads:     policy.Rereads,
 	}
@@ -183,7 +188,7 @@ func (p Plan) preserves() bool {
 func (p Plan) Same(q Plan) bool {
 	q.Version = p.Version
 	return p.LeavingTime.Equal(q.LeavingTime) && p.same(q) && p.AutoReply == q.AutoReply &&
-		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.KeepFiles == q.KeepFiles &&
+		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.sameFiles(q) &&
 		slices.EqualFunc(p.Steps, q.Steps, func(a, b PlannedStep) bool {
 			return a.Name == b.Name && a.Due.Equal(b.Due) && a.Withheld == b.Withheld
 		})

@@ -78,6 +78,7 @@ type Policy struct {
 	AutoReply      AutoReplyTexts
 	KeepMail       Keeping // hold, export or none
 	KeepFiles      Keeping // move or none
+	FilesTo        string  // where files are moved to: manager, or the id of a drive
 	// HoldFor is how long each item is held by a litigation hold, from when it came; whole days,
 	// or Unlimited.
 	HoldFor time.Duration
@@ -133,6 +134,7 @@ func DefaultPolicy() Policy {
 		AutoReply:   AutoReplyTexts{Inside: defaultReply, Outside: defaultReply},
 		KeepMail:    KeepHold,
 		KeepFiles:   KeepMove,
+		FilesTo:     FilesToManager,
 		HoldFor:     Unlimited,
 		Rereads:     []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
 	}
@@ -169,6 +171,9 @@ func (p Policy) Validate() error {
 	case KeepMove, KeepNone:
 	default:
 		return fmt.Errorf("keepFiles: %q; use move or none", p.KeepFiles)
+	}
+	if err := validFilesTo(p.FilesTo); err != nil {
+		return err
 	}
 	if p.HoldFor < 24*time.Hour {
 		return errors.New("holdFor: at least a day (24h), or unlimited")

@@ -19,6 +19,7 @@ type Settings struct {
 	ReplyOutside *string
 	KeepMail     *Keeping
 	KeepFiles    *Keeping
+	FilesTo      *string
 	HoldFor      *time.Duration
 }
 
@@ -66,6 +67,7 @@ func (p Policy) With(s Settings) Policy {
 	lay(&p.AutoReply.Outside, s.ReplyOutside)
 	lay(&p.KeepMail, s.KeepMail)
 	lay(&p.KeepFiles, s.KeepFiles)
+	lay(&p.FilesTo, s.FilesTo)
 	lay(&p.HoldFor, s.HoldFor)
 	return p
 }
