@@ -1,7 +1,8 @@
 // Package delete is the gate that deletes the leaver's account when that loses nothing. It
 // is the one irreversible step, so everything is read again right before the write: the case,
 // the account by its object id, that it is still blocked, that it anchors neither forwarding nor
-// a shared mailbox (B1), and that mailbox and OneDrive hold nothing that nobody kept (B12). It is
+// a shared mailbox (B1), and that mailbox and OneDrive hold nothing that nobody
+// kept: the OneDrive is as it was when its copy was verified (B12). It is
 // done when the account is among the deleted items, from where it can be restored for 30 days.
 //
 // Sources: Microsoft Graph, Delete a user, and List deletedItems; Microsoft 365 admin, Remove
@@ -22,7 +23,7 @@ import (
 // Directory is what delete needs of Microsoft Graph.
 type Directory interface {
 	User(ctx context.Context, id string) (offboarding.User, error)
-	Drive(ctx context.Context, user string) (offboarding.Content, error)
+	Drive(ctx context.Context, user string) (offboarding.Drive, error)
 	DeleteUser(ctx context.Context, id string) error
 	DeletedUser(ctx context.Context, id string) (deletedAt time.Time, err error)
 }
@@ -44,10 +45,6 @@ type Step struct {
 func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }
-
-// restorable is how long a deleted account can be restored.
-// Source: Microsoft Entra, Restore or remove a recently deleted user.
-const restorable = 30 * 24 * time.Hour
 
 // The progress of the step: when the account was last seen alive, and that its mailbox was on
 // hold then.
@@ -123,8 +120,8 @@ func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offbo
 		if err != nil {
 			return err
 		}
-		if !drive.Empty() {
-			lost = append(lost, fmt.Sprintf("the OneDrive holds %d items (%d bytes) that nobody kept", drive.Items, drive.Bytes))
+		if why := offboarding.FilesLost(job.Case, drive.Content); why != "" {
+			lost = append(lost, why)
 		}
 	}
 	if len(lost) > 0 {
@@ -174,7 +171,7 @@ func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
 		}
 		job.Evidence["mailbox"] = "inactive"
 	}
-	job.Evidence["deletedDateTime"] = offboarding.Stamp(deletedAt)
-	job.Evidence["restorableUntil"] = offboarding.Stamp(deletedAt.Add(restorable))
+	job.Evidence[offboarding.DeletedAt] = offboarding.Stamp(deletedAt)
+	job.Evidence["restorableUntil"] = offboarding.Stamp(deletedAt.Add(offboarding.Restorable))
 	return nil
 }

@@ -10,8 +10,10 @@ import (
 	"leaver/functions/delete"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/onedrive"
 	"leaver/functions/preserve"
 	"leaver/functions/wipe"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -30,7 +32,14 @@ func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 		_, mailboxes = h.As("preserve")
 		h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, preserve.New(mailboxes)))
 	}
+	keepFiles(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
+}
+
+// keepFiles runs the step onedrive.
+func keepFiles(t *testing.T, h *steptest.House, c *offboarding.Case) *offboarding.Record {
+	files, _ := h.As("onedrive")
+	return h.Settle(t, c.ID, h.Worker(offboarding.StepOnedrive, onedrive.New(files, h.Ledger)))
 }
 
 // giveMailUp leaves the step preserve out of the plan.
@@ -68,10 +77,10 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 		policy       func(*offboarding.Policy)
 		withheld     string // what the reason names; empty = deleted
 	}{
-		{"a full OneDrive", "grady.archie@contoso.com", nil, "OneDrive"},
+		{"a full OneDrive, copied and verified", "grady.archie@contoso.com", nil, ""},
 		{"a full mailbox that cannot be held", "christie.cline@contoso.com", hold, "mailbox"},
 		{"a full mailbox on hold", "lidia.holloway@contoso.com", hold, ""},
-		{"both, and the mailbox on hold", "patti.fernandez@contoso.com", hold, "OneDrive"},
+		{"both, the mailbox on hold and the OneDrive copied", "patti.fernandez@contoso.com", hold, ""},
 		{"both, given up by the policy", "patti.fernandez@contoso.com", giveUp, ""},
 		{"neither", "adele.vance@contoso.com", nil, ""},
 	}
@@ -98,6 +107,75 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 			}
 			if record.State != offboarding.StateWithheld || record.Rule != offboarding.B12 || deleted || !strings.Contains(record.Reason, tt.withheld) {
 				t.Errorf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+			}
+		})
+	}
+}
+
+// TestB12TheOneDriveIsAsItsVerifiedCopy fails when FilesLost is not asked right before the write.
+func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
+	t.Parallel()
+	const grady = "grady.archie@contoso.com"
+	id := simtenant.UserID(grady)
+	files := func(change func(*simtenant.Drive)) func(*testing.T, *steptest.House, *offboarding.Case) {
+		return func(_ *testing.T, h *steptest.House, _ *offboarding.Case) {
+			h.Tenant.Edit(func(w *simtenant.World) { change(w.Drives[id]) })
+		}
+	}
+	for name, tt := range map[string]struct {
+		noManager bool
+		meanwhile func(*testing.T, *steptest.House, *offboarding.Case)
+		reason    string
+	}{
+		"a file came": {meanwhile: files(func(d *simtenant.Drive) {
+			d.Items = append(d.Items, simtenant.DriveItem{ID: "01NEW", Name: "Late.docx", Size: 5, Hash: "late"})
+		}), reason: "has changed since"},
+		"a file in a folder grew": {meanwhile: files(func(d *simtenant.Drive) {
+			for i := range d.Items {
+				if d.Items[i].Parent != "" {
+					d.Items[i].Size++
+					return
+				}
+			}
+		}), reason: "has changed since"},
+		"a person signed the copy off, but nobody made one": {noManager: true, meanwhile: func(t *testing.T, h *steptest.House, c *offboarding.Case) {
+			if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepOnedrive, By: "Joni Sherman", Note: "we can do without"}); err != nil {
+				t.Fatal(err)
+			}
+		}, reason: "nobody kept"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			if tt.noManager {
+				h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].ManagerID = "" })
+			}
+			c := h.Open(t, grady, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+			prepare(t, h, c)
+			tt.meanwhile(t, h, c)
+			w := h.Worker(offboarding.StepDelete, newStep(h))
+			record := h.Settle(t, c.ID, w)
+			if _, deleted := h.Tenant.DeletedUser(id); deleted || record.State != offboarding.StateWithheld || record.Rule != offboarding.B12 || !strings.Contains(record.Reason, tt.reason) {
+				t.Fatalf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+			}
+			if tt.noManager {
+				h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].ManagerID = simtenant.UserID("alex.wilber@contoso.com") })
+			}
+			// The copy is brought up to date and verified again, and then nothing is lost.
+			drive, _ := h.Tenant.Drive(id)
+			for _, step := range []offboarding.StepName{offboarding.StepOnedrive, offboarding.StepDelete} {
+				if _, err := h.Ledger.Replay(t.Context(), c.ID, step); err != nil {
+					t.Fatal(err)
+				}
+			}
+			kept := keepFiles(t, h, c)
+			if grew := name == "a file in a folder grew"; grew != (kept.State == offboarding.StateManual) {
+				t.Fatalf("onedrive: %s: %s", kept.State, kept.Reason)
+			} else if grew {
+				return // its copy is another file now, and a person's task
+			}
+			if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+				t.Errorf("%s: %s; %d items", record.State, record.Reason, len(drive.Items))
 			}
 		})
 	}
@@ -131,6 +209,7 @@ func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	keepFiles(t, h, c)
 	h.Advance(time.Minute)
 	record, _ = h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "licence") {

@@ -46,6 +46,7 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+			keepFiles(t, h, c)
 			if _, planned := c.Plan.Step(offboarding.StepForward); planned {
 				h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 			}
@@ -72,6 +73,7 @@ func TestDeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	keepFiles(t, h, c)
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	h.Advance(mailGivenUp().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))

@@ -13,6 +13,7 @@ import (
 	"leaver/functions/delete"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/onedrive"
 	"leaver/functions/preserve"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
@@ -45,6 +46,7 @@ func steps(h *steptest.House) map[offboarding.StepName]*worker.Worker {
 		offboarding.StepWipe:     wipe.New(h.As("wipe")),
 		offboarding.StepForward:  forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()),
 		offboarding.StepPreserve: preserve.New(h.Exchange),
+		offboarding.StepOnedrive: onedrive.New(h.Graph, h.Ledger),
 		offboarding.StepAccess:   access.New(h.As("access")),
 		offboarding.StepLicence:  licence.New(h.As("licence")),
 		offboarding.StepDelete:   delete.New(h.As("delete")),

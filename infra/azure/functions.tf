@@ -59,6 +59,13 @@ locals {
       send        = ["leaver"]
       listen      = ["leaver/preserve"]
     }
+    onedrive = {
+      permissions = ["User.Read.All", "Files.ReadWrite.All"]
+      exchange    = false
+      ledger      = true
+      send        = ["leaver"]
+      listen      = ["leaver/onedrive"]
+    }
     access = {
       permissions = ["Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"]
       exchange    = true
@@ -89,7 +96,7 @@ locals {
       legal_hold  = false
       ledger      = true
       send        = ["leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/access", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/licence", "leaver/delete"]
     }
     replay = {
       permissions = []
@@ -97,7 +104,7 @@ locals {
       legal_hold  = false
       ledger      = true
       send        = ["leaver-requests", "leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/access", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/licence", "leaver/delete"]
     }
   }
 
@@ -110,6 +117,7 @@ locals {
     wipe     = { topic = "leaver", labels = ["wipe", "termination"] }
     forward  = { topic = "leaver", labels = ["forward", "termination"] }
     preserve = { topic = "leaver", labels = ["preserve", "termination"] }
+    onedrive = { topic = "leaver", labels = ["onedrive", "termination"] }
     access   = { topic = "leaver", labels = ["access", "termination"] }
     licence  = { topic = "leaver", labels = ["licence"] }
     delete   = { topic = "leaver", labels = ["delete"] }

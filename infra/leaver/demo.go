@@ -1,148 +1,25 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
-	"leaver/events"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
 
 type demoCommand struct {
-	Scenario string        `enum:"departures,layoff" default:"departures" help:"departures (a few people, each with a story) or layoff (many at once, on throttling)."`
+	Scenario string        `enum:"${scenarios}" default:"departures" help:"What is played: ${enum}."`
 	Users    int           `default:"2000" help:"Size of the company of a layoff."`
 	Leavers  int           `default:"500" help:"How many of them leave."`
 	Throttle float64       `default:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
-	JSON     bool          `help:"Print the status objects only, one a line."`
+	JSON     bool          `help:"Print the status objects only, one a line, each with why it ended so."`
 	Latency  time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
 }
-
-// departure is one leaver of a demo and what must have become of them.
-type departure struct {
-	event  string // file in events/
-	person string // userPrincipalName
-	title  string
-	want   map[offboarding.StepName]ending
-	// gone is whether the tenant must show the account among the deleted items.
-	gone bool
-	// licensed is whether the tenant must still show a licence.
-	licensed bool
-	// mail says what is wrong with the mailbox as the tenant has it; empty = nothing.
-	mail func(m simtenant.Mailbox, evidence map[string]string) string
-}
-
-// ending is how a step must end: its state and, when withheld, the rule.
-type ending struct {
-	state offboarding.StepState
-	rule  offboarding.Rule
-}
-
-var departures = []departure{
-	{
-		event: "terminated-none.json", person: "adele.vance@contoso.com",
-		title: "nothing to keep: licence released, account deleted",
-		want: map[offboarding.StepName]ending{
-			offboarding.StepSignout: {state: offboarding.StateEffective},
-			offboarding.StepBlock:   {state: offboarding.StateEffective},
-			offboarding.StepWipe:    {state: offboarding.StateEffective},
-			offboarding.StepForward: {state: offboarding.StateEffective},
-			offboarding.StepAccess:  {state: offboarding.StateEffective},
-			offboarding.StepLicence: {state: offboarding.StateEffective},
-			offboarding.StepDelete:  {state: offboarding.StateEffective},
-		},
-		gone: true,
-	},
-	{
-		event: "terminated-full-drive.json", person: "grady.archie@contoso.com",
-		title: "a full OneDrive that nobody kept: deletion withheld by B12",
-		want: map[offboarding.StepName]ending{
-			offboarding.StepSignout: {state: offboarding.StateEffective},
-			offboarding.StepBlock:   {state: offboarding.StateEffective},
-			offboarding.StepWipe:    {state: offboarding.StateEffective},
-			offboarding.StepForward: {state: offboarding.StateEffective},
-			offboarding.StepAccess:  {state: offboarding.StateEffective},
-			offboarding.StepLicence: {state: offboarding.StateEffective},
-			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B12},
-		},
-	},
-	{
-		event: "terminated-forward.json", person: "irvin.sayers@contoso.com",
-		title: "mail forwarded to the manager until the grace ends, then released and deleted",
-		want: map[offboarding.StepName]ending{
-			offboarding.StepSignout: {state: offboarding.StateEffective},
-			offboarding.StepBlock:   {state: offboarding.StateEffective},
-			offboarding.StepWipe:    {state: offboarding.StateEffective},
-			offboarding.StepAccess:  {state: offboarding.StateEffective},
-			offboarding.StepForward: {state: offboarding.StateEffective},
-			offboarding.StepLicence: {state: offboarding.StateEffective},
-			offboarding.StepDelete:  {state: offboarding.StateEffective},
-		},
-		gone: true,
-		mail: func(m simtenant.Mailbox, evidence map[string]string) string {
-			switch {
-			case evidence["forwardedTo"] != simtenant.UserID(demoRecipient):
-				return "mail was never forwarded to the manager"
-			case m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "":
-				return "the mailbox still forwards"
-			}
-			return ""
-		},
-	},
-	{
-		event: "terminated-shared.json", person: "lidia.holloway@contoso.com",
-		title: "a shared mailbox: licence released, deletion withheld by B1",
-		want: map[offboarding.StepName]ending{
-			offboarding.StepSignout: {state: offboarding.StateEffective},
-			offboarding.StepBlock:   {state: offboarding.StateEffective},
-			offboarding.StepWipe:    {state: offboarding.StateEffective},
-			offboarding.StepAccess:  {state: offboarding.StateEffective},
-			offboarding.StepForward: {state: offboarding.StateEffective},
-			offboarding.StepLicence: {state: offboarding.StateEffective},
-			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B1},
-		},
-		mail: func(m simtenant.Mailbox, _ map[string]string) string {
-			if m.Type != "SharedMailbox" || !m.SoftDeletedAt.IsZero() {
-				return "the mailbox is not shared"
-			}
-			return ""
-		},
-	},
-	{
-		event: "terminated-forward-unlimited.json", person: "christie.cline@contoso.com",
-		title: "mail forwarded with no end: licence withheld by B2, deletion by B1",
-		want: map[offboarding.StepName]ending{
-			offboarding.StepSignout: {state: offboarding.StateEffective},
-			offboarding.StepBlock:   {state: offboarding.StateEffective},
-			offboarding.StepWipe:    {state: offboarding.StateEffective},
-			offboarding.StepAccess:  {state: offboarding.StateEffective},
-			offboarding.StepForward: {state: offboarding.StateEffective},
-			offboarding.StepLicence: {state: offboarding.StateWithheld, rule: offboarding.B2},
-			offboarding.StepDelete:  {state: offboarding.StateWithheld, rule: offboarding.B1},
-		},
-		licensed: true,
-		mail: func(m simtenant.Mailbox, _ map[string]string) string {
-			if m.ForwardingAddress != simtenant.UserID(demoRecipient) {
-				return "mail does not go to the named recipient"
-			}
-			return ""
-		},
-	},
-}
-
-// demoRecipient gets the mail in the demo: as the manager, or because the request says so.
-const demoRecipient = "alex.wilber@contoso.com"
 
 // The demo's policy waits seconds where a real one waits days; the delays are real delayed
 // messages all the same.
@@ -152,212 +29,137 @@ const (
 	demoPatience    = 90 * time.Second
 )
 
-// Run shows the departures. It is an error when the tenant was not observed to be as wanted.
+// Run plays the scenario. It is an error when the tenant was not observed to be as wanted.
 func (c *demoCommand) Run(env environment) error {
-	if c.Scenario == "layoff" {
-		return c.layoff(env)
+	s := scenarioOf(c.Scenario)
+	if s.run != nil {
+		return s.run(c, env)
 	}
-	return c.departures(env)
-}
-
-func (c *demoCommand) departures(env environment) error {
 	tenant, err := simtenant.New(simtenant.Config{Users: 40, Latency: c.Latency})
 	if err != nil {
 		return err
 	}
+	if s.world != nil {
+		tenant.Edit(s.world)
+	}
 	policy := offboarding.DefaultPolicy()
 	policy.Grace, policy.DeleteAfter = demoGrace, demoDeleteAfter
 	policy.KeepMail = offboarding.KeepNone
-	return onStage(env, tenant, policy, 0, func(ctx context.Context, h *house, intake string) error {
-		view := newView(env, c.JSON)
-		defer view.close()
-		for _, d := range departures {
-			view.say("%s leaves (%s)", d.person, d.title)
-			if err := postSample(ctx, intake, d.event, h.now()); err != nil {
-				return err
-			}
-		}
-		found, err := c.follow(ctx, h, view)
-		view.close()
+	if s.policy != nil {
+		s.policy(&policy)
+	}
+	return onStage(env, stage{tenant: tenant, policy: policy}, func(ctx context.Context, h *house, intake string) error {
+		p := &play{scenario: s, house: h, tenant: tenant, view: newView(env, c.JSON), acted: map[string]bool{}}
+		defer p.view.close()
+		found, err := p.perform(ctx, intake)
+		p.view.close()
 		if err != nil {
 			return err
 		}
+		ends, wrong := p.judge(ctx, found)
 		if c.JSON {
-			err = writeJSON(env.stdout, found)
-		} else {
-			err = report(env.stdout, found)
+			return errors.Join(writeJSON(env.stdout, ends), wrong)
 		}
-		return errors.Join(err, judge(found, tenant, view))
+		return errors.Join(report(env.stdout, ends), wrong)
 	})
 }
 
-// follow shows the cases until all are complete or patience ends.
-func (c *demoCommand) follow(ctx context.Context, h *house, view view) ([]status, error) {
+// play is a scenario while it is played.
+type play struct {
+	scenario
+	house  *house
+	tenant *simtenant.Tenant
+	view   view
+	acted  map[string]bool // acts that were done, by person and words
+}
+
+// perform posts the webhooks and shows the cases, with what people do meanwhile, until all are
+// over or patience ends.
+func (p *play) perform(ctx context.Context, intake string) ([]status, error) {
 	ctx, stop := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("the departures did not end within %s", demoPatience))
 	defer stop()
+	for _, d := range p.departures {
+		p.view.say("%s leaves (%s)", d.person, d.title)
+		if err := postSample(ctx, intake, d.event, p.house.now()); err != nil {
+			return nil, err
+		}
+	}
 	every := time.NewTicker(100 * time.Millisecond)
 	defer every.Stop()
 	for {
-		found, err := statuses(ctx, h.ledger, "", h.now())
+		found, err := statuses(ctx, p.house.ledger, "", p.house.now())
 		if err != nil {
 			return nil, errors.Join(context.Cause(ctx), err)
 		}
-		view.update(found)
-		ended := 0
-		for _, s := range found {
+		p.view.update(found)
+		over := 0
+		for _, d := range p.departures {
+			s := d.in(found)
+			if s == nil {
+				continue
+			}
+			if err := p.act(ctx, d, *s); err != nil {
+				return nil, err
+			}
 			if s.State == string(offboarding.CaseComplete) || s.State == "parked" {
-				ended++
+				over++
 			}
 		}
-		if ended == len(departures) {
+		if over == len(p.departures) {
 			return found, nil
 		}
 		select {
 		case <-every.C:
 		case <-ctx.Done():
-			return found, context.Cause(ctx)
+			return nil, errors.Join(context.Cause(ctx), whatIsOpen(context.WithoutCancel(ctx), p.house))
 		}
 	}
 }
 
-// postSample posts a sample webhook as the HR system would: happening now, and signed.
-func postSample(ctx context.Context, intake, file string, now time.Time) error {
-	text, err := events.Files.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	var body map[string]any
-	if err := json.Unmarshal(text, &body); err != nil {
-		return fmt.Errorf("events/%s: %w", file, err)
-	}
-	body["timestamp"] = now.UTC().Format(time.RFC3339Nano)
-	if text, err = json.Marshal(body); err != nil {
-		return err
-	}
-	status, err := postSigned(ctx, intake, "msg_"+uuid.NewString(), text)
-	if err == nil && status != http.StatusAccepted {
-		err = fmt.Errorf("intake answered events/%s with %d", file, status)
-	}
-	return err
-}
-
-// postTermination posts a webhook for a person and returns the status of the answer.
-func postTermination(ctx context.Context, intake, person string, now time.Time) (int, error) {
-	body, err := json.Marshal(map[string]any{
-		"type": "employee.terminated", "timestamp": now.UTC().Format(time.RFC3339Nano),
-		"data": map[string]any{"employee": offboarding.Employee{UserPrincipalName: person}},
-	})
-	if err != nil {
-		return 0, err
-	}
-	return postSigned(ctx, intake, "msg_"+uuid.NewString(), body)
-}
-
-// postSigned posts a webhook with the sample secret's signature and returns the status of the
-// answer.
-func postSigned(ctx context.Context, intake, id string, body []byte) (int, error) {
-	signer, err := standardwebhooks.NewWebhook(events.Secret)
-	if err != nil {
-		return 0, err
-	}
-	now := time.Now()
-	signature, err := signer.Sign(id, now, body)
-	if err != nil {
-		return 0, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, intake+"/webhooks/standard", bytes.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(standardwebhooks.HeaderWebhookID, id)
-	request.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	request.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	_, err = io.Copy(io.Discard, response.Body)
-	return response.StatusCode, err
-}
-
-// report writes the table of each case and the time to lockout.
-func report(w io.Writer, found []status) error {
-	if err := writeReport(w, found); err != nil {
-		return err
-	}
-	for _, s := range found {
-		var locked time.Duration
-		for _, step := range s.Steps {
-			if (step.Name == offboarding.StepSignout || step.Name == offboarding.StepBlock) && step.EffectiveAt != nil {
-				locked = max(locked, step.EffectiveAt.Sub(s.Opened))
-			}
+// act does what people do once the departure stands as it does.
+func (p *play) act(ctx context.Context, d departure, s status) error {
+	for _, a := range d.acts {
+		if p.acted[d.person+a.does] || !a.when(s) {
+			continue
 		}
-		if _, err := fmt.Fprintf(w, "%s: locked out and read back %.2f s after the case was opened\n", s.Leaver.UserPrincipalName, locked.Seconds()); err != nil {
-			return err
+		p.acted[d.person+a.does] = true
+		p.view.say("%s", a.does)
+		if err := a.do(ctx, p, s); err != nil {
+			return fmt.Errorf("%s: %w", a.does, err)
 		}
 	}
 	return nil
 }
 
-// judge compares what Leaver says, and what the tenant itself shows, with what must be.
-func judge(found []status, tenant *simtenant.Tenant, view view) error {
-	var wrong []error
-	miss := func(d departure, format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf(d.person+": "+format, args...))
-	}
-	for _, d := range departures {
-		var s *status
-		for i := range found {
-			if strings.EqualFold(found[i].Leaver.UserPrincipalName, d.person) {
-				s = &found[i]
+// report writes the table of each case, the time to lockout, and why it ended so.
+func report(w io.Writer, ends []told) error {
+	for _, s := range ends {
+		if err := writeReport(w, []status{s.status}); err != nil {
+			return err
+		}
+		if locked, ok := s.lockedOut(); ok {
+			if _, err := fmt.Fprintf(w, "%s: locked out and read back %.2f s after the case was opened\n", s.Leaver.UserPrincipalName, locked.Seconds()); err != nil {
+				return err
 			}
 		}
-		if s == nil {
-			miss(d, "there is no case")
-			continue
-		}
-		for _, step := range s.Steps {
-			want := d.want[step.Name]
-			if step.State != want.state || step.Rule != want.rule {
-				miss(d, "%s ended %s %s, wanted %s %s", step.Name, step.State, step.Rule, want.state, want.rule)
-			}
-		}
-		if len(s.Steps) != len(d.want) {
-			miss(d, "%d steps, wanted %d", len(s.Steps), len(d.want))
-		}
-		user, alive := tenant.User(s.Leaver.ID)
-		if _, deleted := tenant.DeletedUser(s.Leaver.ID); deleted != d.gone || alive == d.gone {
-			miss(d, "in the tenant: deleted %t, wanted %t", deleted, d.gone)
-		}
-		if alive && user.AccountEnabled {
-			miss(d, "in the tenant: the account is enabled")
-		}
-		if n := tenant.PasswordChanges(s.Leaver.ID); n != 1 {
-			miss(d, "in the tenant: the password changed %d times, wanted once", n)
-		}
-		if licences := tenant.Licences(s.Leaver.ID); len(licences) > 0 != d.licensed {
-			miss(d, "in the tenant: licensed with %v, wanted any: %t", licences, d.licensed)
-		}
-		if d.mail == nil {
-			continue
-		}
-		mailbox, _ := tenant.Mailbox(s.Leaver.ID)
-		for _, step := range s.Steps {
-			if step.Name != offboarding.StepForward {
-				continue
-			}
-			if wrong := d.mail(mailbox, step.Evidence); wrong != "" {
-				miss(d, "in the tenant: %s", wrong)
+		if len(s.Why) > 0 {
+			if _, err := fmt.Fprintf(w, "why: %s\n", strings.Join(s.Why, "\n     ")); err != nil {
+				return err
 			}
 		}
 	}
-	if unknown := tenant.Unknown(); len(unknown) > 0 {
-		wrong = append(wrong, fmt.Errorf("calls the tenant does not know: %v", unknown))
+	return nil
+}
+
+// lockedOut is how long after the opening of the case signout and block had both been read back.
+func (s status) lockedOut() (time.Duration, bool) {
+	var locked time.Duration
+	both := 0
+	for _, step := range s.Steps {
+		if (step.Name == offboarding.StepSignout || step.Name == offboarding.StepBlock) && step.State == offboarding.StateEffective {
+			locked = max(locked, step.EffectiveAt.Sub(s.Opened))
+			both++
+		}
 	}
-	if len(wrong) == 0 {
-		view.say("The tenant was read: every account is as the table says.")
-	}
-	return errors.Join(wrong...)
+	return locked, both == 2
 }

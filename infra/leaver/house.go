@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ import (
 	"leaver/functions/delete"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/onedrive"
 	"leaver/functions/plan"
 	"leaver/functions/preserve"
 	"leaver/functions/replay"
@@ -64,6 +66,10 @@ type houseOptions struct {
 	// zero is 8.
 	concurrency int
 	log         *slog.Logger
+	// client reaches the tenant; nil is one of its own.
+	client *http.Client
+	// around is laid around every step; nil is nothing.
+	around func(offboarding.StepName, worker.Step) worker.Step
 }
 
 // openHouse starts the embedded server and puts the functions on it.
@@ -104,7 +110,7 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 	h.close = append(h.close, store.Close)
 	h.ledger = ledger.New(store, h.now, rand.Reader)
 
-	connection, err := o.tenant.Connect(nil)
+	connection, err := o.tenant.Connect(o.client)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +133,9 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 		if !ok {
 			return nil, fmt.Errorf("no function serves step %s", spec.Name)
 		}
+		if o.around != nil {
+			step = o.around(spec.Name, step)
+		}
 		w := &worker.Worker{
 			Name: spec.Name, Step: step, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,
 			Now: h.now, NewID: uuid.NewString, Log: o.log,
@@ -147,6 +156,7 @@ func newSteps(directory *graph.Client, mailboxes *exchange.Client, departures *l
 		offboarding.StepWipe:     wipe.New(directory, mailboxes),
 		offboarding.StepForward:  forward.New(directory, mailboxes, departures, policy),
 		offboarding.StepPreserve: preserve.New(mailboxes),
+		offboarding.StepOnedrive: onedrive.New(directory, departures),
 		offboarding.StepAccess:   access.New(directory, mailboxes),
 		offboarding.StepLicence:  licence.New(directory, mailboxes),
 		offboarding.StepDelete:   delete.New(directory, mailboxes),

@@ -38,7 +38,7 @@ func (c *demoCommand) layoff(env environment) error {
 	}
 	policy := offboarding.DefaultPolicy()
 	policy.Mailbox, policy.Grace = offboarding.None, layoffGrace
-	return onStage(env, tenant, policy, 64, func(ctx context.Context, h *house, intake string) error {
+	return onStage(env, stage{tenant: tenant, policy: policy, concurrency: 64}, func(ctx context.Context, h *house, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
 		defer stop()
 		_, _ = fmt.Fprintf(env.stdout, "%d of %d people leave at once\n", len(leavers), c.Users)

@@ -44,24 +44,6 @@ func command(t *testing.T, args ...string) (int, string, string) {
 	return code, stdout.String(), stderr.String()
 }
 
-func TestDemo(t *testing.T) {
-	t.Parallel()
-	code, stdout, stderr := command(t, "demo", "--json", "--latency", "0s")
-	if code != 0 {
-		t.Fatalf("exit %d: %s", code, stderr)
-	}
-	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	if len(lines) != len(departures) {
-		t.Fatalf("%d lines for %d departures:\n%s", len(lines), len(departures), stdout)
-	}
-	for _, line := range lines {
-		var s status
-		if err := json.Unmarshal([]byte(line), &s); err != nil || s.State != string(offboarding.CaseComplete) || s.Leaver.UserPrincipalName == "" {
-			t.Errorf("%s: %v", line, err)
-		}
-	}
-}
-
 func TestWrongUsageIsTwo(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{}, {"promote"}, {"demo", "--no-such-flag"}, {"up", "--tenant", "a", "--simulate"}, {"offboard"}} {

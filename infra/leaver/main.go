@@ -50,7 +50,7 @@ func run(env environment, args []string) int {
 		kong.UsageOnError(),
 		kong.Writers(env.stdout, env.stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Vars{"data": defaultData(env.getenv)},
+		kong.Vars{"data": defaultData(env.getenv), "scenarios": scenarioNames()},
 	)
 	if err != nil {
 		_, _ = fmt.Fprintln(env.stderr, "leaver:", err)

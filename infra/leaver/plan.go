@@ -100,6 +100,9 @@ func (h *house) preview(ctx context.Context, request offboarding.Request) (plann
 		LeavingTime: plan.LeavingTime, Mailbox: string(plan.Mailbox),
 		KeepMail: string(plan.KeepMail), KeepFiles: string(plan.KeepFiles), ByHand: []string{},
 	}
+	if plan.KeepFiles == offboarding.KeepMove {
+		p.KeepFiles += " to " + cmp.Or(plan.FilesTo, offboarding.FilesToManager)
+	}
 	if f := plan.Forwarding; f != nil {
 		to := cmp.Or(view.Personal[f.Address], f.To, "nobody")
 		if f.To != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,15 +44,12 @@ func (h *house) answerSignOff(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the sign-off cannot be read", http.StatusUnprocessableEntity)
 		return
 	}
-	c, err := h.ledger.SignOff(r.Context(), ask)
+	c, err := h.signOff(r.Context(), ask)
 	switch {
 	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase):
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
-	case err == nil:
-		err = h.discard(r, ask)
-	}
-	if err != nil {
+	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
@@ -63,9 +61,18 @@ func (h *house) answerSignOff(w http.ResponseWriter, r *http.Request) {
 	_ = writeJSON(w, []status{statusOf(c, personal, h.now())})
 }
 
-// discard removes the dead letters of a step that was signed off: nobody is to replay them.
-func (h *house) discard(r *http.Request, s ledger.SignOff) error {
-	letters, err := h.bus.DeadLetters(r.Context(), string(s.Step), 1000)
+// signOff accepts a step by name. Its dead letters go: nobody is to replay them.
+func (h *house) signOff(ctx context.Context, ask ledger.SignOff) (*offboarding.Case, error) {
+	c, err := h.ledger.SignOff(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	return c, h.discard(ctx, ask)
+}
+
+// discard removes the dead letters of a step that was signed off.
+func (h *house) discard(ctx context.Context, s ledger.SignOff) error {
+	letters, err := h.bus.DeadLetters(ctx, string(s.Step), 1000)
 	if err != nil {
 		return fmt.Errorf("listing the dead letters of %s: %w", s.Step, err)
 	}
@@ -74,7 +81,7 @@ func (h *house) discard(r *http.Request, s ledger.SignOff) error {
 		if err != nil || m.Case != s.Case {
 			continue
 		}
-		if err := h.bus.Discard(r.Context(), string(s.Step), letter.Key); err != nil {
+		if err := h.bus.Discard(ctx, string(s.Step), letter.Key); err != nil {
 			return fmt.Errorf("removing the dead letter of case %s: %w", s.Case, err)
 		}
 	}

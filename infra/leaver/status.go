@@ -29,6 +29,8 @@ type status struct {
 	Reason  string       `json:"reason,omitempty"` // of a parked request
 	Opened  time.Time    `json:"openedAt"`
 	Steps   []stepStatus `json:"steps"`
+	// Deadlines are what ends by itself and when, earliest first.
+	Deadlines []offboarding.Deadline `json:"deadlines,omitempty"`
 
 	requests []string
 }
@@ -62,6 +64,7 @@ func statusOf(c *offboarding.Case, personal map[string]string, now time.Time) st
 		Case:   c.ID,
 		Leaver: leaverStatus{ID: c.Leaver, UserPrincipalName: personal["userPrincipalName"]},
 		State:  string(c.State(now)), Opened: c.OpenedAt, Steps: []stepStatus{}, requests: c.Requests,
+		Deadlines: offboarding.Deadlines(c),
 	}
 	if len(c.Requests) > 0 {
 		s.Request = c.Requests[0]
@@ -186,7 +189,7 @@ func (c *statusCommand) show(env environment, found []status) error {
 }
 
 // writeJSON writes one object a line.
-func writeJSON(w io.Writer, found []status) error {
+func writeJSON[T any](w io.Writer, found []T) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	for _, s := range found {
@@ -214,10 +217,14 @@ func writeReport(w io.Writer, found []status) error {
 		if onTerminal {
 			_, err = fmt.Fprintln(w, stepTable(s, width))
 			failures = append(failures, err)
-			continue
+		} else {
+			for _, step := range s.Steps {
+				_, err = fmt.Fprintf(w, "  %-8s  %-10s  %s\n", step.Name, step.State, step.remark(s.Opened))
+				failures = append(failures, err)
+			}
 		}
-		for _, step := range s.Steps {
-			_, err = fmt.Fprintf(w, "  %-8s  %-10s  %s\n", step.Name, step.State, step.remark(s.Opened))
+		for _, d := range s.Deadlines {
+			_, err = fmt.Fprintf(w, "  %s  %s (%s)\n", d.At.UTC().Format(time.DateOnly), d.What, d.Source)
 			failures = append(failures, err)
 		}
 	}

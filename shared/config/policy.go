@@ -49,6 +49,7 @@ type settings struct {
 	KeepFiles      *offboarding.Keeping `yaml:"keepFiles"`
 	HoldFor        *duration            `yaml:"holdFor"`
 	CancelMeetings *bool                `yaml:"cancelMeetings"`
+	FilesTo        *string              `yaml:"filesTo"`
 }
 
 func (s settings) domain() offboarding.Settings {
@@ -56,7 +57,7 @@ func (s settings) domain() offboarding.Settings {
 		Grace: (*time.Duration)(s.Grace), DeleteAfter: (*time.Duration)(s.DeleteAfter),
 		Mailbox: s.Mailbox, ForwardFor: (*time.Duration)(s.ForwardFor), ForwardCopy: s.ForwardCopy,
 		ReplyInside: s.AutoReply.Inside, ReplyOutside: s.AutoReply.Outside,
-		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, HoldFor: (*time.Duration)(s.HoldFor), CancelMeetings: s.CancelMeetings,
+		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, FilesTo: s.FilesTo, HoldFor: (*time.Duration)(s.HoldFor), CancelMeetings: s.CancelMeetings,
 	}
 }
 

@@ -2,12 +2,10 @@ package graph
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"leaver/shared/offboarding"
 
-	abstractions "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoft/kiota-abstractions-go/serialization"
 	"github.com/microsoftgraph/msgraph-sdk-go/devices"
 	"github.com/microsoftgraph/msgraph-sdk-go/groups"
@@ -208,31 +206,4 @@ func (c *Client) Seats(ctx context.Context) ([]offboarding.Seat, error) {
 		seats = append(seats, seat)
 	}
 	return seats, nil
-}
-
-// Drive tells how much the user's OneDrive holds: the items at its root, and the bytes of
-// everything. No OneDrive is no error: the content does not exist. A user who is not there is
-// offboarding.ErrNotFound. Permission: Files.Read.All.
-func (c *Client) Drive(ctx context.Context, id string) (offboarding.Content, error) {
-	root, _, err := ask(ctx, "read the drive of", []string{id}, func(ctx context.Context) (models.DriveItemable, error) {
-		// The SDK's package for drives compiles for longer than all others together.
-		info := abstractions.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abstractions.GET,
-			"{+baseurl}/users/{id}/drive/root?$select=id,size,folder", map[string]string{"id": id})
-		info.Headers.TryAdd("Accept", "application/json")
-		answer, err := c.adapter.Send(ctx, info, models.CreateDriveItemFromDiscriminatorValue, failures)
-		item, _ := answer.(models.DriveItemable)
-		return item, err
-	})
-	var p *problem
-	if errors.Is(err, offboarding.ErrNotFound) && errors.As(err, &p) && !slices.Contains(p.codes, "Request_ResourceNotFound") {
-		return offboarding.Content{}, nil // SharePoint's 404, not Entra's
-	}
-	if err != nil {
-		return offboarding.Content{}, err
-	}
-	content := offboarding.Content{Exists: true, Bytes: value(root.GetSize())}
-	if folder := root.GetFolder(); folder != nil {
-		content.Items = int(value(folder.GetChildCount()))
-	}
-	return content, nil
 }

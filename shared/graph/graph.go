@@ -17,6 +17,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -41,6 +42,7 @@ const timeout = 30 * time.Second
 type Client struct {
 	adapter       *khttp.NetHttpRequestAdapter
 	reads, writes *pace
+	plain         *http.Client // adds no token
 }
 
 // Option is what can be chosen about a client.
@@ -73,6 +75,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 	own.Timeout = timeout
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	reads, writes := newPace(documentedReads, o.now), newPace(documentedWrites, o.now)
+	plain := own
 	own.Transport = khttp.NewCustomTransportWithParentTransport(client.Transport,
 		core.NewGraphTelemetryHandler(nil),
 		khttp.NewParametersNameDecodingHandler(),
@@ -84,7 +87,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	adapter.SetBaseUrl(strings.TrimSuffix(baseURL, "/"))
-	return &Client{adapter: adapter, reads: reads, writes: writes}, nil
+	return &Client{adapter: adapter, reads: reads, writes: writes, plain: &plain}, nil
 }
 
 // ask makes one call about the objects of some ids, which it verifies to be object ids. It
@@ -112,9 +115,17 @@ func ask[T any](ctx context.Context, doing string, ids []string, call func(conte
 // verify refuses what is not an object id (B15).
 func verify(doing string, ids []string) error {
 	for _, id := range ids {
-		if len(id) != 36 || uuid.Validate(id) != nil {
-			return offboarding.Permanent(fmt.Errorf("%s: a name instead of an object id", doing))
+		if err := objectID(id); err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
 		}
+	}
+	return nil
+}
+
+// objectID is nil for an object id, and permanent for anything else.
+func objectID(id string) error {
+	if len(id) != 36 || uuid.Validate(id) != nil {
+		return offboarding.Permanent(errors.New("a name instead of an object id"))
 	}
 	return nil
 }

@@ -106,6 +106,24 @@ var everyWrite = map[string]struct {
 		"PATCH /users/{id}",
 		request{"PATCH", "/v1.0/users/" + leaver, `{"@odata.type":"#microsoft.graph.user","accountEnabled":false}`}, 204, "",
 	},
+	"RemoveSharing": {
+		func(ctx context.Context, c *Client) error { return c.RemoveSharing(ctx, "b!1", "01A", "p1") },
+		"DELETE /drives/{id}/items/{id}/permissions/{id}",
+		request{"DELETE", "/v1.0/drives/b!1/items/01A/permissions/p1", ""}, 204, "",
+	},
+	"LetRead": {
+		func(ctx context.Context, c *Client) error { return c.LetRead(ctx, "b!1", "01A", leaver) },
+		"POST /drives/{id}/items/{id}/invite",
+		request{"POST", "/v1.0/drives/b!1/items/01A/invite", `{"recipients":[{"objectId":"` + leaver + `"}],"requireSignIn":true,"roles":["read"],"sendInvitation":false}`}, 200, `{"value":[{"id":"p1"}]}`,
+	},
+	"MakeFolder": {
+		func(ctx context.Context, c *Client) error {
+			_, err := c.MakeFolder(ctx, "b!1", "01R", "Files")
+			return err
+		},
+		"POST /drives/{id}/items/{id}/children",
+		request{"POST", "/v1.0/drives/b!1/items/01R/children", `{"@microsoft.graph.conflictBehavior":"fail","folder":{},"name":"Files"}`}, 201, `{"id":"01F"}`,
+	},
 	"RevokeSignInSessions": {
 		func(ctx context.Context, c *Client) error { return c.RevokeSignInSessions(ctx, leaver) },
 		"POST /users/{id}/revokeSignInSessions",

@@ -27,6 +27,10 @@ type heard struct {
 
 type heardKey struct{}
 
+// locationKey is the key under which a call that wants the Location of its answer puts a *string
+// into its context. The SDK drops it.
+type locationKey struct{}
+
 // guard is the middleware next to the wire. It keeps to Microsoft's budgets, asks the warrant
 // before every write and tells it about every answered one, keeps the tenant's clock, and takes
 // the text out of errors before the SDK, its tracing or anybody else can repeat it.
@@ -77,6 +81,9 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 	if h, ok := ctx.Value(heardKey{}).(*heard); ok {
 		h.date, _ = http.ParseTime(res.Header.Get("Date"))
 		h.requestID = res.Header.Get("request-id")
+	}
+	if location, ok := ctx.Value(locationKey{}).(*string); ok {
+		*location = res.Header.Get("Location")
 	}
 	switch {
 	case res.StatusCode >= 400:

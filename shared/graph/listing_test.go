@@ -158,8 +158,9 @@ func TestAMissingDriveIsNotAMissingUser(t *testing.T) {
 	if got, err := s.Drive(ctx, leaver); !errors.Is(err, offboarding.ErrNotFound) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	s, ctx = serve(t, answer(200, `{"id":"root","size":2147483648000,"folder":{"childCount":4}}`))
-	if got, err := s.Drive(ctx, leaver); err != nil || got != (offboarding.Content{Exists: true, Items: 4, Bytes: 2147483648000}) {
+	s, ctx = serve(t, answer(200, `{"id":"01R","size":2147483648000,"folder":{"childCount":4},"parentReference":{"driveId":"b!1"}}`))
+	want := offboarding.Drive{ID: "b!1", Root: "01R", Content: offboarding.Content{Exists: true, Items: 4, Bytes: 2147483648000}}
+	if got, err := s.Drive(ctx, leaver); err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -50,9 +50,9 @@ func (s *service) answer() (int, http.Header) {
 	return http.StatusNoContent, header
 }
 
-// send makes n requests, some at a time, each taking a while, and those that are throttled
+// sendMany makes n requests, some at a time, each taking a while, and those that are throttled
 // again when they were told to.
-func send(t *testing.T, p *pace, s *service, n, atOnce int) {
+func sendMany(t *testing.T, p *pace, s *service, n, atOnce int) {
 	t.Helper()
 	slots, done := make(chan struct{}, atOnce), make(chan struct{}, n)
 	for range n {
@@ -97,7 +97,7 @@ func TestABudgetIsUsedAndNotOverrun(t *testing.T) {
 				given := scale * float64(documentedWrites)
 				s, p := newService(3000, given), newPace(documentedWrites, time.Now)
 				begun := time.Now()
-				send(t, p, s, 3000+int(60*given), 64)
+				sendMany(t, p, s, 3000+int(60*given), 64)
 				allowed := 3000 + given*time.Since(begun).Seconds()
 				if part := float64(s.served) / allowed; part < 0.9 {
 					t.Errorf("%d of %.0f requests that the budget allowed: %.2f", s.served, allowed, part)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -209,7 +210,8 @@ func (l *Ledger) Reschedule(ctx context.Context, id string, step offboarding.Ste
 var ErrNotReplayable = errors.New("nothing to replay")
 
 // Replayable is nil when the step may be sent back to work: it is parked, a manual task,
-// withheld or signed off, and its case is not cancelled.
+// withheld or signed off, or it is effective but a step that needs it is withheld, as when what
+// it had reached did not last; and its case is not cancelled.
 func Replayable(c *offboarding.Case, step offboarding.StepName) error {
 	record := c.Step(step)
 	switch {
@@ -221,6 +223,12 @@ func Replayable(c *offboarding.Case, step offboarding.StepName) error {
 	switch record.State {
 	case offboarding.StateParked, offboarding.StateManual, offboarding.StateWithheld, offboarding.StateSignedOff:
 		return nil
+	case offboarding.StateEffective:
+		for _, spec := range offboarding.Steps {
+			if r := c.Step(spec.Name); r != nil && r.State == offboarding.StateWithheld && slices.Contains(spec.Needs, step) {
+				return nil
+			}
+		}
 	}
 	return fmt.Errorf("%w: step %s is %s", ErrNotReplayable, step, record.State)
 }

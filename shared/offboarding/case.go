@@ -268,7 +268,7 @@ func (c *Case) join(e Entry) {
 // replan lays a plan over the case: steps that already took effect stay as they are, unless
 // the plan now asks for another effect.
 func (c *Case) replan(p Plan) {
-	old, sameMail := c.Steps, c.Plan.same(p)
+	old, changed := c.Steps, map[StepName]bool{StepForward: !c.Plan.same(p), StepOnedrive: !c.Plan.sameFiles(p)}
 	c.Plan, c.Steps, c.published = p, nil, false
 	for _, planned := range p.Steps {
 		record := &Record{Name: planned.Name, State: StatePlanned, N: 1, Due: planned.Due}
@@ -279,7 +279,7 @@ func (c *Case) replan(p Plan) {
 			if was.Name != planned.Name {
 				continue
 			}
-			if was.State == StateEffective && (sameMail || was.Name != StepForward) {
+			if was.State == StateEffective && !changed[was.Name] {
 				record = was
 				break
 			}

@@ -21,7 +21,8 @@ type Plan struct {
 	KeepFiles      Keeping        `json:"keepFiles"`
 	HoldFor        time.Duration  `json:"holdFor,omitempty"` // of a litigation hold, nanoseconds; Unlimited has no end
 	CancelMeetings bool           `json:"cancelMeetings,omitempty"`
-	// Rereads are the policy\'s, in nanoseconds.
+	FilesTo        string         `json:"filesTo,omitempty"` // manager (also when empty), or the id of a drive
+	// Rereads are the policy's, in nanoseconds.
 	Rereads []time.Duration `json:"rereads,omitempty"`
 	Steps   []PlannedStep   `json:"steps"`
 }
@@ -45,6 +46,9 @@ func (p Plan) same(q Plan) bool {
 	return p.Mailbox == q.Mailbox && (a == nil) == (b == nil) &&
 		(a == nil || a.To == b.To && a.Address == b.Address && a.Unclear == b.Unclear && a.Copy == b.Copy && a.Until.Equal(b.Until))
 }
+
+// sameFiles reports whether two plans keep the files alike.
+func (p Plan) sameFiles(q Plan) bool { return p.KeepFiles == q.KeepFiles && p.FilesTo == q.FilesTo }
 
 // PlannedStep is one step of a plan: when it is due, or which rule withholds it from the
 // start.
@@ -99,6 +103,7 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		AutoReply:   policy.AutoReply,
 		KeepMail:    policy.KeepMail,
 		KeepFiles:   policy.KeepFiles,
+		FilesTo:     policy.FilesTo,
 		HoldFor:     policy.HoldFor,
 
 		CancelMeetings: policy.CancelMeetings,
@@ -182,7 +187,7 @@ func (p Plan) preserves() bool {
 func (p Plan) Same(q Plan) bool {
 	q.Version = p.Version
 	return p.LeavingTime.Equal(q.LeavingTime) && p.same(q) && p.AutoReply == q.AutoReply &&
-		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.CancelMeetings == q.CancelMeetings && p.KeepFiles == q.KeepFiles &&
+		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.CancelMeetings == q.CancelMeetings && p.sameFiles(q) &&
 		slices.EqualFunc(p.Steps, q.Steps, func(a, b PlannedStep) bool {
 			return a.Name == b.Name && a.Due.Equal(b.Due) && a.Withheld == b.Withheld
 		})

@@ -79,6 +79,7 @@ type Policy struct {
 	KeepMail       Keeping // hold, export or none
 	KeepFiles      Keeping // move or none
 	CancelMeetings bool    // that the leaver organised
+	FilesTo        string  // where files are moved to: manager, or the id of a drive
 	// HoldFor is how long each item is held by a litigation hold, from when it came; whole days,
 	// or Unlimited.
 	HoldFor time.Duration
@@ -134,6 +135,7 @@ func DefaultPolicy() Policy {
 		AutoReply:   AutoReplyTexts{Inside: defaultReply, Outside: defaultReply},
 		KeepMail:    KeepHold,
 		KeepFiles:   KeepMove,
+		FilesTo:     FilesToManager,
 		HoldFor:     Unlimited,
 
 		CancelMeetings: true,
@@ -172,6 +174,9 @@ func (p Policy) Validate() error {
 	case KeepMove, KeepNone:
 	default:
 		return fmt.Errorf("keepFiles: %q; use move or none", p.KeepFiles)
+	}
+	if err := validFilesTo(p.FilesTo); err != nil {
+		return err
 	}
 	if p.HoldFor < 24*time.Hour {
 		return errors.New("holdFor: at least a day (24h), or unlimited")

@@ -21,6 +21,7 @@ type Settings struct {
 	KeepFiles      *Keeping
 	HoldFor        *time.Duration
 	CancelMeetings *bool
+	FilesTo        *string
 }
 
 // Override changes the policy for the leavers of one department, company or group.
@@ -67,6 +68,7 @@ func (p Policy) With(s Settings) Policy {
 	lay(&p.AutoReply.Outside, s.ReplyOutside)
 	lay(&p.KeepMail, s.KeepMail)
 	lay(&p.KeepFiles, s.KeepFiles)
+	lay(&p.FilesTo, s.FilesTo)
 	lay(&p.HoldFor, s.HoldFor)
 	lay(&p.CancelMeetings, s.CancelMeetings)
 	return p

@@ -15,6 +15,7 @@ const (
 	StepWipe     StepName = "wipe"
 	StepForward  StepName = "forward"
 	StepPreserve StepName = "preserve"
+	StepOnedrive StepName = "onedrive"
 	StepAccess   StepName = "access"
 	StepLicence  StepName = "licence"
 	StepDelete   StepName = "delete"
@@ -83,6 +84,13 @@ var Steps = []Spec{
 		Done: "the mailbox is on litigation hold, or a person has signed its export off",
 	},
 	{
+		// Large drives take days. It ends well before day 60, when an unlicensed OneDrive is
+		// read-only.
+		Name: StepOnedrive, Deadline: 21 * 24 * time.Hour,
+		Permissions: []string{"User.Read.All", "Files.ReadWrite.All"},
+		Done:        "sharing links are off, and every file was compared with its copy in the drive of the manager or of the policy",
+	},
+	{
 		Name: StepAccess, Deadline: 24 * time.Hour, Exchange: true,
 		Permissions: []string{"Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"},
 		Done:        "no group (but those that give licences), ownership, role, consent, app role, authentication method but the password, telephone number or right on another mailbox is left",
@@ -95,7 +103,7 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepDelete, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepPreserve, StepAccess, StepLicence},
+		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepLicence},
 		Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 		Done:        "the account is among the deleted items",
 	},

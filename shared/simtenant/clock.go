@@ -87,6 +87,7 @@ func seenAll[T any](t *Tenant, kind string, current map[string]*T) map[string]*T
 func (t *Tenant) settle() {
 	w, now := t.world, t.clock()
 	t.syncDirectory(now)
+	w.finishCopies(now)
 	t.releaseNumbers(now)
 	for id, u := range w.Deleted {
 		if gone := u.DeletedAt.Add(keptDeleted); !gone.After(now) {

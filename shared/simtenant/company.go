@@ -69,14 +69,14 @@ func publicSKUs(people int) []SeedSKU {
 //
 //	adele.vance        cloud only; EMPTY mailbox and EMPTY drive; E3 direct, EMS through a licence group; 2 Entra devices; employeeId E0001; manager alex.wilber
 //	alex.wilber        Marketing manager, takes over from others; never leaves in a demo; E5
-//	grady.archie       full drive, empty mailbox; E3 direct
+//	grady.archie       full drive with 3 sharing links, empty mailbox; E3 direct
 //	lidia.holloway     full mailbox, empty drive; E3 direct
 //	patti.fernandez    full mailbox and drive; Intune: company laptop and personal phone with 2 protected apps; Exchange: phone; E5 direct
 //	megan.bowen        synced from on premises (also in a synced group); E3 direct
 //	nestor.wilke       Global Administrator; E5
 //	isaiah.langer      E3 only through the dynamic group
 //	diego.siciliani    E3 only through the group synced from on premises
-//	lynne.robbins      her mail is also johanna's: a look-up by mail finds two
+//	lynne.robbins      her mail is also johanna's: a look-up by mail finds two; small drive with 2 sharing links; manager patti.fernandez
 //	johanna.lorenz     no mailbox (Power BI only), mail = lynne.robbins@contoso.com
 //	pradeep.gupta      no licence, no mailbox, no drive
 //	henrietta.mueller_fabrikam.com#EXT#   guest
@@ -98,7 +98,7 @@ var wellKnown = []SeedUser{
 	{UPN: "alex.wilber", Name: "Alex Wilber", Title: "Marketing Director", Department: "Marketing", EmployeeID: "E0002", Manager: "joni.sherman",
 		Licences: []string{SKUOfficeE5}, Groups: []string{GroupMarketing}, Mailbox: SeedMailbox{Items: 5120, Size: 3 * gib}, Drive: SeedDrive{Files: 12, Size: 40 << 20}},
 	{UPN: "grady.archie", Name: "Grady Archie", Title: "Designer", Department: "Engineering", EmployeeID: "E0003", Manager: "alex.wilber",
-		Licences: []string{SKUOfficeE3}, Drive: SeedDrive{Files: 250, Size: 2 * gib}},
+		Licences: []string{SKUOfficeE3}, Drive: SeedDrive{Files: 250, Size: 2 * gib, Links: 3}},
 	{UPN: "lidia.holloway", Name: "Lidia Holloway", Title: "Product Manager", Department: "Engineering", EmployeeID: "E0004", Manager: "alex.wilber",
 		Licences: []string{SKUOfficeE3}, Mailbox: SeedMailbox{Items: 20412, Size: 15687850951}},
 	{UPN: "patti.fernandez", Name: "Patti Fernandez", Title: "President of Sales", Department: "Sales", EmployeeID: "E0005", Manager: "alex.wilber",
@@ -116,7 +116,7 @@ var wellKnown = []SeedUser{
 	{UPN: "diego.siciliani", Name: "Diego Siciliani", Title: "HR Manager", Department: "HR", EmployeeID: "E0009", Manager: "joni.sherman",
 		Groups: []string{GroupLicenceOnPrem}},
 	{UPN: "lynne.robbins", Name: "Lynne Robbins", Title: "Planner", Department: "Sales", EmployeeID: "E0010", Manager: "patti.fernandez",
-		Licences: []string{SKUOfficeE3}, Mailbox: SeedMailbox{Items: 90, Size: 50 << 20}},
+		Licences: []string{SKUOfficeE3}, Mailbox: SeedMailbox{Items: 90, Size: 50 << 20}, Drive: SeedDrive{Files: 5, Size: 5 << 20, Links: 2}},
 	{UPN: "johanna.lorenz", Name: "Johanna Lorenz", Title: "Senior Engineer", Department: "Engineering", EmployeeID: "E0011", Manager: "patti.fernandez",
 		Mail: "lynne.robbins@", Licences: []string{SKUPowerBI}},
 	{UPN: "pradeep.gupta", Name: "Pradeep Gupta", Title: "Warehouse Worker", Department: "Logistics", EmployeeID: "E0012", Manager: "diego.siciliani"},

@@ -127,6 +127,7 @@ var operations = []operation{
 	{"GET", "/drives/{drive}/items/{item}/children", files, 2, children, filesRead, listChildren},
 	{"POST", "/drives/{drive}/items/{item}/children", files, 2, "", filesWrite, createFolder},
 	{"GET", "/drives/{drive}/items/{item}/permissions", files, 5, "$select", filesRead, listGrants},
+	{"DELETE", "/drives/{drive}/items/{item}/permissions/{permission}", files, 5, "", filesWrite, removeGrant},
 	{"POST", "/drives/{drive}/root/invite", files, 5, "", filesWrite, invite},
 	{"POST", "/drives/{drive}/items/{item}/invite", files, 5, "", filesWrite, invite},
 	{"POST", "/drives/{drive}/items/{item}/copy", files, 2, "@microsoft.graph.conflictBehavior", filesWrite, copyItem},
@@ -255,7 +256,7 @@ func (t *Tenant) run(c *call, path string) decision {
 		r.header = head
 		return r
 	}
-	f := t.fault(c.op.name(), c.arg["id"], c.arg["member"], c.arg["drive"], c.arg["item"])
+	f := t.fault(c.op.name(), c.arg["id"], c.arg["member"], c.arg["drive"], c.arg["item"], c.arg["permission"])
 	d := decision{reset: f.Reset, delay: f.Delay}
 	if f.hides() && !f.After {
 		d.reply = finish(c.faulty(f))

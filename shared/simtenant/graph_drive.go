@@ -7,8 +7,13 @@ import (
 	"strings"
 )
 
-// quota is the storage of every OneDrive, in bytes.
-const quota = int64(1) << 40
+// quota is the storage of a OneDrive, in bytes.
+func (d *Drive) quota() int64 {
+	if d.Quota > 0 {
+		return d.Quota
+	}
+	return 1 << 40
+}
 
 func (d *Drive) size(folder string) (bytes int64, children int) {
 	for _, i := range d.Items {
@@ -49,7 +54,7 @@ var driveSchema = newSchema("drive", "",
 	}},
 	field[Drive]{"quota", func(_ *call, d *Drive) any {
 		used, _ := d.size("")
-		return map[string]any{"total": quota, "used": used, "remaining": quota - used, "deleted": 0, "state": "normal"}
+		return map[string]any{"total": d.quota(), "used": used, "remaining": d.quota() - used, "deleted": 0, "state": "normal"}
 	}},
 )
 
@@ -109,7 +114,19 @@ var itemSchema = newSchema("driveItem", "",
 		if e.item == nil || e.item.Folder {
 			return nil
 		}
-		return map[string]any{"mimeType": "application/octet-stream"}
+		file := map[string]any{"mimeType": "application/octet-stream"}
+		if e.item.Hash != "" {
+			file["hashes"] = map[string]any{"quickXorHash": e.item.Hash}
+		}
+		return file
+	}},
+	field[entry]{"shared", func(_ *call, e *entry) any {
+		for _, g := range e.drive.Grants {
+			if g.Item == e.inner() {
+				return map[string]any{"scope": orElse(g.Scope, "users")}
+			}
+		}
+		return nil
 	}},
 	field[entry]{"root", func(_ *call, e *entry) any {
 		if e.item != nil {
@@ -291,126 +308,4 @@ func (d *Drive) add(folder string, i DriveItem, behaviour, unique string) (strin
 	i.ID, i.Parent = itemID(d.ID, folder, i.Name, unique), folder
 	d.Items = append(d.Items, i)
 	return i.ID, ""
-}
-
-func grantBody(g Grant) map[string]any {
-	m := map[string]any{
-		"id": g.ID, "roles": g.Roles, "grantedToV2": map[string]any{"user": map[string]any{"email": g.Email}},
-		"invitation": map[string]any{"email": g.Email, "signInRequired": true},
-	}
-	if g.Expires != "" {
-		m["expirationDateTime"] = g.Expires
-	}
-	return m
-}
-
-func listGrants(c *call) reply {
-	e, bad := c.entry()
-	if bad != nil {
-		return *bad
-	}
-	value := []any{}
-	for _, g := range e.drive.Grants {
-		if g.Item == e.inner() {
-			value = append(value, grantBody(g))
-		}
-	}
-	return reply{status: http.StatusOK, body: map[string]any{"@odata.context": c.context("permissions", nil, false), "value": value}}
-}
-
-func invite(c *call) reply {
-	e, bad := c.entry()
-	if bad != nil {
-		return *bad
-	}
-	if bad := c.only(c.body, "recipients", "roles", "requireSignIn", "sendInvitation", "message", "expirationDateTime"); bad != nil {
-		return *bad
-	}
-	roles, err := asStrings(c.body["roles"])
-	recipients, ok := c.body["recipients"].([]any)
-	if err != nil || !ok || len(recipients) == 0 || len(roles) == 0 {
-		return c.fail(http.StatusBadRequest, "invalidRequest", "recipients and roles are required.")
-	}
-	expires, _ := str(c.body, "expirationDateTime")
-	status, value := http.StatusOK, []any{}
-	for _, x := range recipients {
-		m, _ := x.(map[string]any)
-		email, _ := str(m, "email")
-		id, _ := str(m, "objectId")
-		u := c.t.world.Users[c.t.world.userID(orElse(id, email))]
-		if u == nil {
-			status = http.StatusMultiStatus
-			value = append(value, map[string]any{"invitation": map[string]any{"email": email}, "error": map[string]any{"code": "noResolvedUsers", "message": "The user could not be found."}})
-			continue
-		}
-		g := Grant{ID: derived("grant", e.drive.ID, e.inner(), u.ID), Item: e.inner(), Email: orElse(u.Mail, u.UserPrincipalName), Roles: roles, Expires: expires}
-		if i := slices.IndexFunc(e.drive.Grants, func(o Grant) bool { return o.ID == g.ID }); i >= 0 {
-			e.drive.Grants[i] = g
-		} else {
-			e.drive.Grants = append(e.drive.Grants, g)
-		}
-		value = append(value, grantBody(g))
-	}
-	return reply{status: status, body: map[string]any{"value": value}}
-}
-
-// copyItem starts a copy of an item, with all that is in it, into a folder of any drive. The new items show at once; the monitor says when the
-// copy is complete.
-func copyItem(c *call) reply {
-	e, bad := c.entry()
-	if bad != nil {
-		return *bad
-	}
-	if bad := c.only(c.body, "parentReference", "name", "childrenOnly", "includeAllVersionHistory"); bad != nil {
-		return *bad
-	}
-	ref, _ := c.body["parentReference"].(map[string]any)
-	driveID, _ := str(ref, "driveId")
-	folder, _ := str(ref, "id")
-	target := call{t: c.t, r: c.r, op: c.op, now: c.now, requestID: c.requestID, arg: map[string]string{"drive": orElse(driveID, e.drive.ID), "item": folder}}
-	to, bad := target.entry()
-	if bad != nil {
-		return *bad
-	}
-	i := DriveItem{Name: "root", Folder: true}
-	if e.item != nil {
-		i = *e.item
-	}
-	if name, ok := str(c.body, "name"); ok {
-		i.Name = name
-	}
-	job := &Copy{ID: derived("copy", c.requestID, e.id()), ToDrive: to.drive.ID, NewItem: i.Name, Done: c.now.Add(c.t.world.CopyDelay)}
-	source := slices.Clone(e.drive.Items) // the target may be the same drive
-	job.Resource, job.Failure = to.drive.add(to.inner(), i, orElse(c.query.Get("@microsoft.graph.conflictBehavior"), "fail"), c.requestID)
-	if job.Failure == "" && i.Folder {
-		to.drive.addAll(source, e.inner(), job.Resource, c.requestID)
-	}
-	c.t.world.Copies[job.ID] = job
-	return reply{status: http.StatusAccepted, header: map[string]string{"Location": "https://" + c.r.Host + "/monitor/" + job.ID}}
-}
-
-func (d *Drive) addAll(source []DriveItem, from, to, unique string) {
-	for _, i := range source {
-		if i.Parent != from {
-			continue
-		}
-		made, _ := d.add(to, DriveItem{Name: i.Name, Size: i.Size, Folder: i.Folder}, "rename", unique)
-		if i.Folder {
-			d.addAll(source, i.ID, made, unique)
-		}
-	}
-}
-
-// monitor answers for a running copy. It asks for no token, like the monitor of SharePoint.
-func (t *Tenant) monitor(id string) reply {
-	job := t.world.Copies[id]
-	switch {
-	case job == nil:
-		return reply{status: http.StatusNotFound, body: map[string]any{"error": map[string]any{"code": "itemNotFound", "message": "The operation does not exist."}}}
-	case job.Done.After(t.clock()):
-		return reply{status: http.StatusAccepted, body: map[string]any{"operation": "ItemCopy", "percentageComplete": 27.8, "status": "inProgress"}}
-	case job.Failure != "":
-		return reply{status: http.StatusOK, body: map[string]any{"status": "failed", "error": map[string]any{"code": job.Failure, "message": "An item with the same name already exists under the parent"}}}
-	}
-	return reply{status: http.StatusAccepted, body: map[string]any{"percentageComplete": 100.0, "resourceId": job.Resource, "status": "completed"}}
 }

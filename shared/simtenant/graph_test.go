@@ -453,7 +453,18 @@ func TestDrive(t *testing.T) {
 	f.want(a, 200, "")
 	equal(t, "partly", f.call("POST", "/drives/"+drive+"/root/invite", map[string]any{"recipients": []any{map[string]any{"email": "nobody@contoso.com"}}, "roles": []string{"write"}}).status, 207)
 	d, _ := f.Drive(id("grady.archie"))
-	equal(t, "grants", len(d.Grants), 1)
+	equal(t, "grants", len(d.Grants), 3+1)
+
+	permissions := "/drives/" + drive + "/items/" + d.Grants[0].Item + "/permissions"
+	list := f.call("GET", permissions, nil).values() // its own link, and from the root the owner and the invited
+	equal(t, "permissions", len(list), 3)
+	equal(t, "scope", fmt.Sprint(list[0]["link"].(map[string]any)["scope"]), "anonymous")
+	for _, inherited := range list[1:] {
+		equal(t, "inherited", fmt.Sprint(inherited["inheritedFrom"].(map[string]any)["id"]), root.at("id"))
+		f.want(f.call("DELETE", permissions+"/"+inherited["id"].(string), nil), 400, "invalidRequest")
+	}
+	f.want(f.call("DELETE", permissions+"/"+d.Grants[0].ID, nil), 204, "")
+	f.want(f.call("DELETE", permissions+"/"+d.Grants[0].ID, nil), 404, "itemNotFound")
 
 	manager := f.call("GET", "/users/"+id("alex.wilber")+"/drive/root?$select=id,parentReference", nil)
 	body := map[string]any{"parentReference": map[string]any{"driveId": manager.at("parentReference", "driveId"), "id": manager.at("id")}, "name": "Grady (archived)"}
@@ -466,5 +477,17 @@ func TestDrive(t *testing.T) {
 	equal(t, "taken", f.as(DefaultClientID, "GET", again.header.Get("Location"), nil).at("error", "code"), "nameAlreadyExists")
 	to, _ := f.Drive(id("alex.wilber"))
 	equal(t, "copied", len(to.Items), 13+1+251)
+
+	reports := d.Items[0].ID
+	f.Edit(func(w *World) { w.CopiesFail = 1 })
+	body["name"] = "Half"
+	half := f.call("POST", "/drives/"+drive+"/items/"+reports+"/copy", body)
+	f.Advance(time.Minute)
+	equal(t, "failed", f.as(DefaultClientID, "GET", half.header.Get("Location"), nil).at("error", "code"), "generalException")
+	f.Edit(func(w *World) { w.Drives[id("alex.wilber")].Quota = 3 * gib })
+	body["name"] = "Too much"
+	much := f.call("POST", "/drives/"+drive+"/items/root/copy", body)
+	f.Advance(time.Minute)
+	equal(t, "full", f.as(DefaultClientID, "GET", much.header.Get("Location"), nil).at("error", "code"), "quotaLimitReached")
 	f.known()
 }

@@ -2,6 +2,7 @@ package simtenant
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"maps"
@@ -123,7 +124,8 @@ type SeedMailbox struct {
 // SeedDrive is what a OneDrive holds; the files are invented.
 type SeedDrive struct {
 	Files int   `yaml:"files"`
-	Size  int64 `yaml:"size"` // bytes, all files together
+	Size  int64 `yaml:"size"`  // bytes, all files together
+	Links int   `yaml:"links"` // so many items are shared by a link, for anybody and for the organisation by turns
 }
 
 // SeedDevice is a device in Entra, Intune or Exchange.
@@ -501,14 +503,26 @@ func (b *builder) drive(s *SeedUser) {
 			d.Items = append(d.Items, DriveItem{ID: itemID(d.ID, "Reports"), Name: "Reports", Folder: true})
 		}
 		name := fmt.Sprintf("Report %03d.docx", i+1)
-		d.Items = append(d.Items, DriveItem{ID: itemID(d.ID, name), Parent: parent, Name: name, Size: size})
+		d.Items = append(d.Items, DriveItem{ID: itemID(d.ID, name), Parent: parent, Name: name, Size: size, Hash: contentHash(d.ID, name)})
 	}
 	if s.Drive.Files <= 3 {
 		for i := range d.Items {
 			d.Items[i].Parent = ""
 		}
 	}
+	for i := range min(s.Drive.Links, len(d.Items)) {
+		link := Grant{ID: derived("link", d.Items[i].ID), Item: d.Items[i].ID, Link: "view", Scope: "anonymous", Roles: []string{"read"}}
+		if i%2 == 1 {
+			link.Link, link.Scope, link.Roles = "edit", "organization", []string{"write"}
+		}
+		d.Grants = append(d.Grants, link)
+	}
 	b.w.Drives[s.ID] = d
+}
+
+// contentHash has the look of a quickXorHash, 20 bytes in base64.
+func contentHash(words ...string) string {
+	return base64.StdEncoding.EncodeToString([]byte(strings.ReplaceAll(derived(words...), "-", "")[:20]))
 }
 
 // itemID has the look of a SharePoint drive item's id.

@@ -39,6 +39,7 @@ type World struct {
 	SharedDelay   time.Duration // Set-Mailbox -Type shows this much later, by the tenant's clock
 	NumberDelay   time.Duration // a telephone number is released this much later, by the tenant's clock
 	CopyDelay     time.Duration // a drive copy is complete this much later, by the tenant's clock
+	CopiesFail    int           // so many of the next drive copies stop half way and fail
 	ThrottleScale float64       // 0 = no throttling; 1 = Microsoft's documented budgets; 60 = the same budgets, there again 60 times sooner
 	Faults        []Fault
 
@@ -277,6 +278,7 @@ type Drive struct {
 	Owner  string
 	Items  []DriveItem
 	Grants []Grant
+	Quota  int64     // bytes; 0 = 1 TB
 	GoneAt time.Time // the owner was deleted then; the drive is kept for 30 days
 }
 
@@ -287,12 +289,16 @@ type DriveItem struct {
 	Name   string
 	Size   int64
 	Folder bool
+	Hash   string // quickXorHash of a file; "" = SharePoint gives none
 }
 
-// Grant is a sharing permission on an item of a drive.
+// Grant is a sharing permission on an item of a drive: a link, or a user's.
 type Grant struct {
 	ID      string
 	Item    string // item id; "" = the root folder
+	Link    string // type of a link: view or edit
+	Scope   string // of a link: anonymous, organization or users
+	User    string // object id
 	Email   string
 	Roles   []string
 	Expires string
@@ -306,6 +312,8 @@ type Copy struct {
 	Done     time.Time
 	Failure  string // error code, "" when it succeeds
 	Resource string
+
+	coming []DriveItem // what shows when it is done
 }
 
 // RoleAssignment is a directory role held by a user or a role-assignable group.

@@ -1,0 +1,390 @@
+package onedrive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// The progress of keeping: where the copy is, where the walk that makes and compares it stands,
+// and what it has counted.
+const (
+	targetDrive  = "targetDrive"
+	targetFolder = "targetFolder" // the one that holds the copy
+	copyAt       = "copyAt"
+	items        = "items"
+	bytes        = "bytes"
+	hashed       = "hashed"    // files whose contents were compared by a hash
+	different    = "different" // ids of files that are not as their copies, the first few
+	differences  = "differences"
+	// What the drive held when the walk began.
+	beganItems = "beganItems"
+	beganBytes = "beganBytes"
+
+	wave   = "wave"   // number of the last copies that were started; see monitors
+	waveAt = "waveAt" // when; empty when they are done
+	failed = "failed" // of these: item id=error code, separated by blanks
+	tries  = "tries"  // waves in which a folder of the leaver did not get more complete
+	lacked = "lacked" // how much it lacked before
+)
+
+const (
+	mostCopies    = 50 // of one wave
+	mostTries     = 5
+	mostNamed     = 10 // ids in a reason
+	longestLookup = 5 * time.Minute
+)
+
+// keeper is the keeping of one drive in one run.
+type keeper struct {
+	*Step
+	job      *offboarding.Job
+	from, to offboarding.Drive
+	folder   string // of the copy
+	walk     walk
+	changes  map[string]string // of the progress, not kept yet
+}
+
+func (s *Step) keep(ctx context.Context, job *offboarding.Job, drive offboarding.Drive) error {
+	d, nobody := s.destination(ctx, job)
+	if nobody != nil {
+		return nobody
+	}
+	if d.reader != "" {
+		if err := s.letIn(ctx, job, drive, d.reader); err != nil {
+			return err
+		}
+	}
+	k := &keeper{Step: s, job: job, from: drive, to: d.drive, changes: map[string]string{}}
+	if err := k.open(ctx); err != nil {
+		return err
+	}
+	err := k.run(ctx)
+	if kept := k.save(ctx); kept != nil {
+		return kept
+	}
+	return err
+}
+
+func (k *keeper) get(name string) string {
+	if v, changed := k.changes[name]; changed {
+		return v
+	}
+	return k.job.Step.Progress[name]
+}
+
+func (k *keeper) count(name string) int64 {
+	n, _ := strconv.ParseInt(k.get(name), 10, 64) // zero until it is kept
+	return n
+}
+
+func (k *keeper) add(name string, n int64) {
+	k.changes[name] = strconv.FormatInt(k.count(name)+n, 10)
+}
+
+// save keeps the changes so far.
+func (k *keeper) save(ctx context.Context) error {
+	if len(k.changes) == 0 {
+		return nil
+	}
+	err := k.job.Keep(ctx, nil, maps.Clone(k.changes))
+	clear(k.changes)
+	return err
+}
+
+// again lets the walk begin anew, with nothing counted.
+func (k *keeper) again() {
+	for _, name := range []string{copyAt, items, bytes, hashed, different, differences, waveAt, failed, tries, lacked} {
+		k.changes[name] = ""
+	}
+	k.changes[beganItems], k.changes[beganBytes] = strconv.Itoa(k.from.Items), strconv.FormatInt(k.from.Bytes, 10)
+	k.walk.goOn("")
+}
+
+// open finds the folder that holds the copy, or makes it. It is named after the case, and known
+// by its id from then on.
+func (k *keeper) open(ctx context.Context) error {
+	k.folder = k.get(targetFolder)
+	if k.folder != "" && k.get(targetDrive) == k.to.ID {
+		return nil
+	}
+	name := "Files of " + k.job.Case.ID
+	there, err := k.files.DriveItems(ctx, k.to.ID, k.to.Root)
+	if err != nil {
+		return err
+	}
+	k.folder = ""
+	for _, i := range there {
+		if i.Folder && strings.EqualFold(i.Name, name) {
+			k.folder = i.ID
+		}
+	}
+	if k.folder == "" {
+		if k.folder, err = k.files.MakeFolder(ctx, k.to.ID, k.to.Root, name); err != nil {
+			return err
+		}
+	}
+	k.again()
+	k.changes[targetDrive], k.changes[targetFolder] = k.to.ID, k.folder
+	return k.save(ctx)
+}
+
+// errCopying ends a walk at a folder that lacks something, whose copy was started.
+var errCopying = errors.New("copies were started")
+
+// run copies and compares as much as one run may.
+func (k *keeper) run(ctx context.Context) error {
+	if k.get(copyAt) == "" && k.get(waveAt) == "" {
+		k.again()
+	}
+	k.walk.pages, k.walk.list, k.walk.visit = pagesPerRun, k.pairs, k.compare
+	k.walk.goOn(k.get(copyAt))
+	root := entry{
+		item: offboarding.DriveItem{ID: k.from.Root, Folder: true},
+		copy: offboarding.DriveItem{ID: k.folder, Folder: true},
+	}
+	for {
+		if err := k.waitForCopies(ctx); err != nil {
+			return err
+		}
+		err := k.walk.run(ctx, root)
+		if at := k.walk.position(); at != k.get(copyAt) {
+			k.changes[copyAt] = at
+		}
+		switch {
+		case err == nil:
+			return k.verified(ctx)
+		case errors.Is(err, errCopying) && k.walk.pages > 0:
+			k.walk.goOn(k.get(copyAt))
+		case errors.Is(err, errCopying), errors.Is(err, errPause):
+			return offboarding.After(0, k.progress())
+		case errors.Is(err, offboarding.ErrNotFound):
+			k.again()
+			k.changes[targetFolder] = ""
+			return offboarding.After(k.job.Patience(), "a folder went away while it was copied or compared; that begins anew")
+		default:
+			return err
+		}
+	}
+}
+
+func (k *keeper) progress() string {
+	return fmt.Sprintf("copied and compared %d items, %d of %d bytes", k.count(items), k.count(bytes), k.from.Bytes)
+}
+
+// pairs lists a folder with the copies of what lies in it. Names in SharePoint differ in more
+// than case.
+func (k *keeper) pairs(ctx context.Context, folder entry) ([]entry, error) {
+	inside, err := k.files.DriveItems(ctx, k.from.ID, folder.item.ID)
+	if err != nil {
+		return nil, err
+	}
+	there, err := k.files.DriveItems(ctx, k.to.ID, folder.copy.ID)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]offboarding.DriveItem, len(there))
+	for _, i := range there {
+		byName[strings.ToLower(i.Name)] = i
+	}
+	out := make([]entry, len(inside))
+	for n, i := range inside {
+		out[n] = entry{item: i, copy: byName[strings.ToLower(i.Name)]}
+	}
+	return out, nil
+}
+
+// compare holds a folder against its copy. What is missing is copied; then the folder is looked
+// at again.
+func (k *keeper) compare(ctx context.Context, folder entry, inside []entry) error {
+	var missing []offboarding.DriveItem
+	for _, e := range inside {
+		if e.copy.ID == "" {
+			missing = append(missing, e.item)
+		}
+	}
+	if len(missing) > 0 {
+		return k.copyMissing(ctx, folder, missing)
+	}
+	var size, byHash int64
+	for _, e := range inside {
+		if e.item.Folder && e.copy.Folder {
+			continue
+		}
+		same, compared := e.item.Hashes.Compare(e.copy.Hashes)
+		if !same || e.item.Folder != e.copy.Folder || e.item.Size != e.copy.Size {
+			k.add(differences, 1)
+			if k.count(differences) <= mostNamed {
+				k.changes[different] = strings.TrimSpace(k.get(different) + " " + e.item.ID)
+			}
+		}
+		if compared {
+			byHash++
+		}
+		size += e.item.Size
+	}
+	k.add(items, int64(len(inside)))
+	k.add(bytes, size)
+	k.add(hashed, byHash)
+	k.changes[tries], k.changes[lacked], k.changes[failed] = "", "", ""
+	return nil
+}
+
+// copying is a copy that was started.
+type copying struct {
+	Item    string `json:"item"`
+	Monitor string `json:"monitor"`
+}
+
+// monitors begins the name of the before that seals the copies of a wave: the address of a
+// monitor may name the owner of the drive.
+const monitors = "copies-"
+
+// copyMissing starts the copies of some of what a folder lacks. A folder whose copy failed is
+// made empty, so that what is in it is copied piece by piece.
+func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboarding.DriveItem) error {
+	codes := map[string]string{}
+	for _, f := range strings.Fields(k.get(failed)) {
+		id, code, _ := strings.Cut(f, "=")
+		codes[id] = code
+	}
+	if was := k.count(lacked); was > 0 && int64(len(missing)) >= was {
+		k.add(tries, 1)
+	} else {
+		k.changes[tries] = ""
+	}
+	k.changes[lacked] = strconv.Itoa(len(missing))
+	if k.count(tries) >= mostTries {
+		why := fmt.Sprintf("%d items of folder %s cannot be copied:", len(missing), folder.item.ID)
+		for _, m := range missing[:min(len(missing), mostNamed)] {
+			why += strings.TrimRight(" "+m.ID+" "+codes[m.ID], " ") + ","
+		}
+		k.again()
+		return offboarding.Manual(strings.TrimRight(why, ",") + "; copy them by hand into the same folder of the copy, then replay")
+	}
+	var started []copying
+	for _, m := range missing[:min(len(missing), mostCopies)] {
+		if _, bad := codes[m.ID]; bad && m.Folder {
+			if _, err := k.files.MakeFolder(ctx, k.to.ID, folder.copy.ID, m.Name); err != nil {
+				return err
+			}
+			continue
+		}
+		monitor, err := k.files.Copy(ctx, k.from.ID, m.ID, k.to.ID, folder.copy.ID)
+		if err != nil && len(started) == 0 {
+			return err
+		}
+		if err != nil {
+			break // what was started is kept first, and the rest is for the next wave
+		}
+		if monitor != "" {
+			started = append(started, copying{Item: m.ID, Monitor: monitor})
+		}
+	}
+	k.changes[failed] = ""
+	k.walk.pages--
+	if len(started) == 0 {
+		return errCopying
+	}
+	text, err := json.Marshal(started)
+	if err != nil {
+		return err
+	}
+	k.add(wave, 1)
+	k.changes[waveAt] = offboarding.Stamp(k.job.Now)
+	if err := k.job.KeepPersonal(ctx, map[string]string{monitors + k.get(wave): string(text)}); err != nil {
+		return err
+	}
+	if at := k.walk.position(); at != k.get(copyAt) {
+		k.changes[copyAt] = at
+	}
+	if err := k.save(ctx); err != nil {
+		return err
+	}
+	return errCopying
+}
+
+// full are the error codes of a copy for which the target has no room.
+var full = map[string]bool{"quotaLimitReached": true, "insufficientStorage": true}
+
+// waitForCopies is nil when every copy that was started is done, well or not.
+func (k *keeper) waitForCopies(ctx context.Context) error {
+	if k.get(waveAt) == "" {
+		return nil
+	}
+	personal, err := k.job.Personal(ctx)
+	if err != nil {
+		return err
+	}
+	var started []copying
+	if text := personal[string(k.job.Step.Name)+"-"+monitors+k.get(wave)]; text != "" { // else erased: the listing tells
+		if err := json.Unmarshal([]byte(text), &started); err != nil {
+			return err
+		}
+	}
+	var done int
+	var percent float64
+	var failures []string
+	noRoom := false
+	for _, c := range started {
+		state, err := k.files.CopyState(ctx, c.Monitor)
+		if errors.Is(err, offboarding.ErrNotFound) { // it does not last for ever
+			state, err = offboarding.CopyState{Percent: 100, Done: true}, nil
+		}
+		if err != nil {
+			return err
+		}
+		percent += state.Percent / float64(len(started))
+		if state.Done {
+			done++
+		}
+		if state.Failure != "" && state.Failure != "nameAlreadyExists" { // it is there, and compared like everything
+			failures = append(failures, c.Item+"="+state.Failure)
+			noRoom = noRoom || full[state.Failure]
+		}
+	}
+	if noRoom {
+		k.again()
+		return offboarding.Manual(fmt.Sprintf("the drive %s has no room for the %d bytes of the OneDrive: make room, or name another drive, then replay", k.to.ID, k.from.Bytes))
+	}
+	if done < len(started) {
+		began, _ := time.Parse(time.RFC3339, k.get(waveAt)) // we wrote it
+		wait := min(max(k.job.Now.Sub(began)/2, 2*time.Second), longestLookup)
+		return offboarding.After(wait, fmt.Sprintf("%s; %d of %d copies of this wave are done, %.0f %%", k.progress(), done, len(started), percent))
+	}
+	k.changes[waveAt], k.changes[failed] = "", strings.Join(failures, " ")
+	return nil
+}
+
+// verified ends a walk that has compared everything.
+func (k *keeper) verified(ctx context.Context) error {
+	now, err := k.files.Drive(ctx, k.job.Leaver)
+	if err != nil {
+		return err
+	}
+	began := [2]string{k.get(beganItems), k.get(beganBytes)}
+	all := map[string]string{}
+	for _, name := range []string{items, bytes, hashed} {
+		all[name] = strconv.FormatInt(k.count(name), 10)
+	}
+	wrong, which := k.count(differences), k.get(different)
+	k.again()
+	switch {
+	case began != [2]string{strconv.Itoa(now.Items), strconv.FormatInt(now.Bytes, 10)}:
+		return offboarding.After(k.job.Patience(), "the OneDrive changed while it was copied and compared; that begins anew")
+	case wrong > 0:
+		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in drive %s: items %s; keep what is wanted, remove or rename those copies, then replay", wrong, k.to.ID, strings.Join(strings.Fields(which), ", ")))
+	}
+	maps.Copy(k.job.Evidence, all)
+	k.job.Evidence[targetDrive], k.job.Evidence[targetFolder] = k.to.ID, k.folder
+	k.job.Evidence["verifiedAt"] = offboarding.Stamp(k.job.Now)
+	k.job.Evidence[offboarding.VerifiedItems], k.job.Evidence[offboarding.VerifiedBytes] = began[0], began[1]
+	return nil
+}

@@ -1,0 +1,192 @@
+// Package onedrive is the step that keeps the leaver's files. It turns off the sharing links of
+// the OneDrive, lets whoever gets the mail, or the manager, read it, and copies it into their
+// OneDrive or the drive of the policy; then it compares every file with its copy. What the policy
+// gives up is not copied, and nobody is let in; the links go all the same.
+//
+// Nothing is read or copied as a whole: a run visits some pages of folders, keeps where it
+// stands, and the next one goes on there. Copies are Graph's own, asynchronous ones, some at a
+// time; one that fails for a folder is made folder by folder, because a single copy is limited
+// to 30,000 items. A copy never replaces anything, so that one which a crash kept from being
+// recorded is not made twice. The names of files are personal: they are compared, and neither
+// kept nor told.
+//
+// It is done when a whole walk found every folder and file in the copy, with the same size and
+// by every hash that Graph gives the same content, and the drive held as much after as before.
+// The gate of the deletion reads again whether that still holds (B12).
+//
+// Sources: Microsoft Graph, driveItem: copy, driveItem: invite, Delete permission, and Working
+// with long-running actions; Microsoft 365 admin, Remove a former employee, step 5.
+package onedrive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// Files is what onedrive needs of Microsoft Graph.
+type Files interface {
+	User(ctx context.Context, id string) (offboarding.User, error)
+	Manager(ctx context.Context, id string) (offboarding.User, error)
+	Drive(ctx context.Context, user string) (offboarding.Drive, error)
+	DriveRoot(ctx context.Context, drive string) (offboarding.Drive, error)
+	DriveItems(ctx context.Context, drive, folder string) ([]offboarding.DriveItem, error)
+	SharingPermissions(ctx context.Context, drive, item string) ([]offboarding.SharingPermission, error)
+	RemoveSharing(ctx context.Context, drive, item, permission string) error
+	LetRead(ctx context.Context, drive, item, user string) error
+	MakeFolder(ctx context.Context, drive, parent, name string) (string, error)
+	Copy(ctx context.Context, drive, item, toDrive, toFolder string) (monitor string, err error)
+	CopyState(ctx context.Context, monitor string) (offboarding.CopyState, error)
+}
+
+// Departures is what onedrive needs of the ledger.
+type Departures interface {
+	Leaving(ctx context.Context, user string) (bool, error)
+}
+
+// Step keeps a leaver's files.
+type Step struct {
+	files      Files
+	departures Departures
+}
+
+// New makes the step.
+func New(files Files, departures Departures) *Step {
+	return &Step{files: files, departures: departures}
+}
+
+// pagesPerRun bounds the work of one run: with a request or two a page, about half a minute.
+const pagesPerRun = 100
+
+// linksAt is the progress that says where the search for links stands, or linksOff.
+const (
+	linksAt  = "linksAt"
+	linksOff = "off"
+)
+
+// link begins the name of a before: a link by its id, what it was and on which item.
+const link = "link "
+
+// Work implements worker.Step.
+func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	drive, err := s.files.Drive(ctx, job.Leaver)
+	switch {
+	case errors.Is(err, offboarding.ErrNotFound):
+		return offboarding.After(job.Patience(), "the tenant does not show the account")
+	case err != nil:
+		return err
+	case !drive.Exists:
+		job.Evidence[offboarding.DriveSeen] = "none"
+		return nil
+	}
+	if err := s.linksOff(ctx, job, drive); err != nil {
+		return err
+	}
+	if job.Case.Plan.KeepFiles != offboarding.KeepNone && !drive.Empty() {
+		if err := s.keep(ctx, job, drive); err != nil {
+			return err
+		}
+	}
+	job.Evidence[offboarding.DriveSeen] = drive.ID
+	job.Evidence["linksRemoved"] = strconv.Itoa(links(job))
+	return nil
+}
+
+// links is how many links the drive had.
+func links(job *offboarding.Job) int {
+	n := 0
+	for name := range job.Step.Before {
+		if strings.HasPrefix(name, link) {
+			n++
+		}
+	}
+	return n
+}
+
+// linksOff removes every sharing link. What somebody was let use by name stays.
+func (s *Step) linksOff(ctx context.Context, job *offboarding.Job, drive offboarding.Drive) error {
+	if job.Step.Progress[linksAt] == linksOff {
+		return nil
+	}
+	w := walk{
+		pages: pagesPerRun,
+		list: func(ctx context.Context, folder entry) ([]entry, error) {
+			items, err := s.files.DriveItems(ctx, drive.ID, folder.item.ID)
+			inside := make([]entry, len(items))
+			for i := range items {
+				inside[i].item = items[i]
+			}
+			return inside, err
+		},
+		visit: func(ctx context.Context, folder entry, inside []entry) error {
+			if folder.item.ID == drive.Root {
+				if err := s.unlink(ctx, job, drive.ID, drive.Root); err != nil {
+					return err
+				}
+			}
+			for _, e := range inside {
+				if !e.item.Shared {
+					continue
+				}
+				if err := s.unlink(ctx, job, drive.ID, e.item.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	w.goOn(job.Step.Progress[linksAt])
+	err := w.run(ctx, entry{item: offboarding.DriveItem{ID: drive.Root, Folder: true}})
+	at := w.position()
+	switch {
+	case err == nil:
+		at = linksOff
+	case errors.Is(err, errPause):
+		err = offboarding.After(0, fmt.Sprintf("looking for sharing links: %d removed so far", links(job)))
+	case errors.Is(err, offboarding.ErrNotFound): // a folder was removed meanwhile
+		at, err = "", offboarding.After(job.Patience(), "the OneDrive changed while its sharing links were looked for; that begins anew")
+	}
+	if at != job.Step.Progress[linksAt] {
+		if kept := job.Keep(ctx, nil, map[string]string{linksAt: at}); kept != nil {
+			return kept
+		}
+	}
+	return err
+}
+
+// unlink removes the links of one item.
+func (s *Step) unlink(ctx context.Context, job *offboarding.Job, drive, item string) error {
+	find := func() ([]offboarding.SharingPermission, error) {
+		all, err := s.files.SharingPermissions(ctx, drive, item)
+		return slices.DeleteFunc(all, func(p offboarding.SharingPermission) bool { return p.Link == "" || p.Inherited }), err
+	}
+	found, err := find()
+	if errors.Is(err, offboarding.ErrNotFound) || err == nil && len(found) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	before := map[string]string{}
+	for _, p := range found {
+		before[link+p.ID] = fmt.Sprintf("%s link for %s (%s) on item %s", p.Link, p.Scope, strings.Join(p.Roles, " "), item)
+	}
+	if err := job.Keep(ctx, before, nil); err != nil {
+		return err
+	}
+	for _, p := range found {
+		if err := s.files.RemoveSharing(ctx, drive, item, p.ID); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+			return err
+		}
+	}
+	left, err := find()
+	if err == nil && len(left) > 0 {
+		err = offboarding.After(job.Patience(), "removed sharing links still show")
+	}
+	return err
+}

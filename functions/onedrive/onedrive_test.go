@@ -1,0 +1,454 @@
+package onedrive_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/onedrive"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+const (
+	grady   = "grady.archie@contoso.com"    // 250 files in two folders, and three sharing links
+	manager = "alex.wilber@contoso.com"     // of grady
+	patti   = "patti.fernandez@contoso.com" // 30 files
+	library = "b!library"                   // a drive that nobody owns
+)
+
+func newStep(h *steptest.House) worker.Step {
+	files, _ := h.As("onedrive")
+	return onedrive.New(files, h.Ledger)
+}
+
+func run(t *testing.T, h *steptest.House, person string, change func(*offboarding.Policy)) (*offboarding.Case, *offboarding.Record) {
+	t.Helper()
+	policy := offboarding.DefaultPolicy()
+	if change != nil {
+		change(&policy)
+	}
+	c := h.Open(t, person, offboarding.Options{}, policy)
+	return c, h.Settle(t, c.ID, h.Worker(offboarding.StepOnedrive, newStep(h)))
+}
+
+func drive(t *testing.T, h *steptest.House, person string) simtenant.Drive {
+	t.Helper()
+	d, ok := h.Tenant.Drive(simtenant.UserID(person))
+	if !ok {
+		t.Fatalf("%s has no drive", person)
+	}
+	return d
+}
+
+// tree is what lies below a folder: path → size and hash. A name that is there twice is an error.
+func tree(t *testing.T, d simtenant.Drive, folder, path string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, i := range d.Items {
+		if i.Parent != folder {
+			continue
+		}
+		at := path + "/" + i.Name
+		if out[at] != "" {
+			t.Errorf("%s is there twice", at)
+		}
+		out[at] = fmt.Sprint(i.Folder, i.Size, i.Hash)
+		if i.Folder {
+			for k, v := range tree(t, d, i.ID, at) {
+				out[k] = v
+			}
+		}
+	}
+	return out
+}
+
+// copied fails the test unless everything in the one drive is in the folder of the other.
+func copied(t *testing.T, from, to simtenant.Drive) {
+	t.Helper()
+	var folders []simtenant.DriveItem
+	for _, i := range to.Items {
+		if strings.HasPrefix(i.Name, "Files of ") {
+			folders = append(folders, i)
+		}
+	}
+	if len(folders) != 1 || folders[0].Parent != "" {
+		t.Fatalf("%d folders for the copy", len(folders))
+	}
+	want, got := tree(t, from, "", ""), tree(t, to, folders[0].ID, "")
+	for path, content := range want {
+		if got[path] != content {
+			t.Errorf("%s is %q, its copy %q", path, content, got[path])
+			return
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d items, %d copies", len(want), len(got))
+	}
+}
+
+func linksOf(d simtenant.Drive) int {
+	n := 0
+	for _, g := range d.Grants {
+		if g.Link != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func readers(d simtenant.Drive) []string {
+	var ids []string
+	for _, g := range d.Grants {
+		if g.Link == "" && g.Item == "" {
+			ids = append(ids, g.User+" "+strings.Join(g.Roles, " "))
+		}
+	}
+	return ids
+}
+
+func TestStep(t *testing.T) {
+	t.Parallel()
+	const lynne, boss = "lynne.robbins@contoso.com", patti // five files, two links
+	check := func(t *testing.T, h *steptest.House, _ string) {
+		from := drive(t, h, lynne)
+		if linksOf(from) > 0 {
+			t.Errorf("%d sharing links are left", linksOf(from))
+		}
+		if got := readers(from); !slices.Equal(got, []string{simtenant.UserID(boss) + " read"}) {
+			t.Errorf("the drive can be read by %v", got)
+		}
+		copied(t, from, drive(t, h, boss))
+	}
+	subject := steptest.Subject{
+		Name: offboarding.StepOnedrive, New: newStep, Person: lynne, Check: check,
+		Refusals: []string{"POST /drives/{drive}/items/{item}/copy", "DELETE /drives/{drive}/items/{item}/permissions/{permission}", "POST /drives/{drive}/items/{item}/invite"},
+	}
+	noMail := subject
+	noMail.Case, noMail.Options = "the manager is looked up", offboarding.Options{Mailbox: offboarding.None}
+	steptest.Run(t, subject, noMail)
+}
+
+func TestEvidenceAndHistoryNameNoFile(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.CopyDelay = time.Minute })
+	c, record := run(t, h, grady, nil)
+	from, to := drive(t, h, grady), drive(t, h, manager)
+	want := map[string]string{
+		"items": "251", "bytes": strconv.FormatInt(2<<30, 10), "hashed": "250", "linksRemoved": "3",
+		"drive": from.ID, "targetDrive": to.ID, "reader": simtenant.UserID(manager), "driveBytes": strconv.FormatInt(2<<30, 10),
+	}
+	for name, value := range want {
+		if record.Evidence[name] != value {
+			t.Errorf("%s is %q, wanted %q", name, record.Evidence[name], value)
+		}
+	}
+	if record.Evidence["verifiedAt"] == "" || record.Evidence["targetFolder"] == "" {
+		t.Errorf("%v", record.Evidence)
+	}
+	for _, g := range []string{"anonymous", "organization"} {
+		if !strings.Contains(fmt.Sprint(record.Before), g) {
+			t.Errorf("the before does not hold the link for %s: %v", g, record.Before)
+		}
+	}
+	history, err := h.Ledger.History(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, personal := range []string{"Report", "monitor/", "grady", "docx"} {
+		if strings.Contains(string(text), personal) || strings.Contains(h.Log(), personal) {
+			t.Errorf("history or log hold %q", personal)
+		}
+	}
+}
+
+func TestWhereFilesGo(t *testing.T) {
+	t.Parallel()
+	intoLibrary := func(p *offboarding.Policy) { p.FilesTo = library }
+	giveUp := func(p *offboarding.Policy) { p.KeepFiles = offboarding.KeepNone }
+	addLibrary := func(w *simtenant.World) { w.Drives["library"] = &simtenant.Drive{ID: library} }
+	for name, tt := range map[string]struct {
+		person string
+		policy func(*offboarding.Policy)
+		edit   func(*simtenant.World)
+		state  offboarding.StepState
+		reason string
+		copies bool // somewhere
+	}{
+		"a drive of the policy":                 {grady, intoLibrary, addLibrary, offboarding.StateEffective, "", true},
+		"a drive that is not there":             {grady, intoLibrary, nil, offboarding.StateManual, "filesTo", false},
+		"given up by the policy":                {grady, giveUp, nil, offboarding.StateEffective, "", false},
+		"an empty drive":                        {"adele.vance@contoso.com", nil, nil, offboarding.StateEffective, "", false},
+		"no drive":                              {"pradeep.gupta@contoso.com", nil, nil, offboarding.StateEffective, "", false},
+		"no manager":                            {grady, nil, func(w *simtenant.World) { w.Users[simtenant.UserID(grady)].ManagerID = "" }, offboarding.StateManual, "no manager", false},
+		"a disabled manager":                    {grady, nil, func(w *simtenant.World) { w.Users[simtenant.UserID(manager)].AccountEnabled = false }, offboarding.StateManual, "disabled", false},
+		"a manager without OneDrive":            {grady, nil, func(w *simtenant.World) { delete(w.Drives, simtenant.UserID(manager)) }, offboarding.StateManual, "has no OneDrive", false},
+		"no manager, but a drive of the policy": {grady, intoLibrary, func(w *simtenant.World) { addLibrary(w); w.Users[simtenant.UserID(grady)].ManagerID = "" }, offboarding.StateEffective, "", true},
+		"no room":                               {grady, nil, func(w *simtenant.World) { w.Drives[simtenant.UserID(manager)].Quota = 1 << 30 }, offboarding.StateManual, "no room", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			if tt.edit != nil {
+				h.Tenant.Edit(tt.edit)
+			}
+			_, record := run(t, h, tt.person, tt.policy)
+			if record.State != tt.state || !strings.Contains(record.Reason, tt.reason) {
+				t.Fatalf("%s: %s", record.State, record.Reason)
+			}
+			if got := h.Tenant.Requests()["POST /drives/{drive}/items/{item}/copy"] > 0; got != tt.copies {
+				t.Errorf("copied: %t", got)
+			}
+			if d, ok := h.Tenant.Drive(simtenant.UserID(tt.person)); ok && linksOf(d) > 0 {
+				t.Errorf("%d sharing links are left", linksOf(d))
+			}
+			if tt.policy != nil && tt.state == offboarding.StateEffective && tt.copies {
+				to, _ := h.Tenant.Drive("library")
+				copied(t, drive(t, h, tt.person), to)
+			}
+		})
+	}
+}
+
+func TestARecipientWhoLeavesAsWellGetsNothing(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Open(t, manager, offboarding.Options{}, offboarding.DefaultPolicy())
+	_, record := run(t, h, grady, nil)
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "leaving as well") || len(readers(drive(t, h, grady))) > 0 {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+// The root and ten folders, of which each holds as much again.
+func grow(w *simtenant.World, person string, folders, files int) {
+	d := w.Drives[simtenant.UserID(person)]
+	d.Items = nil
+	for f := range folders {
+		folder := simtenant.DriveItem{ID: fmt.Sprintf("01F%05d", f), Name: fmt.Sprintf("Folder %d", f), Folder: true}
+		if f%10 != 0 { // chains of ten
+			folder.Parent = fmt.Sprintf("01F%05d", f-1)
+		}
+		d.Items = append(d.Items, folder)
+		for i := range files {
+			d.Items = append(d.Items, simtenant.DriveItem{
+				ID: fmt.Sprintf("01I%05d%05d", f, i), Parent: folder.ID, Name: fmt.Sprintf("Report %d.docx", i), Size: int64(1000*f + i), Hash: fmt.Sprintf("hash %d %d", f, i),
+			})
+		}
+	}
+}
+
+func TestTenThousandItemsInBoundedRuns(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 400, 24); w.CopyDelay = time.Minute })
+	busiest, began := 0, 0
+	h.OnRequest = func(*http.Request) error { began++; return nil }
+	policy := offboarding.DefaultPolicy()
+	c := h.Open(t, grady, offboarding.Options{}, policy)
+	w := h.Worker(offboarding.StepOnedrive, newStep(h))
+	runs := 0
+	for !h.Record(t, c.ID, w.Name).State.Settled() {
+		if wait := h.Record(t, c.ID, w.Name).Due.Sub(h.Now()); wait > 0 {
+			h.Advance(wait)
+		}
+		began = 0
+		h.Step(t, c.ID, w)
+		busiest = max(busiest, began)
+		if runs++; runs > 100 {
+			t.Fatal("it does not end")
+		}
+	}
+	record := h.Record(t, c.ID, w.Name)
+	if record.State != offboarding.StateEffective || record.Evidence["items"] != "10000" || record.Evidence["hashed"] != "9600" {
+		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+	}
+	copied(t, drive(t, h, grady), drive(t, h, manager))
+	progress, _ := json.Marshal(record.Progress)
+	if busiest > 350 || len(progress) > 2000 || runs < 5 {
+		t.Errorf("%d runs, up to %d requests in one; %d bytes of progress", runs, busiest, len(progress))
+	}
+}
+
+func TestALongFlatListIsCopiedInWaves(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		d := w.Drives[simtenant.UserID(grady)]
+		d.Items = nil
+		for i := range 620 {
+			d.Items = append(d.Items, simtenant.DriveItem{ID: fmt.Sprintf("01I%05d", i), Name: fmt.Sprintf("Report %d.docx", i), Size: int64(i), Hash: strconv.Itoa(i)})
+		}
+		w.CopyDelay = time.Minute
+	})
+	_, record := run(t, h, grady, nil)
+	if record.State != offboarding.StateEffective || record.Evidence["items"] != "620" {
+		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+	}
+	if n := h.Tenant.Requests()["POST /drives/{drive}/items/{item}/copy"]; n != 620 {
+		t.Errorf("%d copies were started for 620 items", n)
+	}
+	copied(t, drive(t, h, grady), drive(t, h, manager))
+}
+
+// A crash at any copy, before or after it took effect, makes no second one.
+func TestACrashWhileCopying(t *testing.T) {
+	t.Parallel()
+	for _, delay := range []time.Duration{0, 30 * time.Second} {
+		for _, after := range []bool{false, true} {
+			for at := 1; at <= 3; at++ {
+				t.Run(fmt.Sprintf("copy %d, after its effect %t, taking %s", at, after, delay), func(t *testing.T) {
+					t.Parallel()
+					h := steptest.New(t)
+					h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 40, 3); w.CopyDelay = delay })
+					c := h.Open(t, grady, offboarding.Options{}, offboarding.DefaultPolicy())
+					w := h.Worker(offboarding.StepOnedrive, newStep(h))
+					n := 0
+					hook := func(r *http.Request) error {
+						if strings.HasSuffix(r.URL.Path, "/copy") {
+							if n++; n == at {
+								return http.ErrHandlerTimeout
+							}
+						}
+						return nil
+					}
+					if after {
+						h.OnAnswer = hook
+					} else {
+						h.OnRequest = hook
+					}
+					if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+						t.Fatalf("%s: %s", record.State, record.Reason)
+					}
+					copied(t, drive(t, h, grady), drive(t, h, manager))
+				})
+			}
+		}
+	}
+}
+
+func TestACopyThatStopsHalfWayIsMadeWhole(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 30, 5); w.CopyDelay = time.Minute; w.CopiesFail = 3 })
+	_, record := run(t, h, grady, nil)
+	if record.State != offboarding.StateEffective || record.Evidence["items"] != "180" {
+		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+	}
+	copied(t, drive(t, h, grady), drive(t, h, manager))
+}
+
+func TestWhatCannotBeCopiedIsATaskThatNamesIt(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 1, 2); w.CopiesFail = 1000 })
+	_, record := run(t, h, grady, nil)
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "01I0000000001 generalException") || strings.Contains(record.Reason, "Report") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestACopyThatIsNotAsItsFileIsATask(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*simtenant.DriveItem){
+		"another size": func(i *simtenant.DriveItem) { i.Size++ },
+		"another hash": func(i *simtenant.DriveItem) { i.Hash = "another" },
+		"a folder":     func(i *simtenant.DriveItem) { i.Folder, i.Hash = true, "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 2, 4); w.CopyDelay = time.Minute })
+			c := h.Open(t, grady, offboarding.Options{}, offboarding.DefaultPolicy())
+			w := h.Worker(offboarding.StepOnedrive, newStep(h))
+			h.Step(t, c.ID, w)
+			h.Advance(2 * time.Minute)
+			drive(t, h, manager)
+			touch := func(change func(*simtenant.DriveItem)) {
+				h.Tenant.Edit(func(w *simtenant.World) {
+					for i := range w.Drives[simtenant.UserID(manager)].Items {
+						if item := &w.Drives[simtenant.UserID(manager)].Items[i]; item.Name == "Report 3.docx" && item.Size > 1000 {
+							change(item)
+						}
+					}
+				})
+			}
+			touch(spoil)
+			record := h.Settle(t, c.ID, w)
+			if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "1 files") || !strings.Contains(record.Reason, "01I0000100003") {
+				t.Fatalf("%s: %s", record.State, record.Reason)
+			}
+			// Somebody renames the wrong copy and replays.
+			touch(func(i *simtenant.DriveItem) { i.Name = "Report 3 (old).docx" })
+			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepOnedrive); err != nil {
+				t.Fatal(err)
+			}
+			if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+		})
+	}
+}
+
+func TestADriveThatChangesMeanwhileIsComparedAgain(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.CopyDelay = time.Minute })
+	c := h.Open(t, grady, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepOnedrive, newStep(h))
+	h.Step(t, c.ID, w)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		d := w.Drives[simtenant.UserID(grady)]
+		d.Items = append(d.Items, simtenant.DriveItem{ID: "01NEW", Name: "Late.docx", Size: 5, Hash: "late"})
+	})
+	record := h.Settle(t, c.ID, w)
+	if record.State != offboarding.StateEffective || record.Evidence["items"] != "252" {
+		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+	}
+	copied(t, drive(t, h, grady), drive(t, h, manager))
+}
+
+func TestAFolderOfTheCopyThatGoesAwayIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.CopyDelay = time.Minute })
+	c := h.Open(t, grady, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepOnedrive, newStep(h))
+	h.Step(t, c.ID, w)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Drives[simtenant.UserID(manager)].Items = nil; clear(w.Copies) })
+	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	copied(t, drive(t, h, grady), drive(t, h, manager))
+}
+
+func TestWhoWasLetInByNameStays(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		d := w.Drives[simtenant.UserID(patti)]
+		d.Grants = append(d.Grants,
+			simtenant.Grant{ID: "named", Item: d.Items[0].ID, User: simtenant.UserID(grady), Roles: []string{"write"}},
+			simtenant.Grant{ID: "linked", Item: d.Items[0].ID, Link: "view", Scope: "anonymous", Roles: []string{"read"}},
+			simtenant.Grant{ID: "everything", Link: "view", Scope: "organization", Roles: []string{"read"}})
+	})
+	if _, record := run(t, h, patti, nil); record.State != offboarding.StateEffective || record.Evidence["linksRemoved"] != "2" {
+		t.Fatalf("%s: %s %v", record.State, record.Reason, record.Evidence)
+	}
+	d := drive(t, h, patti)
+	if linksOf(d) > 0 || !slices.ContainsFunc(d.Grants, func(g simtenant.Grant) bool { return g.ID == "named" }) {
+		t.Errorf("%+v", d.Grants)
+	}
+}

@@ -1,0 +1,108 @@
+package onedrive
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"leaver/shared/offboarding"
+)
+
+// destination is who is let in, and where the copy goes.
+type destination struct {
+	reader string // object id; empty = nobody
+	drive  offboarding.Drive
+}
+
+// destination finds where the plan wants the files. Who gets the mail gets the files as well,
+// and otherwise the manager does.
+func (s *Step) destination(ctx context.Context, job *offboarding.Job) (destination, error) {
+	reader, wrong, err := s.reader(ctx, job)
+	if err != nil {
+		return destination{}, err
+	}
+	if to := job.Case.Plan.FilesTo; to != "" && to != offboarding.FilesToManager {
+		drive, err := s.files.DriveRoot(ctx, to)
+		if errors.Is(err, offboarding.ErrNotFound) {
+			return destination{}, offboarding.Manual("the drive that the policy names in filesTo is not there: correct the policy, then send the request again: leaver offboard " + job.Leaver)
+		}
+		return destination{reader: reader, drive: drive}, err
+	}
+	refuse := func(why string) (destination, error) {
+		return destination{}, offboarding.Manual(why + "; correct the manager in Entra and replay, or name a drive in the policy (filesTo) or somebody else (leaver offboard " + job.Leaver + " --forward-to ADDRESS)")
+	}
+	if wrong != "" {
+		return refuse(wrong)
+	}
+	drive, err := s.files.Drive(ctx, reader)
+	switch {
+	case err != nil:
+		return destination{}, err
+	case !drive.Exists:
+		return refuse("the recipient " + reader + " of the files has no OneDrive")
+	}
+	return destination{reader: reader, drive: drive}, nil
+}
+
+// reader is who gets the files, or why nobody can.
+func (s *Step) reader(ctx context.Context, job *offboarding.Job) (id, wrong string, err error) {
+	if f := job.Case.Plan.Forwarding; f != nil {
+		id = f.To
+	}
+	if id == "" {
+		manager, err := s.files.Manager(ctx, job.Leaver)
+		if errors.Is(err, offboarding.ErrNotFound) {
+			return "", "there is nobody to get the files: the leaver has no manager", nil
+		}
+		if err != nil {
+			return "", "", err
+		}
+		id = manager.ID
+	}
+	user, err := s.files.User(ctx, id)
+	switch {
+	case errors.Is(err, offboarding.ErrNotFound):
+		return "", "the recipient " + id + " of the files does not exist any more", nil
+	case err != nil:
+		return "", "", err
+	case !user.AccountEnabled:
+		return "", "the account of the recipient " + id + " of the files is disabled", nil
+	}
+	leaving, err := s.departures.Leaving(ctx, id)
+	switch {
+	case err != nil:
+		return "", "", err
+	case leaving:
+		return "", "the recipient " + id + " of the files is leaving as well", nil
+	}
+	return id, "", nil
+}
+
+// letIn lets somebody read the leaver's drive. Reading is enough: what they changed there would
+// be lost with it.
+func (s *Step) letIn(ctx context.Context, job *offboarding.Job, drive offboarding.Drive, reader string) error {
+	let := func() (bool, error) {
+		all, err := s.files.SharingPermissions(ctx, drive.ID, drive.Root)
+		return slices.ContainsFunc(all, func(p offboarding.SharingPermission) bool { return p.Link == "" && p.GrantedTo == reader }), err
+	}
+	in, err := let()
+	if err != nil {
+		return err
+	}
+	if !in {
+		if err := job.KeepBefore(ctx, "reader "+reader, "could not read the drive"); err != nil {
+			return err
+		}
+		if err := s.files.LetRead(ctx, drive.ID, drive.Root, reader); err != nil {
+			return err
+		}
+		if in, err = let(); err != nil {
+			return err
+		}
+	}
+	if !in {
+		return offboarding.After(job.Patience(), "the access of "+reader+" was accepted, but does not show yet")
+	}
+	job.Evidence["reader"] = reader
+	return nil
+}

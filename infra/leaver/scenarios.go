@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+)
+
+// scenario is what leaver demo plays: people who leave a simulated tenant, and how that must end.
+type scenario struct {
+	name       string
+	policy     func(*offboarding.Policy) // changes the demo's; nil = as it is
+	world      func(*simtenant.World)    // changes the tenant before anybody leaves; nil = as it is
+	departures []departure
+	// run plays it in a way of its own, instead.
+	run func(*demoCommand, environment) error
+}
+
+// scenarios are all of them, in the order of the README.
+var scenarios = []scenario{
+	{name: "departures", departures: []departure{nothingToKeep, fullDrive, forwarded, shared, forwardedForEver}},
+	{name: "shared-mailbox", departures: []departure{shared}},
+	{name: "forward", departures: []departure{forwarded, forwardedForEver}},
+	{name: "hold-then-delete", departures: []departure{held}},
+	{
+		name: "synced", departures: []departure{synchronised},
+		policy: func(p *offboarding.Policy) { p.Rereads = []time.Duration{3 * time.Second, 4 * time.Second} },
+		world:  func(w *simtenant.World) { w.SyncedWritable, w.DirectorySyncEvery = true, 2*time.Second },
+	},
+	{name: "admin", departures: []departure{administrator}},
+	{name: "big-onedrive", departures: []departure{bigDrive}, world: fillDrive},
+	{name: "contradiction", departures: []departure{contradiction}},
+	{name: "cost", run: (*demoCommand).cost},
+	{name: "layoff", run: (*demoCommand).layoff},
+}
+
+// scenarioOf is the named one, which the command line has checked.
+func scenarioOf(name string) scenario {
+	return scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })]
+}
+
+func scenarioNames() string {
+	var all []string
+	for _, s := range scenarios {
+		all = append(all, s.name)
+	}
+	return strings.Join(all, ",")
+}
+
+// demoRecipient gets the mail in the demo: as the manager, or because the request says so.
+const demoRecipient = "alex.wilber@contoso.com"
+
+// The departures. With the demo's policy the mail is not kept unless the handling keeps it.
+var (
+	nothingToKeep = departure{
+		event: "terminated-none.json", person: "adele.vance@contoso.com",
+		title: "nothing to keep: licence released, account deleted",
+		why:   "mailbox and OneDrive are empty: nothing stands against the deletion, from which the account can be restored for 30 days",
+		want:  map[offboarding.StepName]ending{offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned},
+	}
+	fullDrive = departure{
+		event: "terminated-full-drive.json", person: "grady.archie@contoso.com",
+		title: "a full OneDrive: copied to the manager and compared file by file, then the account deleted",
+		why:   "every file was found in the copy before the deletion, and the OneDrive had not changed since",
+		want:  map[offboarding.StepName]ending{offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned},
+		check: filesAreWithTheManager,
+	}
+	bigDrive = departure{
+		event: "terminated-full-drive.json", person: fullDrive.person,
+		title: fmt.Sprintf("a OneDrive of %d items: copied to the manager in waves, compared in pages, then the account deleted", bigDriveItems),
+		why:   fmt.Sprintf("all %d items were found in the copy before the deletion, with the same sizes and hashes; a run visits a bounded number of pages and the next one goes on there", bigDriveItems),
+		want:  fullDrive.want,
+		check: filesAreWithTheManager,
+	}
+	forwarded = departure{
+		event: "terminated-forward.json", person: "irvin.sayers@contoso.com",
+		title: "mail forwarded to the manager until the grace ends, then released and deleted",
+		why:   "the forwarding had an end, and was observed ended before the licence went; after that nothing anchors the account",
+		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
+		check: func(t *simtenant.Tenant, s status) string {
+			m, _ := t.Mailbox(s.Leaver.ID)
+			switch {
+			case s.step(offboarding.StepForward).Evidence["forwardedTo"] != simtenant.UserID(demoRecipient):
+				return "mail was never forwarded to the manager"
+			case m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "":
+				return "the mailbox still forwards"
+			}
+			return ""
+		},
+	}
+	shared = departure{
+		event: "terminated-shared.json", person: "lidia.holloway@contoso.com",
+		title: "a shared mailbox: licence released, deletion withheld by B1",
+		why:   "the mailbox was observed to be shared, and is small enough to need no licence; it lives as long as its account",
+		want: map[offboarding.StepName]ending{
+			offboarding.StepPreserve: unplanned,
+			offboarding.StepDelete:   withheld(offboarding.B1),
+		},
+		check: func(t *simtenant.Tenant, s status) string {
+			if m, _ := t.Mailbox(s.Leaver.ID); m.Type != "SharedMailbox" || !m.SoftDeletedAt.IsZero() {
+				return "the mailbox is not shared"
+			}
+			return ""
+		},
+	}
+	forwardedForEver = departure{
+		event: "terminated-forward-unlimited.json", person: "christie.cline@contoso.com",
+		title: "mail forwarded with no end: licence withheld by B2, deletion by B1",
+		why:   "forwarding needs the mailbox, the mailbox its licence and its account, and this forwarding has no end",
+		want: map[offboarding.StepName]ending{
+			offboarding.StepPreserve: unplanned,
+			offboarding.StepLicence:  withheld(offboarding.B2),
+			offboarding.StepDelete:   withheld(offboarding.B1),
+		},
+		check: func(t *simtenant.Tenant, s status) string {
+			if m, _ := t.Mailbox(s.Leaver.ID); m.ForwardingAddress != simtenant.UserID(demoRecipient) {
+				return "mail does not go to the named recipient"
+			}
+			return ""
+		},
+	}
+	held = departure{
+		event: "terminated-hold.json", person: "lidia.holloway@contoso.com",
+		title: "a litigation hold: licence withheld by B5, account deleted, mailbox inactive",
+		why:   "the hold was observed before the deletion, so that the mailbox outlived its account as an inactive one; that, and not the release, freed the licence",
+		want: map[offboarding.StepName]ending{
+			offboarding.StepForward: unplanned,
+			offboarding.StepLicence: withheld(offboarding.B5),
+		},
+		check: func(t *simtenant.Tenant, s status) string {
+			if m, _ := t.Mailbox(s.Leaver.ID); !m.Inactive || s.step(offboarding.StepDelete).Evidence["mailbox"] != "inactive" {
+				return "the mailbox is not inactive, or was not observed so"
+			}
+			return ""
+		},
+	}
+	synchronised = departure{
+		event: "terminated-synced.json", person: "megan.bowen@contoso.com",
+		title: "mastered on premises: blocked against the synchronisation until somebody disables it there (B9)",
+		why:   "the synchronisation enabled the account again, and it was blocked again with new revocations; what only the on-premises Active Directory can do stayed a task, and the case open, until somebody said it was done",
+		want: map[offboarding.StepName]ending{
+			offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned,
+			offboarding.StepBlock:  {state: offboarding.StateSignedOff},
+			offboarding.StepDelete: {state: offboarding.StateSignedOff},
+		},
+		acts: []act{
+			{
+				does: "an administrator resets the password in the on-premises Active Directory; an operator replays signout",
+				when: stands(offboarding.StepSignout, offboarding.StateManual),
+				do: func(ctx context.Context, p *play, s status) error {
+					now := p.tenant.Now()
+					p.tenant.Edit(func(w *simtenant.World) {
+						u := w.Users[s.Leaver.ID]
+						u.LastPasswordChange, u.PasswordChanges = now.Truncate(time.Second), u.PasswordChanges+1
+					})
+					return p.replays(ctx, s, offboarding.StepSignout)
+				},
+			},
+			{
+				does: "the synchronisation enabled the account, and block blocked it again; an administrator disables it in the on-premises Active Directory",
+				when: func(s status) bool { return s.step(offboarding.StepBlock).Evidence["blockedAgain"] != "" },
+				do: func(_ context.Context, p *play, s status) error {
+					p.tenant.Edit(func(w *simtenant.World) { w.Users[s.Leaver.ID].OnPremisesDisabled = true })
+					return nil
+				},
+			},
+			{
+				does: "an administrator takes the leaver out of the on-premises group; an operator replays access",
+				when: stands(offboarding.StepAccess, offboarding.StateManual),
+				do: func(ctx context.Context, p *play, s status) error {
+					p.tenant.Edit(func(w *simtenant.World) {
+						g := w.Groups[simtenant.GroupID(simtenant.GroupOnPremFileShare)]
+						g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(id string) bool { return id == s.Leaver.ID })
+					})
+					return p.replays(ctx, s, offboarding.StepAccess)
+				},
+			},
+			signsOff(offboarding.StepBlock, "disabled in the on-premises Active Directory"),
+			signsOff(offboarding.StepDelete, "will be deleted in the on-premises Active Directory with the next clearing"),
+		},
+	}
+	administrator = departure{
+		event: "terminated-admin.json", person: "nestor.wilke@contoso.com",
+		title: "a Global Administrator: signout and block refused (B10) until access has taken the role away",
+		why:   "Microsoft lets no ordinary application change the password of an administrator or disable one (B10), and Leaver asks for no higher role; access took the role away, and what was parked was replayed",
+		want:  map[offboarding.StepName]ending{offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned},
+		acts: []act{{
+			does: "signout and block are parked for the role, and access has taken it away; an operator replays them",
+			when: func(s status) bool {
+				return refusedFor("Global Administrator", s.step(offboarding.StepSignout)) && refusedFor("Global Administrator", s.step(offboarding.StepBlock)) &&
+					stands(offboarding.StepAccess, offboarding.StateEffective)(s)
+			},
+			do: func(ctx context.Context, p *play, s status) error {
+				return p.replays(ctx, s, offboarding.StepSignout, offboarding.StepBlock)
+			},
+		}},
+		check: func(t *simtenant.Tenant, s status) string {
+			wrong := ""
+			t.Edit(func(w *simtenant.World) {
+				for _, a := range w.RoleAssignments {
+					if a.Principal == s.Leaver.ID {
+						wrong = "the leaver still holds a role"
+					}
+				}
+			})
+			return wrong
+		},
+	}
+	contradiction = departure{
+		event: "terminated-contradiction.json", person: "lidia.holloway@contoso.com",
+		title:   "hold and forward at once: refused by B6",
+		why:     "a mailbox on hold goes with its account, and one that forwards must stay: nobody guesses which was meant, so no case was opened and nothing was written; leaver plan says the same beforehand",
+		refused: offboarding.B6,
+	}
+)
+
+// refusedFor reports whether a step is parked because of a role (B10).
+func refusedFor(role string, s stepStatus) bool {
+	return s.State == offboarding.StateParked && strings.Contains(s.Reason, string(offboarding.B10)) && strings.Contains(s.Reason, role)
+}
+
+// bigDriveItems is what the OneDrive of the scenario big-onedrive holds, folders included.
+const bigDriveItems = 10_000
+
+// fillDrive lays folders of files into the drive of whoever leaves with a full one.
+func fillDrive(w *simtenant.World) {
+	const inFolder = 250 // with the folder itself
+	d := w.Drives[simtenant.UserID(fullDrive.person)]
+	d.Items, d.Grants = nil, nil
+	for i := range bigDriveItems {
+		id := fmt.Sprintf("01BIG%027d", i)
+		item := simtenant.DriveItem{ID: id, Name: fmt.Sprintf("Project %03d", i/inFolder), Folder: true}
+		if i%inFolder != 0 {
+			item = simtenant.DriveItem{ID: id, Parent: d.Items[i/inFolder*inFolder].ID, Name: fmt.Sprintf("Report %05d.docx", i), Size: 1 << 16, Hash: id}
+		}
+		d.Items = append(d.Items, item)
+	}
+}
+
+// filesAreWithTheManager says what is missing in the manager's drive, by path and size, of what the
+// leaver's held, and whether that was verified before the deletion.
+func filesAreWithTheManager(t *simtenant.Tenant, s status) string {
+	from, _ := t.Drive(s.Leaver.ID)
+	to, _ := t.Drive(simtenant.UserID(demoRecipient))
+	there := paths(to)
+	for path, size := range paths(from) {
+		if got, ok := there["/Files of "+s.Case+path]; !ok || got != size {
+			return "the manager's OneDrive lacks " + path
+		}
+	}
+	verified, deleted := s.step(offboarding.StepOnedrive).Evidence["verifiedAt"], s.step(offboarding.StepDelete).Evidence["deletedDateTime"]
+	if len(from.Items) == 0 || verified == "" || verified > deleted {
+		return fmt.Sprintf("%d items were verified at %q and the account deleted at %q", len(from.Items), verified, deleted)
+	}
+	return ""
+}
+
+// paths are the items of a drive, each with its size.
+func paths(d simtenant.Drive) map[string]int64 {
+	byID := map[string]simtenant.DriveItem{}
+	for _, i := range d.Items {
+		byID[i.ID] = i
+	}
+	all := map[string]int64{}
+	for _, i := range d.Items {
+		path := "/" + i.Name
+		for p, ok := byID[i.Parent]; ok; p, ok = byID[p.Parent] {
+			path = "/" + p.Name + path
+		}
+		all[path] = i.Size
+	}
+	return all
+}

@@ -1,0 +1,76 @@
+package offboarding
+
+import (
+	"slices"
+	"time"
+)
+
+// Deadline is a time at which something of a departure ends by itself.
+type Deadline struct {
+	At     time.Time `json:"at"`
+	What   string    `json:"what"`
+	Source string    `json:"source"` // of the rule
+}
+
+// Restorable is how long a deleted account can be restored.
+// Source: Microsoft Entra, Restore or remove a recently deleted user.
+const Restorable = 30 * day
+
+const day = 24 * time.Hour
+
+// What Microsoft does with a OneDrive by itself. Whoever administers the tenant can set the
+// retention to more.
+const (
+	unlicensedReadOnly = 60 * day
+	unlicensedArchived = 93 * day
+	driveRetention     = 30 * day
+	driveRecycled      = 93 * day
+)
+
+// Sources of the deadlines.
+const (
+	sourceUnlicensed = "SharePoint, Manage unlicensed OneDrive user accounts, since 27 January 2025; education, GCC and DoD tenants are exempt"
+	sourceRetention  = "SharePoint, retention-and-deletion; default retention"
+)
+
+// DeletedAt is the evidence of delete that says when the account was deleted.
+const DeletedAt = "deletedDateTime"
+
+// Deadlines are computed from what the case's steps observed, earliest first. What has ended
+// already is among them.
+func Deadlines(c *Case) []Deadline {
+	var out []Deadline
+	add := func(at time.Time, what, source string) {
+		out = append(out, Deadline{At: at, What: what, Source: source})
+	}
+	var deleted, released time.Time
+	if r := c.Step(StepDelete); r != nil {
+		deleted, _ = time.Parse(time.RFC3339, r.Evidence[DeletedAt]) // zero while it is not deleted
+	}
+	if r := c.Step(StepLicence); r != nil && r.State == StateEffective {
+		released = r.EffectiveAt
+	}
+	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() {
+		add(f.Until, "forwarding ends", "the plan")
+	}
+	hasDrive := false
+	if r := c.Step(StepOnedrive); r != nil {
+		hasDrive = r.Evidence[DriveSeen] != "" && r.Evidence[DriveSeen] != "none"
+	}
+	switch {
+	case !deleted.IsZero():
+		add(deleted.Add(Restorable), "the account can be restored until then", "Microsoft Entra, Restore or remove a recently deleted user")
+		if hasDrive {
+			add(deleted.Add(driveRetention), "the OneDrive goes to the recycle bin", sourceRetention)
+			add(deleted.Add(driveRetention+driveRecycled), "the OneDrive is gone for good", sourceRetention)
+		}
+	case !released.IsZero() && hasDrive:
+		add(released.Add(unlicensedReadOnly), "the unlicensed OneDrive becomes read-only", sourceUnlicensed)
+		add(released.Add(unlicensedArchived), "the unlicensed OneDrive is archived", sourceUnlicensed)
+	}
+	if r := c.Step(StepPreserve); r != nil && r.State == StateEffective && c.Plan.KeepMail == KeepHold && c.Plan.HoldFor > 0 && c.Plan.HoldFor != Unlimited && !deleted.IsZero() {
+		add(deleted.Add(c.Plan.HoldFor), "the hold of the youngest mail ends", "Exchange Online, litigation hold, LitigationHoldDuration")
+	}
+	slices.SortStableFunc(out, func(a, b Deadline) int { return a.At.Compare(b.At) })
+	return out
+}

@@ -1,0 +1,101 @@
+package offboarding
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+)
+
+// FilesToManager is the value of filesTo by which files go to whoever gets the mail, or to the
+// manager.
+const FilesToManager = "manager"
+
+// driveID is what Graph calls a drive of SharePoint or OneDrive for Business.
+var driveID = regexp.MustCompile(`^b![A-Za-z0-9_-]+$`)
+
+func validFilesTo(s string) error {
+	if s != FilesToManager && !driveID.MatchString(s) {
+		return fmt.Errorf("filesTo: %q; use manager, or the id of a drive, which begins with b!", s)
+	}
+	return nil
+}
+
+// Drive is a OneDrive, or the document library of a site, as its root folder shows it.
+// Source: Microsoft Graph, resource type drive.
+type Drive struct {
+	ID      string
+	Root    string // item id of the root folder
+	Content        // Items are those at the root, Bytes are of everything
+}
+
+// DriveItem is a file or a folder of a drive. Its name is personal.
+// Source: Microsoft Graph, resource type driveItem.
+type DriveItem struct {
+	ID     string
+	Name   string
+	Folder bool
+	Size   int64 // bytes; of a folder, of everything in it
+	Hashes Hashes
+	Shared bool // the item has a sharing permission of its own, or inherits one
+}
+
+// Hashes are those of a file's content; which of them there are is up to Graph.
+// Source: Microsoft Graph, resource type hashes.
+type Hashes struct{ QuickXor, SHA1, SHA256 string }
+
+// Compare reports whether two contents are the same by every hash that both have, and whether
+// they have one in common.
+func (h Hashes) Compare(other Hashes) (same, compared bool) {
+	same = true
+	for _, pair := range [][2]string{{h.QuickXor, other.QuickXor}, {h.SHA1, other.SHA1}, {h.SHA256, other.SHA256}} {
+		if pair[0] != "" && pair[1] != "" {
+			compared = true
+			same = same && pair[0] == pair[1]
+		}
+	}
+	return same, compared
+}
+
+// SharingPermission is who may use a drive item, by a link or by name.
+// Source: Microsoft Graph, resource type permission.
+type SharingPermission struct {
+	ID        string
+	Link      string // type of the sharing link: view, edit, …; empty when it is no link
+	Scope     string // of the link: anonymous, organization, users
+	Roles     []string
+	GrantedTo string // object id of the user it is granted to; empty for anybody else
+	Inherited bool   // from a folder above: it can be removed only there
+}
+
+// CopyState is how far the asynchronous copy of a drive item has come.
+type CopyState struct {
+	Percent float64
+	Done    bool
+	Failure string // error code of a copy that is done and failed
+}
+
+// The evidence of onedrive that others read: the id of the drive, or "none", and what it held
+// when its copy was verified.
+const (
+	DriveSeen     = "drive"
+	VerifiedItems = "driveItems" // at the root
+	VerifiedBytes = "driveBytes"
+)
+
+// FilesLost says what would be lost with the drive as it is (B12). It is nothing when the drive is
+// empty, when the organisation gives its files up, and when its copy was verified and the drive
+// has not changed since.
+func FilesLost(c *Case, d Content) string {
+	if c.Plan.KeepFiles == KeepNone || d.Empty() {
+		return ""
+	}
+	r := c.Step(StepOnedrive)
+	switch {
+	case r == nil || r.State != StateEffective || r.Evidence[VerifiedItems] == "":
+		return fmt.Sprintf("the OneDrive holds %d items (%d bytes) that nobody kept", d.Items, d.Bytes)
+	case r.Evidence[VerifiedItems] != strconv.Itoa(d.Items) || r.Evidence[VerifiedBytes] != strconv.FormatInt(d.Bytes, 10):
+		return fmt.Sprintf("the OneDrive has changed since its copy was verified: it holds %d items (%d bytes) now and held %s (%s bytes) then; replay onedrive, then delete",
+			d.Items, d.Bytes, r.Evidence[VerifiedItems], r.Evidence[VerifiedBytes])
+	}
+	return ""
+}
