@@ -62,6 +62,7 @@ locals {
     onedrive = {
       permissions = ["User.Read.All", "Files.ReadWrite.All"]
       exchange    = false
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/onedrive"]
