@@ -183,6 +183,20 @@ var (
 			signsOff(offboarding.StepBlock, "disabled in the on-premises Active Directory"),
 			signsOff(offboarding.StepDelete, "will be deleted in the on-premises Active Directory with the next clearing"),
 		},
+		check: func(t *simtenant.Tenant, s status) string {
+			enabled := 0
+			t.Edit(func(w *simtenant.World) {
+				for _, e := range w.Audit {
+					if e.Target == s.Leaver.ID && e.User == simtenant.UserID(simtenant.SyncAccount) && e.Activity == "Enable account" {
+						enabled++
+					}
+				}
+			})
+			if enabled == 0 || s.step(offboarding.StepBlock).Evidence["blockedAgain"] == "" {
+				return "the synchronisation did not enable the account, or block did not block it again"
+			}
+			return ""
+		},
 	}
 	administrator = departure{
 		event: "terminated-admin.json", person: "nestor.wilke@contoso.com",
