@@ -68,10 +68,14 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if verdict := offboarding.StillLeft(user); verdict != nil {
 		return verdict
 	}
-	if err := s.keepBefore(ctx, job, user); err != nil {
+	content, err := s.mailboxes.MailboxContent(ctx, job.Leaver)
+	if err != nil {
 		return err
 	}
-	if verdict := s.mayRelease(ctx, job); verdict != nil {
+	if err := s.keepBefore(ctx, job, user, content); err != nil {
+		return err
+	}
+	if verdict := s.mayRelease(ctx, job, content); verdict != nil {
 		return verdict
 	}
 	manual, err := s.release(ctx, job, user)
@@ -101,7 +105,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 
 // mayRelease reads the mailbox right before the licence goes (B2, B3, B4, B5, B12). Where there is no
 // mailbox, nothing forwards and nothing is shared.
-func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job) error {
+func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job, content offboarding.Content) error {
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
 	if errors.Is(err, offboarding.ErrNotFound) {
 		return nil
@@ -109,21 +113,13 @@ func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
-	content, err := s.mailboxes.MailboxContent(ctx, job.Leaver)
-	if err != nil {
-		return err
-	}
 	return offboarding.MayRelease(job.Case, flow, content)
 }
 
 // keepBefore keeps which licences the user held by which way, and what the mailbox held.
-func (s *Step) keepBefore(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
+func (s *Step) keepBefore(ctx context.Context, job *offboarding.Job, user offboarding.User, content offboarding.Content) error {
 	if _, kept := job.Step.Before[licences]; kept {
 		return nil
-	}
-	content, err := s.mailboxes.MailboxContent(ctx, job.Leaver)
-	if err != nil {
-		return err
 	}
 	items := "none"
 	if content.Exists {

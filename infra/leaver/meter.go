@@ -96,7 +96,8 @@ func batched(r *http.Request) (int, error) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	var batch struct{ Requests []json.RawMessage }
-	return len(batch.Requests), json.Unmarshal(body, &batch)
+	err = json.Unmarshal(body, &batch)
+	return len(batch.Requests), err
 }
 
 // atWork is how long at least one run was at work.
