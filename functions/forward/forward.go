@@ -29,6 +29,8 @@ import (
 // Directory is what forward needs of Microsoft Graph.
 type Directory interface {
 	User(ctx context.Context, id string) (offboarding.User, error)
+	// Manager returns whom a user reports to, or offboarding.ErrNotFound.
+	Manager(ctx context.Context, id string) (offboarding.User, error)
 	OrganisedMeetings(ctx context.Context, id string, from time.Time) (int, error)
 }
 
@@ -46,6 +48,8 @@ type Mailboxes interface {
 	AutoReply(ctx context.Context, id string) (offboarding.AutoReply, error)
 	SetAutoReply(ctx context.Context, id string, r offboarding.AutoReply) error
 	CancelMeetings(ctx context.Context, id string, from time.Time) error
+	HasMailRight(ctx context.Context, user string, r offboarding.MailRight) (bool, error)
+	GrantMailRight(ctx context.Context, user string, r offboarding.MailRight) error
 }
 
 // Departures is what forward needs of the ledger.
@@ -106,6 +110,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	var manual *offboarding.ManualTask
 	unhandled := job.Case.Plan.Mailbox == offboarding.None || job.Case.Plan.Mailbox == offboarding.Hold
 	switch {
+	case job.Case.Plan.Mailbox == offboarding.Shared && user.AccountEnabled:
+		// B8: the conversion leaves the old password valid.
+		mail = offboarding.After(job.Patience(), fmt.Sprintf("%s: the mailbox is not shared before its account is blocked", offboarding.B8))
 	case unhandled:
 		mail = s.stopOutside(ctx, job, flow)
 	case nobody == nil:
@@ -118,7 +125,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if !over && !unhandled && nobody == nil {
 		reply = s.reply(ctx, job, flow.DisplayName, to.contact)
 	}
-	verdict := offboarding.Both(mail, s.rules(ctx, job), s.hide(ctx, job, user, flow), s.meetings(ctx, job, user), reply)
+	verdict := offboarding.Both(mail, s.rules(ctx, job), s.hide(ctx, job, user, flow), s.meetings(ctx, job, user), s.delegates(ctx, job), reply)
 	if plan == nil || plan.Until.IsZero() || over || mail != nil {
 		return verdict
 	}

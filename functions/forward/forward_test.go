@@ -3,10 +3,12 @@ package forward_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
@@ -88,12 +90,26 @@ func forwardingWithNoEnd() steptest.Subject {
 	}
 }
 
+// blocked makes block effective.
+func blocked(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	t.Helper()
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+}
+
 func sharing() steptest.Subject {
 	return steptest.Subject{
 		Case: "shared",
 		Name: offboarding.StepForward, New: newStep, Person: henrik, Options: offboarding.Options{Mailbox: offboarding.Shared},
+		Policy:  func(p *offboarding.Policy) { p.Delegates = append(p.Delegates, offboarding.RightOnBehalf) },
+		Prepare: blocked,
 		Check: func(t *testing.T, h *steptest.House, id string) {
 			quietened(t, h, id)
+			if m := mailbox(t, h, id); !slices.Contains(m.SendAs, simtenant.UserID(alex)) || !slices.Contains(m.GrantSendOnBehalfTo, simtenant.UserID(alex)) ||
+				!slices.ContainsFunc(m.Permissions, func(p simtenant.MailboxPermission) bool {
+					return p.User == simtenant.UserID(alex) && slices.Contains(p.Rights, "FullAccess")
+				}) {
+				t.Errorf("the manager has not every right: %v %v %v", m.Permissions, m.SendAs, m.GrantSendOnBehalfTo)
+			}
 			if m := mailbox(t, h, id); m.Type != "SharedMailbox" || m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "" {
 				t.Errorf("%s forwards to %q and %q", m.Type, m.ForwardingAddress, m.ForwardingSMTPAddress)
 			}
@@ -363,6 +379,7 @@ func TestAConversionThatTakesItsTimeIsNotYet(t *testing.T) {
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.SharedDelay = 10 * time.Minute })
 	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, offboarding.DefaultPolicy())
+	blocked(t, h, c)
 	w := h.Worker(offboarding.StepForward, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "UserMailbox") {

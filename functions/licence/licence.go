@@ -100,7 +100,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return offboarding.Manual(task(manual))
 	}
 	job.Evidence["seatsFreed"] = job.Step.Before[licences]
-	return nil
+	return s.seats(ctx, job)
 }
 
 // mayRelease reads the mailbox right before the licence goes (B2, B3, B4, B5, B12). Where there is no

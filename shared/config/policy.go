@@ -19,10 +19,11 @@ import (
 type policyFile struct {
 	Settings settings `yaml:",inline"`
 	// Domains outside of the organisation that mail may be forwarded to.
-	ForwardDomains []string       `yaml:"forwardDomains"`
-	Protected      []string       `yaml:"protected"`
-	Rereads        []duration     `yaml:"rereads"`
-	Overrides      []overrideFile `yaml:"overrides"`
+	ForwardDomains []string           `yaml:"forwardDomains"`
+	Protected      []string           `yaml:"protected"`
+	Rereads        []duration         `yaml:"rereads"`
+	SeatPrices     map[string]float64 `yaml:"seatPrices"`
+	Overrides      []overrideFile     `yaml:"overrides"`
 }
 
 type overrideFile struct {
@@ -45,11 +46,12 @@ type settings struct {
 		Inside  *string `yaml:"inside"`
 		Outside *string `yaml:"outside"`
 	} `yaml:"autoReply"`
-	KeepMail       *offboarding.Keeping `yaml:"keepMail"`
-	KeepFiles      *offboarding.Keeping `yaml:"keepFiles"`
-	HoldFor        *duration            `yaml:"holdFor"`
-	CancelMeetings *bool                `yaml:"cancelMeetings"`
-	FilesTo        *string              `yaml:"filesTo"`
+	KeepMail       *offboarding.Keeping         `yaml:"keepMail"`
+	KeepFiles      *offboarding.Keeping         `yaml:"keepFiles"`
+	HoldFor        *duration                    `yaml:"holdFor"`
+	CancelMeetings *bool                        `yaml:"cancelMeetings"`
+	FilesTo        *string                      `yaml:"filesTo"`
+	Delegates      *[]offboarding.MailRightKind `yaml:"delegates"`
 }
 
 func (s settings) domain() offboarding.Settings {
@@ -57,7 +59,7 @@ func (s settings) domain() offboarding.Settings {
 		Grace: (*time.Duration)(s.Grace), DeleteAfter: (*time.Duration)(s.DeleteAfter),
 		Mailbox: s.Mailbox, ForwardFor: (*time.Duration)(s.ForwardFor), ForwardCopy: s.ForwardCopy,
 		ReplyInside: s.AutoReply.Inside, ReplyOutside: s.AutoReply.Outside,
-		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, FilesTo: s.FilesTo, HoldFor: (*time.Duration)(s.HoldFor), CancelMeetings: s.CancelMeetings,
+		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, FilesTo: s.FilesTo, HoldFor: (*time.Duration)(s.HoldFor), CancelMeetings: s.CancelMeetings, Delegates: s.Delegates,
 	}
 }
 
@@ -101,7 +103,7 @@ func ParsePolicy(text []byte) (offboarding.Policy, error) {
 		return offboarding.Policy{}, err
 	}
 	p := offboarding.DefaultPolicy().With(f.Settings.domain())
-	p.ForwardDomains, p.Protected = f.ForwardDomains, f.Protected
+	p.ForwardDomains, p.Protected, p.SeatPrices = f.ForwardDomains, f.Protected, f.SeatPrices
 	if f.Rereads != nil {
 		p.Rereads = nil
 		for _, d := range f.Rereads {

@@ -66,7 +66,7 @@ func TestTheExample(t *testing.T) {
 	if len(p.Overrides) != 3 || len(p.Groups()) != 1 || len(p.Protected) != 1 {
 		t.Errorf("%+v", p)
 	}
-	p.Overrides, p.Protected, p.ForwardDomains = nil, nil, nil
+	p.Overrides, p.Protected, p.ForwardDomains, p.SeatPrices = nil, nil, nil, nil
 	if !reflect.DeepEqual(p, offboarding.DefaultPolicy()) {
 		t.Errorf("the example is not the default: %+v", p)
 	}

@@ -16,12 +16,14 @@ type Plan struct {
 	Mailbox     Handling    `json:"mailbox"`
 	Forwarding  *Forwarding `json:"forwarding,omitempty"` // with the handling forward only
 	// AutoReply is what senders are told, with the placeholders of the policy.
-	AutoReply      AutoReplyTexts `json:"autoReply,omitzero"`
-	KeepMail       Keeping        `json:"keepMail"`
-	KeepFiles      Keeping        `json:"keepFiles"`
-	HoldFor        time.Duration  `json:"holdFor,omitempty"` // of a litigation hold, nanoseconds; Unlimited has no end
-	CancelMeetings bool           `json:"cancelMeetings,omitempty"`
-	FilesTo        string         `json:"filesTo,omitempty"` // manager (also when empty), or the id of a drive
+	AutoReply      AutoReplyTexts     `json:"autoReply,omitzero"`
+	KeepMail       Keeping            `json:"keepMail"`
+	KeepFiles      Keeping            `json:"keepFiles"`
+	HoldFor        time.Duration      `json:"holdFor,omitempty"` // of a litigation hold, nanoseconds; Unlimited has no end
+	CancelMeetings bool               `json:"cancelMeetings,omitempty"`
+	Delegates      []MailRightKind    `json:"delegates,omitempty"`  // of a shared mailbox, for the manager
+	SeatPrices     map[string]float64 `json:"seatPrices,omitempty"` // a month, by skuPartNumber
+	FilesTo        string             `json:"filesTo,omitempty"`    // manager (also when empty), or the id of a drive
 	// Rereads are the policy's, in nanoseconds.
 	Rereads []time.Duration `json:"rereads,omitempty"`
 	Steps   []PlannedStep   `json:"steps"`
@@ -107,6 +109,8 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		HoldFor:     policy.HoldFor,
 
 		CancelMeetings: policy.CancelMeetings,
+		Delegates:      policy.Delegates,
+		SeatPrices:     policy.SeatPrices,
 		Rereads:        policy.Rereads,
 	}
 	if mailbox == Forward {
@@ -187,7 +191,7 @@ func (p Plan) preserves() bool {
 func (p Plan) Same(q Plan) bool {
 	q.Version = p.Version
 	return p.LeavingTime.Equal(q.LeavingTime) && p.same(q) && p.AutoReply == q.AutoReply &&
-		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.CancelMeetings == q.CancelMeetings && p.sameFiles(q) &&
+		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.CancelMeetings == q.CancelMeetings && slices.Equal(p.Delegates, q.Delegates) && p.sameFiles(q) &&
 		slices.EqualFunc(p.Steps, q.Steps, func(a, b PlannedStep) bool {
 			return a.Name == b.Name && a.Due.Equal(b.Due) && a.Withheld == b.Withheld
 		})

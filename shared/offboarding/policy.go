@@ -80,6 +80,11 @@ type Policy struct {
 	KeepFiles      Keeping // move or none
 	CancelMeetings bool    // that the leaver organised
 	FilesTo        string  // where files are moved to: manager, or the id of a drive
+	// SeatPrices are what a seat costs a month, by skuPartNumber, in the organisation's currency.
+	SeatPrices map[string]float64
+	// Delegates are the rights of the leaver's manager on a shared mailbox: fullAccess, sendAs or
+	// sendOnBehalf.
+	Delegates []MailRightKind
 	// HoldFor is how long each item is held by a litigation hold, from when it came; whole days,
 	// or Unlimited.
 	HoldFor time.Duration
@@ -138,6 +143,7 @@ func DefaultPolicy() Policy {
 		FilesTo:     FilesToManager,
 		HoldFor:     Unlimited,
 
+		Delegates:      []MailRightKind{RightFull, RightSendAs},
 		CancelMeetings: true,
 		Rereads:        []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
 	}
@@ -177,6 +183,11 @@ func (p Policy) Validate() error {
 	}
 	if err := validFilesTo(p.FilesTo); err != nil {
 		return err
+	}
+	for _, d := range p.Delegates {
+		if d != RightFull && d != RightSendAs && d != RightOnBehalf {
+			return fmt.Errorf("delegates: %q; use fullAccess, sendAs or sendOnBehalf", d)
+		}
 	}
 	if p.HoldFor < 24*time.Hour {
 		return errors.New("holdFor: at least a day (24h), or unlimited")

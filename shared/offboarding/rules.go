@@ -19,6 +19,7 @@ const (
 	B5  Rule = "B5"
 	B6  Rule = "B6"
 	B7  Rule = "B7"
+	B8  Rule = "B8"
 	B9  Rule = "B9"
 	B10 Rule = "B10"
 	B11 Rule = "B11"
@@ -27,6 +28,7 @@ const (
 	B14 Rule = "B14"
 	B15 Rule = "B15"
 	B16 Rule = "B16"
+	B17 Rule = "B17"
 )
 
 type ruleText struct{ text, source string }
@@ -39,6 +41,7 @@ var rules = map[Rule]ruleText{
 	B5:  {"a held mailbox becomes inactive by deleting its account, never by removing its licence", "Microsoft 365 admin, Remove a former employee, step 6"},
 	B6:  {"an inactive mailbox can neither forward nor be shared", "Microsoft 365 admin, Remove a former employee, step 4"},
 	B7:  {"an account is disabled first, then its sessions are revoked, then its devices are disabled", "Microsoft Entra, users-revoke-access"},
+	B8:  {"an account is blocked, its password reset and its rules reviewed before its mailbox is shared", "Microsoft 365 admin, convert-user-mailbox-to-shared-mailbox"},
 	B9:  {"an account that an on-premises Active Directory masters is changed there and in the cloud, or its synchronisation writes the old state back", "Microsoft 365 admin, Remove a former employee, step 7"},
 	B10: {"a holder of an administrator role needs a higher role of the application, or the role removed first", "Microsoft Graph, resource type users, Who can perform sensitive actions"},
 	B11: {"an inherited licence is released by leaving its group, never directly", "Microsoft Graph, user: assignLicense"},
@@ -47,6 +50,7 @@ var rules = map[Rule]ruleText{
 	B14: {"a group gets a new owner before its last one goes", "Leaver"},
 	B15: {"everybody is addressed by object id", "Leaver"},
 	B16: {"a cancelled or re-enabled leaver stops every queued step", "Leaver"},
+	B17: {"closed protocols of a mailbox that became shared may keep its delegates out: somebody tries it", "unverified"},
 }
 
 // Text is the rule in one sentence.

@@ -22,6 +22,7 @@ type Settings struct {
 	HoldFor        *time.Duration
 	CancelMeetings *bool
 	FilesTo        *string
+	Delegates      *[]MailRightKind
 }
 
 // Override changes the policy for the leavers of one department, company or group.
@@ -71,6 +72,7 @@ func (p Policy) With(s Settings) Policy {
 	lay(&p.FilesTo, s.FilesTo)
 	lay(&p.HoldFor, s.HoldFor)
 	lay(&p.CancelMeetings, s.CancelMeetings)
+	lay(&p.Delegates, s.Delegates)
 	return p
 }
 

@@ -46,6 +46,7 @@ var cmdlets = map[string]cmdlet{
 	"Remove-MailboxPermission":          {strings.Fields("Identity User AccessRights InheritanceType"), removeMailboxPermission},
 	"Remove-CalendarEvents":             {strings.Fields("Identity CancelOrganizedMeetings QueryStartDate QueryEndDate QueryWindowInDays PreviewOnly"), removeCalendarEvents},
 	"Get-RecipientPermission":           {strings.Fields("Identity Trustee ResultSize"), getRecipientPermission},
+	"Add-RecipientPermission":           {strings.Fields("Identity Trustee AccessRights"), addRecipientPermission},
 	"Remove-RecipientPermission":        {strings.Fields("Identity Trustee AccessRights"), removeRecipientPermission},
 	"Get-MailboxFolderStatistics":       {strings.Fields("Identity FolderScope"), getMailboxFolderStatistics},
 	"Get-MailboxFolderPermission":       {strings.Fields("Identity User"), getMailboxFolderPermission},

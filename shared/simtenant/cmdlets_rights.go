@@ -81,6 +81,30 @@ func getRecipientPermission(c *invocation) ([]object, *failure) {
 	return c.limit(out)
 }
 
+func addRecipientPermission(c *invocation) ([]object, *failure) {
+	m, bad := c.named("Identity", false)
+	if bad != nil {
+		return nil, bad
+	}
+	who, bad := c.trustee("Trustee")
+	if bad != nil {
+		return nil, bad
+	}
+	rights, bad := c.edited("AccessRights", nil)
+	if bad != nil {
+		return nil, bad
+	}
+	if !slices.Equal(rights, []string{"SendAs"}) {
+		return nil, badValue("AccessRights", c.args["AccessRights"])
+	}
+	return c.change(m, func(after *Mailbox) *failure {
+		if !slices.Contains(after.SendAs, who) {
+			after.SendAs = append(after.SendAs, who)
+		}
+		return nil
+	})
+}
+
 func removeRecipientPermission(c *invocation) ([]object, *failure) {
 	m, bad := c.named("Identity", false)
 	if bad != nil {
