@@ -95,6 +95,11 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	s.phones(ctx, r)
 	s.devices(ctx, r)
 	s.apps(ctx, r)
+	if job.Case.Plan.BlackBerry {
+		r.task("remove the leaver from the organisation's BlackBerry server and disable the devices there (S11), then sign off")
+	}
+	// S13. Source: Microsoft 365 admin, Remove a former employee, step 5.
+	r.Evidence["residualRisk"] = "files that were synchronised to a private computer stay there"
 	return r.verdict()
 }
 

@@ -180,6 +180,20 @@ func TestAppsAreWipedByDeviceTag(t *testing.T) {
 	}
 }
 
+func TestS11S13WhatNoFunctionReachesIsSaid(t *testing.T) {
+	t.Parallel()
+	for server, state := range map[bool]offboarding.StepState{false: offboarding.StateEffective, true: offboarding.StateManual} {
+		h := steptest.New(t)
+		policy := offboarding.DefaultPolicy()
+		policy.BlackBerry = server
+		c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, policy)
+		record := h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+		if record.State != state || record.Evidence["residualRisk"] == "" || strings.Contains(record.Reason, "BlackBerry") != server {
+			t.Errorf("BlackBerry server %t: %s: %s, %v", server, record.State, record.Reason, record.Evidence)
+		}
+	}
+}
+
 func TestADeadPhoneIsAManualTaskAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)

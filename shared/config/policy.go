@@ -23,6 +23,7 @@ type policyFile struct {
 	Protected      []string           `yaml:"protected"`
 	Rereads        []duration         `yaml:"rereads"`
 	SeatPrices     map[string]float64 `yaml:"seatPrices"`
+	BlackBerry     bool               `yaml:"blackBerry"`
 	Overrides      []overrideFile     `yaml:"overrides"`
 }
 
@@ -103,7 +104,7 @@ func ParsePolicy(text []byte) (offboarding.Policy, error) {
 		return offboarding.Policy{}, err
 	}
 	p := offboarding.DefaultPolicy().With(f.Settings.domain())
-	p.ForwardDomains, p.Protected, p.SeatPrices = f.ForwardDomains, f.Protected, f.SeatPrices
+	p.ForwardDomains, p.Protected, p.SeatPrices, p.BlackBerry = f.ForwardDomains, f.Protected, f.SeatPrices, f.BlackBerry
 	if f.Rereads != nil {
 		p.Rereads = nil
 		for _, d := range f.Rereads {

@@ -23,7 +23,8 @@ type Plan struct {
 	CancelMeetings bool               `json:"cancelMeetings,omitempty"`
 	Delegates      []MailRightKind    `json:"delegates,omitempty"`  // of a shared mailbox, for the manager
 	SeatPrices     map[string]float64 `json:"seatPrices,omitempty"` // a month, by skuPartNumber
-	FilesTo        string             `json:"filesTo,omitempty"`    // manager (also when empty), or the id of a drive
+	BlackBerry     bool               `json:"blackBerry,omitempty"`
+	FilesTo        string             `json:"filesTo,omitempty"` // manager (also when empty), or the id of a drive
 	// Rereads are the policy's, in nanoseconds.
 	Rereads []time.Duration `json:"rereads,omitempty"`
 	Steps   []PlannedStep   `json:"steps"`
@@ -111,6 +112,7 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		CancelMeetings: policy.CancelMeetings,
 		Delegates:      policy.Delegates,
 		SeatPrices:     policy.SeatPrices,
+		BlackBerry:     policy.BlackBerry,
 		Rereads:        policy.Rereads,
 	}
 	if mailbox == Forward {

@@ -80,6 +80,9 @@ type Policy struct {
 	KeepFiles      Keeping // move or none
 	CancelMeetings bool    // that the leaver organised
 	FilesTo        string  // where files are moved to: manager, or the id of a drive
+	// BlackBerry is set where the organisation runs a BlackBerry server of its own, which nobody but
+	// a person can take the leaver from.
+	BlackBerry bool
 	// SeatPrices are what a seat costs a month, by skuPartNumber, in the organisation's currency.
 	SeatPrices map[string]float64
 	// Delegates are the rights of the leaver's manager on a shared mailbox: fullAccess, sendAs or
