@@ -47,7 +47,7 @@ type deployment struct {
 }
 
 // The policy of the tests: a whole departure in seconds.
-const deployedPolicy = `{grace: 6s, deleteAfter: 1s, mailbox: forward, forwardFor: 5s, keepMail: none, keepFiles: none}`
+const deployedPolicy = `{grace: 6s, deleteAfter: 1s, mailbox: forward, forwardFor: 5s, keepMail: none, keepFiles: none, overrides: [{for: {department: Sales}, keepFiles: move}]}`
 
 func deploy(t testing.TB) *deployment {
 	t.Helper()
@@ -321,7 +321,7 @@ func (d *deployment) check(t *testing.T, c *offboarding.Case) {
 
 const (
 	leaver     = "irvin.sayers@contoso.com"
-	heldLeaver = "patti.fernandez@contoso.com" // with a phone, a managed device and mail
+	heldLeaver = "patti.fernandez@contoso.com" // of Sales, with a phone, a managed device, mail and files
 )
 
 var leaves = `{"type":"employee.terminated","timestamp":"` + time.Now().UTC().Format(time.RFC3339) + `","data":{"employee":{"userPrincipalName":"` + leaver + `"}}}`
