@@ -50,7 +50,10 @@ func TestLaws(t *testing.T) {
 	for _, p := range all {
 		standard[p.ImportPath] = p.Standard
 	}
-	adapters := []string{"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/ledger/aztables", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity"}
+	adapters := []string{
+		"leaver/shared/bus/nats", "leaver/shared/bus/servicebus", "leaver/shared/ledger/nats", "leaver/shared/ledger/aztables", "leaver/shared/graph",
+		"leaver/shared/exchange", "leaver/shared/embedded", "leaver/shared/identity", "leaver/shared/assembly", "leaver/shared/worker/lambda",
+	}
 	ours := func(imports []string) []string {
 		return slices.DeleteFunc(slices.Clone(imports), func(i string) bool { return !strings.HasPrefix(i, "leaver/") })
 	}
@@ -74,14 +77,25 @@ func TestLaws(t *testing.T) {
 			may("the domain imports the standard library only", func(i string) bool { return standard[i] }, p.Imports)
 		case "shared/bus", "shared/ledger":
 			may("a port imports the domain only", func(i string) bool { return standard[i] || i == "leaver/shared/offboarding" }, p.Imports)
-		case "shared/bus/nats", "shared/bus/servicebus":
+		case "shared/bus/nats":
+			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/groupcommit", "leaver/shared/offboarding"), ours(p.Imports))
+		case "shared/bus/servicebus":
 			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/offboarding"), ours(p.Imports))
-		case "shared/ledger/nats", "shared/ledger/aztables":
+		case "shared/ledger/nats":
+			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/groupcommit", "leaver/shared/offboarding"), ours(p.Imports))
+		case "shared/ledger/aztables":
 			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/offboarding"), ours(p.Imports))
 		case "shared/graph", "shared/exchange":
 			may("an adapter imports the domain", only("leaver/shared/offboarding"), ours(p.Imports))
 		}
-		if name, isFunction := strings.CutPrefix(path, "functions/"); isFunction {
+		name, isFunction := strings.CutPrefix(path, "functions/")
+		if of, isMain := strings.CutSuffix(name, "/lambda"); isFunction && isMain {
+			own := only("leaver/functions/"+of, "leaver/shared/assembly", "leaver/shared/config", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/offboarding", "leaver/shared/worker/lambda")
+			may("a main joins its function and the adapters it needs", own, ours(p.Imports))
+			if graph := slices.Contains(p.Deps, "leaver/shared/graph"); graph && slices.Contains([]string{"intake", "watch", "replay"}, of) {
+				t.Errorf("%s holds the Graph SDK: it has no permission in Microsoft 365", path)
+			}
+		} else if isFunction {
 			may("no function imports an adapter", func(i string) bool { return !slices.Contains(adapters, i) }, p.Imports)
 			may("no function imports a function", func(i string) bool { return !strings.HasPrefix(i, "leaver/functions/") }, p.Imports)
 			if isStep(name) {
@@ -104,14 +118,28 @@ func TestLaws(t *testing.T) {
 		if slices.Contains(p.Imports, "leaver/shared/ledger/azuritetest") {
 			t.Errorf("%s imports azuritetest: only tests do", path)
 		}
+		if path != "shared/identity" && path != "shared/worker/lambda" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/aws/") }) {
+			t.Errorf("%s imports AWS: only shared/identity and shared/worker/lambda do", path)
+		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
 		}
+		if path == "shared/bus/servicebustest" {
+			may("the peer of Service Bus imports go-amqp's messages and the port's entities only", func(i string) bool {
+				return standard[i] || i == "leaver/shared/bus" || i == "github.com/Azure/go-amqp"
+			}, p.Imports)
+		} else if path != "infra/leaver" && slices.Contains(p.Imports, "leaver/shared/bus/servicebustest") {
+			t.Errorf("%s imports servicebustest: only tests and infra/leaver do", path)
+		}
+		if path != "shared/bus/servicebus" && path != "shared/bus/servicebustest" {
+			for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+				if strings.HasPrefix(i, "github.com/Azure/go-amqp") || strings.HasPrefix(i, "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus") {
+					t.Errorf("%s imports %s: only the Service Bus driver and its peer speak AMQP", path, i)
+				}
+			}
+		}
 		if path != "infra/leaver" && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
 			t.Errorf("%s imports simtenant: only tests and infra/leaver do", path)
-		}
-		if path != "infra/leaver" && slices.Contains(p.Imports, "leaver/shared/bus/servicebustest") {
-			t.Errorf("%s imports servicebustest: only tests and infra/leaver do", path)
 		}
 	}
 }

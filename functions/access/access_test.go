@@ -272,8 +272,9 @@ func TestManyGroupsTakeFewRoundTrips(t *testing.T) {
 	if record.State != offboarding.StateRetrying || record.Due.Sub(h.Now()) < 9*time.Second {
 		t.Errorf("%s, due in %s: %s", record.State, record.Due.Sub(h.Now()), record.Reason)
 	}
-	if still := left(h, id); len(still) != 5 {
-		t.Errorf("%d groups are left instead of the throttled ones: %v", len(still), still)
+	// What was not asked yet when Graph throttled comes later as well.
+	if still := left(h, id); len(still) < 5 || len(still) > 16 {
+		t.Errorf("%d groups are left: %v", len(still), still)
 	}
 	if n := h.Tenant.Requests()["POST /$batch"] - before; n > 3 {
 		t.Errorf("%d batches", n)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leaver/functions/block"
+	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -113,6 +114,8 @@ func TestB11GroupsThatGiveLicencesAreLeftToLicence(t *testing.T) {
 				t.Error("the mailbox is gone")
 			}
 			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+			directory, mailboxes := h.As("forward")
+			h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, policy)))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
 			if g, _ := h.Tenant.Group(tt.group); tt.released && slices.Contains(g.Members, id) {
 				t.Error("licence did not leave the group either")

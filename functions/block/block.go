@@ -22,8 +22,8 @@ import (
 type Directory interface {
 	UserAndRoles(ctx context.Context, id string) (offboarding.User, []string, error)
 	User(ctx context.Context, id string) (offboarding.User, error)
-	Disable(ctx context.Context, id string) error
-	RevokeSignInSessions(ctx context.Context, id string) (at time.Time, err error)
+	Disable(ctx context.Context, id string) (at time.Time, err error)
+	RevokeSignInSessions(ctx context.Context, id string) error
 	Devices(ctx context.Context, id string) ([]offboarding.Device, error)
 	DisableDevice(ctx context.Context, id string) error
 	// EnabledBy finds who enabled the account last, after a time; offboarding.ErrNotFound when
@@ -51,8 +51,9 @@ func New(directory Directory, mailboxes Mailboxes) *Step {
 
 // The progress of the step.
 const (
-	// sessionsRevoked is when the tenant answered the revocation that followed the disabling, by
-	// its own clock, in whole seconds as Microsoft keeps the property.
+	// sessionsRevoked is set once the revocation that followed the disabling was accepted: to the
+	// tenant's time before it, of the answer to the disabling or else of the read, in whole seconds
+	// as Microsoft keeps the property. The answer to the revocation comes a moment after its effect.
 	sessionsRevoked = "sessionsRevoked"
 	// observedDisabled is when accountEnabled first read false, by the worker's clock.
 	observedDisabled = "observedDisabled"
@@ -81,16 +82,19 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 		}
 	}
 	var disabling error
+	since := user.AsOf
 	if user.AccountEnabled {
-		disabling = s.directory.Disable(ctx, job.Leaver)
+		var at time.Time
+		if at, disabling = s.directory.Disable(ctx, job.Leaver); disabling == nil {
+			since = at
+		}
 	}
 	if user.AccountEnabled || job.Step.Progress[sessionsRevoked] == "" {
-		at, err := s.directory.RevokeSignInSessions(ctx, job.Leaver)
-		if err != nil {
+		if err := s.directory.RevokeSignInSessions(ctx, job.Leaver); err != nil {
 			return offboarding.Both(offboarding.Explain(disabling, roles), err)
 		}
 		if disabling == nil {
-			if err := job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(at)}); err != nil {
+			if err := job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(since)}); err != nil {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/delete"
+	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/functions/onedrive"
 	"leaver/functions/preserve"
@@ -22,11 +23,13 @@ import (
 func newStep(h *steptest.House) worker.Step { return delete.New(h.As("delete")) }
 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	if c.Step(offboarding.StepPreserve) != nil {
-		_, mailboxes := h.As("preserve")
+		_, mailboxes = h.As("preserve")
 		h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, preserve.New(mailboxes)))
 	}
 	keepFiles(t, h, c)
@@ -196,6 +199,8 @@ func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Advance(mailGivenUp().Grace)
 	w := h.Worker(offboarding.StepDelete, newStep(h))

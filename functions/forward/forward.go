@@ -1,7 +1,9 @@
 // Package forward is the step that sees to the leaver's mail: new mail goes to the manager or
 // the named recipient, with or without a copy, until its end or for ever; or the mailbox
 // becomes a shared one. In both cases senders get an out-of-office text, the mailbox is hidden
-// from address lists, and inbox rules that send outside are disabled.
+// from address lists, and inbox rules that send outside are disabled. Whatever becomes of the
+// mailbox, the leaver's own forwarding to the outside ends, and the meetings that the leaver
+// organised are cancelled while the mailbox can still send that.
 //
 // The end of a forwarding is a delayed message of its own: while it is in effect the step
 // waits for that. It is done when the mailbox was read back as the plan wants it: forwarding
@@ -19,6 +21,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -26,6 +29,7 @@ import (
 // Directory is what forward needs of Microsoft Graph.
 type Directory interface {
 	User(ctx context.Context, id string) (offboarding.User, error)
+	OrganisedMeetings(ctx context.Context, id string, from time.Time) (int, error)
 }
 
 // Mailboxes is what forward needs of Exchange Online.
@@ -41,6 +45,7 @@ type Mailboxes interface {
 	DisableInboxRule(ctx context.Context, id, rule string) error
 	AutoReply(ctx context.Context, id string) (offboarding.AutoReply, error)
 	SetAutoReply(ctx context.Context, id string, r offboarding.AutoReply) error
+	CancelMeetings(ctx context.Context, id string, from time.Time) error
 }
 
 // Departures is what forward needs of the ledger.
@@ -99,7 +104,10 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	var mail, reply error
 	var manual *offboarding.ManualTask
+	unhandled := job.Case.Plan.Mailbox == offboarding.None || job.Case.Plan.Mailbox == offboarding.Hold
 	switch {
+	case unhandled:
+		mail = s.stopOutside(ctx, job, flow)
 	case nobody == nil:
 		mail = onPremises(user, s.mail(ctx, job, flow, to), "change where the mail of the account goes")
 	case errors.As(nobody, &manual):
@@ -107,10 +115,10 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	default:
 		mail = nobody
 	}
-	if !over && nobody == nil {
+	if !over && !unhandled && nobody == nil {
 		reply = s.reply(ctx, job, flow.DisplayName, to.contact)
 	}
-	verdict := offboarding.Both(mail, s.rules(ctx, job), s.hide(ctx, job, user, flow), reply)
+	verdict := offboarding.Both(mail, s.rules(ctx, job), s.hide(ctx, job, user, flow), s.meetings(ctx, job, user), reply)
 	if plan == nil || plan.Until.IsZero() || over || mail != nil {
 		return verdict
 	}

@@ -50,6 +50,11 @@ func quietened(t *testing.T, h *steptest.House, id string) {
 		!strings.Contains(m.AutoReply.Internal, m.DisplayName) || !strings.Contains(m.AutoReply.External, m.DisplayName) {
 		t.Errorf("automatic reply: %+v", m.AutoReply)
 	}
+	for _, meeting := range m.Meetings {
+		if meeting.Organised && (meeting.Until.IsZero() && meeting.Start.After(h.Now()) || meeting.Until.After(h.Now())) {
+			t.Errorf("a meeting is ahead at %s, until %s", meeting.Start, meeting.Until)
+		}
+	}
 	if len(m.Rules) == 0 {
 		t.Error("the person has no rule to disable")
 	}
@@ -66,7 +71,7 @@ var refusals = []string{"Set-Mailbox", "Disable-InboxRule", "Set-MailboxAutoRepl
 
 func TestStep(t *testing.T) {
 	t.Parallel()
-	steptest.Run(t, forwardingWithNoEnd(), sharing(), endOfForwarding())
+	steptest.Run(t, forwardingWithNoEnd(), sharing(), endOfForwarding(), nothingToHandle())
 }
 
 func forwardingWithNoEnd() steptest.Subject {
@@ -94,6 +99,26 @@ func sharing() steptest.Subject {
 			}
 		},
 		Refusals: refusals, Lagging: true,
+	}
+}
+
+// nothingToHandle is about a mailbox that the plan leaves alone, but for what leads outside.
+func nothingToHandle() steptest.Subject {
+	return steptest.Subject{
+		Case: "no mailbox handling",
+		Name: offboarding.StepForward, New: newStep, Person: henrik, Options: offboarding.Options{Mailbox: offboarding.None},
+		Check: func(t *testing.T, h *steptest.House, id string) {
+			m := mailbox(t, h, id)
+			if m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "" || m.Type != "UserMailbox" || m.AutoReply.Status != "disabled" || !m.Hidden {
+				t.Errorf("%s forwards to %q and %q, automatic reply %s, hidden %t", m.Type, m.ForwardingAddress, m.ForwardingSMTPAddress, m.AutoReply.Status, m.Hidden)
+			}
+			for _, rule := range m.Rules {
+				if rule.Enabled {
+					t.Errorf("rule %s sends outside", rule.ID)
+				}
+			}
+		},
+		Refusals: []string{"Set-Mailbox", "Disable-InboxRule", "Remove-CalendarEvents"}, Lagging: true,
 	}
 }
 

@@ -38,21 +38,28 @@ func (q *queue) Publish(_ context.Context, m bus.Message) (bool, error) {
 	return false, nil
 }
 
-func post(t *testing.T, in *intake.Intake, change func(*http.Request), body []byte) *httptest.ResponseRecorder {
+// webhook is a webhook that the HR system signs at a time.
+func webhook(ctx context.Context, t *testing.T, id string, at time.Time, body []byte) *http.Request {
 	t.Helper()
 	signer, err := standardwebhooks.NewWebhook(events.Secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signature, err := signer.Sign("msg_1", now, body)
+	signature, err := signer.Sign(id, at, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, "/webhooks/standard", bytes.NewReader(body))
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/webhooks/standard", bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
-	r.Header.Set("webhook-id", "msg_1")
-	r.Header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
+	r.Header.Set("webhook-id", id)
+	r.Header.Set("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
 	r.Header.Set("webhook-signature", signature)
+	return r
+}
+
+func post(t *testing.T, in *intake.Intake, change func(*http.Request), body []byte) *httptest.ResponseRecorder {
+	t.Helper()
+	r := webhook(t.Context(), t, "msg_1", now, body)
 	if change != nil {
 		change(r)
 	}

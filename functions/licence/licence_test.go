@@ -6,6 +6,7 @@ import (
 
 	"leaver/functions/access"
 	"leaver/functions/block"
+	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -16,6 +17,8 @@ import (
 func newStep(h *steptest.House) worker.Step { return licence.New(h.As("licence")) }
 
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 }

@@ -232,13 +232,13 @@ func TestARecipientWhoLeavesAsWellGetsNothing(t *testing.T) {
 	}
 }
 
-// The root and ten folders, of which each holds as much again.
+// grow fills a drive with folders, in chains of ten, and so many files in each.
 func grow(w *simtenant.World, person string, folders, files int) {
 	d := w.Drives[simtenant.UserID(person)]
 	d.Items = nil
 	for f := range folders {
 		folder := simtenant.DriveItem{ID: fmt.Sprintf("01F%05d", f), Name: fmt.Sprintf("Folder %d", f), Folder: true}
-		if f%10 != 0 { // chains of ten
+		if f%10 != 0 {
 			folder.Parent = fmt.Sprintf("01F%05d", f-1)
 		}
 		d.Items = append(d.Items, folder)

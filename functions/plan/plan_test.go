@@ -298,10 +298,11 @@ func TestRequestsUnderFaults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for range 4 { // the broker hands out again what was not settled
-					_ = handle(t.Context(), h.Delivery(m))
+				if _, err := h.Bus.Publish(t.Context(), m); err != nil {
+					t.Fatal(err)
 				}
 			}
+			h.Drain(t, map[string]steptest.Handler{"plan": handle})
 			all, err := h.Ledger.AllCases(t.Context())
 			if err != nil || len(all) != 1 || !all[0].Published() || len(all[0].Requests) != 2 {
 				t.Fatalf("%d cases, %v", len(all), err)

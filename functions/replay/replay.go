@@ -29,6 +29,7 @@ type Bus interface {
 	bus.Publisher
 	DeadLetters(ctx context.Context, subscription string, max int) ([]bus.DeadLetter, error)
 	Resubmit(ctx context.Context, subscription, key string, m bus.Message) error
+	Discard(ctx context.Context, subscription, key string) error
 }
 
 // Selection says what to replay. The zero value selects everything and, like Preview, only
@@ -57,6 +58,7 @@ type Item struct {
 	Refused string `json:"refused,omitempty"`
 
 	key     string // of the dead letter; empty for a step without one
+	past    bool   // the step went on without the dead letter
 	request bus.Request
 }
 
@@ -72,7 +74,8 @@ type Replayer struct {
 const mostDeadLetters = 1000
 
 // Replay lists what the selection means and, unless it only lists, sends it. An item that
-// cannot be sent says why and does not keep the others back.
+// cannot be sent says why and does not keep the others back. A dead letter whose step has gone
+// on since, as a crash in the middle of a replay leaves it, is removed.
 func (r *Replayer) Replay(ctx context.Context, s Selection) ([]Item, error) {
 	if len(s.Event) > 0 {
 		item, err := r.publishEvent(ctx, s)
@@ -89,6 +92,11 @@ func (r *Replayer) Replay(ctx context.Context, s Selection) ([]Item, error) {
 		return items, nil
 	}
 	for i := range items {
+		if items[i].past {
+			if err := r.Bus.Discard(ctx, items[i].Step, items[i].key); err != nil {
+				items[i].Refused = err.Error()
+			}
+		}
 		if items[i].Refused != "" {
 			continue
 		}
@@ -196,6 +204,7 @@ func (r *Replayer) item(ctx context.Context, subscription string, letter bus.Dea
 	item.Attempts = record.Attempts
 	if err := ledger.Replayable(c, record.Name); err != nil {
 		item.Refused = err.Error()
+		item.past = c.Cancelled == nil && (m.PlanVersion < c.Plan.Version || m.N < record.N)
 	}
 	return item, nil
 }

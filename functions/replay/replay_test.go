@@ -1,7 +1,6 @@
 package replay_test
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
@@ -22,35 +21,10 @@ import (
 
 const adele = "adele.vance@contoso.com"
 
-// broker is the house's outbox with dead letters beside it.
-type broker struct {
-	bus.Publisher
-	letters map[string][]bus.DeadLetter
-}
-
-func (b *broker) DeadLetters(_ context.Context, subscription string, _ int) ([]bus.DeadLetter, error) {
-	return b.letters[subscription], nil
-}
-
-func (b *broker) Resubmit(ctx context.Context, subscription, key string, m bus.Message) error {
-	if _, err := b.Publish(ctx, m); err != nil {
-		return err
-	}
-	left := b.letters[subscription][:0]
-	for _, l := range b.letters[subscription] {
-		if l.Key != key {
-			left = append(left, l)
-		}
-	}
-	b.letters[subscription] = left
-	return nil
-}
-
 type site struct {
 	*steptest.House
 	c        *offboarding.Case
 	worker   *worker.Worker
-	broker   *broker
 	replayer *replay.Replayer
 }
 
@@ -60,13 +34,11 @@ func parked(t *testing.T) *site {
 	h.Tenant.Edit(func(w *simtenant.World) {
 		w.Faults = []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}
 	})
-	x := &site{House: h, broker: &broker{Publisher: h.Sender("replay"), letters: map[string][]bus.DeadLetter{}}}
+	x := &site{House: h}
 	x.c = h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 	x.worker = h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader))
-	m := h.Message(t, x.c.ID, offboarding.StepSignout)
-	_, d := h.Step(t, x.c.ID, x.worker)
-	x.broker.letters["signout"] = []bus.DeadLetter{{Key: "1", ID: m.ID, Subject: m.Subject, Body: m.Body, Reason: d.DeadReason, Description: d.DeadSentence, At: h.Now()}}
-	x.replayer = &replay.Replayer{Ledger: h.Ledger, Bus: x.broker, Now: h.Now, Log: h.Logger()}
+	h.Bus.HandOut(t.Context(), "signout", x.worker.Handle)
+	x.replayer = &replay.Replayer{Ledger: h.Ledger, Bus: h.Sender("replay"), Now: h.Now, Log: h.Logger()}
 	h.Advance(time.Hour)
 	return x
 }
@@ -93,7 +65,7 @@ func TestWhatWasParkedIsListedAndNothingSent(t *testing.T) {
 	if items := x.replay(t, replay.Selection{Step: "block"}); len(items) != 0 {
 		t.Errorf("block has nothing parked: %+v", items)
 	}
-	if len(x.Bus.Messages()) != published || len(x.broker.letters["signout"]) != 1 {
+	if len(x.Bus.Messages()) != published || len(letters(t, x.House, "signout")) != 1 {
 		t.Error("listing sent something")
 	}
 }
@@ -112,7 +84,7 @@ func TestAReplayedStepWorksAgainUnderANewNumber(t *testing.T) {
 			record := x.Record(t, x.c.ID, offboarding.StepSignout)
 			all := x.Bus.Messages()
 			last := all[len(all)-1]
-			if record.State != offboarding.StatePlanned || record.N != before+1 || last.Subject != "signout" || len(x.broker.letters["signout"]) != 0 {
+			if record.State != offboarding.StatePlanned || record.N != before+1 || last.Subject != "signout" || len(letters(t, x.House, "signout")) != 0 {
 				t.Fatalf("%+v, last message %s", record, last.ID)
 			}
 			if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
@@ -139,7 +111,7 @@ func TestAManualStepOfACaseIsReplayed(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "megan.bowen@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader)))
-	r := &replay.Replayer{Ledger: h.Ledger, Bus: &broker{Publisher: h.Sender("replay")}, Now: h.Now, Log: h.Logger()}
+	r := &replay.Replayer{Ledger: h.Ledger, Bus: h.Sender("replay"), Now: h.Now, Log: h.Logger()}
 	items, err := r.Replay(t.Context(), replay.Selection{Case: c.ID})
 	if err != nil || len(items) != 1 || !items[0].Sent || items[0].Step != "signout" {
 		t.Fatalf("%+v, %v", items, err)
@@ -156,8 +128,9 @@ func TestDeadLettersThatLeadNowhereSayWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.broker.letters["signout"] = append(x.broker.letters["signout"],
-		bus.DeadLetter{Key: "2", Body: []byte("hello")}, bus.DeadLetter{Key: "3", Body: foreign.Body}, bus.DeadLetter{Key: "4", Body: x.broker.letters["signout"][0].Body})
+	for _, body := range [][]byte{[]byte("hello"), foreign.Body, letters(t, x.House, "signout")[0].Body} {
+		x.Bus.Park("signout", bus.Message{Body: body}, "test", "test")
+	}
 	items := x.replay(t, replay.Selection{All: true})
 	if len(items) != 4 || !items[0].Sent {
 		t.Fatalf("%+v", items)

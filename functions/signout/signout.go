@@ -23,8 +23,8 @@ import (
 type Directory interface {
 	UserAndRoles(ctx context.Context, id string) (offboarding.User, []string, error)
 	User(ctx context.Context, id string) (offboarding.User, error)
-	SetPassword(ctx context.Context, id, password string) (at time.Time, err error)
-	RevokeSignInSessions(ctx context.Context, id string) (at time.Time, err error)
+	SetPassword(ctx context.Context, id, password string) error
+	RevokeSignInSessions(ctx context.Context, id string) error
 }
 
 // Step signs a leaver out.
@@ -38,7 +38,8 @@ func New(directory Directory, random io.Reader) *Step {
 	return &Step{directory: directory, random: random}
 }
 
-// The progress of the step: by the tenant's clock, when each write was answered.
+// The progress of the step, set once each write was accepted: the tenant's time of the read before
+// it. The answer to a write comes a moment after its effect.
 const (
 	passwordSet     = "passwordSet"
 	sessionsRevoked = "sessionsRevoked"
@@ -67,7 +68,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		}
 	}
 	password := s.changePassword(ctx, job, user, roles)
-	sessions := s.revoke(ctx, job)
+	sessions := s.revoke(ctx, job, user.AsOf)
 	if verdict := offboarding.Both(password, sessions); verdict != nil {
 		return verdict
 	}
@@ -88,7 +89,7 @@ func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user of
 	if err != nil {
 		return err
 	}
-	at, err := s.directory.SetPassword(ctx, job.Leaver, password)
+	err = s.directory.SetPassword(ctx, job.Leaver, password)
 	var permanent *offboarding.PermanentError
 	if user.OnPremisesSyncEnabled && errors.As(err, &permanent) {
 		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: reset its password there, send it to nobody, then replay")
@@ -96,18 +97,17 @@ func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user of
 	if err != nil {
 		return offboarding.Explain(err, roles)
 	}
-	return job.Keep(ctx, nil, map[string]string{passwordSet: offboarding.Stamp(at)})
+	return job.Keep(ctx, nil, map[string]string{passwordSet: offboarding.Stamp(user.AsOf)})
 }
 
-func (s *Step) revoke(ctx context.Context, job *offboarding.Job) error {
+func (s *Step) revoke(ctx context.Context, job *offboarding.Job, since time.Time) error {
 	if job.Step.Progress[sessionsRevoked] != "" {
 		return nil
 	}
-	at, err := s.directory.RevokeSignInSessions(ctx, job.Leaver)
-	if err != nil {
+	if err := s.directory.RevokeSignInSessions(ctx, job.Leaver); err != nil {
 		return err
 	}
-	return job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(at)})
+	return job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(since)})
 }
 
 // observe compares what the tenant shows with when it answered the writes. Microsoft keeps

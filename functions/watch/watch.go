@@ -66,7 +66,8 @@ func (w *Watch) Run(ctx context.Context) error {
 		return err
 	}
 	// There is no index by state to repair: the label by which the NATS store finds these cases
-	// travels in the entry itself, so it cannot drift.
+	// travels in the entry itself, and the hints of the Azure store are written before the commit
+	// and believed only of a head that says the same.
 	cases, err := w.Ledger.Cases(ctx)
 	if err != nil {
 		return err

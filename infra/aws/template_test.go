@@ -15,7 +15,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"leaver/shared/bus"
-	"leaver/shared/config"
+	"leaver/shared/environment"
 	"leaver/shared/offboarding"
 )
 
@@ -25,7 +25,7 @@ const root = "../../"
 type object = map[string]any
 
 // value is a node of the template as plain data.
-func value(t *testing.T, n ast.Node) any {
+func value(t testing.TB, n ast.Node) any {
 	t.Helper()
 	switch n := n.(type) {
 	case *ast.TagNode:
@@ -63,7 +63,7 @@ type template struct {
 	order                          []string
 }
 
-func read(t *testing.T) template {
+func read(t testing.TB) template {
 	t.Helper()
 	text, err := os.ReadFile(root + "template.yaml")
 	if err != nil {
@@ -173,7 +173,7 @@ func (tp template) faults(exists func(path string) bool) []string {
 		fault("Federation is %s", asJSON(got))
 	}
 	for name, v := range at(tp.globals, "Environment", "Variables") {
-		if !slices.Contains(config.Variables[config.Function](), name) {
+		if !slices.Contains(environment.Variables[environment.Function](), name) {
 			fault("nobody reads %s", name)
 		}
 		if strings.Contains(name, "SECRET") && v != "" {
@@ -254,11 +254,11 @@ func (tp template) environment(f offboarding.Function, fault func(string, ...any
 	var err error
 	var known []string
 	if f.Name == "intake" {
-		_, err = config.Read[config.Intake](environ)
-		known = config.Variables[config.Intake]()
+		_, err = environment.Read[environment.Intake](environ)
+		known = environment.Variables[environment.Intake]()
 	} else {
-		_, err = config.Read[config.Function](environ)
-		known = config.Variables[config.Function]()
+		_, err = environment.Read[environment.Function](environ)
+		known = environment.Variables[environment.Function]()
 	}
 	if err != nil {
 		fault("%s: its environment is refused: %v", f.Name, err)
@@ -415,6 +415,19 @@ func onDisk(path string) bool {
 func TestTheTemplateFitsTheCode(t *testing.T) {
 	for _, f := range read(t).faults(onDisk) {
 		t.Error(f)
+	}
+}
+
+// TestThePolicyGoesToThoseWhoReadIt holds the catalogue against the functions' mains.
+func TestThePolicyGoesToThoseWhoReadIt(t *testing.T) {
+	for _, f := range offboarding.Functions() {
+		main, err := os.ReadFile(root + "functions/" + f.Name + "/lambda/main.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reads := strings.Contains(string(main), "f.Policy("); reads != f.Policy {
+			t.Errorf("%s reads the policy: %t, and the catalogue says %t", f.Name, reads, f.Policy)
+		}
 	}
 }
 

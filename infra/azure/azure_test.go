@@ -52,8 +52,8 @@ locals {
 				listen = append(listen, entity(s))
 			}
 		}
-		fmt.Fprintf(&b, "%s = {\npermissions = %s\nexchange = %t\nledger = %t\nsend = %s\nlisten = %s\n}\n",
-			f.Name, list(f.Permissions), f.Exchange, f.Ledger, list(rights.Send), list(listen))
+		fmt.Fprintf(&b, "%s = {\npermissions = %s\nexchange = %t\nlegal_hold = %t\nledger = %t\nsend = %s\nlisten = %s\n}\n",
+			f.Name, list(f.Permissions), f.Exchange, f.LegalHold, f.Ledger, list(rights.Send), list(listen))
 	}
 	b.WriteString("}\n\n")
 	fmt.Fprintf(&b, "queues = toset(%s)\n\n# The labels are the subjects that a subscription takes.\nsubscriptions = {\n", list([]string{bus.Queue}))

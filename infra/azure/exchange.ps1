@@ -1,4 +1,4 @@
-# Gives the app registrations that run Exchange cmdlets their role group: the part of infra/azure
+# Gives the app registrations that run Exchange cmdlets their role groups: the part of infra/azure
 # that Terraform cannot do. It can be run again. Needs PowerShell 7, the module
 # ExchangeOnlineManagement, and the role Exchange Administrator:
 #
@@ -16,11 +16,16 @@ param(
 )
 $ErrorActionPreference = "Stop"
 
-$functions = $input | Out-String | ConvertFrom-Json -AsHashtable
-if (-not (Get-RoleGroup | Where-Object Name -eq $Group)) {
-    if (-not $Roles) { $Roles = (Get-RoleGroup -Identity "Recipient Management").Roles }
-    New-RoleGroup -Name $Group -Roles $Roles | Out-Null
+function New-GroupIfMissing($Name, $Roles) {
+    if (-not (Get-RoleGroup | Where-Object Name -eq $Name)) {
+        New-RoleGroup -Name $Name -Roles $Roles | Out-Null
+    }
 }
+
+$functions = $input | Out-String | ConvertFrom-Json -AsHashtable
+if (-not $Roles) { $Roles = (Get-RoleGroup -Identity "Recipient Management").Roles }
+New-GroupIfMissing $Group $Roles
+New-GroupIfMissing "$Group hold" @("Legal Hold") # Recipient Management may not place holds
 foreach ($name in $functions.Keys | Sort-Object) {
     $app = $functions[$name]
     $principal = Get-ServicePrincipal | Where-Object AppId -eq $app.app_id
@@ -29,5 +34,9 @@ foreach ($name in $functions.Keys | Sort-Object) {
     }
     # That it is a member already is an error that changes nothing.
     Add-RoleGroupMember -Identity $Group -Member $principal.Identity -ErrorAction Continue
+    if ($app.legal_hold) {
+        Add-RoleGroupMember -Identity "$Group hold" -Member $principal.Identity -ErrorAction Continue
+    }
 }
 Get-RoleGroupMember -Identity $Group
+Get-RoleGroupMember -Identity "$Group hold"

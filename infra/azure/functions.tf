@@ -6,6 +6,7 @@ locals {
     intake = {
       permissions = []
       exchange    = false
+      legal_hold  = false
       ledger      = false
       send        = ["leaver-requests"]
       listen      = []
@@ -13,6 +14,7 @@ locals {
     plan = {
       permissions = ["User.Read.All"]
       exchange    = false
+      legal_hold  = false
       ledger      = true
       send        = ["leaver-requests", "leaver"]
       listen      = ["leaver-requests"]
@@ -20,6 +22,7 @@ locals {
     signout = {
       permissions = ["User.Read.All", "RoleManagement.Read.Directory", "User-PasswordProfile.ReadWrite.All", "User.RevokeSessions.All"]
       exchange    = false
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/signout"]
@@ -27,6 +30,7 @@ locals {
     block = {
       permissions = ["User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All"]
       exchange    = true
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/block"]
@@ -34,13 +38,15 @@ locals {
     wipe = {
       permissions = ["User.Read.All", "DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.PrivilegedOperations.All", "DeviceManagementApps.ReadWrite.All"]
       exchange    = true
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/wipe"]
     }
     forward = {
-      permissions = ["User.Read.All"]
+      permissions = ["User.Read.All", "Calendars.Read"]
       exchange    = true
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/forward"]
@@ -48,6 +54,7 @@ locals {
     preserve = {
       permissions = []
       exchange    = true
+      legal_hold  = true
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/preserve"]
@@ -55,6 +62,7 @@ locals {
     onedrive = {
       permissions = ["User.Read.All", "Files.ReadWrite.All"]
       exchange    = false
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/onedrive"]
@@ -62,6 +70,7 @@ locals {
     access = {
       permissions = ["Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"]
       exchange    = true
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/access"]
@@ -69,6 +78,7 @@ locals {
     licence = {
       permissions = ["User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"]
       exchange    = true
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/licence"]
@@ -76,6 +86,7 @@ locals {
     delete = {
       permissions = ["User.Read.All", "User.DeleteRestore.All", "Files.Read.All"]
       exchange    = true
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver/delete"]
@@ -83,6 +94,7 @@ locals {
     watch = {
       permissions = []
       exchange    = false
+      legal_hold  = false
       ledger      = true
       send        = ["leaver"]
       listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/licence", "leaver/delete"]
@@ -90,6 +102,7 @@ locals {
     replay = {
       permissions = []
       exchange    = false
+      legal_hold  = false
       ledger      = true
       send        = ["leaver-requests", "leaver"]
       listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/licence", "leaver/delete"]

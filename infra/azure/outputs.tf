@@ -22,8 +22,9 @@ output "tables" {
 output "exchange" {
   description = "The service principals that exchange.ps1 gives their role group."
   value = { for name in local.exchange : name => {
-    app_id    = azuread_application_registration.function[name].client_id
-    object_id = azuread_service_principal.function[name].object_id
+    app_id     = azuread_application_registration.function[name].client_id
+    object_id  = azuread_service_principal.function[name].object_id
+    legal_hold = local.functions[name].legal_hold
   } }
 }
 

@@ -88,17 +88,22 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 		return nil, err
 	}
 	h.close = append(h.close, server.Close)
-	conn, err := server.Connect()
+	// A connection each: the requests of one are written one after another.
+	forBus, err := server.Connect()
 	if err != nil {
 		return nil, err
 	}
-	broker, err := natsbus.Open(ctx, conn, natsbus.Options{Lock: o.lock})
+	forLedger, err := server.Connect()
+	if err != nil {
+		return nil, err
+	}
+	broker, err := natsbus.Open(ctx, forBus, natsbus.Options{Lock: o.lock})
 	if err != nil {
 		return nil, err
 	}
 	h.bus = broker
 	h.close = append(h.close, broker.Close)
-	store, err := natsledger.Open(ctx, conn, natsledger.Options{})
+	store, err := natsledger.Open(ctx, forLedger, natsledger.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +114,7 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 	if err != nil {
 		return nil, err
 	}
-	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP)
+	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.now))
 	if err != nil {
 		return nil, err
 	}

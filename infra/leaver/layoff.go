@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,10 +26,8 @@ const (
 // layoff lets many people leave at once and prints how long the lockout of all took, beside the
 // time that the write budget alone asks for.
 func (c *demoCommand) layoff(env environment) error {
-	var throttled throttledCount
 	tenant, err := simtenant.New(simtenant.Config{
-		Users: c.Users, Latency: c.Latency, ThrottleScale: c.Throttle, Record: &throttled,
-		SyncEvery: 2 * time.Second,
+		Users: c.Users, Latency: c.Latency, ThrottleScale: c.Throttle, SyncEvery: 2 * time.Second,
 	})
 	if err != nil {
 		return err
@@ -43,32 +38,45 @@ func (c *demoCommand) layoff(env environment) error {
 	}
 	policy := offboarding.DefaultPolicy()
 	policy.Mailbox, policy.Grace = offboarding.None, layoffGrace
-	return onStage(env, stage{tenant: tenant, policy: policy, concurrency: 32}, func(ctx context.Context, h *house, intake string) error {
+	return onStage(env, stage{tenant: tenant, policy: policy, concurrency: 64}, func(ctx context.Context, h *house, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
 		defer stop()
 		_, _ = fmt.Fprintf(env.stdout, "%d of %d people leave at once\n", len(leavers), c.Users)
 		begun := time.Now()
 		posted := make(chan error, 1)
 		go func() { posted <- postAll(ctx, intake, leavers) }()
-		lockedOut, err := untilAll(ctx, env, h, leavers, "locked out", func(cs *offboarding.Case) bool {
+		cases, err := untilAll(ctx, env, h, leavers, "locked out", func(cs *offboarding.Case) bool {
 			return settled(cs, offboarding.StepSignout) && settled(cs, offboarding.StepBlock)
 		})
 		if err != nil {
 			return err
 		}
+		lockout := phase{took: lockedOut(cases).Sub(begun), writes: tenant.IdentityWrites()}
 		if err := <-posted; err != nil {
 			return err
 		}
-		lockout := countWrites(tenant)
-		if _, err := untilAll(ctx, env, h, leavers, "ended", ended); err != nil {
+		if cases, err = untilAll(ctx, env, h, leavers, "ended", ended); err != nil {
 			return err
 		}
-		total := time.Since(begun)
+		total := phase{took: time.Since(begun), idle: layoffGrace, writes: tenant.IdentityWrites()}
 		return errors.Join(
-			c.layoffReport(env, tenant, len(leavers), lockedOut.Sub(begun), total, lockout, throttled.n.Load()),
-			nobodyLost(ctx, env, h, tenant, leavers),
+			layoffReport(env, tenant, len(leavers), lockout, total),
+			nobodyLost(env, tenant, cases),
 		)
 	})
+}
+
+// lockedOut is when the last of the leavers was.
+func lockedOut(cases []*offboarding.Case) time.Time {
+	var last time.Time
+	for _, c := range cases {
+		for _, name := range []offboarding.StepName{offboarding.StepSignout, offboarding.StepBlock} {
+			if at := c.Step(name).EffectiveAt; at.After(last) {
+				last = at
+			}
+		}
+	}
+	return last
 }
 
 func settled(c *offboarding.Case, name offboarding.StepName) bool {
@@ -140,32 +148,37 @@ func postAll(ctx context.Context, intake string, people []string) error {
 	return group.Wait()
 }
 
-// untilAll waits until every leaver's case is as wanted and says how far it is, a line a second.
-func untilAll(ctx context.Context, env environment, h *house, leavers []string, what string, done func(*offboarding.Case) bool) (time.Time, error) {
-	finished := map[string]bool{}
-	every := time.NewTicker(time.Second)
+// untilAll waits until every leaver's case is as wanted, returns the cases, and says how far it
+// is, a line a second.
+func untilAll(ctx context.Context, env environment, h *house, leavers []string, what string, done func(*offboarding.Case) bool) ([]*offboarding.Case, error) {
+	cases, finished := make([]*offboarding.Case, len(leavers)), make([]bool, len(leavers))
+	every := time.NewTicker(250 * time.Millisecond)
 	defer every.Stop()
-	for {
-		for _, person := range leavers {
-			if finished[person] {
-				continue
+	for said := (time.Time{}); ; {
+		n := 0
+		for i, person := range leavers {
+			if !finished[i] {
+				var err error
+				if cases[i], err = h.ledger.Latest(ctx, simtenant.UserID(person)); err != nil {
+					return nil, errors.Join(context.Cause(ctx), err)
+				}
+				finished[i] = cases[i] != nil && done(cases[i])
 			}
-			found, err := h.ledger.Latest(ctx, simtenant.UserID(person))
-			if err != nil {
-				return time.Time{}, errors.Join(context.Cause(ctx), err)
-			}
-			if found != nil && done(found) {
-				finished[person] = true
+			if finished[i] {
+				n++
 			}
 		}
-		_, _ = fmt.Fprintf(env.stdout, "  %4d of %d %s\n", len(finished), len(leavers), what)
-		if len(finished) == len(leavers) {
-			return time.Now(), nil
+		if n == len(leavers) || time.Since(said) >= time.Second {
+			_, _ = fmt.Fprintf(env.stdout, "  %4d of %d %s\n", n, len(leavers), what)
+			said = time.Now()
+		}
+		if n == len(leavers) {
+			return cases, nil
 		}
 		select {
 		case <-every.C:
 		case <-ctx.Done():
-			return time.Time{}, errors.Join(context.Cause(ctx), whatIsOpen(context.WithoutCancel(ctx), h))
+			return nil, errors.Join(context.Cause(ctx), whatIsOpen(context.WithoutCancel(ctx), h))
 		}
 	}
 }
@@ -194,51 +207,47 @@ func whatIsOpen(ctx context.Context, h *house) error {
 	return errors.Join(open...)
 }
 
-// writeCounts are requests that changed the directory, and all others.
-type writeCounts struct{ writes, requests int }
-
-func countWrites(tenant *simtenant.Tenant) writeCounts {
-	var n writeCounts
-	for operation, times := range tenant.Requests() {
-		method, path, isGraph := strings.Cut(operation, " ")
-		if path == "/token" || strings.Contains(path, ".well-known") || path == "/$batch" {
-			continue
-		}
-		n.requests += times
-		for _, prefix := range []string{"/users", "/groups", "/devices"} {
-			if isGraph && method != http.MethodGet && strings.HasPrefix(path, prefix) {
-				n.writes += times
-			}
-		}
-	}
-	return n
+// phase is how long a part of the layoff took, and what was drawn on the write budget since the
+// beginning.
+type phase struct {
+	took, idle time.Duration // idle is the part of it in which nothing was to be done
+	writes     simtenant.Spending
 }
 
-func (c *demoCommand) layoffReport(env environment, tenant *simtenant.Tenant, leavers int, lockout, total time.Duration, locked writeCounts, throttled int64) error {
-	all := countWrites(tenant)
-	bound := func(writes int) time.Duration {
-		return time.Duration(float64(writes) / (3000 * c.Throttle / 150) * float64(time.Second))
+func (p phase) String() string {
+	bound := float64(p.writes.Taken) / p.writes.PerSecond
+	busy, allowed := (p.took - p.idle).Seconds(), p.writes.Allowed(p.took)
+	return fmt.Sprintf("%.1f s, %.2f times the %.1f s in which the budget gives back its %d writes; budget used: %d of %.0f, %.0f%%",
+		busy, busy/bound, bound, p.writes.Taken, p.writes.Taken, allowed, 100*float64(p.writes.Taken)/allowed)
+}
+
+func layoffReport(env environment, tenant *simtenant.Tenant, leavers int, lockout, total phase) error {
+	requests := 0
+	for operation, times := range tenant.Requests() {
+		if !strings.HasSuffix(operation, "/token") && !strings.HasSuffix(operation, "/openid-configuration") && operation != "POST /$batch" {
+			requests += times
+		}
 	}
 	_, err := fmt.Fprintf(env.stdout, `
+write budget                 %d at once and %.0f a second
 requests per leaver          %.1f, of them %.1f directory writes
-lockout of all %d           %.1f s; its %d writes ask for %.1f s of the write budget: ratio %.1f
-everything                   %.1f s, %.0f s of them the grace; %d writes ask for %.1f s: ratio without the grace %.1f
+lockout of all %-4d          %s
+everything but %.0f s grace    %s
 answers 429                  %d
 `,
-		float64(all.requests)/float64(leavers), float64(all.writes)/float64(leavers),
-		leavers, lockout.Seconds(), locked.writes, bound(locked.writes).Seconds(), lockout.Seconds()/bound(locked.writes).Seconds(),
-		total.Seconds(), layoffGrace.Seconds(), all.writes, bound(all.writes).Seconds(), (total-layoffGrace).Seconds()/bound(all.writes).Seconds(),
-		throttled)
+		total.writes.AtOnce, total.writes.PerSecond,
+		float64(requests)/float64(leavers), float64(total.writes.Taken)/float64(leavers),
+		leavers, lockout, layoffGrace.Seconds(), total, tenant.Throttled())
 	return err
 }
 
 // nobodyLost is an error unless every leaver is locked out in the tenant and every step of
 // every case ended as effective, withheld, or a task for a person.
-func nobodyLost(ctx context.Context, env environment, h *house, tenant *simtenant.Tenant, leavers []string) error {
+func nobodyLost(env environment, tenant *simtenant.Tenant, cases []*offboarding.Case) error {
 	var wrong []error
 	people := 0
-	for _, person := range leavers {
-		id := simtenant.UserID(person)
+	for _, c := range cases {
+		id := c.Leaver
 		user, alive := tenant.User(id)
 		_, deleted := tenant.DeletedUser(id)
 		if alive && user.AccountEnabled || !alive && !deleted {
@@ -247,32 +256,15 @@ func nobodyLost(ctx context.Context, env environment, h *house, tenant *simtenan
 		if n := tenant.PasswordChanges(id); alive && n != 1 {
 			wrong = append(wrong, fmt.Errorf("the password of leaver %s changed %d times", id, n))
 		}
-		found, err := h.ledger.Latest(ctx, id)
-		if err != nil {
-			return err
-		}
-		if forSomebody(found) {
+		if forSomebody(c) {
 			people++
 		}
-		for _, step := range found.Steps {
+		for _, step := range c.Steps {
 			if step.State == offboarding.StateParked {
 				wrong = append(wrong, fmt.Errorf("step %s of leaver %s is parked: %s", step.Name, id, step.Reason))
 			}
 		}
 	}
-	_, err := fmt.Fprintf(env.stdout, "cases with a task for a person  %d of %d; lost: %d\n", people, len(leavers), len(wrong))
+	_, err := fmt.Fprintf(env.stdout, "cases with a task for a person  %d of %d; lost: %d\n", people, len(cases), len(wrong))
 	return errors.Join(append(wrong, err)...)
-}
-
-// throttledCount counts the answers 429 among the recorded requests.
-type throttledCount struct{ n atomic.Int64 }
-
-func (c *throttledCount) Write(p []byte) (int, error) {
-	for line := range bytes.Lines(p) {
-		var r struct{ Status int }
-		if json.Unmarshal(line, &r) == nil && r.Status == http.StatusTooManyRequests {
-			c.n.Add(1)
-		}
-	}
-	return len(p), nil
 }

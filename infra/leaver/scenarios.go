@@ -61,13 +61,13 @@ var (
 		event: "terminated-none.json", person: "adele.vance@contoso.com",
 		title: "nothing to keep: licence released, account deleted",
 		why:   "mailbox and OneDrive are empty: nothing stands against the deletion, from which the account can be restored for 30 days",
-		want:  map[offboarding.StepName]ending{offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned},
+		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
 	}
 	fullDrive = departure{
 		event: "terminated-full-drive.json", person: "grady.archie@contoso.com",
 		title: "a full OneDrive: copied to the manager and compared file by file, then the account deleted",
 		why:   "every file was found in the copy before the deletion, and the OneDrive had not changed since",
-		want:  map[offboarding.StepName]ending{offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned},
+		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
 		check: filesAreWithTheManager,
 	}
 	bigDrive = departure{
@@ -129,7 +129,6 @@ var (
 		title: "a litigation hold: licence withheld by B5, account deleted, mailbox inactive",
 		why:   "the hold was observed before the deletion, so that the mailbox outlived its account as an inactive one; that, and not the release, freed the licence",
 		want: map[offboarding.StepName]ending{
-			offboarding.StepForward: unplanned,
 			offboarding.StepLicence: withheld(offboarding.B5),
 		},
 		check: func(t *simtenant.Tenant, s status) string {
@@ -144,9 +143,10 @@ var (
 		title: "mastered on premises: blocked against the synchronisation until somebody disables it there (B9)",
 		why:   "the synchronisation enabled the account again, and it was blocked again with new revocations; what only the on-premises Active Directory can do stayed a task, and the case open, until somebody said it was done",
 		want: map[offboarding.StepName]ending{
-			offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned,
-			offboarding.StepBlock:  {state: offboarding.StateSignedOff},
-			offboarding.StepDelete: {state: offboarding.StateSignedOff},
+			offboarding.StepPreserve: unplanned,
+			offboarding.StepBlock:    {state: offboarding.StateSignedOff},
+			offboarding.StepForward:  {state: offboarding.StateSignedOff},
+			offboarding.StepDelete:   {state: offboarding.StateSignedOff},
 		},
 		acts: []act{
 			{
@@ -180,6 +180,7 @@ var (
 					return p.replays(ctx, s, offboarding.StepAccess)
 				},
 			},
+			signsOff(offboarding.StepForward, "hidden from address lists in the on-premises Active Directory"),
 			signsOff(offboarding.StepBlock, "disabled in the on-premises Active Directory"),
 			signsOff(offboarding.StepDelete, "will be deleted in the on-premises Active Directory with the next clearing"),
 		},
@@ -202,7 +203,7 @@ var (
 		event: "terminated-admin.json", person: "nestor.wilke@contoso.com",
 		title: "a Global Administrator: signout and block refused (B10) until access has taken the role away",
 		why:   "Microsoft lets no ordinary application change the password of an administrator or disable one (B10), and Leaver asks for no higher role; access took the role away, and what was parked was replayed",
-		want:  map[offboarding.StepName]ending{offboarding.StepForward: unplanned, offboarding.StepPreserve: unplanned},
+		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
 		acts: []act{
 			{
 				does: "signout and block are parked for the role Global Administrator; Entra, too busy until now, lets access take it away",

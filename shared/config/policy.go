@@ -45,10 +45,11 @@ type settings struct {
 		Inside  *string `yaml:"inside"`
 		Outside *string `yaml:"outside"`
 	} `yaml:"autoReply"`
-	KeepMail  *offboarding.Keeping `yaml:"keepMail"`
-	KeepFiles *offboarding.Keeping `yaml:"keepFiles"`
-	FilesTo   *string              `yaml:"filesTo"`
-	HoldFor   *duration            `yaml:"holdFor"`
+	KeepMail       *offboarding.Keeping `yaml:"keepMail"`
+	KeepFiles      *offboarding.Keeping `yaml:"keepFiles"`
+	HoldFor        *duration            `yaml:"holdFor"`
+	CancelMeetings *bool                `yaml:"cancelMeetings"`
+	FilesTo        *string              `yaml:"filesTo"`
 }
 
 func (s settings) domain() offboarding.Settings {
@@ -56,7 +57,7 @@ func (s settings) domain() offboarding.Settings {
 		Grace: (*time.Duration)(s.Grace), DeleteAfter: (*time.Duration)(s.DeleteAfter),
 		Mailbox: s.Mailbox, ForwardFor: (*time.Duration)(s.ForwardFor), ForwardCopy: s.ForwardCopy,
 		ReplyInside: s.AutoReply.Inside, ReplyOutside: s.AutoReply.Outside,
-		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, FilesTo: s.FilesTo, HoldFor: (*time.Duration)(s.HoldFor),
+		KeepMail: s.KeepMail, KeepFiles: s.KeepFiles, FilesTo: s.FilesTo, HoldFor: (*time.Duration)(s.HoldFor), CancelMeetings: s.CancelMeetings,
 	}
 }
 

@@ -29,7 +29,7 @@ func (c *Client) listings(ctx context.Context, paths []string, empty ...string) 
 	if err != nil {
 		return nil, err
 	}
-	answers, err := readBatch(text, len(items))
+	answers, err := readBatch(text, len(items), c.reads.hear)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (c *Client) eachOf(ctx context.Context, part []change, items []batchItem) [
 	if err != nil {
 		return all(err)
 	}
-	answers, err := readBatch(text, len(items))
+	answers, err := readBatch(text, len(items), c.writes.hear)
 	if err != nil {
 		return all(err)
 	}

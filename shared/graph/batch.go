@@ -35,7 +35,7 @@ func (c *Client) batch(ctx context.Context, requests ...*abstractions.RequestInf
 	if err != nil {
 		return nil, err
 	}
-	return batchAnswers(text, len(requests))
+	return batchAnswers(text, len(requests), c.reads.hear)
 }
 
 // batchItem is one request of a batch.
@@ -71,8 +71,9 @@ type batchAnswer struct {
 	failed *problem
 }
 
-// readBatch reads the answers to n requests, in their order.
-func readBatch(text []byte, n int) ([]batchAnswer, error) {
+// readBatch reads the answers to n requests, in their order; hear is told status and headers of
+// each.
+func readBatch(text []byte, n int, hear func(int, http.Header)) ([]batchAnswer, error) {
 	var body struct {
 		Responses []struct {
 			ID      string            `json:"id"`
@@ -90,12 +91,13 @@ func readBatch(text []byte, n int) ([]batchAnswer, error) {
 		if err != nil || i < 0 || i >= n {
 			return nil, fmt.Errorf("a batch was answered for a request it did not hold")
 		}
+		head := http.Header{}
+		for k, v := range r.Headers {
+			head.Set(k, v)
+		}
+		hear(r.Status, head)
 		answers[i] = batchAnswer{status: r.Status, body: r.Body}
 		if r.Status < 200 || r.Status > 299 {
-			head := http.Header{}
-			for k, v := range r.Headers {
-				head.Set(k, v)
-			}
 			answers[i].failed = &problem{status: r.Status, codes: codesOf(r.Body), requestID: head.Get("request-id"), retry: head.Get("Retry-After")}
 		}
 	}
@@ -107,8 +109,8 @@ func readBatch(text []byte, n int) ([]batchAnswer, error) {
 	return answers, nil
 }
 
-func batchAnswers(text []byte, n int) ([]serialization.ParseNode, error) {
-	read, err := readBatch(text, n)
+func batchAnswers(text []byte, n int, hear func(int, http.Header)) ([]serialization.ParseNode, error) {
+	read, err := readBatch(text, n, hear)
 	if err != nil {
 		return nil, err
 	}

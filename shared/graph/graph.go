@@ -5,6 +5,8 @@
 // Every object is addressed by object id (rule B15); anything else is refused before it is
 // sent. No error holds a name, an address or Graph's own text, which may hold both.
 //
+// Requests to the identity service keep to its budgets: see pace.
+//
 // The client never repeats a call. The SDK's retry handler is left out on purpose: the worker
 // is the one owner of retry, it knows the lease, the tombstone and the budget; kiota's would
 // multiply with it, sleep under a lease, and repeat POSTs that had taken effect before their
@@ -38,14 +40,27 @@ const timeout = 30 * time.Second
 
 // Client calls Microsoft Graph in one tenant. It is safe for concurrent use.
 type Client struct {
-	adapter *khttp.NetHttpRequestAdapter
-	plain   *http.Client // adds no token
+	adapter       *khttp.NetHttpRequestAdapter
+	reads, writes *pace
+	plain         *http.Client // adds no token
 }
+
+// Option is what can be chosen about a client.
+type Option func(*options)
+
+type options struct{ now func() time.Time }
+
+// Clock is what the client measures budgets by; without it time.Now.
+func Clock(now func() time.Time) Option { return func(o *options) { o.now = now } }
 
 // New makes a client. The base URL ends in the version; the scope is that of the cloud's
 // tokens, which for a simulated tenant is still https://graph.microsoft.com/.default; the HTTP
 // client says how to reach the host.
-func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client) (*Client, error) {
+func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client, chosen ...Option) (*Client, error) {
+	o := options{now: time.Now}
+	for _, choose := range chosen {
+		choose(&o)
+	}
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Scheme != "https" || base.Host == "" {
 		return nil, fmt.Errorf("graph: %q is not an https address", baseURL)
@@ -59,11 +74,12 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 	own := *client
 	own.Timeout = timeout
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	reads, writes := newPace(documentedReads, o.now), newPace(documentedWrites, o.now)
 	plain := own
 	own.Transport = khttp.NewCustomTransportWithParentTransport(client.Transport,
 		core.NewGraphTelemetryHandler(nil),
 		khttp.NewParametersNameDecodingHandler(),
-		guard{base: strings.TrimSuffix(base.Path, "/")}, // last: it sees what really goes out
+		guard{base: strings.TrimSuffix(base.Path, "/"), reads: reads, writes: writes}, // last: it sees what really goes out
 	)
 	adapter, err := khttp.NewNetHttpRequestAdapterWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
 		auth, kjson.NewJsonParseNodeFactory(), kjson.NewJsonSerializationWriterFactory(), &own)
@@ -71,7 +87,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	adapter.SetBaseUrl(strings.TrimSuffix(baseURL, "/"))
-	return &Client{adapter: adapter, plain: &plain}, nil
+	return &Client{adapter: adapter, reads: reads, writes: writes, plain: &plain}, nil
 }
 
 // ask makes one call about the objects of some ids, which it verifies to be object ids. It

@@ -97,12 +97,12 @@ var everyWrite = map[string]struct {
 	body      string
 }{
 	"SetPassword": {
-		func(ctx context.Context, c *Client) error { _, err := c.SetPassword(ctx, leaver, "s3cret"); return err },
+		func(ctx context.Context, c *Client) error { return c.SetPassword(ctx, leaver, "s3cret") },
 		"PATCH /users/{id}",
 		request{"PATCH", "/v1.0/users/" + leaver, `{"@odata.type":"#microsoft.graph.user","passwordProfile":{"forceChangePasswordNextSignIn":true,"forceChangePasswordNextSignInWithMfa":false,"password":"s3cret"}}`}, 204, "",
 	},
 	"Disable": {
-		func(ctx context.Context, c *Client) error { return c.Disable(ctx, leaver) },
+		func(ctx context.Context, c *Client) error { _, err := c.Disable(ctx, leaver); return err },
 		"PATCH /users/{id}",
 		request{"PATCH", "/v1.0/users/" + leaver, `{"@odata.type":"#microsoft.graph.user","accountEnabled":false}`}, 204, "",
 	},
@@ -125,7 +125,7 @@ var everyWrite = map[string]struct {
 		request{"POST", "/v1.0/drives/b!1/items/01R/children", `{"@microsoft.graph.conflictBehavior":"fail","folder":{},"name":"Files"}`}, 201, `{"id":"01F"}`,
 	},
 	"RevokeSignInSessions": {
-		func(ctx context.Context, c *Client) error { _, err := c.RevokeSignInSessions(ctx, leaver); return err },
+		func(ctx context.Context, c *Client) error { return c.RevokeSignInSessions(ctx, leaver) },
 		"POST /users/{id}/revokeSignInSessions",
 		request{"POST", "/v1.0/users/" + leaver + "/revokeSignInSessions", ""}, 200, `{"value":true}`,
 	},
@@ -240,7 +240,8 @@ func TestB15NobodyIsAddressedByName(t *testing.T) {
 	s, ctx := serve(t, answer(204, ""))
 	for _, id := range []string{"", "adele@contoso.com", "me", "{" + leaver + "}", leaver + "/x"} {
 		_, _, errRoles := s.UserAndRoles(ctx, id)
-		for _, err := range []error{s.DeleteUser(ctx, id), s.LeaveGroup(ctx, team, id), s.LeaveGroup(ctx, id, leaver), s.Disable(ctx, id), s.DisableDevice(ctx, id), s.Retire(ctx, id), s.WipeAppData(ctx, id, "tag"), errRoles} {
+		_, errDisable := s.Disable(ctx, id)
+		for _, err := range []error{s.DeleteUser(ctx, id), s.LeaveGroup(ctx, team, id), s.LeaveGroup(ctx, id, leaver), errDisable, s.DisableDevice(ctx, id), s.Retire(ctx, id), s.WipeAppData(ctx, id, "tag"), errRoles} {
 			var p *offboarding.PermanentError
 			if !errors.As(err, &p) || strings.Contains(err.Error(), "adele") {
 				t.Errorf("%q: %v", id, err)
@@ -292,7 +293,7 @@ func TestErrorsAreClassifiedByStatusAndCode(t *testing.T) {
 				}
 				answer(test.status, test.body)(w, r)
 			})
-			err := s.Disable(ctx, leaver)
+			_, err := s.Disable(ctx, leaver)
 			got := transient
 			var p *offboarding.PermanentError
 			var th *offboarding.ThrottledError
@@ -332,18 +333,18 @@ func TestWhatNeverBecameAnAnswerIsTransient(t *testing.T) {
 	s, ctx := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	var p *offboarding.PermanentError
 	var u *url.Error
-	err := s.Disable(ctx, leaver)
+	_, err := s.Disable(ctx, leaver)
 	if err == nil || errors.As(err, &p) || errors.As(err, &u) || len(s.warrant.notes) > 0 || len(s.seen) != 1 {
 		t.Errorf("%v, sent %v, noted %v", err, s.seen, s.warrant.notes)
 	}
 	done, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := s.Disable(done, leaver); !errors.Is(err, context.Canceled) {
+	if _, err := s.Disable(done, leaver); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
 	}
 	late, cancel := context.WithDeadline(ctx, time.Now().Add(-time.Second))
 	defer cancel()
-	if err := s.Disable(late, leaver); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.Disable(late, leaver); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("too late: %v", err)
 	}
 }
@@ -366,7 +367,7 @@ func TestASuccessWithoutAnObjectIsAnError(t *testing.T) {
 	if u, err := s.User(ctx, leaver); err == nil {
 		t.Errorf("%+v", u)
 	}
-	if _, err := s.RevokeSignInSessions(ctx, leaver); err == nil {
+	if err := s.RevokeSignInSessions(ctx, leaver); err == nil {
 		t.Error("revoke was taken for confirmed")
 	}
 	if _, _, err := s.UserAndRoles(ctx, leaver); err == nil {

@@ -31,10 +31,13 @@ type heardKey struct{}
 // into its context. The SDK drops it.
 type locationKey struct{}
 
-// guard is the middleware next to the wire. It asks the warrant before every write and tells
-// it about every answered one, keeps the tenant's clock, and takes the text out of errors
-// before the SDK, its tracing or anybody else can repeat it.
-type guard struct{ base string } // path of the base URL, which templates leave out
+// guard is the middleware next to the wire. It keeps to Microsoft's budgets, asks the warrant
+// before every write and tells it about every answered one, keeps the tenant's clock, and takes
+// the text out of errors before the SDK, its tracing or anybody else can repeat it.
+type guard struct {
+	base          string // path of the base URL, which templates leave out
+	reads, writes *pace
+}
 
 // Intercept implements [khttp.Middleware].
 func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*http.Response, error) {
@@ -45,8 +48,17 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 	}
 	path := strings.TrimPrefix(req.URL.Path, g.base)
 	write := writes(req.Method, path, body)
+	var budget *pace
+	if identity(path) {
+		if budget = g.reads; write {
+			budget = g.writes
+		}
+		if err := budget.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
 	warrant := offboarding.WarrantFrom(ctx)
-	if write {
+	if write { // after the wait: the case may have been cancelled in it
 		if err := warrant.Check(ctx); err != nil {
 			return nil, refused{err}
 		}
@@ -62,6 +74,9 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 	}
 	if write {
 		warrant.Note(offboarding.Call{Operation: req.Method + " " + template(path), Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
+	}
+	if budget != nil && path != "/$batch" { // a batch says it of each of its requests
+		budget.hear(res.StatusCode, res.Header)
 	}
 	if h, ok := ctx.Value(heardKey{}).(*heard); ok {
 		h.date, _ = http.ParseTime(res.Header.Get("Date"))

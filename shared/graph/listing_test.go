@@ -193,7 +193,7 @@ func TestReadsOfOneObject(t *testing.T) {
 
 func TestTheTenantsClockComesWithAWrite(t *testing.T) {
 	s, ctx := serve(t, answer(204, ""))
-	if at, err := s.SetPassword(ctx, leaver, "x"); err != nil || !at.Equal(asked) {
+	if at, err := s.Disable(ctx, leaver); err != nil || !at.Equal(asked) {
 		t.Errorf("%v, %v", at, err)
 	}
 }

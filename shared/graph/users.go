@@ -197,27 +197,28 @@ func (c *Client) Manager(ctx context.Context, id string) (offboarding.User, erro
 	return asUser(u, at), nil
 }
 
-// SetPassword sets a password that has to be changed at the next sign-in, and returns the
-// tenant's time of the answer. Each call really changes it. Permission:
+// SetPassword sets a password that has to be changed at the next sign-in. Each call really
+// changes it. Permission:
 // User-PasswordProfile.ReadWrite.All, and an Entra role where the user holds one (B10).
-func (c *Client) SetPassword(ctx context.Context, id, password string) (time.Time, error) {
+func (c *Client) SetPassword(ctx context.Context, id, password string) error {
 	profile := models.NewPasswordProfile()
 	profile.SetPassword(&password)
 	profile.SetForceChangePasswordNextSignIn(pointer(true))
 	profile.SetForceChangePasswordNextSignInWithMfa(pointer(false))
 	body := models.NewUser()
 	body.SetPasswordProfile(profile)
-	return c.patchUser(ctx, "set the password of", id, body)
+	_, err := c.patchUser(ctx, "set the password of", id, body)
+	return err
 }
 
-// Disable blocks the sign-in of the user. Repeating it changes nothing. Permission:
+// Disable blocks the sign-in of the user, and returns the tenant's time of the answer. Repeating
+// it changes nothing. Permission:
 // User.EnableDisableAccount.All and User.Read.All, and an Entra role where the user holds one
 // (B10). A user mastered on-premises is refused: permanent.
-func (c *Client) Disable(ctx context.Context, id string) error {
+func (c *Client) Disable(ctx context.Context, id string) (time.Time, error) {
 	body := models.NewUser()
 	body.SetAccountEnabled(pointer(false))
-	_, err := c.patchUser(ctx, "disable user", id, body)
-	return err
+	return c.patchUser(ctx, "disable user", id, body)
 }
 
 func (c *Client) patchUser(ctx context.Context, doing, id string, body models.Userable) (time.Time, error) {
@@ -228,16 +229,17 @@ func (c *Client) patchUser(ctx context.Context, doing, id string, body models.Us
 }
 
 // RevokeSignInSessions makes every session and refresh token of the user invalid, which takes
-// Entra up to some minutes, and returns the tenant's time of the answer. It does not reach
+// Entra up to some minutes. It does not reach
 // guests, who sign in elsewhere. Permission: User.RevokeSessions.All.
-func (c *Client) RevokeSignInSessions(ctx context.Context, id string) (time.Time, error) {
-	return tell(ctx, "revoke the sessions of", []string{id}, func(ctx context.Context) error {
+func (c *Client) RevokeSignInSessions(ctx context.Context, id string) error {
+	_, err := tell(ctx, "revoke the sessions of", []string{id}, func(ctx context.Context) error {
 		done, err := c.users().ByUserId(id).RevokeSignInSessions().PostAsRevokeSignInSessionsPostResponse(ctx, nil)
 		if err == nil && (done == nil || !value(done.GetValue())) {
 			err = errors.New("not confirmed by Graph")
 		}
 		return err
 	})
+	return err
 }
 
 // RemoveLicences takes directly assigned licences from the user, by skuId. Permission:

@@ -59,6 +59,7 @@ type Ledger struct {
 	store  Store
 	now    func() time.Time
 	random io.Reader
+	folds  folds
 }
 
 // New makes a ledger on a store. Now is the clock of the entries, random the source of the
@@ -89,6 +90,9 @@ func (l *Ledger) Refresh(ctx context.Context, c *offboarding.Case) (bool, error)
 		if err := apply(c, raw); err != nil {
 			return false, err
 		}
+	}
+	if len(entries) > 0 {
+		l.folds.keep(c)
 	}
 	return len(entries) > 0, nil
 }
@@ -303,29 +307,35 @@ func (l *Ledger) list(ctx context.Context, labels ...string) ([]*offboarding.Cas
 
 // fold reads a case; one that does not exist has position 0.
 func (l *Ledger) fold(ctx context.Context, id string) (*offboarding.Case, error) {
-	c := &offboarding.Case{ID: id}
+	c := l.folds.of(id)
 	_, err := l.Refresh(ctx, c)
 	return c, err
 }
 
-// update commits the entry that decide makes of the case as it is. When another commit came
-// first it decides again; decide returns a nil entry when there is nothing to commit.
+// update commits the entry that decide makes of the case as it is; decide returns a nil entry
+// when there is nothing to commit. It begins with the newest fold at hand and reads nothing: the
+// commit itself proves that no other entry came first. When one did, or when decide would commit
+// nothing, the case is read and decide asked again.
 func (l *Ledger) update(ctx context.Context, id string, decide func(*offboarding.Case) (*offboarding.Entry, error)) (*offboarding.Case, error) {
-	c, err := l.Case(ctx, id)
-	if err != nil {
-		return nil, err
-	}
+	c := l.folds.of(id)
+	read := false
 	for {
-		entry, err := decide(c)
-		if err != nil || entry == nil {
-			return c, err
-		}
-		err = l.append(ctx, c, *entry)
-		if !errors.Is(err, ErrConflict) {
-			return c, err
+		if c.Position > 0 {
+			entry, err := decide(c)
+			switch {
+			case err == nil && entry != nil:
+				if err := l.append(ctx, c, *entry); !errors.Is(err, ErrConflict) {
+					return c, err
+				}
+			case read:
+				return c, err
+			}
 		}
 		if _, err := l.Refresh(ctx, c); err != nil {
 			return nil, err
+		}
+		if read = true; c.Position == 0 {
+			return nil, fmt.Errorf("%w: %s", ErrNoCase, id)
 		}
 	}
 }
@@ -337,25 +347,16 @@ func (l *Ledger) append(ctx context.Context, c *offboarding.Case, e offboarding.
 	if err != nil {
 		return fmt.Errorf("encoding entry %d of case %s: %w", e.Position, c.ID, err)
 	}
-	next := *c
-	next.Steps = copied(c.Steps)
-	if err := apply(&next, raw); err != nil {
+	next := c.Clone()
+	if err := apply(next, raw); err != nil {
 		return err
 	}
-	if err := l.store.Append(ctx, c.ID, e.Position, label(&next), raw); err != nil {
+	if err := l.store.Append(ctx, c.ID, e.Position, label(next), raw); err != nil {
 		return fmt.Errorf("appending entry %d (%s) to case %s: %w", e.Position, e.Kind, c.ID, err)
 	}
-	*c = next
+	l.folds.keep(next)
+	*c = *next
 	return nil
-}
-
-func copied(steps []*offboarding.Record) []*offboarding.Record {
-	out := make([]*offboarding.Record, len(steps))
-	for i, s := range steps {
-		record := *s
-		out[i] = &record
-	}
-	return out
 }
 
 // apply folds a stored entry into the case; the hash it is chained by is that of its bytes.

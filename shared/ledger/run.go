@@ -106,6 +106,9 @@ func (l *Ledger) Keep(ctx context.Context, id string, step offboarding.StepName,
 // PersonalName, and the before of the step says "sealed" for each. The first value of a name
 // stays.
 func (l *Ledger) KeepPersonal(ctx context.Context, id string, step offboarding.StepName, holder string, before map[string]string) (*offboarding.Case, error) {
+	if _, err := l.Case(ctx, id); err != nil { // values are replaced before the commit can tell that the lease is lost
+		return nil, err
+	}
 	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
 		if c.Step(step).Lease.Holder != holder {
 			return nil, fmt.Errorf("keeping facts of step %s of case %s: %w", step, id, ErrLeaseLost)

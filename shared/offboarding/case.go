@@ -104,6 +104,19 @@ type Case struct {
 	sealed    map[string]string // as in the entries
 }
 
+// Clone is a case that can be folded on without changing this one.
+func (c *Case) Clone() *Case {
+	clone := *c
+	clone.Requests = slices.Clip(c.Requests) // an append copies them
+	clone.Steps = make([]*Record, len(c.Steps))
+	for i, s := range c.Steps {
+		record := *s
+		record.Calls = slices.Clip(s.Calls)
+		clone.Steps[i] = &record
+	}
+	return &clone
+}
+
 // Sealed reports whether the history refers to a personal value of that name.
 func (c *Case) Sealed(name string) bool { return c.sealed[name] != "" }
 

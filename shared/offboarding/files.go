@@ -15,7 +15,7 @@ var driveID = regexp.MustCompile(`^b![A-Za-z0-9_-]+$`)
 
 func validFilesTo(s string) error {
 	if s != FilesToManager && !driveID.MatchString(s) {
-		return fmt.Errorf("filesTo: %q; use manager, or the id of a drive, which begins with b!", s)
+		return fmt.Errorf("filesTo: %q; use manager, or the id of a drive, like b!…", s)
 	}
 	return nil
 }

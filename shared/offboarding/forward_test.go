@@ -31,20 +31,21 @@ func TestB1B2TheGateTable(t *testing.T) {
 		name            string
 		options         offboarding.Options
 		policy          func(*offboarding.Policy)
-		forward         bool          // the plan holds the step
+		preserve        bool          // the plan holds the step
 		until           time.Duration // after the leaving time; never = no end, or no forwarding
 		licence, delete time.Duration
 		licenceBy       offboarding.Rule
 		deleteBy        offboarding.Rule
 	}{
-		{name: "the default forwards until the grace ends", forward: true, until: 30 * day, licence: 30 * day, delete: 31 * day},
-		{name: "a forward that ends early moves nothing", options: offboarding.Options{ForwardFor: lasting(day)}, forward: true, until: day, licence: 30 * day, delete: 31 * day},
-		{name: "a forward that outlasts the grace moves both gates", options: offboarding.Options{ForwardFor: lasting(90 * day)}, forward: true, until: 90 * day, licence: 90 * day, delete: 91 * day},
-		{name: "the request goes before the policy", options: offboarding.Options{ForwardFor: lasting(40 * day)}, policy: func(p *offboarding.Policy) { p.ForwardFor = lasting(offboarding.Unlimited) }, forward: true, until: 40 * day, licence: 40 * day, delete: 41 * day},
-		{name: "a forward with no end withholds both", options: offboarding.Options{ForwardFor: lasting(offboarding.Unlimited)}, forward: true, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B2, deleteBy: offboarding.B1},
-		{name: "the policy may forward with no end", policy: func(p *offboarding.Policy) { p.ForwardFor = lasting(offboarding.Unlimited) }, forward: true, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B2, deleteBy: offboarding.B1},
-		{name: "shared withholds the deletion", options: offboarding.Options{Mailbox: offboarding.Shared}, forward: true, until: never, licence: 30 * day, delete: 31 * day, deleteBy: offboarding.B1},
-		{name: "none holds no step for mail", options: offboarding.Options{Mailbox: offboarding.None}, until: never, licence: 30 * day, delete: 31 * day},
+		{name: "the default forwards until the grace ends", preserve: true, until: 30 * day, licence: 30 * day, delete: 31 * day},
+		{name: "a forward that ends early moves nothing", options: offboarding.Options{ForwardFor: lasting(day)}, preserve: true, until: day, licence: 30 * day, delete: 31 * day},
+		{name: "a forward that outlasts the grace moves both gates", options: offboarding.Options{ForwardFor: lasting(90 * day)}, preserve: true, until: 90 * day, licence: 90 * day, delete: 91 * day},
+		{name: "the request goes before the policy", options: offboarding.Options{ForwardFor: lasting(40 * day)}, policy: func(p *offboarding.Policy) { p.ForwardFor = lasting(offboarding.Unlimited) }, preserve: true, until: 40 * day, licence: 40 * day, delete: 41 * day},
+		{name: "a forward with no end withholds both", options: offboarding.Options{ForwardFor: lasting(offboarding.Unlimited)}, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B2, deleteBy: offboarding.B1},
+		{name: "the policy may forward with no end", policy: func(p *offboarding.Policy) { p.ForwardFor = lasting(offboarding.Unlimited) }, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B2, deleteBy: offboarding.B1},
+		{name: "shared withholds the deletion", options: offboarding.Options{Mailbox: offboarding.Shared}, until: never, licence: 30 * day, delete: 31 * day, deleteBy: offboarding.B1},
+		{name: "none is kept all the same", options: offboarding.Options{Mailbox: offboarding.None}, preserve: true, until: never, licence: 30 * day, delete: 31 * day},
+		{name: "hold keeps the licence until the deletion", options: offboarding.Options{Mailbox: offboarding.Hold}, preserve: true, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -53,8 +54,8 @@ func TestB1B2TheGateTable(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, ok := plan.Step(offboarding.StepForward); ok != tt.forward {
-				t.Errorf("the plan holds forward: %t", ok)
+			if _, ok := plan.Step(offboarding.StepPreserve); ok != tt.preserve {
+				t.Errorf("the plan holds preserve: %t", ok)
 			}
 			until := never
 			if plan.Forwarding != nil && !plan.Forwarding.Until.IsZero() {

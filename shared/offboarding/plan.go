@@ -16,12 +16,13 @@ type Plan struct {
 	Mailbox     Handling    `json:"mailbox"`
 	Forwarding  *Forwarding `json:"forwarding,omitempty"` // with the handling forward only
 	// AutoReply is what senders are told, with the placeholders of the policy.
-	AutoReply AutoReplyTexts `json:"autoReply,omitzero"`
-	KeepMail  Keeping        `json:"keepMail"`
-	KeepFiles Keeping        `json:"keepFiles"`
-	FilesTo   string         `json:"filesTo,omitempty"` // manager (also when empty), or the id of a drive
-	HoldFor   time.Duration  `json:"holdFor,omitempty"` // of a litigation hold, nanoseconds; Unlimited has no end
-	// Rereads are the policy\'s, in nanoseconds.
+	AutoReply      AutoReplyTexts `json:"autoReply,omitzero"`
+	KeepMail       Keeping        `json:"keepMail"`
+	KeepFiles      Keeping        `json:"keepFiles"`
+	HoldFor        time.Duration  `json:"holdFor,omitempty"` // of a litigation hold, nanoseconds; Unlimited has no end
+	CancelMeetings bool           `json:"cancelMeetings,omitempty"`
+	FilesTo        string         `json:"filesTo,omitempty"` // manager (also when empty), or the id of a drive
+	// Rereads are the policy's, in nanoseconds.
 	Rereads []time.Duration `json:"rereads,omitempty"`
 	Steps   []PlannedStep   `json:"steps"`
 }
@@ -104,7 +105,9 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		KeepFiles:   policy.KeepFiles,
 		FilesTo:     policy.FilesTo,
 		HoldFor:     policy.HoldFor,
-		Rereads:     policy.Rereads,
+
+		CancelMeetings: policy.CancelMeetings,
+		Rereads:        policy.Rereads,
 	}
 	if mailbox == Forward {
 		plan.Forwarding = &Forwarding{Until: release, Copy: policy.ForwardCopy}
@@ -125,10 +128,6 @@ func Compile(r Request, policy Policy) (Plan, error) {
 	for _, spec := range Steps {
 		step := PlannedStep{Name: spec.Name, Due: r.LeavingTime}
 		switch spec.Name {
-		case StepForward:
-			if mailbox == None || mailbox == Hold {
-				continue
-			}
 		case StepPreserve:
 			if !plan.preserves() {
 				continue
@@ -188,7 +187,7 @@ func (p Plan) preserves() bool {
 func (p Plan) Same(q Plan) bool {
 	q.Version = p.Version
 	return p.LeavingTime.Equal(q.LeavingTime) && p.same(q) && p.AutoReply == q.AutoReply &&
-		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.sameFiles(q) &&
+		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.CancelMeetings == q.CancelMeetings && p.sameFiles(q) &&
 		slices.EqualFunc(p.Steps, q.Steps, func(a, b PlannedStep) bool {
 			return a.Name == b.Name && a.Due.Equal(b.Due) && a.Withheld == b.Withheld
 		})

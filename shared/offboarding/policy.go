@@ -78,6 +78,7 @@ type Policy struct {
 	AutoReply      AutoReplyTexts
 	KeepMail       Keeping // hold, export or none
 	KeepFiles      Keeping // move or none
+	CancelMeetings bool    // that the leaver organised
 	FilesTo        string  // where files are moved to: manager, or the id of a drive
 	// HoldFor is how long each item is held by a litigation hold, from when it came; whole days,
 	// or Unlimited.
@@ -136,7 +137,9 @@ func DefaultPolicy() Policy {
 		KeepFiles:   KeepMove,
 		FilesTo:     FilesToManager,
 		HoldFor:     Unlimited,
-		Rereads:     []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
+
+		CancelMeetings: true,
+		Rereads:        []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
 	}
 }
 

@@ -10,17 +10,18 @@ import (
 
 // Settings are the parts of a policy that may differ between leavers; nil leaves a part as it is.
 type Settings struct {
-	Grace        *time.Duration
-	DeleteAfter  *time.Duration
-	Mailbox      *Handling
-	ForwardFor   *time.Duration
-	ForwardCopy  *bool
-	ReplyInside  *string
-	ReplyOutside *string
-	KeepMail     *Keeping
-	KeepFiles    *Keeping
-	FilesTo      *string
-	HoldFor      *time.Duration
+	Grace          *time.Duration
+	DeleteAfter    *time.Duration
+	Mailbox        *Handling
+	ForwardFor     *time.Duration
+	ForwardCopy    *bool
+	ReplyInside    *string
+	ReplyOutside   *string
+	KeepMail       *Keeping
+	KeepFiles      *Keeping
+	HoldFor        *time.Duration
+	CancelMeetings *bool
+	FilesTo        *string
 }
 
 // Override changes the policy for the leavers of one department, company or group.
@@ -69,6 +70,7 @@ func (p Policy) With(s Settings) Policy {
 	lay(&p.KeepFiles, s.KeepFiles)
 	lay(&p.FilesTo, s.FilesTo)
 	lay(&p.HoldFor, s.HoldFor)
+	lay(&p.CancelMeetings, s.CancelMeetings)
 	return p
 }
 

@@ -76,8 +76,8 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepForward, Deadline: 24 * time.Hour, Exchange: true, Policy: true,
-		Permissions: []string{"User.Read.All"},
-		Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside",
+		Permissions: []string{"User.Read.All", "Calendars.Read"},
+		Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside, and no meeting of the leaver's is ahead",
 	},
 	{
 		Name: StepPreserve, Deadline: 24 * time.Hour, Exchange: true, LegalHold: true,

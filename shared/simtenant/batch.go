@@ -3,6 +3,7 @@ package simtenant
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -80,11 +81,7 @@ func (t *Tenant) runBatch(outer *call, delay time.Duration) (reply, time.Duratio
 		delay = max(delay, d.delay)
 		answer := map[string]any{"id": i.ID, "status": d.status}
 		head := map[string]string{}
-		for _, h := range []string{"Retry-After", "Location"} {
-			if v := d.header[h]; v != "" {
-				head[h] = v
-			}
-		}
+		maps.Copy(head, d.header)
 		if d.body != nil {
 			head["Content-Type"], answer["body"] = "application/json", d.body
 		}

@@ -44,6 +44,7 @@ var cmdlets = map[string]cmdlet{
 	"Get-MailboxPermission":             {strings.Fields("Identity User ResultSize"), getMailboxPermission},
 	"Add-MailboxPermission":             {strings.Fields("Identity User AccessRights AutoMapping InheritanceType"), addMailboxPermission},
 	"Remove-MailboxPermission":          {strings.Fields("Identity User AccessRights InheritanceType"), removeMailboxPermission},
+	"Remove-CalendarEvents":             {strings.Fields("Identity CancelOrganizedMeetings QueryStartDate QueryEndDate QueryWindowInDays PreviewOnly"), removeCalendarEvents},
 	"Get-RecipientPermission":           {strings.Fields("Identity Trustee ResultSize"), getRecipientPermission},
 	"Remove-RecipientPermission":        {strings.Fields("Identity Trustee AccessRights"), removeRecipientPermission},
 	"Get-MailboxFolderStatistics":       {strings.Fields("Identity FolderScope"), getMailboxFolderStatistics},

@@ -135,7 +135,7 @@ var wellKnown = []SeedUser{
 		Licences: []string{SKUExchangeP1}, Mailbox: SeedMailbox{Items: 15, Size: 1 << 20}},
 	{UPN: "henrik.holm", Name: "Henrik Holm", Title: "Buyer", Department: "Finance", EmployeeID: "E0019", Manager: "alex.wilber",
 		Licences: []string{SKUOfficeE3}, Groups: []string{GroupNews, GroupMailSecurity},
-		Mailbox: SeedMailbox{Items: 4000, Size: 2 * gib, ForwardTo: "henrik.holm@fabrikam.com", RedirectTo: "henrik.holm@fabrikam.com"},
+		Mailbox: SeedMailbox{Items: 4000, Size: 2 * gib, ForwardTo: "henrik.holm@fabrikam.com", RedirectTo: "henrik.holm@fabrikam.com", Meetings: 4},
 		Phones:  []SeedDevice{{Name: "Henrik's Pixel", OS: "Android 16"}, {Name: "Henrik's old phone", OS: "Android 9", Dead: true}}},
 	{UPN: "irvin.sayers", Name: "Irvin Sayers", Title: "Project Manager", Department: "Engineering", EmployeeID: "E0020", Manager: "alex.wilber",
 		Licences: []string{SKUOfficeE3}, Groups: []string{GroupLicenceE3}},

@@ -110,6 +110,7 @@ var operations = []operation{
 	{"GET", "/users/{id}/calendars", outlook, 1, children, perms("Calendars.ReadBasic Calendars.Read Calendars.ReadWrite"), listCalendars},
 	{"GET", "/users/{id}/mailboxSettings", outlook, 1, one, perms("MailboxSettings.Read MailboxSettings.ReadWrite"), getMailboxSettings},
 	{"PATCH", "/users/{id}/mailboxSettings", outlook, 1, "", rulesWrite, patchMailboxSettings},
+	{"GET", "/users/{id}/events", outlook, 1, "$select $top $filter $skiptoken", perms("Calendars.Read Calendars.ReadBasic.All Calendars.ReadWrite"), listEvents},
 	{"GET", "/users/{id}/mailFolders/inbox/messageRules", outlook, 1, children, rulesRead, listRules},
 	{"POST", "/users/{id}/mailFolders/inbox/messageRules", outlook, 1, "", rulesWrite, createRule},
 	{"GET", "/users/{id}/mailFolders/inbox/messageRules/{rule}", outlook, 1, one, rulesRead, getRule},

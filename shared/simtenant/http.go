@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -226,15 +227,27 @@ func (d decision) write(w http.ResponseWriter, r *http.Request, payload []byte, 
 	}
 	if acceptsGzip(r) {
 		h.Set("Content-Encoding", "gzip")
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		_, _ = z.Write(payload) // a buffer takes everything
-		_ = z.Close()
-		payload = b.Bytes()
+		payload = packed(payload)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(payload)))
 	w.WriteHeader(d.status)
 	_, _ = w.Write(payload) // a client that has gone needs no answer
+}
+
+// packers are used again: a new one takes 800 KB.
+var packers = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a valid one
+	return z
+}}
+
+func packed(payload []byte) []byte {
+	z := packers.Get().(*gzip.Writer)
+	defer packers.Put(z)
+	var b bytes.Buffer
+	z.Reset(&b)
+	_, _ = z.Write(payload) // a buffer takes everything
+	_ = z.Close()
+	return b.Bytes()
 }
 
 // encoded is a body as it goes over the wire; nil for none.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -114,13 +115,28 @@ func TestThrottle(t *testing.T) {
 	f.want(a, 429, "TooManyRequests")
 	f.Advance(500 * time.Millisecond)
 	equal(t, "half of the budget is there again", f.call("GET", "/users", nil).status, 200)
+	left("identity", 3500)
+	revoke := "/users/" + id("adele.vance") + "/revokeSignInSessions"
+	for level, want := range map[float64]string{3000: "", 602: "", 590: "0.8", 290: "0.9", 100: "1.0"} {
+		left("write", level)
+		equal(t, "percentage", f.call("POST", revoke, nil).header.Get("x-ms-throttle-limit-percentage"), want)
+	}
+	left("write", 100)
+	batch := f.call("POST", "/$batch", map[string]any{"requests": []any{item3("1", "POST", revoke, nil)}})
+	equal(t, "percentage of a batch", batch.header.Get("x-ms-throttle-limit-percentage"), "")
+	item := batch.body["responses"].([]any)[0].(map[string]any)["headers"].(map[string]any)
+	equal(t, "percentage of its item", fmt.Sprint(item["x-ms-throttle-limit-percentage"]), "1.0")
+	before, refused := f.IdentityWrites(), f.Throttled()
+	equal(t, "allowed in 2 s", before.Allowed(2*time.Second), 3400)
 	left("write", 2)
 	for n = 0; n < 100; n++ {
-		if a = f.call("POST", "/users/"+id("adele.vance")+"/revokeSignInSessions", nil); a.status == 429 {
+		if a = f.call("POST", revoke, nil); a.status == 429 {
 			break
 		}
 	}
 	equal(t, "writes", n, 2)
+	equal(t, "writes taken", f.IdentityWrites().Taken-before.Taken, 2)
+	equal(t, "writes refused", f.Throttled()-refused, 1)
 	equal(t, "information", a.header.Get("x-ms-throttle-information"), "WriteLimitExceeded")
 	equal(t, "another app has its own budget", f.as(f.app("User.Read.All"), "GET", "/users", nil).status, 200)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,6 +118,7 @@ type SeedMailbox struct {
 	Hold       bool   `yaml:"litigationHold"`
 	ForwardTo  string `yaml:"forwardTo"` // an address
 	RedirectTo string `yaml:"ruleRedirectsTo"`
+	Meetings   int    `yaml:"meetings"` // organised and ahead, one of them a series that has begun
 }
 
 // SeedDrive is what a OneDrive holds; the files are invented.
@@ -463,6 +465,13 @@ func (b *builder) mailbox(s *SeedUser, u *User) {
 	}
 	for _, p := range protocolSwitches {
 		m.Protocols[p] = p != "SmtpClientAuthenticationDisabled"
+	}
+	for i := range s.Mailbox.Meetings {
+		e := Meeting{ID: derived("meeting", s.UPN, strconv.Itoa(i)), Organised: true, Start: b.now.AddDate(0, 0, i), Lasts: time.Hour, Attendees: 2}
+		if i == 0 {
+			e.Start, e.Until = b.now.AddDate(0, 0, -30), b.now.AddDate(1, 0, 0)
+		}
+		m.Meetings = append(m.Meetings, e)
 	}
 	if s.Mailbox.Hold {
 		m.LitigationHold, m.LitigationHoldDate, m.LitigationHoldOwner = true, u.LastPasswordChange, "legal@"+b.w.Domain

@@ -47,15 +47,18 @@ type Tenant struct {
 	key           *ecdsa.PrivateKey
 	recorder      recorder
 
-	mu       sync.Mutex
-	world    *World
-	advanced time.Duration
-	epoch    int // tokens of an earlier epoch are expired
-	past     map[string][]version
-	counts   map[string]int
-	unknown  []string
-	chance   *rand.Rand
-	buckets  map[string]*bucket
+	mu        sync.Mutex
+	world     *World
+	advanced  time.Duration
+	epoch     int // tokens of an earlier epoch are expired
+	past      map[string][]version
+	counts    map[string]int
+	unknown   []string
+	chance    *rand.Rand
+	buckets   map[string]*bucket
+	writes    int                     // drawn on the budget of identity writes
+	throttled int                     // refused because a budget was spent
+	verified  map[string]accessClaims // tokens by their text
 }
 
 // New makes a tenant.
@@ -73,6 +76,7 @@ func New(cfg Config) (*Tenant, error) {
 		counts:        map[string]int{},
 		chance:        rand.New(rand.NewPCG(365, 1)), // faults with a share fall the same way in every run
 		buckets:       map[string]*bucket{},
+		verified:      map[string]accessClaims{},
 	}
 	if t.now == nil {
 		t.now = time.Now

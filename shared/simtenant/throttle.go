@@ -23,6 +23,32 @@ const (
 	reportsWindow  = 10 * time.Second
 )
 
+// Spending is what was drawn on one budget: a token bucket.
+type Spending struct {
+	AtOnce    int     // what it holds when it is full, as it was in the beginning
+	PerSecond float64 // what it is given back
+	Taken     int     // what was let through
+}
+
+// Allowed is how much the budget allows within a time that begins with it full.
+func (s Spending) Allowed(within time.Duration) float64 {
+	return float64(s.AtOnce) + s.PerSecond*within.Seconds()
+}
+
+// IdentityWrites is what was drawn on the budget of writes to users, groups and devices; with one app, for there is one budget for each.
+func (t *Tenant) IdentityWrites() Spending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return Spending{AtOnce: writeLimit, PerSecond: writeLimit * t.world.ThrottleScale / writeWindow.Seconds(), Taken: t.writes}
+}
+
+// Throttled counts the requests that a spent budget refused.
+func (t *Tenant) Throttled() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.throttled
+}
+
 // bucket is a token bucket on the tenant's clock.
 type bucket struct {
 	level float64
@@ -74,6 +100,9 @@ func (t *Tenant) throttle(c *call, head map[string]string) *reply {
 				wait, used, information = w, u, "WriteLimitExceeded"
 			}
 		}
+		if write && wait == 0 {
+			t.writes++
+		}
 		if used > 0.8 {
 			head["x-ms-throttle-limit-percentage"] = fmt.Sprintf("%.1f", min(used, 1.8))
 		}
@@ -99,6 +128,7 @@ func (t *Tenant) throttle(c *call, head map[string]string) *reply {
 	if wait == 0 {
 		return nil
 	}
+	t.throttled++
 	head["Retry-After"] = wholeSeconds(wait)
 	r := c.tooMany()
 	return &r

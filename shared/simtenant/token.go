@@ -220,9 +220,7 @@ func (t *Tenant) authenticate(r *http.Request, audience string) (caller, string)
 	if !ok || raw == "" {
 		return caller{}, "Access token is empty."
 	}
-	var claims accessClaims
-	_, err := jwt.ParseWithClaims(raw, &claims, func(*jwt.Token) (any, error) { return t.key.Public(), nil },
-		jwt.WithValidMethods([]string{"ES256"}), jwt.WithTimeFunc(t.now), jwt.WithExpirationRequired())
+	claims, err := t.verify(raw)
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired), err == nil && claims.Epoch != t.epoch:
 		return caller{}, "Lifetime validation failed, the token is expired."
@@ -238,4 +236,25 @@ func (t *Tenant) authenticate(r *http.Request, audience string) (caller, string)
 		return caller{}, "Access token validation failure. The application is gone from the directory."
 	}
 	return caller{app: app, roles: claims.Roles}, ""
+}
+
+// mostVerified bounds the tokens whose signature is not checked again.
+const mostVerified = 1000
+
+// verify reads a token. A client shows the same one with every call: its signature is checked once, its lifetime each time.
+func (t *Tenant) verify(raw string) (accessClaims, error) {
+	lifetime := []jwt.ParserOption{jwt.WithTimeFunc(t.now), jwt.WithExpirationRequired()}
+	if claims, ok := t.verified[raw]; ok {
+		return claims, jwt.NewValidator(lifetime...).Validate(claims)
+	}
+	var claims accessClaims
+	_, err := jwt.ParseWithClaims(raw, &claims, func(*jwt.Token) (any, error) { return t.key.Public(), nil },
+		append(lifetime, jwt.WithValidMethods([]string{"ES256"}))...)
+	if err == nil {
+		if len(t.verified) >= mostVerified {
+			clear(t.verified)
+		}
+		t.verified[raw] = claims
+	}
+	return claims, err
 }

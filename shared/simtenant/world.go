@@ -221,6 +221,7 @@ type Mailbox struct {
 	RetentionURL          string
 	InPlaceHolds          []string
 	GrantSendOnBehalfTo   []string
+	Meetings              []Meeting
 	Protocols             map[string]bool // Set-CASMailbox switches, by parameter name
 	BlockedDeviceIDs      []string
 	AllowedDeviceIDs      []string
@@ -253,6 +254,16 @@ type InboxRule struct {
 	Enabled    bool
 	Actions    map[string]any
 	Conditions map[string]any
+}
+
+// Meeting is an appointment in a calendar; with attendees it is a meeting.
+type Meeting struct {
+	ID        string
+	Organised bool // by the owner of the calendar
+	Start     time.Time
+	Lasts     time.Duration
+	Until     time.Time // of a daily series; zero = no series
+	Attendees int
 }
 
 // MailboxPermission is a right somebody holds on the mailbox.
@@ -362,6 +373,7 @@ func (m *Mailbox) clone() *Mailbox {
 	c.InPlaceHolds, c.GrantSendOnBehalfTo = slices.Clone(m.InPlaceHolds), slices.Clone(m.GrantSendOnBehalfTo)
 	c.BlockedDeviceIDs, c.AllowedDeviceIDs = slices.Clone(m.BlockedDeviceIDs), slices.Clone(m.AllowedDeviceIDs)
 	c.Protocols, c.Rules, c.Permissions = maps.Clone(m.Protocols), slices.Clone(m.Rules), slices.Clone(m.Permissions)
+	c.Meetings = slices.Clone(m.Meetings)
 	c.SendAs, c.Calendars = slices.Clone(m.SendAs), slices.Clone(m.Calendars)
 	return &c
 }

@@ -99,16 +99,11 @@ func (r *run) Check(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// A fold of its own: the step reads the job's case at the same time.
-	fresh := *r.c
-	fresh.Steps = make([]*offboarding.Record, len(r.c.Steps))
-	for i, s := range r.c.Steps {
-		record := *s
-		fresh.Steps[i] = &record
-	}
-	if err := r.worker.Ledger.Check(ctx, &fresh, r.step, r.holder); err != nil {
+	fresh := r.c.Clone()
+	if err := r.worker.Ledger.Check(ctx, fresh, r.step, r.holder); err != nil {
 		return err
 	}
-	r.c = &fresh
+	r.c = fresh
 	return nil
 }
 

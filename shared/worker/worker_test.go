@@ -131,9 +131,9 @@ func TestAPlannedWaitHasNoDeadlineAndStartsItAnew(t *testing.T) {
 func TestATerminationIsNothingToAStepThatThePlanLeavesOut(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, adele, offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
-	w := h.Worker(offboarding.StepForward, verdict{errors.New("it ran")})
-	for subject, dead := range map[offboarding.StepName]string{bus.SubjectTermination: "", offboarding.StepForward: worker.ReasonForeign} {
+	c := h.Open(t, adele, offboarding.Options{Mailbox: offboarding.Shared}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepPreserve, verdict{errors.New("it ran")})
+	for subject, dead := range map[offboarding.StepName]string{bus.SubjectTermination: "", offboarding.StepPreserve: worker.ReasonForeign} {
 		m, err := bus.Step{Tenant: c.Tenant, Case: c.ID, PlanVersion: c.Plan.Version, Step: subject, N: 1, Leaver: c.Leaver}.Message(time.Time{})
 		if err != nil {
 			t.Fatal(err)

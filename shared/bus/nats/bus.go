@@ -40,6 +40,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leaver/shared/bus"
+	"leaver/shared/groupcommit"
 )
 
 // The streams.
@@ -102,7 +103,7 @@ type Bus struct {
 	subs   map[string]bus.Subscription
 	live   jetstream.Stream
 	dead   jetstream.Stream
-	group  *group
+	group  *groupcommit.Group
 	closed atomic.Bool
 }
 
@@ -119,7 +120,7 @@ func Open(ctx context.Context, conn *nats.Conn, o Options) (*Bus, error) {
 		return nil, classify("opening JetStream", err)
 	}
 	b := &Bus{conn: conn, js: js, opts: o, subs: map[string]bus.Subscription{}}
-	b.group = &group{bus: b}
+	b.group = &groupcommit.Group{Conn: conn, JetStream: js, Timeout: o.Timeout}
 	if err := b.declare(ctx); err != nil {
 		return nil, err
 	}
@@ -189,7 +190,7 @@ func (b *Bus) sendLive(ctx context.Context, msg *nats.Msg, id string) (*jetstrea
 	ctx, cancel := context.WithTimeout(ctx, b.opts.Timeout)
 	defer cancel()
 	msg.Header.Set(jetstream.MsgIDHeader, id)
-	return b.group.publish(ctx, msg)
+	return b.group.Publish(ctx, msg)
 }
 
 // subscription finds a subscription of the options. Errors: bus.ErrNotFound.

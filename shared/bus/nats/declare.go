@@ -26,7 +26,7 @@ func (b *Bus) declare(ctx context.Context) error {
 		Replicas:           b.opts.Replicas,
 		Duplicates:         b.opts.Duplicates,
 		AllowMsgSchedules:  true,
-		AllowAtomicPublish: true, // see group
+		AllowAtomicPublish: true, // see groupcommit
 		AllowRollup:        true, // the server turns it on with schedules
 	})
 	if err != nil {

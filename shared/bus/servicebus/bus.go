@@ -81,49 +81,37 @@ type Options struct {
 type Bus struct {
 	client  *azservicebus.Client
 	wire    *wire
-	senders map[string]*azservicebus.Sender // by entity
-	subs    map[string]*subscription
+	senders map[string]*link[*azservicebus.Sender] // by entity
+	subs    map[string]*subscriber
 	closed  atomic.Bool
 }
 
 var _ bus.Bus = (*Bus)(nil)
 
-// subscription has the links of the client, which it attaches when they are first used.
-type subscription struct {
-	bus.Subscription
-	node *azservicebus.Receiver // $management: peeks, renews, settles by token; never gets credit
-	dead *azservicebus.Receiver // the same of its dead letters
-}
-
 // Open returns the bus. It makes no call: the first use connects. Errors: the options are
 // wrong.
 func Open(o Options) (*Bus, error) {
-	b := &Bus{senders: map[string]*azservicebus.Sender{}, subs: map[string]*subscription{}}
+	b := &Bus{senders: map[string]*link[*azservicebus.Sender]{}, subs: map[string]*subscriber{}}
 	if err := b.connect(o); err != nil {
 		return nil, fmt.Errorf("opening the service bus: %w", err)
 	}
 	for _, entity := range []string{bus.Queue, bus.Topic} {
-		sender, err := b.client.NewSender(entity, nil)
-		if err != nil {
-			return nil, fmt.Errorf("opening the service bus: sender of %s: %w", entity, err)
-		}
-		b.senders[entity] = sender
+		b.senders[entity] = &link[*azservicebus.Sender]{open: func() (*azservicebus.Sender, error) {
+			return b.client.NewSender(entity, nil)
+		}}
 	}
 	if o.Subscriptions == nil {
 		o.Subscriptions = bus.Subscriptions()
 	}
-	for _, of := range o.Subscriptions {
-		if _, twice := b.subs[of.Name]; twice {
-			return nil, fmt.Errorf("opening the service bus: subscription %q is given twice", of.Name)
+	for _, s := range o.Subscriptions {
+		if _, twice := b.subs[s.Name]; twice {
+			return nil, fmt.Errorf("opening the service bus: subscription %q is given twice", s.Name)
 		}
-		s := &subscription{Subscription: of}
-		var err, errDead error
-		s.node, err = b.link(s, 0)
-		s.dead, errDead = b.link(s, azservicebus.SubQueueDeadLetter)
-		if err := errors.Join(err, errDead); err != nil {
-			return nil, fmt.Errorf("opening the service bus: subscription %q: %w", of.Name, err)
+		b.subs[s.Name] = &subscriber{
+			Subscription: s,
+			live:         &node{open: func() (*azservicebus.Receiver, error) { return b.attach(s, 0) }},
+			dead:         &node{open: func() (*azservicebus.Receiver, error) { return b.attach(s, azservicebus.SubQueueDeadLetter) }},
 		}
-		b.subs[of.Name] = s
 	}
 	return b, nil
 }
@@ -148,8 +136,8 @@ func (b *Bus) connect(o Options) (err error) {
 	return errors.New("give either namespace and credential or a connection string")
 }
 
-// link is one of the client's receivers on a subscription or its dead letters.
-func (b *Bus) link(s *subscription, sub azservicebus.SubQueue) (*azservicebus.Receiver, error) {
+// attach makes one of the client's receivers, which attaches when it is first used.
+func (b *Bus) attach(s bus.Subscription, sub azservicebus.SubQueue) (*azservicebus.Receiver, error) {
 	options := &azservicebus.ReceiverOptions{SubQueue: sub}
 	if s.Entity == bus.Queue {
 		return b.client.NewReceiverForQueue(bus.Queue, options)
@@ -158,7 +146,7 @@ func (b *Bus) link(s *subscription, sub azservicebus.SubQueue) (*azservicebus.Re
 }
 
 // subscription finds a subscription of the options. Errors: bus.ErrNotFound.
-func (b *Bus) subscription(name string) (*subscription, error) {
+func (b *Bus) subscription(name string) (*subscriber, error) {
 	s, ok := b.subs[name]
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", bus.ErrNotFound, name)
@@ -187,23 +175,9 @@ func (b *Bus) publish(ctx context.Context, m bus.Message, only string) error {
 		return errors.New("a message needs an id")
 	}
 	message := outgoing(m, only, time.Now())
-	return b.request(ctx, func(ctx context.Context) error {
+	return request(ctx, b, sender, func(ctx context.Context, sender *azservicebus.Sender) error {
 		return sender.SendMessage(ctx, message, nil)
 	})
-}
-
-// request runs one request of the client.
-func (b *Bus) request(ctx context.Context, do func(context.Context) error) error {
-	if b.closed.Load() {
-		return errClosed
-	}
-	waiting, stop := context.WithTimeout(ctx, answer)
-	defer stop()
-	err := do(waiting)
-	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
-		_ = b.wire.current().Close()
-	}
-	return b.mark(err)
 }
 
 // mark is the function mark; after Close everything is bus.ErrUnavailable.

@@ -16,7 +16,7 @@ const (
 	// page is how many messages are peeked or looked through at once.
 	page = 100
 	// another is how long the next dead letter is waited for: they are there already.
-	another = 2 * time.Second
+	another = 5 * time.Second
 )
 
 // DeadLetters implements bus.Bus. The key is the subscription and the sequence number: numbers
@@ -43,13 +43,9 @@ func (b *Bus) DeadLetters(ctx context.Context, subscription string, max int) ([]
 }
 
 // browse peeks at most max messages in their order.
-func (b *Bus) browse(ctx context.Context, node *azservicebus.Receiver, max int, see func(*azservicebus.ReceivedMessage)) error {
+func (b *Bus) browse(ctx context.Context, on *node, max int, see func(*azservicebus.ReceivedMessage)) error {
 	for next := int64(1); max > 0; {
-		var some []*azservicebus.ReceivedMessage
-		err := b.request(ctx, func(ctx context.Context) (err error) {
-			some, err = node.PeekMessages(ctx, min(max, page), &azservicebus.PeekMessagesOptions{FromSequenceNumber: &next})
-			return err
-		})
+		some, err := b.peek(ctx, on, next, min(max, page))
 		if err != nil || len(some) == 0 {
 			return err
 		}
@@ -63,111 +59,75 @@ func (b *Bus) browse(ctx context.Context, node *azservicebus.Receiver, max int, 
 }
 
 // Resubmit implements bus.Bus: it locks the dead letter, publishes, and completes it. Errors:
-// bus.ErrNotFound (subscription or key), those of Publish.
+// bus.ErrNotFound (subscription or key), those of Publish and of Delivery.Complete.
 func (b *Bus) Resubmit(ctx context.Context, subscription, key string, m bus.Message) error {
 	doing := fmt.Sprintf("resubmitting dead letter %s of %s", key, subscription)
-	s, lock, err := b.lockDead(ctx, subscription, key)
-	if err != nil {
-		return classify(doing, err)
-	}
-	only := s.Name
-	if s.Entity == bus.Queue {
-		only = ""
-	}
-	m.Entity = s.Entity
-	if err := b.publish(ctx, m, only); err != nil {
-		b.unlockDead(ctx, s, lock)
-		return classify(doing, err)
-	}
-	return classify(doing, b.removeDead(ctx, s, lock))
+	return classify(doing, b.remove(ctx, subscription, key, func(s *subscriber) error {
+		m.Entity = s.Entity
+		if s.Entity == bus.Queue {
+			return b.publish(ctx, m, "")
+		}
+		return b.publish(ctx, m, s.Name)
+	}))
 }
 
 // Discard implements bus.Bus. Errors: bus.ErrNotFound (subscription or key),
-// bus.ErrUnavailable.
+// bus.ErrUnavailable, those of Delivery.Complete.
 func (b *Bus) Discard(ctx context.Context, subscription, key string) error {
 	doing := fmt.Sprintf("discarding dead letter %s of %s", key, subscription)
-	s, lock, err := b.lockDead(ctx, subscription, key)
-	if err != nil {
-		return classify(doing, err)
-	}
-	return classify(doing, b.removeDead(ctx, s, lock))
+	return classify(doing, b.remove(ctx, subscription, key, func(*subscriber) error { return nil }))
 }
 
-func (b *Bus) removeDead(ctx context.Context, s *subscription, lock *azservicebus.ReceivedMessage) error {
-	return b.settle(ctx, s.dead, lock, func(ctx context.Context, r *azservicebus.Receiver, m *azservicebus.ReceivedMessage) error {
-		return r.CompleteMessage(ctx, m, nil)
-	})
-}
-
-// unlockDead gives a dead letter back; when that fails, its lock ends by itself.
-func (b *Bus) unlockDead(ctx context.Context, s *subscription, lock *azservicebus.ReceivedMessage) {
-	_ = b.request(ctx, func(ctx context.Context) error {
-		ctx, stop := b.wire.current().while(ctx, onLink)
-		defer stop()
-		return s.dead.AbandonMessage(ctx, lock, nil)
-	})
-}
-
-// lockDead finds the dead letter that a key names, and locks it.
-func (b *Bus) lockDead(ctx context.Context, subscription, key string) (*subscription, *azservicebus.ReceivedMessage, error) {
+// remove locks the dead letter that a key names, and removes it when first has succeeded.
+func (b *Bus) remove(ctx context.Context, subscription, key string, first func(*subscriber) error) error {
 	s, err := b.subscription(subscription)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	text, ours := strings.CutPrefix(key, s.Name+"/")
 	number, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || !ours {
-		return nil, nil, fmt.Errorf("%w: no dead letter has this key", bus.ErrNotFound)
+		return fmt.Errorf("%w: no dead letter has this key", bus.ErrNotFound)
 	}
-	var there []*azservicebus.ReceivedMessage
-	err = b.request(ctx, func(ctx context.Context) (err error) {
-		there, err = s.dead.PeekMessages(ctx, 1, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &number})
-		return err
-	})
+	there, err := b.peek(ctx, s.dead, number, 1)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	if len(there) == 0 || value(there[0].SequenceNumber) != number {
-		return nil, nil, fmt.Errorf("%w: the dead letter is gone", bus.ErrNotFound)
+		return fmt.Errorf("%w: the dead letter is gone", bus.ErrNotFound)
 	}
-	link, err := b.link(s, azservicebus.SubQueueDeadLetter)
+	r, err := b.receive(s, azservicebus.SubQueueDeadLetter)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	lock, others, err := b.search(ctx, link, number)
-	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), closing)
-	defer stop()
-	_ = link.Close(ending)
-	for _, other := range others {
-		b.unlockDead(ctx, s, other)
+	defer func() { _ = r.Close(context.WithoutCancel(ctx)) }() // gives back what else it has
+	letter, err := r.search(ctx, number)
+	if err != nil {
+		return err
 	}
-	return s, lock, err
+	if err := first(s); err != nil {
+		return err
+	}
+	return letter.Complete(ctx)
 }
 
 // search receives until the message with this number comes. It starts with few, as the one
 // that is wanted is mostly the oldest.
-func (b *Bus) search(ctx context.Context, link *azservicebus.Receiver, number int64) (found *azservicebus.ReceivedMessage, others []*azservicebus.ReceivedMessage, err error) {
-	for most := 1; found == nil; most = min(2*most, page) {
-		var some []*azservicebus.ReceivedMessage
-		err := b.request(ctx, func(ctx context.Context) (err error) {
-			ctx, stop := context.WithTimeout(ctx, another)
-			defer stop()
-			some, err = link.ReceiveMessages(ctx, most, nil)
-			return err
-		})
+func (r *receiver) search(ctx context.Context, number int64) (*delivery, error) {
+	for most := 1; ; most = min(2*most, page) {
+		waiting, stop := context.WithTimeout(ctx, another)
+		some, err := r.Receive(waiting, most)
+		stop()
 		if err == nil && len(some) == 0 {
 			err = bus.ErrUnavailable
 		}
 		if err != nil {
-			return nil, others, fmt.Errorf("the dead letter is there, but was not handed out; perhaps somebody has it: %w", err)
+			return nil, fmt.Errorf("the dead letter is there, but was not handed out; perhaps somebody has it: %w", err)
 		}
-		for _, m := range some {
-			if value(m.SequenceNumber) == number {
-				found = token(m)
-			} else {
-				others = append(others, token(m))
+		for _, d := range some {
+			if d := d.(*delivery); value(d.message.SequenceNumber) == number {
+				return d, nil
 			}
 		}
 	}
-	return found, others, nil
 }

@@ -45,9 +45,7 @@ func (d *delivery) over(now time.Time) bool { return now.After(d.LockedUntil().A
 // Complete implements bus.Delivery. Errors: bus.ErrLockLost, also when an answer was lost that
 // said that it is completed; bus.ErrUnavailable, after which it can be tried again.
 func (d *delivery) Complete(ctx context.Context) error {
-	return d.settle(ctx, "completing", func(ctx context.Context, r *azservicebus.Receiver, m *azservicebus.ReceivedMessage) error {
-		return r.CompleteMessage(ctx, m, nil)
-	})
+	return d.settle(ctx, "completing", complete)
 }
 
 // DeadLetter implements bus.Delivery. Errors: those of Complete.
@@ -69,7 +67,7 @@ func (d *delivery) Renew(ctx context.Context) (time.Time, error) {
 		return time.Time{}, classify(doing, bus.ErrLockLost)
 	}
 	lock := token(d.message)
-	err := d.receiver.bus.renew(ctx, d.receiver.sub.node, lock)
+	err := d.receiver.bus.renew(ctx, d.receiver.node, lock)
 	if err != nil {
 		return time.Time{}, classify(doing, err)
 	}
@@ -78,9 +76,6 @@ func (d *delivery) Renew(ctx context.Context) (time.Time, error) {
 	d.until = *lock.LockedUntil
 	return d.until, nil
 }
-
-// settlement is one of the client's, on a link or with a lock token.
-type settlement func(context.Context, *azservicebus.Receiver, *azservicebus.ReceivedMessage) error
 
 // settle settles on the link that brought the message, or by its lock token when that is gone.
 func (d *delivery) settle(ctx context.Context, doing string, by settlement) error {
@@ -93,7 +88,7 @@ func (d *delivery) settle(ctx context.Context, doing string, by settlement) erro
 	}
 	err := d.settleOnLink(ctx, by)
 	if errors.Is(err, bus.ErrUnavailable) && ctx.Err() == nil {
-		err = r.bus.settle(ctx, r.sub.node, token(d.message), by)
+		err = r.bus.settle(ctx, r.node, token(d.message), by)
 	}
 	if err == nil || errors.Is(err, bus.ErrLockLost) {
 		r.release(d)
@@ -108,29 +103,4 @@ func (d *delivery) settleOnLink(ctx context.Context, by settlement) error {
 	ctx, stop := d.conn.while(ctx, onLink)
 	defer stop()
 	return mark(by(ctx, d.receiver.link, d.message))
-}
-
-// token is what a message is settled by where its link is not known.
-func token(m *azservicebus.ReceivedMessage) *azservicebus.ReceivedMessage {
-	return &azservicebus.ReceivedMessage{LockToken: m.LockToken}
-}
-
-// settle settles by lock token. It renews before, because a renewal reconnects at once where a
-// settlement would wait, and says whether the lock is still ours.
-func (b *Bus) settle(ctx context.Context, node *azservicebus.Receiver, lock *azservicebus.ReceivedMessage, by settlement) error {
-	if err := b.renew(ctx, node, lock); err != nil {
-		return err
-	}
-	return b.request(ctx, func(ctx context.Context) error {
-		ctx, stop := b.wire.current().while(ctx, onLink)
-		defer stop()
-		return by(ctx, node, lock)
-	})
-}
-
-// renew prolongs a lock and writes its new end into it.
-func (b *Bus) renew(ctx context.Context, node *azservicebus.Receiver, lock *azservicebus.ReceivedMessage) error {
-	return b.request(ctx, func(ctx context.Context) error {
-		return node.RenewMessageLock(ctx, lock, nil)
-	})
 }

@@ -21,7 +21,7 @@ func (b *Bus) Depth(ctx context.Context, subscription string) (bus.Depth, error)
 	}
 	var depth bus.Depth
 	var oldest time.Time
-	err = b.browse(ctx, s.node, math.MaxInt, func(m *azservicebus.ReceivedMessage) {
+	err = b.browse(ctx, s.live, math.MaxInt, func(m *azservicebus.ReceivedMessage) {
 		if m.State != azservicebus.MessageStateActive { // the queue shows schedules, too
 			return
 		}

@@ -70,6 +70,9 @@ func kindOf(err error) error {
 		}
 		return bus.ErrUnavailable // connection lost, timeout, closed
 	}
+	if ended := (*amqp.ConnError)(nil); errors.As(err, &ended) {
+		return bus.ErrUnavailable // whatever the broker said when it ended the connection
+	}
 	if failed := (*amqp.Error)(nil); errors.As(err, &failed) {
 		switch failed.Condition {
 		case amqp.ErrCondNotFound:

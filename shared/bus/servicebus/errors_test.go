@@ -42,6 +42,7 @@ func TestErrorsAreClassified(t *testing.T) {
 		{condition(amqp.ErrCondResourceLimitExceeded), bus.ErrUnavailable},
 		{condition("com.microsoft:server-busy"), bus.ErrUnavailable},
 		{condition("com.microsoft:entity-disabled"), bus.ErrUnavailable},
+		{&amqp.ConnError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondNotAllowed}}, bus.ErrUnavailable},
 		{tokenError{errors.New("Entra is down")}, bus.ErrUnavailable},
 		{tokenError{offboarding.Permanent(errors.New("wrong secret"))}, nil},
 		{errors.New("something else"), nil},

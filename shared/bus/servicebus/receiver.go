@@ -23,8 +23,9 @@ const (
 // receiver implements bus.Receiver.
 type receiver struct {
 	bus  *Bus
-	sub  *subscription
+	name string
 	link *azservicebus.Receiver
+	node *node         // of the same subscription, or of its dead letters
 	busy chan struct{} // held by the one Receive that waits
 
 	mu     sync.Mutex
@@ -40,14 +41,27 @@ func (b *Bus) Open(_ context.Context, subscription string) (bus.Receiver, error)
 	if err != nil {
 		return nil, classify(doing, err)
 	}
-	if b.closed.Load() {
-		return nil, classify(doing, errClosed)
-	}
-	link, err := b.link(s, 0)
+	r, err := b.receive(s, 0)
 	if err != nil {
-		return nil, classify(doing, b.mark(err))
+		return nil, classify(doing, err)
 	}
-	return &receiver{bus: b, sub: s, link: link, busy: make(chan struct{}, 1), held: map[*delivery]struct{}{}}, nil
+	return r, nil
+}
+
+// receive makes a receiver for a subscription or its dead letters.
+func (b *Bus) receive(s *subscriber, sub azservicebus.SubQueue) (*receiver, error) {
+	if b.closed.Load() {
+		return nil, errClosed
+	}
+	link, err := b.attach(s.Subscription, sub)
+	if err != nil {
+		return nil, b.mark(err)
+	}
+	r := &receiver{bus: b, name: s.Name, link: link, node: s.live, busy: make(chan struct{}, 1), held: map[*delivery]struct{}{}}
+	if sub == azservicebus.SubQueueDeadLetter {
+		r.node = s.dead
+	}
+	return r, nil
 }
 
 // Receive implements bus.Receiver. Errors: bus.ErrNotFound, bus.ErrUnavailable, after which the
@@ -82,7 +96,7 @@ func (r *receiver) Receive(ctx context.Context, max int) ([]bus.Delivery, error)
 			}
 			err = errGone
 		}
-		return nil, classify("receiving from "+r.sub.Name, r.bus.mark(err))
+		return nil, classify("receiving from "+r.name, r.bus.mark(err))
 	}
 	return nil, nil
 }
@@ -110,7 +124,7 @@ func (r *receiver) holds(d *delivery) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, held := r.held[d]
-	return held
+	return held && !r.closed
 }
 
 // release forgets a delivery that is settled or lost.
@@ -129,26 +143,26 @@ func (r *receiver) isClosed() bool {
 // Close implements bus.Receiver, within a second: it detaches the link, so that nothing more is
 // locked for it, and abandons what is unsettled. Those deliveries are lost afterwards
 // (bus.ErrLockLost). Without a connection there is nothing to detach, and the locks run out by
-// themselves. Errors: bus.ErrUnavailable; the locks then run out, too.
+// themselves; so does that of a message which arrives in the moment of closing. Errors:
+// bus.ErrUnavailable; the locks then run out, too.
 func (r *receiver) Close(ctx context.Context) error {
 	r.mu.Lock()
-	held := r.held
-	r.held, r.closed = nil, true
+	r.closed = true
 	r.mu.Unlock()
 
-	conn := r.bus.wire.current()
-	ctx, stop := conn.while(ctx, closing)
+	ctx, stop := context.WithTimeout(ctx, closing)
 	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- r.link.Close(ctx) }()
-	var err error
+	err := r.bus.detach(ctx, r.link)
 	select {
-	case err = <-ended:
+	case r.busy <- struct{}{}: // a Receive that waited has ended with the link
+		defer func() { <-r.busy }()
 	case <-ctx.Done():
-		_ = conn.Close() // or the client goes on waiting for an answer
-		err = ctx.Err()
 	}
-	if conn.gone() {
+	r.mu.Lock()
+	held := r.held
+	r.held = map[*delivery]struct{}{}
+	r.mu.Unlock()
+	if r.bus.wire.current().gone() {
 		return nil
 	}
 	errs := []error{err}
@@ -156,7 +170,7 @@ func (r *receiver) Close(ctx context.Context) error {
 	var abandoning sync.WaitGroup
 	for d := range held {
 		abandoning.Go(func() {
-			if err := mark(r.sub.node.AbandonMessage(ctx, token(d.message), nil)); err != nil && !errors.Is(err, bus.ErrLockLost) {
+			if err := r.bus.settleNow(ctx, r.node, token(d.message), abandon); err != nil && !errors.Is(err, bus.ErrLockLost) {
 				mu.Lock()
 				defer mu.Unlock()
 				errs = append(errs, fmt.Errorf("giving back %q: %w", d.ID(), err))
@@ -164,5 +178,22 @@ func (r *receiver) Close(ctx context.Context) error {
 		})
 	}
 	abandoning.Wait()
-	return classify("closing the receiver of "+r.sub.Name, errors.Join(errs...))
+	return classify("closing the receiver of "+r.name, errors.Join(errs...))
+}
+
+// detach closes a link. It ends the connection when ctx does, or the client would go on waiting
+// for an answer.
+func (b *Bus) detach(ctx context.Context, link *azservicebus.Receiver) error {
+	conn := b.wire.current()
+	ctx, stop := conn.while(ctx, closing)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- link.Close(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		_ = conn.Close()
+		return errGone
+	}
 }

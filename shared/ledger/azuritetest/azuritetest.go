@@ -4,6 +4,10 @@ package azuritetest
 import (
 	"bufio"
 	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,12 +24,48 @@ const (
 )
 
 // listening is what Azurite says when the Table service answers.
-var listening = regexp.MustCompile(`Table service is successfully listening at (http://\S+)`)
+var listening = regexp.MustCompile(`Table service is successfully listening at (https?://\S+)`)
 
 // Start runs an Azurite of its own, with nothing in it, until the test ends, and returns the
 // connection string of its Table service. Without Azurite the test is skipped; under CI=true it
 // fails.
 func Start(t testing.TB) string {
+	t.Helper()
+	return ConnectionString(start(t))
+}
+
+// ConnectionString is that of an Azurite whose Table service has a URL.
+func ConnectionString(serviceURL string) string {
+	return "AccountName=" + account + ";AccountKey=" + key + ";TableEndpoint=" + serviceURL + ";"
+}
+
+// StartTLS is Start for tokens: it returns the URL of the Table service, and a client that trusts
+// its certificate. Azurite looks at a token's issuer, audience and times, not at its signature.
+func StartTLS(t testing.TB) (serviceURL string, client *http.Client) {
+	t.Helper()
+	// The test server of the standard library has a certificate for 127.0.0.1.
+	server := httptest.NewTLSServer(nil)
+	server.Close()
+	pair := server.TLS.Certificates[0]
+	private, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
+		key:  {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return start(t, "--oauth", "basic", "--cert", cert, "--key", key), server.Client()
+}
+
+// start runs it with more arguments and returns the URL of the Table service.
+func start(t testing.TB, more ...string) string {
 	t.Helper()
 	path := find()
 	if path == "" {
@@ -37,10 +77,10 @@ func Start(t testing.TB) string {
 	}
 	// Port 0 lets the system choose. Only the command of all three services says which port it
 	// became, so the other two run idle.
-	azurite := exec.Command(path, "--blobPort", "0", "--queuePort", "0", "--tablePort", "0",
+	azurite := exec.Command(path, append(more, "--blobPort", "0", "--queuePort", "0", "--tablePort", "0",
 		"--inMemoryPersistence", "--silent", "--disableTelemetry", "--skipApiVersionCheck",
 		// Never while a test runs: a connection that is closed as the client uses it loses an answer.
-		"--tableKeepAliveTimeout", "3600")
+		"--tableKeepAliveTimeout", "3600")...)
 	azurite.Dir = t.TempDir()
 	// It ends when its input does, also when this process is killed and cleans nothing up.
 	azurite.Env = append(os.Environ(), "NODE_OPTIONS=--require="+strconv.Quote(preload(t)))
@@ -63,7 +103,7 @@ func Start(t testing.TB) string {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if said := listening.FindStringSubmatch(lines.Text()); said != nil {
-			return "AccountName=" + account + ";AccountKey=" + key + ";TableEndpoint=" + said[1] + "/" + account + ";"
+			return said[1] + "/" + account
 		}
 	}
 	_ = azurite.Wait()

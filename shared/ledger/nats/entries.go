@@ -38,12 +38,34 @@ func (s *Store) Append(ctx context.Context, id string, position int, label strin
 	defer cancel()
 	// The server compares the sequence of the last entry. It is that of position-1, and no
 	// other entry has it, so the position is compared as well.
-	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0), jetstream.WithExpectLastSequencePerSubject(before))
+	msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(before, 10))
+	if s.group != nil {
+		_, err = s.group.Publish(ctx, msg)
+		return classify(doing, err)
+	}
+	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return classify(doing, err)
 	}
-	s.saw(id, head{position, ack.Sequence, label})
+	s.stored(msg, ack.Sequence)
 	return nil
+}
+
+// refuse is the conflict of an entry that another one of this store has overtaken while it
+// waited to be sent.
+func (s *Store) refuse(msg *nats.Msg) error {
+	id := strings.TrimPrefix(msg.Subject, entriesPrefix)
+	if h, ok := s.seen(id); ok && msg.Header.Get(jetstream.ExpectedLastSubjSeqHeader) != strconv.FormatUint(h.sequence, 10) {
+		return fmt.Errorf("%w: it has %d entries", ledger.ErrConflict, h.position)
+	}
+	return nil
+}
+
+// stored takes note of an entry of this store's own.
+func (s *Store) stored(msg *nats.Msg, sequence uint64) {
+	if h, err := readHead(msg.Header, sequence); err == nil {
+		s.saw(strings.TrimPrefix(msg.Subject, entriesPrefix), h)
+	}
 }
 
 // before is the stream sequence of the entry that must be the last one, 0 for none. It is

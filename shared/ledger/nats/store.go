@@ -23,6 +23,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"leaver/shared/groupcommit"
 	"leaver/shared/ledger"
 )
 
@@ -55,6 +56,7 @@ type Store struct {
 	timeout time.Duration
 	entries jetstream.Stream
 	values  jetstream.Stream
+	group   *groupcommit.Group // nil on a replicated stream
 
 	mu     sync.Mutex
 	heads  map[string]head // the last entry that was seen of each history
@@ -97,6 +99,8 @@ func Open(ctx context.Context, conn *nats.Conn, o Options) (*Store, error) {
 		DenyDelete:  true,
 		DenyPurge:   true,
 		AllowDirect: true, // for batches, see Read
+
+		AllowAtomicPublish: true, // see groupcommit
 	})
 	if err != nil {
 		return nil, classify("declaring the stream "+Stream, err)
@@ -116,6 +120,9 @@ func Open(ctx context.Context, conn *nats.Conn, o Options) (*Store, error) {
 	})
 	if err != nil {
 		return nil, classify("declaring the stream "+ValuesStream, err)
+	}
+	if o.Replicas == 1 {
+		s.group = &groupcommit.Group{Conn: conn, JetStream: js, Timeout: o.Timeout, Refuse: s.refuse, Stored: s.stored}
 	}
 	return s, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Stored returns what stands at an ARN: a secret of AWS Secrets Manager, or a parameter of the
-// SSM Parameter Store. It is a config.Fetch.
+// SSM Parameter Store. It is an environment.Fetch.
 func Stored(c aws.Config) func(ctx context.Context, arn string) (string, error) {
 	return func(ctx context.Context, arn string) (string, error) {
 		if strings.Contains(arn, ":ssm:") {

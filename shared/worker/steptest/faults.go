@@ -9,10 +9,13 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// Handler handles one delivery: worker.Worker.Handle, plan.Planner.Handle.
+// Handler handles one delivery: worker.Worker.Handle, plan.Planner.Handle. What starts a
+// function otherwise is a delivery too, which the function settles when it is done: a webhook
+// is sent until it is answered, a timer fires again, an operator asks once more.
 type Handler func(context.Context, bus.Delivery) error
 
-// Middleware lets deliveries go wrong in one of the ways in which a broker and a host do.
+// Middleware lets deliveries, or the writes of what handles them, go wrong in one of the ways in
+// which a broker, a ledger and a host do.
 type Middleware func(Handler) Handler
 
 // Faults are all of them, by name.
@@ -25,11 +28,17 @@ var Faults = map[string]Middleware{
 	"twice, out of order, and killed":    func(h Handler) Handler { return Duplicate(Reorder(CrashBeforeSettle(h))) },
 	"lost, and twice, and killed after":  func(h Handler) Handler { return Drop(Duplicate(CrashAfterSettle(h))) },
 	"killed before and after, and twice": func(h Handler) Handler { return CrashBeforeSettle(CrashAfterSettle(Duplicate(h))) },
+	"killed before each write":           CrashBeforeWrite,
+	"killed after each write":            CrashAfterWrite,
+	"every write is lost at first":       LoseWrite,
+	"every write is done, but unheard":   LoseAnswer,
+	"unheard, twice, and out of order":   func(h Handler) Handler { return Duplicate(Reorder(LoseAnswer(h))) },
 }
 
+// again is the same message, handed out once more.
 func again(d bus.Delivery) *Delivery {
 	was := d.(*Delivery)
-	return &Delivery{message: was.message, house: was.house}
+	return &Delivery{message: was.message, broker: was.broker, subscription: was.subscription, first: was}
 }
 
 // Duplicate hands every message out twice.

@@ -42,8 +42,8 @@ type House struct {
 	Ledger   *ledger.Ledger
 	// Lacks is a permission that As leaves out.
 	Lacks string
-	// Bus takes what is published; nothing is delivered from it, the test does that.
-	Bus *Outbox
+	// Bus takes what is published and hands it out when the test says so.
+	Bus *Broker
 	// OnRequest, when set, sees every request to the tenant before it is sent; an error keeps
 	// it from being sent. OnAnswer sees it after it took effect; an error hides the answer.
 	OnRequest, OnAnswer func(*http.Request) error
@@ -58,7 +58,8 @@ type House struct {
 // New makes a house with a company of the well-known people.
 func New(t testing.TB) *House {
 	t.Helper()
-	h := &House{t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), Bus: &Outbox{}, log: &bytes.Buffer{}}
+	h := &House{t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), log: &bytes.Buffer{}}
+	h.Bus = &Broker{now: h.Now, waiting: map[string][]arrival{}, letters: map[string][]bus.DeadLetter{}}
 	tenant, err := simtenant.New(simtenant.Config{
 		Now: h.Now,
 		// The Azure libraries cache tokens by the wall clock, which the test does not move.
@@ -79,7 +80,7 @@ func New(t testing.TB) *House {
 	must(t, err)
 	store, err := natsledger.Open(t.Context(), conn, natsledger.Options{})
 	must(t, err)
-	h.Ledger = ledger.New(store, h.Now, rand.Reader)
+	h.Ledger = ledger.New(faultyStore{store}, h.Now, rand.Reader)
 	return h
 }
 
@@ -113,7 +114,7 @@ func (h *House) connect(clientID, secret string) (*graph.Client, *exchange.Clien
 		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
 	}.Connect(h.client)
 	must(h.t, err)
-	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP)
+	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
 	must(h.t, err)
 	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
 	must(h.t, err)
@@ -122,21 +123,8 @@ func (h *House) connect(clientID, secret string) (*graph.Client, *exchange.Clien
 
 // Sender is the bus for a function: it takes what the function may send and fails the test
 // for anything else.
-func (h *House) Sender(function string) bus.Publisher {
-	return &sender{house: h, function: function, rights: bus.RightsOf(function)}
-}
-
-type sender struct {
-	house    *House
-	function string
-	rights   bus.Rights
-}
-
-func (s *sender) Publish(ctx context.Context, m bus.Message) (bool, error) {
-	if !s.rights.MaySend(m.Entity) {
-		s.house.t.Errorf("%s may not send to %s", s.function, m.Entity)
-	}
-	return s.house.Bus.Publish(ctx, m)
+func (h *House) Sender(function string) *Sender {
+	return &Sender{Broker: h.Bus, t: h.t, function: function, rights: bus.RightsOf(function)}
 }
 
 // Now is the clock of ledger, worker and tenant.
@@ -264,7 +252,7 @@ func (h *House) Deliver(ctx context.Context, w *worker.Worker, m bus.Message) (*
 }
 
 // Delivery is a message as the bus hands it out.
-func (h *House) Delivery(m bus.Message) *Delivery { return &Delivery{message: m, house: h} }
+func (h *House) Delivery(m bus.Message) *Delivery { return &Delivery{message: m, broker: h.Bus} }
 
 // Step runs the step once with the message that may move it now and returns its record.
 func (h *House) Step(t testing.TB, caseID string, w *worker.Worker) (*offboarding.Record, *Delivery) {
@@ -298,69 +286,6 @@ func (h *House) Record(t testing.TB, caseID string, name offboarding.StepName) *
 	must(t, err)
 	return c.Step(name)
 }
-
-// Outbox keeps what was published.
-type Outbox struct {
-	mu       sync.Mutex
-	messages []bus.Message
-}
-
-// Publish implements bus.Publisher.
-func (o *Outbox) Publish(_ context.Context, m bus.Message) (bool, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, was := range o.messages {
-		if was.ID == m.ID {
-			return true, nil
-		}
-	}
-	o.messages = append(o.messages, m)
-	return false, nil
-}
-
-// Messages are all that were published, in order.
-func (o *Outbox) Messages() []bus.Message {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return append([]bus.Message(nil), o.messages...)
-}
-
-// Delivery is one handed-out message and what became of it.
-type Delivery struct {
-	message bus.Message
-	house   *House
-
-	Completed    bool
-	DeadReason   string
-	DeadSentence string
-
-	// before and after fail the settling of the message before or after the broker took it.
-	before, after error
-}
-
-const lock = 20 * time.Second
-
-// The methods of bus.Delivery.
-func (d *Delivery) ID() string             { return d.message.ID }
-func (d *Delivery) Subject() string        { return d.message.Subject }
-func (d *Delivery) Body() []byte           { return d.message.Body }
-func (d *Delivery) Attempt() int           { return 1 }
-func (d *Delivery) LockedUntil() time.Time { return d.house.Now().Add(lock) }
-func (d *Delivery) Complete(context.Context) error {
-	if d.before != nil {
-		return d.before
-	}
-	d.Completed = true
-	return d.after
-}
-func (d *Delivery) DeadLetter(_ context.Context, reason, description string) error {
-	if d.before != nil {
-		return d.before
-	}
-	d.DeadReason, d.DeadSentence = reason, description
-	return d.after
-}
-func (d *Delivery) Renew(context.Context) (time.Time, error) { return d.house.Now().Add(lock), nil }
 
 // hooked lets the test see, hold back and hide requests.
 type hooked struct {

@@ -1,4 +1,4 @@
-package config_test
+package environment_test
 
 import (
 	"maps"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"leaver/shared/config"
+	"leaver/shared/environment"
 )
 
 // deployed is the environment of a function as template.yaml gives it.
@@ -27,21 +27,21 @@ func deployed(changes map[string]string) []string {
 }
 
 func TestTheEnvironmentOfAFunction(t *testing.T) {
-	c, err := config.Read[config.Function](deployed(map[string]string{"LEAVER_GRAPH": ""}))
-	want := config.Function{
-		Identity: config.Identity{
+	c, err := environment.Read[environment.Function](deployed(map[string]string{"LEAVER_GRAPH": ""}))
+	want := environment.Function{
+		Identity: environment.Identity{
 			TenantID: "11111111-2222-3333-4444-555555555555", ClientID: "22222222-3333-4444-5555-666666666666",
-			Cloud: "worldwide", Proof: config.ProofAWS,
+			Cloud: "worldwide", Proof: environment.ProofAWS,
 		},
-		Bus:    config.Bus{Namespace: "contoso-leaver.servicebus.windows.net"},
-		Ledger: config.Ledger{Endpoint: "https://contosoleaver.table.core.windows.net"},
-		Wake:   config.Wake{Prefix: "leaver-"},
+		Bus:    environment.Bus{Namespace: "contoso-leaver.servicebus.windows.net"},
+		Ledger: environment.Ledger{Endpoint: "https://contosoleaver.table.core.windows.net"},
+		Wake:   environment.Wake{Prefix: "leaver-"},
 		Policy: "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/policy", Concurrency: 8,
 	}
 	if err != nil || c != want {
 		t.Errorf("%+v, %v", c, err)
 	}
-	in, err := config.Read[config.Intake](deployed(nil))
+	in, err := environment.Read[environment.Intake](deployed(nil))
 	if err != nil || in.Identity != want.Identity || in.Bus != want.Bus || in.Wake != want.Wake || in.WebhookSecrets == "" {
 		t.Errorf("%+v, %v", in, err)
 	}
@@ -83,7 +83,7 @@ func TestABadVariableIsNamedWithItsRemedy(t *testing.T) {
 		"too much at a time":       {map[string]string{"LEAVER_CONCURRENCY": "1000"}, []string{"LEAVER_CONCURRENCY is 1000"}},
 		"nothing at all at a time": {map[string]string{"LEAVER_CONCURRENCY": "0"}, []string{"LEAVER_CONCURRENCY is 0"}},
 	} {
-		_, err := config.Read[config.Function](deployed(tt.changes))
+		_, err := environment.Read[environment.Function](deployed(tt.changes))
 		if err == nil {
 			t.Errorf("%s was read", name)
 			continue
@@ -94,18 +94,18 @@ func TestABadVariableIsNamedWithItsRemedy(t *testing.T) {
 			}
 		}
 	}
-	if _, err := config.Read[config.Intake](deployed(map[string]string{"LEAVER_WEBHOOK_SECRETS": ""})); err == nil || !strings.Contains(err.Error(), "LEAVER_WEBHOOK_SECRETS is not set") {
+	if _, err := environment.Read[environment.Intake](deployed(map[string]string{"LEAVER_WEBHOOK_SECRETS": ""})); err == nil || !strings.Contains(err.Error(), "LEAVER_WEBHOOK_SECRETS is not set") {
 		t.Error(err)
 	}
 }
 
 func TestIntakeReadsNothingOfTheTenantAndTheLedger(t *testing.T) {
-	for _, name := range config.Variables[config.Intake]() {
+	for _, name := range environment.Variables[environment.Intake]() {
 		if slices.Contains([]string{"LEAVER_GRAPH", "LEAVER_EXCHANGE", "LEAVER_TABLES", "LEAVER_TABLES_CONNECTION", "LEAVER_POLICY"}, name) {
 			t.Errorf("intake reads %s", name)
 		}
 	}
-	for _, name := range config.Variables[config.Function]() {
+	for _, name := range environment.Variables[environment.Function]() {
 		if name == "LEAVER_WEBHOOK_SECRETS" {
 			t.Errorf("every function reads %s", name)
 		}

@@ -1,4 +1,6 @@
-package config
+// Package environment reads what a deployed function is told by its environment variables. It is
+// apart from package config, so that a function without a policy links nothing that reads one.
+package environment
 
 import (
 	"errors"
@@ -186,6 +188,9 @@ func Variables[T Function | Intake]() []string {
 	}
 	return names
 }
+
+// About says what to put into a variable of [Function] or [Intake].
+func About[T Function | Intake](variable string) string { return about(reflect.TypeFor[T](), variable) }
 
 // field is one that a variable is read into.
 type field struct{ name, variable, about string }

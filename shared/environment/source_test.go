@@ -1,4 +1,4 @@
-package config_test
+package environment_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"leaver/shared/config"
+	"leaver/shared/environment"
 )
 
 func TestASourceIsReadWhereItSays(t *testing.T) {
@@ -25,13 +25,13 @@ func TestASourceIsReadWhereItSays(t *testing.T) {
 		return "fetched " + arn, nil
 	}
 	const secret = "arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:leaver-AbCdEf"
-	for source, want := range map[config.Source]string{
-		"":                            "",
-		"plain":                       "plain",
-		config.Source("file:" + file): "from a file",
-		secret:                        "fetched " + secret,
-		"file:/does/not/exist":        "error",
-		"arn:aws:s3:::bucket/key":     "error",
+	for source, want := range map[environment.Source]string{
+		"":                                 "",
+		"plain":                            "plain",
+		environment.Source("file:" + file): "from a file",
+		secret:                             "fetched " + secret,
+		"file:/does/not/exist":             "error",
+		"arn:aws:s3:::bucket/key":          "error",
 		"arn:aws:ssm:eu-west-1:123456789012:parameter/away": "error",
 	} {
 		got, err := source.Read(t.Context(), fetch)
@@ -39,13 +39,13 @@ func TestASourceIsReadWhereItSays(t *testing.T) {
 			t.Errorf("%s: %q, %v", source, got, err)
 		}
 	}
-	if _, err := config.Source("arn:aws:ssm:eu-west-1:123456789012:parameter/away").Read(t.Context(), fetch); !errors.Is(err, away) {
+	if _, err := environment.Source("arn:aws:ssm:eu-west-1:123456789012:parameter/away").Read(t.Context(), fetch); !errors.Is(err, away) {
 		t.Error(err)
 	}
 }
 
 func TestASourceIsNotPrintedWhenItIsTheValue(t *testing.T) {
-	c := config.Identity{Secret: "hush", Certificate: "file:/run/secrets/leaver.pem"}
+	c := environment.Identity{Secret: "hush", Certificate: "file:/run/secrets/leaver.pem"}
 	if got := fmt.Sprintf("%+v %v %s", c, c.Secret, c.Certificate); got != fmt.Sprintf("%+v (a value) file:/run/secrets/leaver.pem", c) || strings.Contains(got, "hush") {
 		t.Error(got)
 	}

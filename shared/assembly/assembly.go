@@ -1,0 +1,118 @@
+// Package assembly puts a deployed function together from its environment variables: identity,
+// bus, ledger, worker, host. It is for the mains of the functions on AWS Lambda; each says only
+// which adapters its function needs.
+package assembly
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/google/uuid"
+
+	"leaver/shared/bus"
+	"leaver/shared/environment"
+	"leaver/shared/identity"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/worker"
+	"leaver/shared/worker/lambda"
+)
+
+// Function is what a function is made of.
+type Function struct {
+	Bus    *lambda.Waker // it wakes the functions that a message is for
+	Ledger *ledger.Ledger
+	Tenant string // the id of the one tenant that this deployment serves
+	Now    func() time.Time
+	Log    *slog.Logger
+	// Metrics go to CloudWatch.
+	Metrics *lambda.Metrics
+
+	config   environment.Function
+	identity identity.Connection
+	fetch    environment.Fetch
+}
+
+// Run makes the function and serves its invocations with what build returns; it does not
+// return. What is wrong with the environment is logged, and told to whoever invokes.
+func Run(name string, build func(context.Context, *Function) (lambda.Handler, error)) {
+	log := logger()
+	lambda.Start(log, func(ctx context.Context) (lambda.Handler, error) {
+		c, err := environment.Read[environment.Function](os.Environ())
+		if err != nil {
+			return nil, err
+		}
+		aws, err := lambda.AWS(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f := &Function{Tenant: c.Identity.TenantID, Now: time.Now, Log: log, config: c, fetch: lambda.Stored(aws)}
+		f.Metrics = &lambda.Metrics{Out: os.Stdout, Now: f.Now}
+		if f.identity, err = connect(ctx, c.Identity, c.Graph, c.Exchange, f.fetch, identity.FederatedByAWS(aws)); err != nil {
+			return nil, err
+		}
+		if f.Ledger, err = ledgerOf(ctx, c.Ledger, f.identity, f.fetch); err != nil {
+			return nil, err
+		}
+		waker, open, err := wakerOf(ctx, name, c.Bus, c.Wake, f.identity, f.fetch, lambda.NewInvoke(aws), log)
+		if err != nil {
+			return nil, err
+		}
+		f.Bus = waker
+		handler, err := build(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		return f.Metrics.Measured(name, lambda.Thawed(handler, f.Now, open)), nil
+	})
+}
+
+// Graph is what graph.New takes.
+func (f *Function) Graph() (cred azcore.TokenCredential, baseURL, scope string, client *http.Client) {
+	return f.identity.Credential, f.identity.Graph, f.identity.GraphScope, f.identity.HTTP
+}
+
+// Exchange is what exchange.New takes.
+func (f *Function) Exchange() (cred azcore.TokenCredential, baseURL, scope, tenantID string, client *http.Client) {
+	return f.identity.Credential, f.identity.Exchange, f.identity.ExchangeScope, f.identity.TenantID, f.identity.HTTP
+}
+
+// Policy reads the policy from where LEAVER_POLICY says; parse is config.ParsePolicy. There is no
+// default: two functions that go by different policies would be worse than one that does not
+// start.
+func (f *Function) Policy(ctx context.Context, parse func([]byte) (offboarding.Policy, error)) (policy offboarding.Policy, err error) {
+	text, err := f.config.Policy.Read(ctx, f.fetch)
+	switch {
+	case err != nil:
+	case text == "":
+		err = errors.New("it is not set: put there " + environment.About[environment.Function]("LEAVER_POLICY"))
+	default:
+		policy, err = parse([]byte(text))
+	}
+	if err != nil {
+		return offboarding.Policy{}, fmt.Errorf("LEAVER_POLICY: %w", err)
+	}
+	return policy, nil
+}
+
+// Step is the handler of a step's function.
+func (f *Function) Step(name offboarding.StepName, step worker.Step) lambda.Handler {
+	w := &worker.Worker{
+		Name: name, Step: step, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant,
+		Now: f.Now, NewID: uuid.NewString, Log: f.Log, Observe: f.Metrics.Verdict,
+	}
+	return f.Queue(string(name), w.Handle)
+}
+
+// Queue is the handler of a function that takes the messages of a subscription.
+func (f *Function) Queue(subscription string, handle func(context.Context, bus.Delivery) error) lambda.Handler {
+	return &lambda.Queue{
+		Subscription: subscription, Handle: handle, Bus: f.Bus, Concurrency: f.config.Concurrency, Now: f.Now, Log: f.Log,
+	}
+}

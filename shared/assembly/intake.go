@@ -1,0 +1,85 @@
+package assembly
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"leaver/shared/bus"
+	"leaver/shared/environment"
+	"leaver/shared/hris"
+	"leaver/shared/identity"
+	"leaver/shared/worker/lambda"
+)
+
+// rotation is how soon a new webhook secret is known to a function that runs already.
+const rotation = 5 * time.Minute
+
+// Intake is what intake is made of: nothing of Microsoft 365, and nothing of the ledger.
+type Intake struct {
+	Bus      bus.Publisher
+	Standard *hris.Standard
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// RunIntake makes intake and serves the requests of an HTTP API with the handler that build
+// returns; it does not return. The handler is built again when the webhook secrets are read
+// again.
+func RunIntake(build func(Intake) http.Handler) {
+	log := logger()
+	lambda.Start(log, func(ctx context.Context) (lambda.Handler, error) {
+		c, err := environment.Read[environment.Intake](os.Environ())
+		if err != nil {
+			return nil, err
+		}
+		aws, err := lambda.AWS(ctx)
+		if err != nil {
+			return nil, err
+		}
+		fetch := lambda.Stored(aws)
+		as, err := connect(ctx, c.Identity, "", "", fetch, identity.FederatedByAWS(aws))
+		if err != nil {
+			return nil, err
+		}
+		waker, open, err := wakerOf(ctx, "", c.Bus, c.Wake, as, fetch, lambda.NewInvoke(aws), log)
+		if err != nil {
+			return nil, err
+		}
+		standard, err := standardOf(ctx, c.WebhookSecrets, fetch)
+		if err != nil {
+			return nil, err
+		}
+		in := Intake{Bus: waker, Standard: standard, Now: time.Now, Log: log}
+		handler, read := lambda.HTTP(build(in), waker.Flush), in.Now()
+		refreshed := lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+			if in.Now().Sub(read) > rotation {
+				read = in.Now()
+				if standard, err := standardOf(ctx, c.WebhookSecrets, fetch); err == nil {
+					in.Standard = standard
+					handler = lambda.HTTP(build(in), waker.Flush)
+				} else {
+					log.Warn("webhook secrets not read again; those known are used on", "error", err)
+				}
+			}
+			return handler.Invoke(ctx, payload)
+		})
+		metrics := &lambda.Metrics{Out: os.Stdout, Now: in.Now}
+		return metrics.Measured("intake", lambda.Thawed(refreshed, in.Now, open)), nil
+	})
+}
+
+func standardOf(ctx context.Context, secrets environment.Source, fetch environment.Fetch) (*hris.Standard, error) {
+	text, err := secrets.Read(ctx, fetch)
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_WEBHOOK_SECRETS: %w", err)
+	}
+	standard, err := hris.NewStandard(text)
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_WEBHOOK_SECRETS: %w", err)
+	}
+	return standard, nil
+}
