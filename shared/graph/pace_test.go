@@ -62,7 +62,7 @@ func sendMany(t *testing.T, p *pace, s *service, n, atOnce int) {
 				slots <- struct{}{}
 				err := p.wait(t.Context())
 				if err == nil {
-					time.Sleep(20 * time.Millisecond)
+					<-time.After(20 * time.Millisecond)
 					status, header := s.answer()
 					p.hear(status, header)
 					if status == http.StatusNoContent {
@@ -77,7 +77,7 @@ func sendMany(t *testing.T, p *pace, s *service, n, atOnce int) {
 					t.Error(err)
 					return
 				}
-				time.Sleep(throttled.Delay)
+				<-time.After(throttled.Delay)
 			}
 		}()
 	}
@@ -185,7 +185,7 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 			if time.Since(begun) > 0 {
 				t.Error("it waited for that")
 			}
-			time.Sleep(2 * patience)
+			<-time.After(2 * patience)
 		})
 	})
 	t.Run("overtaken by urgent ones", func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 			if waited := time.Since(begun); waited != patience {
 				t.Errorf("after %s", waited)
 			}
-			time.Sleep(3 * patience)
+			<-time.After(3 * patience)
 		})
 	})
 	t.Run("told to come later", func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 			p := newPace(1, time.Now)
 			p.hear(http.StatusTooManyRequests, http.Header{"Retry-After": {"5"}})
 			throttled(t, p.wait(t.Context()), 5*time.Second, 8*time.Second)
-			time.Sleep(5 * time.Second)
+			<-time.After(5 * time.Second)
 			if err := p.wait(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -262,13 +262,13 @@ func TestSeveral429sOfOneMomentSlowDownOnce(t *testing.T) {
 			t.Errorf("%v", p.steady)
 		}
 		for range 20 {
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			p.hear(http.StatusTooManyRequests, http.Header{"Retry-After": {"1"}})
 		}
 		if p.steady != 1 {
 			t.Errorf("%v", p.steady)
 		}
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		p.hear(http.StatusNoContent, http.Header{})
 		if p.limiter.Limit() != rate.Inf || p.steady <= 1 {
 			t.Errorf("%v, %v", p.limiter.Limit(), p.steady)
