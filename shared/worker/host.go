@@ -57,6 +57,8 @@ func (h *Host) Run(ctx context.Context) error {
 				defer func() { <-slots }()
 				if h.Urgent {
 					defer h.Lane.leave()
+				} else {
+					h.Lane.wait(working) // for urgent ones that came together with this one
 				}
 				h.handle(working, d)
 			})

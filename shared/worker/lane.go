@@ -3,16 +3,22 @@ package worker
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // Lane lets urgent hosts go before the others of the same process: while a message of theirs is
-// in hand, the others take none. In a mass departure everybody is locked out before anybody's
-// mail is forwarded. The nil lane lets everybody go.
+// in hand, and for a lull after the last one, the others take none and begin none. In a mass
+// departure everybody is locked out before anybody's mail is forwarded. The nil lane lets
+// everybody go.
 type Lane struct {
 	mu     sync.Mutex
-	urgent int           // messages in hand
+	urgent int           // messages in hand, and those done with less than a lull ago
 	clear  chan struct{} // closed when there is none
 }
+
+// lull is how long the lane stays closed after an urgent message: longer than a host takes to
+// receive its next one, so that nothing slips in between two of them.
+const lull = 100 * time.Millisecond
 
 // enter counts urgent messages taken in hand.
 func (l *Lane) enter(n int) {
@@ -32,14 +38,16 @@ func (l *Lane) leave() {
 	if l == nil {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.urgent--; l.urgent == 0 {
-		close(l.clear)
-	}
+	time.AfterFunc(lull, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.urgent--; l.urgent == 0 {
+			close(l.clear)
+		}
+	})
 }
 
-// wait returns when no urgent message is in hand, or ctx is done.
+// wait returns when the lane is clear, or ctx is done.
 func (l *Lane) wait(ctx context.Context) {
 	if l == nil {
 		return
