@@ -18,7 +18,8 @@ import (
 const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
 
 // TestB10WhoHeldARoleCanBeBlockedAfterwards lets block be refused on a holder of a role, and
-// expects that it is not any more once access has taken the role away.
+// expects that it is not any more once access has taken the role away: by itself where the role
+// shows, and by a replay where only the refusal does.
 func TestB10WhoHeldARoleCanBeBlockedAfterwards(t *testing.T) {
 	t.Parallel()
 	id := simtenant.UserID(adele)
@@ -44,14 +45,17 @@ func TestB10WhoHeldARoleCanBeBlockedAfterwards(t *testing.T) {
 			h.Tenant.Edit(give)
 			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 			blocking := h.Worker(offboarding.StepBlock, block.New(h.As("block")))
-			if record := h.Settle(t, c.ID, blocking); record.State != offboarding.StateParked {
-				t.Fatalf("block is %s: the test proves nothing", record.State)
+			refused, _ := h.Step(t, c.ID, blocking)
+			if refused.State != offboarding.StateParked && (refused.State != offboarding.StateWaiting || !strings.Contains(refused.Reason, string(offboarding.B10))) {
+				t.Fatalf("block is %s, %s: the test proves nothing", refused.State, refused.Reason)
 			}
 			if record := h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newStep(h))); record.State != offboarding.StateEffective {
 				t.Fatalf("access is %s: %s", record.State, record.Reason)
 			}
-			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepBlock); err != nil {
-				t.Fatal(err)
+			if refused.State == offboarding.StateParked {
+				if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepBlock); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if record := h.Settle(t, c.ID, blocking); record.State != offboarding.StateEffective {
 				t.Errorf("block is %s: %s", record.State, record.Reason)

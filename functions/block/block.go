@@ -91,7 +91,7 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 	}
 	if user.AccountEnabled || job.Step.Progress[sessionsRevoked] == "" {
 		if err := s.directory.RevokeSignInSessions(ctx, job.Leaver); err != nil {
-			return offboarding.Both(offboarding.Explain(disabling, roles), err)
+			return offboarding.Both(job.Refused(ctx, disabling, roles), err)
 		}
 		if disabling == nil {
 			if err := job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(since)}); err != nil {
@@ -104,7 +104,7 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 	case user.OnPremisesSyncEnabled && errors.As(disabling, &permanent):
 		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: disable it there, then replay")
 	case disabling != nil:
-		return offboarding.Explain(disabling, roles)
+		return job.Refused(ctx, disabling, roles)
 	}
 
 	user, err := s.directory.User(ctx, job.Leaver)

@@ -95,7 +95,7 @@ func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user of
 		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: reset its password there, send it to nobody, then replay")
 	}
 	if err != nil {
-		return offboarding.Explain(err, roles)
+		return job.Refused(ctx, err, roles)
 	}
 	return job.Keep(ctx, nil, map[string]string{passwordSet: offboarding.Stamp(user.AsOf)})
 }

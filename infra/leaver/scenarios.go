@@ -202,24 +202,17 @@ var (
 	administrator = departure{
 		event: "terminated-admin.json", person: "nestor.wilke@contoso.com",
 		title: "a Global Administrator: signout and block refused (B10) until access has taken the role away",
-		why:   "Microsoft lets no ordinary application change the password of an administrator or disable one (B10), and Leaver asks for no higher role; access took the role away, and what was parked was replayed",
+		why:   "Microsoft lets no ordinary application change the password of an administrator or disable one (B10), and Leaver asks for no higher role; both waited while access took the role away, and then went on by themselves",
 		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
 		acts: []act{
 			{
-				does: "signout and block are parked for the role Global Administrator; Entra, too busy until now, lets access take it away",
+				does: "signout and block are refused for the role Global Administrator, and wait; Entra, too busy until now, lets access take it away",
 				when: func(s status) bool {
 					return refusedFor("Global Administrator", s.step(offboarding.StepSignout)) && refusedFor("Global Administrator", s.step(offboarding.StepBlock))
 				},
 				do: func(_ context.Context, p *play, _ status) error {
 					p.tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
 					return nil
-				},
-			},
-			{
-				does: "access has taken the role away; an operator replays signout and block",
-				when: stands(offboarding.StepAccess, offboarding.StateEffective),
-				do: func(ctx context.Context, p *play, s status) error {
-					return p.replays(ctx, s, offboarding.StepSignout, offboarding.StepBlock)
 				},
 			},
 		},
@@ -249,9 +242,9 @@ func rolesAreBusy(w *simtenant.World) {
 	w.Faults = append(w.Faults, simtenant.Fault{Operation: "DELETE /roleManagement/directory/roleAssignments/{id}", Status: 503, RetryAfter: time.Second})
 }
 
-// refusedFor reports whether a step is parked because of a role (B10).
+// refusedFor reports whether a step waits because of a role (B10).
 func refusedFor(role string, s stepStatus) bool {
-	return s.State == offboarding.StateParked && strings.Contains(s.Reason, string(offboarding.B10)) && strings.Contains(s.Reason, role)
+	return s.State == offboarding.StateWaiting && strings.Contains(s.Reason, string(offboarding.B10)) && strings.Contains(s.Reason, role)
 }
 
 // bigDriveItems is what the OneDrive of the scenario big-onedrive holds, folders included.

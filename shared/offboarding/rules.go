@@ -1,9 +1,11 @@
 package offboarding
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Rule is one of the invariants B1–B17 that protect people's data.
@@ -59,17 +61,41 @@ func (r Rule) Text() string { return rules[r].text }
 // Source names the document the rule comes from.
 func (r Rule) Source() string { return rules[r].source }
 
-// Explain turns the refusal of a sensitive write into what is really wrong: Microsoft
-// answers the same 403 for a missing permission and for a target that holds an administrator
-// role (B10). Other errors, and refusals about a person without roles, are returned as they
-// are.
-func Explain(err error, roles []string) error {
+// refusedFor is the progress under which a step keeps the roles for which Microsoft refused it.
+const refusedFor = "refusedForRoles"
+
+// accessTakes is how long a refused step waits for the step access to take the roles away, and for
+// Microsoft to heed that, before somebody is called: who holds them is not locked out meanwhile.
+const accessTakes = 10 * time.Minute
+
+// Refused turns the refusal of a sensitive write into what is really wrong: Microsoft answers
+// the same 403 for a missing permission and for a target that holds an administrator role (B10).
+// While the step access may still take the roles away, that is not yet, and permanent otherwise.
+// Other errors, and refusals about a person without roles, are returned as they are.
+func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 	var permanent *PermanentError
-	if !errors.As(err, &permanent) || len(roles) == 0 {
+	if !errors.As(err, &permanent) {
 		return err
 	}
+	held := strings.Join(roles, ", ")
+	switch was := j.Step.Progress[refusedFor]; {
+	case held == "":
+		held = was // a role that has just been taken away is refused for a while
+	case held != was:
+		if err := j.Keep(ctx, nil, map[string]string{refusedFor: held}); err != nil {
+			return err
+		}
+	}
+	if held == "" {
+		return err
+	}
+	access := j.Case.Step(StepAccess)
+	hopeful := access != nil && (!access.State.Settled() || access.State == StateEffective)
+	if hopeful && (j.Step.Since.IsZero() || j.Now.Sub(j.Step.Since) < accessTakes) {
+		return After(j.Patience(), fmt.Sprintf("%s: refused for the role %s, which access takes away first", B10, held))
+	}
 	return Permanent(fmt.Errorf("%s: the account holds %s; remove the role, or give Leaver's application the role Privileged Authentication Administrator, then replay: %w",
-		B10, strings.Join(roles, ", "), err))
+		B10, held, err))
 }
 
 // StillLeft is nil while the account is as a leaver's must be before anything is taken away
