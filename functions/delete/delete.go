@@ -24,6 +24,7 @@ import (
 type Directory interface {
 	User(ctx context.Context, id string) (offboarding.User, error)
 	Drive(ctx context.Context, user string) (offboarding.Drive, error)
+	Delta(ctx context.Context, drive, token string) (changed []string, err error)
 	DeleteUser(ctx context.Context, id string) error
 	DeletedUser(ctx context.Context, id string) (deletedAt time.Time, err error)
 }
@@ -116,11 +117,11 @@ func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offbo
 		}
 	}
 	if job.Case.Plan.KeepFiles != offboarding.KeepNone {
-		drive, err := s.directory.Drive(ctx, job.Leaver)
+		why, err := s.filesLost(ctx, job)
 		if err != nil {
 			return err
 		}
-		if why := offboarding.FilesLost(job.Case, drive.Content); why != "" {
+		if why != "" {
 			lost = append(lost, why)
 		}
 	}
@@ -128,6 +129,24 @@ func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offbo
 		return offboarding.Withheld(offboarding.B12, strings.Join(lost, ", and "))
 	}
 	return nil
+}
+
+// filesLost is what would be lost with the OneDrive: nothing while it is as its verified copy, by
+// what it holds and by what Graph reports as changed.
+func (s *Step) filesLost(ctx context.Context, job *offboarding.Job) (string, error) {
+	drive, err := s.directory.Drive(ctx, job.Leaver)
+	if err != nil {
+		return "", err
+	}
+	why, token := offboarding.FilesLost(job.Case, drive)
+	if token == "" {
+		return why, nil
+	}
+	changed, err := s.directory.Delta(ctx, drive.ID, token)
+	if why := offboarding.FilesChanged(changed, err); why != "" {
+		return why, nil
+	}
+	return "", err
 }
 
 // mailboxItems is how many items the mailbox holds or, once its licence is gone and nobody

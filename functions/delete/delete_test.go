@@ -181,6 +181,69 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 	}
 }
 
+// TestB12AFileThatChangedAtTheSameSizeIsNotLost fails when delete asks for the drive's size alone,
+// and not for what Graph reports as changed since the copy was verified.
+func TestB12AFileThatChangedAtTheSameSizeIsNotLost(t *testing.T) {
+	t.Parallel()
+	const grady = "grady.archie@contoso.com"
+	id := simtenant.UserID(grady)
+	file := func(d *simtenant.Drive) *simtenant.DriveItem { return &d.Items[1] }
+	for name, tt := range map[string]struct {
+		change   func(*simtenant.World)
+		reason   string // what it names; empty = deleted
+		compared offboarding.StepState
+	}{
+		"its content": {func(w *simtenant.World) { file(w.Drives[id]).Hash = "another" }, "has changed since its copy was verified: items ", offboarding.StateManual},
+		"its name":    {func(w *simtenant.World) { file(w.Drives[id]).Name = "Renamed.docx" }, "has changed since its copy was verified: items ", offboarding.StateEffective},
+		"two files of one size": {func(w *simtenant.World) {
+			d := w.Drives[id]
+			d.Items[1].Hash, d.Items[2].Hash = d.Items[2].Hash, d.Items[1].Hash
+		}, "has changed since", offboarding.StateManual},
+		"nothing, but Graph does not know":         {func(w *simtenant.World) { w.DeltaLife = time.Hour }, "is not known any more; replay onedrive, then delete", offboarding.StateEffective},
+		"the drive, which is another one now":      {func(w *simtenant.World) { w.Drives[id].ID += "2" }, "another one", offboarding.StateEffective},
+		"nothing, after a month":                   {func(*simtenant.World) {}, "", ""},
+		"who may read the drive, which is no loss": {func(w *simtenant.World) { w.Drives[id].Grants[0].Roles = []string{"write"} }, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, grady, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+			prepare(t, h, c)
+			h.Tenant.Edit(tt.change)
+			w := h.Worker(offboarding.StepDelete, newStep(h))
+			record := h.Settle(t, c.ID, w)
+			_, deleted := h.Tenant.DeletedUser(id)
+			if tt.reason == "" {
+				if record.State != offboarding.StateEffective || !deleted {
+					t.Errorf("%s: %s", record.State, record.Reason)
+				}
+				return
+			}
+			if deleted || record.State != offboarding.StateWithheld || record.Rule != offboarding.B12 || !strings.Contains(record.Reason, tt.reason) {
+				t.Fatalf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+			}
+			drive, _ := h.Tenant.Drive(id)
+			if strings.HasSuffix(tt.reason, "items ") && !strings.Contains(record.Reason, drive.Items[1].ID) {
+				t.Errorf("the file is not named: %s", record.Reason)
+			}
+			for _, step := range []offboarding.StepName{offboarding.StepOnedrive, offboarding.StepDelete} {
+				if _, err := h.Ledger.Replay(t.Context(), c.ID, step); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if kept := keepFiles(t, h, c); kept.State != tt.compared {
+				t.Fatalf("onedrive: %s: %s", kept.State, kept.Reason)
+			}
+			if tt.compared == offboarding.StateManual {
+				return // its copy is another file now, and a person's task
+			}
+			if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+		})
+	}
+}
+
 func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
