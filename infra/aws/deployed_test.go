@@ -49,7 +49,8 @@ type deployment struct {
 // The policy of the tests: a whole departure in seconds.
 const deployedPolicy = `{grace: 6s, deleteAfter: 1s, mailbox: forward, forwardFor: 5s, keepMail: none, keepFiles: none, overrides: [{for: {department: Sales}, keepFiles: move}]}`
 
-func deploy(t testing.TB) *deployment {
+// deploy deploys Leaver for a tenant of so many people; fewer than the invented ones are those.
+func deploy(t testing.TB, people int) *deployment {
 	t.Helper()
 	connection := azuritetest.Start(t)
 	d := &deployment{functions: map[string]*function{}, dies: map[string]bool{}, account: newAccount(t)}
@@ -62,7 +63,7 @@ func deploy(t testing.TB) *deployment {
 	}
 	d.ledger = ledger.New(store, time.Now, rand.Reader)
 
-	if d.tenant, err = simtenant.New(simtenant.Config{SyncEvery: time.Second}); err != nil {
+	if d.tenant, err = simtenant.New(simtenant.Config{Users: people, SyncEvery: time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	tenant := httptest.NewTLSServer(http.HandlerFunc(d.serveTenant))
@@ -247,7 +248,7 @@ func (d *deployment) schedule(ctx context.Context, every time.Duration) {
 }
 
 // post sends a webhook through the HTTP API until intake has taken it, as an HR system does.
-func (d *deployment) post(t *testing.T, id string, body string) {
+func (d *deployment) post(t testing.TB, id string, body string) {
 	t.Helper()
 	for range 5 {
 		event, err := events.Sign([]byte(body), id, time.Now())
@@ -267,7 +268,13 @@ func (d *deployment) post(t *testing.T, id string, body string) {
 }
 
 // ended waits for the end of the leaver's case.
-func (d *deployment) ended(t *testing.T, leaver string) *offboarding.Case {
+func (d *deployment) ended(t testing.TB, leaver string) *offboarding.Case {
+	t.Helper()
+	return d.every(t, leaver, offboarding.StepState.Settled)
+}
+
+// every waits until every step of the leaver's case is as wanted.
+func (d *deployment) every(t testing.TB, leaver string, wanted func(offboarding.StepState) bool) *offboarding.Case {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer stop()
@@ -278,7 +285,7 @@ func (d *deployment) ended(t *testing.T, leaver string) *offboarding.Case {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c != nil && !slices.ContainsFunc(c.Steps, func(s *offboarding.Record) bool { return !s.State.Settled() }) {
+		if c != nil && !slices.ContainsFunc(c.Steps, func(s *offboarding.Record) bool { return !wanted(s.State) }) {
 			return c
 		}
 		select {
@@ -329,7 +336,7 @@ var leaves = `{"type":"employee.terminated","timestamp":"` + time.Now().UTC().Fo
 // TestADepartureAsDeployed posts one webhook; what follows is woken by what went before.
 func TestADepartureAsDeployed(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := deploy(t, 0)
 	d.post(t, "msg_1", leaves)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -349,7 +356,7 @@ func TestADepartureAsDeployed(t *testing.T) {
 // took effect and before its message was settled. The outcome is the same.
 func TestADepartureSurvivesTheDeathOfEveryFunction(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := deploy(t, 0)
 	invoke := d.account.invoke
 	d.account.invoke = func(name string, payload []byte) bool {
 		// What intake and plan write, they publish: the wake says that they did.
