@@ -290,13 +290,11 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 		id, code, _ := strings.Cut(f, "=")
 		codes[id] = code
 	}
+	tried := int64(0)
 	if was := k.count(lacked); was > 0 && int64(len(missing)) >= was {
-		k.add(tries, 1)
-	} else {
-		k.changes[tries] = ""
+		tried = k.count(tries) + 1
 	}
-	k.changes[lacked] = strconv.Itoa(len(missing))
-	if k.count(tries) >= mostTries {
+	if tried >= mostTries {
 		why := fmt.Sprintf("%d items of folder %s cannot be copied:", len(missing), folder.item.ID)
 		for _, m := range missing[:min(len(missing), mostNamed)] {
 			why += strings.TrimRight(" "+m.ID+" "+codes[m.ID], " ") + ","
@@ -329,7 +327,7 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 	if err := offboarding.Both(failures...); err != nil && len(started) == 0 {
 		return err
 	}
-	k.changes[failed] = ""
+	k.changes[tries], k.changes[lacked], k.changes[failed] = strconv.FormatInt(tried, 10), strconv.Itoa(len(missing)), ""
 	if len(started) == 0 {
 		k.walk.pages--
 		return errCopying

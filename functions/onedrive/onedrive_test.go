@@ -396,7 +396,7 @@ func TestABatchOfCopiesWithOneThrottledAndOneRefused(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) {
 		flat(w, grady, 200)
 		w.Faults = append(w.Faults,
-			simtenant.Fault{Operation: copies, Target: slow, Status: 429, RetryAfter: 5 * time.Minute, Times: 1},
+			simtenant.Fault{Operation: copies, Target: slow, Status: 429, RetryAfter: 5 * time.Minute, Times: 9}, // more often than a copy is tried
 			simtenant.Fault{Operation: copies, Target: closed, Status: 403, Code: "accessDenied"})
 	})
 	c := h.Open(t, grady, offboarding.Options{}, offboarding.DefaultPolicy())

@@ -99,7 +99,8 @@ const (
 )
 
 // VerifiedDelta is the progress under which onedrive keeps a delta token that is older than
-// everything it compared, and delete reads it. It holds numbers and names nobody.
+// everything it compared, and delete reads it. Graph's holds numbers and the id of a list, and
+// names nobody.
 const VerifiedDelta = "driveDelta"
 
 // FilesLost says what would be lost with the drive as it is (B12). It is nothing when the drive is
