@@ -244,6 +244,42 @@ func TestB12AFileThatChangedAtTheSameSizeIsNotLost(t *testing.T) {
 	}
 }
 
+// Where Graph gives no hash, only a person can tell whether a copy is older than its file.
+func TestB12AFileWithoutHashThatChangedSinceItWasCopiedIsATask(t *testing.T) {
+	t.Parallel()
+	const patti = "patti.fernandez@contoso.com"
+	id := simtenant.UserID(patti)
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Drives[id].Items[1].Hash = "" })
+	c := h.Open(t, patti, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	drive, _ := h.Tenant.Drive(id)
+	h.Tenant.Edit(func(w *simtenant.World) { // it shows in delta, and the size is the same
+		w.Drives[id].Grants = append(w.Drives[id].Grants, simtenant.Grant{ID: "touched", Item: drive.Items[1].ID, User: simtenant.UserID("adele.vance@contoso.com"), Roles: []string{"read"}})
+	})
+	w := h.Worker(offboarding.StepDelete, newStep(h))
+	if record := h.Settle(t, c.ID, w); record.Rule != offboarding.B12 || !strings.Contains(record.Reason, drive.Items[1].ID) {
+		t.Fatalf("%s by %s: %s", record.State, record.Rule, record.Reason)
+	}
+	replay := func(step offboarding.StepName) {
+		if _, err := h.Ledger.Replay(t.Context(), c.ID, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replay(offboarding.StepOnedrive)
+	if record := keepFiles(t, h, c); record.State != offboarding.StateManual || !strings.Contains(record.Reason, "1 files of which Graph gives no hash") || !strings.Contains(record.Reason, drive.Items[1].ID) {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	replay(offboarding.StepOnedrive) // somebody has seen to it
+	if record := keepFiles(t, h, c); record.State != offboarding.StateEffective {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	replay(offboarding.StepDelete)
+	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
 func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)

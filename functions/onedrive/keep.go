@@ -1,6 +1,7 @@
 package onedrive
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,8 +24,10 @@ const (
 	copyAt       = "copyAt"
 	items        = "items"
 	bytes        = "bytes"
-	hashed       = "hashed"    // files whose contents were compared by a hash
-	different    = "different" // ids of files that are not as their copies, the first few
+	hashed       = "hashed"      // files whose contents were compared by a hash
+	sized        = "sized"       // files that were compared by their size only
+	copiedDelta  = "copiedDelta" // delta token from before the first copy
+	different    = "different"   // ids of files that are not as their copies, the first few
 	differences  = "differences"
 	// What the drive held when the walk began.
 	beganItems = "beganItems"
@@ -107,7 +110,7 @@ func (k *keeper) save(ctx context.Context) error {
 
 // again lets the walk begin anew, with nothing counted.
 func (k *keeper) again() {
-	for _, name := range []string{copyAt, items, bytes, hashed, different, differences, whole, waveAt, failed, tries, lacked, beganDelta} {
+	for _, name := range []string{copyAt, items, bytes, hashed, sized, different, differences, whole, waveAt, failed, tries, lacked, beganDelta} {
 		k.changes[name] = ""
 	}
 	k.changes[beganItems], k.changes[beganBytes] = strconv.Itoa(k.from.Items), strconv.FormatInt(k.from.Bytes, 10)
@@ -138,7 +141,7 @@ func (k *keeper) open(ctx context.Context) error {
 		}
 	}
 	k.again()
-	k.changes[targetDrive], k.changes[targetFolder] = k.to.ID, k.folder
+	k.changes[targetDrive], k.changes[targetFolder], k.changes[copiedDelta] = k.to.ID, k.folder, ""
 	return k.save(ctx)
 }
 
@@ -154,6 +157,9 @@ func (k *keeper) run(ctx context.Context) error {
 		}
 		k.again()
 		k.changes[beganDelta] = token
+		if k.get(copiedDelta) == "" {
+			k.changes[copiedDelta] = token
+		}
 	}
 	k.walk.pages, k.walk.list, k.walk.visit = pagesPerRun, k.pairs, k.compare
 	k.walk.goOn(k.get(copyAt))
@@ -229,7 +235,7 @@ func (k *keeper) compare(ctx context.Context, folder entry, inside []entry) erro
 	if len(missing) > 0 {
 		return k.copyMissing(ctx, folder, missing)
 	}
-	var size, byHash int64
+	var size, byHash, bySize int64
 	for _, e := range inside {
 		if e.item.Folder && e.copy.Folder {
 			continue
@@ -243,12 +249,15 @@ func (k *keeper) compare(ctx context.Context, folder entry, inside []entry) erro
 		}
 		if compared {
 			byHash++
+		} else {
+			bySize++
 		}
 		size += e.item.Size
 	}
 	k.add(items, int64(len(inside)))
 	k.add(bytes, size)
 	k.add(hashed, byHash)
+	k.add(sized, bySize)
 	k.changes[tries], k.changes[lacked], k.changes[failed] = "", "", ""
 	return nil
 }
@@ -439,6 +448,10 @@ func (k *keeper) verified(ctx context.Context) error {
 	if err != nil && !unknown {
 		return err
 	}
+	outdated, err := k.outdated(ctx)
+	if err != nil {
+		return err
+	}
 	began := [2]string{k.get(beganItems), k.get(beganBytes)}
 	all := map[string]string{}
 	for _, name := range []string{items, bytes, hashed} {
@@ -453,6 +466,9 @@ func (k *keeper) verified(ctx context.Context) error {
 		return offboarding.After(k.job.Patience(), "the OneDrive changed while it was copied and compared; that begins anew")
 	case wrong > 0:
 		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in drive %s: items %s; keep what is wanted, remove or rename those copies, then replay", wrong, k.to.ID, strings.Join(strings.Fields(which), ", ")))
+	case outdated != "":
+		k.changes[copiedDelta] = "" // whoever replays has seen to it
+		return offboarding.Manual(outdated)
 	}
 	k.changes[offboarding.VerifiedDelta] = token
 	maps.Copy(k.job.Evidence, all)
@@ -460,4 +476,23 @@ func (k *keeper) verified(ctx context.Context) error {
 	k.job.Evidence["verifiedAt"] = offboarding.Stamp(k.job.Now)
 	k.job.Evidence[offboarding.VerifiedItems], k.job.Evidence[offboarding.VerifiedBytes] = began[0], began[1]
 	return nil
+}
+
+// outdated says why copies that were compared by their size only may be older than their files: a
+// walk that begins after a change does not see it then.
+func (k *keeper) outdated(ctx context.Context) (string, error) {
+	token := k.get(copiedDelta)
+	if k.count(sized) == 0 || token == k.get(beganDelta) {
+		return "", nil
+	}
+	changed, err := k.files.Delta(ctx, k.from.ID, token)
+	unknown := errors.Is(err, offboarding.ErrResyncRequired)
+	if unknown {
+		err = nil
+	}
+	if err != nil || len(changed) == 0 && !unknown {
+		return "", err
+	}
+	return fmt.Sprintf("%d files of which Graph gives no hash were compared by their size only, and the OneDrive has changed since it was copied to drive %s (items %s); remove the copies that are out of date, then replay",
+		k.count(sized), k.to.ID, cmp.Or(strings.Join(changed[:min(len(changed), mostNamed)], ", "), "not known any more")), nil
 }

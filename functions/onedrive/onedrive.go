@@ -15,7 +15,8 @@
 // by every hash that Graph gives the same content, and the drive held as much after as before,
 // and Graph's delta reports no change since before the walk. The gate of the deletion reads again
 // whether that still holds (B12). Delta reports changes of permissions as well, so the walk begins
-// after the links were turned off and the recipient was let in.
+// after the links were turned off and the recipient was let in. Where Graph gives no hash and delta
+// reports a change since the first copy, a person looks at the copies.
 //
 // Sources: Microsoft Graph, driveItem: copy, driveItem: delta, driveItem: invite, Delete
 // permission, and Working with long-running actions; Microsoft 365 admin, Remove a former
