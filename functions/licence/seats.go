@@ -9,8 +9,8 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// seats says what the seats that were freed cost, and leaves to a person whether to go on paying
-// for them: Graph cannot change what is bought.
+// seats says which seats were freed. Where the policy has prices, buying fewer is a task for a
+// person, with what that saves: Graph cannot change what is bought. No other step waits for it.
 // Source: Microsoft 365 admin, Remove a former employee, step 6.
 func (s *Step) seats(ctx context.Context, job *offboarding.Job) error {
 	var freed []string
@@ -27,22 +27,21 @@ func (s *Step) seats(ctx context.Context, job *offboarding.Job) error {
 		return err
 	}
 	var lines []string
-	saves, priced := 0.0, true
+	saves := 0.0
 	for _, seat := range seats {
 		if !slices.Contains(freed, seat.PartNumber) {
 			continue
 		}
 		lines = append(lines, fmt.Sprintf("%s: %d of %d bought are used", seat.PartNumber, seat.Consumed, seat.Enabled))
-		price, known := job.Case.Plan.SeatPrices[seat.PartNumber]
-		saves, priced = saves+price, priced && known
+		if price := job.Case.Plan.SeatPrices[seat.PartNumber]; price > 0 {
+			lines[len(lines)-1] += fmt.Sprintf(", %.2f a month each", price)
+			saves += price
+		}
 	}
-	if len(lines) == 0 {
+	job.Evidence["seats"] = strings.Join(lines, "; ")
+	if saves == 0 {
 		return nil
 	}
-	task := "; if nobody is to get the seat, buy one fewer in the Microsoft 365 admin center, Billing"
-	if priced {
-		task += fmt.Sprintf(", which saves %.2f a month", saves)
-	}
-	job.Evidence["seats"] = strings.Join(lines, ", ") + task
-	return nil
+	return offboarding.Afterwards(fmt.Sprintf("the licence is released (%s): unless somebody is to get the seat, buy one fewer in the Microsoft 365 admin center, Billing, which saves %.2f a month; then sign off",
+		strings.Join(lines, "; "), saves))
 }

@@ -65,7 +65,8 @@ const (
 // The policy of the tests: a whole departure in seconds.
 const deployedPolicy = `{grace: 6s, deleteAfter: 1s, mailbox: forward, forwardFor: 5s, keepMail: none, keepFiles: none, overrides: [{for: {department: Sales}, keepFiles: move}]}`
 
-func deploy(t testing.TB) *deployment {
+// deploy deploys Leaver for a tenant of so many people; fewer than the invented ones are those.
+func deploy(t testing.TB, people int) *deployment {
 	t.Helper()
 	connection := azuritetest.Start(t)
 	d := &deployment{functions: map[string]*function{}, dies: map[write]bool{}, account: newAccount(t)}
@@ -78,7 +79,7 @@ func deploy(t testing.TB) *deployment {
 	}
 	d.ledger = ledger.New(store, time.Now, rand.Reader)
 
-	if d.tenant, err = simtenant.New(simtenant.Config{SyncEvery: time.Second}); err != nil {
+	if d.tenant, err = simtenant.New(simtenant.Config{Users: people, SyncEvery: time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	tenant := httptest.NewTLSServer(http.HandlerFunc(d.serveTenant))
@@ -342,7 +343,7 @@ func (d *deployment) schedule(ctx context.Context, every time.Duration) {
 }
 
 // post sends a webhook through the HTTP API until intake has taken it, as an HR system does.
-func (d *deployment) post(t *testing.T, id string, body string) {
+func (d *deployment) post(t testing.TB, id string, body string) {
 	t.Helper()
 	for range 5 {
 		event, err := events.Sign([]byte(body), id, time.Now())
@@ -362,15 +363,21 @@ func (d *deployment) post(t *testing.T, id string, body string) {
 }
 
 // ended waits for the end of the leaver's case.
-func (d *deployment) ended(t *testing.T, leaver string) *offboarding.Case {
+func (d *deployment) ended(t testing.TB, leaver string) *offboarding.Case {
+	t.Helper()
+	return d.every(t, leaver, offboarding.StepState.Settled)
+}
+
+// every waits until every step of the leaver's case is as wanted.
+func (d *deployment) every(t testing.TB, leaver string, wanted func(offboarding.StepState) bool) *offboarding.Case {
 	t.Helper()
 	return d.await(t, leaver, "ended", func(c *offboarding.Case) bool {
-		return !slices.ContainsFunc(c.Steps, func(s *offboarding.Record) bool { return !s.State.Settled() })
+		return !slices.ContainsFunc(c.Steps, func(s *offboarding.Record) bool { return !wanted(s.State) })
 	})
 }
 
 // await waits until the leaver's case is as wanted.
-func (d *deployment) await(t *testing.T, leaver, wanted string, is func(*offboarding.Case) bool) *offboarding.Case {
+func (d *deployment) await(t testing.TB, leaver, wanted string, is func(*offboarding.Case) bool) *offboarding.Case {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer stop()
@@ -438,7 +445,7 @@ func leaves(upn, more string) string {
 // TestADepartureAsDeployed posts one webhook; what follows is woken by what went before.
 func TestADepartureAsDeployed(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := deploy(t, 0)
 	d.post(t, "msg_1", leaves(leaver, ""))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -458,7 +465,7 @@ func TestADepartureAsDeployed(t *testing.T) {
 // first write took effect and before its message was settled. The outcome is the same.
 func TestADepartureSurvivesTheDeathOfEveryFunction(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := deploy(t, 0)
 	d.die(write{"intake", toBus}, write{"plan", toBus})
 	for _, s := range offboarding.Steps {
 		d.die(write{string(s.Name), toTenant})
@@ -484,7 +491,7 @@ func TestADepartureSurvivesTheDeathOfEveryFunction(t *testing.T) {
 // finds what got lost with the first, at both writes too. The outcome is the same.
 func TestADepartureSurvivesTheDeathOfWatchAndReplay(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
+	d := deploy(t, 0)
 	const release = "POST /users/{id}/assignLicense"
 	d.tenant.Edit(func(w *simtenant.World) {
 		w.Faults = []simtenant.Fault{{Operation: release, Status: http.StatusForbidden}}
@@ -569,7 +576,7 @@ func TestADepartureAtItsTime(t *testing.T) {
 	for _, teller := range []string{"plan", "watch"} {
 		t.Run("told by "+teller, func(t *testing.T) {
 			t.Parallel()
-			d := deploy(t)
+			d := deploy(t, 0)
 			var mu sync.Mutex
 			told := map[string][]time.Time{}
 			invoke := d.account.invoke

@@ -37,7 +37,7 @@ func (c *cancelCommand) Run(env environment) error {
 	}
 	done := 0
 	for _, step := range s.Steps {
-		if step.State == offboarding.StateEffective {
+		if step.EffectiveAt != nil {
 			done++
 		}
 	}

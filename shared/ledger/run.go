@@ -141,6 +141,7 @@ type Outcome struct {
 	Delay    time.Duration // to the next message, for waiting and retrying
 	Attempt  bool          // the run spent an attempt
 	Planned  bool          // the wait is part of the plan, not a delay
+	Observed bool          // of a manual task: the step's own effect was observed
 	Evidence map[string]string
 	Calls    []offboarding.Call
 }
@@ -158,7 +159,7 @@ func (l *Ledger) Settle(ctx context.Context, id string, step offboarding.StepNam
 		e := &offboarding.Entry{
 			Kind: offboarding.EntrySettled, Step: step, N: record.N, Due: record.Due,
 			State: o.State, Rule: o.Rule, Reason: o.Reason,
-			Attempt: o.Attempt, Planned: o.Planned, Evidence: o.Evidence, Calls: o.Calls,
+			Attempt: o.Attempt, Planned: o.Planned, Observed: o.Observed, Evidence: o.Evidence, Calls: o.Calls,
 		}
 		switch {
 		case o.State.Settled():

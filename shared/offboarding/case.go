@@ -73,6 +73,8 @@ type Entry struct {
 	Calls    []Call            `json:"calls,omitempty"`
 	Attempt  bool              `json:"attempt,omitempty"` // the run spent an attempt
 	Planned  bool              `json:"planned,omitempty"` // the wait is part of the plan, not a delay
+	// Observed says of a manual step that its own effect was observed.
+	Observed bool `json:"observed,omitempty"`
 
 	// Sealed names the personal values that belong to the entry and gives the salted
 	// SHA-256 of each; the values stand beside the history and can be erased.
@@ -135,11 +137,14 @@ type Record struct {
 	// last run did not fail.
 	FailingSince time.Time
 	EffectiveAt  time.Time
-	Lease        Lease
-	Before       map[string]string // the world before the first write
-	Progress     map[string]string
-	Evidence     map[string]string
-	Calls        []Call
+	// Observed is set while the step's effect stands as observed, also when it leaves a task to a
+	// person.
+	Observed bool
+	Lease    Lease
+	Before   map[string]string // the world before the first write
+	Progress map[string]string
+	Evidence map[string]string
+	Calls    []Call
 }
 
 // Step is the named record; nil when the plan does not hold the step.
@@ -230,7 +235,7 @@ func (c *Case) Apply(e Entry, hash string) error {
 	case EntryRescheduled:
 		step.N, step.Due = e.N, e.Due
 		if e.State != "" {
-			step.State, step.Reason, step.Rule = e.State, e.Reason, ""
+			step.State, step.Reason, step.Rule, step.Observed = e.State, e.Reason, "", false
 			step.Since, step.FailingSince = time.Time{}, time.Time{}
 		}
 	case EntrySignedOff:
@@ -279,7 +284,7 @@ func (c *Case) replan(p Plan) {
 			if was.Name != planned.Name {
 				continue
 			}
-			if was.State == StateEffective && !changed[was.Name] {
+			if was.Observed && !changed[was.Name] {
 				record = was
 				break
 			}
@@ -305,8 +310,9 @@ func (s *Record) settle(e Entry) {
 	case s.FailingSince.IsZero():
 		s.FailingSince = e.At
 	}
+	s.Observed = e.State == StateEffective || e.Observed
 	switch {
-	case e.State == StateEffective:
+	case s.Observed:
 		s.EffectiveAt, s.Since = e.At, time.Time{}
 	case e.State.Settled(), e.Planned:
 		s.Since = time.Time{}

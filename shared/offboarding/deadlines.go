@@ -47,8 +47,8 @@ func Deadlines(c *Case) []Deadline {
 	if r := c.Step(StepDelete); r != nil {
 		deleted, _ = time.Parse(time.RFC3339, r.Evidence[DeletedAt]) // zero while it is not deleted
 	}
-	if r := c.Step(StepLicence); r != nil && r.State == StateEffective {
-		released = r.EffectiveAt
+	if r := c.Step(StepLicence); r != nil {
+		released = r.EffectiveAt // also when seats are left to a person
 	}
 	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() {
 		add(f.Until, "forwarding ends", "the plan")

@@ -50,7 +50,7 @@ func (j *Job) Settled() error {
 	spec, _ := SpecOf(j.Step.Name)
 	for _, need := range spec.Needs {
 		r := j.Case.Step(need)
-		if r == nil || r.State.Closed() {
+		if r == nil || r.State.Closed() || r.Observed {
 			continue
 		}
 		return After(j.Patience(), "waits for "+string(need)+", which is "+string(r.State))

@@ -48,12 +48,21 @@ func (e *WithheldError) Error() string { return fmt.Sprintf("withheld by %s: %s"
 func Withheld(rule Rule, why string) error { return &WithheldError{Rule: rule, Why: why} }
 
 // ManualTask is the verdict of a step that a person must finish.
-type ManualTask struct{ Task string }
+type ManualTask struct {
+	Task string
+	// Observed is set when the step's own effect was observed, so that no other step waits for
+	// the person.
+	Observed bool
+}
 
 func (e *ManualTask) Error() string { return "a person must act: " + e.Task }
 
 // Manual is the verdict "a person must do this": task says what, and where.
 func Manual(task string) error { return &ManualTask{Task: task} }
+
+// Afterwards is the verdict "as wanted and observed so, and a person has something to do that no
+// other step waits for".
+func Afterwards(task string) error { return &ManualTask{Task: task, Observed: true} }
 
 // PermanentError is the verdict of a step that no retry can help.
 type PermanentError struct{ Err error }

@@ -160,7 +160,7 @@ func (w *Worker) outcome(record *offboarding.Record, verdict error) ledger.Outco
 	case errors.As(verdict, &withheld):
 		return ledger.Outcome{State: offboarding.StateWithheld, Rule: withheld.Rule, Reason: brief(withheld.Why), Attempt: true}
 	case errors.As(verdict, &manual):
-		return ledger.Outcome{State: offboarding.StateManual, Reason: brief(manual.Task), Attempt: true}
+		return ledger.Outcome{State: offboarding.StateManual, Reason: brief(manual.Task), Attempt: true, Observed: manual.Observed}
 	case errors.As(verdict, &permanent):
 		return ledger.Outcome{State: offboarding.StateParked, Reason: brief(permanent.Error()), Attempt: true}
 	}
