@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"leaver/shared/bus"
@@ -104,7 +105,7 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 		}
 		return worker.Dispatch(ctx, p.Bus, p.Ledger, c)
 	}
-	user, err := p.find(ctx, r.Employee)
+	user, err := p.find(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +137,10 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	policy, err := p.policyFor(ctx, user)
 	if err != nil {
 		return offboarding.Plan{}, nil, err
+	}
+	// The grace of a request that was parked for weeks begins when it is planned.
+	if now := p.Now(); now.After(r.ReceivedAt) {
+		r.ReceivedAt = now
 	}
 	compiled, err := offboarding.Compile(r, policy)
 	if err != nil {
@@ -186,22 +191,45 @@ func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboa
 	return c, p.decide(ctx, r, ledger.Request{State: ledger.RequestCancelled, Case: c.ID}, user.UserPrincipalName)
 }
 
-// find looks the employee up and refuses to choose.
-func (p *Planner) find(ctx context.Context, e offboarding.Employee) (offboarding.User, error) {
-	field, _ := e.Key()
-	users, err := p.Directory.Find(ctx, e)
-	if err != nil {
-		return offboarding.User{}, fmt.Errorf("looking the employee up by %s: %w", field, err)
+// find looks the employee up by every name that the request gives, and refuses to choose. What is
+// in the way of a termination is not in the way of its cancellation.
+func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.User, error) {
+	var fit []offboarding.User
+	for i, by := range r.Employee.Each() {
+		field, _ := by.Key()
+		users, err := p.Directory.Find(ctx, by)
+		switch {
+		case err != nil:
+			return offboarding.User{}, fmt.Errorf("looking the employee up by %s: %w", field, err)
+		case len(users) == 0:
+			return refuse("no user in the tenant has this %s; correct it in the HR system and send the request again", field)
+		case i == 0:
+			fit = users
+			continue
+		}
+		fit = slices.DeleteFunc(fit, func(u offboarding.User) bool {
+			return !slices.ContainsFunc(users, func(same offboarding.User) bool { return same.ID == u.ID })
+		})
+		if len(fit) == 0 {
+			return refuse("the %s is that of another user than the names before it; correct them in the HR system and send the request again", field)
+		}
 	}
-	switch {
-	case len(users) == 0:
-		return offboarding.User{}, &offboarding.Refusal{Why: fmt.Sprintf("no user in the tenant has this %s; correct it in the HR system and send the request again", field)}
-	case len(users) > 1:
-		return offboarding.User{}, &offboarding.Refusal{Why: fmt.Sprintf("%d users in the tenant have this %s; send the request again with the object id", len(users), field)}
-	case p.Policy.Protects(users[0]):
-		return offboarding.User{}, &offboarding.Refusal{Why: "the policy protects this account; take it off the list of protected accounts and send the request again"}
+	field, _ := r.Employee.Key()
+	if len(fit) != 1 {
+		return refuse("%d users in the tenant have this %s; send the request again with the object id", len(fit), field)
 	}
-	return users[0], nil
+	switch user := fit[0]; {
+	case r.Kind != offboarding.Termination:
+	case p.Policy.Protects(user):
+		return refuse("the policy protects this account; take it off the list of protected accounts and send the request again")
+	case r.Employee.ID == "" && user.Created.After(r.EventTime):
+		return refuse("the account with this %s was created after the event and may be a successor's; send a new request with the object id", field)
+	}
+	return fit[0], nil
+}
+
+func refuse(format string, args ...any) (offboarding.User, error) {
+	return offboarding.User{}, &offboarding.Refusal{Why: fmt.Sprintf(format, args...)}
 }
 
 // park keeps the request with its reason: on the ledger for leaver status, in the dead letters
