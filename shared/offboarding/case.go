@@ -141,10 +141,12 @@ type Record struct {
 	// person.
 	Observed bool
 	Lease    Lease
-	Before   map[string]string // the world before the first write
-	Progress map[string]string
-	Evidence map[string]string
-	Calls    []Call
+	// Replanned is set when the plan has changed since the run that holds the lease began.
+	Replanned bool
+	Before    map[string]string // the world before the first write
+	Progress  map[string]string
+	Evidence  map[string]string
+	Calls     []Call
 }
 
 // Step is the named record; nil when the plan does not hold the step.
@@ -225,7 +227,9 @@ func (c *Case) Apply(e Entry, hash string) error {
 		}
 	case EntryPublished:
 		c.published = true
-	case EntryBegun, EntryRenewed:
+	case EntryBegun:
+		step.Lease, step.Replanned = *e.Lease, false
+	case EntryRenewed:
 		step.Lease = *e.Lease
 	case EntryKept:
 		step.Before = merged(e.Before, step.Before)
@@ -289,6 +293,7 @@ func (c *Case) replan(p Plan) {
 				break
 			}
 			record.Lease, record.Attempts = was.Lease, was.Attempts
+			record.Replanned = was.Lease.Holder != ""
 			record.Before, record.Progress, record.Calls = was.Before, was.Progress, was.Calls
 		}
 		c.Steps = append(c.Steps, record)
@@ -298,7 +303,7 @@ func (c *Case) replan(p Plan) {
 func (s *Record) settle(e Entry) {
 	s.State, s.Rule, s.Reason = e.State, e.Rule, e.Reason
 	s.N, s.Due = e.N, e.Due
-	s.Lease = Lease{}
+	s.Lease, s.Replanned = Lease{}, false
 	s.Evidence = merged(s.Evidence, e.Evidence)
 	s.Calls = append(s.Calls, e.Calls...)
 	if e.Attempt {
