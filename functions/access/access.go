@@ -220,11 +220,3 @@ func (r *run) ask(id, format string, args ...any) {
 	r.aside[id] = true
 	r.tasks = append(r.tasks, fmt.Sprintf(format, args...))
 }
-
-// named is a group in the words of a task: with its name unless that is the leaver's.
-func (r *run) named(g offboarding.Group) string {
-	if g.DisplayName == "" || r.user.PersonalName(g.DisplayName) {
-		return g.ID
-	}
-	return fmt.Sprintf("%q (%s)", g.DisplayName, g.ID)
-}

@@ -84,14 +84,17 @@ const (
 
 // FilesLost says what would be lost with the drive as it is (B12). It is nothing when the drive is
 // empty, when the organisation gives its files up, and when its copy was verified and the drive
-// has not changed since.
+// has not changed since. A drive that does not show, as Microsoft's may without a licence, is
+// empty only when onedrive was done with it.
 func FilesLost(c *Case, d Content) string {
-	if c.Plan.KeepFiles == KeepNone || d.Empty() {
-		return ""
-	}
 	r := c.Step(StepOnedrive)
+	done := r != nil && r.State == StateEffective
 	switch {
-	case r == nil || r.State != StateEffective || r.Evidence[VerifiedItems] == "":
+	case c.Plan.KeepFiles == KeepNone, d.Exists && d.Items == 0, !d.Exists && done:
+		return ""
+	case !d.Exists:
+		return "no OneDrive shows, and nobody saw what it held; replay onedrive, then delete"
+	case !done || r.Evidence[VerifiedItems] == "":
 		return fmt.Sprintf("the OneDrive holds %d items (%d bytes) that nobody kept", d.Items, d.Bytes)
 	case r.Evidence[VerifiedItems] != strconv.Itoa(d.Items) || r.Evidence[VerifiedBytes] != strconv.FormatInt(d.Bytes, 10):
 		return fmt.Sprintf("the OneDrive has changed since its copy was verified: it holds %d items (%d bytes) now and held %s (%s bytes) then; replay onedrive, then delete",

@@ -118,6 +118,7 @@ type Device struct {
 type ManagedDevice struct {
 	ID              string
 	OperatingSystem string
+	User            string    // userId: object id of whoever uses it now
 	OwnerType       string    // managedDeviceOwnerType: company or personal
 	State           string    // managementState: managed, retirePending, …
 	LastSync        time.Time // lastSyncDateTime
