@@ -250,22 +250,6 @@ func TestWhatNobodySawIsNotTakenForNothing(t *testing.T) {
 	}
 }
 
-// TestAHeldMailboxIsNotMissedWhenAReadLagsBehind shows the account alive once more after it and its
-// mailbox went.
-func TestAHeldMailboxIsNotMissedWhenAReadLagsBehind(t *testing.T) {
-	t.Parallel()
-	h := steptest.New(t)
-	const lidia = "lidia.holloway@contoso.com"
-	c := h.Open(t, lidia, offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
-	prepare(t, h, c)
-	w := h.Worker(offboarding.StepDelete, newStep(h))
-	h.Advance(h.Record(t, c.ID, w.Name).Due.Sub(h.Now()))
-	h.Tenant.Edit(func(w *simtenant.World) { w.ReadLag = 10 * time.Second })
-	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "inactive" {
-		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
-	}
-}
-
 // TestB16ARestoredAccountIsNotDeletedAgain restores an account while delete still waits for the
 // mailbox to show as inactive.
 func TestB16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
