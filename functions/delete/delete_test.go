@@ -250,6 +250,32 @@ func TestWhatNobodySawIsNotTakenForNothing(t *testing.T) {
 	}
 }
 
+// TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted shows the account once more when it and its
+// mailbox have gone, as a read that lags behind does.
+func TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const lidia = "lidia.holloway@contoso.com"
+	id := simtenant.UserID(lidia)
+	c := h.Open(t, lidia, offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	h.OnAnswer = func(r *http.Request) error {
+		if r.Method == http.MethodDelete {
+			h.OnAnswer = nil
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.Users[id] = w.Deleted[id]
+				w.Users[id].Licences = nil
+				clear(w.Deleted)
+			})
+		}
+		return nil
+	}
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "inactive" {
+		t.Errorf("%s by %s: %s", record.State, record.Rule, record.Reason)
+	}
+}
+
 // TestB16ARestoredAccountIsNotDeletedAgain restores an account while delete still waits for the
 // mailbox to show as inactive.
 func TestB16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
