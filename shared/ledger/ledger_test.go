@@ -254,9 +254,15 @@ func TestB16ACancelledCaseGivesNoLeaseAndNoLeaveToWrite(t *testing.T) {
 	if _, err := l.Begin(t.Context(), block, "other", start.Add(time.Minute)); !errors.Is(err, offboarding.ErrCancelled) {
 		t.Errorf("begin: %v", err)
 	}
-	c, err = l.Settle(t.Context(), c.ID, offboarding.StepSignout, "run", ledger.Outcome{State: offboarding.StateWaiting, Delay: time.Hour})
+	c, err = l.Settle(t.Context(), c.ID, offboarding.StepSignout, "run", ledger.Outcome{
+		State: offboarding.StateWaiting, Delay: time.Hour,
+		Calls: []offboarding.Call{{Operation: "PATCH /users/{id}", Status: 204}, {Operation: "POST /users/{id}/revokeSignInSessions", Status: 403}},
+	})
 	if err != nil || c.State(start) != offboarding.CaseCancelled || c.Step(offboarding.StepSignout).State != offboarding.StateCancelled {
 		t.Errorf("%s, %v", c.State(start), err)
+	}
+	if why := c.Step(offboarding.StepSignout).Reason; why != "the departure was cancelled; the step had written: PATCH /users/{id}" {
+		t.Errorf("what took effect is not said: %s", why)
 	}
 	newer, err := l.Open(t.Context(), opening(t, "req-3", start.Add(time.Hour)))
 	if err != nil || newer.ID == c.ID || !newer.Open() {

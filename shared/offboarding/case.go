@@ -3,6 +3,7 @@ package offboarding
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -64,7 +65,7 @@ type Entry struct {
 	Before   map[string]string `json:"before,omitempty"`
 	Progress map[string]string `json:"progress,omitempty"`
 
-	// settled, rescheduled, cancelled
+	// settled, rescheduled, signed off (the state before), cancelled
 	State    StepState         `json:"state,omitempty"`
 	Rule     Rule              `json:"rule,omitempty"`
 	Reason   string            `json:"reason,omitempty"`
@@ -141,6 +142,8 @@ type Record struct {
 	// person.
 	Observed bool
 	Lease    Lease
+	// SignedOff is the state that a person accepted, of a step that is signed off.
+	SignedOff StepState
 	// Replanned is set when the plan has changed since the run that holds the lease began.
 	Replanned bool
 	Before    map[string]string // the world before the first write
@@ -243,7 +246,7 @@ func (c *Case) Apply(e Entry, hash string) error {
 			step.Since, step.FailingSince = time.Time{}, time.Time{}
 		}
 	case EntrySignedOff:
-		step.State, step.Rule, step.Reason = StateSignedOff, "", e.Reason
+		step.State, step.Rule, step.Reason, step.SignedOff = StateSignedOff, "", e.Reason, e.State
 		step.Since, step.FailingSince = time.Time{}, time.Time{}
 	case EntryCancelled:
 		if c.OpenedAt.IsZero() {
@@ -254,7 +257,8 @@ func (c *Case) Apply(e Entry, hash string) error {
 		c.Cancelled = &tombstone
 		for _, s := range c.Steps {
 			if !s.State.Settled() {
-				s.State, s.Reason = StateCancelled, "the departure was cancelled"
+				s.State = StateCancelled
+				s.Reason = s.cancelled()
 			}
 		}
 	default:
@@ -306,6 +310,9 @@ func (s *Record) settle(e Entry) {
 	s.Lease, s.Replanned = Lease{}, false
 	s.Evidence = merged(s.Evidence, e.Evidence)
 	s.Calls = append(s.Calls, e.Calls...)
+	if e.State == StateCancelled {
+		s.Reason = s.cancelled()
+	}
 	if e.Attempt {
 		s.Attempts++
 	}
@@ -324,6 +331,21 @@ func (s *Record) settle(e Entry) {
 	case s.Since.IsZero():
 		s.Since = e.At
 	}
+}
+
+// cancelled says what a cancelled step had written before: that has taken effect, or still may.
+func (s *Record) cancelled() string {
+	var written []string
+	for _, c := range s.Calls {
+		if c.Status < 300 && !slices.Contains(written, c.Operation) {
+			written = append(written, c.Operation)
+		}
+	}
+	const why = "the departure was cancelled"
+	if len(written) == 0 {
+		return why
+	}
+	return why + "; the step had written: " + strings.Join(written, ", ")
 }
 
 func merged(base, over map[string]string) map[string]string {

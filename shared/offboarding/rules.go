@@ -132,14 +132,15 @@ func MayDeleteWith(m MailFlow) error {
 }
 
 // MailKept reports whether the mailbox, as it is, outlives its account as the plan wants it (B12):
-// it is on hold, or a person signed its export off, or the organisation gives its mail up.
+// it is on hold, or a person did the task of exporting it and signed that off, or the organisation
+// gives its mail up.
 func MailKept(c *Case, m MailFlow) bool {
 	switch c.Plan.KeepMail {
 	case KeepNone:
 		return true
 	case KeepExport:
 		preserve := c.Step(StepPreserve)
-		return preserve != nil && preserve.State == StateSignedOff
+		return preserve != nil && preserve.State == StateSignedOff && preserve.SignedOff == StateManual
 	}
 	return m.Hold
 }
