@@ -179,14 +179,21 @@ func (p *Planner) policyFor(ctx context.Context, user offboarding.User) (offboar
 }
 
 func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboarding.User) (*offboarding.Case, error) {
+	before, err := p.Ledger.Latest(ctx, user.ID)
+	if err != nil {
+		return nil, err
+	}
 	c, err := p.Ledger.Cancel(ctx, ledger.Cancellation{
 		Tenant: p.Tenant, Leaver: user.ID, Request: r.ID, EventTime: r.EventTime, Reason: "cancelled by " + r.Source,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if c.Cancelled == nil {
+	switch {
+	case c.Cancelled == nil:
 		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is %s and newer than the cancellation, or complete: nothing was cancelled", c.ID, c.State(p.Now()))}
+	case before != nil && before.Cancelled == nil && before.ID != c.ID:
+		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is complete: nothing of it was cancelled; but no request that is older than the cancellation opens another", before.ID)}
 	}
 	return c, p.decide(ctx, r, ledger.Request{State: ledger.RequestCancelled, Case: c.ID}, user.UserPrincipalName)
 }

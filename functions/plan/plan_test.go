@@ -336,6 +336,41 @@ func TestB16ACancellationWinsHoweverItArrives(t *testing.T) {
 	}
 }
 
+// TestB16ACancellationWinsAlsoOverASecondDeparture lets one overtake its request when the leaver has
+// a departure behind them, of which it cancels nothing.
+func TestB16ACancellationWinsAlsoOverASecondDeparture(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	who := offboarding.Employee{UserPrincipalName: adele}
+	deliver(t, h, p, termination(h, "1", who))
+	first, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+	if err != nil || first == nil {
+		t.Fatal(err)
+	}
+	h.Advance(31 * 24 * time.Hour)
+	for _, step := range first.Plan.Steps {
+		h.Step(t, first.ID, h.Worker(step.Name, effective{}))
+	}
+	h.Advance(time.Hour)
+	request := termination(h, "2", who)
+	h.Advance(time.Minute)
+	cancellation := termination(h, "3", who)
+	cancellation.Kind = offboarding.Cancellation
+	if d := deliver(t, h, p, cancellation); !strings.Contains(d.DeadSentence, first.ID+" is complete") {
+		t.Errorf("the cancellation is parked with %q", d.DeadSentence)
+	}
+	deliver(t, h, p, request)
+	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || c.State(h.Now()) != offboarding.CaseCancelled {
+		t.Errorf("%s is %s, %v", c.ID, c.State(h.Now()), err)
+	}
+}
+
+// effective is a step that finds everything done.
+type effective struct{}
+
+func (effective) Work(context.Context, *offboarding.Job) error { return nil }
+
 // TestRequestsUnderFaults lets requests come twice, out of order, lost or with the host killed
 // around their settling: there is one case, published whole, whatever happens.
 func TestRequestsUnderFaults(t *testing.T) {

@@ -244,8 +244,8 @@ type Cancellation struct {
 
 // Cancel writes the tombstone of the leaver's open case. A cancellation for which no case is
 // open yet is kept as a case of its own, so that it wins over a request it has overtaken. One
-// that is older than the newest request of the open case, or that comes after the case was
-// complete, changes nothing: the case is returned as it is.
+// that is older than the newest request of the leaver's last case, or no newer than what that knew
+// when it closed, changes nothing: the case is returned as it is.
 func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case, error) {
 	entry := offboarding.Entry{
 		Kind: offboarding.EntryCancelled, Tenant: k.Tenant, Leaver: k.Leaver,
@@ -256,7 +256,7 @@ func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case,
 		if err != nil {
 			return nil, err
 		}
-		if latest != nil && (latest.Cancelled == nil || !k.EventTime.After(latest.Cancelled.EventTime)) {
+		if latest != nil && (latest.Open() || !k.EventTime.After(latest.EventTime)) {
 			if !latest.Open() || k.EventTime.Before(latest.EventTime) {
 				return latest, nil
 			}
