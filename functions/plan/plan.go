@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"leaver/shared/bus"
@@ -106,6 +107,10 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 		return worker.Dispatch(ctx, p.Bus, p.Ledger, c)
 	}
 	user, err := p.find(ctx, r)
+	var nobody *offboarding.Refusal
+	if r.Kind == offboarding.Cancellation && errors.As(err, &nobody) {
+		user, err = p.renamed(ctx, r.Employee.UserPrincipalName, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -233,6 +238,25 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 		return refuse("the account with this %s was created after the event and may be a successor's; send a new request with the object id", field)
 	}
 	return fit[0], nil
+}
+
+// renamed is the leaver of the open case that was planned under a userPrincipalName, for a
+// cancellation that is refused because the tenant knows that name no more; else that refusal.
+func (p *Planner) renamed(ctx context.Context, name string, refusal error) (offboarding.User, error) {
+	cases, err := p.Ledger.Cases(ctx)
+	if err != nil {
+		return offboarding.User{}, err
+	}
+	for _, c := range cases {
+		personal, err := p.Ledger.Personal(ctx, c.ID)
+		if err != nil {
+			return offboarding.User{}, err
+		}
+		if name != "" && strings.EqualFold(personal[userPrincipalName], name) {
+			return offboarding.User{ID: c.Leaver, UserPrincipalName: name}, nil
+		}
+	}
+	return offboarding.User{}, refusal
 }
 
 func refuse(format string, args ...any) (offboarding.User, error) {

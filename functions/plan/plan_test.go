@@ -336,6 +336,22 @@ func TestB16ACancellationWinsHoweverItArrives(t *testing.T) {
 	}
 }
 
+// TestB16ARenamedLeaversDepartureIsCancelled cancels by the name that the termination came by.
+func TestB16ARenamedLeaversDepartureIsCancelled(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	who := offboarding.Employee{UserPrincipalName: adele}
+	deliver(t, h, p, termination(h, "1", who))
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(adele)].UserPrincipalName = "adele.vance-lee@contoso.com" })
+	cancellation := termination(h, "2", who)
+	cancellation.Kind = offboarding.Cancellation
+	d := deliver(t, h, p, cancellation)
+	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || c == nil || c.Cancelled == nil {
+		t.Errorf("the departure goes on: %v, %q", err, d.DeadSentence)
+	}
+}
+
 // TestB16ACancellationWinsAlsoOverASecondDeparture lets one overtake its request when the leaver has
 // a departure behind them, of which it cancels nothing.
 func TestB16ACancellationWinsAlsoOverASecondDeparture(t *testing.T) {
