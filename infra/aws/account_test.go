@@ -24,7 +24,7 @@ type account struct {
 	*httptest.Server
 	key     *rsa.PrivateKey
 	secrets map[string]string // by ARN
-	invoke  func(function string, payload []byte) bool
+	invoke  func(by, function string, payload []byte) bool
 
 	mu       sync.Mutex
 	unknown  []string
@@ -67,7 +67,7 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case invocation.MatchString(r.URL.Path):
 		function := strings.TrimPrefix(invocation.FindStringSubmatch(r.URL.Path)[1], "leaver-")
-		if r.Header.Get("X-Amz-Invocation-Type") != "Event" || !a.invoke(function, body) {
+		if r.Header.Get("X-Amz-Invocation-Type") != "Event" || !a.invoke(caller, function, body) {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}

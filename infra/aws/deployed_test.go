@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,19 +43,33 @@ type deployment struct {
 	functions map[string]*function
 	account   *account
 	tenant    *simtenant.Tenant
+	bus       *servicebustest.Peer
 	ledger    *ledger.Ledger
 
-	mu   sync.Mutex
-	dies map[string]bool // functions to be killed at their next write
+	mu    sync.Mutex
+	dies  map[write]bool
+	first time.Time // when a function first wrote to the tenant
 }
+
+// write is what a function may be killed at: when it took effect, and before the function can
+// know.
+type write struct{ function, to string }
+
+// What functions write to.
+const (
+	toTenant = "tenant"
+	toLedger = "ledger"
+	toBus    = "bus"
+)
 
 // The policy of the tests: a whole departure in seconds.
 const deployedPolicy = `{grace: 6s, deleteAfter: 1s, mailbox: forward, forwardFor: 5s, keepMail: none, keepFiles: none, overrides: [{for: {department: Sales}, keepFiles: move}]}`
 
-func deploy(t testing.TB) *deployment {
+// deploy deploys Leaver for a tenant of so many people; fewer than the invented ones are those.
+func deploy(t testing.TB, people int) *deployment {
 	t.Helper()
 	connection := azuritetest.Start(t)
-	d := &deployment{functions: map[string]*function{}, dies: map[string]bool{}, account: newAccount(t)}
+	d := &deployment{functions: map[string]*function{}, dies: map[write]bool{}, account: newAccount(t)}
 	store, err := aztables.OpenConnectionString(connection, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +79,7 @@ func deploy(t testing.TB) *deployment {
 	}
 	d.ledger = ledger.New(store, time.Now, rand.Reader)
 
-	if d.tenant, err = simtenant.New(simtenant.Config{SyncEvery: time.Second}); err != nil {
+	if d.tenant, err = simtenant.New(simtenant.Config{Users: people, SyncEvery: time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	tenant := httptest.NewTLSServer(http.HandlerFunc(d.serveTenant))
@@ -77,16 +94,17 @@ func deploy(t testing.TB) *deployment {
 		})
 		identities = append(identities, servicebustest.Identity{Name: clientID(i), Rights: rightsOn(f.Name)})
 	}
-	peer, err := servicebustest.Start(servicebustest.Options{
+	d.bus, err = servicebustest.Start(servicebustest.Options{
 		Entities: servicebustest.Entities(bus.Subscriptions()), Lock: 5 * time.Second, MaxDelivery: 2000, DuplicateWindow: 10 * time.Minute,
 		Identities: identities, VerifyJWT: bearer,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(peer.Close)
+	t.Cleanup(d.bus.Close)
+	d.bus.Fault(d.passBus)
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	trusted := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tenant.Certificate().Raw}), peer.CA()...)
+	trusted := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tenant.Certificate().Raw}), d.bus.CA()...)
 	if err := os.WriteFile(ca, trusted, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -98,16 +116,16 @@ func deploy(t testing.TB) *deployment {
 	for i, f := range offboarding.Functions() {
 		environ := append(template.environ(f.Name),
 			"LEAVER_TENANT_ID="+reach.TenantID, "LEAVER_CLIENT_ID="+clientID(i), "LEAVER_CA_FILE="+ca,
-			"LEAVER_AUTHORITY="+reach.Authority, "LEAVER_SERVICEBUS="+peer.Addr(),
+			"LEAVER_AUTHORITY="+reach.Authority, "LEAVER_SERVICEBUS="+d.bus.Addr(),
 			"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+accessKey(f.Name), "AWS_SECRET_ACCESS_KEY=example",
 			"AWS_ENDPOINT_URL="+d.account.URL, "AWS_LAMBDA_FUNCTION_NAME=leaver-"+f.Name,
 		)
 		if f.Ledger {
-			environ = append(environ, "LEAVER_GRAPH="+reach.Graph, "LEAVER_EXCHANGE="+reach.Exchange, "LEAVER_TABLES=", "LEAVER_TABLES_CONNECTION="+connection)
+			environ = append(environ, "LEAVER_GRAPH="+reach.Graph, "LEAVER_EXCHANGE="+reach.Exchange, "LEAVER_TABLES=", "LEAVER_TABLES_CONNECTION="+d.serveLedger(t, f.Name, connection))
 		}
 		d.functions[f.Name] = newFunction(t, f.Name, build(t, f.Name), environ)
 	}
-	d.account.invoke = func(name string, payload []byte) bool {
+	d.account.invoke = func(_, name string, payload []byte) bool {
 		f, known := d.functions[name]
 		if known {
 			f.event(payload)
@@ -142,14 +160,18 @@ func rightsOn(function string) []servicebustest.Right {
 	}
 	for _, s := range bus.Subscriptions() {
 		if slices.Contains(own.Listen, s.Name) {
-			path := s.Entity
-			if s.Entity == bus.Topic {
-				path += "/Subscriptions/" + s.Name
-			}
-			rights = append(rights, servicebustest.Right{Entity: path, Listen: true})
+			rights = append(rights, servicebustest.Right{Entity: pathOf(s), Listen: true})
 		}
 	}
 	return rights
+}
+
+// pathOf is the address of a subscription on Service Bus.
+func pathOf(s bus.Subscription) string {
+	if s.Entity == bus.Topic {
+		return s.Entity + "/Subscriptions/" + s.Name
+	}
+	return s.Entity
 }
 
 // bearer says whose a token of the simulated tenant is. Nobody but the functions reaches the
@@ -168,8 +190,7 @@ func bearer(token string) (string, time.Time, error) {
 	return claims.AppID, claims.ExpiresAt.Time, nil
 }
 
-// serveTenant is the tenant; a function that is to die is killed when its write took effect and
-// before it can know.
+// serveTenant is the tenant for the functions.
 func (d *deployment) serveTenant(w http.ResponseWriter, r *http.Request) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	var claims struct {
@@ -179,30 +200,102 @@ func (d *deployment) serveTenant(w http.ResponseWriter, r *http.Request) {
 	_, _, _ = jwt.NewParser().ParseUnverified(token, &claims)
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	write := r.Method != http.MethodGet && !strings.HasPrefix(r.Header.Get("X-CmdletName"), "Get-")
+	writes := r.Method != http.MethodGet && !strings.HasPrefix(r.Header.Get("X-CmdletName"), "Get-")
 	if strings.HasSuffix(r.URL.Path, "/$batch") {
-		write = bytes.Contains(body, []byte(`"method":"POST"`)) || bytes.Contains(body, []byte(`"method":"DELETE"`)) || bytes.Contains(body, []byte(`"method":"PATCH"`))
+		writes = bytes.Contains(body, []byte(`"method":"POST"`)) || bytes.Contains(body, []byte(`"method":"DELETE"`)) || bytes.Contains(body, []byte(`"method":"PATCH"`))
 	}
-	for i, f := range offboarding.Functions() {
-		if claims.AppID != clientID(i) || !write {
-			continue
+	if name := nameOf(claims.AppID); name != "" && writes {
+		d.mu.Lock()
+		if d.first.IsZero() {
+			d.first = time.Now()
 		}
-		if d.mustDie(f.Name) {
+		d.mu.Unlock()
+		if d.mustDie(write{name, toTenant}) {
 			d.tenant.ServeHTTP(httptest.NewRecorder(), r)
-			d.functions[f.Name].kill()
+			d.functions[name].kill()
 			return
 		}
 	}
 	d.tenant.ServeHTTP(w, r)
 }
 
-// mustDie reports once whether a function is to be killed.
-func (d *deployment) mustDie(function string) bool {
+// nameOf is the function whose app registration that is; "" for none.
+func nameOf(client string) string {
+	for i, f := range offboarding.Functions() {
+		if client == clientID(i) {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// passBus lets every frame pass, but the acknowledgement of a message whose sender is to die.
+func (d *deployment) passBus(f servicebustest.Frame) servicebustest.Action {
+	acknowledges := !f.Received && f.Kind == servicebustest.Disposition && (f.Address == bus.Topic || f.Address == bus.Queue)
+	if name := nameOf(f.Identity); acknowledges && d.mustDie(write{name, toBus}) {
+		d.functions[name].kill()
+	}
+	return servicebustest.Pass
+}
+
+// serveLedger is Azurite for one function. It returns the connection string.
+func (d *deployment) serveLedger(t testing.TB, name, connection string) string {
+	t.Helper()
+	_, endpoint, _ := strings.Cut(connection, "TableEndpoint=")
+	azurite, err := url.Parse(strings.TrimSuffix(endpoint, ";"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := azurite.Path
+	azurite.Path = ""
+	proxy := httputil.NewSingleHostReverseProxy(azurite)
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // of clients that were killed
+	proxy.ModifyResponse = func(answer *http.Response) error {
+		if !strings.HasSuffix(answer.Request.URL.Path, "/$batch") { // an entry is committed as a transaction
+			return nil
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body = io.NopCloser(bytes.NewReader(body))
+		if committed := err == nil && !bytes.Contains(body, []byte("HTTP/1.1 4")); committed && d.mustDie(write{name, toLedger}) {
+			d.functions[name].kill()
+		}
+		return err
+	}
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	return azuritetest.ConnectionString(server.URL + account)
+}
+
+// die has functions killed at their next such writes.
+func (d *deployment) die(writes ...write) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	die := d.dies[function]
-	d.dies[function] = false
+	for _, w := range writes {
+		d.dies[w] = true
+	}
+}
+
+// mustDie reports once whether a function is to be killed at a write.
+func (d *deployment) mustDie(w write) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	die := d.dies[w]
+	if die {
+		d.dies[w] = false
+	}
 	return die
+}
+
+// died expects that every function that was to be killed was.
+func (d *deployment) died(t *testing.T) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for w, waits := range d.dies {
+		if waits {
+			t.Errorf("%s was not killed: it wrote nothing to the %s", w.function, w.to)
+		}
+	}
 }
 
 var built sync.Map // of paths, by function
@@ -228,6 +321,9 @@ func build(t testing.TB, name string) string {
 	return path
 }
 
+// scheduled is the event of a schedule.
+const scheduled = `{"version":"0","detail-type":"Scheduled Event"}`
+
 // schedule invokes, as the schedules do but more often, until the context is done.
 func (d *deployment) schedule(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
@@ -237,7 +333,7 @@ func (d *deployment) schedule(ctx context.Context, every time.Duration) {
 		case <-tick.C:
 			for name, f := range d.functions {
 				if isScheduled(name) {
-					f.event([]byte(`{"version":"0","detail-type":"Scheduled Event"}`))
+					f.event([]byte(scheduled))
 				}
 			}
 		case <-ctx.Done():
@@ -247,7 +343,7 @@ func (d *deployment) schedule(ctx context.Context, every time.Duration) {
 }
 
 // post sends a webhook through the HTTP API until intake has taken it, as an HR system does.
-func (d *deployment) post(t *testing.T, id string, body string) {
+func (d *deployment) post(t testing.TB, id string, body string) {
 	t.Helper()
 	for range 5 {
 		event, err := events.Sign([]byte(body), id, time.Now())
@@ -267,7 +363,21 @@ func (d *deployment) post(t *testing.T, id string, body string) {
 }
 
 // ended waits for the end of the leaver's case.
-func (d *deployment) ended(t *testing.T, leaver string) *offboarding.Case {
+func (d *deployment) ended(t testing.TB, leaver string) *offboarding.Case {
+	t.Helper()
+	return d.every(t, leaver, offboarding.StepState.Settled)
+}
+
+// every waits until every step of the leaver's case is as wanted.
+func (d *deployment) every(t testing.TB, leaver string, wanted func(offboarding.StepState) bool) *offboarding.Case {
+	t.Helper()
+	return d.await(t, leaver, "ended", func(c *offboarding.Case) bool {
+		return !slices.ContainsFunc(c.Steps, func(s *offboarding.Record) bool { return !wanted(s.State) })
+	})
+}
+
+// await waits until the leaver's case is as wanted.
+func (d *deployment) await(t testing.TB, leaver, wanted string, is func(*offboarding.Case) bool) *offboarding.Case {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer stop()
@@ -278,16 +388,18 @@ func (d *deployment) ended(t *testing.T, leaver string) *offboarding.Case {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c != nil && !slices.ContainsFunc(c.Steps, func(s *offboarding.Record) bool { return !s.State.Settled() }) {
+		if c != nil && is(c) {
 			return c
 		}
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			for _, s := range c.Steps {
-				t.Logf("%s: %s, %s", s.Name, s.State, s.Reason)
+			if c != nil {
+				for _, s := range c.Steps {
+					t.Logf("%s: %s, %s", s.Name, s.State, s.Reason)
+				}
 			}
-			t.Fatal("the departure did not end")
+			t.Fatalf("the departure was not %s", wanted)
 		}
 	}
 }
@@ -322,15 +434,19 @@ func (d *deployment) check(t *testing.T, c *offboarding.Case) {
 const (
 	leaver     = "irvin.sayers@contoso.com"
 	heldLeaver = "patti.fernandez@contoso.com" // of Sales, with a phone, a managed device, mail and files
+	mailLeaver = "lidia.holloway@contoso.com"  // with mail, and a licence of her own
 )
 
-var leaves = `{"type":"employee.terminated","timestamp":"` + time.Now().UTC().Format(time.RFC3339) + `","data":{"employee":{"userPrincipalName":"` + leaver + `"}}}`
+// leaves is a webhook about somebody; more are further keys of its data.
+func leaves(upn, more string) string {
+	return `{"type":"employee.terminated","timestamp":"` + time.Now().UTC().Format(time.RFC3339) + `","data":{"employee":{"userPrincipalName":"` + upn + `"}` + more + `}}`
+}
 
 // TestADepartureAsDeployed posts one webhook; what follows is woken by what went before.
 func TestADepartureAsDeployed(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
-	d.post(t, "msg_1", leaves)
+	d := deploy(t, 0)
+	d.post(t, "msg_1", leaves(leaver, ""))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go d.schedule(ctx, 20*time.Second)
@@ -345,40 +461,170 @@ func TestADepartureAsDeployed(t *testing.T) {
 	}
 }
 
-// TestADepartureSurvivesTheDeathOfEveryFunction kills each function once, when its first write
-// took effect and before its message was settled. The outcome is the same.
+// TestADepartureSurvivesTheDeathOfEveryFunction kills each function of a departure once, when its
+// first write took effect and before its message was settled. The outcome is the same.
 func TestADepartureSurvivesTheDeathOfEveryFunction(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
-	invoke := d.account.invoke
-	d.account.invoke = func(name string, payload []byte) bool {
-		// What intake and plan write, they publish: the wake says that they did.
-		for publisher, woken := range map[string]string{"intake": "plan", "plan": "signout"} {
-			if name == woken && d.mustDie(publisher) {
-				d.functions[publisher].kill()
-			}
-		}
-		return invoke(name, payload)
-	}
-	d.dies["intake"], d.dies["plan"] = true, true
+	d := deploy(t, 0)
+	d.die(write{"intake", toBus}, write{"plan", toBus})
 	for _, s := range offboarding.Steps {
-		d.dies[string(s.Name)] = true
+		d.die(write{string(s.Name), toTenant})
 	}
 	// The first leaver has nothing to wipe, no group, and the policy keeps no mail: so there is a second.
 	d.tenant.Edit(func(w *simtenant.World) {
 		marketing := w.Groups[simtenant.GroupID(simtenant.GroupMarketing)]
 		marketing.Members = append(marketing.Members, simtenant.UserID(heldLeaver)) // for access to take away
 	})
-	d.post(t, "msg_2", `{"type":"employee.terminated","timestamp":"`+time.Now().UTC().Format(time.RFC3339)+`","data":{"employee":{"userPrincipalName":"`+heldLeaver+`"},"options":{"mailbox":"hold"}}}`)
-	d.post(t, "msg_1", leaves)
+	d.post(t, "msg_2", leaves(heldLeaver, `,"options":{"mailbox":"hold"}`))
+	d.post(t, "msg_1", leaves(leaver, ""))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go d.schedule(ctx, 5*time.Second)
 	d.check(t, d.ended(t, simtenant.UserID(leaver)))
 	d.check(t, d.ended(t, simtenant.UserID(heldLeaver)))
-	for name, waits := range d.dies {
-		if waits {
-			t.Errorf("%s was not killed: it wrote nothing", name)
+	d.died(t)
+}
+
+// TestADepartureSurvivesTheDeathOfWatchAndReplay parks two departures, because the tenant refuses
+// a permission, and sends them back to work when it is granted. replay is killed between the
+// ledger and the bus, and between sending a message and removing its dead letter; watch, which
+// finds what got lost with the first, at both writes too. The outcome is the same.
+func TestADepartureSurvivesTheDeathOfWatchAndReplay(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, 0)
+	const release = "POST /users/{id}/assignLicense"
+	d.tenant.Edit(func(w *simtenant.World) {
+		w.Faults = []simtenant.Fault{{Operation: release, Status: http.StatusForbidden}}
+	})
+	leavers := []string{simtenant.UserID(leaver), simtenant.UserID(mailLeaver)}
+	d.post(t, "msg_1", leaves(leaver, ""))
+	d.post(t, "msg_2", leaves(mailLeaver, ""))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go d.schedule(ctx, 5*time.Second)
+	d.await(t, leavers[0], "parked", func(*offboarding.Case) bool { return d.deadLetters(t) == len(leavers) })
+	d.tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
+
+	d.die(write{"replay", toLedger}, write{"replay", toBus}, write{"watch", toLedger}, write{"watch", toBus})
+	for asked := 0; d.deadLetters(t) > 0; asked++ {
+		answer, err := d.functions["replay"].invoke([]byte(`{"all":true}`))
+		if err != nil && !errors.Is(err, errDied) || asked == 20 {
+			t.Fatalf("%s, %v", answer, err)
 		}
+	}
+	for _, id := range leavers {
+		c := d.ended(t, id)
+		d.check(t, c)
+		for step, got := range d.verdicts(t, c) {
+			want := []offboarding.StepState{offboarding.StateEffective}
+			if step == offboarding.StepLicence {
+				want = []offboarding.StepState{offboarding.StateParked, offboarding.StateEffective}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s of %s ended %v; wanted %v", step, c.ID, got, want)
+			}
+		}
+		if n := d.tenant.PasswordChanges(id); n != 1 {
+			t.Errorf("the password changed %d times", n)
+		}
+	}
+	d.died(t)
+	if n := d.deadLetters(t); n > 0 {
+		t.Errorf("%d dead letters are left", n)
+	}
+	// Each licence was refused once and released once.
+	requests := d.tenant.Requests()
+	if released, deleted := requests[release], requests["DELETE /users/{id}"]; released != 4 || deleted != 2 {
+		t.Errorf("%d requests to release a licence, %d to delete an account", released, deleted)
+	}
+}
+
+// verdicts are those that ended a step, in order.
+func (d *deployment) verdicts(t *testing.T, c *offboarding.Case) map[offboarding.StepName][]offboarding.StepState {
+	t.Helper()
+	history, err := d.ledger.History(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts := map[offboarding.StepName][]offboarding.StepState{}
+	for _, e := range history {
+		if e.Kind == offboarding.EntrySettled && e.State.Settled() {
+			verdicts[e.Step] = append(verdicts[e.Step], e.State)
+		}
+	}
+	return verdicts
+}
+
+// deadLetters counts those of all subscriptions.
+func (d *deployment) deadLetters(t *testing.T) (n int) {
+	t.Helper()
+	for _, s := range bus.Subscriptions() {
+		counts, err := d.bus.Count(pathOf(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += counts.DeadLetters
+	}
+	return n
+}
+
+// TestADepartureAtItsTime posts a webhook about somebody who leaves half a minute later. No
+// schedule comes by at that time: signout and block are invoked once, before it, to wait for it.
+// They lock the leaver out within seconds, and nothing is written before.
+func TestADepartureAtItsTime(t *testing.T) {
+	t.Parallel()
+	for _, teller := range []string{"plan", "watch"} {
+		t.Run("told by "+teller, func(t *testing.T) {
+			t.Parallel()
+			d := deploy(t, 0)
+			var mu sync.Mutex
+			told := map[string][]time.Time{}
+			invoke := d.account.invoke
+			d.account.invoke = func(by, name string, payload []byte) bool {
+				// Where watch tells, plan tells nobody: as if it had run when the time was further off.
+				if by == "plan" && teller == "watch" {
+					return false
+				}
+				mu.Lock()
+				told[name] = append(told[name], time.Now())
+				mu.Unlock()
+				return invoke(by, name, payload)
+			}
+			leaving := time.Now().Add(30 * time.Second).Truncate(time.Second)
+			d.post(t, "msg_1", leaves(leaver, `,"leavingTime":"`+leaving.Format(time.RFC3339)+`"`))
+			id := simtenant.UserID(leaver)
+			d.await(t, id, "published", (*offboarding.Case).Published)
+			if teller == "watch" {
+				if answer, err := d.functions["watch"].invoke([]byte(scheduled)); err != nil {
+					t.Fatalf("%s, %v", answer, err)
+				}
+			}
+			lockout := []offboarding.StepName{offboarding.StepSignout, offboarding.StepBlock}
+			c := d.await(t, id, "locked out", func(c *offboarding.Case) bool {
+				return !slices.ContainsFunc(lockout, func(s offboarding.StepName) bool { return c.Step(s).State != offboarding.StateEffective })
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			for _, step := range lockout {
+				times := told[string(step)]
+				if len(times) != 1 || !times[0].Before(leaving) {
+					t.Fatalf("%s was invoked at %v, and the leaving time is %v", step, times, leaving)
+				}
+				effective, next := c.Step(step).EffectiveAt, times[0].Add(time.Minute) // the schedule would have come round
+				t.Logf("%s effective %.1f s after the leaving time", step, effective.Sub(leaving).Seconds())
+				if effective.Before(leaving) || !effective.Before(next) {
+					t.Errorf("%s was effective at %v, and the leaving time is %v", step, effective, leaving)
+				}
+			}
+			user, lives := d.tenant.User(id)
+			if !lives { // the grace is short
+				user, _ = d.tenant.DeletedUser(id)
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.first.Before(leaving) || user.LastPasswordChange.Before(leaving) || user.SessionsValidFrom.Before(leaving) {
+				t.Errorf("first write at %v, password of %v, sessions since %v, and the leaving time is %v", d.first, user.LastPasswordChange, user.SessionsValidFrom, leaving)
+			}
+		})
 	}
 }

@@ -3,7 +3,7 @@ package aws_test
 import (
 	"archive/zip"
 	"compress/flate"
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -15,17 +15,19 @@ import (
 	"testing"
 	"time"
 
-	"leaver/shared/bus"
 	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
 )
 
 // BenchmarkFigures measures every function: the size of its binary for Lambda, stripped, and of
 // the package that is uploaded; and on this machine, from the start of the process to its first
-// poll of the runtime API, and its peak memory after 100 messages.
+// poll of the runtime API, and its peak memory after 100 people have left, each with a message or
+// more for every function.
 //
 //	go test ./infra/aws -run '^$' -bench Figures -benchtime 10x
 func BenchmarkFigures(b *testing.B) {
-	d := deploy(b)
+	d := deploy(b, 200)
+	d.hundredLeave(b)
 	for _, f := range offboarding.Functions() {
 		b.Run(f.Name, func(b *testing.B) {
 			binary := filepath.Join(b.TempDir(), "bootstrap")
@@ -49,7 +51,6 @@ func BenchmarkFigures(b *testing.B) {
 				<-p.over
 			}
 			slices.Sort(starts)
-			hundred(b, function)
 			b.ReportMetric(float64(size)/(1<<20), "MB-binary")
 			b.ReportMetric(float64(zipped)/(1<<20), "MB-zip")
 			b.ReportMetric(float64(starts[len(starts)/2].Microseconds())/1000, "ms-start")
@@ -59,36 +60,43 @@ func BenchmarkFigures(b *testing.B) {
 	}
 }
 
-// hundred invokes a function with what it does a hundred times: the messages that a queue
-// function gets in one invocation are none that the ledger knows.
-func hundred(b *testing.B, f *function) {
+// hundredLeave carries a hundred departures through the functions. Watch and replay, which have
+// nothing to do in them, are invoked a hundred times.
+func (d *deployment) hundredLeave(b *testing.B) {
 	b.Helper()
-	if !isQueue(f.name) {
-		for range 100 {
-			_, _ = f.invoke([]byte("{}"))
+	ctx, stop := context.WithCancel(b.Context())
+	defer stop()
+	go d.schedule(ctx, 5*time.Second)
+	var people []string
+	d.tenant.Edit(func(w *simtenant.World) {
+		for _, u := range w.Users {
+			if u.UserType == "Member" && u.AccountEnabled && !u.Synced() && u.ManagerID != "" && !holdsRole(w, u.ID) {
+				people = append(people, u.UserPrincipalName)
+			}
 		}
-		return
+	})
+	slices.Sort(people)
+	if len(people) < 100 {
+		b.Fatalf("the tenant has %d people who can leave", len(people))
 	}
-	var messages []json.RawMessage
-	for i := range 100 {
-		m, err := bus.Step{
-			Tenant: "t", Case: fmt.Sprint("case-", i), PlanVersion: 1, Step: offboarding.StepName(f.name), N: 1, Leaver: "l",
-		}.Message(time.Time{})
-		if err != nil {
-			b.Fatal(err)
+	people = people[:100]
+	for i, who := range people {
+		d.post(b, fmt.Sprint("msg_", i), fmt.Sprintf(`{"type":"employee.terminated","timestamp":%q,"data":{"employee":{"userPrincipalName":%q}}}`, offboarding.Stamp(time.Now()), who))
+	}
+	for _, who := range people {
+		d.every(b, simtenant.UserID(who), func(s offboarding.StepState) bool { return s != offboarding.StatePlanned })
+	}
+	for range 100 {
+		for _, name := range []string{"watch", "replay"} {
+			if _, err := d.functions[name].invoke([]byte("{}")); err != nil {
+				b.Fatalf("%s: %v", name, err)
+			}
 		}
-		messages = append(messages, m.Body)
 	}
-	payload, err := json.Marshal(map[string]any{"messages": messages})
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := f.invoke(payload); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := f.invoke([]byte("{}")); err != nil { // they are on the bus now
-		b.Fatal(err)
-	}
+}
+
+func holdsRole(w *simtenant.World, user string) bool {
+	return slices.ContainsFunc(w.RoleAssignments, func(a simtenant.RoleAssignment) bool { return a.Principal == user })
 }
 
 // sizes are those of a binary and of the zip that Lambda gets.

@@ -3,6 +3,7 @@ package servicebustest_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -91,6 +92,27 @@ func TestRights(t *testing.T) {
 		}
 	}
 	expectCounts(t, peer, bus.Queue, servicebustest.Counts{Active: 2})
+}
+
+// TestAFrameSaysWhoseItIs: of each message, who is about to be told that it was taken.
+func TestAFrameSaysWhoseItIs(t *testing.T) {
+	t.Parallel()
+	peer := start(t, withRights)
+	var told []string
+	peer.Fault(func(f servicebustest.Frame) servicebustest.Action {
+		if !f.Received && f.Kind == servicebustest.Disposition && f.Address == bus.Queue {
+			told = append(told, f.Identity)
+		}
+		return servicebustest.Pass
+	})
+	sender := must(connectAs(t, peer, credential{peer, "intake"}).NewSender(bus.Queue, nil))
+	if err := sender.SendMessage(within(t), message("m", "", ""), nil); err != nil {
+		t.Fatal(err)
+	}
+	peer.Fault(nil)
+	if !slices.Equal(told, []string{"intake"}) {
+		t.Errorf("told: %q", told)
+	}
 }
 
 // TestForgedTokens: a wrong key, another issuer, a token that has ended.

@@ -304,5 +304,8 @@ func (c *connection) describe(f frame, received bool) Frame {
 			d.Operation = strings.TrimPrefix(operationOf(append(bytes.Clone(l.partial), body.payload...)), "com.microsoft:")
 		}
 	}
+	if held, ok := c.claims[strings.ToLower(d.Address)]; ok {
+		d.Identity = held.identity.Name
+	}
 	return d
 }

@@ -13,6 +13,7 @@ type Frame struct {
 	Kind      Kind
 	Address   string // that the link is attached to, such as "leaver" or "leaver/$management"; "" without a link
 	Operation string // of a request to a $management node, "put-token" of one to $cbs
+	Identity  string // whose token the client has put for the address; "" for none
 	Settled   bool   // of a transfer or disposition
 }
 
