@@ -343,7 +343,9 @@ func TestB16ARenamedLeaversDepartureIsCancelled(t *testing.T) {
 	p := newPlanner(h)
 	who := offboarding.Employee{UserPrincipalName: adele}
 	deliver(t, h, p, termination(h, "1", who))
-	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(adele)].UserPrincipalName = "adele.vance-lee@contoso.com" })
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Users[simtenant.UserID(adele)].UserPrincipalName = "adele.vance-lee@contoso.com"
+	})
 	cancellation := termination(h, "2", who)
 	cancellation.Kind = offboarding.Cancellation
 	d := deliver(t, h, p, cancellation)
