@@ -1,6 +1,8 @@
 package delete_test
 
 import (
+	"cmp"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -181,6 +183,194 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 	}
 }
 
+// TestWhatNobodySawIsNotTakenForNothing lets mailboxes and drives that nobody kept, or that somebody
+// else needs, look to delete as if nothing were there to lose.
+func TestWhatNobodySawIsNotTakenForNothing(t *testing.T) {
+	t.Parallel()
+	const (
+		adele    = "adele.vance@contoso.com"
+		christie = "christie.cline@contoso.com" // whose licence permits no hold
+		grady    = "grady.archie@contoso.com"
+		lidia    = "lidia.holloway@contoso.com"
+	)
+	accept := func(t *testing.T, h *steptest.House, c *offboarding.Case, step offboarding.StepName) {
+		t.Helper()
+		if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: step, By: "Joni Sherman", Note: "accepted"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		person         string
+		hold           bool
+		mailbox        offboarding.Handling                // none where it is left out
+		before, during func(w *simtenant.World, id string) // the departure; between its steps and the deletion
+		accepted       offboarding.StepName
+		rule           offboarding.Rule
+		reason         string
+	}{
+		"B1: the mailbox is a room's": {person: adele, rule: offboarding.B1, reason: "RoomMailbox",
+			before: func(w *simtenant.World, id string) { w.Mailboxes[id].Type = "RoomMailbox" }},
+		"B12: an empty mailbox with a full archive": {person: christie, hold: true, accepted: offboarding.StepLicence, rule: offboarding.B12, reason: "archive",
+			before: func(w *simtenant.World, id string) { w.Mailboxes[id].ItemCount, w.Mailboxes[id].Archive = 0, true }},
+		"B12: a held mailbox went before its account": {person: lidia, hold: true, mailbox: offboarding.Hold, rule: offboarding.B12, reason: "nobody saw",
+			during: func(w *simtenant.World, _ string) { clear(w.Mailboxes) }},
+		"B12: a mailbox went before anybody looked": {person: christie, hold: true, accepted: offboarding.StepLicence, rule: offboarding.B12, reason: "nobody saw",
+			before: func(w *simtenant.World, _ string) {
+				w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-MailboxStatistics", Status: http.StatusForbidden})
+			},
+			during: func(w *simtenant.World, _ string) { clear(w.Mailboxes); w.Faults = nil }},
+		"B12: a drive that nobody copied does not show": {person: grady, accepted: offboarding.StepOnedrive, rule: offboarding.B12, reason: "no OneDrive shows",
+			before: func(w *simtenant.World, id string) { w.Users[id].ManagerID = "" },
+			during: func(w *simtenant.World, _ string) { clear(w.Drives) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			policy, id := mailGivenUp(), simtenant.UserID(tt.person)
+			if tt.hold {
+				policy = offboarding.DefaultPolicy()
+			}
+			edit := func(change func(*simtenant.World, string)) {
+				if change != nil {
+					h.Tenant.Edit(func(w *simtenant.World) { change(w, id) })
+				}
+			}
+			edit(tt.before)
+			c := h.Open(t, tt.person, offboarding.Options{Mailbox: cmp.Or(tt.mailbox, offboarding.None)}, policy)
+			prepare(t, h, c)
+			edit(tt.during)
+			if tt.accepted != "" {
+				accept(t, h, c, tt.accepted)
+			}
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+			if _, deleted := h.Tenant.DeletedUser(id); deleted || record.State != offboarding.StateWithheld || record.Rule != tt.rule || !strings.Contains(record.Reason, tt.reason) {
+				t.Errorf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+			}
+		})
+	}
+}
+
+// TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted shows the account once more when it and its
+// mailbox have gone, as a read that lags behind does.
+func TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const lidia = "lidia.holloway@contoso.com"
+	id := simtenant.UserID(lidia)
+	c := h.Open(t, lidia, offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	h.OnAnswer = func(r *http.Request) error {
+		if r.Method == http.MethodDelete {
+			h.OnAnswer = nil
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.Users[id] = w.Deleted[id]
+				w.Users[id].Licences = nil
+				clear(w.Deleted)
+			})
+		}
+		return nil
+	}
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "inactive" {
+		t.Errorf("%s by %s: %s", record.State, record.Rule, record.Reason)
+	}
+}
+
+// TestB16ARestoredAccountIsNotDeletedAgain restores an account while delete still waits for the
+// mailbox to show as inactive.
+func TestB16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const lidia = "lidia.holloway@contoso.com"
+	id := simtenant.UserID(lidia)
+	c := h.Open(t, lidia, offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	h.OnAnswer = func(r *http.Request) error {
+		if r.Method == http.MethodDelete {
+			h.Tenant.Edit(func(w *simtenant.World) { w.Mailboxes[id].LitigationHold = false })
+		}
+		return nil
+	}
+	w := h.Worker(offboarding.StepDelete, newStep(h))
+	h.Advance(h.Record(t, c.ID, w.Name).Due.Sub(h.Now()))
+	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "inactive") {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Users[id] = w.Deleted[id]
+		w.Mailboxes[id].LitigationHold = true
+		clear(w.Deleted)
+	})
+	record := h.Settle(t, c.ID, w)
+	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) {
+		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+	}
+}
+
+func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	id := simtenant.UserID("adele.vance@contoso.com")
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) {
+		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+	}
+}
+
+func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Advance(mailGivenUp().Grace)
+	w := h.Worker(offboarding.StepDelete, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "wipe") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	keepFiles(t, h, c)
+	h.Advance(time.Minute)
+	record, _ = h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "licence") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+func TestARestoreDeadlineIsRecorded(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	deleted, err := time.Parse(time.RFC3339, record.Evidence["deletedDateTime"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := offboarding.Stamp(deleted.Add(30 * 24 * time.Hour)); record.Evidence["restorableUntil"] != want {
+		t.Errorf("restorable until %s, wanted %s", record.Evidence["restorableUntil"], want)
+	}
+}
+
+func TestAnAccountThatIsNowhereIsNotCalledDeleted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	h.Tenant.Edit(func(w *simtenant.World) { clear(w.Users) })
+	h.Advance(mailGivenUp().Grace)
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if record.State != offboarding.StateWaiting {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
 // TestB12AFileThatChangedAtTheSameSizeIsNotLost fails when delete asks for the drive's size alone,
 // and not for what Graph reports as changed since the copy was verified.
 func TestB12AFileThatChangedAtTheSameSizeIsNotLost(t *testing.T) {
@@ -276,70 +466,6 @@ func TestB12AFileWithoutHashThatChangedSinceItWasCopiedIsATask(t *testing.T) {
 	}
 	replay(offboarding.StepDelete)
 	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
-}
-
-func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
-	t.Parallel()
-	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
-	prepare(t, h, c)
-	id := simtenant.UserID("adele.vance@contoso.com")
-	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
-	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
-	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) {
-		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
-	}
-}
-
-func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
-	t.Parallel()
-	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
-	directory, mailboxes := h.As("forward")
-	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
-	h.Advance(mailGivenUp().Grace)
-	w := h.Worker(offboarding.StepDelete, newStep(h))
-	record, _ := h.Step(t, c.ID, w)
-	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "wipe") {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
-	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
-	keepFiles(t, h, c)
-	h.Advance(time.Minute)
-	record, _ = h.Step(t, c.ID, w)
-	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "licence") {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
-}
-
-func TestARestoreDeadlineIsRecorded(t *testing.T) {
-	t.Parallel()
-	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
-	prepare(t, h, c)
-	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
-	deleted, err := time.Parse(time.RFC3339, record.Evidence["deletedDateTime"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := offboarding.Stamp(deleted.Add(30 * 24 * time.Hour)); record.Evidence["restorableUntil"] != want {
-		t.Errorf("restorable until %s, wanted %s", record.Evidence["restorableUntil"], want)
-	}
-}
-
-func TestAnAccountThatIsNowhereIsNotCalledDeleted(t *testing.T) {
-	t.Parallel()
-	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
-	prepare(t, h, c)
-	h.Tenant.Edit(func(w *simtenant.World) { clear(w.Users) })
-	h.Advance(mailGivenUp().Grace)
-	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
-	if record.State != offboarding.StateWaiting {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 }

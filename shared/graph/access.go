@@ -288,6 +288,32 @@ func grantOf(kind offboarding.GrantKind, user string, raw json.RawMessage) (offb
 	return g, nil
 }
 
+// RoleHolders lists who holds an active directory role over the whole tenant, by object id: users,
+// groups and applications. Permission: RoleManagement.Read.Directory or Directory.Read.All.
+func (c *Client) RoleHolders(ctx context.Context, role string) ([]string, error) {
+	holders, _, err := ask(ctx, "read the holders of role", []string{role}, func(ctx context.Context) ([]string, error) {
+		list, err := c.listing(ctx, "/roleManagement/directory/roleAssignments?$filter="+strings.ReplaceAll(url.QueryEscape("roleDefinitionId eq "+quoted(role)), "+", "%20"))
+		if err != nil {
+			return nil, err
+		}
+		holders := []string{}
+		for _, raw := range list {
+			var a struct {
+				Principal string `json:"principalId"`
+				Scope     string `json:"directoryScopeId"`
+			}
+			if err := json.Unmarshal(raw, &a); err != nil {
+				return nil, fmt.Errorf("a role assignment cannot be read: %w", err)
+			}
+			if a.Scope == "/" {
+				holders = append(holders, a.Principal)
+			}
+		}
+		return holders, nil
+	})
+	return holders, err
+}
+
 // Revoke takes rights in Entra away from the user, 20 in one round trip, and returns for each
 // what became of it; offboarding.ErrNotFound when it is gone already. The default authentication
 // method is refused while there are others: permanent. Permissions:

@@ -106,14 +106,17 @@ const VerifiedDelta = "driveDelta"
 // FilesLost says what would be lost with the drive as it is (B12). It is nothing when the drive is
 // empty, when the organisation gives its files up, and when its copy was verified and the drive
 // holds as much as then; whether it is still the same, what Graph reports since the token says.
-// Without a token there is nothing to ask.
+// Without a token there is nothing to ask. A drive that does not show, as Microsoft's may without a
+// licence, is empty only when onedrive was done with it.
 func FilesLost(c *Case, d Drive) (why, token string) {
-	if c.Plan.KeepFiles == KeepNone || d.Empty() {
-		return "", ""
-	}
 	r := c.Step(StepOnedrive)
+	done := r != nil && r.State == StateEffective
 	switch {
-	case r == nil || r.State != StateEffective || r.Evidence[VerifiedItems] == "":
+	case c.Plan.KeepFiles == KeepNone, d.Exists && d.Empty(), !d.Exists && done:
+		return "", ""
+	case !d.Exists:
+		return "no OneDrive shows, and nobody saw what it held" + compareAgain, ""
+	case !done || r.Evidence[VerifiedItems] == "":
 		return fmt.Sprintf("the OneDrive holds %d items (%d bytes) that nobody kept", d.Items, d.Bytes), ""
 	case r.Evidence[DriveSeen] != d.ID:
 		return "the OneDrive is another one than that whose copy was verified" + compareAgain, ""
