@@ -64,7 +64,7 @@ func TestNothingIsOpenedBeforeItIsUsed(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if b.wire.current() != nil {
+	if b.current().wire.current() != nil {
 		t.Error("it has connected")
 	}
 }
