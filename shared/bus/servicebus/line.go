@@ -69,7 +69,7 @@ func (b *Bus) lost() {
 
 func (b *Bus) replace() {
 	old := b.last
-	if !old.wire.ended() || b.life.Err() != nil {
+	if !old.wire.ended() || b.closed.Load() {
 		return
 	}
 	fresh, err := b.connect()

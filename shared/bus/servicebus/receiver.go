@@ -165,7 +165,10 @@ func (r *receiver) Close(ctx context.Context) error {
 	defer stop()
 	var err error
 	if link, on := r.link.close(); link != nil {
-		err = detach(ctx, link, on.wire.current())
+		conn := on.wire.current()
+		if err = detach(ctx, link, conn); conn.gone() {
+			err = nil
+		}
 	}
 	select {
 	case r.busy <- struct{}{}: // a Receive that waited has ended with the link
