@@ -14,11 +14,23 @@ import (
 
 type demoCommand struct {
 	Scenario string        `enum:"${scenarios}" default:"departures" help:"What is played: ${enum}."`
-	Users    int           `default:"2000" help:"Size of the company of a layoff."`
-	Leavers  int           `default:"500" help:"How many of them leave."`
+	Users    int           `default:"2000" help:"Size of the company, in a layoff."`
+	Leavers  int           `default:"500" help:"How many of them leave, in a layoff."`
 	Throttle float64       `default:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
 	JSON     bool          `help:"Print the status objects only, one a line, each with why it ended so."`
 	Latency  time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
+}
+
+// Help implements kong.HelpProvider.
+func (*demoCommand) Help() string {
+	return `Exit code 0 only if every step ended as the scenario says and the tenant shows it.
+
+  leaver demo
+  leaver demo --scenario synced
+  leaver demo --json | jq .state
+  leaver demo --scenario layoff --users 200 --leavers 50
+
+The README says who leaves in which scenario.`
 }
 
 // The demo's policy waits seconds where a real one waits days; the delays are real delayed
@@ -60,7 +72,11 @@ func (c *demoCommand) Run(env environment) error {
 		if c.JSON {
 			return errors.Join(writeJSON(env.stdout, ends), wrong)
 		}
-		return errors.Join(report(env.stdout, ends), wrong)
+		err = errors.Join(report(env.stdout, ends), wrong)
+		if err == nil {
+			_, err = fmt.Fprintln(env.stdout, "The tenant was read: every account is as the report says.")
+		}
+		return err
 	})
 }
 

@@ -183,42 +183,80 @@ func (o *operator) call(ctx context.Context, method, path string, body any) ([]b
 
 // requestFlags say whom to offboard, and how.
 type requestFlags struct {
-	Who        string    `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employee id."`
-	At         time.Time `help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it." format:"2006-01-02T15:04:05Z07:00"`
-	Mailbox    string    `enum:"forward,shared,hold,none," default:"" help:"forward, shared, hold or none; the policy's without it."`
-	ForwardTo  string    `help:"Who gets the mail; the manager without it."`
-	ForwardFor string    `help:"How long, like 720h, or unlimited; until the grace ends without it."`
-	Data       string    `default:"${data}" help:"Data directory of the running host."`
+	Who        string       `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employee id."`
+	At         timeFlag     `placeholder:"TIME" help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it."`
+	Mailbox    string       `enum:"forward,shared,hold,none," default:"" placeholder:"HANDLING" help:"forward, shared, hold or none; the policy's without it."`
+	ForwardTo  string       `placeholder:"ADDRESS" help:"Who gets the mail; the manager without it."`
+	ForwardFor durationFlag `placeholder:"DURATION" help:"How long, like 720h, or unlimited; until the grace ends without it."`
+	Data       string       `default:"${data}" help:"Data directory of the running host."`
 }
 
-func (f requestFlags) request() (offboarding.Request, error) {
-	options := offboarding.Options{Mailbox: offboarding.Handling(f.Mailbox), ForwardTo: f.ForwardTo}
-	if f.ForwardFor != "" {
-		lasting, err := offboarding.ParseDuration(f.ForwardFor)
-		if err != nil {
-			return offboarding.Request{}, fmt.Errorf("--forward-for: %w", err)
-		}
-		options.ForwardFor = &lasting
+// timeFlag is a time on the command line.
+type timeFlag struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *timeFlag) UnmarshalText(text []byte) (err error) {
+	if f.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
+		return fmt.Errorf("%q is not a time with its zone, like 2026-11-22T17:00:00+01:00 or 2026-11-22T16:00:00Z", text)
 	}
+	return nil
+}
+
+// durationFlag is a duration on the command line, or unlimited; nil without one.
+type durationFlag struct{ *time.Duration }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *durationFlag) UnmarshalText(text []byte) error {
+	lasting, err := offboarding.ParseDuration(string(text))
+	f.Duration = &lasting
+	return err
+}
+
+// Validate refuses a name that is none.
+func (f requestFlags) Validate() error { return said("who leaves", f.Who) }
+
+// said is an error when a text that has to be there is blank.
+func said(what, text string) error {
+	if strings.TrimSpace(text) == "" {
+		return fmt.Errorf("%s: it is blank", what)
+	}
+	return nil
+}
+
+func (f requestFlags) request() offboarding.Request {
 	return offboarding.Request{
-		Kind: offboarding.Termination, Employee: employee(f.Who), LeavingTime: f.At, Options: options,
-	}, nil
+		Kind: offboarding.Termination, Employee: employee(f.Who), LeavingTime: f.At.Time,
+		Options: offboarding.Options{Mailbox: offboarding.Handling(f.Mailbox), ForwardTo: f.ForwardTo, ForwardFor: f.ForwardFor.Duration},
+	}
 }
 
 type offboardCommand struct{ requestFlags }
 
-// Run sends the request to the running host and prints its id.
+// Help implements kong.HelpProvider.
+func (*offboardCommand) Help() string {
+	return `The request is planned as one of the HR system is: leaver plan shows beforehand what becomes of it. Asked again for somebody who is leaving already, it changes the open case.
+
+  leaver offboard adele.vance@contoso.com
+  leaver offboard E0001 --at 2026-11-30T17:00:00+01:00 --mailbox shared
+  leaver offboard mail:adele.vance@contoso.com --forward-to alex.wilber@contoso.com --forward-for 2160h`
+}
+
+// Run sends the request to the running host and prints its id, as JSON unless on a terminal.
 func (c *offboardCommand) Run(env environment) error {
-	request, err := c.request()
-	if err != nil {
-		return err
-	}
 	host, err := dialOperator(c.Data)
 	if err != nil {
 		return err
 	}
-	answer, err := host.call(env, http.MethodPost, "/requests", request)
+	answer, err := host.call(env, http.MethodPost, "/requests", c.request())
 	if err != nil {
+		return err
+	}
+	if _, onTerminal := terminalWidth(env.stdout); onTerminal {
+		var sent struct{ Request string }
+		if err := json.Unmarshal(answer, &sent); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(env.stdout, "sent; what becomes of it: leaver status %s%s\n", sent.Request, dataFlag(env, c.Data))
 		return err
 	}
 	_, err = env.stdout.Write(answer)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -69,7 +70,7 @@ func TestARefusedStepIsReplayed(t *testing.T) {
 		return len(found) == 1 && stepOf(found[0], offboarding.StepSignout).State == offboarding.StateParked && stepOf(found[0], offboarding.StepBlock).State == offboarding.StateParked
 	})
 	code, stdout, _ := command(t, "replay", "--data", data)
-	if code != 0 || strings.Count(stdout, "parked") != 2 || !strings.Contains(stdout, "403") {
+	if code != 0 || strings.Count(stdout, "parked ") != 2 || !strings.Contains(stdout, "403") || !strings.Contains(stdout, " --step block --data "+data) {
 		t.Fatalf("exit %d: %s", code, stdout)
 	}
 	tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
@@ -110,7 +111,35 @@ func TestACancelledDepartureMakesNoWrite(t *testing.T) {
 	if !user.AccountEnabled || tenant.PasswordChanges(user.ID) > 0 {
 		t.Error("the tenant was written to")
 	}
-	if code, _, stderr := command(t, "cancel", adele, "--reason", "again", "--data", data); code != 1 || !strings.Contains(stderr, "0 open cases") {
+	if code, _, stderr := command(t, "cancel", adele, "--reason", "again", "--data", data); code != 1 || !strings.Contains(stderr, "no open case") {
 		t.Errorf("cancelled again: exit %d, %s", code, stderr)
+	}
+}
+
+// TestWhatNobodyWantsIsDiscarded: a request that names nobody is parked, with its dead letter, until
+// somebody says that it is not wanted; what is still to be done is not taken away.
+func TestWhatNobodyWantsIsDiscarded(t *testing.T) {
+	t.Parallel()
+	_, data := runningHouse(t, simtenant.Config{}, quickPolicy())
+	code, stdout, stderr := command(t, "offboard", "nobody@contoso.com", "--data", data)
+	var sent struct{ Request string }
+	if err := json.Unmarshal([]byte(stdout), &sent); code != 0 || err != nil {
+		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+	}
+	eventually(t, "the request is parked", 30*time.Second, func() bool { return len(stateOf(t, data, sent.Request)) == 1 })
+	if code, _, stderr := command(t, "replay", "--discard", "--step", "plan", "--data", data); code != 1 || !strings.Contains(stderr, "1 of 1 stay") {
+		t.Errorf("discarded unnamed: exit %d: %s", code, stderr)
+	}
+	if code, stdout, stderr := command(t, "replay", "--discard", "--request", sent.Request, "--data", data); code != 0 || !strings.Contains(stdout, "discarded") {
+		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+	}
+	if found := stateOf(t, data, ""); len(found) > 0 {
+		t.Errorf("still shown: %+v", found)
+	}
+	if code, stdout, _ := command(t, "replay", "--data", data); code != 0 || !strings.Contains(stdout, "nothing is parked") {
+		t.Errorf("exit %d: %s", code, stdout)
+	}
+	if code, _, _ := command(t, "replay", "--request", sent.Request, "--data", data); code != 1 {
+		t.Errorf("a request that is gone was replayed: exit %d", code)
 	}
 }

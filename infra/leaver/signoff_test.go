@@ -27,7 +27,6 @@ func TestACaseIsCompleteOnceWhatIsLeftIsSignedOff(t *testing.T) {
 		{"sign-off", id, "block", "--by", "Miriam Graham", "--note", "done", "--data", data},
 		{"sign-off", id, "no-such-step", "--by", "Miriam Graham", "--note", "done", "--data", data},
 		{"sign-off", "no-such-case", "delete", "--by", "Miriam Graham", "--note", "done", "--data", data},
-		{"sign-off", id, "delete", "--by", " ", "--note", "done", "--data", data},
 	} {
 		if code, _, stderr := command(t, wrong...); code != 1 || strings.TrimSpace(stderr) == "" {
 			t.Errorf("%v: exit %d: %s", wrong, code, stderr)

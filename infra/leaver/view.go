@@ -35,7 +35,8 @@ func (silent) say(string, ...any) {}
 func (silent) update([]status)    {}
 func (silent) close()             {}
 
-// lines writes one line for every step that changed its state.
+// lines writes one line for every step that changed its state; that all are planned at first goes
+// without saying.
 type lines struct {
 	env  environment
 	seen map[string]offboarding.StepState
@@ -52,8 +53,10 @@ func (l *lines) update(found []status) {
 			if l.seen[key] == step.State {
 				continue
 			}
+			if was := l.seen[key]; was != "" || step.State != offboarding.StatePlanned {
+				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-26s %-8s %-10s %s", s.name(), step.Name, step.State, step.Reason), " "))
+			}
 			l.seen[key] = step.State
-			l.say("  %-26s %-8s %-10s %s", s.Leaver.UserPrincipalName, step.Name, step.State, step.Reason)
 		}
 	}
 }
