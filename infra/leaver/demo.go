@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -31,6 +32,19 @@ func (*demoCommand) Help() string {
   leaver demo --scenario layoff --users 200 --leavers 50
 
 The README says who leaves in which scenario.`
+}
+
+// Validate refuses what cannot be played.
+func (c *demoCommand) Validate() error {
+	switch {
+	case c.Users < 1 || c.Leavers < 1:
+		return errors.New("--users and --leavers: write how many people there are, and how many of them leave")
+	case !(c.Throttle > 0) || math.IsInf(c.Throttle, 0): // not so for NaN
+		return errors.New("--throttle: write 1 for Microsoft's budgets, 60 for the same ones 60 times sooner")
+	case c.Latency < 0:
+		return errors.New("--latency: write a duration such as 20ms, or 0s")
+	}
+	return nil
 }
 
 // The demo's policy waits seconds where a real one waits days; the delays are real delayed

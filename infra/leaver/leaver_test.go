@@ -50,7 +50,7 @@ func TestWrongUsageIsTwo(t *testing.T) {
 		{}, {"promote"}, {"demo", "--no-such-flag"}, {"up", "--tenant", "a", "--simulate"},
 		{"offboard"}, {"offboard", " "}, {"offboard", adele, "--at", "tomorrow"}, {"plan", adele, "--forward-for", "soon"},
 		{"cancel", adele}, {"cancel", adele, "--reason", " "}, {"sign-off", "c-1", "block", "--by", "", "--note", "done"},
-		{"replay", "--discard"}, {"replay", "--all", "leaver_test.go"}, {"tenant", "--users=-1"},
+		{"replay", "--discard"}, {"replay", "--all", "leaver_test.go"}, {"tenant", "--users=-1"}, {"demo", "--leavers", "0"},
 	} {
 		code, _, stderr := command(t, args...)
 		if _, hint, _ := strings.Cut(stderr, "\nsee: leaver "); code != 2 || !strings.HasSuffix(hint, "--help\n") {

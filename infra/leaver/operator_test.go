@@ -48,15 +48,6 @@ func quickPolicy() offboarding.Policy {
 	return policy
 }
 
-func stepOf(s status, name offboarding.StepName) stepStatus {
-	for _, step := range s.Steps {
-		if step.Name == name {
-			return step
-		}
-	}
-	return stepStatus{}
-}
-
 // TestARefusedStepIsReplayed: a step refused for good is parked with its reason, shown by status
 // and replay; when the cause is gone, replay ends the case.
 func TestARefusedStepIsReplayed(t *testing.T) {
@@ -67,7 +58,7 @@ func TestARefusedStepIsReplayed(t *testing.T) {
 	}
 	eventually(t, "both steps are parked", 30*time.Second, func() bool {
 		found := stateOf(t, data, adele)
-		return len(found) == 1 && stepOf(found[0], offboarding.StepSignout).State == offboarding.StateParked && stepOf(found[0], offboarding.StepBlock).State == offboarding.StateParked
+		return len(found) == 1 && found[0].step(offboarding.StepSignout).State == offboarding.StateParked && found[0].step(offboarding.StepBlock).State == offboarding.StateParked
 	})
 	code, stdout, _ := command(t, "replay", "--data", data)
 	if code != 0 || strings.Count(stdout, "parked ") != 2 || !strings.Contains(stdout, "403") || !strings.Contains(stdout, " --step block --data "+data) {

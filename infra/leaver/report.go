@@ -16,7 +16,8 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// writeOverview writes a line for each case and parked request.
+// writeOverview writes a line for each case and parked request, and below it the steps that fail or
+// need a person.
 func writeOverview(w io.Writer, found []status) error {
 	longest := 0
 	for _, s := range found {
@@ -29,6 +30,11 @@ func writeOverview(w io.Writer, found []status) error {
 			id = s.Request
 		}
 		fmt.Fprintf(&b, "%-*s  %-10s  %s  %s\n", longest, s.name(), s.State, id, s.summary())
+		for _, step := range s.Steps {
+			if step.fails() && s.running() {
+				b.WriteString(step.line(s.Opened))
+			}
+		}
 	}
 	b.WriteString("leaver status WHO: each step of one, and what to type\n")
 	_, err := io.WriteString(w, b.String())
@@ -43,7 +49,22 @@ func (s status) name() string {
 	return s.Leaver.UserPrincipalName
 }
 
-// summary is which steps stand how, those that need a person first.
+// running reports whether anything is still to be done for a case.
+func (s status) running() bool {
+	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning)
+}
+
+// fails reports whether a step needs a person, or will if it does not get better.
+func (s stepStatus) fails() bool {
+	return s.State == offboarding.StateParked || s.State == offboarding.StateManual || s.State == offboarding.StateRetrying
+}
+
+// line is a step in a line of its own.
+func (s stepStatus) line(opened time.Time) string {
+	return fmt.Sprintf("  %-8s  %-10s  %s\n", s.Name, s.State, s.remark(opened))
+}
+
+// summary is how many steps are effective and which of the others stand how.
 func (s status) summary() string {
 	if len(s.Steps) == 0 {
 		return s.Reason
@@ -52,7 +73,7 @@ func (s status) summary() string {
 	for _, step := range s.Steps {
 		in[step.State] = append(in[step.State], string(step.Name))
 	}
-	var parts []string
+	parts := []string{fmt.Sprintf("%d of %d effective", len(in[offboarding.StateEffective]), len(s.Steps))}
 	for _, state := range []offboarding.StepState{
 		offboarding.StateParked, offboarding.StateManual, offboarding.StateRetrying, offboarding.StateWaiting,
 		offboarding.StatePlanned, offboarding.StateWithheld, offboarding.StateSignedOff, offboarding.StateCancelled,
@@ -61,7 +82,7 @@ func (s status) summary() string {
 			parts = append(parts, fmt.Sprintf("%s: %s", state, strings.Join(in[state], ", ")))
 		}
 	}
-	return strings.Join(append(parts, fmt.Sprintf("%d of %d effective", len(in[offboarding.StateEffective]), len(s.Steps))), "; ")
+	return strings.Join(parts, "; ")
 }
 
 // writeReport writes each case with its steps, and parked requests: as tables on a terminal and in
@@ -91,7 +112,7 @@ func (s status) report(width int) string {
 		b.WriteString(stepTable(s, width) + "\n")
 	default:
 		for _, step := range s.Steps {
-			fmt.Fprintf(&b, "  %-8s  %-10s  %s\n", step.Name, step.State, step.remark(s.Opened))
+			b.WriteString(step.line(s.Opened))
 		}
 	}
 	for _, d := range s.Deadlines {
@@ -107,8 +128,8 @@ func (s status) commands(data string) string {
 	add := func(when, format string, args ...any) {
 		lines = append(lines, line{"leaver " + fmt.Sprintf(format, args...) + data, when})
 	}
-	switch s.State {
-	case string(offboarding.CasePlanning), string(offboarding.CaseRunning):
+	switch {
+	case s.running():
 		for _, step := range s.Steps {
 			switch step.State {
 			case offboarding.StateManual:
@@ -121,7 +142,7 @@ func (s status) commands(data string) string {
 			add("or accept it as it is", `sign-off %s %s --by "YOUR NAME" --note "WHAT WAS DONE"`, s.Case, step.Name)
 		}
 		add("if the person stays", `cancel %s --reason "WHY"`, s.Case)
-	case string(ledger.RequestParked):
+	case s.State == string(ledger.RequestParked):
 		add("when what it says is mended", "replay --request %s", s.Request)
 		add("when nobody wants it any more", "replay --discard --request %s", s.Request)
 	}
@@ -200,16 +221,17 @@ func (s stepStatus) remark(opened time.Time) string {
 
 // stepTable is the table of one case.
 func stepTable(s status, width int) string {
-	const widest, fixed = 120, 28 // of the whole table; of all but what stands in the last column
-	width = min(width, widest)
+	const narrowest, widest, borders, padding = 64, 120, 4, 1
+	columns := [3]int{len("onedrive") + 2*padding, len("signed off") + 2*padding}
+	columns[2] = max(narrowest, min(width, widest)) - borders - columns[0] - columns[1]
 	colour := map[offboarding.StepState]string{
 		offboarding.StateEffective: "2", offboarding.StateSignedOff: "2",
 		offboarding.StateWithheld: "3", offboarding.StateManual: "3",
 		offboarding.StateParked: "1",
 	}
-	t := table.New().Border(lipgloss.NormalBorder()).Headers("step", "state", "observed, or why not").Width(width).
+	t := table.New().Border(lipgloss.NormalBorder()).Headers("step", "state", "observed, or why not").
 		StyleFunc(func(row, column int) lipgloss.Style {
-			style := lipgloss.NewStyle().Padding(0, 1)
+			style := lipgloss.NewStyle().Padding(0, padding).Width(columns[column])
 			switch {
 			case row < 0:
 				return style.Bold(true)
@@ -221,7 +243,7 @@ func stepTable(s status, width int) string {
 			return style
 		})
 	for _, step := range s.Steps {
-		t.Row(string(step.Name), string(step.State), wrapped(step.remark(s.Opened), width-fixed))
+		t.Row(string(step.Name), string(step.State), wrapped(step.remark(s.Opened), columns[2]-2*padding))
 	}
 	return t.String()
 }

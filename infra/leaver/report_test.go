@@ -47,7 +47,10 @@ func TestStatusSaysWhatToType(t *testing.T) {
 	if err := writeOverview(&overview, []status{s, parked}); err != nil {
 		t.Fatal(err)
 	}
-	if want := `adele.vance@contoso.com  running     c-1  parked: signout; manual: forward; retrying: block; waiting: wipe; planned: delete; 1 of 6 effective
+	if want := `adele.vance@contoso.com  running     c-1  1 of 6 effective; parked: signout; manual: forward; retrying: block; waiting: wipe; planned: delete
+  signout   parked      refused; since 2026-11-22T02:01:00Z; 2 attempts
+  block     retrying    503; since 2026-11-22T02:02:00Z; tries again 2026-11-22T02:03:00Z; parked from 2026-11-23T02:02:00Z
+  forward   manual      name somebody; since 2026-11-22T02:06:00Z
 nobody@contoso.com       parked      req-1  no such user
 leaver status WHO: each step of one, and what to type
 `; overview.String() != want {

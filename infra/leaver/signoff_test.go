@@ -20,7 +20,7 @@ func TestACaseIsCompleteOnceWhatIsLeftIsSignedOff(t *testing.T) {
 	}
 	eventually(t, "the deletion is parked", 60*time.Second, func() bool {
 		found := stateOf(t, data, adele)
-		return len(found) == 1 && stepOf(found[0], offboarding.StepDelete).State == offboarding.StateParked
+		return len(found) == 1 && found[0].step(offboarding.StepDelete).State == offboarding.StateParked
 	})
 	id := stateOf(t, data, adele)[0].Case
 	for _, wrong := range [][]string{

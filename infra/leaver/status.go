@@ -143,7 +143,7 @@ func statuses(ctx context.Context, l *ledger.Ledger, who string, now time.Time) 
 }
 
 type statusCommand struct {
-	Who   string `arg:"" optional:"" help:"Case, request, object id or userPrincipalName; all without it, a line each."`
+	Who   string `arg:"" optional:"" help:"Case, request, object id or userPrincipalName; all without it, in short."`
 	JSON  bool   `help:"One JSON object a line, with everything that is known of each step."`
 	Watch bool   `help:"Show again whenever something changes, until interrupted."`
 	Data  string `default:"${data}" help:"Data directory of the running host."`
@@ -151,7 +151,7 @@ type statusCommand struct {
 
 // Help implements kong.HelpProvider.
 func (*statusCommand) Help() string {
-	return `A line for every case and parked request, or each step of one: its state, why, since when, when it goes on by itself, and what to type where it does not.
+	return `A line for every case and parked request, with the steps that fail or need a person; or each step of one: its state, why, since when, when it goes on by itself, and what to type where it does not.
 
   leaver status
   leaver status adele.vance@contoso.com
