@@ -54,6 +54,10 @@ func (c *cancelCommand) Run(env environment) error {
 			done++
 		}
 	}
+	if done == 0 {
+		_, err = fmt.Fprintln(env.stdout, "nothing had taken effect")
+		return err
+	}
 	_, err = fmt.Fprintf(env.stdout, "%d of %d steps had taken effect and stay as they are: undo them by hand where the person stays. What is left above as a task is not to be done any more.\n", done, len(s.Steps))
 	return err
 }

@@ -163,7 +163,12 @@ func (p *play) act(ctx context.Context, d departure, s status) error {
 
 // report writes the table of each case, the time to lockout, and why it ended so.
 func report(w io.Writer, ends []told) error {
-	for _, s := range ends {
+	for i, s := range ends {
+		if i > 0 {
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
 		if err := writeReport(w, []status{s.status}); err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func TestACancelledDepartureMakesNoWrite(t *testing.T) {
 		t.Errorf("a cancellation without a reason: exit %d", code)
 	}
 	code, stdout, stderr := command(t, "cancel", adele, "--reason", "Adele stays", "--data", data)
-	if code != 0 || !strings.Contains(stdout, "0 of ") {
+	if code != 0 || !strings.Contains(stdout, "nothing had taken effect") {
 		t.Fatalf("exit %d: %s %s", code, stdout, stderr)
 	}
 	found := stateOf(t, data, adele)

@@ -16,9 +16,9 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// writeOverview writes a line for each case and parked request, and below it the steps that fail or
-// need a person.
-func writeOverview(w io.Writer, found []status) error {
+// overview is a line for each case and parked request, and below it the steps that fail or need a
+// person.
+func overview(found []status) string {
 	longest := 0
 	for _, s := range found {
 		longest = max(longest, len(s.name()))
@@ -36,9 +36,7 @@ func writeOverview(w io.Writer, found []status) error {
 			}
 		}
 	}
-	b.WriteString("leaver status WHO: each step of one, and what to type\n")
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 // name is what the leaver is called, or was before the personal values were erased.
@@ -76,7 +74,7 @@ func (s status) summary() string {
 	parts := []string{fmt.Sprintf("%d of %d effective", len(in[offboarding.StateEffective]), len(s.Steps))}
 	for _, state := range []offboarding.StepState{
 		offboarding.StateParked, offboarding.StateManual, offboarding.StateRetrying, offboarding.StateWaiting,
-		offboarding.StatePlanned, offboarding.StateWithheld, offboarding.StateSignedOff, offboarding.StateCancelled,
+		offboarding.StatePlanned, offboarding.StateWithheld, offboarding.StateSignedOff,
 	} {
 		if len(in[state]) > 0 {
 			parts = append(parts, fmt.Sprintf("%s: %s", state, strings.Join(in[state], ", ")))

@@ -225,7 +225,8 @@ func (c *statusCommand) show(env environment, w io.Writer, found []status) error
 		_, err := fmt.Fprintln(w, "no departures yet")
 		return err
 	case c.Who == "":
-		return writeOverview(w, found)
+		_, err := fmt.Fprintf(w, "%sleaver status WHO%s: each step of one, and what to type\n", overview(found), dataFlag(env, c.Data))
+		return err
 	}
 	for _, s := range found {
 		if _, err := io.WriteString(w, s.report(width)+s.commands(dataFlag(env, c.Data))); err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 
 	"leaver/shared/offboarding"
 )
@@ -63,7 +64,7 @@ func (l *lines) update(found []status) {
 
 func (l *lines) close() {}
 
-// liveTable redraws one table a case in place.
+// liveTable redraws in place how the cases stand.
 type liveTable struct {
 	program *tea.Program
 	width   int
@@ -132,8 +133,10 @@ func (m tableModel) View() tea.View {
 	for _, s := range m.said {
 		b.WriteString(s + "\n")
 	}
-	for _, s := range m.found {
-		fmt.Fprintf(&b, "%s  %s\n%s\n", s.Leaver.UserPrincipalName, s.State, stepTable(s, m.width))
+	if len(m.found) == 1 {
+		b.WriteString(m.found[0].report(m.width))
+	} else {
+		b.WriteString(overview(m.found)) // tables of several do not fit a screen
 	}
-	return tea.NewView(b.String())
+	return tea.NewView(lipgloss.NewStyle().Width(m.width).Render(b.String())) // or lines would be cut
 }
