@@ -3,7 +3,8 @@
 // roles, authentication methods, telephone numbers of Teams, and rights on the mailboxes and
 // calendars of others. It is done when none of that is read back any more.
 //
-// Roles go first (B10): while somebody holds one, Microsoft refuses Leaver more of what follows.
+// Roles go first (B10): while somebody holds one, Microsoft refuses Leaver more of what follows. The
+// last Global Administrator stays one until a person has made another.
 // A group gets a new owner before the leaver's ownership goes (B14). Groups that give licences
 // are left to the gate licence (B2): who leaves them early loses the mailbox. Groups that are
 // dynamic or mastered on-premises, and those that hold a role and that Leaver's application may
@@ -39,6 +40,7 @@ type Directory interface {
 	User(ctx context.Context, id string) (offboarding.User, error)
 	Manager(ctx context.Context, id string) (offboarding.User, error)
 	Access(ctx context.Context, id string) (offboarding.Access, error)
+	RoleHolders(ctx context.Context, role string) ([]string, error)
 	Revoke(ctx context.Context, user string, grants []offboarding.Grant) []error
 	LeaveGroups(ctx context.Context, user string, groups []string) []error
 	Owners(ctx context.Context, group string) ([]offboarding.Owner, error)
@@ -107,6 +109,9 @@ func (r *run) inDirectory(ctx context.Context) error {
 	for _, g := range access.Grants {
 		by[g.Kind] = append(by[g.Kind], g)
 	}
+	if by[offboarding.GrantRole], err = r.butTheLast(ctx, by[offboarding.GrantRole]); err != nil {
+		return err
+	}
 	// In this order: B10, and a role that can be activated again is not gone.
 	verdict := offboarding.Both(
 		r.revoke(ctx, by[offboarding.GrantEligibleRole]), r.revoke(ctx, by[offboarding.GrantRole]),
@@ -118,6 +123,39 @@ func (r *run) inDirectory(ctx context.Context) error {
 		return verdict
 	}
 	return r.observe(ctx)
+}
+
+// globalAdministrator is the id of the role without whose holders nobody can administer the tenant.
+// Source: Microsoft Entra, built-in roles.
+const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
+
+// butTheLast leaves the role of the last Global Administrator to a person: Microsoft keeps only
+// administrators from taking it from themselves, not an application. Another one counts when they
+// hold it by name and can sign in.
+func (r *run) butTheLast(ctx context.Context, roles []offboarding.Grant) ([]offboarding.Grant, error) {
+	i := slices.IndexFunc(roles, func(g offboarding.Grant) bool { return strings.EqualFold(g.Of, globalAdministrator) && g.Type == "/" })
+	if i < 0 {
+		return roles, nil
+	}
+	holders, err := r.directory.RoleHolders(ctx, globalAdministrator)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range holders {
+		if strings.EqualFold(id, r.job.Leaver) {
+			continue
+		}
+		other, err := r.directory.User(ctx, id)
+		switch {
+		case errors.Is(err, offboarding.ErrNotFound): // a group or an application
+		case err != nil:
+			return nil, err
+		case other.AccountEnabled:
+			return roles, nil
+		}
+	}
+	r.ask(roles[i].ID, "%s: the leaver is the last Global Administrator who can sign in: make somebody else one", offboarding.B10)
+	return slices.Delete(slices.Clone(roles), i, i+1), nil
 }
 
 // revoke takes rights away. What is gone already is as wanted.
@@ -222,12 +260,4 @@ func (r *run) task() error {
 func (r *run) ask(id, format string, args ...any) {
 	r.aside[id] = true
 	r.tasks = append(r.tasks, fmt.Sprintf(format, args...))
-}
-
-// named is a group in the words of a task: with its name unless that is the leaver's.
-func (r *run) named(g offboarding.Group) string {
-	if g.DisplayName == "" || r.user.PersonalName(g.DisplayName) {
-		return g.ID
-	}
-	return fmt.Sprintf("%q (%s)", g.DisplayName, g.ID)
 }

@@ -26,9 +26,9 @@ func (r *run) sort(groups []offboarding.Group) memberships {
 		case g.GivesLicences(r.user, groups):
 			m.licensed = append(m.licensed, g.ID)
 		case g.Dynamic:
-			r.ask(g.ID, "change the membership rule of the dynamic group %s so that it does not take in the leaver", r.named(g))
+			r.ask(g.ID, "change the membership rule of the dynamic group %s so that it does not take in the leaver", r.user.NameOf(g))
 		case g.OnPremisesSyncEnabled:
-			r.ask(g.ID, "remove the leaver from the group %s in the on-premises Active Directory", r.named(g))
+			r.ask(g.ID, "remove the leaver from the group %s in the on-premises Active Directory", r.user.NameOf(g))
 		case r.aside[g.ID]:
 		case g.Distribution:
 			m.exchange = append(m.exchange, g)
@@ -64,7 +64,7 @@ func (r *run) refusedForRole(g offboarding.Group, task string, err error) error 
 	case errors.Is(err, offboarding.ErrNotFound):
 		return nil
 	case g.AssignableToRole && errors.As(err, &permanent):
-		r.ask(g.ID, "%s the role-assignable group %s, which Leaver's application may not change", task, r.named(g))
+		r.ask(g.ID, "%s the role-assignable group %s, which Leaver's application may not change", task, r.user.NameOf(g))
 		return nil
 	}
 	return err
@@ -79,9 +79,9 @@ func (r *run) handOver(ctx context.Context, owned []offboarding.Group) error {
 	for _, g := range owned {
 		switch {
 		case g.OnPremisesSyncEnabled:
-			r.ask(g.ID, "make somebody else the owner of the group %s in the on-premises Active Directory", r.named(g))
+			r.ask(g.ID, "make somebody else the owner of the group %s in the on-premises Active Directory", r.user.NameOf(g))
 		case g.Distribution:
-			r.ask(g.ID, "make somebody else the manager of the distribution list %s in the Exchange admin center", r.named(g))
+			r.ask(g.ID, "make somebody else the manager of the distribution list %s in the Exchange admin center", r.user.NameOf(g))
 		default:
 			verdicts = append(verdicts, r.refusedForRole(g, "make somebody else the owner of", r.handOverOne(ctx, g)))
 		}
@@ -100,7 +100,7 @@ func (r *run) handOverOne(ctx context.Context, g offboarding.Group) error {
 			return err
 		}
 		if successor == "" {
-			r.ask(g.ID, "%s: make somebody the owner of the group %s, whose only owner is the leaver, who has no manager", offboarding.B14, r.named(g))
+			r.ask(g.ID, "%s: make somebody the owner of the group %s, whose only owner is the leaver, who has no manager", offboarding.B14, r.user.NameOf(g))
 			return nil
 		}
 		err = r.directory.AddOwner(ctx, g.ID, successor)

@@ -128,6 +128,35 @@ func TestB11GroupsThatGiveLicencesAreLeftToLicence(t *testing.T) {
 	}
 }
 
+func TestB10TheLastGlobalAdministratorStaysOne(t *testing.T) {
+	t.Parallel()
+	const nestor, emergency = "nestor.wilke@contoso.com", "emergency.access@contoso.com"
+	for name, alone := range map[string]func(*simtenant.World){
+		"there is another one": nil,
+		"the other one cannot sign in": func(w *simtenant.World) {
+			w.Users[simtenant.UserID(emergency)].AccountEnabled = false
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			if alone != nil {
+				h.Tenant.Edit(alone)
+			}
+			record := settle(t, h, nestor)
+			holds := false
+			h.Tenant.Edit(func(w *simtenant.World) {
+				holds = slices.ContainsFunc(w.RoleAssignments, func(a simtenant.RoleAssignment) bool {
+					return a.Principal == simtenant.UserID(nestor) && a.Role == globalAdministrator
+				})
+			})
+			if manual := record.State == offboarding.StateManual; holds != (alone != nil) || manual != holds || manual != strings.Contains(record.Reason, "last Global Administrator") {
+				t.Errorf("holds the role %t, %s: %s", holds, record.State, record.Reason)
+			}
+		})
+	}
+}
+
 func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 	t.Parallel()
 	const grady, lidia = "grady.archie@contoso.com", "lidia.holloway@contoso.com"

@@ -24,6 +24,7 @@ import (
 type Directory interface {
 	User(ctx context.Context, id string) (offboarding.User, error)
 	Drive(ctx context.Context, user string) (offboarding.Drive, error)
+	Delta(ctx context.Context, drive, token string) (changed []string, err error)
 	DeleteUser(ctx context.Context, id string) error
 	DeletedUser(ctx context.Context, id string) (deletedAt time.Time, err error)
 }
@@ -46,11 +47,12 @@ func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }
 
-// The progress of the step: when the account was last seen alive, and that its mailbox was on
-// hold then.
+// The progress of the step: when the account was last seen alive, that its mailbox was on hold
+// then, and when the account was deleted.
 const (
 	seen = "accountSeen"
 	held = "mailboxHeld"
+	gone = "accountDeleted"
 )
 
 // Work implements worker.Step.
@@ -70,6 +72,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	if verdict := offboarding.StillLeft(user); verdict != nil {
 		return verdict
+	}
+	if job.Step.Progress[gone] != "" {
+		return s.showsAgain(ctx, job)
 	}
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
 	if err == nil {
@@ -106,21 +111,26 @@ func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offbo
 		return offboarding.Withheld(offboarding.B5, "the mailbox is not on hold, and would go with the account")
 	}
 	var lost []string
-	if !offboarding.MailKept(job.Case, flow) {
+	// A held mailbox that has gone is inactive: it went with the account, which a read may still show.
+	wentHeld := flow.ID == "" && job.Step.Progress[held] != ""
+	if !wentHeld && !offboarding.MailKept(job.Case, flow) {
 		items, err := s.mailboxItems(ctx, job)
-		if err != nil {
+		switch {
+		case errors.Is(err, errUnseen):
+			lost = append(lost, err.Error())
+		case err != nil:
 			return err
 		}
-		if items > 0 {
-			lost = append(lost, fmt.Sprintf("the mailbox holds %d items that nobody kept", items))
+		if why := offboarding.MailLost(job.Case, flow, items); why != "" {
+			lost = append(lost, why)
 		}
 	}
 	if job.Case.Plan.KeepFiles != offboarding.KeepNone {
-		drive, err := s.directory.Drive(ctx, job.Leaver)
+		why, err := s.filesLost(ctx, job)
 		if err != nil {
 			return err
 		}
-		if why := offboarding.FilesLost(job.Case, drive.Content); why != "" {
+		if why != "" {
 			lost = append(lost, why)
 		}
 	}
@@ -129,6 +139,27 @@ func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offbo
 	}
 	return nil
 }
+
+// filesLost is what would be lost with the OneDrive: nothing while it is as its verified copy, by
+// what it holds and by what Graph reports as changed.
+func (s *Step) filesLost(ctx context.Context, job *offboarding.Job) (string, error) {
+	drive, err := s.directory.Drive(ctx, job.Leaver)
+	if err != nil {
+		return "", err
+	}
+	why, token := offboarding.FilesLost(job.Case, drive)
+	if token == "" {
+		return why, nil
+	}
+	changed, err := s.directory.Delta(ctx, drive.ID, token)
+	if why := offboarding.FilesChanged(changed, err); why != "" {
+		return why, nil
+	}
+	return "", err
+}
+
+// errUnseen: the mailbox is gone and nobody knows what was in it.
+var errUnseen = errors.New("no mailbox shows, and nobody saw what it held")
 
 // mailboxItems is how many items the mailbox holds or, once its licence is gone and nobody
 // can look any more, held when the licence gate looked last.
@@ -140,15 +171,31 @@ func (s *Step) mailboxItems(ctx context.Context, job *offboarding.Job) (int, err
 	if content.Exists {
 		return content.Items, nil
 	}
-	released := job.Case.Step(offboarding.StepLicence)
-	if released == nil {
-		return 0, nil
+	var looked string
+	if released := job.Case.Step(offboarding.StepLicence); released != nil {
+		looked = released.Progress[offboarding.MailboxItems]
 	}
-	items, err := strconv.Atoi(released.Progress[offboarding.MailboxItems])
+	if items, err := strconv.Atoi(looked); err == nil {
+		return items, nil
+	}
+	forward := job.Case.Step(offboarding.StepForward)
+	if looked == "" && (forward == nil || forward.Evidence[offboarding.MailboxSeen] != "none") {
+		return 0, errUnseen
+	}
+	return 0, nil
+}
+
+// showsAgain looks at an account that was among the deleted items once: unless it still is, and a
+// read lags behind, somebody restored it (B16).
+func (s *Step) showsAgain(ctx context.Context, job *offboarding.Job) error {
+	_, err := s.directory.DeletedUser(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return offboarding.Manual(fmt.Sprintf("%s: the account was deleted, and then restored; cancel the departure if the person came back, or delete the account and replay", offboarding.B16))
+	}
 	if err != nil {
-		return 0, nil // there was no mailbox then either
+		return err
 	}
-	return items, nil
+	return s.observe(ctx, job)
 }
 
 // observe looks for the account among the deleted items. That it is neither there nor alive is
@@ -167,6 +214,11 @@ func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
 			return err
 		}
 		if !inactive {
+			if job.Step.Progress[gone] == "" {
+				if err := job.Keep(ctx, nil, map[string]string{gone: offboarding.Stamp(deletedAt)}); err != nil {
+					return err
+				}
+			}
 			return offboarding.After(job.Patience(), "the account is deleted, but its held mailbox does not show as inactive yet")
 		}
 		job.Evidence["mailbox"] = "inactive"

@@ -1,6 +1,8 @@
 package delete_test
 
 import (
+	"cmp"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -181,6 +183,130 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 	}
 }
 
+// TestWhatNobodySawIsNotTakenForNothing lets mailboxes and drives that nobody kept, or that somebody
+// else needs, look to delete as if nothing were there to lose.
+func TestWhatNobodySawIsNotTakenForNothing(t *testing.T) {
+	t.Parallel()
+	const (
+		adele    = "adele.vance@contoso.com"
+		christie = "christie.cline@contoso.com" // whose licence permits no hold
+		grady    = "grady.archie@contoso.com"
+		lidia    = "lidia.holloway@contoso.com"
+	)
+	accept := func(t *testing.T, h *steptest.House, c *offboarding.Case, step offboarding.StepName) {
+		t.Helper()
+		if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: step, By: "Joni Sherman", Note: "accepted"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		person         string
+		hold           bool
+		mailbox        offboarding.Handling                // none where it is left out
+		before, during func(w *simtenant.World, id string) // the departure; between its steps and the deletion
+		accepted       offboarding.StepName
+		rule           offboarding.Rule
+		reason         string
+	}{
+		"B1: the mailbox is a room's": {person: adele, rule: offboarding.B1, reason: "RoomMailbox",
+			before: func(w *simtenant.World, id string) { w.Mailboxes[id].Type = "RoomMailbox" }},
+		"B12: an empty mailbox with a full archive": {person: christie, hold: true, accepted: offboarding.StepLicence, rule: offboarding.B12, reason: "archive",
+			before: func(w *simtenant.World, id string) { w.Mailboxes[id].ItemCount, w.Mailboxes[id].Archive = 0, true }},
+		"B12: a held mailbox went before its account": {person: lidia, hold: true, mailbox: offboarding.Hold, rule: offboarding.B12, reason: "nobody saw",
+			during: func(w *simtenant.World, _ string) { clear(w.Mailboxes) }},
+		"B12: a mailbox went before anybody looked": {person: christie, hold: true, accepted: offboarding.StepLicence, rule: offboarding.B12, reason: "nobody saw",
+			before: func(w *simtenant.World, _ string) {
+				w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-MailboxStatistics", Status: http.StatusForbidden})
+			},
+			during: func(w *simtenant.World, _ string) { clear(w.Mailboxes); w.Faults = nil }},
+		"B12: a drive that nobody copied does not show": {person: grady, accepted: offboarding.StepOnedrive, rule: offboarding.B12, reason: "no OneDrive shows",
+			before: func(w *simtenant.World, id string) { w.Users[id].ManagerID = "" },
+			during: func(w *simtenant.World, _ string) { clear(w.Drives) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			policy, id := mailGivenUp(), simtenant.UserID(tt.person)
+			if tt.hold {
+				policy = offboarding.DefaultPolicy()
+			}
+			edit := func(change func(*simtenant.World, string)) {
+				if change != nil {
+					h.Tenant.Edit(func(w *simtenant.World) { change(w, id) })
+				}
+			}
+			edit(tt.before)
+			c := h.Open(t, tt.person, offboarding.Options{Mailbox: cmp.Or(tt.mailbox, offboarding.None)}, policy)
+			prepare(t, h, c)
+			edit(tt.during)
+			if tt.accepted != "" {
+				accept(t, h, c, tt.accepted)
+			}
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+			if _, deleted := h.Tenant.DeletedUser(id); deleted || record.State != offboarding.StateWithheld || record.Rule != tt.rule || !strings.Contains(record.Reason, tt.reason) {
+				t.Errorf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+			}
+		})
+	}
+}
+
+// TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted shows the account once more when it and its
+// mailbox have gone, as a read that lags behind does.
+func TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const lidia = "lidia.holloway@contoso.com"
+	id := simtenant.UserID(lidia)
+	c := h.Open(t, lidia, offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	h.OnAnswer = func(r *http.Request) error {
+		if r.Method == http.MethodDelete {
+			h.OnAnswer = nil
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.Users[id] = w.Deleted[id]
+				w.Users[id].Licences = nil
+				clear(w.Deleted)
+			})
+		}
+		return nil
+	}
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "inactive" {
+		t.Errorf("%s by %s: %s", record.State, record.Rule, record.Reason)
+	}
+}
+
+// TestB16ARestoredAccountIsNotDeletedAgain restores an account while delete still waits for the
+// mailbox to show as inactive.
+func TestB16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const lidia = "lidia.holloway@contoso.com"
+	id := simtenant.UserID(lidia)
+	c := h.Open(t, lidia, offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	h.OnAnswer = func(r *http.Request) error {
+		if r.Method == http.MethodDelete {
+			h.Tenant.Edit(func(w *simtenant.World) { w.Mailboxes[id].LitigationHold = false })
+		}
+		return nil
+	}
+	w := h.Worker(offboarding.StepDelete, newStep(h))
+	h.Advance(h.Record(t, c.ID, w.Name).Due.Sub(h.Now()))
+	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "inactive") {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Users[id] = w.Deleted[id]
+		w.Mailboxes[id].LitigationHold = true
+		clear(w.Deleted)
+	})
+	record := h.Settle(t, c.ID, w)
+	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) {
+		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+	}
+}
+
 func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
@@ -241,6 +367,105 @@ func TestAnAccountThatIsNowhereIsNotCalledDeleted(t *testing.T) {
 	h.Advance(mailGivenUp().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	if record.State != offboarding.StateWaiting {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+// TestB12AFileThatChangedAtTheSameSizeIsNotLost fails when delete asks for the drive's size alone,
+// and not for what Graph reports as changed since the copy was verified.
+func TestB12AFileThatChangedAtTheSameSizeIsNotLost(t *testing.T) {
+	t.Parallel()
+	const grady = "grady.archie@contoso.com"
+	id := simtenant.UserID(grady)
+	file := func(d *simtenant.Drive) *simtenant.DriveItem { return &d.Items[1] }
+	for name, tt := range map[string]struct {
+		change   func(*simtenant.World)
+		reason   string // what it names; empty = deleted
+		compared offboarding.StepState
+	}{
+		"its content": {func(w *simtenant.World) { file(w.Drives[id]).Hash = "another" }, "has changed since its copy was verified: items ", offboarding.StateManual},
+		"its name":    {func(w *simtenant.World) { file(w.Drives[id]).Name = "Renamed.docx" }, "has changed since its copy was verified: items ", offboarding.StateEffective},
+		"two files of one size": {func(w *simtenant.World) {
+			d := w.Drives[id]
+			d.Items[1].Hash, d.Items[2].Hash = d.Items[2].Hash, d.Items[1].Hash
+		}, "has changed since", offboarding.StateManual},
+		"nothing, but Graph does not know":         {func(w *simtenant.World) { w.DeltaLife = time.Hour }, "is not known any more; replay onedrive, then delete", offboarding.StateEffective},
+		"the drive, which is another one now":      {func(w *simtenant.World) { w.Drives[id].ID += "2" }, "another one", offboarding.StateEffective},
+		"nothing, after a month":                   {func(*simtenant.World) {}, "", ""},
+		"who may read the drive, which is no loss": {func(w *simtenant.World) { w.Drives[id].Grants[0].Roles = []string{"write"} }, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, grady, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+			prepare(t, h, c)
+			h.Tenant.Edit(tt.change)
+			w := h.Worker(offboarding.StepDelete, newStep(h))
+			record := h.Settle(t, c.ID, w)
+			_, deleted := h.Tenant.DeletedUser(id)
+			if tt.reason == "" {
+				if record.State != offboarding.StateEffective || !deleted {
+					t.Errorf("%s: %s", record.State, record.Reason)
+				}
+				return
+			}
+			if deleted || record.State != offboarding.StateWithheld || record.Rule != offboarding.B12 || !strings.Contains(record.Reason, tt.reason) {
+				t.Fatalf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+			}
+			drive, _ := h.Tenant.Drive(id)
+			if strings.HasSuffix(tt.reason, "items ") && !strings.Contains(record.Reason, drive.Items[1].ID) {
+				t.Errorf("the file is not named: %s", record.Reason)
+			}
+			for _, step := range []offboarding.StepName{offboarding.StepOnedrive, offboarding.StepDelete} {
+				if _, err := h.Ledger.Replay(t.Context(), c.ID, step); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if kept := keepFiles(t, h, c); kept.State != tt.compared {
+				t.Fatalf("onedrive: %s: %s", kept.State, kept.Reason)
+			}
+			if tt.compared == offboarding.StateManual {
+				return // its copy is another file now, and a person's task
+			}
+			if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+		})
+	}
+}
+
+// Where Graph gives no hash, only a person can tell whether a copy is older than its file.
+func TestB12AFileWithoutHashThatChangedSinceItWasCopiedIsATask(t *testing.T) {
+	t.Parallel()
+	const patti = "patti.fernandez@contoso.com"
+	id := simtenant.UserID(patti)
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Drives[id].Items[1].Hash = "" })
+	c := h.Open(t, patti, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	drive, _ := h.Tenant.Drive(id)
+	h.Tenant.Edit(func(w *simtenant.World) { // it shows in delta, and the size is the same
+		w.Drives[id].Grants = append(w.Drives[id].Grants, simtenant.Grant{ID: "touched", Item: drive.Items[1].ID, User: simtenant.UserID("adele.vance@contoso.com"), Roles: []string{"read"}})
+	})
+	w := h.Worker(offboarding.StepDelete, newStep(h))
+	if record := h.Settle(t, c.ID, w); record.Rule != offboarding.B12 || !strings.Contains(record.Reason, drive.Items[1].ID) {
+		t.Fatalf("%s by %s: %s", record.State, record.Rule, record.Reason)
+	}
+	replay := func(step offboarding.StepName) {
+		if _, err := h.Ledger.Replay(t.Context(), c.ID, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replay(offboarding.StepOnedrive)
+	if record := keepFiles(t, h, c); record.State != offboarding.StateManual || !strings.Contains(record.Reason, "1 files of which Graph gives no hash") || !strings.Contains(record.Reason, drive.Items[1].ID) {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	replay(offboarding.StepOnedrive) // somebody has seen to it
+	if record := keepFiles(t, h, c); record.State != offboarding.StateEffective {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	replay(offboarding.StepDelete)
+	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 }

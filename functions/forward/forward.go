@@ -89,7 +89,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
 	if errors.Is(err, offboarding.ErrNotFound) {
-		job.Evidence["mailbox"] = "none"
+		job.Evidence[offboarding.MailboxSeen] = "none"
 		return nil
 	}
 	if err != nil {

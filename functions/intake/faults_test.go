@@ -104,7 +104,11 @@ func (hr *hrSystem) send(ctx context.Context, d bus.Delivery) error {
 		return fmt.Errorf("answered %d", w.Code)
 	}
 	var answer struct{ Request string }
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Request != offboarding.RequestID(hris.SourceStandard, d.ID()) {
+	same, err := hr.in.Standard.Parse(d.ID(), d.Body(), hr.h.Now())
+	if err != nil {
+		hr.t.Fatal(err)
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Request != same.ID {
 		hr.t.Errorf("answered %s, %v", w.Body, err)
 	}
 	kept := 0

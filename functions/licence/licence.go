@@ -97,20 +97,22 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case left > 0:
 		return offboarding.After(job.Patience(), fmt.Sprintf("the release was accepted, but %d licences still show", left))
 	case len(manual) > 0:
-		return offboarding.Manual(task(manual))
+		return offboarding.Manual(task(user, manual))
 	}
 	job.Evidence["seatsFreed"] = job.Step.Before[licences]
 	return s.seats(ctx, job)
 }
 
 // mayRelease reads the mailbox right before the licence goes (B2, B3, B4, B5, B12). Where there is no
-// mailbox, nothing forwards and nothing is shared.
+// mailbox, nothing forwards and nothing is shared; one that has content is there.
 func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job, content offboarding.Content) error {
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
-	if errors.Is(err, offboarding.ErrNotFound) {
+	switch {
+	case errors.Is(err, offboarding.ErrNotFound) && content.Exists:
+		return offboarding.After(job.Patience(), "Exchange shows what the mailbox holds, but not the mailbox")
+	case errors.Is(err, offboarding.ErrNotFound):
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	return offboarding.MayRelease(job.Case, flow, content)
@@ -215,14 +217,14 @@ func leftBy(access *offboarding.Record) string {
 	return access.Progress[offboarding.LicenceGroups]
 }
 
-func task(groups map[string]offboarding.Group) string {
+func task(user offboarding.User, groups map[string]offboarding.Group) string {
 	var tasks []string
 	for _, g := range groups {
 		switch {
 		case g.Dynamic:
-			tasks = append(tasks, fmt.Sprintf("change the membership rule of the dynamic group %q (%s) so that it does not take in the leaver", g.DisplayName, g.ID))
+			tasks = append(tasks, fmt.Sprintf("change the membership rule of the dynamic group %s so that it does not take in the leaver", user.NameOf(g)))
 		default:
-			tasks = append(tasks, fmt.Sprintf("remove the leaver from the group %q (%s) in the on-premises Active Directory", g.DisplayName, g.ID))
+			tasks = append(tasks, fmt.Sprintf("remove the leaver from the group %s in the on-premises Active Directory", user.NameOf(g)))
 		}
 	}
 	slices.Sort(tasks)

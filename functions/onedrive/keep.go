@@ -1,6 +1,7 @@
 package onedrive
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"leaver/shared/offboarding"
 )
@@ -21,12 +24,17 @@ const (
 	copyAt       = "copyAt"
 	items        = "items"
 	bytes        = "bytes"
-	hashed       = "hashed"    // files whose contents were compared by a hash
-	different    = "different" // ids of files that are not as their copies, the first few
+	hashed       = "hashed"      // files whose contents were compared by a hash
+	sized        = "sized"       // files that were compared by their size only
+	copiedDelta  = "copiedDelta" // delta token from before the first copy
+	different    = "different"   // ids of files that are not as their copies, the first few
 	differences  = "differences"
 	// What the drive held when the walk began.
 	beganItems = "beganItems"
 	beganBytes = "beganBytes"
+	beganDelta = "beganDelta" // delta token from before the walk; empty before it begins
+
+	whole = "whole" // id of the last folder whose children were copied by one request
 
 	wave   = "wave"   // number of the last copies that were started; see monitors
 	waveAt = "waveAt" // when; empty when they are done
@@ -36,7 +44,8 @@ const (
 )
 
 const (
-	mostCopies    = 50 // of one wave
+	mostCopies    = 60 // of one wave: three batches
+	mostAsked     = 4  // monitors at a time
 	mostTries     = 5
 	mostNamed     = 10 // ids in a reason
 	longestLookup = 5 * time.Minute
@@ -101,7 +110,7 @@ func (k *keeper) save(ctx context.Context) error {
 
 // again lets the walk begin anew, with nothing counted.
 func (k *keeper) again() {
-	for _, name := range []string{copyAt, items, bytes, hashed, different, differences, waveAt, failed, tries, lacked} {
+	for _, name := range []string{copyAt, items, bytes, hashed, sized, different, differences, whole, waveAt, failed, tries, lacked, beganDelta} {
 		k.changes[name] = ""
 	}
 	k.changes[beganItems], k.changes[beganBytes] = strconv.Itoa(k.from.Items), strconv.FormatInt(k.from.Bytes, 10)
@@ -132,7 +141,7 @@ func (k *keeper) open(ctx context.Context) error {
 		}
 	}
 	k.again()
-	k.changes[targetDrive], k.changes[targetFolder] = k.to.ID, k.folder
+	k.changes[targetDrive], k.changes[targetFolder], k.changes[copiedDelta] = k.to.ID, k.folder, ""
 	return k.save(ctx)
 }
 
@@ -141,8 +150,16 @@ var errCopying = errors.New("copies were started")
 
 // run copies and compares as much as one run may.
 func (k *keeper) run(ctx context.Context) error {
-	if k.get(copyAt) == "" && k.get(waveAt) == "" {
+	if k.get(beganDelta) == "" {
+		token, err := k.files.DeltaToken(ctx, k.from.ID)
+		if err != nil {
+			return err
+		}
 		k.again()
+		k.changes[beganDelta] = token
+		if k.get(copiedDelta) == "" {
+			k.changes[copiedDelta] = token
+		}
 	}
 	k.walk.pages, k.walk.list, k.walk.visit = pagesPerRun, k.pairs, k.compare
 	k.walk.goOn(k.get(copyAt))
@@ -210,10 +227,15 @@ func (k *keeper) compare(ctx context.Context, folder entry, inside []entry) erro
 			missing = append(missing, e.item)
 		}
 	}
+	if len(missing) == len(inside) && len(missing) > 1 && len(missing) <= offboarding.MostChildren && k.get(whole) != folder.item.ID {
+		if err := k.copyChildren(ctx, folder); err != nil {
+			return err
+		}
+	}
 	if len(missing) > 0 {
 		return k.copyMissing(ctx, folder, missing)
 	}
-	var size, byHash int64
+	var size, byHash, bySize int64
 	for _, e := range inside {
 		if e.item.Folder && e.copy.Folder {
 			continue
@@ -227,12 +249,15 @@ func (k *keeper) compare(ctx context.Context, folder entry, inside []entry) erro
 		}
 		if compared {
 			byHash++
+		} else {
+			bySize++
 		}
 		size += e.item.Size
 	}
 	k.add(items, int64(len(inside)))
 	k.add(bytes, size)
 	k.add(hashed, byHash)
+	k.add(sized, bySize)
 	k.changes[tries], k.changes[lacked], k.changes[failed] = "", "", ""
 	return nil
 }
@@ -247,6 +272,25 @@ type copying struct {
 // monitor may name the owner of the drive.
 const monitors = "copies-"
 
+// copyChildren starts the copy of everything in a folder by one request. That is tried once: nil is
+// Graph's refusal of it, and whatever such a copy leaves out is copied item by item.
+func (k *keeper) copyChildren(ctx context.Context, folder entry) error {
+	start := k.files.CopyChildren(ctx, k.from.ID, folder.item.ID, k.to.ID, folder.copy.ID)
+	var throttled *offboarding.ThrottledError
+	if errors.As(start.Err, &throttled) {
+		return start.Err
+	}
+	k.changes[whole] = folder.item.ID
+	var refused *offboarding.PermanentError
+	switch {
+	case start.Monitor != "":
+		return k.began(ctx, []copying{{Item: folder.item.ID, Monitor: start.Monitor}})
+	case errors.As(start.Err, &refused):
+		return nil
+	}
+	return start.Err
+}
+
 // copyMissing starts the copies of some of what a folder lacks. A folder whose copy failed is
 // made empty, so that what is in it is copied piece by piece.
 func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboarding.DriveItem) error {
@@ -255,13 +299,11 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 		id, code, _ := strings.Cut(f, "=")
 		codes[id] = code
 	}
+	tried := int64(0)
 	if was := k.count(lacked); was > 0 && int64(len(missing)) >= was {
-		k.add(tries, 1)
-	} else {
-		k.changes[tries] = ""
+		tried = k.count(tries) + 1
 	}
-	k.changes[lacked] = strconv.Itoa(len(missing))
-	if k.count(tries) >= mostTries {
+	if tried >= mostTries {
 		why := fmt.Sprintf("%d items of folder %s cannot be copied:", len(missing), folder.item.ID)
 		for _, m := range missing[:min(len(missing), mostNamed)] {
 			why += strings.TrimRight(" "+m.ID+" "+codes[m.ID], " ") + ","
@@ -269,30 +311,46 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 		k.again()
 		return offboarding.Manual(strings.TrimRight(why, ",") + "; copy them by hand into the same folder of the copy, then replay")
 	}
-	var started []copying
+	var ids []string
 	for _, m := range missing[:min(len(missing), mostCopies)] {
-		if _, bad := codes[m.ID]; bad && m.Folder {
-			if _, err := k.files.MakeFolder(ctx, k.to.ID, folder.copy.ID, m.Name); err != nil {
-				return err
-			}
+		if _, bad := codes[m.ID]; !bad || !m.Folder {
+			ids = append(ids, m.ID)
 			continue
 		}
-		monitor, err := k.files.Copy(ctx, k.from.ID, m.ID, k.to.ID, folder.copy.ID)
-		if err != nil && len(started) == 0 {
+		if _, err := k.files.MakeFolder(ctx, k.to.ID, folder.copy.ID, m.Name); err != nil {
 			return err
 		}
-		if err != nil {
-			break // what was started is kept first, and the rest is for the next wave
+	}
+	var started []copying
+	var failures []error
+	var throttled error
+	for i, start := range k.files.Copies(ctx, k.from.ID, ids, k.to.ID, folder.copy.ID) {
+		if start.Monitor != "" {
+			started = append(started, copying{Item: ids[i], Monitor: start.Monitor})
 		}
-		if monitor != "" {
-			started = append(started, copying{Item: m.ID, Monitor: monitor})
+		failures = append(failures, start.Err)
+		if t := (*offboarding.ThrottledError)(nil); errors.As(start.Err, &t) {
+			throttled = start.Err
 		}
 	}
-	k.changes[failed] = ""
-	k.walk.pages--
+	if err := offboarding.Both(failures...); err != nil && len(started) == 0 {
+		return err
+	}
+	k.changes[tries], k.changes[lacked], k.changes[failed] = strconv.FormatInt(tried, 10), strconv.Itoa(len(missing)), ""
 	if len(started) == 0 {
+		k.walk.pages--
 		return errCopying
 	}
+	err := k.began(ctx, started)
+	if errors.Is(err, errCopying) && throttled != nil {
+		return throttled // what was started is kept, and the rest comes when Graph takes it
+	}
+	return err // what was refused stays missing, and is told when nothing else is
+}
+
+// began keeps copies that were started, and ends the walk with errCopying.
+func (k *keeper) began(ctx context.Context, started []copying) error {
+	k.walk.pages--
 	text, err := json.Marshal(started)
 	if err != nil {
 		return err
@@ -333,14 +391,12 @@ func (k *keeper) waitForCopies(ctx context.Context) error {
 	var percent float64
 	var failures []string
 	noRoom := false
-	for _, c := range started {
-		state, err := k.files.CopyState(ctx, c.Monitor)
-		if errors.Is(err, offboarding.ErrNotFound) { // it does not last for ever
-			state, err = offboarding.CopyState{Percent: 100, Done: true}, nil
-		}
-		if err != nil {
-			return err
-		}
+	states, err := k.ask(ctx, started)
+	if err != nil {
+		return err
+	}
+	for i, c := range started {
+		state := states[i]
 		percent += state.Percent / float64(len(started))
 		if state.Done {
 			done++
@@ -363,9 +419,36 @@ func (k *keeper) waitForCopies(ctx context.Context) error {
 	return nil
 }
 
+// ask asks the monitors of copies.
+func (k *keeper) ask(ctx context.Context, started []copying) ([]offboarding.CopyState, error) {
+	states := make([]offboarding.CopyState, len(started))
+	asking, ctx := errgroup.WithContext(ctx)
+	asking.SetLimit(mostAsked)
+	for i, c := range started {
+		asking.Go(func() (err error) {
+			states[i], err = k.files.CopyState(ctx, c.Monitor)
+			if errors.Is(err, offboarding.ErrNotFound) { // it does not last for ever
+				states[i], err = offboarding.CopyState{Percent: 100, Done: true}, nil
+			}
+			return err
+		})
+	}
+	return states, asking.Wait()
+}
+
 // verified ends a walk that has compared everything.
 func (k *keeper) verified(ctx context.Context) error {
 	now, err := k.files.Drive(ctx, k.job.Leaver)
+	if err != nil {
+		return err
+	}
+	token := k.get(beganDelta)
+	touched, err := k.files.Delta(ctx, k.from.ID, token)
+	unknown := errors.Is(err, offboarding.ErrResyncRequired)
+	if err != nil && !unknown {
+		return err
+	}
+	outdated, err := k.outdated(ctx)
 	if err != nil {
 		return err
 	}
@@ -377,14 +460,39 @@ func (k *keeper) verified(ctx context.Context) error {
 	wrong, which := k.count(differences), k.get(different)
 	k.again()
 	switch {
-	case began != [2]string{strconv.Itoa(now.Items), strconv.FormatInt(now.Bytes, 10)}:
+	case unknown:
+		return offboarding.After(k.job.Patience(), "Graph does not know any more whether the OneDrive changed while it was copied and compared; that begins anew")
+	case len(touched) > 0, began != [2]string{strconv.Itoa(now.Items), strconv.FormatInt(now.Bytes, 10)}:
 		return offboarding.After(k.job.Patience(), "the OneDrive changed while it was copied and compared; that begins anew")
 	case wrong > 0:
 		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in drive %s: items %s; keep what is wanted, remove or rename those copies, then replay", wrong, k.to.ID, strings.Join(strings.Fields(which), ", ")))
+	case outdated != "":
+		k.changes[copiedDelta] = "" // whoever replays has seen to it
+		return offboarding.Manual(outdated)
 	}
+	k.changes[offboarding.VerifiedDelta] = token
 	maps.Copy(k.job.Evidence, all)
 	k.job.Evidence[targetDrive], k.job.Evidence[targetFolder] = k.to.ID, k.folder
 	k.job.Evidence["verifiedAt"] = offboarding.Stamp(k.job.Now)
 	k.job.Evidence[offboarding.VerifiedItems], k.job.Evidence[offboarding.VerifiedBytes] = began[0], began[1]
 	return nil
+}
+
+// outdated says why copies that were compared by their size only may be older than their files: a
+// walk that begins after a change does not see it then.
+func (k *keeper) outdated(ctx context.Context) (string, error) {
+	token := k.get(copiedDelta)
+	if k.count(sized) == 0 || token == k.get(beganDelta) {
+		return "", nil
+	}
+	changed, err := k.files.Delta(ctx, k.from.ID, token)
+	unknown := errors.Is(err, offboarding.ErrResyncRequired)
+	if unknown {
+		err = nil
+	}
+	if err != nil || len(changed) == 0 && !unknown {
+		return "", err
+	}
+	return fmt.Sprintf("%d files of which Graph gives no hash were compared by their size only, and the OneDrive has changed since it was copied to drive %s (items %s); remove the copies that are out of date, then replay",
+		k.count(sized), k.to.ID, cmp.Or(strings.Join(changed[:min(len(changed), mostNamed)], ", "), "not known any more")), nil
 }

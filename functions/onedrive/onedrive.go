@@ -4,18 +4,23 @@
 // gives up is not copied, and nobody is let in; the links go all the same.
 //
 // Nothing is read or copied as a whole: a run visits some pages of folders, keeps where it
-// stands, and the next one goes on there. Copies are Graph's own, asynchronous ones, some at a
-// time; one that fails for a folder is made folder by folder, because a single copy is limited
+// stands, and the next one goes on there. Copies are Graph's own, asynchronous ones: the children
+// of a folder by one request where Graph takes it, and otherwise item by item in batches, some at
+// a time; one that fails for a folder is made folder by folder, because a single copy is limited
 // to 30,000 items. A copy never replaces anything, so that one which a crash kept from being
 // recorded is not made twice. The names of files are personal: they are compared, and neither
 // kept nor told.
 //
 // It is done when a whole walk found every folder and file in the copy, with the same size and
-// by every hash that Graph gives the same content, and the drive held as much after as before.
-// The gate of the deletion reads again whether that still holds (B12).
+// by every hash that Graph gives the same content, and the drive held as much after as before,
+// and Graph's delta reports no change since before the walk. The gate of the deletion reads again
+// whether that still holds (B12). Delta reports changes of permissions as well, so the walk begins
+// after the links were turned off and the recipient was let in. Where Graph gives no hash and delta
+// reports a change since the first copy, a person looks at the copies.
 //
-// Sources: Microsoft Graph, driveItem: copy, driveItem: invite, Delete permission, and Working
-// with long-running actions; Microsoft 365 admin, Remove a former employee, step 5.
+// Sources: Microsoft Graph, driveItem: copy, driveItem: delta, driveItem: invite, Delete
+// permission, and Working with long-running actions; Microsoft 365 admin, Remove a former
+// employee, step 5.
 package onedrive
 
 import (
@@ -40,7 +45,10 @@ type Files interface {
 	RemoveSharing(ctx context.Context, drive, item, permission string) error
 	LetRead(ctx context.Context, drive, item, user string) error
 	MakeFolder(ctx context.Context, drive, parent, name string) (string, error)
-	Copy(ctx context.Context, drive, item, toDrive, toFolder string) (monitor string, err error)
+	Copies(ctx context.Context, drive string, items []string, toDrive, toFolder string) []offboarding.CopyStart
+	CopyChildren(ctx context.Context, drive, folder, toDrive, toFolder string) offboarding.CopyStart
+	DeltaToken(ctx context.Context, drive string) (string, error)
+	Delta(ctx context.Context, drive, token string) (changed []string, err error)
 	CopyState(ctx context.Context, monitor string) (offboarding.CopyState, error)
 }
 

@@ -285,54 +285,189 @@ func TestTenThousandItemsInBoundedRuns(t *testing.T) {
 func TestALongFlatListIsCopiedInWaves(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	h.Tenant.Edit(func(w *simtenant.World) {
-		d := w.Drives[simtenant.UserID(grady)]
-		d.Items = nil
-		for i := range 620 {
-			d.Items = append(d.Items, simtenant.DriveItem{ID: fmt.Sprintf("01I%05d", i), Name: fmt.Sprintf("Report %d.docx", i), Size: int64(i), Hash: strconv.Itoa(i)})
-		}
-		w.CopyDelay = time.Minute
-	})
+	h.Tenant.Edit(func(w *simtenant.World) { flat(w, grady, 620); w.CopyDelay = time.Minute })
 	_, record := run(t, h, grady, nil)
 	if record.State != offboarding.StateEffective || record.Evidence["items"] != "620" {
 		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
 	}
-	if n := h.Tenant.Requests()["POST /drives/{drive}/items/{item}/copy"]; n != 620 {
-		t.Errorf("%d copies were started for 620 items", n)
+	if requests := h.Tenant.Requests(); requests[copies] != 620 || requests["POST /$batch"] != 31 {
+		t.Errorf("%d copies were started for 620 items, in %d batches", requests[copies], requests["POST /$batch"])
 	}
 	copied(t, drive(t, h, grady), drive(t, h, manager))
 }
 
-// A crash at any copy, before or after it took effect, makes no second one.
+// flat fills a drive with files only.
+func flat(w *simtenant.World, person string, files int) {
+	d := w.Drives[simtenant.UserID(person)]
+	d.Items = nil
+	for i := range files {
+		d.Items = append(d.Items, simtenant.DriveItem{ID: fmt.Sprintf("01I%05d", i), Name: fmt.Sprintf("Report %d.docx", i), Size: int64(i), Hash: strconv.Itoa(i)})
+	}
+}
+
+const copies = "POST /drives/{drive}/items/{item}/copy"
+
+func TestTheChildrenOfAFolderAreCopiedByOneRequest(t *testing.T) {
+	t.Parallel()
+	for files, want := range map[int]int{1: 1, 2: 1, offboarding.MostChildren: 1, offboarding.MostChildren + 1: offboarding.MostChildren + 1} {
+		t.Run(fmt.Sprint(files), func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) { flat(w, grady, files); w.CopyDelay = time.Minute })
+			_, record := run(t, h, grady, nil)
+			if record.State != offboarding.StateEffective || record.Evidence["items"] != fmt.Sprint(files) {
+				t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+			}
+			copied(t, drive(t, h, grady), drive(t, h, manager))
+			requests := h.Tenant.Requests()
+			batches := map[int]int{1: 1, 2: 0, offboarding.MostChildren: 0, offboarding.MostChildren + 1: 3 + 3 + 2}[files]
+			if requests[copies] != want || requests["POST /$batch"] != batches {
+				t.Errorf("%d copies, %d batches", requests[copies], requests["POST /$batch"])
+			}
+		})
+	}
+}
+
+// Whatever goes wrong with a copy of children, it is tried once, and then everything is copied
+// item by item.
+func TestACopyOfChildrenThatFailsIsMadeItemByItem(t *testing.T) {
+	t.Parallel()
+	fault := func(f simtenant.Fault) func(*simtenant.World, string) {
+		return func(w *simtenant.World, root string) {
+			f.Operation, f.Target = copies, root
+			w.Faults = append(w.Faults, f)
+		}
+	}
+	for name, tt := range map[string]struct {
+		edit     func(w *simtenant.World, root string)
+		children int // copies of the root's children
+	}{
+		"it stops half way":                    {func(w *simtenant.World, _ string) { w.CopiesFail = 1 }, 1},
+		"it is always refused":                 {fault(simtenant.Fault{Status: 400, Code: "invalidRequest"}), 1},
+		"it always fails":                      {fault(simtenant.Fault{Status: 503}), 1},
+		"it is throttled":                      {fault(simtenant.Fault{Status: 429, RetryAfter: time.Minute, Times: 1}), 2},
+		"a name is taken, and it says so":      {fault(simtenant.Fault{Status: 409, Code: "nameAlreadyExists"}), 1},
+		"it is begun, but nobody hears of it":  {fault(simtenant.Fault{Status: 503, After: true}), 1},
+		"the connection breaks when it begins": {fault(simtenant.Fault{Reset: true, After: true}), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 20, 40); w.CopyDelay = time.Minute })
+			of, err := h.Graph.Drive(t.Context(), simtenant.UserID(grady))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.Tenant.Edit(func(w *simtenant.World) { tt.edit(w, of.Root) })
+			children := 0
+			h.OnRequest = func(r *http.Request) error {
+				if strings.HasSuffix(r.URL.Path, "/items/"+of.Root+"/copy") {
+					children++
+				}
+				return nil
+			}
+			_, record := run(t, h, grady, nil)
+			if record.State != offboarding.StateEffective || record.Evidence["items"] != "820" {
+				t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+			}
+			copied(t, drive(t, h, grady), drive(t, h, manager))
+			if children != tt.children {
+				t.Errorf("%d copies of the root's children", children)
+			}
+		})
+	}
+}
+
+// Copies of children that always fail end, and at the same place as copies of items.
+func TestCopiesThatAlwaysFailEnd(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 3, 4); w.CopiesFail = 1000 })
+	_, record := run(t, h, grady, nil)
+	if n := h.Tenant.Requests()[copies]; record.State != offboarding.StateManual || n > 60 {
+		t.Errorf("%s after %d copies: %s", record.State, n, record.Reason)
+	}
+}
+
+func TestABatchOfCopiesWithOneThrottledAndOneRefused(t *testing.T) {
+	t.Parallel()
+	const slow, closed = "01I00007", "01I00021"
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		flat(w, grady, 200)
+		w.Faults = append(w.Faults,
+			simtenant.Fault{Operation: copies, Target: slow, Status: 429, RetryAfter: 5 * time.Minute, Times: 9}, // more often than a copy is tried
+			simtenant.Fault{Operation: copies, Target: closed, Status: 403, Code: "accessDenied"})
+	})
+	c := h.Open(t, grady, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepOnedrive, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	if wait := record.Due.Sub(h.Now()); record.State != offboarding.StateRetrying || wait < 5*time.Minute {
+		t.Fatalf("%s for %s: %s", record.State, wait, record.Reason)
+	}
+	if got := len(drive(t, h, manager).Items) - 13 - 1; got != 58 {
+		t.Errorf("%d of the wave are there", got)
+	}
+	record = h.Settle(t, c.ID, w)
+	if record.State != offboarding.StateParked || !strings.Contains(record.Reason, closed) || !strings.Contains(record.Reason, "accessDenied") || strings.Contains(record.Reason, slow) {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	if got := len(drive(t, h, manager).Items) - 13 - 1; got != 199 {
+		t.Errorf("%d copies are there", got)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, w.Name); err != nil {
+		t.Fatal(err)
+	}
+	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	copied(t, drive(t, h, grady), drive(t, h, manager))
+}
+
+// A crash around any copy, look at a monitor or question for changes, before or after it took
+// effect, makes no second copy.
 func TestACrashWhileCopying(t *testing.T) {
 	t.Parallel()
-	for _, delay := range []time.Duration{0, 30 * time.Second} {
-		for _, after := range []bool{false, true} {
-			for at := 1; at <= 3; at++ {
-				t.Run(fmt.Sprintf("copy %d, after its effect %t, taking %s", at, after, delay), func(t *testing.T) {
+	worlds := map[string]func(*simtenant.World){
+		"children":                  func(w *simtenant.World) { grow(w, grady, 40, 3) },
+		"children that stop midway": func(w *simtenant.World) { grow(w, grady, 12, 3); w.CopiesFail = 2 },
+		"batches":                   func(w *simtenant.World) { flat(w, grady, 155) },
+	}
+	for name, world := range worlds {
+		for _, delay := range []time.Duration{0, 30 * time.Second} {
+			for _, after := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, after its effect %t, taking %s", name, after, delay), func(t *testing.T) {
 					t.Parallel()
-					h := steptest.New(t)
-					h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 40, 3); w.CopyDelay = delay })
-					c := h.Open(t, grady, offboarding.Options{}, offboarding.DefaultPolicy())
-					w := h.Worker(offboarding.StepOnedrive, newStep(h))
-					n := 0
-					hook := func(r *http.Request) error {
-						if strings.HasSuffix(r.URL.Path, "/copy") {
+					for at := 1; ; at++ {
+						h := steptest.New(t)
+						h.Tenant.Edit(func(w *simtenant.World) { world(w); w.CopyDelay = delay })
+						c := h.Open(t, grady, offboarding.Options{}, offboarding.DefaultPolicy())
+						w := h.Worker(offboarding.StepOnedrive, newStep(h))
+						n := 0
+						hook := func(r *http.Request) error {
+							if !slices.ContainsFunc([]string{"/copy", "/$batch", "/delta", "/monitor/"}, func(part string) bool { return strings.Contains(r.URL.Path, part) }) {
+								return nil
+							}
 							if n++; n == at {
 								return http.ErrHandlerTimeout
 							}
+							return nil
 						}
-						return nil
+						if after {
+							h.OnAnswer = hook
+						} else {
+							h.OnRequest = hook
+						}
+						record := h.Settle(t, c.ID, w)
+						if record.State != offboarding.StateEffective {
+							t.Fatalf("request %d: %s: %s", at, record.State, record.Reason)
+						}
+						copied(t, drive(t, h, grady), drive(t, h, manager))
+						if n < at || at > 15 || t.Failed() {
+							return
+						}
 					}
-					if after {
-						h.OnAnswer = hook
-					} else {
-						h.OnRequest = hook
-					}
-					if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-						t.Fatalf("%s: %s", record.State, record.Reason)
-					}
-					copied(t, drive(t, h, grady), drive(t, h, manager))
 				})
 			}
 		}
@@ -418,6 +553,66 @@ func TestADriveThatChangesMeanwhileIsComparedAgain(t *testing.T) {
 		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
 	}
 	copied(t, drive(t, h, grady), drive(t, h, manager))
+}
+
+// A file that changes at the same size after it was compared is seen by Graph's delta only.
+func TestADriveThatChangesAtTheSameSizeIsComparedAgain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(*simtenant.World)
+		state  offboarding.StepState
+	}{
+		"a file's content": {func(w *simtenant.World) { w.Drives[simtenant.UserID(patti)].Items[1].Hash = "another" }, offboarding.StateManual},
+		"a file's name":    {func(w *simtenant.World) { w.Drives[simtenant.UserID(patti)].Items[1].Name = "Renamed.docx" }, offboarding.StateEffective},
+		"who may read":     {func(w *simtenant.World) { w.Drives[simtenant.UserID(patti)].Grants[0].Roles = []string{"write"} }, offboarding.StateEffective},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, patti, offboarding.Options{}, offboarding.DefaultPolicy())
+			w := h.Worker(offboarding.StepOnedrive, newStep(h))
+			asked := 0
+			h.OnRequest = func(r *http.Request) error {
+				if strings.HasSuffix(r.URL.Path, "/delta") && r.URL.Query().Get("token") != "latest" {
+					if asked++; asked == 1 { // everything was compared
+						h.Tenant.Edit(tt.change)
+					}
+				}
+				return nil
+			}
+			record, _ := h.Step(t, c.ID, w)
+			root := name == "who may read" // of the drive: that is no change of what is in it
+			if changed := record.State == offboarding.StateWaiting && strings.Contains(record.Reason, "changed while"); changed == root {
+				t.Fatalf("%s: %s", record.State, record.Reason)
+			}
+			if record = h.Settle(t, c.ID, w); record.State != tt.state {
+				t.Fatalf("%s: %s", record.State, record.Reason)
+			}
+			if tt.state == offboarding.StateManual && !strings.Contains(record.Reason, drive(t, h, patti).Items[1].ID) {
+				t.Errorf("%s", record.Reason)
+			}
+		})
+	}
+}
+
+func TestADriveWhoseChangesAreNotKnownIsComparedAgain(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.CopyDelay, w.DeltaLife = time.Hour, time.Minute })
+	c := h.Open(t, patti, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepOnedrive, newStep(h))
+	for unknown := false; !unknown; {
+		record, _ := h.Step(t, c.ID, w)
+		unknown = strings.Contains(record.Reason, "does not know any more")
+		if record.State != offboarding.StateWaiting {
+			t.Fatalf("%s: %s", record.State, record.Reason)
+		}
+		h.Advance(record.Due.Sub(h.Now()))
+	}
+	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || record.Progress[offboarding.VerifiedDelta] == "" {
+		t.Fatalf("%s: %s", record.State, record.Reason)
+	}
+	copied(t, drive(t, h, patti), drive(t, h, "alex.wilber@contoso.com"))
 }
 
 func TestAFolderOfTheCopyThatGoesAwayIsMadeAgain(t *testing.T) {

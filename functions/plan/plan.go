@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"leaver/shared/bus"
@@ -104,7 +106,11 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 		}
 		return worker.Dispatch(ctx, p.Bus, p.Ledger, c)
 	}
-	user, err := p.find(ctx, r.Employee)
+	user, err := p.find(ctx, r)
+	var nobody *offboarding.Refusal
+	if r.Kind == offboarding.Cancellation && errors.As(err, &nobody) {
+		user, err = p.renamed(ctx, r.Employee.UserPrincipalName, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +142,10 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	policy, err := p.policyFor(ctx, user)
 	if err != nil {
 		return offboarding.Plan{}, nil, err
+	}
+	// The grace of a request that was parked for weeks begins when it is planned.
+	if now := p.Now(); now.After(r.ReceivedAt) {
+		r.ReceivedAt = now
 	}
 	compiled, err := offboarding.Compile(r, policy)
 	if err != nil {
@@ -174,34 +184,83 @@ func (p *Planner) policyFor(ctx context.Context, user offboarding.User) (offboar
 }
 
 func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboarding.User) (*offboarding.Case, error) {
+	before, err := p.Ledger.Latest(ctx, user.ID)
+	if err != nil {
+		return nil, err
+	}
 	c, err := p.Ledger.Cancel(ctx, ledger.Cancellation{
 		Tenant: p.Tenant, Leaver: user.ID, Request: r.ID, EventTime: r.EventTime, Reason: "cancelled by " + r.Source,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if c.Cancelled == nil {
+	switch {
+	case c.Cancelled == nil:
 		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is %s and newer than the cancellation, or complete: nothing was cancelled", c.ID, c.State(p.Now()))}
+	case before != nil && before.Cancelled == nil && before.ID != c.ID:
+		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is complete: nothing of it was cancelled; but no request that is older than the cancellation opens another", before.ID)}
 	}
 	return c, p.decide(ctx, r, ledger.Request{State: ledger.RequestCancelled, Case: c.ID}, user.UserPrincipalName)
 }
 
-// find looks the employee up and refuses to choose.
-func (p *Planner) find(ctx context.Context, e offboarding.Employee) (offboarding.User, error) {
-	field, _ := e.Key()
-	users, err := p.Directory.Find(ctx, e)
+// find looks the employee up by every name that the request gives, and refuses to choose. What is
+// in the way of a termination is not in the way of its cancellation.
+func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.User, error) {
+	var fit []offboarding.User
+	for i, by := range r.Employee.Each() {
+		field, _ := by.Key()
+		users, err := p.Directory.Find(ctx, by)
+		switch {
+		case err != nil:
+			return offboarding.User{}, fmt.Errorf("looking the employee up by %s: %w", field, err)
+		case len(users) == 0:
+			return refuse("no user in the tenant has this %s; correct it in the HR system and send the request again", field)
+		case i == 0:
+			fit = users
+			continue
+		}
+		fit = slices.DeleteFunc(fit, func(u offboarding.User) bool {
+			return !slices.ContainsFunc(users, func(same offboarding.User) bool { return same.ID == u.ID })
+		})
+		if len(fit) == 0 {
+			return refuse("the %s is that of another user than the names before it; correct them in the HR system and send the request again", field)
+		}
+	}
+	field, _ := r.Employee.Key()
+	if len(fit) != 1 {
+		return refuse("%d users in the tenant have this %s; send the request again with the object id", len(fit), field)
+	}
+	switch user := fit[0]; {
+	case r.Kind != offboarding.Termination:
+	case p.Policy.Protects(user):
+		return refuse("the policy protects this account; take it off the list of protected accounts and send the request again")
+	case r.Employee.ID == "" && user.Created.After(r.EventTime):
+		return refuse("the account with this %s was created after the event and may be a successor's; send a new request with the object id", field)
+	}
+	return fit[0], nil
+}
+
+// renamed is the leaver of the open case that was planned under a userPrincipalName, for a
+// cancellation that is refused because the tenant knows that name no more; else that refusal.
+func (p *Planner) renamed(ctx context.Context, name string, refusal error) (offboarding.User, error) {
+	cases, err := p.Ledger.Cases(ctx)
 	if err != nil {
-		return offboarding.User{}, fmt.Errorf("looking the employee up by %s: %w", field, err)
+		return offboarding.User{}, err
 	}
-	switch {
-	case len(users) == 0:
-		return offboarding.User{}, &offboarding.Refusal{Why: fmt.Sprintf("no user in the tenant has this %s; correct it in the HR system and send the request again", field)}
-	case len(users) > 1:
-		return offboarding.User{}, &offboarding.Refusal{Why: fmt.Sprintf("%d users in the tenant have this %s; send the request again with the object id", len(users), field)}
-	case p.Policy.Protects(users[0]):
-		return offboarding.User{}, &offboarding.Refusal{Why: "the policy protects this account; take it off the list of protected accounts and send the request again"}
+	for _, c := range cases {
+		personal, err := p.Ledger.Personal(ctx, c.ID)
+		if err != nil {
+			return offboarding.User{}, err
+		}
+		if name != "" && strings.EqualFold(personal[userPrincipalName], name) {
+			return offboarding.User{ID: c.Leaver, UserPrincipalName: name}, nil
+		}
 	}
-	return users[0], nil
+	return offboarding.User{}, refusal
+}
+
+func refuse(format string, args ...any) (offboarding.User, error) {
+	return offboarding.User{}, &offboarding.Refusal{Why: fmt.Sprintf(format, args...)}
 }
 
 // park keeps the request with its reason: on the ledger for leaver status, in the dead letters

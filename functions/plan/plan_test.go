@@ -53,6 +53,7 @@ func TestThePersonIsFoundByAnyOfTheirNames(t *testing.T) {
 		"userPrincipalName": {UserPrincipalName: "Adele.Vance@contoso.com"},
 		"mail":              {Mail: adele},
 		"employeeId":        {EmployeeID: "E0001"},
+		"all of them":       {ID: simtenant.UserID(adele), UserPrincipalName: adele, Mail: adele, EmployeeID: "E0001"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,6 +95,9 @@ func TestWhatCannotBePlannedIsParkedWithItsReason(t *testing.T) {
 		{"nobody", offboarding.Employee{UserPrincipalName: "nobody.here@contoso.com"}, nil, "no user"},
 		{"several", offboarding.Employee{Mail: "lynne.robbins@contoso.com"}, nil, "2 users"},
 		{"protected", offboarding.Employee{UserPrincipalName: adele}, func(p *plan.Planner) { p.Policy.Protected = []string{"ADELE.VANCE@contoso.com"} }, "protect"},
+		{"protected by an address that is not the first", offboarding.Employee{UserPrincipalName: adele}, func(p *plan.Planner) { p.Policy.Protected = []string{"a.vance@contoso.com"} }, "protect"},
+		{"two names of two persons", offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E0002"}, nil, "another user"},
+		{"a name that finds nobody", offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E9999"}, nil, "no user in the tenant has this employeeId"},
 		{"a quote in the name finds nobody", offboarding.Employee{Mail: "x' or mail ne '"}, nil, "no user"},
 	}
 	for _, tt := range tests {
@@ -124,6 +128,54 @@ func TestWhatCannotBePlannedIsParkedWithItsReason(t *testing.T) {
 				t.Error("something was published")
 			}
 		})
+	}
+}
+
+// TestB15ASuccessorWithTheSameNameDoesNotLeave gives the name of somebody who left long ago to
+// somebody new, before a request that was parked meanwhile is sent back to work.
+func TestB15ASuccessorWithTheSameNameDoesNotLeave(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+	h.Advance(40 * 24 * time.Hour)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(adele)].Created = h.Now() })
+	if d := deliver(t, h, newPlanner(h), r); !strings.Contains(d.DeadSentence, "created after") {
+		t.Errorf("dead-lettered with %q", d.DeadSentence)
+	}
+	r.Attempt, r.Employee.ID = 2, simtenant.UserID(adele)
+	if d := deliver(t, h, newPlanner(h), r); !d.Completed {
+		t.Errorf("by object id: dead-lettered with %q", d.DeadSentence)
+	}
+}
+
+func TestTheGraceOfAParkedRequestBeginsWhenItIsPlanned(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+	h.Advance(40 * 24 * time.Hour)
+	deliver(t, h, newPlanner(h), r)
+	c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+	if err != nil || c == nil {
+		t.Fatal(err)
+	}
+	if due, want := c.Step(offboarding.StepLicence).Due, h.Now().Add(offboarding.DefaultPolicy().Grace); !due.Equal(want) {
+		t.Errorf("the licence goes at %s, wanted %s", due, want)
+	}
+}
+
+// TestB16AProtectedAccountsDepartureIsCancelled protects an account while its departure is on
+// its way: that is no reason to refuse the cancellation.
+func TestB16AProtectedAccountsDepartureIsCancelled(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
+	p.Policy.Protected = []string{adele}
+	cancellation := termination(h, "2", offboarding.Employee{UserPrincipalName: adele})
+	cancellation.Kind = offboarding.Cancellation
+	d := deliver(t, h, p, cancellation)
+	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || c == nil || c.Cancelled == nil {
+		t.Errorf("the departure goes on: %v, %q", err, d.DeadSentence)
 	}
 }
 
@@ -283,6 +335,59 @@ func TestB16ACancellationWinsHoweverItArrives(t *testing.T) {
 		})
 	}
 }
+
+// TestB16ARenamedLeaversDepartureIsCancelled cancels by the name that the termination came by.
+func TestB16ARenamedLeaversDepartureIsCancelled(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	who := offboarding.Employee{UserPrincipalName: adele}
+	deliver(t, h, p, termination(h, "1", who))
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Users[simtenant.UserID(adele)].UserPrincipalName = "adele.vance-lee@contoso.com"
+	})
+	cancellation := termination(h, "2", who)
+	cancellation.Kind = offboarding.Cancellation
+	d := deliver(t, h, p, cancellation)
+	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || c == nil || c.Cancelled == nil {
+		t.Errorf("the departure goes on: %v, %q", err, d.DeadSentence)
+	}
+}
+
+// TestB16ACancellationWinsAlsoOverASecondDeparture lets one overtake its request when the leaver has
+// a departure behind them, of which it cancels nothing.
+func TestB16ACancellationWinsAlsoOverASecondDeparture(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	who := offboarding.Employee{UserPrincipalName: adele}
+	deliver(t, h, p, termination(h, "1", who))
+	first, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+	if err != nil || first == nil {
+		t.Fatal(err)
+	}
+	h.Advance(31 * 24 * time.Hour)
+	for _, step := range first.Plan.Steps {
+		h.Step(t, first.ID, h.Worker(step.Name, effective{}))
+	}
+	h.Advance(time.Hour)
+	request := termination(h, "2", who)
+	h.Advance(time.Minute)
+	cancellation := termination(h, "3", who)
+	cancellation.Kind = offboarding.Cancellation
+	if d := deliver(t, h, p, cancellation); !strings.Contains(d.DeadSentence, first.ID+" is complete") {
+		t.Errorf("the cancellation is parked with %q", d.DeadSentence)
+	}
+	deliver(t, h, p, request)
+	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || c.State(h.Now()) != offboarding.CaseCancelled {
+		t.Errorf("%s is %s, %v", c.ID, c.State(h.Now()), err)
+	}
+}
+
+// effective is a step that finds everything done.
+type effective struct{}
+
+func (effective) Work(context.Context, *offboarding.Job) error { return nil }
 
 // TestRequestsUnderFaults lets requests come twice, out of order, lost or with the host killed
 // around their settling: there is one case, published whole, whatever happens.

@@ -236,6 +236,10 @@ func (s *Step) retire(ctx context.Context, r *run, d offboarding.ManagedDevice) 
 	r.Evidence[device+d.ID] = d.State
 	switch {
 	case d.Leaving():
+	case !strings.EqualFold(d.User, r.Leaver):
+		// Handed on meanwhile: what is on it now is not the leaver's (B15).
+		r.task("managed device %s (%s): it is not the leaver's any more and was left alone; make sure that the leaver's data is off it, then sign off", d.ID, d.OperatingSystem)
+		return
 	case r.Step.Progress[device+d.ID] != "" && strings.HasSuffix(d.State, "Canceled"):
 		r.task("managed device %s (%s): somebody cancelled the retirement (%s); retire it in Intune or sign off", d.ID, d.OperatingSystem, d.State)
 		return

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,28 @@ func TestB13ThePhoneIsClearedThenBlockedThenAcknowledgesThenLosesItsPartnership(
 	}
 	if got := record.Evidence["phone/"+p.GUID]; !strings.HasPrefix(got, "wiped 2026-11-22T") || record.Before["phone/"+p.GUID] != "allowed" {
 		t.Errorf("evidence %q, before %v", got, record.Before)
+	}
+}
+
+// TestB15ADeviceThatWasHandedOnIsLeftAlone gives a device that could not be retired yet to
+// somebody else.
+func TestB15ADeviceThatWasHandedOnIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "POST /deviceManagement/managedDevices/{id}/retire", Status: http.StatusServiceUnavailable, Times: 2})
+	})
+	c, w := open(t, h, patti)
+	h.Step(t, c.ID, w)
+	managed, _, _ := world(h, patti)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Managed[managed[0].ID].UserID = simtenant.UserID(henrik) })
+	record := h.Settle(t, c.ID, w)
+	kept, _, _ := world(h, henrik)
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, managed[0].ID+" ") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	if !slices.ContainsFunc(kept, func(d simtenant.ManagedDevice) bool { return d.ID == managed[0].ID && d.State == managed[0].State }) {
+		t.Errorf("somebody else's device was touched: %+v", kept)
 	}
 }
 

@@ -89,9 +89,18 @@ func (h *house) answerCancel(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, notOne(ask.Who, open, len(found)), http.StatusConflict)
 		return
 	}
-	c, err := h.ledger.Cancel(r.Context(), ledger.Cancellation{
-		Tenant: h.tenantID, Leaver: open[0].Leaver.ID,
-		Request: offboarding.RequestID("operator", uuid.NewString()), EventTime: h.now().UTC(),
+	c, err := h.ledger.Case(r.Context(), open[0].Case)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	at := h.now().UTC()
+	if c.EventTime.After(at) { // by the clock of an HR system: the operator has seen the case all the same
+		at = c.EventTime
+	}
+	c, err = h.ledger.Cancel(r.Context(), ledger.Cancellation{
+		Tenant: h.tenantID, Leaver: c.Leaver,
+		Request: offboarding.RequestID("operator", uuid.NewString()), EventTime: at,
 		Reason: "cancelled by an operator", Personal: map[string]string{"cancelReason": ask.Reason},
 	})
 	if err != nil {

@@ -72,7 +72,7 @@ var (
 	}
 	bigDrive = departure{
 		event: "terminated-full-drive.json", person: fullDrive.person,
-		title: fmt.Sprintf("a OneDrive of %d items: copied to the manager in waves, compared in pages, then the account deleted", bigDriveItems),
+		title: fmt.Sprintf("a OneDrive of %d items: copied to the manager, compared in pages, then the account deleted", bigDriveItems),
 		why:   fmt.Sprintf("all %d items were found in the copy before the deletion, with the same sizes and hashes; a run visits a bounded number of pages and the next one goes on there", bigDriveItems),
 		want:  fullDrive.want,
 		check: filesAreWithTheManager,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -101,7 +102,7 @@ func (c *Client) page(ctx context.Context, info *abstractions.RequestInformation
 // change is one write of [Client.each].
 type change struct {
 	doing  string
-	ids    []string // that are verified to be object ids, and named by the error
+	ids    []string // that the error names; each verifies them to be object ids
 	method string
 	path   string
 	body   any
@@ -112,41 +113,45 @@ type change struct {
 func (c *Client) each(ctx context.Context, changes []change) []error {
 	var errs []error
 	for part := range slices.Chunk(changes, mostBatched) {
-		var items []batchItem
-		for i, ch := range part {
-			item := batchItem{ID: strconv.Itoa(i), Method: ch.method, URL: ch.path, Body: ch.body}
-			if ch.body != nil {
-				item.Headers = map[string]string{"Content-Type": "application/json"}
-			}
-			items = append(items, item)
-		}
-		errs = append(errs, c.eachOf(ctx, part, items)...)
+		errs = append(errs, c.eachOf(ctx, part)...)
 	}
 	return errs
 }
 
-func (c *Client) eachOf(ctx context.Context, part []change, items []batchItem) []error {
+func (c *Client) eachOf(ctx context.Context, part []change) []error {
+	for _, ch := range part {
+		if err := verify(ch.doing, ch.ids); err != nil {
+			return slices.Repeat([]error{err}, len(part))
+		}
+	}
+	_, errs := c.change(ctx, part, c.writes.hear)
+	return errs
+}
+
+// change makes up to 20 writes in one round trip. It returns their answers, none when there is
+// none to the whole, and for each what became of it; hear is told status and headers of each.
+func (c *Client) change(ctx context.Context, part []change, hear func(int, http.Header)) ([]batchAnswer, []error) {
 	errs := make([]error, len(part))
-	all := func(err error) []error {
+	all := func(err error) ([]batchAnswer, []error) {
 		for i, ch := range part {
 			errs[i] = classify(ch.doing+" "+strings.Join(ch.ids, " "), err)
 		}
-		return errs
+		return nil, errs
 	}
-	for _, ch := range part {
-		if err := verify(ch.doing, ch.ids); err != nil {
-			for i := range errs {
-				errs[i] = err
-			}
-			return errs
+	var items []batchItem
+	for i, ch := range part {
+		item := batchItem{ID: strconv.Itoa(i), Method: ch.method, URL: ch.path, Body: ch.body}
+		if ch.body != nil {
+			item.Headers = map[string]string{"Content-Type": "application/json"}
 		}
+		items = append(items, item)
 	}
 	var heard heard
 	text, err := c.post(context.WithValue(ctx, heardKey{}, &heard), items)
 	if err != nil {
 		return all(err)
 	}
-	answers, err := readBatch(text, len(items), c.writes.hear)
+	answers, err := readBatch(text, len(items), hear)
 	if err != nil {
 		return all(err)
 	}
@@ -159,7 +164,7 @@ func (c *Client) eachOf(ctx context.Context, part []change, items []batchItem) [
 		path, _, _ := strings.Cut(items[i].URL, "?")
 		offboarding.WarrantFrom(ctx).Note(offboarding.Call{Operation: items[i].Method + " " + template(path), Status: a.status, RequestID: id})
 	}
-	return errs
+	return answers, errs
 }
 
 // Access lists what the user can reach in Entra, directly: groups, ownerships, directory roles
@@ -281,6 +286,32 @@ func grantOf(kind offboarding.GrantKind, user string, raw json.RawMessage) (offb
 		return offboarding.Grant{}, nil
 	}
 	return g, nil
+}
+
+// RoleHolders lists who holds an active directory role over the whole tenant, by object id: users,
+// groups and applications. Permission: RoleManagement.Read.Directory or Directory.Read.All.
+func (c *Client) RoleHolders(ctx context.Context, role string) ([]string, error) {
+	holders, _, err := ask(ctx, "read the holders of role", []string{role}, func(ctx context.Context) ([]string, error) {
+		list, err := c.listing(ctx, "/roleManagement/directory/roleAssignments?$filter="+strings.ReplaceAll(url.QueryEscape("roleDefinitionId eq "+quoted(role)), "+", "%20"))
+		if err != nil {
+			return nil, err
+		}
+		holders := []string{}
+		for _, raw := range list {
+			var a struct {
+				Principal string `json:"principalId"`
+				Scope     string `json:"directoryScopeId"`
+			}
+			if err := json.Unmarshal(raw, &a); err != nil {
+				return nil, fmt.Errorf("a role assignment cannot be read: %w", err)
+			}
+			if a.Scope == "/" {
+				holders = append(holders, a.Principal)
+			}
+		}
+		return holders, nil
+	})
+	return holders, err
 }
 
 // Revoke takes rights in Entra away from the user, 20 in one round trip, and returns for each

@@ -67,6 +67,7 @@ func (c *Client) post(ctx context.Context, items []batchItem) ([]byte, error) {
 // batchAnswer is the answer to one request of a batch: the body of a success, or what went wrong.
 type batchAnswer struct {
 	status int
+	header http.Header
 	body   json.RawMessage
 	failed *problem
 }
@@ -96,7 +97,7 @@ func readBatch(text []byte, n int, hear func(int, http.Header)) ([]batchAnswer, 
 			head.Set(k, v)
 		}
 		hear(r.Status, head)
-		answers[i] = batchAnswer{status: r.Status, body: r.Body}
+		answers[i] = batchAnswer{status: r.Status, header: head, body: r.Body}
 		if r.Status < 200 || r.Status > 299 {
 			answers[i].failed = &problem{status: r.Status, codes: codesOf(r.Body), requestID: head.Get("request-id"), retry: head.Get("Retry-After")}
 		}

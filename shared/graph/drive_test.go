@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -40,24 +42,138 @@ func TestWhatACopyAnswers(t *testing.T) {
 		"the item has gone": {404, `{"error":{"code":"itemNotFound"}}`, "", "", "not found"},
 		"another conflict":  {409, `{"error":{"code":"resourceModified"}}`, "", "", "resourceModified"},
 	} {
+		right := func(how string, got offboarding.CopyStart) {
+			if got.Monitor != tt.monitor || (got.Err == nil) != (tt.trouble == "") || got.Err != nil && !strings.Contains(got.Err.Error(), tt.trouble) {
+				t.Errorf("%s, %s: %+v", name, how, got)
+			}
+		}
 		s, ctx := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			if tt.location != "" {
 				w.Header().Set("Location", tt.location)
 			}
 			answer(tt.status, tt.body)(w, r)
 		})
-		monitor, err := s.Copy(ctx, "b!1", "01A", "b!2", "01F")
-		if monitor != tt.monitor || (err == nil) != (tt.trouble == "") || err != nil && !strings.Contains(err.Error(), tt.trouble) {
-			t.Errorf("%s: %q, %v", name, monitor, err)
-		}
-		if q, _ := url.Parse(s.seen[0].target); q.Query().Get("@microsoft.graph.conflictBehavior") != "fail" {
+		right("the children", s.CopyChildren(ctx, "b!1", "01A", "b!2", "01F"))
+		if q, _ := url.Parse(s.seen[0].target); q.Query().Get("@microsoft.graph.conflictBehavior") != "fail" || !strings.Contains(s.seen[0].body, `"childrenOnly":true`) {
 			t.Errorf("%s: a copy could replace something: %s", name, s.seen[0].target)
 		}
+		one := fmt.Sprintf(`"status":%d,"headers":{"Location":%q}`, tt.status, tt.location)
+		if tt.body != "" {
+			one += `,"body":` + tt.body
+		}
+		s, ctx = serve(t, batch(map[string]string{"/drives/b!1/items/01A/copy?@microsoft.graph.conflictBehavior=fail": one}))
+		right("in a batch", s.Copies(ctx, "b!1", []string{"01A"}, "b!2", "01F")[0])
 	}
 	s, ctx := serve(t, answer(409, taken))
 	var p *offboarding.PermanentError
 	if _, err := s.MakeFolder(ctx, "b!1", "01R", "Files"); err == nil || errors.As(err, &p) || strings.Contains(err.Error(), "Adele") {
 		t.Errorf("a taken name is worth a second look: %v", err)
+	}
+}
+
+// A batch of copies with one that is throttled and one that is refused: each has its own answer,
+// and the throttle of SharePoint does not slow requests to the identity service.
+func TestCopiesAreStartedTwentyAtATime(t *testing.T) {
+	accepted := func(id string) string {
+		return `"status":202,"headers":{"Location":"https://contoso-my.sharepoint.com/monitor/` + id + `"}`
+	}
+	answers := map[string]string{
+		"/drives/b!1/items/01A07/copy": `"status":429,"headers":{"Retry-After":"90"},"body":{"error":{"code":"TooManyRequests"}}`,
+		"/drives/b!1/items/01A21/copy": `"status":403,"body":{"error":{"code":"accessDenied","message":"Report of Adele"}}`,
+	}
+	var ids []string
+	for i := range 45 {
+		id := fmt.Sprintf("01A%02d", i)
+		ids = append(ids, id)
+		if path := "/drives/b!1/items/" + id + "/copy"; answers[path] == "" {
+			answers[path] = accepted(id)
+		}
+	}
+	s, ctx := serve(t, batch(answers))
+	starts := s.Copies(ctx, "b!1", ids, "b!2", "01F")
+	if len(starts) != len(ids) || len(s.seen) != 3 {
+		t.Fatalf("%d answers from %d requests", len(starts), len(s.seen))
+	}
+	for i, got := range starts {
+		var throttled *offboarding.ThrottledError
+		var refused *offboarding.PermanentError
+		switch {
+		case i == 7:
+			if !errors.As(got.Err, &throttled) || throttled.Delay != 90*time.Second {
+				t.Errorf("throttled: %+v", got)
+			}
+		case i == 21:
+			if !errors.As(got.Err, &refused) || !strings.Contains(got.Err.Error(), "01A21") || strings.Contains(got.Err.Error(), "Adele") {
+				t.Errorf("refused: %+v", got)
+			}
+		case got.Err != nil || got.Monitor != "https://contoso-my.sharepoint.com/monitor/"+ids[i]:
+			t.Errorf("%s: %+v", ids[i], got)
+		}
+	}
+	if !s.writes.until.IsZero() {
+		t.Error("the identity service's writes wait for SharePoint")
+	}
+	if len(s.warrant.notes) < len(ids) {
+		t.Errorf("%d calls are evidence", len(s.warrant.notes))
+	}
+	s, ctx = serve(t, answer(503, `{"error":{"code":"serviceNotAvailable"}}`))
+	for _, got := range s.Copies(ctx, "b!1", ids[:2], "b!2", "01F") {
+		if got.Err == nil || got.Monitor != "" {
+			t.Errorf("a batch that failed as a whole: %+v", got)
+		}
+	}
+}
+
+func TestWhatDeltaAnswers(t *testing.T) {
+	for name, link := range map[string]string{
+		"in the query": "https://graph.microsoft.com/v1.0/drives/b!1/root/delta?token=a%2Bb%3D",
+		"in the path":  "https://graph.microsoft.com/v1.0/drives('b!1')/root/microsoft.graph.delta(token='a+b=')?$select=id",
+	} {
+		s, ctx := serve(t, answer(200, `{"value":[],"@odata.deltaLink":"`+link+`"}`))
+		if token, err := s.DeltaToken(ctx, "b!1"); err != nil || token != "a+b=" || !strings.Contains(s.seen[0].target, "token=latest") {
+			t.Errorf("%s: %q, %v", name, token, err)
+		}
+	}
+	for _, link := range []string{"", "https://graph.microsoft.com/v1.0/drives/b!1/root/delta", "://"} {
+		s, ctx := serve(t, answer(200, `{"value":[],"@odata.deltaLink":"`+link+`"}`))
+		if token, err := s.DeltaToken(ctx, "b!1"); err == nil {
+			t.Errorf("%q: %q", link, token)
+		}
+	}
+	const root, folder, file, gone = `{"id":"01R","root":{},"folder":{}}`, `{"id":"01F","folder":{}}`, `{"id":"01A"}`, `{"id":"01G","folder":{},"deleted":{"state":"deleted"}}`
+	for name, tt := range map[string]struct {
+		pages []string
+		want  []string
+	}{
+		"nothing":                 {[]string{""}, nil},
+		"the root alone":          {[]string{root}, nil},
+		"a file and its folder":   {[]string{root + "," + folder + "," + file}, []string{"01A"}},
+		"a folder alone":          {[]string{root + "," + folder}, []string{"01F"}},
+		"a deleted folder":        {[]string{root + "," + gone}, []string{"01G"}},
+		"on the second page":      {[]string{root, file}, []string{"01A"}},
+		"no more than is needed":  {[]string{file, gone}, []string{"01A"}},
+		"pages without an answer": {[]string{root, ""}, nil},
+	} {
+		at := 0
+		s, ctx := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			next := fmt.Sprintf(`"@odata.deltaLink":"https://%s/v1.0/drives/b!1/root/delta?token=new"`, r.Host)
+			if at < len(tt.pages)-1 {
+				next = fmt.Sprintf(`"@odata.nextLink":"https://%s/v1.0/drives/b!1/root/delta?token=page"`, r.Host)
+			}
+			fmt.Fprintf(w, `{"value":[%s],%s}`, tt.pages[at], next)
+			at++
+		})
+		got, err := s.Delta(ctx, "b!1", "a+b=")
+		if err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+		if q, _ := url.Parse(s.seen[0].target); q.Query().Get("token") != "a+b=" {
+			t.Errorf("%s: %s", name, s.seen[0].target)
+		}
+	}
+	s, ctx := serve(t, answer(410, `{"error":{"code":"resyncRequired","message":"x","innerError":{"code":"resyncChangesApplyDifferences"}}}`))
+	if _, err := s.Delta(ctx, "b!1", "old"); !errors.Is(err, offboarding.ErrResyncRequired) {
+		t.Errorf("an old token: %v", err)
 	}
 }
 
@@ -123,7 +239,11 @@ func TestB15FilesAreAddressedByID(t *testing.T) {
 		"another operation":   func() error { return s.RemoveSharing(ctx, "b!1", "01A/children", "p") },
 		"up":                  func() error { _, err := s.DriveRoot(ctx, ".."); return err },
 		"a reader by address": func() error { return s.LetRead(ctx, "b!1", "01A", "adele@contoso.com") },
-		"a target by path":    func() error { _, err := s.Copy(ctx, "b!1", "01A", "b!2", "a/b"); return err },
+		"a target by path":    func() error { return s.Copies(ctx, "b!1", []string{"01A"}, "b!2", "a/b")[0].Err },
+		"an item by path":     func() error { return s.Copies(ctx, "b!1", []string{"01A", "a/b"}, "b!2", "01F")[0].Err },
+		"children by path":    func() error { return s.CopyChildren(ctx, "b!1", "a/b", "b!2", "01F").Err },
+		"children to a path":  func() error { return s.CopyChildren(ctx, "b!1", "01A", "b!2", "..").Err },
+		"changes by path":     func() error { _, err := s.Delta(ctx, "me/drive", "t"); return err },
 		"nothing":             func() error { _, err := s.SharingPermissions(ctx, "", "01A"); return err },
 	} {
 		var p *offboarding.PermanentError

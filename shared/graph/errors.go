@@ -82,6 +82,7 @@ func isCode(s string) bool {
 // and never by text:
 //
 //   - 404 wraps offboarding.ErrNotFound, and so does a role that is to be removed and is not there;
+//   - 410 wraps offboarding.ErrResyncRequired;
 //   - 429 and every 5xx are transient, throttled when the answer says until when;
 //   - 408, 401 (the token is renewed), an expired page token (the listing begins again),
 //     and whatever never became an answer, are transient;
@@ -106,6 +107,8 @@ func classify(doing string, err error) error {
 	switch {
 	case p.status == http.StatusNotFound, slices.Contains(p.codes, "RoleAssignmentDoesNotExist"):
 		return fmt.Errorf("%w: %w", offboarding.ErrNotFound, err)
+	case p.status == http.StatusGone:
+		return fmt.Errorf("%w: %w", offboarding.ErrResyncRequired, err)
 	case p.status == http.StatusTooManyRequests, p.status >= 500:
 		if d, ok := retryAfter(p.retry, time.Now()); ok {
 			return offboarding.Throttled(d, err)

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 
 	"leaver/shared/offboarding"
@@ -12,7 +13,7 @@ import (
 
 // managedDeviceProperties are what an offboarding.ManagedDevice holds. The device's name is
 // not among them: it often is its owner's.
-var managedDeviceProperties = []string{"id", "operatingSystem", "managedDeviceOwnerType", "managementState", "lastSyncDateTime"}
+var managedDeviceProperties = []string{"id", "userId", "operatingSystem", "managedDeviceOwnerType", "managementState", "lastSyncDateTime"}
 
 // ManagedDevices lists the devices that the user enrolled in Intune. Permission:
 // DeviceManagementManagedDevices.Read.All.
@@ -25,7 +26,9 @@ func (c *Client) ManagedDevices(ctx context.Context, user string) ([]offboarding
 		})
 		for ; err == nil && page != nil; page, err = list.WithUrl(*page.GetOdataNextLink()).Get(ctx, nil) {
 			for _, d := range page.GetValue() {
-				all = append(all, asManagedDevice(d))
+				device := asManagedDevice(d)
+				device.User = cmp.Or(device.User, user)
+				all = append(all, device)
 			}
 			if value(page.GetOdataNextLink()) == "" {
 				return all, nil
@@ -40,7 +43,7 @@ func (c *Client) ManagedDevices(ctx context.Context, user string) ([]offboarding
 }
 
 func asManagedDevice(d models.ManagedDeviceable) offboarding.ManagedDevice {
-	out := offboarding.ManagedDevice{ID: value(d.GetId()), OperatingSystem: value(d.GetOperatingSystem()), LastSync: value(d.GetLastSyncDateTime())}
+	out := offboarding.ManagedDevice{ID: value(d.GetId()), User: value(d.GetUserId()), OperatingSystem: value(d.GetOperatingSystem()), LastSync: value(d.GetLastSyncDateTime())}
 	if owner := d.GetManagedDeviceOwnerType(); owner != nil {
 		out.OwnerType = owner.String()
 	}
@@ -58,7 +61,7 @@ const managedDevice = "{+baseurl}/deviceManagement/managedDevices/{id}"
 func (c *Client) ManagedDevice(ctx context.Context, id string) (offboarding.ManagedDevice, error) {
 	d, _, err := ask(ctx, "read managed device", []string{id}, func(ctx context.Context) (models.ManagedDeviceable, error) {
 		info := abstractions.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abstractions.GET,
-			managedDevice+"?$select=id,operatingSystem,managedDeviceOwnerType,managementState,lastSyncDateTime", map[string]string{"id": id})
+			managedDevice+"?$select=id,userId,operatingSystem,managedDeviceOwnerType,managementState,lastSyncDateTime", map[string]string{"id": id})
 		info.Headers.TryAdd("Accept", "application/json")
 		answer, err := c.adapter.Send(ctx, info, models.CreateManagedDeviceFromDiscriminatorValue, failures)
 		device, _ := answer.(models.ManagedDeviceable)

@@ -20,7 +20,7 @@ func TestManagedDevicesAreReadPageByPage(t *testing.T) {
 			`],"@odata.nextLink":"https://`+r.Host+`/v1.0/next"}`)(w, r)
 	})
 	got, err := s.ManagedDevices(ctx, leaver)
-	want := []offboarding.ManagedDevice{{ID: "1", OperatingSystem: "iOS", OwnerType: "personal", State: "retirePending", LastSync: asked}, {ID: "2"}}
+	want := []offboarding.ManagedDevice{{ID: "1", User: leaver, OperatingSystem: "iOS", OwnerType: "personal", State: "retirePending", LastSync: asked}, {ID: "2", User: leaver}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}

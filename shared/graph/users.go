@@ -17,7 +17,7 @@ import (
 
 // userProperties are what an offboarding.User holds.
 var userProperties = []string{
-	"id", "userPrincipalName", "mail", "userType", "department", "companyName", "accountEnabled", "onPremisesSyncEnabled", "lastPasswordChangeDateTime",
+	"id", "userPrincipalName", "mail", "proxyAddresses", "userType", "createdDateTime", "department", "companyName", "accountEnabled", "onPremisesSyncEnabled", "lastPasswordChangeDateTime",
 	"signInSessionsValidFromDateTime", "assignedLicenses", "licenseAssignmentStates",
 }
 
@@ -86,6 +86,7 @@ func asUser(u models.Userable, at time.Time) offboarding.User {
 		UserPrincipalName:     value(u.GetUserPrincipalName()),
 		Mail:                  value(u.GetMail()),
 		UserType:              value(u.GetUserType()),
+		Created:               value(u.GetCreatedDateTime()),
 		Department:            value(u.GetDepartment()),
 		CompanyName:           value(u.GetCompanyName()),
 		AccountEnabled:        u.GetAccountEnabled() == nil || *u.GetAccountEnabled(),
@@ -93,6 +94,11 @@ func asUser(u models.Userable, at time.Time) offboarding.User {
 		LastPasswordChange:    value(u.GetLastPasswordChangeDateTime()),
 		SessionsValidFrom:     value(u.GetSignInSessionsValidFromDateTime()),
 		AsOf:                  at,
+	}
+	for _, a := range u.GetProxyAddresses() {
+		if scheme, address, ok := strings.Cut(a, ":"); ok && strings.EqualFold(scheme, "smtp") {
+			out.Addresses = append(out.Addresses, address)
+		}
 	}
 	explained := map[string]bool{}
 	for _, l := range u.GetLicenseAssignmentStates() {

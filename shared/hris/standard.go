@@ -108,17 +108,22 @@ const (
 	typeCancelled  = "employee.termination_cancelled"
 )
 
-// Parse maps a verified body, received at a time, to a request. Its errors are ErrInvalid and
-// name the field.
+// Parse maps a verified body, received at a time, to a request. Its errors are ErrInvalid, name
+// the field and repeat no value.
 func (s *Standard) Parse(webhookID string, body []byte, receivedAt time.Time) (offboarding.Request, error) {
 	var p payload
 	if err := json.Unmarshal(body, &p); err != nil {
 		return offboarding.Request{}, invalid("%s", explainJSON(err))
 	}
+	if at := ambiguous(json.NewDecoder(bytes.NewReader(body))); at > 0 {
+		return offboarding.Request{}, invalid("a key stands in one object twice, or in upper and in lower case (byte %d); send each once", at)
+	}
+	field, who := p.Data.Employee.Key()
 	r := offboarding.Request{
-		ID:          offboarding.RequestID(SourceStandard, webhookID),
+		// Of a sender who gives two events the same id, neither may pass for the other.
+		ID:          offboarding.RequestID(SourceStandard, strings.Join([]string{webhookID, p.Type, field, who}, "\x00")),
 		Source:      SourceStandard,
-		EventTime:   p.Timestamp,
+		EventTime:   earlier(p.Timestamp, receivedAt.Add(tolerance)),
 		ReceivedAt:  receivedAt.UTC(),
 		LeavingTime: receivedAt.UTC(),
 		Employee:    p.Data.Employee,
@@ -134,17 +139,59 @@ func (s *Standard) Parse(webhookID string, body []byte, receivedAt time.Time) (o
 	if p.Timestamp.IsZero() {
 		return offboarding.Request{}, invalid("timestamp: say when it happened, like 2026-11-22T09:00:00Z")
 	}
-	if field, _ := r.Employee.Key(); field == "" {
+	if field == "" {
 		return offboarding.Request{}, invalid("data.employee: name the person by id, userPrincipalName, mail or employeeId")
 	}
-	if p.Data.LeavingTime != nil {
+	if p.Data.LeavingTime != nil && r.Kind == offboarding.Termination {
 		r.LeavingTime = *p.Data.LeavingTime
 	}
-	var err error
 	if len(p.Data.Options) > 0 {
-		r.Options, err = parseOptions(p.Data.Options)
+		var err error
+		if r.Options, err = parseOptions(p.Data.Options); err != nil {
+			return offboarding.Request{}, err
+		}
 	}
-	return r, err
+	if err := r.Validate(); err != nil {
+		return offboarding.Request{}, invalid("%s", err)
+	}
+	return r, nil
+}
+
+// earlier of two times. An event cannot happen after it was told: one that says so would stand
+// before every cancellation that comes until then.
+func earlier(a, b time.Time) time.Time {
+	if a.After(b) {
+		return b
+	}
+	return a
+}
+
+// ambiguous is where the next value of the decoder has an object with one key twice, by regard
+// for case or not; 0 when it has none. encoding/json would take the last of them, or make one
+// person out of two.
+func ambiguous(d *json.Decoder) (at int64) {
+	token, _ := d.Token()
+	open, nested := token.(json.Delim)
+	if !nested {
+		return 0
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if open == '{' {
+			key, _ := d.Token()
+			name, _ := key.(string)
+			name = strings.ToLower(strings.ToUpper(name)) // some letters have two lower cases
+			if seen[name] {
+				return d.InputOffset()
+			}
+			seen[name] = true
+		}
+		if at := ambiguous(d); at > 0 {
+			return at
+		}
+	}
+	_, _ = d.Token()
+	return 0
 }
 
 func parseOptions(raw []byte) (offboarding.Options, error) {
@@ -158,14 +205,14 @@ func parseOptions(raw []byte) (offboarding.Options, error) {
 	if o.Mailbox != "" {
 		h, err := offboarding.ParseHandling(o.Mailbox)
 		if err != nil {
-			return out, invalid("data.options.mailbox: %s", err)
+			return out, invalid("data.options.mailbox: use forward, shared, hold or none")
 		}
 		out.Mailbox = h
 	}
 	if o.ForwardFor != "" {
 		d, err := offboarding.ParseDuration(o.ForwardFor)
 		if err != nil {
-			return out, invalid("data.options.forwardFor: %s", err)
+			return out, invalid("data.options.forwardFor: write it like 720h or 30m, or unlimited")
 		}
 		out.ForwardFor = &d
 	}

@@ -119,7 +119,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r.Kind != offboarding.Termination || !r.LeavingTime.Equal(now.Add(7*time.Hour)) || *r.Options.ForwardFor != 720*time.Hour ||
-		r.Options.Mailbox != offboarding.Forward || r.ID != offboarding.RequestID(hris.SourceStandard, "msg_1") {
+		r.Options.Mailbox != offboarding.Forward || !strings.HasPrefix(r.ID, "req-") {
 		t.Errorf("%+v", r)
 	}
 	again, err := standard.Parse("msg_1", []byte(strings.Replace(whole, `"leavingTime":"2026-11-22T17:00:00+01:00",`, "", 1)), now.Add(time.Minute))
@@ -127,19 +127,37 @@ func TestParse(t *testing.T) {
 		t.Errorf("without a leaving time: %+v, %v", again, err)
 	}
 	for name, body := range map[string]string{
-		"not JSON":             `type: employee.terminated`,
-		"an empty body":        ``,
-		"an array":             `[]`,
-		"a wrong field type":   strings.Replace(whole, `"adele.vance@contoso.com"`, "7", 1),
-		"an unknown option":    strings.Replace(whole, `"mailbox"`, `"mailbx"`, 1),
-		"an unknown handling":  strings.Replace(whole, `"forward"`, `"burn"`, 1),
-		"a wrong duration":     strings.Replace(whole, "720h", "30 days", 1),
-		"a negative duration":  strings.Replace(whole, "720h", "-1h", 1),
-		"a wrong time":         strings.Replace(whole, "2026-11-22T17:00:00+01:00", "tomorrow", 1),
-		"no event time":        strings.Replace(whole, `"timestamp":"2026-11-22T09:00:00Z",`, "", 1),
-		"an unknown type":      strings.Replace(whole, "employee.terminated", "employee.promoted", 1),
-		"no employee":          strings.Replace(whole, `"userPrincipalName"`, `"nickname"`, 1),
-		"options are a string": strings.Replace(whole, `{"mailbox":"forward","forwardFor":"720h","forwardTo":"alex.wilber@contoso.com"}`, `"none"`, 1),
+		"a cancellation":  strings.Replace(whole, "employee.terminated", "employee.termination_cancelled", 1),
+		"somebody else":   strings.Replace(whole, "adele.vance", "alex.wilber", 1),
+		"by another name": strings.Replace(whole, `"userPrincipalName"`, `"mail"`, 1),
+	} {
+		if other, err := standard.Parse("msg_1", []byte(body), now); err != nil || other.ID == r.ID {
+			t.Errorf("%s under the same id passes for the first: %+v, %v", name, other, err)
+		}
+	}
+	for name, body := range map[string]string{
+		"not JSON":              `type: employee.terminated`,
+		"an empty body":         ``,
+		"an array":              `[]`,
+		"a wrong field type":    strings.Replace(whole, `"adele.vance@contoso.com"`, "7", 1),
+		"an unknown option":     strings.Replace(whole, `"mailbox"`, `"mailbx"`, 1),
+		"an unknown handling":   strings.Replace(whole, `"forward"`, `"burn"`, 1),
+		"a wrong duration":      strings.Replace(whole, "720h", "30 days", 1),
+		"a negative duration":   strings.Replace(whole, "720h", "-1h", 1),
+		"a wrong time":          strings.Replace(whole, "2026-11-22T17:00:00+01:00", "tomorrow", 1),
+		"no event time":         strings.Replace(whole, `"timestamp":"2026-11-22T09:00:00Z",`, "", 1),
+		"an unknown type":       strings.Replace(whole, "employee.terminated", "employee.promoted", 1),
+		"two employees":         strings.Replace(whole, `"employee":{`, `"employee":{"mail":"alex.wilber@contoso.com"},"employee":{`, 1),
+		"an Employee as well":   strings.Replace(whole, `"employee":{`, `"Employee":{"id":"x"},"employee":{`, 1),
+		"two names of a kind":   strings.Replace(whole, `"shoeSize":38`, `"userprincipalname":"alex.wilber@contoso.com"`, 1),
+		"a long s":              strings.Replace(whole, `"options":{`, `"option\u017f":{"mailbox":"none"},"options":{`, 1),
+		"two handlings":         strings.Replace(whole, `"mailbox":"forward"`, `"mailbox":"forward","Mailbox":"none"`, 1),
+		"an address, misplaced": strings.Replace(whole, `"forwardFor":"720h"`, `"forwardFor":"alex.wilber@contoso.com"`, 1),
+		"a leaver for ever":     strings.Replace(whole, "2026-11-22T17:00:00+01:00", "9999-12-31T00:00:00Z", 1),
+		"a leaver since ever":   strings.Replace(whole, "2026-11-22T17:00:00+01:00", "1900-01-01T00:00:00Z", 1),
+		"a leaver at year one":  strings.Replace(whole, "2026-11-22T17:00:00+01:00", "0001-01-01T00:00:00Z", 1),
+		"no employee":           strings.Replace(whole, `"userPrincipalName"`, `"nickname"`, 1),
+		"options are a string":  strings.Replace(whole, `{"mailbox":"forward","forwardFor":"720h","forwardTo":"alex.wilber@contoso.com"}`, `"none"`, 1),
 	} {
 		_, err := standard.Parse("msg_1", []byte(body), now)
 		if !errors.Is(err, hris.ErrInvalid) {
@@ -147,6 +165,30 @@ func TestParse(t *testing.T) {
 		} else if strings.Contains(err.Error(), "contoso.com") {
 			t.Errorf("%s: the error repeats a personal value: %v", name, err)
 		}
+	}
+}
+
+// TestB16AClockAheadHoldsNoCancellationUp fails when an event counts from a time that has not come.
+func TestB16AClockAheadHoldsNoCancellationUp(t *testing.T) {
+	t.Parallel()
+	standard, err := hris.NewStandard(events.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parse := func(at string, received time.Time) offboarding.Request {
+		// Whatever the leaving time of a cancellation is.
+		r, err := standard.Parse("msg_1", []byte(`{"type":"employee.termination_cancelled","timestamp":"`+at+`","data":{"leavingTime":"9999-12-31T00:00:00Z","employee":{"employeeId":"E0001"}}}`), received)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	wrong := parse("2099-01-01T00:00:00Z", now)
+	if right := parse("2026-11-22T10:00:00Z", now.Add(time.Hour)); !right.EventTime.After(wrong.EventTime) {
+		t.Errorf("%s, and an hour later %s", wrong.EventTime, right.EventTime)
+	}
+	if early := parse("2026-11-22T09:01:00Z", now); !early.EventTime.Equal(now.Add(time.Minute)) {
+		t.Errorf("a clock that is a minute ahead keeps its order: %s", early.EventTime)
 	}
 }
 

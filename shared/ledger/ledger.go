@@ -32,6 +32,8 @@ var (
 	ErrStale = errors.New("the message is stale")
 	// ErrLeaseLost: another run holds the step now; this one must not write any more.
 	ErrLeaseLost = errors.New("the lease is lost")
+	// ErrReplanned: the plan has changed since the run began; it must not write any more.
+	ErrReplanned = errors.New("the plan has changed")
 )
 
 // LeasedError says that another run works on the step.
@@ -148,8 +150,9 @@ type Opening struct {
 }
 
 // Open opens a case for the leaver, or joins the request to the one that is open; there is
-// never more than one. A case that a later cancellation already closed is returned as it is:
-// the cancellation wins. A joined request whose event is newer and whose plan differs changes
+// never more than one. A request that is not newer than what the leaver's last case knew when it
+// closed gets that case as it is: a later cancellation wins, and a departure that is over is not
+// done again to somebody who came back. A joined request whose event is newer and whose plan differs changes
 // the plan, and the case is planning again.
 func (l *Ledger) Open(ctx context.Context, o Opening) (*offboarding.Case, error) {
 	for {
@@ -163,7 +166,7 @@ func (l *Ledger) Open(ctx context.Context, o Opening) (*offboarding.Case, error)
 			switch {
 			case knows(latest, o.Request.ID):
 				return latest, nil
-			case latest.Cancelled != nil && !o.Request.EventTime.After(latest.Cancelled.EventTime):
+			case !latest.Open() && !o.Request.EventTime.After(latest.EventTime):
 				return latest, nil
 			case latest.Open():
 				c, err := l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) {
@@ -241,8 +244,8 @@ type Cancellation struct {
 
 // Cancel writes the tombstone of the leaver's open case. A cancellation for which no case is
 // open yet is kept as a case of its own, so that it wins over a request it has overtaken. One
-// that is older than the newest request of the open case, or that comes after the case was
-// complete, changes nothing: the case is returned as it is.
+// that is older than the newest request of the leaver's last case, or no newer than what that knew
+// when it closed, changes nothing: the case is returned as it is.
 func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case, error) {
 	entry := offboarding.Entry{
 		Kind: offboarding.EntryCancelled, Tenant: k.Tenant, Leaver: k.Leaver,
@@ -253,7 +256,7 @@ func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case,
 		if err != nil {
 			return nil, err
 		}
-		if latest != nil && (latest.Cancelled == nil || !k.EventTime.After(latest.Cancelled.EventTime)) {
+		if latest != nil && (latest.Open() || !k.EventTime.After(latest.EventTime)) {
 			if !latest.Open() || k.EventTime.Before(latest.EventTime) {
 				return latest, nil
 			}

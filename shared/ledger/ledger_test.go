@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -253,13 +254,117 @@ func TestB16ACancelledCaseGivesNoLeaseAndNoLeaveToWrite(t *testing.T) {
 	if _, err := l.Begin(t.Context(), block, "other", start.Add(time.Minute)); !errors.Is(err, offboarding.ErrCancelled) {
 		t.Errorf("begin: %v", err)
 	}
-	c, err = l.Settle(t.Context(), c.ID, offboarding.StepSignout, "run", ledger.Outcome{State: offboarding.StateWaiting, Delay: time.Hour})
+	c, err = l.Settle(t.Context(), c.ID, offboarding.StepSignout, "run", ledger.Outcome{
+		State: offboarding.StateWaiting, Delay: time.Hour,
+		Calls: []offboarding.Call{{Operation: "PATCH /users/{id}", Status: 204}, {Operation: "POST /users/{id}/revokeSignInSessions", Status: 403}},
+	})
 	if err != nil || c.State(start) != offboarding.CaseCancelled || c.Step(offboarding.StepSignout).State != offboarding.StateCancelled {
 		t.Errorf("%s, %v", c.State(start), err)
+	}
+	if why := c.Step(offboarding.StepSignout).Reason; why != "the departure was cancelled; the step had written: PATCH /users/{id}" {
+		t.Errorf("what took effect is not said: %s", why)
 	}
 	newer, err := l.Open(t.Context(), opening(t, "req-3", start.Add(time.Hour)))
 	if err != nil || newer.ID == c.ID || !newer.Open() {
 		t.Errorf("a newer request got %s, %v", newer.ID, err)
+	}
+}
+
+// TestAPlanThatChangesDuringARunEndsIt changes where the mail goes while a run of the old plan is
+// under way: it may not write any more, and its word counts for nothing.
+func TestAPlanThatChangesDuringARunEndsIt(t *testing.T) {
+	t.Parallel()
+	const forward, preserve = offboarding.StepForward, offboarding.StepPreserve
+	l, _, clock := newLedger(t)
+	c := open(t, l)
+	for _, step := range []offboarding.StepName{forward, preserve} {
+		m := claim(c)
+		m.Step = step
+		if _, err := l.Begin(t.Context(), m, "old", start.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.advance(time.Second)
+	change := opening(t, "req-2", clock.Now())
+	change.Plan.Mailbox = offboarding.Shared
+	change.Plan.Steps = slices.DeleteFunc(change.Plan.Steps, func(s offboarding.PlannedStep) bool { return s.Name == preserve })
+	c, err := l.Open(t.Context(), change)
+	if err != nil || c.Plan.Version != 2 {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if err := l.Check(t.Context(), c.Clone(), forward, "old"); !errors.Is(err, ledger.ErrReplanned) {
+		t.Errorf("leave to write: %v", err)
+	}
+	var leased *ledger.LeasedError
+	m := claim(c)
+	m.Step, m.PlanVersion = forward, 2
+	if _, err := l.Begin(t.Context(), m, "new", start.Add(time.Minute)); !errors.As(err, &leased) {
+		t.Errorf("a second run beside the old one: %v", err)
+	}
+	c, err = l.Settle(t.Context(), c.ID, forward, "old", ledger.Outcome{State: offboarding.StateEffective, Evidence: map[string]string{"forwarding": "in effect"}})
+	if r := c.Step(forward); err != nil || r.State != offboarding.StatePlanned || r.Observed || len(r.Evidence) > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := l.Begin(t.Context(), m, "new", start.Add(time.Minute)); err != nil {
+		t.Errorf("the new plan's run: %v", err)
+	}
+	if err := l.Check(t.Context(), c.Clone(), forward, "new"); err != nil {
+		t.Errorf("the new plan's run: %v", err)
+	}
+	// The new plan does not even hold the other step.
+	for name, err := range map[string]error{
+		"check":  l.Check(t.Context(), c.Clone(), preserve, "old"),
+		"renew":  l.Renew(t.Context(), c.ID, preserve, "old", start.Add(time.Hour)),
+		"keep":   second(l.Keep(t.Context(), c.ID, preserve, "old", nil, map[string]string{"a": "b"})),
+		"settle": second(l.Settle(t.Context(), c.ID, preserve, "old", ledger.Outcome{State: offboarding.StateEffective})),
+	} {
+		if !errors.Is(err, ledger.ErrLeaseLost) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestB16AnOldRequestDoesNotOpenADepartureAgain sends one that was delayed until the departure was
+// over: the account may be that of a person who came back.
+func TestB16AnOldRequestDoesNotOpenADepartureAgain(t *testing.T) {
+	t.Parallel()
+	l, _, clock := newLedger(t)
+	clock.advance(time.Hour)
+	first, err := l.Open(t.Context(), opening(t, "req-1", clock.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock.advance(31 * 24 * time.Hour)
+	for _, step := range first.Plan.Steps {
+		m := claim(first)
+		m.Step = step.Name
+		if _, err := l.Begin(t.Context(), m, "run", clock.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Settle(t.Context(), first.ID, step.Name, "run", ledger.Outcome{State: offboarding.StateEffective}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c, err := l.Open(t.Context(), opening(t, "req-0", start)); err != nil || c.ID != first.ID {
+		t.Errorf("the older request opened %s, %v", c.ID, err)
+	}
+	if c, err := l.Open(t.Context(), opening(t, "req-2", clock.Now())); err != nil || c.ID == first.ID {
+		t.Errorf("a newer one did not: %s, %v", c.ID, err)
+	}
+}
+
+func TestAReplayIsNotDueBeforeItsPlan(t *testing.T) {
+	t.Parallel()
+	l, _, _ := newLedger(t)
+	o := opening(t, "req-1", start)
+	i := slices.IndexFunc(o.Plan.Steps, func(s offboarding.PlannedStep) bool { return s.Name == offboarding.StepLicence })
+	o.Plan.Steps[i].Withheld = offboarding.B5
+	c, err := l.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = l.Replay(t.Context(), c.ID, offboarding.StepLicence); err != nil || !c.Step(offboarding.StepLicence).Due.Equal(o.Plan.Steps[i].Due) {
+		t.Errorf("due %s instead of %s, %v", c.Step(offboarding.StepLicence).Due, o.Plan.Steps[i].Due, err)
 	}
 }
 

@@ -72,17 +72,33 @@ func (l *Ledger) Check(ctx context.Context, c *offboarding.Case, step offboardin
 	if c.Cancelled != nil {
 		return fmt.Errorf("step %s of case %s: %w", step, c.ID, offboarding.ErrCancelled)
 	}
-	if lease := c.Step(step).Lease; lease.Holder != holder || !lease.Until.After(l.now()) {
+	record, err := held(c, step, holder)
+	switch {
+	case err != nil:
+		return err
+	case record.Replanned:
+		return fmt.Errorf("step %s of case %s: %w", step, c.ID, ErrReplanned)
+	case !record.Lease.Until.After(l.now()):
 		return fmt.Errorf("step %s of case %s: %w", step, c.ID, ErrLeaseLost)
 	}
 	return nil
 }
 
+// held is the record of a step while the holder has its lease. A plan that has changed may not
+// hold the step any more.
+func held(c *offboarding.Case, step offboarding.StepName, holder string) (*offboarding.Record, error) {
+	record := c.Step(step)
+	if record == nil || record.Lease.Holder != holder {
+		return nil, fmt.Errorf("step %s of case %s: %w", step, c.ID, ErrLeaseLost)
+	}
+	return record, nil
+}
+
 // Renew prolongs the lease that the holder has.
 func (l *Ledger) Renew(ctx context.Context, id string, step offboarding.StepName, holder string, until time.Time) error {
 	_, err := l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if c.Step(step).Lease.Holder != holder {
-			return nil, fmt.Errorf("renewing step %s of case %s: %w", step, id, ErrLeaseLost)
+		if _, err := held(c, step, holder); err != nil {
+			return nil, fmt.Errorf("renewing the lease: %w", err)
 		}
 		return &offboarding.Entry{
 			Kind: offboarding.EntryRenewed, Step: step,
@@ -95,8 +111,8 @@ func (l *Ledger) Renew(ctx context.Context, id string, step offboarding.StepName
 // Keep commits facts of a run: the before and the progress of its step.
 func (l *Ledger) Keep(ctx context.Context, id string, step offboarding.StepName, holder string, before, progress map[string]string) (*offboarding.Case, error) {
 	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if c.Step(step).Lease.Holder != holder {
-			return nil, fmt.Errorf("keeping facts of step %s of case %s: %w", step, id, ErrLeaseLost)
+		if _, err := held(c, step, holder); err != nil {
+			return nil, fmt.Errorf("keeping facts: %w", err)
 		}
 		return &offboarding.Entry{Kind: offboarding.EntryKept, Step: step, Before: before, Progress: progress}, nil
 	})
@@ -110,8 +126,8 @@ func (l *Ledger) KeepPersonal(ctx context.Context, id string, step offboarding.S
 		return nil, err
 	}
 	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if c.Step(step).Lease.Holder != holder {
-			return nil, fmt.Errorf("keeping facts of step %s of case %s: %w", step, id, ErrLeaseLost)
+		if _, err := held(c, step, holder); err != nil {
+			return nil, fmt.Errorf("keeping facts: %w", err)
 		}
 		values, said := map[string]string{}, map[string]string{}
 		for name, value := range before {
@@ -149,12 +165,19 @@ type Outcome struct {
 // Settle commits the outcome of the holder's run and ends its lease. For waiting and
 // retrying the step's n is raised with its next due time in the same commit, so that a message
 // for it may be scheduled after. A run that lost its lease is ErrLeaseLost and commits nothing.
-// On a cancelled case what would go on is cancelled instead.
+// On a cancelled case what would go on is cancelled instead. Under a plan that has changed since
+// the run began, its outcome is none: the step is as the new plan has it, and runs again.
 func (l *Ledger) Settle(ctx context.Context, id string, step offboarding.StepName, holder string, o Outcome) (*offboarding.Case, error) {
 	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		record := c.Step(step)
-		if record.Lease.Holder != holder {
-			return nil, fmt.Errorf("settling step %s of case %s: %w", step, id, ErrLeaseLost)
+		record, err := held(c, step, holder)
+		if err != nil {
+			return nil, fmt.Errorf("settling: %w", err)
+		}
+		if record.Replanned && c.Cancelled == nil {
+			return &offboarding.Entry{
+				Kind: offboarding.EntrySettled, Step: step, N: record.N, Due: record.Due,
+				State: record.State, Rule: record.Rule, Reason: record.Reason, Planned: true, Calls: o.Calls,
+			}, nil
 		}
 		e := &offboarding.Entry{
 			Kind: offboarding.EntrySettled, Step: step, N: record.N, Due: record.Due,
@@ -234,15 +257,19 @@ func Replayable(c *offboarding.Case, step offboarding.StepName) error {
 	return fmt.Errorf("%w: step %s is %s", ErrNotReplayable, step, record.State)
 }
 
-// Replay sends a settled step back to work: planned again, due now, under a new n. What
-// [Replayable] refuses is an error.
+// Replay sends a settled step back to work: planned again, due now but not before its plan says,
+// under a new n. What [Replayable] refuses is an error.
 func (l *Ledger) Replay(ctx context.Context, id string, step offboarding.StepName) (*offboarding.Case, error) {
 	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
 		if err := Replayable(c, step); err != nil {
 			return nil, err
 		}
+		due := l.now().UTC()
+		if planned, _ := c.Plan.Step(step); planned.Due.After(due) {
+			due = planned.Due
+		}
 		return &offboarding.Entry{
-			Kind: offboarding.EntryRescheduled, Step: step, N: c.Step(step).N + 1, Due: l.now().UTC(),
+			Kind: offboarding.EntryRescheduled, Step: step, N: c.Step(step).N + 1, Due: due,
 			State: offboarding.StatePlanned,
 		}, nil
 	})

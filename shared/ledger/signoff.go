@@ -68,7 +68,7 @@ func (l *Ledger) SignOff(ctx context.Context, s SignOff) (*offboarding.Case, err
 			was = string(record.Rule) + ": " + was
 		}
 		return &offboarding.Entry{
-			Kind: offboarding.EntrySignedOff, Step: s.Step, Sealed: sealed,
+			Kind: offboarding.EntrySignedOff, Step: s.Step, State: record.State, Sealed: sealed,
 			Reason: fmt.Sprintf("was %s: %s", record.State, was),
 		}, nil
 	})

@@ -1,6 +1,7 @@
 package offboarding
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -98,4 +99,12 @@ func (u User) PersonalName(name string) bool {
 		}
 	}
 	return false
+}
+
+// NameOf is a group of the user in the words of a task: with its name, unless that is the user's.
+func (u User) NameOf(g Group) string {
+	if g.DisplayName == "" || u.PersonalName(g.DisplayName) {
+		return g.ID
+	}
+	return fmt.Sprintf("%q (%s)", g.DisplayName, g.ID)
 }

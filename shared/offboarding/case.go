@@ -3,6 +3,7 @@ package offboarding
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -64,7 +65,7 @@ type Entry struct {
 	Before   map[string]string `json:"before,omitempty"`
 	Progress map[string]string `json:"progress,omitempty"`
 
-	// settled, rescheduled, cancelled
+	// settled, rescheduled, signed off (the state before), cancelled
 	State    StepState         `json:"state,omitempty"`
 	Rule     Rule              `json:"rule,omitempty"`
 	Reason   string            `json:"reason,omitempty"`
@@ -144,10 +145,14 @@ type Record struct {
 	// person.
 	Observed bool
 	Lease    Lease
-	Before   map[string]string // the world before the first write
-	Progress map[string]string
-	Evidence map[string]string
-	Calls    []Call
+	// SignedOff is the state that a person accepted, of a step that is signed off.
+	SignedOff StepState
+	// Replanned is set when the plan has changed since the run that holds the lease began.
+	Replanned bool
+	Before    map[string]string // the world before the first write
+	Progress  map[string]string
+	Evidence  map[string]string
+	Calls     []Call
 }
 
 // Step is the named record; nil when the plan does not hold the step.
@@ -228,7 +233,9 @@ func (c *Case) Apply(e Entry, hash string) error {
 		}
 	case EntryPublished:
 		c.published = true
-	case EntryBegun, EntryRenewed:
+	case EntryBegun:
+		step.Lease, step.Replanned = *e.Lease, false
+	case EntryRenewed:
 		step.Lease = *e.Lease
 	case EntryKept:
 		step.Before = merged(e.Before, step.Before)
@@ -242,7 +249,7 @@ func (c *Case) Apply(e Entry, hash string) error {
 			step.Since, step.FailingSince, step.DecidedAt = time.Time{}, time.Time{}, time.Time{}
 		}
 	case EntrySignedOff:
-		step.State, step.Rule, step.Reason = StateSignedOff, "", e.Reason
+		step.State, step.Rule, step.Reason, step.SignedOff = StateSignedOff, "", e.Reason, e.State
 		step.Since, step.FailingSince, step.DecidedAt = time.Time{}, time.Time{}, e.At
 	case EntryCancelled:
 		if c.OpenedAt.IsZero() {
@@ -253,7 +260,8 @@ func (c *Case) Apply(e Entry, hash string) error {
 		c.Cancelled = &tombstone
 		for _, s := range c.Steps {
 			if !s.State.Settled() {
-				s.State, s.Reason = StateCancelled, "the departure was cancelled"
+				s.State = StateCancelled
+				s.Reason = s.cancelled()
 			}
 		}
 	default:
@@ -292,6 +300,7 @@ func (c *Case) replan(p Plan) {
 				break
 			}
 			record.Lease, record.Attempts = was.Lease, was.Attempts
+			record.Replanned = was.Lease.Holder != ""
 			record.Before, record.Progress, record.Calls = was.Before, was.Progress, was.Calls
 		}
 		c.Steps = append(c.Steps, record)
@@ -302,9 +311,12 @@ func (s *Record) settle(e Entry) {
 	s.State, s.Rule, s.Reason = e.State, e.Rule, e.Reason
 	s.N, s.Due = e.N, e.Due
 	s.DecidedAt = e.At
-	s.Lease = Lease{}
+	s.Lease, s.Replanned = Lease{}, false
 	s.Evidence = merged(s.Evidence, e.Evidence)
 	s.Calls = append(s.Calls, e.Calls...)
+	if e.State == StateCancelled {
+		s.Reason = s.cancelled()
+	}
 	if e.Attempt {
 		s.Attempts++
 	}
@@ -323,6 +335,21 @@ func (s *Record) settle(e Entry) {
 	case s.Since.IsZero():
 		s.Since = e.At
 	}
+}
+
+// cancelled says what a cancelled step had written before: that has taken effect, or still may.
+func (s *Record) cancelled() string {
+	var written []string
+	for _, c := range s.Calls {
+		if c.Status < 300 && !slices.Contains(written, c.Operation) {
+			written = append(written, c.Operation)
+		}
+	}
+	const why = "the departure was cancelled"
+	if len(written) == 0 {
+		return why
+	}
+	return why + "; the step had written: " + strings.Join(written, ", ")
 }
 
 func merged(base, over map[string]string) map[string]string {

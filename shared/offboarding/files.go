@@ -1,9 +1,11 @@
 package offboarding
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // FilesToManager is the value of filesTo by which files go to whoever gets the mail, or to the
@@ -67,12 +69,26 @@ type SharingPermission struct {
 	Inherited bool   // from a folder above: it can be removed only there
 }
 
+// MostChildren is how many items may lie in a folder whose children are copied by one request.
+// Source: Microsoft Graph, driveItem: copy, childrenOnly: 150 direct children.
+const MostChildren = 150
+
+// CopyStart is what became of a request to copy one item.
+type CopyStart struct {
+	Monitor string // its address; empty when the name is taken in the target, and with an error
+	Err     error
+}
+
 // CopyState is how far the asynchronous copy of a drive item has come.
 type CopyState struct {
 	Percent float64
 	Done    bool
 	Failure string // error code of a copy that is done and failed
 }
+
+// ErrResyncRequired is wrapped when Graph does not know any more what has changed since a delta
+// token: whoever asks has to look at everything again.
+var ErrResyncRequired = errors.New("what has changed is not known any more")
 
 // The evidence of onedrive that others read: the id of the drive, or "none", and what it held
 // when its copy was verified.
@@ -82,20 +98,50 @@ const (
 	VerifiedBytes = "driveBytes"
 )
 
+// VerifiedDelta is the progress under which onedrive keeps a delta token that is older than
+// everything it compared, and delete reads it. Graph's holds numbers and the id of a list, and
+// names nobody.
+const VerifiedDelta = "driveDelta"
+
 // FilesLost says what would be lost with the drive as it is (B12). It is nothing when the drive is
 // empty, when the organisation gives its files up, and when its copy was verified and the drive
-// has not changed since.
-func FilesLost(c *Case, d Content) string {
-	if c.Plan.KeepFiles == KeepNone || d.Empty() {
-		return ""
-	}
+// holds as much as then; whether it is still the same, what Graph reports since the token says.
+// Without a token there is nothing to ask. A drive that does not show, as Microsoft's may without a
+// licence, is empty only when onedrive was done with it.
+func FilesLost(c *Case, d Drive) (why, token string) {
 	r := c.Step(StepOnedrive)
+	done := r != nil && r.State == StateEffective
 	switch {
-	case r == nil || r.State != StateEffective || r.Evidence[VerifiedItems] == "":
-		return fmt.Sprintf("the OneDrive holds %d items (%d bytes) that nobody kept", d.Items, d.Bytes)
+	case c.Plan.KeepFiles == KeepNone, d.Exists && d.Empty(), !d.Exists && done:
+		return "", ""
+	case !d.Exists:
+		return "no OneDrive shows, and nobody saw what it held" + compareAgain, ""
+	case !done || r.Evidence[VerifiedItems] == "":
+		return fmt.Sprintf("the OneDrive holds %d items (%d bytes) that nobody kept", d.Items, d.Bytes), ""
+	case r.Evidence[DriveSeen] != d.ID:
+		return "the OneDrive is another one than that whose copy was verified" + compareAgain, ""
 	case r.Evidence[VerifiedItems] != strconv.Itoa(d.Items) || r.Evidence[VerifiedBytes] != strconv.FormatInt(d.Bytes, 10):
-		return fmt.Sprintf("the OneDrive has changed since its copy was verified: it holds %d items (%d bytes) now and held %s (%s bytes) then; replay onedrive, then delete",
-			d.Items, d.Bytes, r.Evidence[VerifiedItems], r.Evidence[VerifiedBytes])
+		return fmt.Sprintf("the OneDrive has changed since its copy was verified: it holds %d items (%d bytes) now and held %s (%s bytes) then"+compareAgain,
+			d.Items, d.Bytes, r.Evidence[VerifiedItems], r.Evidence[VerifiedBytes]), ""
+	case r.Progress[VerifiedDelta] == "": // verified by an older version
+		return FilesChanged(nil, ErrResyncRequired), ""
+	}
+	return "", r.Progress[VerifiedDelta]
+}
+
+const compareAgain = "; replay onedrive, then delete"
+
+// mostNamed is how many ids a reason names.
+const mostNamed = 10
+
+// FilesChanged says what would be lost when Graph reports these items, by id, as changed since
+// the copy was verified (B12), or does not know.
+func FilesChanged(items []string, err error) string {
+	switch {
+	case errors.Is(err, ErrResyncRequired):
+		return "whether the OneDrive has changed since its copy was verified is not known any more" + compareAgain
+	case len(items) > 0:
+		return "the OneDrive has changed since its copy was verified: items " + strings.Join(items[:min(len(items), mostNamed)], ", ") + compareAgain
 	}
 	return ""
 }

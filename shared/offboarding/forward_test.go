@@ -232,3 +232,16 @@ func TestADomainIsNamedExactly(t *testing.T) {
 		}
 	}
 }
+
+func TestB12OnlyAnExportThatWasDoneIsOne(t *testing.T) {
+	t.Parallel()
+	for accepted, kept := range map[offboarding.StepState]bool{offboarding.StateManual: true, offboarding.StateParked: false} {
+		c := &offboarding.Case{
+			Plan:  offboarding.Plan{KeepMail: offboarding.KeepExport},
+			Steps: []*offboarding.Record{{Name: offboarding.StepPreserve, State: offboarding.StateSignedOff, SignedOff: accepted}},
+		}
+		if offboarding.MailKept(c, offboarding.MailFlow{}) != kept {
+			t.Errorf("an export that was %s before it was signed off is kept: %t", accepted, !kept)
+		}
+	}
+}

@@ -65,6 +65,10 @@ func (j *Job) Settled() error {
 // before its licence went, or "none", and delete reads it: nobody can look any more by then.
 const MailboxItems = "mailboxItems"
 
+// MailboxSeen is the evidence under which forward says "none" of a leaver without a mailbox, and
+// delete reads it.
+const MailboxSeen = "mailbox"
+
 // LicenceGroups is the progress under which access keeps the groups that it leaves to licence,
 // by object id and separated by blanks: leaving one takes licences away, which is licence's to do
 // (B2).

@@ -9,10 +9,13 @@
 // [After], [Withheld], [Manual], [Permanent], or anything else for "try again".
 package offboarding
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// Employee names the person who leaves, as the HR system knows them. Exactly one
-// field that is set is looked up, in the order ID, UserPrincipalName, Mail, EmployeeID.
+// Employee names the person who leaves, as the HR system knows them. Every field that is set is
+// looked up, and all must mean the same person.
 type Employee struct {
 	ID                string `json:"id,omitempty"` // Entra object id, a GUID
 	UserPrincipalName string `json:"userPrincipalName,omitempty"`
@@ -20,8 +23,8 @@ type Employee struct {
 	EmployeeID        string `json:"employeeId,omitempty"`
 }
 
-// Key is the name of the field the person is looked up by, and its value. Both are
-// empty when the employee is not named at all.
+// Key is the name of the first field that is set, in the order ID, UserPrincipalName, Mail,
+// EmployeeID, and its value. Both are empty when the employee is not named at all.
 func (e Employee) Key() (field, value string) {
 	switch {
 	case e.ID != "":
@@ -36,13 +39,21 @@ func (e Employee) Key() (field, value string) {
 	return "", ""
 }
 
+// Each is the employee by one name at a time, in the order of Key.
+func (e Employee) Each() []Employee {
+	all := []Employee{{ID: e.ID}, {UserPrincipalName: e.UserPrincipalName}, {Mail: e.Mail}, {EmployeeID: e.EmployeeID}}
+	return slices.DeleteFunc(all, func(one Employee) bool { return one == Employee{} })
+}
+
 // User is an Entra user as the tenant showed it at AsOf. Property names are Microsoft's;
 // a property that was not asked for is the zero value.
 type User struct {
 	ID                    string
 	UserPrincipalName     string
 	Mail                  string
-	UserType              string // Member or Guest
+	Addresses             []string // proxyAddresses without "smtp:"
+	UserType              string   // Member or Guest
+	Created               time.Time
 	Department            string
 	CompanyName           string
 	AccountEnabled        bool
@@ -107,6 +118,7 @@ type Device struct {
 type ManagedDevice struct {
 	ID              string
 	OperatingSystem string
+	User            string    // userId: object id of whoever uses it now
 	OwnerType       string    // managedDeviceOwnerType: company or personal
 	State           string    // managementState: managed, retirePending, …
 	LastSync        time.Time // lastSyncDateTime

@@ -94,8 +94,8 @@ type Policy struct {
 	// Rereads are how long after an account that an on-premises Active Directory masters was
 	// blocked it is looked at again, ascending.
 	Rereads []time.Duration
-	// Protected accounts are never offboarded: object ids, userPrincipalNames or mail
-	// addresses, compared without regard to case.
+	// Protected accounts are never offboarded: object ids, userPrincipalNames or any of their
+	// mail addresses, compared without regard to case.
 	Protected []string
 	// Overrides change the policy for some leavers, in this order; see [Policy.For].
 	Overrides []Override
@@ -204,7 +204,7 @@ func (p Policy) Validate() error {
 // Protects reports whether the policy forbids to offboard the user.
 func (p Policy) Protects(u User) bool {
 	for _, who := range p.Protected {
-		for _, name := range []string{u.ID, u.UserPrincipalName, u.Mail} {
+		for _, name := range append([]string{u.ID, u.UserPrincipalName, u.Mail}, u.Addresses...) {
 			if name != "" && strings.EqualFold(who, name) {
 				return true
 			}

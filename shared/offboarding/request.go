@@ -38,6 +38,10 @@ func RequestID(source, webhookID string) string {
 	return "req-" + hex.EncodeToString(sum[:12])
 }
 
+// farOff is from when on a leaving time is not one, but a placeholder that HR systems have for
+// "never" or "not known", such as 9999-12-31 and 1900-01-01.
+const farOff = 10 * 365 * 24 * time.Hour
+
 // Validate says what is wrong with a request before anything is looked up.
 func (r Request) Validate() error {
 	if r.ID == "" || r.EventTime.IsZero() || r.ReceivedAt.IsZero() || r.LeavingTime.IsZero() {
@@ -45,6 +49,9 @@ func (r Request) Validate() error {
 	}
 	if r.Kind != Termination && r.Kind != Cancellation {
 		return errors.New("a request is a termination or a cancellation")
+	}
+	if off := r.LeavingTime.Sub(r.ReceivedAt); r.Kind == Termination && off.Abs() > farOff {
+		return errors.New("the leaving time is more than ten years off; leave it out for now, or send the day")
 	}
 	if field, _ := r.Employee.Key(); field == "" {
 		return errors.New("the employee is not named: give id, userPrincipalName, mail or employeeId")

@@ -125,21 +125,37 @@ func MayDeleteWith(m MailFlow) error {
 		return Withheld(B1, "the account anchors forwarding: the mailbox forwards now")
 	case m.Shared():
 		return Withheld(B1, "the account anchors a shared mailbox: the mailbox is shared now")
+	case m.ID != "" && m.RecipientTypeDetails != "UserMailbox":
+		return Withheld(B1, "the account anchors a "+m.RecipientTypeDetails+", which is not a person's")
 	}
 	return nil
 }
 
 // MailKept reports whether the mailbox, as it is, outlives its account as the plan wants it (B12):
-// it is on hold, or a person signed its export off, or the organisation gives its mail up.
+// it is on hold, or a person did the task of exporting it and signed that off, or the organisation
+// gives its mail up.
 func MailKept(c *Case, m MailFlow) bool {
 	switch c.Plan.KeepMail {
 	case KeepNone:
 		return true
 	case KeepExport:
 		preserve := c.Step(StepPreserve)
-		return preserve != nil && preserve.State == StateSignedOff
+		return preserve != nil && preserve.State == StateSignedOff && preserve.SignedOff == StateManual
 	}
 	return m.Hold
+}
+
+// MailLost says what would be lost with the mailbox as it is, of which somebody counted the items
+// (B12); nothing when it is kept. Nobody counts what an archive holds.
+func MailLost(c *Case, m MailFlow, items int) string {
+	switch {
+	case MailKept(c, m):
+	case items > 0:
+		return fmt.Sprintf("the mailbox holds %d items that nobody kept", items)
+	case m.Archive:
+		return "the mailbox has an archive that nobody kept"
+	}
+	return ""
 }
 
 // MayRelease is nil when the plan, and the mailbox as it is, let the licence go (B2, B3, B4, B5,
@@ -153,8 +169,8 @@ func MayRelease(c *Case, m MailFlow, held Content) error {
 		return Withheld(B2, "the mailbox forwards now, although the forwarding of the plan has ended")
 	case p.Mailbox != Shared && m.Hold:
 		return Withheld(B5, "the mailbox is on hold, and the deletion of the account frees the licence")
-	case p.Mailbox != Shared && held.Items > 0 && !MailKept(c, m):
-		return Withheld(B12, fmt.Sprintf("the mailbox holds %d items that nobody kept, and goes 30 days after its licence", held.Items))
+	case p.Mailbox != Shared && MailLost(c, m, held.Items) != "":
+		return Withheld(B12, MailLost(c, m, held.Items)+", and goes 30 days after its licence")
 	case p.Mailbox != Shared:
 		return nil
 	case !m.Shared():

@@ -122,6 +122,7 @@ var operations = []operation{
 	{"GET", "/users/{id}/drive/root/children", files, 2, children, filesRead, listUserDriveChildren},
 	{"GET", "/drives/{drive}", files, 1, one, filesRead, getDrive},
 	{"GET", "/drives/{drive}/root", files, 1, one, filesRead, getDriveRoot},
+	{"GET", "/drives/{drive}/root/delta", files, 1, "token $select $top", filesRead, delta},
 	{"GET", "/drives/{drive}/root/children", files, 2, children, filesRead, listChildren},
 	{"GET", "/drives/{drive}/items/{item}", files, 1, one, filesRead, getDriveItem},
 	{"GET", "/drives/{drive}/items/{item}/children", files, 2, children, filesRead, listChildren},

@@ -1,13 +1,17 @@
 package simtenant
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// copyItem starts a copy of an item, with all that is in it, into a folder of any drive. A folder shows at once, files and what is in folders when
-// the copy is done.
+// mostChildren is how many items may lie in a folder whose children are copied without it.
+const mostChildren = 150
+
+// copyItem starts a copy of an item, with all that is in it, or of a folder's children, into a folder of any drive. Folders that are copied
+// themselves show at once, files and what is in folders when the copy is done.
 func copyItem(c *call) reply {
 	e, bad := c.entry()
 	if bad != nil {
@@ -24,47 +28,79 @@ func copyItem(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	i := DriveItem{Name: "root", Folder: true}
-	if e.item != nil {
-		i = *e.item
+	items, bad := c.toCopy(e)
+	if bad != nil {
+		return *bad
 	}
-	if name, ok := str(c.body, "name"); ok {
-		i.Name = name
-	}
-	job := &Copy{ID: derived("copy", c.requestID, e.id()), ToDrive: to.drive.ID, NewItem: i.Name, Done: c.now.Add(c.t.world.CopyDelay)}
+	job := &Copy{ID: derived("copy", c.requestID, e.id()), ToDrive: to.drive.ID, Done: c.now.Add(c.t.world.CopyDelay)}
 	c.t.world.Copies[job.ID] = job
 	accepted := reply{status: http.StatusAccepted, header: map[string]string{"Location": "https://" + c.r.Host + "/monitor/" + job.ID}}
 
-	weight := i.Size
-	if i.Folder {
-		weight, _ = e.drive.size(e.inner())
+	inside := map[string][]DriveItem{} // read before the target, which may be the same drive, grows
+	for _, s := range e.drive.Items {
+		inside[s.Parent] = append(inside[s.Parent], s)
+	}
+	var weight int64
+	for _, i := range items {
+		within, _ := e.drive.size(i.ID)
+		weight += i.Size + within
 	}
 	if used, _ := to.drive.size(""); used+weight > to.drive.quota() {
 		job.Failure = "quotaLimitReached"
 		return accepted
 	}
-	source := e.drive.Items // read before the target, which may be the same drive, grows
-	job.Resource, job.Failure = to.drive.add(to.inner(), i, orElse(c.query.Get("@microsoft.graph.conflictBehavior"), "fail"), c.requestID)
-	switch {
-	case job.Failure != "":
-		return accepted
-	case i.Folder:
-		inside := map[string][]DriveItem{}
-		for _, s := range source {
-			inside[s.Parent] = append(inside[s.Parent], s)
+	for _, i := range items {
+		if job.Resource, job.Failure = to.drive.add(to.inner(), i, orElse(c.query.Get("@microsoft.graph.conflictBehavior"), "fail"), c.requestID); job.Failure != "" {
+			break // what was copied before stays
 		}
-		job.coming = copies(to.drive, inside, e.inner(), job.Resource, c.requestID)
-	default:
+		if i.Folder {
+			job.coming = append(job.coming, copies(to.drive, inside, i.ID, job.Resource, c.requestID)...)
+			continue
+		}
 		last := len(to.drive.Items) - 1
-		job.coming = []DriveItem{to.drive.Items[last]}
+		job.coming = append(job.coming, to.drive.Items[last])
 		to.drive.Items = to.drive.Items[:last]
 	}
-	if c.t.world.CopiesFail > 0 {
+	if c.t.world.CopiesFail > 0 && job.Failure == "" {
 		c.t.world.CopiesFail--
 		job.Failure, job.coming = "generalException", job.coming[:len(job.coming)/2]
 	}
 	c.t.world.finishCopies(c.now)
 	return accepted
+}
+
+// toCopy is what a copy puts into its folder: the item, or with childrenOnly what lies in it. The refusals are those of Microsoft Graph,
+// driveItem: copy, examples.
+func (c *call) toCopy(e entry) ([]DriveItem, *reply) {
+	name, named := str(c.body, "name")
+	refuse := func(text string) ([]DriveItem, *reply) {
+		r := c.fail(http.StatusBadRequest, "invalidRequest", "%s", text)
+		return nil, &r
+	}
+	switch children, _ := c.body["childrenOnly"].(bool); {
+	case !children && e.item == nil:
+		return refuse("Cannot copy the root folder.")
+	case !children:
+		i := *e.item
+		i.Name = orElse(name, i.Name)
+		return []DriveItem{i}, nil
+	case e.item != nil && !e.item.Folder:
+		return refuse("childrenOnly option is not valid for file items.")
+	case named:
+		return refuse("Cannot use name parameter alongside childrenOnly.")
+	}
+	var items []DriveItem
+	for _, i := range e.drive.Items {
+		if i.Parent == e.inner() {
+			items = append(items, i)
+		}
+	}
+	if len(items) > mostChildren {
+		_, r := refuse(fmt.Sprintf("Direct child count limit exceeded. Cannot copy children only when there are more than %d direct children.", mostChildren))
+		r.body.(map[string]any)["error"].(map[string]any)["innerError"].(map[string]any)["code"] = "directChildrenLimitExceeded"
+		return nil, r
+	}
+	return items, nil
 }
 
 // copies are new items for everything in a folder, parents before what is in them.
@@ -88,15 +124,16 @@ func (w *World) finishCopies(now time.Time) {
 			continue
 		}
 		for _, d := range w.Drives {
-			if d.ID == job.ToDrive {
-				d.receive(job.coming)
+			if d.ID == job.ToDrive && !d.receive(job.coming) {
+				job.Failure = orElse(job.Failure, "nameAlreadyExists")
 			}
 		}
 		job.coming = nil
 	}
 }
 
-func (d *Drive) receive(coming []DriveItem) {
+// receive reports whether everything was taken.
+func (d *Drive) receive(coming []DriveItem) bool {
 	taken, gone := map[string]bool{}, map[string]bool{}
 	for _, i := range d.Items {
 		taken[i.Parent+"/"+strings.ToLower(i.Name)] = true
@@ -108,6 +145,7 @@ func (d *Drive) receive(coming []DriveItem) {
 		}
 		d.Items = append(d.Items, i)
 	}
+	return len(gone) == 0
 }
 
 // monitor answers for a running copy. It asks for no token, like the monitor of SharePoint.

@@ -69,8 +69,9 @@ func (c *call) ownerUPN(d *Drive) string {
 
 // entry is an item with its drive; a nil item is the root folder.
 type entry struct {
-	drive *Drive
-	item  *DriveItem
+	drive   *Drive
+	item    *DriveItem
+	deleted bool // as delta tells of it
 }
 
 func (e entry) id() string {
@@ -91,8 +92,11 @@ func (e entry) inner() string {
 var itemSchema = newSchema("driveItem", "",
 	field[entry]{"id", func(_ *call, e *entry) any { return e.id() }},
 	field[entry]{"name", func(_ *call, e *entry) any {
-		if e.item == nil {
+		switch {
+		case e.item == nil:
 			return "root"
+		case e.deleted:
+			return nil
 		}
 		return e.item.Name
 	}},
@@ -127,6 +131,12 @@ var itemSchema = newSchema("driveItem", "",
 			}
 		}
 		return nil
+	}},
+	field[entry]{"deleted", func(_ *call, e *entry) any {
+		if !e.deleted {
+			return nil
+		}
+		return map[string]any{"state": "deleted"}
 	}},
 	field[entry]{"root", func(_ *call, e *entry) any {
 		if e.item != nil {

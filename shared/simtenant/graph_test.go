@@ -468,26 +468,133 @@ func TestDrive(t *testing.T) {
 
 	manager := f.call("GET", "/users/"+id("alex.wilber")+"/drive/root?$select=id,parentReference", nil)
 	body := map[string]any{"parentReference": map[string]any{"driveId": manager.at("parentReference", "driveId"), "id": manager.at("id")}, "name": "Grady (archived)"}
-	a = f.call("POST", "/drives/"+drive+"/items/root/copy", body)
+	reports := d.Items[0].ID
+	a = f.call("POST", "/drives/"+drive+"/items/"+reports+"/copy", body)
 	f.want(a, 202, "")
-	again := f.call("POST", "/drives/"+drive+"/items/root/copy", body)
+	again := f.call("POST", "/drives/"+drive+"/items/"+reports+"/copy", body)
 	equal(t, "running", f.as(DefaultClientID, "GET", a.header.Get("Location"), nil).at("status"), "inProgress")
 	f.Advance(time.Minute)
 	equal(t, "done", f.as(DefaultClientID, "GET", a.header.Get("Location"), nil).at("status"), "completed")
 	equal(t, "taken", f.as(DefaultClientID, "GET", again.header.Get("Location"), nil).at("error", "code"), "nameAlreadyExists")
 	to, _ := f.Drive(id("alex.wilber"))
-	equal(t, "copied", len(to.Items), 13+1+251)
+	equal(t, "copied", len(to.Items), 13+1+83)
 
-	reports := d.Items[0].ID
 	f.Edit(func(w *World) { w.CopiesFail = 1 })
 	body["name"] = "Half"
 	half := f.call("POST", "/drives/"+drive+"/items/"+reports+"/copy", body)
 	f.Advance(time.Minute)
 	equal(t, "failed", f.as(DefaultClientID, "GET", half.header.Get("Location"), nil).at("error", "code"), "generalException")
-	f.Edit(func(w *World) { w.Drives[id("alex.wilber")].Quota = 3 * gib })
+	f.Edit(func(w *World) { w.Drives[id("alex.wilber")].Quota = gib })
 	body["name"] = "Too much"
-	much := f.call("POST", "/drives/"+drive+"/items/root/copy", body)
+	much := f.call("POST", "/drives/"+drive+"/items/"+reports+"/copy", body)
 	f.Advance(time.Minute)
 	equal(t, "full", f.as(DefaultClientID, "GET", much.header.Get("Location"), nil).at("error", "code"), "quotaLimitReached")
+	f.known()
+}
+
+func TestCopyOfChildren(t *testing.T) {
+	f := setUp(t, Config{CopyDelay: time.Minute})
+	from, _ := f.Drive(id("patti.fernandez"))
+	to, _ := f.Drive(id("alex.wilber"))
+	many, _ := f.Drive(id("grady.archie"))
+	target := map[string]any{"driveId": to.ID, "id": f.call("POST", "/drives/"+to.ID+"/items/root/children", map[string]any{"name": "Copy", "folder": map[string]any{}}).at("id")}
+	children := map[string]any{"parentReference": target, "childrenOnly": true}
+	for name, tt := range map[string]struct {
+		path    string
+		body    map[string]any
+		message string
+	}{
+		"the root itself": {"/drives/" + from.ID + "/items/root/copy", map[string]any{"parentReference": target}, "Cannot copy the root folder."},
+		"of a file":       {"/drives/" + from.ID + "/items/" + from.Items[1].ID + "/copy", children, "childrenOnly option is not valid for file items."},
+		"with a name":     {"/drives/" + from.ID + "/items/root/copy", map[string]any{"parentReference": target, "childrenOnly": true, "name": "x"}, "Cannot use name parameter alongside childrenOnly."},
+		"too many":        {"/drives/" + many.ID + "/items/root/copy", children, "Direct child count limit exceeded. Cannot copy children only when there are more than 150 direct children."},
+	} {
+		a := f.call("POST", tt.path, tt.body)
+		f.want(a, 400, "invalidRequest")
+		equal(t, name, a.at("error", "message"), tt.message)
+		if name == "too many" {
+			equal(t, name, a.at("error", "innerError", "code"), "directChildrenLimitExceeded")
+		}
+	}
+	a := f.call("POST", "/drives/"+from.ID+"/items/root/copy", children)
+	f.want(a, 202, "")
+	again := f.call("POST", "/drives/"+from.ID+"/items/root/copy", children)
+	f.Advance(time.Minute)
+	equal(t, "done", f.as(DefaultClientID, "GET", a.header.Get("Location"), nil).at("status"), "completed")
+	equal(t, "taken", f.as(DefaultClientID, "GET", again.header.Get("Location"), nil).at("error", "code"), "nameAlreadyExists")
+	now, _ := f.Drive(id("alex.wilber"))
+	equal(t, "copied", len(now.Items), len(to.Items)+1+len(from.Items))
+
+	file := from.Items[1].ID
+	batch := f.call("POST", "/$batch", map[string]any{"requests": []any{
+		item3("1", "POST", "/drives/"+from.ID+"/items/"+file+"/copy?@microsoft.graph.conflictBehavior=rename", map[string]any{"headers": map[string]string{"Content-Type": "application/json"}, "body": map[string]any{"parentReference": target}}),
+		item3("2", "POST", "/drives/"+from.ID+"/items/gone/copy", map[string]any{"headers": map[string]string{"Content-Type": "application/json"}, "body": map[string]any{"parentReference": target}}),
+	}})
+	second, first := batch.body["responses"].([]any)[0].(map[string]any), batch.body["responses"].([]any)[1].(map[string]any)
+	equal(t, "in a batch", fmt.Sprint(first["status"], second["status"]), "202 404")
+	f.Advance(time.Minute)
+	equal(t, "monitor", f.as(DefaultClientID, "GET", first["headers"].(map[string]any)["Location"].(string), nil).at("status"), "completed")
+	f.known()
+}
+
+func TestDelta(t *testing.T) {
+	f := setUp(t, Config{})
+	grady := id("grady.archie")
+	d, _ := f.Drive(grady)
+	deltaOf := "/drives/" + d.ID + "/root/delta"
+	// ask follows the pages and answers what they hold: name, id of a deleted one with a minus, root.
+	ask := func(address string) (found []string, link string) {
+		t.Helper()
+		for address != "" {
+			a := f.call("GET", address, nil)
+			f.want(a, 200, "")
+			for _, v := range a.values() {
+				name, _ := v["name"].(string)
+				if v["deleted"] != nil {
+					name = "-" + v["id"].(string)
+				}
+				found = append(found, name)
+			}
+			address, _ = a.body["@odata.nextLink"].(string)
+			link, _ = a.body["@odata.deltaLink"].(string)
+		}
+		return found, link
+	}
+	none, link := ask(deltaOf + "?token=latest&$select=id,name,deleted,root")
+	equal(t, "latest", len(none), 0)
+	all, _ := ask(deltaOf + "?$top=50")
+	equal(t, "everything", len(all), 1+251)
+	none, link = ask(link)
+	equal(t, "nothing new", len(none), 0)
+
+	file, inner, gone := d.Items[1], d.Items[3], d.Items[2]
+	f.Edit(func(w *World) {
+		for i := range w.Drives[grady].Items {
+			switch item := &w.Drives[grady].Items[i]; item.ID {
+			case inner.ID: // it lies in the folder
+				item.Hash = "another"
+			case file.ID:
+				item.Name = "Renamed.docx"
+			}
+		}
+		w.Drives[grady].Items = slices.DeleteFunc(w.Drives[grady].Items, func(i DriveItem) bool { return i.ID == gone.ID })
+	})
+	f.Edit(func(w *World) { w.Drives[grady].Items[0].Size++; w.Drives[grady].Items[0].Size-- }) // nothing
+	found, next := ask(link + "&$top=2")
+	equal(t, "changed", fmt.Sprint(found), fmt.Sprint([]string{"root", "Reports", "Renamed.docx", inner.Name, "-" + gone.ID}))
+	again, _ := ask(link)
+	equal(t, "the same again", fmt.Sprint(again), fmt.Sprint(found))
+	f.call("DELETE", "/drives/"+d.ID+"/items/"+d.Grants[0].Item+"/permissions/"+d.Grants[0].ID, nil)
+	found, next = ask(next)
+	equal(t, "sharing", fmt.Sprint(found), fmt.Sprint([]string{"root", "Reports"}))
+
+	f.want(f.call("GET", deltaOf+"?token=nonsense", nil), 400, "invalidRequest")
+	f.Edit(func(w *World) { w.DeltaLife = time.Hour })
+	f.Advance(2 * time.Hour)
+	a := f.call("GET", next, nil)
+	f.want(a, 410, "resyncRequired")
+	equal(t, "why", a.at("error", "innerError", "code"), "resyncChangesApplyDifferences")
+	all, _ = ask(a.header.Get("Location"))
+	equal(t, "from the beginning", len(all), 1+250)
 	f.known()
 }

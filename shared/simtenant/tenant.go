@@ -141,6 +141,11 @@ func (t *Tenant) Edit(change func(*World)) {
 	t.settle()
 	change(t.world)
 	clear(t.past)
+	for _, d := range t.world.Drives {
+		if d.log != nil {
+			d.look()
+		}
+	}
 	licensed := t.world.planHolders("EXCHANGE_S_")
 	for id := range t.world.Mailboxes {
 		t.world.reconcileWith(id, licensed[id], t.clock())

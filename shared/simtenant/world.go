@@ -39,6 +39,7 @@ type World struct {
 	SharedDelay   time.Duration // Set-Mailbox -Type shows this much later, by the tenant's clock
 	NumberDelay   time.Duration // a telephone number is released this much later, by the tenant's clock
 	CopyDelay     time.Duration // a drive copy is complete this much later, by the tenant's clock
+	DeltaLife     time.Duration // a delta token of a drive is known for this long, by the tenant's clock; 0 = without end
 	CopiesFail    int           // so many of the next drive copies stop half way and fail
 	ThrottleScale float64       // 0 = no throttling; 1 = Microsoft's documented budgets; 60 = the same budgets, there again 60 times sooner
 	Faults        []Fault
@@ -280,6 +281,8 @@ type Drive struct {
 	Grants []Grant
 	Quota  int64     // bytes; 0 = 1 TB
 	GoneAt time.Time // the owner was deleted then; the drive is kept for 30 days
+
+	log *changeLog // nil until delta was asked
 }
 
 // DriveItem is a file or folder.
@@ -308,7 +311,6 @@ type Grant struct {
 type Copy struct {
 	ID       string
 	ToDrive  string // drive id
-	NewItem  string
 	Done     time.Time
 	Failure  string // error code, "" when it succeeds
 	Resource string

@@ -25,6 +25,9 @@
 //     reconnects. To know that a connection is gone this package opens it itself, see wire.
 //   - The client reconnects only within an operation, and only when it may try that operation
 //     twice. So every operation may: one reconnection, no pause, no loop.
+//   - After many of the broker's words (no role, disabled, full, busy, not found) the client keeps
+//     what is dead for ever, and receives from it without a pause. So a client serves one
+//     connection, see line, and what an error has spent is not used again, see spent.
 //   - Credit that a Receive has not used stays on the link; the client releases what arrives on
 //     it. A frozen process cannot, so a Lambda closes its receivers before it returns.
 //   - Closing a link does not unlock what it has handed out. Close abandons it by lock token
@@ -41,6 +44,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,11 +83,15 @@ type Options struct {
 
 // Bus is a bus.Bus on Service Bus.
 type Bus struct {
-	client  *azservicebus.Client
-	wire    *wire
+	connect func() (*line, error)
+	life    context.Context
+	end     context.CancelFunc
 	senders map[string]*link[*azservicebus.Sender] // by entity
 	subs    map[string]*subscriber
 	closed  atomic.Bool
+
+	mu   sync.Mutex
+	last *line
 }
 
 var _ bus.Bus = (*Bus)(nil)
@@ -92,12 +100,15 @@ var _ bus.Bus = (*Bus)(nil)
 // wrong.
 func Open(o Options) (*Bus, error) {
 	b := &Bus{senders: map[string]*link[*azservicebus.Sender]{}, subs: map[string]*subscriber{}}
-	if err := b.connect(o); err != nil {
+	b.life, b.end = context.WithCancel(context.Background())
+	b.connect = func() (*line, error) { return newLine(b.life, o, b.lost) }
+	var err error
+	if b.last, err = b.connect(); err != nil {
 		return nil, fmt.Errorf("opening the service bus: %w", err)
 	}
 	for _, entity := range []string{bus.Queue, bus.Topic} {
-		b.senders[entity] = &link[*azservicebus.Sender]{open: func() (*azservicebus.Sender, error) {
-			return b.client.NewSender(entity, nil)
+		b.senders[entity] = &link[*azservicebus.Sender]{open: func(c *azservicebus.Client) (*azservicebus.Sender, error) {
+			return c.NewSender(entity, nil)
 		}}
 	}
 	if o.Subscriptions == nil {
@@ -109,40 +120,40 @@ func Open(o Options) (*Bus, error) {
 		}
 		b.subs[s.Name] = &subscriber{
 			Subscription: s,
-			live:         &node{open: func() (*azservicebus.Receiver, error) { return b.attach(s, 0) }},
-			dead:         &node{open: func() (*azservicebus.Receiver, error) { return b.attach(s, azservicebus.SubQueueDeadLetter) }},
+			live:         attachTo(s, 0),
+			dead:         attachTo(s, azservicebus.SubQueueDeadLetter),
 		}
 	}
 	return b, nil
 }
 
-func (b *Bus) connect(o Options) (err error) {
-	b.wire = newWire(o)
+// newClient makes a client, which connects when it is first used.
+func newClient(o Options, w *wire) (*azservicebus.Client, error) {
 	options := &azservicebus.ClientOptions{
 		ApplicationID: "leaver",
 		// One more try, at once: without it the client never reconnects. A negative delay
 		// should mean none, but is made the longest there is.
 		RetryOptions:     azservicebus.RetryOptions{MaxRetries: 1, RetryDelay: time.Millisecond},
-		NewWebSocketConn: b.wire.dial,
+		NewWebSocketConn: w.dial,
 	}
 	switch {
 	case o.ConnectionString != "" && o.Namespace == "" && o.Credential == nil:
-		b.client, err = azservicebus.NewClientFromConnectionString(o.ConnectionString, options)
-		return err
+		return azservicebus.NewClientFromConnectionString(o.ConnectionString, options)
 	case o.ConnectionString == "" && o.Namespace != "" && o.Credential != nil:
-		b.client, err = azservicebus.NewClient(o.Namespace, credential{o.Credential, b.wire.life}, options)
-		return err
+		return azservicebus.NewClient(o.Namespace, credential{o.Credential, w.life}, options)
 	}
-	return errors.New("give either namespace and credential or a connection string")
+	return nil, errors.New("give either namespace and credential or a connection string")
 }
 
-// attach makes one of the client's receivers, which attaches when it is first used.
-func (b *Bus) attach(s bus.Subscription, sub azservicebus.SubQueue) (*azservicebus.Receiver, error) {
+// attachTo is a link to a subscription or its dead letters.
+func attachTo(s bus.Subscription, sub azservicebus.SubQueue) *node {
 	options := &azservicebus.ReceiverOptions{SubQueue: sub}
-	if s.Entity == bus.Queue {
-		return b.client.NewReceiverForQueue(bus.Queue, options)
-	}
-	return b.client.NewReceiverForSubscription(s.Entity, s.Name, options)
+	return &node{open: func(c *azservicebus.Client) (*azservicebus.Receiver, error) {
+		if s.Entity == bus.Queue {
+			return c.NewReceiverForQueue(bus.Queue, options)
+		}
+		return c.NewReceiverForSubscription(s.Entity, s.Name, options)
+	}}
 }
 
 // subscription finds a subscription of the options. Errors: bus.ErrNotFound.
@@ -194,17 +205,7 @@ func (b *Bus) Close() error {
 	if b.closed.Swap(true) {
 		return nil
 	}
-	ctx, stop := context.WithTimeout(context.Background(), closing)
-	defer stop()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = b.client.Close(ctx)
-	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-	}
-	b.wire.close() // lets go of whatever still waits
+	b.current().close()
+	b.end() // lets go of whatever still waits, on older lines too
 	return nil
 }

@@ -96,10 +96,7 @@ func (b *Bus) remove(ctx context.Context, subscription, key string, first func(*
 	if len(there) == 0 || value(there[0].SequenceNumber) != number {
 		return fmt.Errorf("%w: the dead letter is gone", bus.ErrNotFound)
 	}
-	r, err := b.receive(s, azservicebus.SubQueueDeadLetter)
-	if err != nil {
-		return err
-	}
+	r := b.receive(s, azservicebus.SubQueueDeadLetter)
 	defer func() { _ = r.Close(context.WithoutCancel(ctx)) }() // gives back what else it has
 	letter, err := r.search(ctx, number)
 	if err != nil {

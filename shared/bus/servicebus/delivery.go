@@ -20,7 +20,8 @@ const onLink = 3 * time.Second
 type delivery struct {
 	receiver *receiver
 	message  *azservicebus.ReceivedMessage
-	conn     *conn // that brought it
+	link     *azservicebus.Receiver // that brought it
+	conn     *conn                  // that the link is on; nil when it is of no use any more
 
 	settling sync.Mutex // one at a time
 
@@ -87,7 +88,8 @@ func (d *delivery) settle(ctx context.Context, doing string, by settlement) erro
 		return classify(doing, bus.ErrLockLost)
 	}
 	err := d.settleOnLink(ctx, by)
-	if errors.Is(err, bus.ErrUnavailable) && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, bus.ErrLockLost) && ctx.Err() == nil {
+		d.conn = nil
 		err = r.bus.settle(ctx, r.node, token(d.message), by)
 	}
 	if err == nil || errors.Is(err, bus.ErrLockLost) {
@@ -102,5 +104,5 @@ func (d *delivery) settleOnLink(ctx context.Context, by settlement) error {
 	}
 	ctx, stop := d.conn.while(ctx, onLink)
 	defer stop()
-	return mark(by(ctx, d.receiver.link, d.message))
+	return mark(by(ctx, d.link, d.message))
 }

@@ -46,6 +46,24 @@ func mark(err error) error {
 	return err
 }
 
+// spent reports that what a link was used on will not work again, because of an error that the
+// client hands on: it attaches anew after others. A message that the broker has rejected, and a
+// request that it has answered with a status, leave the link as it was.
+func spent(err error) bool {
+	if failed := (*azservicebus.Error)(nil); errors.As(err, &failed) {
+		switch failed.Code {
+		case azservicebus.CodeUnauthorizedAccess, azservicebus.CodeTimeout, azservicebus.CodeClosed:
+			return true
+		}
+		return false
+	}
+	var link *amqp.LinkError
+	var session *amqp.SessionError
+	var conn *amqp.ConnError
+	return errors.As(err, &link) || errors.As(err, &session) || errors.As(err, &conn) ||
+		errors.Is(err, azservicebus.ErrMessageTooLarge) // does not tell whether the broker has ended the link
+}
+
 func kindOf(err error) error {
 	if errors.Is(err, azservicebus.ErrMessageTooLarge) {
 		return bus.ErrTooLarge
@@ -70,7 +88,9 @@ func kindOf(err error) error {
 		}
 		return bus.ErrUnavailable // connection lost, timeout, closed
 	}
-	if ended := (*amqp.ConnError)(nil); errors.As(err, &ended) {
+	var conn *amqp.ConnError
+	var session *amqp.SessionError
+	if errors.As(err, &conn) || errors.As(err, &session) {
 		return bus.ErrUnavailable // whatever the broker said when it ended the connection
 	}
 	if failed := (*amqp.Error)(nil); errors.As(err, &failed) {
@@ -83,6 +103,9 @@ func kindOf(err error) error {
 			return nil
 		}
 		return bus.ErrUnavailable // busy, full, disabled, forced to detach
+	}
+	if status := (interface{ RPCCode() int })(nil); errors.As(err, &status) {
+		return bus.ErrUnavailable // the client hands on only those of a busy broker
 	}
 	var network net.Error
 	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {

@@ -43,6 +43,8 @@ func TestErrorsAreClassified(t *testing.T) {
 		{condition("com.microsoft:server-busy"), bus.ErrUnavailable},
 		{condition("com.microsoft:entity-disabled"), bus.ErrUnavailable},
 		{&amqp.ConnError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondNotAllowed}}, bus.ErrUnavailable},
+		{&amqp.SessionError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondNotAllowed}}, bus.ErrUnavailable},
+		{&amqp.LinkError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondNotAllowed}}, nil},
 		{tokenError{errors.New("Entra is down")}, bus.ErrUnavailable},
 		{tokenError{offboarding.Permanent(errors.New("wrong secret"))}, nil},
 		{errors.New("something else"), nil},
@@ -59,5 +61,33 @@ func TestErrorsAreClassified(t *testing.T) {
 	}
 	if classify("doing", nil) != nil {
 		t.Error("nothing becomes an error")
+	}
+}
+
+func TestWhatIsSpent(t *testing.T) {
+	t.Parallel()
+	busy := &amqp.Error{Condition: "com.microsoft:server-busy"}
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{context.DeadlineExceeded, false},
+		{&amqp.LinkError{RemoteErr: busy}, true},
+		{&amqp.SessionError{RemoteErr: busy}, true},
+		{&amqp.ConnError{RemoteErr: busy}, true},
+		{busy, false}, // a rejected message
+		{azservicebus.ErrMessageTooLarge, true},
+		{&azservicebus.Error{Code: azservicebus.CodeUnauthorizedAccess}, true},
+		{&azservicebus.Error{Code: azservicebus.CodeTimeout}, true},
+		{&azservicebus.Error{Code: azservicebus.CodeClosed}, true},
+		{&azservicebus.Error{Code: azservicebus.CodeConnectionLost}, false},
+		{&azservicebus.Error{Code: azservicebus.CodeLockLost}, false},
+		{&azservicebus.Error{Code: azservicebus.CodeNotFound}, false},
+		{tokenError{errors.New("Entra is down")}, false},
+	} {
+		if got := spent(c.err); got != c.want {
+			t.Errorf("%v: %t", c.err, got)
+		}
 	}
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // TestDroppingTheConnectionAtEveryFrame drops it once at each frame of an operation, before and
-// after the frame took effect. The caller does what callers do: it tries again what was
+// after the frame took effect, or has the broker end the connection, the session or the link with
+// a condition that is fatal to the client. The caller does what callers do: it tries again what was
 // unavailable. Then the broker must look as if nothing had happened.
 func TestDroppingTheConnectionAtEveryFrame(t *testing.T) {
 	t.Parallel()
@@ -129,6 +130,9 @@ func TestDroppingTheConnectionAtEveryFrame(t *testing.T) {
 			for n := 1; n <= frames; n++ {
 				for when, action := range map[string]servicebustest.Action{
 					"before": servicebustest.DropBefore, "after": servicebustest.DropAfter,
+					"ending the connection": servicebustest.EndConnection("amqp:resource-limit-exceeded", ""),
+					"ending the session":    servicebustest.EndSession("amqp:resource-limit-exceeded", ""),
+					"ending the link":       servicebustest.EndLink("amqp:resource-limit-exceeded", ""),
 				} {
 					t.Run(fmt.Sprintf("%s %d", when, n), func(t *testing.T) {
 						t.Parallel()

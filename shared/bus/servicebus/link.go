@@ -2,23 +2,22 @@ package servicebus
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
-	"github.com/Azure/go-amqp"
 
 	"leaver/shared/bus"
 )
 
-// link is one of the client's senders or receivers, made when it is first used, and anew after
-// a refusal: one that the broker has detached for a lasting reason (the entity is disabled, the
-// role is gone) the client keeps for ever, also when the reason has passed.
+// link is one of the client's senders or receivers, made when it is first used, and anew when it is
+// spent or there is another line.
 type link[L clientLink] struct {
-	open func() (L, error)
+	open func(*azservicebus.Client) (L, error)
 
-	mu   sync.Mutex
-	last L // nil: to be made
+	mu     sync.Mutex
+	last   L     // nil: to be made
+	on     *line // that last is on
+	closed bool
 }
 
 type clientLink interface {
@@ -26,18 +25,30 @@ type clientLink interface {
 	Close(context.Context) error
 }
 
-func (l *link[L]) get() (L, error) {
+// get is the link on a line.
+func (l *link[L]) get(on *line) (L, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var none L
-	if l.last != none {
+	if l.closed {
+		return none, errClosed
+	}
+	if l.last != none && l.on == on {
 		return l.last, nil
 	}
-	made, err := l.open()
+	made, err := l.open(on.client)
 	if err == nil {
-		l.last = made
+		l.last, l.on = made, on
 	}
 	return made, err
+}
+
+// close makes the link unusable. It returns what there is to detach, if anything.
+func (l *link[L]) close() (last L, on *line) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	return l.last, l.on
 }
 
 // drop forgets a link and closes it, which waits for nobody.
@@ -61,7 +72,9 @@ func request[L clientLink](ctx context.Context, b *Bus, l *link[L], do func(cont
 	if b.closed.Load() {
 		return errClosed
 	}
-	on, err := l.get()
+	line := b.use()
+	defer line.users.Done()
+	on, err := l.get(line)
 	if err != nil {
 		return b.mark(err)
 	}
@@ -71,20 +84,12 @@ func request[L clientLink](ctx context.Context, b *Bus, l *link[L], do func(cont
 	switch {
 	case err == nil:
 		return nil
-	case refused(err):
+	case spent(err):
 		l.drop(on)
 	case waiting.Err() != nil && ctx.Err() == nil:
-		_ = b.wire.current().Close() // it is silent
+		_ = line.wire.current().Close() // it is silent
 	}
 	return b.mark(err)
-}
-
-// refused reports an error that the client does not recover from. It passes on the broker's
-// own words only with those.
-func refused(err error) bool {
-	var failed *azservicebus.Error
-	var said *amqp.Error
-	return errors.As(err, &failed) && failed.Code == azservicebus.CodeUnauthorizedAccess || errors.As(err, &said)
 }
 
 // settlement is one of the client's, on a link or with a lock token.
@@ -118,7 +123,7 @@ func (b *Bus) settle(ctx context.Context, on *node, lock *azservicebus.ReceivedM
 // settleNow settles by lock token on the connection there is.
 func (b *Bus) settleNow(ctx context.Context, on *node, lock *azservicebus.ReceivedMessage, by settlement) error {
 	return request(ctx, b, on, func(ctx context.Context, r *azservicebus.Receiver) error {
-		ctx, stop := b.wire.current().while(ctx, onLink)
+		ctx, stop := b.current().wire.current().while(ctx, onLink)
 		defer stop()
 		return by(ctx, r, lock)
 	})

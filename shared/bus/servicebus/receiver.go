@@ -24,7 +24,7 @@ const (
 type receiver struct {
 	bus  *Bus
 	name string
-	link *azservicebus.Receiver
+	link *node         // that messages come on
 	node *node         // of the same subscription, or of its dead letters
 	busy chan struct{} // held by the one Receive that waits
 
@@ -41,27 +41,19 @@ func (b *Bus) Open(_ context.Context, subscription string) (bus.Receiver, error)
 	if err != nil {
 		return nil, classify(doing, err)
 	}
-	r, err := b.receive(s, 0)
-	if err != nil {
-		return nil, classify(doing, err)
+	if b.closed.Load() {
+		return nil, classify(doing, errClosed)
 	}
-	return r, nil
+	return b.receive(s, 0), nil
 }
 
 // receive makes a receiver for a subscription or its dead letters.
-func (b *Bus) receive(s *subscriber, sub azservicebus.SubQueue) (*receiver, error) {
-	if b.closed.Load() {
-		return nil, errClosed
-	}
-	link, err := b.attach(s.Subscription, sub)
-	if err != nil {
-		return nil, b.mark(err)
-	}
-	r := &receiver{bus: b, name: s.Name, link: link, node: s.live, busy: make(chan struct{}, 1), held: map[*delivery]struct{}{}}
+func (b *Bus) receive(s *subscriber, sub azservicebus.SubQueue) *receiver {
+	r := &receiver{bus: b, name: s.Name, link: attachTo(s.Subscription, sub), node: s.live, busy: make(chan struct{}, 1), held: map[*delivery]struct{}{}}
 	if sub == azservicebus.SubQueueDeadLetter {
 		r.node = s.dead
 	}
-	return r, nil
+	return r
 }
 
 // Receive implements bus.Receiver. Errors: bus.ErrNotFound, bus.ErrUnavailable, after which the
@@ -77,13 +69,10 @@ func (r *receiver) Receive(ctx context.Context, max int) ([]bus.Delivery, error)
 		return nil, nil
 	}
 	for again := true; ctx.Err() == nil; {
-		began, conn := time.Now(), r.bus.wire.current()
-		got, err := r.link.ReceiveMessages(ctx, min(max, mostCredit), nil)
+		began := time.Now()
+		got, err := r.take(ctx, min(max, mostCredit))
 		if len(got) > 0 {
-			if conn.gone() {
-				conn = r.bus.wire.current()
-			}
-			return r.handOut(got, conn), nil
+			return got, nil
 		}
 		if ctx.Err() != nil {
 			break
@@ -101,7 +90,29 @@ func (r *receiver) Receive(ctx context.Context, max int) ([]bus.Delivery, error)
 	return nil, nil
 }
 
-func (r *receiver) handOut(got []*azservicebus.ReceivedMessage, conn *conn) []bus.Delivery {
+// take receives once. Nothing and no error means that the link has ended.
+func (r *receiver) take(ctx context.Context, max int) ([]bus.Delivery, error) {
+	line := r.bus.use()
+	defer line.users.Done()
+	link, err := r.link.get(line)
+	if err != nil {
+		return nil, err
+	}
+	conn := line.wire.current()
+	got, err := link.ReceiveMessages(ctx, max, nil)
+	if len(got) > 0 {
+		if conn.gone() {
+			conn = line.wire.current()
+		}
+		return r.handOut(got, link, conn), nil
+	}
+	if spent(err) || err == nil && ctx.Err() == nil {
+		r.link.drop(link)
+	}
+	return nil, err
+}
+
+func (r *receiver) handOut(got []*azservicebus.ReceivedMessage, link *azservicebus.Receiver, conn *conn) []bus.Delivery {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -112,7 +123,7 @@ func (r *receiver) handOut(got []*azservicebus.ReceivedMessage, conn *conn) []bu
 	}
 	out := make([]bus.Delivery, 0, len(got))
 	for _, message := range got {
-		d := &delivery{receiver: r, message: message, conn: conn, until: value(message.LockedUntil)}
+		d := &delivery{receiver: r, message: message, link: link, conn: conn, until: value(message.LockedUntil)}
 		r.held[d] = struct{}{}
 		out = append(out, d)
 	}
@@ -152,7 +163,13 @@ func (r *receiver) Close(ctx context.Context) error {
 
 	ctx, stop := context.WithTimeout(ctx, closing)
 	defer stop()
-	err := r.bus.detach(ctx, r.link)
+	var err error
+	if link, on := r.link.close(); link != nil {
+		conn := on.wire.current()
+		if err = detach(ctx, link, conn); conn.gone() {
+			err = nil
+		}
+	}
 	select {
 	case r.busy <- struct{}{}: // a Receive that waited has ended with the link
 		defer func() { <-r.busy }()
@@ -162,7 +179,7 @@ func (r *receiver) Close(ctx context.Context) error {
 	held := r.held
 	r.held = map[*delivery]struct{}{}
 	r.mu.Unlock()
-	if r.bus.wire.current().gone() {
+	if r.bus.current().wire.current().gone() {
 		return nil
 	}
 	errs := []error{err}
@@ -183,8 +200,7 @@ func (r *receiver) Close(ctx context.Context) error {
 
 // detach closes a link. It ends the connection when ctx does, or the client would go on waiting
 // for an answer.
-func (b *Bus) detach(ctx context.Context, link *azservicebus.Receiver) error {
-	conn := b.wire.current()
+func detach(ctx context.Context, link *azservicebus.Receiver, conn *conn) error {
 	ctx, stop := conn.while(ctx, closing)
 	defer stop()
 	ended := make(chan error, 1)

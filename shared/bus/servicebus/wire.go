@@ -22,14 +22,15 @@ const (
 	portPlain = "5672"
 )
 
-// wire opens the connections of the client, one after another. The client would do it itself,
+// wire opens the connections of a client, one after another. The client would do it itself,
 // but then nobody could tell that one is gone, nor end one that is silent.
 type wire struct {
 	endpoint string // to connect to; empty: the namespace
 	plain    bool   // no TLS
 	tls      *tls.Config
 	life     context.Context
-	end      context.CancelFunc
+	end      context.CancelFunc // ends the connection and whatever opens one
+	gone     func()             // called when a connection is
 
 	mu   sync.Mutex
 	last *conn
@@ -43,12 +44,12 @@ type conn struct {
 	close func() error
 }
 
-func newWire(o Options) *wire {
-	w := &wire{endpoint: o.CustomEndpoint, plain: emulator(o.ConnectionString), tls: o.TLSConfig.Clone()}
+func newWire(life context.Context, o Options, gone func()) *wire {
+	w := &wire{endpoint: o.CustomEndpoint, plain: emulator(o.ConnectionString), tls: o.TLSConfig.Clone(), gone: gone}
 	if w.tls == nil {
 		w.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	w.life, w.end = context.WithCancel(context.Background())
+	w.life, w.end = context.WithCancel(life)
 	return w
 }
 
@@ -88,7 +89,10 @@ func (w *wire) dial(ctx context.Context, args azservicebus.NewWebSocketConnArgs)
 	}
 	c := &conn{Conn: opened, close: sync.OnceValue(opened.Close)}
 	c.life, c.end = context.WithCancel(w.life)
-	context.AfterFunc(c.life, func() { _ = c.close() })
+	context.AfterFunc(c.life, func() {
+		_ = c.close()
+		w.gone()
+	})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = c
@@ -109,8 +113,11 @@ func (w *wire) current() *conn {
 	return w.last
 }
 
-// close ends the connection and whatever opens one.
-func (w *wire) close() { w.end() }
+// ended reports that there was a connection, and that it is gone.
+func (w *wire) ended() bool {
+	last := w.current()
+	return last != nil && last.gone()
+}
 
 func (c *conn) gone() bool { return c == nil || c.life.Err() != nil }
 
@@ -150,7 +157,9 @@ func (c credential) GetToken(_ context.Context, o policy.TokenRequestOptions) (a
 	return token, nil
 }
 
-// tokenError says why there is no token. Its method tells the client not to try again.
+// tokenError says why there is no token. Its method tells the client not to try again: when it
+// renews a token in the background, it would without a pause. So it stops renewing, and when the
+// token has ended, so has the link, and the next request attaches anew.
 type tokenError struct{ error }
 
 func (e tokenError) Unwrap() error { return e.error }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
 	"leaver/shared/bus"
 )
 
@@ -64,9 +66,57 @@ func TestNothingIsOpenedBeforeItIsUsed(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if b.wire.current() != nil {
+	if b.current().wire.current() != nil {
 		t.Error("it has connected")
 	}
+}
+
+// TestALineEndsWithItsConnection, but not before what is under way on it. Others get a new one.
+func TestALineEndsWithItsConnection(t *testing.T) {
+	t.Parallel()
+	address := silence(t)
+	b := openAt(t, address)
+	old := b.use()
+	conn, err := old.wire.dial(t.Context(), azservicebus.NewWebSocketConnArgs{Host: "wss://" + address + "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next := b.use()
+	if next == old {
+		t.Error("the next request gets what is dead")
+	}
+	if old.wire.life.Err() != nil {
+		t.Error("what is under way is cut off")
+	}
+	old.users.Done()
+	prompt(t, "closing the old client", func() { <-old.wire.life.Done() })
+	if _, err := old.client.NewSender("leaver", nil); err == nil {
+		t.Error("the old client is not closed")
+	}
+	next.users.Done()
+	if b.current() != next || next.wire.life.Err() != nil {
+		t.Error("the new one has ended, too")
+	}
+}
+
+// TestALineEndsUnused: a client goes on with what it has lost, so it is closed although no request
+// comes.
+func TestALineEndsUnused(t *testing.T) {
+	t.Parallel()
+	address := silence(t)
+	b := openAt(t, address)
+	old := b.current()
+	conn, err := old.wire.dial(t.Context(), azservicebus.NewWebSocketConnArgs{Host: "wss://" + address + "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	prompt(t, "closing the old client", func() { <-old.wire.life.Done() })
 }
 
 func TestNobodyListens(t *testing.T) {

@@ -70,11 +70,35 @@ func (c *connection) putToken(m *amqp.Message) reply {
 		return reply{status: 400, description: "a name that is no URI"}
 	}
 	c.claims[strings.ToLower(strings.Trim(where.Path, "/"))] = claim{identity, expires}
-	select {
-	case c.wake <- struct{}{}: // for links that an older token's end has stopped
-	default:
-	}
+	c.awaitLapse()
 	return reply{status: 202, description: "Accepted"}
+}
+
+// awaitLapse sets the timer to the end of the claim that is the next to end.
+func (c *connection) awaitLapse() {
+	c.lapse.Stop()
+	now, next := c.peer.options.Now(), time.Duration(0)
+	for _, held := range c.claims {
+		if left := held.expires.Sub(now); left > 0 && (next == 0 || left < next) {
+			next = left
+		}
+	}
+	if next > 0 {
+		c.lapse.Reset(next)
+	}
+}
+
+// lapsed detaches the links whose claim has ended.
+// Source: Azure/azure-sdk-for-python issue 23487, dapr/components-contrib issue 809.
+func (c *connection) lapsed() {
+	for _, s := range c.sessions {
+		for _, l := range s.links {
+			if err := l.may(); err != nil {
+				s.endLink(l, &condition{"amqp:link:detach-forced", "The link is force detached. Code: RenewToken. Details: " + err.Error()})
+			}
+		}
+	}
+	c.awaitLapse()
 }
 
 // authorize says whether the client has put a token for an address that gives it a right there.

@@ -94,6 +94,28 @@ func TestRights(t *testing.T) {
 	expectCounts(t, peer, bus.Queue, servicebustest.Counts{Active: 2})
 }
 
+// TestAClaimEnds: a link lasts as long as its token, and the client attaches anew with another.
+func TestAClaimEnds(t *testing.T) {
+	t.Parallel()
+	peer := start(t, func(o *servicebustest.Options) { o.Now = time.Now })
+	client := connectAs(t, peer, brief{credential{peer, "RootManageSharedAccessKey"}})
+	receiver := must(client.NewReceiverForQueue(queue, nil))
+	if messages, err := receiver.ReceiveMessages(within(t), 1, nil); len(messages) > 0 || err != nil {
+		t.Errorf("%d messages, error %v, want the end of the link", len(messages), err)
+	}
+	send(t, connect(t, peer), queue, message("m", "", ""))
+	if m := one(t, receiver); m.MessageID != "m" {
+		t.Errorf("%+v", m)
+	}
+}
+
+// brief hands out tokens that end within a second or two, of which the client does not know.
+type brief struct{ credential }
+
+func (c brief) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: c.peer.JWT(c.identity, time.Now().Add(2*time.Second)), ExpiresOn: time.Now().Add(time.Hour)}, nil
+}
+
 // TestAFrameSaysWhoseItIs: of each message, who is about to be told that it was taken.
 func TestAFrameSaysWhoseItIs(t *testing.T) {
 	t.Parallel()

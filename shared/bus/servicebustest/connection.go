@@ -21,18 +21,22 @@ type connection struct {
 	gone     chan struct{} // closed by drop
 	dropOnce sync.Once
 
+	ends         chan Action   // what the broker ends of its own accord
 	wake         chan struct{} // a queue that a link reads from may have messages
 	sessions     map[uint16]*session
+	ended        map[uint16]int   // by the peer, of a channel, not answered yet
 	claims       map[string]claim // by entity path, lower case
+	lapse        *time.Timer      // ends when the next claim does
 	maxFrameSize int
 	refusal      *Action // of the frame that is being handled
 	muted        bool    // nothing is sent any more: the connection is about to be dropped
+	closed       bool    // the client was told so; what it still sends is ignored until it goes
 }
 
 func newConnection(p *Peer, conn net.Conn) *connection {
 	return &connection{
-		peer: p, net: conn, reader: bufio.NewReader(conn), gone: make(chan struct{}), wake: make(chan struct{}, 1),
-		sessions: map[uint16]*session{}, claims: map[string]claim{}, maxFrameSize: 512,
+		peer: p, net: conn, reader: bufio.NewReader(conn), gone: make(chan struct{}), ends: make(chan Action), wake: make(chan struct{}, 1),
+		sessions: map[uint16]*session{}, ended: map[uint16]int{}, claims: map[string]claim{}, maxFrameSize: 512,
 	}
 }
 
@@ -53,6 +57,8 @@ func (c *connection) serve() {
 	}
 	in := make(chan frame)
 	go c.read(in)
+	c.lapse = time.NewTimer(0)
+	defer c.lapse.Stop()
 	var alive <-chan time.Time
 	if idle > 0 {
 		ticker := time.NewTicker(idle / 2)
@@ -74,6 +80,10 @@ func (c *connection) serve() {
 			for _, s := range c.sessions {
 				s.fill()
 			}
+		case action := <-c.ends:
+			c.endAll(action)
+		case <-c.lapse.C:
+			c.lapsed()
 		case <-alive:
 			c.write(appendFrame(nil, frame{}))
 		case <-c.gone:
@@ -193,10 +203,17 @@ func expect[T performative](c *connection) (T, error) {
 
 // receive handles one frame and says whether the connection goes on.
 func (c *connection) receive(f frame) bool {
+	if c.closed {
+		return true
+	}
 	action := c.decide(c.describe(f, true))
 	switch action.what {
 	case dropBefore:
 		return false
+	case endIt:
+		if c.endOf(f, action, true) {
+			return true
+		}
 	case lose:
 		return true
 	case wait:
@@ -209,11 +226,71 @@ func (c *connection) receive(f frame) bool {
 			c.refusal = &action
 			defer func() { c.refusal = nil }()
 		default:
-			c.send(0, closing{&action.condition})
-			return false
+			c.leave(&action.condition)
+			return true
 		}
 	}
-	return c.handle(f) && !c.muted
+	return c.handle(f) && (!c.muted || c.closed)
+}
+
+// leave tells the client that the connection has ended. The client is the one to close it: what is
+// closed while something comes in is reset, and the client would not read why.
+func (c *connection) leave(why *condition) {
+	c.closed = true
+	c.send(0, closing{why})
+	c.muted = true
+}
+
+// endOf ends what a frame belongs to, and reports whether there was any.
+func (c *connection) endOf(f frame, a Action, received bool) bool {
+	s := c.sessions[f.channel]
+	switch a.ends {
+	case Close:
+		if c.closed {
+			return false
+		}
+		switch f.body.kind() {
+		case Mechanisms, Outcome:
+			c.muted = true
+			c.drop()
+		default:
+			c.leave(&a.condition)
+		}
+		return true
+	case End:
+		if s != nil {
+			s.end(&a.condition)
+		}
+		return s != nil
+	}
+	if s == nil {
+		return false
+	}
+	if l := s.linkOf(f.body, received); l != nil {
+		s.endLink(l, &a.condition)
+		return true
+	}
+	asked, asks := f.body.(attach)
+	if asks && received {
+		s.refuse(asked, &a.condition)
+	}
+	return asks && received
+}
+
+func (c *connection) endAll(a Action) {
+	if a.ends == Close {
+		c.leave(&a.condition)
+		return
+	}
+	for _, s := range c.sessions {
+		if a.ends == End {
+			s.end(&a.condition)
+			continue
+		}
+		for _, l := range s.links {
+			s.endLink(l, &a.condition)
+		}
+	}
 }
 
 func (c *connection) handle(f frame) bool {
@@ -229,19 +306,24 @@ func (c *connection) handle(f frame) bool {
 		c.send(0, closing{})
 		return false
 	}
-	if s == nil {
-		c.send(0, closing{&condition{"amqp:not-allowed", "a frame of no session"}})
-		return false
-	}
-	if _, ends := f.body.(end); ends {
+	_, ends := f.body.(end)
+	switch {
+	case ends && c.ended[f.channel] > 0: // the client's answer, perhaps after it has begun another session
+		c.ended[f.channel]--
+		return true
+	case s == nil && c.ended[f.channel] > 0:
+		return true // sent before the client saw it
+	case s == nil:
+		c.leave(&condition{"amqp:not-allowed", "a frame of no session"})
+		return true
+	case ends:
 		s.close()
 		delete(c.sessions, f.channel)
 		s.send(end{})
 		return true
 	}
 	if problem := s.handle(f.body); problem != nil {
-		c.send(0, closing{problem})
-		return false
+		c.leave(problem)
 	}
 	return true
 }
@@ -262,6 +344,16 @@ func (c *connection) send(channel uint16, p performative) {
 		return
 	case wait:
 		c.pause(action)
+	case endIt:
+		switch p.(type) {
+		case open, begin, attach:
+			c.write(appendFrame(nil, f))
+			c.endOf(f, action, false)
+			return
+		}
+		if c.endOf(f, action, false) {
+			return
+		}
 	}
 	c.write(appendFrame(nil, f))
 	if action.what == dropAfter {

@@ -1,6 +1,8 @@
 package servicebustest
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,6 +24,7 @@ type Action struct {
 	what      what
 	condition condition
 	status    int
+	ends      Kind // Close, End or Detach
 	delay     time.Duration
 	until     time.Time // when a delay ends
 }
@@ -35,6 +38,7 @@ const (
 	lose
 	refuse
 	wait
+	endIt
 )
 
 var (
@@ -61,6 +65,25 @@ func Refuse(name, description string) Action {
 // leaves it undone. It is for the last transfer of a request, which has an Operation.
 func RefuseStatus(status int, description string) Action {
 	return Action{what: refuse, status: status, condition: condition{description: description}}
+}
+
+// EndConnection ends the connection with an error condition such as "amqp:connection:forced". A
+// received frame is left undone, and one to be sent is not sent, but for those that have to come
+// before the end of what they open. In the handshake the connection is just dropped.
+func EndConnection(name, description string) Action {
+	return Action{what: endIt, ends: Close, condition: condition{name, description}}
+}
+
+// EndSession ends the session that the frame belongs to, as EndConnection does a connection. A
+// frame that belongs to none passes.
+func EndSession(name, description string) Action {
+	return Action{what: endIt, ends: End, condition: condition{name, description}}
+}
+
+// EndLink ends the link that the frame belongs to, as EndConnection does a connection. A frame
+// that belongs to none passes.
+func EndLink(name, description string) Action {
+	return Action{what: endIt, ends: Detach, condition: condition{name, description}}
 }
 
 // Delay holds the frame, and all that follow it on its connection, until the peer's clock has
@@ -101,6 +124,20 @@ func (p *Peer) Fault(choose func(Frame) Action) {
 	p.faults.mu.Lock()
 	defer p.faults.mu.Unlock()
 	p.faults.number, p.faults.choose = 0, choose
+}
+
+// End ends what there is, all connections, sessions or links: a is an EndConnection, EndSession or
+// EndLink. It is what a broker does of its own accord, while no frame passes.
+func (p *Peer) End(a Action) {
+	p.mu.Lock()
+	all := slices.Collect(maps.Keys(p.connections))
+	p.mu.Unlock()
+	for _, c := range all {
+		select {
+		case c.ends <- a:
+		case <-c.gone:
+		}
+	}
 }
 
 // Frames is how many frames have passed since Fault was called, or since the start.

@@ -156,6 +156,73 @@ func TestRefuse(t *testing.T) {
 	expectCounts(t, peer, queue, servicebustest.Counts{Active: 1, Locked: 1})
 }
 
+// TestEnd ends each of what a message and its answer go over, while they do and while they do not.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	const why = "amqp:not-allowed" // the client says it as it is
+	sends := func(f servicebustest.Frame) bool {
+		return f.Received && f.Kind == servicebustest.Transfer && f.Address == queue
+	}
+	answers := func(f servicebustest.Frame) bool {
+		return !f.Received && f.Kind == servicebustest.Disposition && f.Address == queue
+	}
+	attaches := func(f servicebustest.Frame) bool {
+		return !f.Received && f.Kind == servicebustest.Attach && f.Address == queue
+	}
+	for name, end := range map[string]struct {
+		action servicebustest.Action
+		ended  func(error) bool
+	}{
+		"connection": {servicebustest.EndConnection(why, ""), isA[*amqp.ConnError]},
+		"session":    {servicebustest.EndSession(why, ""), isA[*amqp.SessionError]},
+		"link":       {servicebustest.EndLink(why, ""), isA[*amqp.LinkError]},
+	} {
+		for when, c := range map[string]struct {
+			matches func(servicebustest.Frame) bool
+			want    servicebustest.Counts
+		}{
+			"attaching": {attaches, servicebustest.Counts{}},
+			"sending":   {sends, servicebustest.Counts{}},
+			"answering": {answers, servicebustest.Counts{Active: 1}},
+			"idle":      {nil, servicebustest.Counts{Active: 1}},
+		} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				t.Parallel()
+				peer := start(t, nil)
+				sender := must(connect(t, peer).NewSender(queue, nil))
+				if c.matches != nil {
+					peer.Fault(servicebustest.Nth(1, c.matches, end.action))
+				} else {
+					if err := sender.SendMessage(within(t), message("m", "", ""), nil); err != nil {
+						t.Fatal(err)
+					}
+					peer.End(end.action)
+				}
+				var err error
+				if c.matches != nil {
+					err = sender.SendMessage(within(t), message("m", "", ""), nil)
+				} else {
+					for err == nil { // the client may not have noticed
+						err = sender.SendMessage(within(t), message("n", "", ""), nil)
+					}
+				}
+				var said *amqp.Error
+				if !errors.As(err, &said) || said.Condition != why || !end.ended(err) {
+					t.Errorf("%T %v", err, err)
+				}
+				if c.matches != nil {
+					expectCounts(t, peer, queue, c.want)
+				}
+			})
+		}
+	}
+}
+
+func isA[E error](err error) bool {
+	var e E
+	return errors.As(err, &e)
+}
+
 func TestDelay(t *testing.T) {
 	t.Parallel()
 	peer := start(t, nil)

@@ -21,7 +21,8 @@ type link struct {
 	handle        uint32
 	address       string
 	deliveryCount uint32
-	credit        uint32 // of whoever sends
+	credit        uint32       // of whoever sends
+	may           func() error // whether the client's claim is good for it
 
 	// Of a link on which the client sends:
 	request func(*amqp.Message) reply // answers for a node; nil when it is an entity
@@ -88,7 +89,8 @@ func (s *session) refuse(a attach, why *condition) {
 func (l *link) bind(a attach) error {
 	c := l.session.connection
 	if node := c.node(l.address); node != nil {
-		if err := node.mayAttach(); err != nil {
+		l.may = node.mayAttach
+		if err := l.may(); err != nil {
 			return err
 		}
 		if !a.receiver {
@@ -105,7 +107,8 @@ func (l *link) bind(a attach) error {
 	if a.receiver {
 		right = Right{Listen: true}
 	}
-	if err := c.authorize(l.address, right); err != nil {
+	l.may = func() error { return c.authorize(l.address, right) }
+	if err := l.may(); err != nil {
 		return err
 	}
 	if err := c.peer.broker.exists(l.address, !a.receiver); err != nil {
@@ -165,9 +168,7 @@ func (l *link) take(t transfer) *condition {
 		limit *= 2 // a request holds a message and what is asked about it
 	}
 	if len(l.partial)+len(t.payload) > limit {
-		delete(l.session.links, l.handle)
-		l.session.send(detach{handle: l.handle, closed: true, err: &condition{"amqp:link:message-size-exceeded",
-			fmt.Sprintf("the message is larger than %d bytes", limit)}})
+		l.session.endLink(l, &condition{"amqp:link:message-size-exceeded", fmt.Sprintf("the message is larger than %d bytes", limit)})
 		return nil
 	}
 	l.partial = append(l.partial, t.payload...)
@@ -266,9 +267,6 @@ func (l *link) fill() {
 	}
 	c := l.session.connection
 	for l.credit > 0 && l.session.window > 0 && !c.muted {
-		if c.authorize(l.address, Right{Listen: true}) != nil {
-			return // its token has ended
-		}
 		now := c.peer.clock.now()
 		entries, err := c.peer.broker.receive(now, l.address, 1, l.settled)
 		if err != nil || len(entries) == 0 {

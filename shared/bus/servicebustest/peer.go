@@ -6,7 +6,7 @@
 // end, delivery counts and dead letters; scheduled messages, duplicate detection, time to
 // live, batches, deferral and peeking; access by shared access key or JWT, with rights per
 // entity; TLS and plain TCP on one port. Its clock can be moved, and a [Fault] can drop,
-// lose, refuse or delay any frame.
+// lose, refuse or delay any frame, or end its connection, session or link with an error condition.
 //
 // It has no sessions of Service Bus, transactions, forwarding, partitions, SQL rules,
 // properties to modify but of dead letters, or administration over HTTPS; what it does not know it

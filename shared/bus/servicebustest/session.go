@@ -13,6 +13,7 @@ type session struct {
 	connection *connection
 	channel    uint16
 	links      map[uint32]*link
+	ended      bool // by the peer
 
 	nextIncoming uint32 // transfer numbers, as in the specification
 	taken        uint32 // transfers since the last flow
@@ -28,7 +29,44 @@ type delivered struct {
 	token uuid
 }
 
-func (s *session) send(p performative) { s.connection.send(s.channel, p) }
+// send sends a frame, unless what it belongs to has ended.
+func (s *session) send(p performative) {
+	if s.ended {
+		return
+	}
+	switch p := p.(type) {
+	case transfer:
+		if s.links[p.handle] == nil {
+			return
+		}
+	case flow:
+		if p.handle != nil && s.links[*p.handle] == nil {
+			return
+		}
+	case disposition:
+		if s.links[p.about.handle] != p.about {
+			return
+		}
+	}
+	s.connection.send(s.channel, p)
+}
+
+// end ends the session of the peer's own accord.
+func (s *session) end(why *condition) {
+	s.close()
+	clear(s.links)
+	s.ended = true
+	delete(s.connection.sessions, s.channel)
+	s.connection.ended[s.channel]++
+	s.connection.send(s.channel, end{why})
+}
+
+// endLink ends a link of the peer's own accord.
+func (s *session) endLink(l *link, why *condition) {
+	l.close()
+	delete(s.links, l.handle)
+	s.send(detach{handle: l.handle, closed: true, err: why})
+}
 
 // close ends the links of the session.
 func (s *session) close() {

@@ -45,9 +45,11 @@ type House struct {
 	// Bus takes what is published and hands it out when the test says so.
 	Bus *Broker
 	// OnRequest, when set, sees every request to the tenant before it is sent; an error keeps
-	// it from being sent. OnAnswer sees it after it took effect; an error hides the answer.
+	// it from being sent. OnAnswer sees it after it took effect; an error hides the answer. They
+	// see one request at a time.
 	OnRequest, OnAnswer func(*http.Request) error
 
+	hooks  sync.Mutex
 	t      testing.TB
 	client *http.Client
 	mu     sync.Mutex
@@ -297,19 +299,27 @@ func (h *hooked) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.Contains(r.URL.Path, "/oauth2/") || strings.Contains(r.URL.Path, "/.well-known/") {
 		return h.next.RoundTrip(r)
 	}
-	if on := h.house.OnRequest; on != nil {
-		if err := on(r); err != nil {
-			return nil, err
-		}
+	if err := h.house.hook(h.house.OnRequest, r); err != nil {
+		return nil, err
 	}
 	response, err := h.next.RoundTrip(r)
-	if on := h.house.OnAnswer; on != nil && err == nil {
-		if err := on(r); err != nil {
-			_ = response.Body.Close()
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
-	return response, err
+	if err := h.house.hook(h.house.OnAnswer, r); err != nil {
+		_ = response.Body.Close()
+		return nil, err
+	}
+	return response, nil
+}
+
+func (h *House) hook(on func(*http.Request) error, r *http.Request) error {
+	if on == nil {
+		return nil
+	}
+	h.hooks.Lock()
+	defer h.hooks.Unlock()
+	return on(r)
 }
 
 func must(t testing.TB, err error) {
