@@ -78,7 +78,7 @@ func (c *upCommand) Run(env environment) (err error) {
 	defer func() { err = errors.Join(err, stopOperator()) }()
 	stopIntake, address, err := h.serveIntake(c.Addr, standard)
 	if err != nil {
-		return err
+		return fmt.Errorf("webhooks cannot be taken on %s, choose another address with --addr: %w", c.Addr, err)
 	}
 	defer func() { err = errors.Join(err, stopIntake()) }()
 	if err := json.NewEncoder(env.stdout).Encode(map[string]string{
