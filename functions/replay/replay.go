@@ -77,6 +77,9 @@ type Replayer struct {
 	Log    *slog.Logger
 }
 
+// StateEvent is the state of an item that is an event of the selection, and not parked.
+const StateEvent = "event"
+
 // mostDeadLetters bounds one listing of one subscription.
 const mostDeadLetters = 1000
 
@@ -276,7 +279,7 @@ func (r *Replayer) discard(ctx context.Context, s Selection, item *Item) error {
 // publishEvent publishes a kept event again. It is no authority: a step message moves only
 // what the ledger says, and a webhook body becomes a request of the operator.
 func (r *Replayer) publishEvent(ctx context.Context, s Selection) (Item, error) {
-	item := Item{Step: "plan", State: "event"}
+	item := Item{Step: "plan", State: StateEvent}
 	var m bus.Message
 	if step, err := bus.DecodeStep(s.Event); err == nil {
 		item.Step, item.Case = string(step.Step), step.Case

@@ -110,6 +110,13 @@ func (c *replayCommand) Run(env environment) error {
 // parked is an item as an operator reads it: what it is, what was done with it, why it was parked,
 // and in a list what to type.
 func parked(item replay.Item, lists bool, data string) string {
+	if item.State == replay.StateEvent {
+		does := "would be sent"
+		if item.Sent {
+			does = "sent"
+		}
+		return fmt.Sprintf("%-8s  %s%s  %s\n", item.Step, item.Case, item.Request, does)
+	}
 	var b strings.Builder
 	attempts := "1 attempt"
 	if item.Attempts != 1 {
