@@ -231,6 +231,9 @@ func (r *run) observe(ctx context.Context) error {
 		return offboarding.After(r.job.Patience(), "taking away was accepted, but this still shows: "+strings.Join(still, ", "))
 	}
 	r.job.Evidence["directory"] = "nothing is left"
+	if r.job.Step.Evidence["tasks"] != "" {
+		r.job.Evidence["tasks"] = "done"
+	}
 	if len(groups.licensed) > 0 {
 		r.job.Evidence[offboarding.LicenceGroups] = "left to the step licence: " + strings.Join(groups.licensed, " ")
 	}
@@ -248,7 +251,7 @@ func (r *run) task() error {
 	const shown = 4 // a reason is for a table
 	text := strings.Join(tasks[:min(shown, len(tasks))], "; ")
 	if more := len(tasks) - shown; more > 0 {
-		text += fmt.Sprintf("; and %d more, in the evidence", more)
+		text += fmt.Sprintf("; and %d more, which leaver status --json shows", more)
 	}
 	return offboarding.Manual(text + "; then replay")
 }

@@ -77,7 +77,7 @@ func TestDeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	h.Advance(mailGivenUp().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
-	if record.State != offboarding.StateWaiting || record.Reason != "waits for forward, which is waiting" {
+	if record.State != offboarding.StateWaiting || record.Reason != "waits for forward, licence" {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 }

@@ -99,7 +99,7 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	if err != nil {
 		return nil, err
 	}
-	if known && record.State != ledger.RequestParked {
+	if known && record.Case != "" {
 		c, err := p.Ledger.Case(ctx, record.Case)
 		if err != nil {
 			return nil, err

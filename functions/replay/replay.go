@@ -1,13 +1,14 @@
 // Package replay is the function that sends what was parked back to work: the dead letters of
 // one step, of one case or all of them, each to its step alone and under a new number, and the
 // steps of one case that wait for a person. It lists them first, with reason, age and attempts,
-// and refuses what a cancelled case would do. It is done when every chosen message is back on
-// the bus.
+// and refuses what a cancelled case would do. What can never be sent, and a request that nobody
+// wants any more, it takes away. It is done when every chosen message is back on the bus.
 //
 // The Lambda takes a [Selection] as JSON: the words of leaver replay.
 package replay
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,8 +38,12 @@ type Bus interface {
 type Selection struct {
 	Step    string `json:"step,omitempty"` // a step, or "plan" for requests
 	Case    string `json:"case,omitempty"`
+	Request string `json:"request,omitempty"`
 	All     bool   `json:"all,omitempty"`
 	Preview bool   `json:"preview,omitempty"` // list what would be sent, and send nothing
+	// Discard takes dead letters away instead: those that are refused, and of the others the named
+	// request.
+	Discard bool `json:"discard,omitempty"`
 	// Event is a sample or kept message to publish again: a webhook body, or a CloudEvent as it
 	// was on the bus.
 	Event json.RawMessage `json:"event,omitempty"`
@@ -53,9 +58,11 @@ type Item struct {
 	Reason   string        `json:"reason"`
 	Age      time.Duration `json:"age"` // nanoseconds
 	Attempts int           `json:"attempts"`
-	// Sent is set when it is on its way again; Refused says why it is not.
-	Sent    bool   `json:"sent"`
-	Refused string `json:"refused,omitempty"`
+	// Sent is set when it is on its way again, Discarded when it is gone; Refused says why it is
+	// neither, or cannot be sent.
+	Sent      bool   `json:"sent"`
+	Discarded bool   `json:"discarded,omitempty"`
+	Refused   string `json:"refused,omitempty"`
 
 	key     string // of the dead letter; empty for a step without one
 	past    bool   // the step went on without the dead letter
@@ -69,6 +76,9 @@ type Replayer struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 }
+
+// StateEvent is the state of an item that is an event of the selection, and not parked.
+const StateEvent = "event"
 
 // mostDeadLetters bounds one listing of one subscription.
 const mostDeadLetters = 1000
@@ -88,10 +98,16 @@ func (r *Replayer) Replay(ctx context.Context, s Selection) ([]Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Preview || (!s.All && s.Step == "" && s.Case == "") {
+	if s.Preview || (!s.All && s.Step == "" && s.Case == "" && s.Request == "") {
 		return items, nil
 	}
 	for i := range items {
+		if s.Discard {
+			if err := r.discard(ctx, s, &items[i]); err != nil {
+				items[i].Refused = err.Error()
+			}
+			continue
+		}
 		if items[i].past {
 			if err := r.Bus.Discard(ctx, items[i].Step, items[i].key); err != nil {
 				items[i].Refused = err.Error()
@@ -128,7 +144,7 @@ func (r *Replayer) list(ctx context.Context, s Selection) ([]Item, error) {
 			if err != nil {
 				return nil, err
 			}
-			if s.Case != "" && item.Case != s.Case {
+			if s.Case != "" && item.Case != s.Case || s.Request != "" && item.Request != s.Request {
 				continue
 			}
 			if id := item.Case + "/" + item.Step; item.Case != "" {
@@ -140,7 +156,7 @@ func (r *Replayer) list(ctx context.Context, s Selection) ([]Item, error) {
 			items = append(items, item)
 		}
 	}
-	if s.Case == "" {
+	if s.Case == "" || s.Request != "" || s.Discard {
 		return items, nil
 	}
 	c, err := r.Ledger.Case(ctx, s.Case)
@@ -160,7 +176,7 @@ func (r *Replayer) list(ctx context.Context, s Selection) ([]Item, error) {
 func (r *Replayer) stepItem(c *offboarding.Case, step *offboarding.Record) Item {
 	item := Item{
 		Step: string(step.Name), Case: c.ID, State: string(step.State), Reason: step.Reason,
-		Age: r.Now().Sub(c.ChangedAt), Attempts: step.Attempts,
+		Age: r.Now().Sub(cmp.Or(step.DecidedAt, c.OpenedAt)), Attempts: step.Attempts,
 	}
 	if err := ledger.Replayable(c, step.Name); err != nil {
 		item.Refused = err.Error()
@@ -231,10 +247,39 @@ func (r *Replayer) send(ctx context.Context, item Item) error {
 	return r.Bus.Resubmit(ctx, item.Step, item.key, m)
 }
 
+// discard takes a dead letter away: what nobody can send, and a request that is named because
+// nobody wants it any more. A step that is still to be done is signed off instead.
+func (r *Replayer) discard(ctx context.Context, s Selection, item *Item) error {
+	switch {
+	case item.Refused != "":
+	case item.Request == "":
+		return fmt.Errorf("the step is still to be done: send it, or leaver sign-off %s %s", item.Case, item.Step)
+	case item.Request != s.Request:
+		return errors.New("name the request that nobody wants any more")
+	default:
+		record, _, err := r.Ledger.Request(ctx, item.Request)
+		if err != nil {
+			return err
+		}
+		if record.State == ledger.RequestParked {
+			record.State = ledger.RequestDiscarded
+			if err := r.Ledger.Decide(ctx, record, nil); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.Bus.Discard(ctx, item.Step, item.key); err != nil {
+		return fmt.Errorf("discarding a dead letter of %s: %w", item.Step, err)
+	}
+	item.Discarded = true
+	r.Log.Info("discarded", "step", item.Step, "case", item.Case, "request", item.Request, "reason", item.Reason)
+	return nil
+}
+
 // publishEvent publishes a kept event again. It is no authority: a step message moves only
 // what the ledger says, and a webhook body becomes a request of the operator.
 func (r *Replayer) publishEvent(ctx context.Context, s Selection) (Item, error) {
-	item := Item{Step: "plan", State: "event"}
+	item := Item{Step: "plan", State: StateEvent}
 	var m bus.Message
 	if step, err := bus.DecodeStep(s.Event); err == nil {
 		item.Step, item.Case = string(step.Step), step.Case

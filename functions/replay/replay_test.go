@@ -104,6 +104,18 @@ func TestB16ACancelledCaseIsNotReplayed(t *testing.T) {
 	if len(items) != 1 || items[0].Sent || !strings.Contains(items[0].Refused, "cancelled") {
 		t.Errorf("%+v", items)
 	}
+	if items := x.replay(t, replay.Selection{All: true, Discard: true}); len(items) != 1 || !items[0].Discarded || len(letters(t, x.House, "signout")) > 0 {
+		t.Errorf("%+v", items)
+	}
+}
+
+// TestWhatIsStillToBeDoneIsNotDiscarded: a parked step is sent or signed off.
+func TestWhatIsStillToBeDoneIsNotDiscarded(t *testing.T) {
+	t.Parallel()
+	x := parked(t)
+	if items := x.replay(t, replay.Selection{All: true, Discard: true}); len(items) != 1 || items[0].Discarded || !strings.Contains(items[0].Refused, "sign-off") || len(letters(t, x.House, "signout")) != 1 {
+		t.Errorf("%+v", items)
+	}
 }
 
 func TestAManualStepOfACaseIsReplayed(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -17,6 +18,18 @@ type cancelCommand struct {
 	Reason string `required:"" help:"Why; kept with the case until its personal values are erased."`
 	Data   string `default:"${data}" help:"Data directory of the running host."`
 }
+
+// Help implements kong.HelpProvider.
+func (*cancelCommand) Help() string {
+	return `Every function reads the cancellation before each write. What had taken effect stays as it is, and is shown.
+
+  leaver cancel adele.vance@contoso.com --reason "she stays"
+
+A parked request has no case to cancel: leaver replay --discard --request REQUEST.`
+}
+
+// Validate refuses a reason that says nothing.
+func (c *cancelCommand) Validate() error { return said("--reason", c.Reason) }
 
 // Run cancels and shows what had been done by then.
 func (c *cancelCommand) Run(env environment) error {
@@ -41,7 +54,11 @@ func (c *cancelCommand) Run(env environment) error {
 			done++
 		}
 	}
-	_, err = fmt.Fprintf(env.stdout, "%d of %d steps had taken effect and stay as they are; undo them by hand where the person stays\n", done, len(s.Steps))
+	if done == 0 {
+		_, err = fmt.Fprintln(env.stdout, "nothing had taken effect")
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "%d of %d steps had taken effect and stay as they are: undo them by hand where the person stays. What is left above as a task is not to be done any more.\n", done, len(s.Steps))
 	return err
 }
 
@@ -69,7 +86,7 @@ func (h *house) answerCancel(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(open) != 1 {
-		http.Error(w, fmt.Sprintf("%d open cases for %q; name one case", len(open), ask.Who), http.StatusConflict)
+		http.Error(w, notOne(ask.Who, open, len(found)), http.StatusConflict)
 		return
 	}
 	c, err := h.ledger.Case(r.Context(), open[0].Case)
@@ -100,4 +117,19 @@ func (h *house) answerCancel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = writeJSON(w, []status{statusOf(c, personal, h.now())})
+}
+
+// notOne says why there is nothing to cancel, or too much.
+func notOne(who string, open []status, found int) string {
+	switch {
+	case found == 0:
+		return fmt.Sprintf("no case for %q; leaver status lists them", who)
+	case len(open) == 0:
+		return fmt.Sprintf("no open case for %q, so there is nothing to cancel; leaver status %s shows what there is", who, who)
+	}
+	var ids []string
+	for _, s := range open {
+		ids = append(ids, s.Case)
+	}
+	return fmt.Sprintf("%d open cases for %q; name one: %s", len(open), who, strings.Join(ids, " "))
 }

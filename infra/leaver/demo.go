@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -14,11 +15,36 @@ import (
 
 type demoCommand struct {
 	Scenario string        `enum:"${scenarios}" default:"departures" help:"What is played: ${enum}."`
-	Users    int           `default:"2000" help:"Size of the company of a layoff."`
-	Leavers  int           `default:"500" help:"How many of them leave."`
+	Users    int           `default:"2000" help:"Size of the company, in a layoff."`
+	Leavers  int           `default:"500" help:"How many of them leave, in a layoff."`
 	Throttle float64       `default:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
 	JSON     bool          `help:"Print the status objects only, one a line, each with why it ended so."`
 	Latency  time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
+}
+
+// Help implements kong.HelpProvider.
+func (*demoCommand) Help() string {
+	return `Exit code 0 only if every step ended as the scenario says and the tenant shows it.
+
+  leaver demo
+  leaver demo --scenario synced
+  leaver demo --json | jq .state
+  leaver demo --scenario layoff --users 200 --leavers 50
+
+The README says who leaves in which scenario.`
+}
+
+// Validate refuses what cannot be played.
+func (c *demoCommand) Validate() error {
+	switch {
+	case c.Users < 1 || c.Leavers < 1:
+		return errors.New("--users and --leavers: write how many people there are, and how many of them leave")
+	case !(c.Throttle > 0) || math.IsInf(c.Throttle, 0): // not so for NaN
+		return errors.New("--throttle: write 1 for Microsoft's budgets, 60 for the same ones 60 times sooner")
+	case c.Latency < 0:
+		return errors.New("--latency: write a duration such as 20ms, or 0s")
+	}
+	return nil
 }
 
 // The demo's policy waits seconds where a real one waits days; the delays are real delayed
@@ -60,7 +86,11 @@ func (c *demoCommand) Run(env environment) error {
 		if c.JSON {
 			return errors.Join(writeJSON(env.stdout, ends), wrong)
 		}
-		return errors.Join(report(env.stdout, ends), wrong)
+		err = errors.Join(report(env.stdout, ends), wrong)
+		if err == nil {
+			_, err = fmt.Fprintln(env.stdout, "The tenant was read: every account is as the report says.")
+		}
+		return err
 	})
 }
 
@@ -133,7 +163,12 @@ func (p *play) act(ctx context.Context, d departure, s status) error {
 
 // report writes the table of each case, the time to lockout, and why it ended so.
 func report(w io.Writer, ends []told) error {
-	for _, s := range ends {
+	for i, s := range ends {
+		if i > 0 {
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
 		if err := writeReport(w, []status{s.status}); err != nil {
 			return err
 		}

@@ -143,25 +143,15 @@ func (p *play) judge(ctx context.Context, found []status) ([]told, error) {
 	if unknown := p.tenant.Unknown(); len(unknown) > 0 {
 		wrong = append(wrong, fmt.Errorf("calls the tenant does not know: %v", unknown))
 	}
-	if len(wrong) == 0 {
-		p.view.say("The tenant was read: every account is as the table says.")
-	}
 	return ends, errors.Join(wrong...)
 }
 
-// reasons are why the departure ended so: its own words, then each rule that withheld something
-// and each task that a person took over.
+// reasons are why the departure ended so: its own words, then each rule that withheld something.
 func (d departure) reasons(s status) []string {
 	why := []string{d.why}
-	if s.Reason != "" {
-		why = append(why, "the request is parked: "+s.Reason)
-	}
 	for _, step := range s.Steps {
-		switch {
-		case step.State == offboarding.StateWithheld:
-			why = append(why, fmt.Sprintf("%s is withheld by %s: %s (%s)", step.Name, step.Reason, step.Rule.Text(), step.Rule.Source()))
-		case step.SignedOff != nil:
-			why = append(why, fmt.Sprintf("%s is signed off: %s", step.Name, step.SignedOff.Note))
+		if step.State == offboarding.StateWithheld {
+			why = append(why, fmt.Sprintf("%s is withheld by %s; the rule: %s (%s)", step.Name, step.Reason, step.Rule.Text(), step.Rule.Source()))
 		}
 	}
 	return why

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,6 +27,10 @@ const (
 // layoff lets many people leave at once and prints how long the lockout of all took, beside the
 // time that the write budget alone asks for.
 func (c *demoCommand) layoff(env environment) error {
+	out := env.stdout
+	if c.JSON {
+		env.stdout = io.Discard
+	}
 	tenant, err := simtenant.New(simtenant.Config{
 		Users: c.Users, Latency: c.Latency, ThrottleScale: c.Throttle, SyncEvery: 2 * time.Second,
 	})
@@ -59,10 +64,15 @@ func (c *demoCommand) layoff(env environment) error {
 			return err
 		}
 		total := phase{took: time.Since(begun), idle: layoffGrace, writes: tenant.IdentityWrites()}
-		return errors.Join(
+		err = errors.Join(
 			layoffReport(env, tenant, len(leavers), lockout, total),
 			nobodyLost(env, tenant, cases),
 		)
+		if c.JSON {
+			found, failed := statuses(ctx, h.ledger, "", h.now())
+			err = errors.Join(err, failed, writeJSON(out, found))
+		}
+		return err
 	})
 }
 
@@ -149,12 +159,13 @@ func postAll(ctx context.Context, intake string, people []string) error {
 }
 
 // untilAll waits until every leaver's case is as wanted, returns the cases, and says how far it
-// is, a line a second.
+// is: at most a line a second, and no line twice.
 func untilAll(ctx context.Context, env environment, h *house, leavers []string, what string, done func(*offboarding.Case) bool) ([]*offboarding.Case, error) {
 	cases, finished := make([]*offboarding.Case, len(leavers)), make([]bool, len(leavers))
 	every := time.NewTicker(250 * time.Millisecond)
 	defer every.Stop()
-	for said := (time.Time{}); ; {
+	said, last := time.Time{}, -1
+	for {
 		n := 0
 		for i, person := range leavers {
 			if !finished[i] {
@@ -168,9 +179,9 @@ func untilAll(ctx context.Context, env environment, h *house, leavers []string, 
 				n++
 			}
 		}
-		if n == len(leavers) || time.Since(said) >= time.Second {
+		if n != last && (n == len(leavers) || time.Since(said) >= time.Second) {
 			_, _ = fmt.Fprintf(env.stdout, "  %4d of %d %s\n", n, len(leavers), what)
-			said = time.Now()
+			said, last = time.Now(), n
 		}
 		if n == len(leavers) {
 			return cases, nil
@@ -217,7 +228,7 @@ type phase struct {
 func (p phase) String() string {
 	bound := float64(p.writes.Taken) / p.writes.PerSecond
 	busy, allowed := (p.took - p.idle).Seconds(), p.writes.Allowed(p.took)
-	return fmt.Sprintf("%.1f s, %.2f times the %.1f s in which the budget gives back its %d writes; budget used: %d of %.0f, %.0f%%",
+	return fmt.Sprintf("%.1f s, %.2f times the %.2f s in which the budget gives back its %d writes; budget used: %d of %.0f, %.0f%%",
 		busy, busy/bound, bound, p.writes.Taken, p.writes.Taken, allowed, 100*float64(p.writes.Taken)/allowed)
 }
 

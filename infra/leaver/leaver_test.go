@@ -46,9 +46,25 @@ func command(t *testing.T, args ...string) (int, string, string) {
 
 func TestWrongUsageIsTwo(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{}, {"promote"}, {"demo", "--no-such-flag"}, {"up", "--tenant", "a", "--simulate"}, {"offboard"}} {
-		if code, _, stderr := command(t, args...); code != 2 || stderr == "" {
+	for _, args := range [][]string{
+		{}, {"promote"}, {"demo", "--no-such-flag"}, {"up", "--tenant", "a", "--simulate"},
+		{"offboard"}, {"offboard", " "}, {"offboard", adele, "--at", "tomorrow"}, {"plan", adele, "--forward-for", "soon"},
+		{"cancel", adele}, {"cancel", adele, "--reason", " "}, {"sign-off", "c-1", "block", "--by", "", "--note", "done"},
+		{"replay", "--discard"}, {"replay", "--all", "leaver_test.go"}, {"tenant", "--users=-1"}, {"demo", "--leavers", "0"},
+	} {
+		code, _, stderr := command(t, args...)
+		if _, hint, _ := strings.Cut(stderr, "\nsee: leaver "); code != 2 || !strings.HasSuffix(hint, "--help\n") {
 			t.Errorf("%v: exit %d, %q", args, code, stderr)
+		}
+	}
+}
+
+// TestEveryCommandHelps with examples.
+func TestEveryCommandHelps(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"demo", "tenant", "up", "offboard", "plan", "status", "cancel", "replay", "sign-off"} {
+		if code, stdout, _ := command(t, name, "--help"); code != 0 || !strings.Contains(stdout, "\n    leaver "+name) {
+			t.Errorf("%s: exit %d\n%s", name, code, stdout)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,7 +48,6 @@ func run(env environment, args []string) int {
 	parser, err := kong.New(&c,
 		kong.Name("leaver"),
 		kong.Description("Carries an employee's departure through Microsoft 365."),
-		kong.UsageOnError(),
 		kong.Writers(env.stdout, env.stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.Vars{"data": defaultData(env.getenv), "scenarios": scenarioNames()},
@@ -61,7 +61,7 @@ func run(env environment, args []string) int {
 		return exited
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(env.stderr, "leaver:", err)
+		_, _ = fmt.Fprintf(env.stderr, "leaver: %s\nsee: %s --help\n", err, misused(err))
 		return 2
 	}
 	selected.Bind(env)
@@ -70,6 +70,17 @@ func run(env environment, args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// misused is the command that was used wrongly, as far as it is known.
+func misused(wrong error) string {
+	var usage *kong.ParseError
+	if errors.As(wrong, &usage) {
+		if selected := usage.Context.Selected(); selected != nil {
+			return "leaver " + selected.Name
+		}
+	}
+	return "leaver"
 }
 
 // defaultData is the user's state directory for Leaver.

@@ -17,11 +17,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
-
-	"leaver/shared/bus"
-	"leaver/shared/offboarding"
 )
 
 // operatorFile is how the commands find the running host: DIR/operator.json, mode 0600.
@@ -85,39 +80,6 @@ func (h *house) answerStatus(w http.ResponseWriter, r *http.Request) {
 	_ = writeJSON(w, found)
 }
 
-func (h *house) answerRequest(w http.ResponseWriter, r *http.Request) {
-	request, err := h.readRequest(r)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-		return
-	}
-	m, err := bus.Request{Request: request, Attempt: 1}.Message(time.Time{})
-	if err == nil {
-		_, err = h.bus.Publish(r.Context(), m)
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	w.WriteHeader(http.StatusAccepted)
-	_ = json.NewEncoder(w).Encode(map[string]string{"request": request.ID})
-}
-
-// readRequest reads what the operator asks for; it happens now.
-func (h *house) readRequest(r *http.Request) (offboarding.Request, error) {
-	var request offboarding.Request
-	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&request); err != nil {
-		return request, errors.New("the request cannot be read")
-	}
-	now := h.now().UTC()
-	request.ID = offboarding.RequestID("operator", uuid.NewString())
-	request.Source, request.EventTime, request.ReceivedAt = "operator", now, now
-	if request.LeavingTime.IsZero() {
-		request.LeavingTime = now
-	}
-	return request, request.Validate()
-}
-
 // operator is the client of a running host.
 type operator struct{ file operatorFile }
 
@@ -179,62 +141,4 @@ func (o *operator) call(ctx context.Context, method, path string, body any) ([]b
 		return nil, errors.New(strings.TrimSpace(string(answer)))
 	}
 	return answer, nil
-}
-
-// requestFlags say whom to offboard, and how.
-type requestFlags struct {
-	Who        string    `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employee id."`
-	At         time.Time `help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it." format:"2006-01-02T15:04:05Z07:00"`
-	Mailbox    string    `enum:"forward,shared,hold,none," default:"" help:"forward, shared, hold or none; the policy's without it."`
-	ForwardTo  string    `help:"Who gets the mail; the manager without it."`
-	ForwardFor string    `help:"How long, like 720h, or unlimited; until the grace ends without it."`
-	Data       string    `default:"${data}" help:"Data directory of the running host."`
-}
-
-func (f requestFlags) request() (offboarding.Request, error) {
-	options := offboarding.Options{Mailbox: offboarding.Handling(f.Mailbox), ForwardTo: f.ForwardTo}
-	if f.ForwardFor != "" {
-		lasting, err := offboarding.ParseDuration(f.ForwardFor)
-		if err != nil {
-			return offboarding.Request{}, fmt.Errorf("--forward-for: %w", err)
-		}
-		options.ForwardFor = &lasting
-	}
-	return offboarding.Request{
-		Kind: offboarding.Termination, Employee: employee(f.Who), LeavingTime: f.At, Options: options,
-	}, nil
-}
-
-type offboardCommand struct{ requestFlags }
-
-// Run sends the request to the running host and prints its id.
-func (c *offboardCommand) Run(env environment) error {
-	request, err := c.request()
-	if err != nil {
-		return err
-	}
-	host, err := dialOperator(c.Data)
-	if err != nil {
-		return err
-	}
-	answer, err := host.call(env, http.MethodPost, "/requests", request)
-	if err != nil {
-		return err
-	}
-	_, err = env.stdout.Write(answer)
-	return err
-}
-
-// employee reads how an operator names a person.
-func employee(who string) offboarding.Employee {
-	if mail, ok := strings.CutPrefix(who, "mail:"); ok {
-		return offboarding.Employee{Mail: mail}
-	}
-	if _, err := uuid.Parse(who); err == nil {
-		return offboarding.Employee{ID: who}
-	}
-	if strings.Contains(who, "@") {
-		return offboarding.Employee{UserPrincipalName: who}
-	}
-	return offboarding.Employee{EmployeeID: who}
 }

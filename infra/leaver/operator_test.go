@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -47,15 +48,6 @@ func quickPolicy() offboarding.Policy {
 	return policy
 }
 
-func stepOf(s status, name offboarding.StepName) stepStatus {
-	for _, step := range s.Steps {
-		if step.Name == name {
-			return step
-		}
-	}
-	return stepStatus{}
-}
-
 // TestARefusedStepIsReplayed: a step refused for good is parked with its reason, shown by status
 // and replay; when the cause is gone, replay ends the case.
 func TestARefusedStepIsReplayed(t *testing.T) {
@@ -66,10 +58,10 @@ func TestARefusedStepIsReplayed(t *testing.T) {
 	}
 	eventually(t, "both steps are parked", 30*time.Second, func() bool {
 		found := stateOf(t, data, adele)
-		return len(found) == 1 && stepOf(found[0], offboarding.StepSignout).State == offboarding.StateParked && stepOf(found[0], offboarding.StepBlock).State == offboarding.StateParked
+		return len(found) == 1 && found[0].step(offboarding.StepSignout).State == offboarding.StateParked && found[0].step(offboarding.StepBlock).State == offboarding.StateParked
 	})
 	code, stdout, _ := command(t, "replay", "--data", data)
-	if code != 0 || strings.Count(stdout, "parked") != 2 || !strings.Contains(stdout, "403") {
+	if code != 0 || strings.Count(stdout, "parked ") != 2 || !strings.Contains(stdout, "403") || !strings.Contains(stdout, " --step block --data "+data) {
 		t.Fatalf("exit %d: %s", code, stdout)
 	}
 	tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
@@ -99,7 +91,7 @@ func TestACancelledDepartureMakesNoWrite(t *testing.T) {
 		t.Errorf("a cancellation without a reason: exit %d", code)
 	}
 	code, stdout, stderr := command(t, "cancel", adele, "--reason", "Adele stays", "--data", data)
-	if code != 0 || !strings.Contains(stdout, "0 of ") {
+	if code != 0 || !strings.Contains(stdout, "nothing had taken effect") {
 		t.Fatalf("exit %d: %s %s", code, stdout, stderr)
 	}
 	found := stateOf(t, data, adele)
@@ -110,7 +102,35 @@ func TestACancelledDepartureMakesNoWrite(t *testing.T) {
 	if !user.AccountEnabled || tenant.PasswordChanges(user.ID) > 0 {
 		t.Error("the tenant was written to")
 	}
-	if code, _, stderr := command(t, "cancel", adele, "--reason", "again", "--data", data); code != 1 || !strings.Contains(stderr, "0 open cases") {
+	if code, _, stderr := command(t, "cancel", adele, "--reason", "again", "--data", data); code != 1 || !strings.Contains(stderr, "no open case") {
 		t.Errorf("cancelled again: exit %d, %s", code, stderr)
+	}
+}
+
+// TestWhatNobodyWantsIsDiscarded: a request that names nobody is parked, with its dead letter, until
+// somebody says that it is not wanted; what is still to be done is not taken away.
+func TestWhatNobodyWantsIsDiscarded(t *testing.T) {
+	t.Parallel()
+	_, data := runningHouse(t, simtenant.Config{}, quickPolicy())
+	code, stdout, stderr := command(t, "offboard", "nobody@contoso.com", "--data", data)
+	var sent struct{ Request string }
+	if err := json.Unmarshal([]byte(stdout), &sent); code != 0 || err != nil {
+		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+	}
+	eventually(t, "the request is parked", 30*time.Second, func() bool { return len(stateOf(t, data, sent.Request)) == 1 })
+	if code, _, stderr := command(t, "replay", "--discard", "--step", "plan", "--data", data); code != 1 || !strings.Contains(stderr, "1 of 1 stay") {
+		t.Errorf("discarded unnamed: exit %d: %s", code, stderr)
+	}
+	if code, stdout, stderr := command(t, "replay", "--discard", "--request", sent.Request, "--data", data); code != 0 || !strings.Contains(stdout, "discarded") {
+		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+	}
+	if found := stateOf(t, data, ""); len(found) > 0 {
+		t.Errorf("still shown: %+v", found)
+	}
+	if code, stdout, _ := command(t, "replay", "--data", data); code != 0 || !strings.Contains(stdout, "nothing is parked") {
+		t.Errorf("exit %d: %s", code, stdout)
+	}
+	if code, _, _ := command(t, "replay", "--request", sent.Request, "--data", data); code != 1 {
+		t.Errorf("a request that is gone was replayed: exit %d", code)
 	}
 }

@@ -21,6 +21,14 @@ type planCommand struct {
 	JSON bool `help:"As JSON."`
 }
 
+// Help implements kong.HelpProvider.
+func (*planCommand) Help() string {
+	return `What each step would do now, wait for, withhold and by which rule, or leave to a person; who gets the mail, and which permissions that takes. The tenant is read and nothing is written.
+
+  leaver plan adele.vance@contoso.com
+  leaver plan adele.vance@contoso.com --mailbox hold`
+}
+
 // planned is what offboarding somebody would do.
 type planned struct {
 	Leaver      leaverStatus `json:"leaver"`
@@ -47,15 +55,11 @@ type plannedStep struct {
 
 // Run asks the running host, which reads the tenant and writes nothing.
 func (c *planCommand) Run(env environment) error {
-	request, err := c.request()
-	if err != nil {
-		return err
-	}
 	host, err := dialOperator(c.Data)
 	if err != nil {
 		return err
 	}
-	answer, err := host.call(env, http.MethodPost, "/plan", request)
+	answer, err := host.call(env, http.MethodPost, "/plan", c.request())
 	if err != nil {
 		return err
 	}

@@ -14,11 +14,23 @@ import (
 )
 
 type signOffCommand struct {
-	Case string `arg:"" help:"Case."`
+	Case string `arg:"" help:"Case, as leaver status shows it."`
 	Step string `arg:"" help:"The manual, withheld or parked step."`
 	By   string `required:"" help:"Who accepts it; kept with the case until its personal values are erased."`
 	Note string `required:"" help:"What was done instead, or why it is accepted as it is."`
 	Data string `default:"${data}" help:"Data directory of the running host."`
+}
+
+// Help implements kong.HelpProvider.
+func (*signOffCommand) Help() string {
+	return `For what a person has done instead, or accepts as it is. It opens no gate: licence and delete read the tenant again, whatever was signed off. Where the cause is gone, leaver replay lets the step look again instead.
+
+  leaver sign-off c250ee6d-4fe6-5424-a724-20f63aa3849a-1 block --by "Miriam Graham" --note "disabled in the on-premises Active Directory"`
+}
+
+// Validate refuses a signature without a name or a word.
+func (c *signOffCommand) Validate() error {
+	return errors.Join(said("--by", c.By), said("--note", c.Note))
 }
 
 // Run signs off and shows the case.
@@ -35,7 +47,11 @@ func (c *signOffCommand) Run(env environment) error {
 	if err := json.Unmarshal(answer, &s); err != nil {
 		return err
 	}
-	return writeReport(env.stdout, []status{s})
+	if err := writeReport(env.stdout, []status{s}); err != nil {
+		return err
+	}
+	_, err = io.WriteString(env.stdout, s.commands(dataFlag(env, c.Data)))
+	return err
 }
 
 func (h *house) answerSignOff(w http.ResponseWriter, r *http.Request) {

@@ -4,20 +4,15 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
-	"charm.land/lipgloss/v2/table"
-	"golang.org/x/term"
-
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
+	"leaver/shared/worker"
 )
 
 // status is one case, or one request that found none, as an operator sees it.
@@ -41,15 +36,19 @@ type leaverStatus struct {
 }
 
 type stepStatus struct {
-	Name        offboarding.StepName  `json:"name"`
-	State       offboarding.StepState `json:"state"`
-	Rule        offboarding.Rule      `json:"rule,omitempty"`
-	Reason      string                `json:"reason"`
-	Attempts    int                   `json:"attempts"`
-	Due         *time.Time            `json:"due,omitempty"` // of a step that is not settled
-	EffectiveAt *time.Time            `json:"effectiveAt"`
-	Evidence    map[string]string     `json:"evidence,omitempty"`
-	SignedOff   *signedOff            `json:"signedOff,omitempty"`
+	Name     offboarding.StepName  `json:"name"`
+	State    offboarding.StepState `json:"state"`
+	Rule     offboarding.Rule      `json:"rule,omitempty"`
+	Reason   string                `json:"reason"`
+	Attempts int                   `json:"attempts"`
+	// Since is when the step began to wait or to fail, or when it was left to a person.
+	Since *time.Time `json:"since,omitempty"`
+	Due   *time.Time `json:"due,omitempty"` // of a step that is not settled
+	// Deadline is when a step that waits becomes a task for a person, and one that fails is parked.
+	Deadline    *time.Time        `json:"deadline,omitempty"`
+	EffectiveAt *time.Time        `json:"effectiveAt"`
+	Evidence    map[string]string `json:"evidence,omitempty"`
+	SignedOff   *signedOff        `json:"signedOff,omitempty"`
 }
 
 // signedOff is who accepted a step, and their note, until the personal values are erased.
@@ -74,11 +73,17 @@ func statusOf(c *offboarding.Case, personal map[string]string, now time.Time) st
 		if r.Rule != "" {
 			step.Reason = string(r.Rule) + ": " + r.Reason
 		}
-		if !r.EffectiveAt.IsZero() {
-			step.EffectiveAt = &r.EffectiveAt
+		switch r.State {
+		case offboarding.StateWaiting:
+			step.Since, step.Deadline = known(r.Since), known(r.Deadline())
+		case offboarding.StateRetrying:
+			step.Since, step.Deadline = known(r.FailingSince), known(r.FailingSince.Add(worker.DefaultBudget))
+		case offboarding.StateManual, offboarding.StateParked:
+			step.Since = known(r.DecidedAt)
 		}
+		step.EffectiveAt = known(r.EffectiveAt)
 		if !r.State.Settled() {
-			step.Due = &r.Due
+			step.Due = known(r.Due)
 		}
 		if r.State == offboarding.StateSignedOff {
 			by, note := ledger.SignedOff(personal, r)
@@ -87,6 +92,14 @@ func statusOf(c *offboarding.Case, personal map[string]string, now time.Time) st
 		s.Steps = append(s.Steps, step)
 	}
 	return s
+}
+
+// known is a time that there is; nil for the zero value.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // matches reports whether the operator meant this one: a case, a request, or a person by
@@ -130,10 +143,21 @@ func statuses(ctx context.Context, l *ledger.Ledger, who string, now time.Time) 
 }
 
 type statusCommand struct {
-	Who   string `arg:"" optional:"" help:"Case, request, object id or userPrincipalName; all without it."`
-	JSON  bool   `help:"One JSON object a line."`
+	Who   string `arg:"" optional:"" help:"Case, request, object id or userPrincipalName; all without it, in short."`
+	JSON  bool   `help:"One JSON object a line, with everything that is known of each step."`
 	Watch bool   `help:"Show again whenever something changes, until interrupted."`
 	Data  string `default:"${data}" help:"Data directory of the running host."`
+}
+
+// Help implements kong.HelpProvider.
+func (*statusCommand) Help() string {
+	return `A line for every case and parked request, with the steps that fail or need a person; or each step of one: its state, why, since when, when it goes on by itself, and what to type where it does not.
+
+  leaver status
+  leaver status adele.vance@contoso.com
+  leaver status --json | jq 'select(.state != "complete")'
+
+The states of a step: planned (no run has ended yet), waiting (requested, or for another step), retrying (an error that may pass), effective (observed in the tenant), withheld (a rule forbids it), manual (a person must act), parked (no retry can help), signed off (a person accepted it), cancelled.`
 }
 
 // Run asks the running host. Nothing found for a given name is exit 1.
@@ -142,16 +166,24 @@ func (c *statusCommand) Run(env environment) error {
 	if err != nil {
 		return err
 	}
-	if !c.Watch {
-		found, err := host.status(env, c.Who)
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 && c.Who != "" {
-			return fmt.Errorf("no case or parked request for %q; a request shows here once it was planned, within seconds", c.Who)
-		}
-		return c.show(env, found)
+	if c.Watch {
+		return c.watch(env, host)
 	}
+	found, err := host.status(env, c.Who)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 && c.Who != "" {
+		return fmt.Errorf("no case or parked request for %q; a request shows here once it was planned, within seconds", c.Who)
+	}
+	return c.show(env, env.stdout, found)
+}
+
+// watch shows what is found whenever that looks different: on a terminal in the place of what was
+// there before.
+func (c *statusCommand) watch(env environment, host *operator) error {
+	const clear = "\x1b[2J\x1b[H"
+	_, onTerminal := terminalWidth(env.stdout)
 	every := time.NewTicker(500 * time.Millisecond)
 	defer every.Stop()
 	var last string
@@ -163,9 +195,16 @@ func (c *statusCommand) Run(env environment) error {
 		if err != nil {
 			return err
 		}
-		if text := fmt.Sprint(found); text != last {
+		var now strings.Builder
+		if err := c.show(env, &now, found); err != nil {
+			return err
+		}
+		if text := now.String(); text != last {
 			last = text
-			if err := c.show(env, found); err != nil {
+			if onTerminal && !c.JSON {
+				text = clear + text
+			}
+			if _, err := io.WriteString(env.stdout, text); err != nil {
 				return err
 			}
 		}
@@ -177,15 +216,24 @@ func (c *statusCommand) Run(env environment) error {
 	}
 }
 
-func (c *statusCommand) show(env environment, found []status) error {
-	if c.JSON {
-		return writeJSON(env.stdout, found)
-	}
-	if len(found) == 0 {
-		_, err := fmt.Fprintln(env.stdout, "no departures yet")
+func (c *statusCommand) show(env environment, w io.Writer, found []status) error {
+	width, _ := terminalWidth(env.stdout)
+	switch {
+	case c.JSON:
+		return writeJSON(w, found)
+	case len(found) == 0:
+		_, err := fmt.Fprintln(w, "no departures yet")
+		return err
+	case c.Who == "":
+		_, err := fmt.Fprintf(w, "%sleaver status WHO%s: each step of one, and what to type\n", overview(found), dataFlag(env, c.Data))
 		return err
 	}
-	return writeReport(env.stdout, found)
+	for _, s := range found {
+		if _, err := io.WriteString(w, s.report(width)+s.commands(dataFlag(env, c.Data))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeJSON writes one object a line.
@@ -198,109 +246,4 @@ func writeJSON[T any](w io.Writer, found []T) error {
 		}
 	}
 	return nil
-}
-
-// writeReport writes a table a case on a terminal and plain lines otherwise.
-func writeReport(w io.Writer, found []status) error {
-	width, onTerminal := terminalWidth(w)
-	var failures []error
-	for _, s := range found {
-		name := s.Leaver.UserPrincipalName
-		if name == "" {
-			name = s.Leaver.ID
-		}
-		_, err := fmt.Fprintf(w, "%s  %s  %s%s\n", name, s.State, strings.TrimSpace(s.Case+" "+s.Request), reasonSuffix(s.Reason))
-		failures = append(failures, err)
-		if len(s.Steps) == 0 {
-			continue
-		}
-		if onTerminal {
-			_, err = fmt.Fprintln(w, stepTable(s, width))
-			failures = append(failures, err)
-		} else {
-			for _, step := range s.Steps {
-				_, err = fmt.Fprintf(w, "  %-8s  %-10s  %s\n", step.Name, step.State, step.remark(s.Opened))
-				failures = append(failures, err)
-			}
-		}
-		for _, d := range s.Deadlines {
-			_, err = fmt.Fprintf(w, "  %s  %s (%s)\n", d.At.UTC().Format(time.DateOnly), d.What, d.Source)
-			failures = append(failures, err)
-		}
-	}
-	return errors.Join(failures...)
-}
-
-func reasonSuffix(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	return "\n  " + reason
-}
-
-// remark is what an operator wants to know of a step in its state.
-func (s stepStatus) remark(opened time.Time) string {
-	var parts []string
-	switch {
-	case s.EffectiveAt != nil:
-		parts = append(parts, fmt.Sprintf("after %.1f s", s.EffectiveAt.Sub(opened).Seconds()))
-	case s.Due != nil:
-		parts = append(parts, "next "+s.Due.UTC().Format(time.RFC3339))
-	}
-	if s.SignedOff != nil {
-		parts = append(parts, "by "+s.SignedOff.By+": "+s.SignedOff.Note)
-	}
-	if s.Reason != "" {
-		parts = append(parts, s.Reason)
-	}
-	if s.State == offboarding.StateEffective {
-		keys := make([]string, 0, len(s.Evidence))
-		for k := range s.Evidence {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for _, k := range keys {
-			parts = append(parts, k+" "+s.Evidence[k])
-		}
-	}
-	if s.Attempts > 1 {
-		parts = append(parts, fmt.Sprintf("%d attempts", s.Attempts))
-	}
-	return strings.Join(parts, "; ")
-}
-
-// stepTable is the table of one case.
-func stepTable(s status, width int) string {
-	colour := map[offboarding.StepState]string{
-		offboarding.StateEffective: "2", offboarding.StateSignedOff: "2",
-		offboarding.StateWithheld: "3", offboarding.StateManual: "3",
-		offboarding.StateParked: "1",
-	}
-	t := table.New().Border(lipgloss.NormalBorder()).Headers("step", "state", "observed").Width(min(width, 120)).
-		StyleFunc(func(row, column int) lipgloss.Style {
-			style := lipgloss.NewStyle().Padding(0, 1)
-			switch {
-			case row < 0:
-				return style.Bold(true)
-			case column == 1 && row < len(s.Steps):
-				if c, ok := colour[s.Steps[row].State]; ok {
-					return style.Foreground(lipgloss.Color(c))
-				}
-			}
-			return style
-		})
-	for _, step := range s.Steps {
-		t.Row(string(step.Name), string(step.State), step.remark(s.Opened))
-	}
-	return t.String()
-}
-
-// terminalWidth is the width of the terminal that w is, if it is one.
-func terminalWidth(w io.Writer) (int, bool) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return 0, false
-	}
-	width, _, err := term.GetSize(int(file.Fd()))
-	return width, err == nil
 }

@@ -34,9 +34,21 @@ func (f *faultFlag) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// Help implements kong.HelpProvider.
+func (*tenantCommand) Help() string {
+	return `The first line on stdout is JSON that says where it is; leaver up --tenant takes it.
+
+  leaver tenant --users 500 --record t.jsonl > tenant.json &
+  leaver tenant --fault 'PATCH /users/{id}: status=503 retry-after=5s share=0.1' --throttle 1 --read-lag 5s
+
+A fault is an operation, a colon and what happens: status=N, reset or delay=D, with retry-after=D, share=0.1, times=3, after, target=adele.vance@contoso.com. The operation is a method with a path, a cmdlet, or the beginning of one with *, such as 'DELETE /groups/*', 'Set-Mailbox' or '*'.`
+}
+
 // Validate refuses values that no tenant can have.
 func (c *tenantCommand) Validate() error {
 	switch {
+	case c.Users < 0:
+		return errors.New("--users: write a number of people")
 	case !(c.Throttle >= 0) || math.IsInf(c.Throttle, 0): // not so for NaN
 		return errors.New("--throttle: write 1 for Microsoft's budgets, 60 for the same ones 60 times sooner, 0 for none")
 	case c.Latency < 0 || c.ReadLag < 0:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,17 @@ type upCommand struct {
 	Policy   string `type:"existingfile" help:"Policy file, YAML."`
 
 	Lock time.Duration `default:"20s" help:"How long a message and its step stay locked to a run that died."`
+}
+
+// Help implements kong.HelpProvider.
+func (*upCommand) Help() string {
+	return `The first line on stdout is JSON that says where the intake is; the log goes to stderr.
+
+  leaver up --simulate
+  leaver tenant > tenant.json & leaver up --tenant tenant.json
+  AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_CERTIFICATE_PATH=… LEAVER_WEBHOOK_SECRETS=whsec_… leaver up --policy policy.yaml
+
+Without --tenant and --simulate it works on the real tenant that the environment names. Secrets are separated by spaces.`
 }
 
 // secretsVariable holds the webhook secrets.
@@ -66,7 +78,7 @@ func (c *upCommand) Run(env environment) (err error) {
 	defer func() { err = errors.Join(err, stopOperator()) }()
 	stopIntake, address, err := h.serveIntake(c.Addr, standard)
 	if err != nil {
-		return err
+		return fmt.Errorf("webhooks cannot be taken on %s, choose another address with --addr: %w", c.Addr, err)
 	}
 	defer func() { err = errors.Join(err, stopIntake()) }()
 	if err := json.NewEncoder(env.stdout).Encode(map[string]string{
@@ -114,7 +126,7 @@ func (c *upCommand) tenant(env environment) (_ identity.Tenant, simulated bool, 
 		}
 		return tenantOf(server.Connection()), true, server.Close, nil
 	case c.Tenant != "":
-		text, err := os.ReadFile(c.Tenant)
+		text, err := contents(env, c.Tenant)
 		if err != nil {
 			return identity.Tenant{}, false, none, err
 		}
@@ -134,6 +146,27 @@ func (c *upCommand) tenant(env environment) (_ identity.Tenant, simulated bool, 
 		return identity.Tenant{}, false, none, errors.New("which tenant? set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or use --tenant or --simulate")
 	}
 	return tenant, false, none, nil
+}
+
+// contents are what stands in a file, which the tenant that was started just before may still have to
+// write.
+func contents(ctx context.Context, file string) ([]byte, error) {
+	const patience = 10 * time.Second
+	ctx, stop := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s is still empty after %s: leaver tenant writes its line there", file, patience))
+	defer stop()
+	every := time.NewTicker(50 * time.Millisecond)
+	defer every.Stop()
+	for {
+		text, err := os.ReadFile(file)
+		if err != nil || len(text) > 0 {
+			return text, err
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 func tenantOf(c simtenant.Connection) identity.Tenant {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 
 	"leaver/shared/offboarding"
 )
@@ -35,7 +36,8 @@ func (silent) say(string, ...any) {}
 func (silent) update([]status)    {}
 func (silent) close()             {}
 
-// lines writes one line for every step that changed its state.
+// lines writes one line for every step that changed its state; that all are planned at first goes
+// without saying.
 type lines struct {
 	env  environment
 	seen map[string]offboarding.StepState
@@ -52,15 +54,17 @@ func (l *lines) update(found []status) {
 			if l.seen[key] == step.State {
 				continue
 			}
+			if was := l.seen[key]; was != "" || step.State != offboarding.StatePlanned {
+				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-26s %-8s %-10s %s", s.name(), step.Name, step.State, step.Reason), " "))
+			}
 			l.seen[key] = step.State
-			l.say("  %-26s %-8s %-10s %s", s.Leaver.UserPrincipalName, step.Name, step.State, step.Reason)
 		}
 	}
 }
 
 func (l *lines) close() {}
 
-// liveTable redraws one table a case in place.
+// liveTable redraws in place how the cases stand.
 type liveTable struct {
 	program *tea.Program
 	width   int
@@ -129,8 +133,10 @@ func (m tableModel) View() tea.View {
 	for _, s := range m.said {
 		b.WriteString(s + "\n")
 	}
-	for _, s := range m.found {
-		fmt.Fprintf(&b, "%s  %s\n%s\n", s.Leaver.UserPrincipalName, s.State, stepTable(s, m.width))
+	if len(m.found) == 1 {
+		b.WriteString(m.found[0].report(m.width))
+	} else {
+		b.WriteString(overview(m.found)) // tables of several do not fit a screen
 	}
-	return tea.NewView(b.String())
+	return tea.NewView(lipgloss.NewStyle().Width(m.width).Render(b.String())) // or lines would be cut
 }

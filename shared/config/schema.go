@@ -61,6 +61,9 @@ func checkSchema(text []byte) error {
 		return fmt.Errorf("%s unknown key %q", position(file, invalid.InstanceLocation, key), strings.TrimPrefix(where+"."+key, "."))
 	}
 	says := invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English))
+	if pattern, ok := invalid.ErrorKind.(*kind.Pattern); ok {
+		says = fmt.Sprintf("%q cannot be used", pattern.Got)
+	}
 	if meant, err := compiler.Compile(invalid.SchemaURL); err == nil && meant.Description != "" {
 		says += "; it is " + meant.Description
 	}

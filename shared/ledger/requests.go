@@ -20,6 +20,7 @@ const (
 	RequestPlanned   RequestState = "planned"   // it opened or joined a case
 	RequestCancelled RequestState = "cancelled" // it was a cancellation, or one had overtaken it
 	RequestParked    RequestState = "parked"    // it found no case; the reason says why
+	RequestDiscarded RequestState = "discarded" // it was parked, and nobody wants it any more
 )
 
 // Request is the ledger's record of one request.
@@ -45,7 +46,7 @@ func (l *Ledger) Request(ctx context.Context, id string) (Request, bool, error) 
 
 // Requests returns the newest record of every request in one of the states; none = all.
 func (l *Ledger) Requests(ctx context.Context, states ...RequestState) ([]Request, error) {
-	labels := []string{string(RequestPlanned), string(RequestCancelled), string(RequestParked)}
+	labels := []string{string(RequestPlanned), string(RequestCancelled), string(RequestParked), string(RequestDiscarded)}
 	if len(states) > 0 {
 		labels = nil
 		for _, s := range states {

@@ -138,6 +138,9 @@ type Record struct {
 	// last run did not fail.
 	FailingSince time.Time
 	EffectiveAt  time.Time
+	// DecidedAt is when the last verdict or signature came; zero while there is none since the plan
+	// or a replay.
+	DecidedAt time.Time
 	// Observed is set while the step's effect stands as observed, also when it leaves a task to a
 	// person.
 	Observed bool
@@ -243,11 +246,11 @@ func (c *Case) Apply(e Entry, hash string) error {
 		step.N, step.Due = e.N, e.Due
 		if e.State != "" {
 			step.State, step.Reason, step.Rule, step.Observed = e.State, e.Reason, "", false
-			step.Since, step.FailingSince = time.Time{}, time.Time{}
+			step.Since, step.FailingSince, step.DecidedAt = time.Time{}, time.Time{}, time.Time{}
 		}
 	case EntrySignedOff:
 		step.State, step.Rule, step.Reason, step.SignedOff = StateSignedOff, "", e.Reason, e.State
-		step.Since, step.FailingSince = time.Time{}, time.Time{}
+		step.Since, step.FailingSince, step.DecidedAt = time.Time{}, time.Time{}, e.At
 	case EntryCancelled:
 		if c.OpenedAt.IsZero() {
 			c.Tenant, c.Leaver, c.OpenedAt = e.Tenant, e.Leaver, e.At
@@ -307,6 +310,7 @@ func (c *Case) replan(p Plan) {
 func (s *Record) settle(e Entry) {
 	s.State, s.Rule, s.Reason = e.State, e.Rule, e.Reason
 	s.N, s.Due = e.N, e.Due
+	s.DecidedAt = e.At
 	s.Lease, s.Replanned = Lease{}, false
 	s.Evidence = merged(s.Evidence, e.Evidence)
 	s.Calls = append(s.Calls, e.Calls...)

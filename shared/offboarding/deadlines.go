@@ -50,7 +50,7 @@ func Deadlines(c *Case) []Deadline {
 	if r := c.Step(StepLicence); r != nil {
 		released = r.EffectiveAt // also when seats are left to a person
 	}
-	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() {
+	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() && c.Cancelled == nil {
 		add(f.Until, "forwarding ends", "the plan")
 	}
 	hasDrive := false

@@ -41,7 +41,10 @@ func TestDeadlines(t *testing.T) {
 		"held for a year":                 {[]func(*offboarding.Case){held(365 * 24 * time.Hour), deleted}, []time.Time{at(30), at(365)}},
 		"held for ever":                   {[]func(*offboarding.Case){held(offboarding.Unlimited), deleted}, []time.Time{at(30)}},
 		"forwarding with an end":          {[]func(*offboarding.Case){func(c *offboarding.Case) { c.Plan.Forwarding = &offboarding.Forwarding{Until: at(7)} }}, []time.Time{at(7)}},
-		"forwarding without one":          {[]func(*offboarding.Case){func(c *offboarding.Case) { c.Plan.Forwarding = &offboarding.Forwarding{} }}, nil},
+		"forwarding of one who stays": {[]func(*offboarding.Case){func(c *offboarding.Case) {
+			c.Plan.Forwarding, c.Cancelled = &offboarding.Forwarding{Until: at(7)}, &offboarding.Entry{}
+		}}, nil},
+		"forwarding without one": {[]func(*offboarding.Case){func(c *offboarding.Case) { c.Plan.Forwarding = &offboarding.Forwarding{} }}, nil},
 		"a licence that was not released yet": {[]func(*offboarding.Case){drive("b!1"), func(c *offboarding.Case) {
 			c.Steps = append(c.Steps, &offboarding.Record{Name: offboarding.StepLicence, State: offboarding.StateWaiting})
 		}}, nil},

@@ -2,6 +2,7 @@ package offboarding
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -48,14 +49,16 @@ func (j *Job) Patience() time.Duration {
 // verdict to return otherwise. A need that is not in the plan does not count.
 func (j *Job) Settled() error {
 	spec, _ := SpecOf(j.Step.Name)
+	var open []string
 	for _, need := range spec.Needs {
-		r := j.Case.Step(need)
-		if r == nil || r.State.Closed() || r.Observed {
-			continue
+		if r := j.Case.Step(need); r != nil && !r.State.Closed() && !r.Observed {
+			open = append(open, string(need))
 		}
-		return After(j.Patience(), "waits for "+string(need)+", which is "+string(r.State))
 	}
-	return nil
+	if len(open) == 0 {
+		return nil
+	}
+	return After(j.Patience(), "waits for "+strings.Join(open, ", "))
 }
 
 // MailboxItems is the progress under which licence keeps how many items the mailbox held

@@ -52,7 +52,7 @@ var rules = map[Rule]ruleText{
 	B14: {"a group gets a new owner before its last one goes", "Leaver"},
 	B15: {"everybody is addressed by object id", "Leaver"},
 	B16: {"a cancelled or re-enabled leaver stops every queued step", "Leaver"},
-	B17: {"closed protocols of a mailbox that became shared may keep its delegates out: somebody tries it", "unverified"},
+	B17: {"closed protocols of a mailbox that became shared may keep its delegates out: have one of them try it", "unverified"},
 }
 
 // Text is the rule in one sentence.

@@ -3,6 +3,7 @@ package offboarding
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -92,7 +93,7 @@ func Throttled(d time.Duration, err error) error { return &ThrottledError{Delay:
 // would only write say nothing.
 func Both(verdicts ...error) error {
 	var worst, rehearsed error
-	var reasons []string
+	var parts []error
 	for _, v := range verdicts {
 		if errors.Is(v, ErrRehearsed) {
 			rehearsed = v
@@ -100,7 +101,7 @@ func Both(verdicts ...error) error {
 		if v == nil || rehearsed == v {
 			continue
 		}
-		reasons = append(reasons, v.Error())
+		parts = append(parts, v)
 		if worst == nil || weight(v) > weight(worst) {
 			worst = v
 		}
@@ -108,10 +109,10 @@ func Both(verdicts ...error) error {
 	if worst == nil {
 		return rehearsed
 	}
-	if len(reasons) < 2 {
+	if len(parts) < 2 {
 		return worst
 	}
-	why := strings.Join(reasons, "; ")
+	why := reasons(parts, worst)
 	var (
 		notYet    *NotYet
 		permanent *PermanentError
@@ -131,7 +132,29 @@ func Both(verdicts ...error) error {
 	case errors.As(worst, &throttled):
 		return Throttled(throttled.Delay, errors.New(why))
 	}
-	return fmt.Errorf("%w (all: %s)", worst, why)
+	others := slices.DeleteFunc(parts, func(v error) bool { return v == worst })
+	return fmt.Errorf("%w; %s", worst, reasons(others, worst))
+}
+
+// reasons are those of all parts. What is waited for or to be done needs no "not yet" or "a person
+// must act" where the whole verdict says that.
+func reasons(parts []error, worst error) string {
+	var out []string
+	for _, v := range parts {
+		var (
+			notYet, wait *NotYet
+			manual, task *ManualTask
+		)
+		switch {
+		case errors.As(worst, &wait) && errors.As(v, &notYet):
+			out = append(out, notYet.Why)
+		case errors.As(worst, &task) && errors.As(v, &manual):
+			out = append(out, manual.Task)
+		default:
+			out = append(out, v.Error())
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 func weight(v error) int {

@@ -9,6 +9,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,11 +40,14 @@ type Worker struct {
 	Now    func() time.Time
 	NewID  func() string // makes the holder of each lease
 	Log    *slog.Logger
-	// Budget bounds retries by elapsed time; zero is 24 hours.
+	// Budget bounds retries by elapsed time; zero is [DefaultBudget].
 	Budget time.Duration
 	// Observe, when set, is told every verdict once it is committed.
 	Observe func(step offboarding.StepName, state offboarding.StepState)
 }
+
+// DefaultBudget is for how long a step is tried again before it is parked.
+const DefaultBudget = 24 * time.Hour
 
 // Reasons of dead letters, for machines.
 const (
@@ -164,10 +168,7 @@ func (w *Worker) outcome(record *offboarding.Record, verdict error) ledger.Outco
 	case errors.As(verdict, &permanent):
 		return ledger.Outcome{State: offboarding.StateParked, Reason: brief(permanent.Error()), Attempt: true}
 	}
-	budget := w.Budget
-	if budget == 0 {
-		budget = 24 * time.Hour
-	}
+	budget := cmp.Or(w.Budget, DefaultBudget)
 	failed := time.Duration(0)
 	if !record.FailingSince.IsZero() {
 		failed = w.Now().Sub(record.FailingSince)

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"charm.land/lipgloss/v2/table"
+	"golang.org/x/term"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+// overview is a line for each case and parked request, and below it the steps that fail or need a
+// person.
+func overview(found []status) string {
+	longest := 0
+	for _, s := range found {
+		longest = max(longest, len(s.name()))
+	}
+	var b strings.Builder
+	for _, s := range found {
+		id := s.Case
+		if id == "" {
+			id = s.Request
+		}
+		fmt.Fprintf(&b, "%-*s  %-10s  %s  %s\n", longest, s.name(), s.State, id, s.summary())
+		for _, step := range s.Steps {
+			if step.fails() && s.running() {
+				b.WriteString(step.line(s.Opened))
+			}
+		}
+	}
+	return b.String()
+}
+
+// name is what the leaver is called, or was before the personal values were erased.
+func (s status) name() string {
+	if s.Leaver.UserPrincipalName == "" {
+		return s.Leaver.ID
+	}
+	return s.Leaver.UserPrincipalName
+}
+
+// running reports whether anything is still to be done for a case.
+func (s status) running() bool {
+	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning)
+}
+
+// fails reports whether a step needs a person, or will if it does not get better.
+func (s stepStatus) fails() bool {
+	return s.State == offboarding.StateParked || s.State == offboarding.StateManual || s.State == offboarding.StateRetrying
+}
+
+// line is a step in a line of its own.
+func (s stepStatus) line(opened time.Time) string {
+	return fmt.Sprintf("  %-8s  %-10s  %s\n", s.Name, s.State, s.remark(opened))
+}
+
+// summary is how many steps are effective and which of the others stand how.
+func (s status) summary() string {
+	if len(s.Steps) == 0 {
+		return s.Reason
+	}
+	in := map[offboarding.StepState][]string{}
+	for _, step := range s.Steps {
+		in[step.State] = append(in[step.State], string(step.Name))
+	}
+	parts := []string{fmt.Sprintf("%d of %d effective", len(in[offboarding.StateEffective]), len(s.Steps))}
+	for _, state := range []offboarding.StepState{
+		offboarding.StateParked, offboarding.StateManual, offboarding.StateRetrying, offboarding.StateWaiting,
+		offboarding.StatePlanned, offboarding.StateWithheld, offboarding.StateSignedOff,
+	} {
+		if len(in[state]) > 0 {
+			parts = append(parts, fmt.Sprintf("%s: %s", state, strings.Join(in[state], ", ")))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// writeReport writes each case with its steps, and parked requests: as tables on a terminal and in
+// plain lines otherwise.
+func writeReport(w io.Writer, found []status) error {
+	width, _ := terminalWidth(w)
+	for _, s := range found {
+		if _, err := io.WriteString(w, s.report(width)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report is a case with its steps, or a parked request: as a table of that width, or in plain
+// lines when it is 0.
+func (s status) report(width int) string {
+	var b strings.Builder
+	if s.Case == "" {
+		fmt.Fprintf(&b, "%s  %s since %s\n  request %s\n  %s\n", s.name(), s.State, offboarding.Stamp(s.Opened), s.Request, s.Reason)
+	} else {
+		fmt.Fprintf(&b, "%s  %s, opened %s\n  case %s  request %s\n", s.name(), s.State, offboarding.Stamp(s.Opened), s.Case, s.Request)
+	}
+	switch {
+	case len(s.Steps) == 0:
+	case width > 0:
+		b.WriteString(stepTable(s, width) + "\n")
+	default:
+		for _, step := range s.Steps {
+			b.WriteString(step.line(s.Opened))
+		}
+	}
+	for _, d := range s.Deadlines {
+		fmt.Fprintf(&b, "  %s  %s (%s)\n", d.At.UTC().Format(time.DateOnly), d.What, d.Source)
+	}
+	return b.String()
+}
+
+// commands are what an operator may type next, and when; data is as of dataFlag.
+func (s status) commands(data string) string {
+	type line struct{ command, when string }
+	var lines []line
+	add := func(when, format string, args ...any) {
+		lines = append(lines, line{"leaver " + fmt.Sprintf(format, args...) + data, when})
+	}
+	switch {
+	case s.running():
+		for _, step := range s.Steps {
+			switch step.State {
+			case offboarding.StateManual:
+				add("when that is done", "replay --case %s --step %s", s.Case, step.Name)
+			case offboarding.StateParked:
+				add("when the cause is gone", "replay --case %s --step %s", s.Case, step.Name)
+			default:
+				continue
+			}
+			add("or accept it as it is", `sign-off %s %s --by "YOUR NAME" --note "WHAT WAS DONE"`, s.Case, step.Name)
+		}
+		add("if the person stays", `cancel %s --reason "WHY"`, s.Case)
+	case s.State == string(ledger.RequestParked):
+		add("when what it says is mended", "replay --request %s", s.Request)
+		add("when nobody wants it any more", "replay --discard --request %s", s.Request)
+	}
+	longest := 0
+	for _, l := range lines {
+		longest = max(longest, len(l.command))
+	}
+	var b strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&b, "  %-*s  # %s\n", longest, l.command, l.when)
+	}
+	return b.String()
+}
+
+// dataFlag is " --data DIR" for the commands that are written, and nothing where they find the
+// host without.
+func dataFlag(env environment, dir string) string {
+	switch {
+	case dir == defaultData(env.getenv):
+		return ""
+	case strings.ContainsAny(dir, " \t\"'$\\`;&|<>()*?#~"):
+		return " --data '" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
+	}
+	return " --data " + dir
+}
+
+// remark is what an operator wants to know of a step in its state.
+func (s stepStatus) remark(opened time.Time) string {
+	var parts []string
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if s.EffectiveAt != nil {
+		if took := s.EffectiveAt.Sub(opened); took < time.Minute {
+			add("after %.1f s", took.Seconds())
+		} else {
+			add("at %s", offboarding.Stamp(*s.EffectiveAt))
+		}
+	}
+	if s.SignedOff != nil {
+		add("by %s: %s", s.SignedOff.By, s.SignedOff.Note)
+	}
+	if s.Reason != "" {
+		add("%s", s.Reason)
+	}
+	if s.State == offboarding.StateEffective {
+		keys := make([]string, 0, len(s.Evidence))
+		for k := range s.Evidence {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		for _, k := range keys {
+			add("%s: %s", k, s.Evidence[k])
+		}
+	}
+	if s.Since != nil {
+		add("since %s", offboarding.Stamp(*s.Since))
+	}
+	if s.Due != nil {
+		next := map[offboarding.StepState]string{offboarding.StateWaiting: "looks again", offboarding.StateRetrying: "tries again"}[s.State]
+		if next == "" {
+			next = "due"
+		}
+		add("%s %s", next, offboarding.Stamp(*s.Due))
+	}
+	if s.Deadline != nil {
+		end := "a task for a person from"
+		if s.State == offboarding.StateRetrying {
+			end = "parked from"
+		}
+		add("%s %s", end, offboarding.Stamp(*s.Deadline))
+	}
+	if s.Attempts > 1 {
+		add("%d attempts", s.Attempts)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// stepTable is the table of one case.
+func stepTable(s status, width int) string {
+	const narrowest, widest, borders, padding = 64, 120, 4, 1
+	columns := [3]int{len("onedrive") + 2*padding, len("signed off") + 2*padding}
+	columns[2] = max(narrowest, min(width, widest)) - borders - columns[0] - columns[1]
+	colour := map[offboarding.StepState]string{
+		offboarding.StateEffective: "2", offboarding.StateSignedOff: "2",
+		offboarding.StateWithheld: "3", offboarding.StateManual: "3",
+		offboarding.StateParked: "1",
+	}
+	t := table.New().Border(lipgloss.NormalBorder()).Headers("step", "state", "observed, or why not").
+		StyleFunc(func(row, column int) lipgloss.Style {
+			style := lipgloss.NewStyle().Padding(0, padding).Width(columns[column])
+			switch {
+			case row < 0:
+				return style.Bold(true)
+			case column == 1 && row < len(s.Steps):
+				if c, ok := colour[s.Steps[row].State]; ok {
+					return style.Foreground(lipgloss.Color(c))
+				}
+			}
+			return style
+		})
+	for _, step := range s.Steps {
+		t.Row(string(step.Name), string(step.State), wrapped(step.remark(s.Opened), columns[2]-2*padding))
+	}
+	return t.String()
+}
+
+// wrapped breaks lines at blanks only: an id that is broken at a hyphen cannot be copied.
+func wrapped(text string, width int) string {
+	var b strings.Builder
+	at := 0
+	for word := range strings.FieldsSeq(text) {
+		n := len([]rune(word))
+		switch {
+		case at == 0:
+		case at+1+n > width:
+			b.WriteByte('\n')
+			at = 0
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return b.String()
+}
+
+// terminalWidth is the width of the terminal that w is, if it is one.
+func terminalWidth(w io.Writer) (int, bool) {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	return width, err == nil
+}

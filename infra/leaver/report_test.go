@@ -1,0 +1,76 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+// TestStatusSaysWhatToType: whoever was paged sees since when each step stands so, when it goes on
+// by itself, and the commands where it does not.
+func TestStatusSaysWhatToType(t *testing.T) {
+	t.Parallel()
+	at := func(minute int) time.Time { return time.Date(2026, 11, 22, 2, minute, 0, 0, time.UTC) }
+	s := statusOf(&offboarding.Case{ID: "c-1", Leaver: "id", Requests: []string{"r-1"}, OpenedAt: at(0), Steps: []*offboarding.Record{
+		{Name: offboarding.StepSignout, State: offboarding.StateParked, Reason: "refused", Attempts: 2, DecidedAt: at(1)},
+		{Name: offboarding.StepBlock, State: offboarding.StateRetrying, Reason: "503", Attempts: 1, FailingSince: at(2), Since: at(2), Due: at(3)},
+		{Name: offboarding.StepWipe, State: offboarding.StateWaiting, Reason: "not gone yet", Since: at(4), Due: at(5)},
+		{Name: offboarding.StepForward, State: offboarding.StateManual, Reason: "name somebody", DecidedAt: at(6)},
+		{Name: offboarding.StepAccess, State: offboarding.StateEffective, EffectiveAt: at(7), Evidence: map[string]string{"directory": "nothing is left"}},
+		{Name: offboarding.StepDelete, State: offboarding.StatePlanned, Due: at(8)},
+	}}, map[string]string{"userPrincipalName": adele}, at(9))
+	s.State = string(offboarding.CaseRunning)
+	want := `adele.vance@contoso.com  running, opened 2026-11-22T02:00:00Z
+  case c-1  request r-1
+  signout   parked      refused; since 2026-11-22T02:01:00Z; 2 attempts
+  block     retrying    503; since 2026-11-22T02:02:00Z; tries again 2026-11-22T02:03:00Z; parked from 2026-11-23T02:02:00Z
+  wipe      waiting     not gone yet; since 2026-11-22T02:04:00Z; looks again 2026-11-22T02:05:00Z; a task for a person from 2026-12-20T02:04:00Z
+  forward   manual      name somebody; since 2026-11-22T02:06:00Z
+  access    effective   at 2026-11-22T02:07:00Z; directory: nothing is left
+  delete    planned     due 2026-11-22T02:08:00Z
+  leaver replay --case c-1 --step signout --data '/srv/it'\''s'                              # when the cause is gone
+  leaver sign-off c-1 signout --by "YOUR NAME" --note "WHAT WAS DONE" --data '/srv/it'\''s'  # or accept it as it is
+  leaver replay --case c-1 --step forward --data '/srv/it'\''s'                              # when that is done
+  leaver sign-off c-1 forward --by "YOUR NAME" --note "WHAT WAS DONE" --data '/srv/it'\''s'  # or accept it as it is
+  leaver cancel c-1 --reason "WHY" --data '/srv/it'\''s'                                     # if the person stays
+`
+	data := dataFlag(environment{getenv: func(string) string { return "" }}, "/srv/it's")
+	if got := s.report(0) + s.commands(data); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	parked := status{Request: "req-1", Leaver: leaverStatus{UserPrincipalName: "nobody@contoso.com"}, State: string(ledger.RequestParked), Reason: "no such user", Opened: at(0)}
+	if want := `adele.vance@contoso.com  running     c-1  1 of 6 effective; parked: signout; manual: forward; retrying: block; waiting: wipe; planned: delete
+  signout   parked      refused; since 2026-11-22T02:01:00Z; 2 attempts
+  block     retrying    503; since 2026-11-22T02:02:00Z; tries again 2026-11-22T02:03:00Z; parked from 2026-11-23T02:02:00Z
+  forward   manual      name somebody; since 2026-11-22T02:06:00Z
+nobody@contoso.com       parked      req-1  no such user
+`; overview([]status{s, parked}) != want {
+		t.Errorf("got\n%s\nwant\n%s", overview([]status{s, parked}), want)
+	}
+	want = `nobody@contoso.com  parked since 2026-11-22T02:00:00Z
+  request req-1
+  no such user
+  leaver replay --request req-1            # when what it says is mended
+  leaver replay --discard --request req-1  # when nobody wants it any more
+`
+	if got := parked.report(0) + parked.commands(""); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestATableBreaksNoID: an id that stands on two lines cannot be copied.
+func TestATableBreaksNoID(t *testing.T) {
+	t.Parallel()
+	const id = "f44be2d0-2e8d-5013-ad96-3de25b75f449"
+	s := status{Steps: []stepStatus{{Name: offboarding.StepForward, State: offboarding.StateManual, Reason: strings.Repeat("task ", 9) + id}}}
+	for width := 80; width <= 130; width++ {
+		lines := strings.Split(s.report(width), "\n")
+		if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, id) }) {
+			t.Fatalf("at %d columns:\n%s", width, s.report(width))
+		}
+	}
+}
