@@ -317,7 +317,9 @@ func TestTheResourcesAreAsTheDriversNeedThem(t *testing.T) {
 		{"resource.azurerm_servicebus_subscription_rule.to", []string{"for_each"}, "local.subscriptions"},
 		{"resource.azurerm_servicebus_subscription_rule.to", []string{"correlation_filter", "to"}, "each.key"},
 		{"resource.azurerm_storage_account.ledger", []string{"shared_access_key_enabled"}, "false"},
-		{"resource.azurerm_storage_table.ledger", []string{"name"}, `"` + aztables.Table + `"`},
+		{"resource.azurerm_storage_account.ledger", []string{"lifecycle", "prevent_destroy"}, "true"},
+		{"resource.azurerm_resource_group_template_deployment.ledger", []string{"lifecycle", "prevent_destroy"}, "true"},
+		{"resource.azurerm_resource_group_template_deployment.ledger", []string{"deployment_mode"}, `"Incremental"`},
 		{"resource.azuread_application_federated_identity_credential.aws", []string{"audiences"}, `["` + identity.Audience + `"]`},
 		{"resource.azuread_application_registration.function", []string{"for_each"}, "local.functions"},
 		{"resource.azuread_app_role_assignment.graph", []string{"for_each"}, "local.permissions"},
@@ -331,6 +333,27 @@ func TestTheResourcesAreAsTheDriversNeedThem(t *testing.T) {
 	} {
 		if got := c.source(t, want.address, want.path...); got != want.text {
 			t.Errorf("%s %s is %q and should be %q", want.address, strings.Join(want.path, "."), got, want.text)
+		}
+	}
+}
+
+// TestTheTableIsThatOfTheDriver: the template makes it, and the rights are about it. The provider's
+// own resources for what is in a storage account take an account key or a data role.
+func TestTheTableIsThatOfTheDriver(t *testing.T) {
+	c := read(t)
+	if got := c.evaluate(t, "table").AsString(); got != aztables.Table {
+		t.Errorf("the table is %q and should be %q", got, aztables.Table)
+	}
+	template := c.source(t, "resource.azurerm_resource_group_template_deployment.ledger", "template_content")
+	if name := `"${azurerm_storage_account.ledger.name}/default/${local.table}"`; !strings.Contains(template, name) {
+		t.Errorf("the template does not make %s:\n%s", name, template)
+	}
+	if got, want := c.source(t, "resource.azurerm_role_assignment.ledger", "scope"), `"${azurerm_storage_account.ledger.id}/tableServices/default/tables/${local.table}"`; got != want {
+		t.Errorf("the rights are about %s and should be about %s", got, want)
+	}
+	for address := range c.blocks {
+		if strings.HasPrefix(address, "resource.azurerm_storage_") && address != "resource.azurerm_storage_account.ledger" {
+			t.Errorf("%s is made by account key or with a data role", address)
 		}
 	}
 }

@@ -66,11 +66,12 @@ resource "azurerm_role_assignment" "listen" {
 
 resource "azurerm_role_assignment" "ledger" {
   for_each                         = local.ledger
-  scope                            = azurerm_storage_table.ledger.resource_manager_id
+  scope                            = "${azurerm_storage_account.ledger.id}/tableServices/default/tables/${local.table}"
   role_definition_name             = "Storage Table Data Contributor"
   principal_id                     = azuread_service_principal.function[each.key].object_id
   principal_type                   = "ServicePrincipal"
   skip_service_principal_aad_check = true
+  depends_on                       = [azurerm_resource_group_template_deployment.ledger]
 }
 
 locals {
