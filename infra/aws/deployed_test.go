@@ -300,8 +300,8 @@ func (d *deployment) died(t *testing.T) {
 
 var built sync.Map // of paths, by function
 
-// build builds a function as SAM's go1.x does, for the machine at hand, but with paths: so it
-// takes the Graph SDK as the other tests have compiled it.
+// build builds a function as the README's sam build does, for the machine at hand, but with
+// paths: so it takes the Graph SDK as the other tests have compiled it.
 func build(t testing.TB, name string) string {
 	t.Helper()
 	if path, is := built.Load(name); is {

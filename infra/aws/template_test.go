@@ -431,6 +431,23 @@ func TestThePolicyGoesToThoseWhoReadIt(t *testing.T) {
 	}
 }
 
+// TestWhatIsDeployedIsWhatIsTested: sam build takes nothing from a cache that sees the folders of
+// the mains alone, and builds as the tests and the figures do.
+func TestWhatIsDeployedIsWhatIsTested(t *testing.T) {
+	for file, line := range map[string]string{
+		"samconfig.toml": "\ncached = false\n",
+		"README.md":      `CGO_ENABLED=0 GOFLAGS="-tags=lambda.norpc -ldflags=-s" sam build`,
+	} {
+		text, err := os.ReadFile(root + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), line) {
+			t.Errorf("%s does not say %q", file, line)
+		}
+	}
+}
+
 // TestWhatIsMissingIsNoticed proves the test above: it spoils the template in every way that a
 // slip could, and expects the fault to be named.
 func TestWhatIsMissingIsNoticed(t *testing.T) {
