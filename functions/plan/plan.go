@@ -168,7 +168,12 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 			personal[f.Address] = address
 		}
 	}
-	return compiled, personal, nil
+	compiled.FilesTo, err = p.filesTo(ctx, user, compiled)
+	var unclear *offboarding.Refusal
+	if errors.As(err, &unclear) {
+		compiled.FilesUnclear, err = unclear.Why, nil
+	}
+	return compiled, personal, err
 }
 
 // policyFor is the policy with the overrides that fit the user.

@@ -36,7 +36,7 @@ func TestAPolicyThatCannotBeUsedSaysWhere(t *testing.T) {
 		"deleteAfter: -1h\n":             "720h, 90m or 0s",
 		"mailbox: burn\n":                "[1:10] mailbox",
 		"keepFiles: hold\n":              "'move', 'none'",
-		"filesTo: adele@contoso.com\n":   "like b!…",
+		"filesTo: adele\n":               "userPrincipalName or object id",
 		"- grace\n":                      "[1:1]",
 		"autoReply: {inside: '{boss}'}":  "{boss}",
 		"autoReply:\n  outsid: x\n":      `[2:3] unknown key "autoReply.outsid"`,

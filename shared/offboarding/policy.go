@@ -79,7 +79,7 @@ type Policy struct {
 	KeepMail       Keeping // hold, export or none
 	KeepFiles      Keeping // move or none
 	CancelMeetings bool    // that the leaver organised
-	FilesTo        string  // where files are moved to: manager, or the id of a drive
+	FilesTo        string  // where files are moved to: manager, a person or a drive; see [FilesToPerson]
 	// BlackBerry is set where the organisation runs a BlackBerry server of its own, which nobody but
 	// a person can take the leaver from.
 	BlackBerry bool
