@@ -35,7 +35,7 @@ func TestAPolicyThatCannotBeUsedSaysWhere(t *testing.T) {
 		"grace: unlimited\n":             "[1:8] grace",
 		"deleteAfter: -1h\n":             "720h, 90m or 0s",
 		"mailbox: burn\n":                "[1:10] mailbox",
-		"keepFiles: hold\n":              "'move', 'none'",
+		"keepFiles: hold\n":              "one of move, none",
 		"filesTo: adele\n":               "userPrincipalName or object id",
 		"- grace\n":                      "[1:1]",
 		"autoReply: {inside: '{boss}'}":  "{boss}",
@@ -48,7 +48,18 @@ func TestAPolicyThatCannotBeUsedSaysWhere(t *testing.T) {
 		"overrides:\n  - mailbox: none\n":                                                 "for",
 		"overrides:\n  - for: {department: Sales}\n    protected: [a]\n":                  `unknown key "overrides.0.protected"`,
 		"overrides:\n  - for: {group: executives}\n    grace: 1h\n":                       "an object id",
-		"overrides:\n  - for: {department: Sales}\n    autoReply: {inside: '{boss}'}\n":   "overrides[0]",
+		"overrides:\n  - for: {department: Sales}\n    autoReply: {inside: '{boss}'}\n":   "[3:17] overrides.0.autoReply: {boss}",
+		"forwardCopy: \"yes\"\n":            "[1:14] forwardCopy: write true or false, not text; it is whether",
+		"grace: 30\n":                       "[1:8] grace: write text, not a number; it is a duration",
+		"delegates: fullAccess\n":           "[1:12] delegates: write a list",
+		"forwadFor: 1h\n":                   "forwardDomains, forwardFor, grace",
+		"grace: 1h\nrereads: [1h, 30m]\n":   "[2:10] rereads: at least one",
+		"holdFor: 1h\n":                     "[1:10] holdFor",
+		"mailbox: hold\nforwardFor: 720h\n": "[2:13] forwardFor: mailbox is hold, and B6: ",
+		"mailbox: hold\nkeepMail: none\n":   "[2:11] keepMail: mailbox is hold",
+		"overrides:\n  - mailbox: shared\n": "[2:5] overrides.0: the key for is missing",
+		"seatPrices: {SPE_E3: \"36\"}\n":    "seatPrices.SPE_E3: write a number, not text",
+		"overrides:\n  - for: {department: Sales}\n    mailbox: hold\n    forwardFor: 1h\n": "[4:17] overrides.0.forwardFor: mailbox is hold, and B6",
 	} {
 		if _, err := config.ParsePolicy([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", text, err)

@@ -26,13 +26,6 @@ func FilesToDrive(to string) bool { return driveID.MatchString(to) }
 // FilesToPerson reports whether files are moved to the OneDrive of somebody whom filesTo names.
 func FilesToPerson(to string) bool { return person.MatchString(to) }
 
-func validFilesTo(s string) error {
-	if s != FilesToManager && !FilesToDrive(s) && !FilesToPerson(s) {
-		return fmt.Errorf("filesTo: %q; use manager, the userPrincipalName or object id of a person, or the id of a drive, like b!…", s)
-	}
-	return nil
-}
-
 // Drive is a OneDrive, or the document library of a site, as its root folder shows it.
 // Source: Microsoft Graph, resource type drive.
 type Drive struct {
