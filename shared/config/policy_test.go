@@ -57,7 +57,8 @@ func TestAPolicyThatCannotBeUsedSaysWhere(t *testing.T) {
 		"holdFor: 1h\n":                     "[1:10] holdFor",
 		"mailbox: hold\nforwardFor: 720h\n": "[2:13] forwardFor: mailbox is hold, and B6: ",
 		"mailbox: hold\nkeepMail: none\n":   "[2:11] keepMail: mailbox is hold",
-		"overrides:\n  - mailbox: shared\n": "[2:5] overrides.0: the key for is missing",
+		"overrides:\n  - mailbox: shared\n": "[2:5] overrides.0: the key \"for\" is missing",
+		"seatPrices: {SPE_E3: -3}\n":        "write at least 0",
 		"seatPrices: {SPE_E3: \"36\"}\n":    "seatPrices.SPE_E3: write a number, not text",
 		"overrides:\n  - for: {department: Sales}\n    mailbox: hold\n    forwardFor: 1h\n": "[4:17] overrides.0.forwardFor: mailbox is hold, and B6",
 	} {

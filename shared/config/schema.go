@@ -78,7 +78,7 @@ func checkSchema(text []byte) error {
 
 // written are the types of JSON as one writes them in YAML.
 var written = map[string]string{
-	"string": "text", "boolean": "true or false", "number": "a number", "array": "a list in brackets, like [a, b]", "object": "keys with values", "null": "nothing",
+	"string": "text", "boolean": "true or false", "number": "a number", "array": "a list, like [a, b]", "object": "keys with values", "null": "nothing",
 }
 
 // inWords says what is wrong with a value.
@@ -99,7 +99,9 @@ func inWords(wrong jsonschema.ErrorKind) string {
 		}
 		return "write one of " + strings.Join(may, ", ")
 	case *kind.Required:
-		return "the key " + strings.Join(k.Missing, ", ") + " is missing"
+		return fmt.Sprintf("the key %q is missing", strings.Join(k.Missing, ", "))
+	case *kind.Minimum:
+		return fmt.Sprintf("write at least %s", k.Want.RatString())
 	case *kind.MinProperties:
 		return fmt.Sprintf("%d keys are too few", k.Got)
 	case *kind.MaxProperties:
