@@ -219,7 +219,7 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 		case err != nil:
 			return offboarding.User{}, fmt.Errorf("looking the employee up by %s: %w", field, err)
 		case len(users) == 0:
-			return refuse("no user in the tenant has this %s; correct it in the HR system and send the request again", field)
+			return refuse("no user in the tenant has this %s; correct it in the HR system, or name the person by mail or object id, and send the request again", field)
 		case i == 0:
 			fit = users
 			continue

@@ -79,6 +79,9 @@ func TestScenarioCost(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s\n%s", code, stderr, stdout)
 	}
+	if !strings.Contains(stdout, "\nwhy: ") {
+		t.Errorf("no why:\n%s", stdout)
+	}
 	for _, function := range []string{"plan", "signout", "wipe", "onedrive", "delete", "all"} {
 		if !strings.Contains(stdout, "\n"+function+" ") {
 			t.Errorf("no figures of %s:\n%s", function, stdout)

@@ -17,8 +17,8 @@ type Rehearsal struct {
 	// Verdict is what the run ended with. Of a step that would only write it is nil, as of one
 	// that finds the world as wanted.
 	Verdict error
-	// Risk is what the step can neither end nor see; empty when there is nothing.
-	Risk string
+	// Evidence is what the run observed.
+	Evidence map[string]string
 }
 
 // Rehearse runs a step without leave to write and keeps nothing: each write that it asks for is
@@ -52,7 +52,7 @@ func Rehearse(ctx context.Context, step Step, name offboarding.StepName, c *offb
 	if errors.Is(verdict, offboarding.ErrRehearsed) {
 		verdict = nil
 	}
-	return Rehearsal{Acts: r.asked.Load(), Verdict: verdict, Risk: job.Evidence[offboarding.ResidualRisk]}
+	return Rehearsal{Acts: r.asked.Load(), Verdict: verdict, Evidence: job.Evidence}
 }
 
 // rehearsing is a warrant that never allows.
