@@ -53,7 +53,7 @@ func Deadlines(c *Case) []Deadline {
 	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() && c.Cancelled == nil {
 		what := "forwarding ends"
 		if r := c.Step(StepForward); r != nil && r.State == StateEffective {
-			what = "forwarding was to end, and did"
+			what = "forwarding ended"
 		}
 		add(f.Until, what, "the plan")
 	}
