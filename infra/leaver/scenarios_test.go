@@ -101,3 +101,12 @@ func TestScenarioThatIsNone(t *testing.T) {
 		}
 	}
 }
+
+// TestScenarioLayoffSaysWhy: its JSON has the shape of the others'.
+func TestScenarioLayoffSaysWhy(t *testing.T) {
+	t.Parallel()
+	ends := everybody([]status{{Steps: []stepStatus{{Name: offboarding.StepDelete, State: offboarding.StateWithheld, Rule: offboarding.B1, Reason: "B1: it anchors"}}}})
+	if len(ends) != 1 || ends[0].Scenario != "layoff" || len(ends[0].Why) != 2 || !strings.Contains(ends[0].Why[1], offboarding.B1.Text()) {
+		t.Errorf("%+v", ends)
+	}
+}
