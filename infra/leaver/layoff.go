@@ -19,7 +19,7 @@ import (
 // The layoff runs against Microsoft's documented budgets, which are there again so many times
 // sooner that hours are minutes: with 60, 3,000 writes in 2.5 s.
 const (
-	layoffPatience = 15 * time.Minute
+	layoffPatience = 30 * time.Minute
 	// layoffGrace keeps the gates closed until everybody is locked out and wiped.
 	layoffGrace = 20 * time.Second
 )
@@ -70,10 +70,20 @@ func (c *demoCommand) layoff(env environment) error {
 		)
 		if c.JSON {
 			found, failed := statuses(ctx, h.ledger, "", h.now())
-			err = errors.Join(err, failed, writeJSON(out, found))
+			err = errors.Join(err, failed, writeJSON(out, everybody(found)))
 		}
 		return err
 	})
+}
+
+// everybody is how it ended for each of the leavers, and why.
+func everybody(found []status) []told {
+	d := departure{why: "the lockout of all went before everything else"}
+	var ends []told
+	for _, s := range found {
+		ends = append(ends, told{status: s, Scenario: "layoff", Why: d.reasons(s)})
+	}
+	return ends
 }
 
 // lockedOut is when the last of the leavers was.
