@@ -339,6 +339,48 @@ func TestTheResourcesAreAsTheDriversNeedThem(t *testing.T) {
 	}
 }
 
+// TestWhatIsNamedIsThere finds names of resources, data, variables and local values that nothing
+// declares, as terraform validate does where there is one.
+func TestWhatIsNamedIsThere(t *testing.T) {
+	c := read(t)
+	for name, text := range files(t) {
+		file, diagnostics := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
+		if diagnostics.HasErrors() {
+			t.Fatal(diagnostics)
+		}
+		_ = hclsyntax.VisitAll(file.Body.(*hclsyntax.Body), func(n hclsyntax.Node) hcl.Diagnostics {
+			e, is := n.(*hclsyntax.ScopeTraversalExpr)
+			if !is || len(e.Traversal) < 2 {
+				return nil
+			}
+			var path []string
+			for _, step := range e.Traversal {
+				switch step := step.(type) {
+				case hcl.TraverseRoot:
+					path = append(path, step.Name)
+				case hcl.TraverseAttr:
+					path = append(path, step.Name)
+				}
+			}
+			there := true
+			switch {
+			case path[0] == "local":
+				_, there = c.locals[path[1]]
+			case path[0] == "var":
+				_, there = c.blocks["variable."+path[1]]
+			case path[0] == "data":
+				_, there = c.blocks[strings.Join(path[:3], ".")]
+			case strings.HasPrefix(path[0], "azure"):
+				_, there = c.blocks["resource."+path[0]+"."+path[1]]
+			}
+			if !there {
+				t.Errorf("%s: there is no %s", e.SrcRange, strings.Join(path, "."))
+			}
+			return nil
+		})
+	}
+}
+
 // TestTheTableIsThatOfTheDriver: the template makes it, and the rights are about it. The provider's
 // own resources for what is in a storage account take an account key or a data role.
 func TestTheTableIsThatOfTheDriver(t *testing.T) {
@@ -350,8 +392,8 @@ func TestTheTableIsThatOfTheDriver(t *testing.T) {
 	if name := `"${azurerm_storage_account.ledger.name}/default/${local.table}"`; !strings.Contains(template, name) {
 		t.Errorf("the template does not make %s:\n%s", name, template)
 	}
-	if got, want := c.source(t, "resource.azurerm_role_assignment.ledger", "scope"), `"${azurerm_storage_account.ledger.id}/tableServices/default/tables/${local.table}"`; got != want {
-		t.Errorf("the rights are about %s and should be about %s", got, want)
+	if got := c.source(t, "resource.azurerm_role_assignment.ledger", "scope"); got != "local.table_id" {
+		t.Errorf("the rights are about %s and should be about local.table_id", got)
 	}
 	for address := range c.blocks {
 		if strings.HasPrefix(address, "resource.azurerm_storage_") && address != "resource.azurerm_storage_account.ledger" {

@@ -66,7 +66,7 @@ resource "azurerm_role_assignment" "listen" {
 
 resource "azurerm_role_assignment" "ledger" {
   for_each                         = local.ledger
-  scope                            = "${azurerm_storage_account.ledger.id}/tableServices/default/tables/${local.table}"
+  scope                            = local.table_id
   role_definition_name             = "Storage Table Data Contributor"
   principal_id                     = azuread_service_principal.function[each.key].object_id
   principal_type                   = "ServicePrincipal"

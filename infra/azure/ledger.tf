@@ -36,5 +36,6 @@ resource "azurerm_resource_group_template_deployment" "ledger" {
 }
 
 locals {
-  table = "leaver"
+  table    = "leaver"
+  table_id = "${azurerm_storage_account.ledger.id}/tableServices/default/tables/${local.table}"
 }

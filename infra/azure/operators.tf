@@ -5,11 +5,12 @@ resource "azurerm_role_assignment" "operator" {
   scope                = local.operator[each.value.role]
   role_definition_name = each.value.role
   principal_id         = each.value.principal
+  depends_on           = [azurerm_resource_group_template_deployment.ledger]
 }
 
 locals {
   operator = {
-    "Storage Table Data Contributor"  = azurerm_storage_table.ledger.resource_manager_id
+    "Storage Table Data Contributor"  = local.table_id
     "Azure Service Bus Data Sender"   = azurerm_servicebus_namespace.leaver.id
     "Azure Service Bus Data Receiver" = azurerm_servicebus_namespace.leaver.id
   }
