@@ -1,6 +1,8 @@
 package access_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,6 +67,42 @@ func TestB10WhoHeldARoleCanBeBlockedAfterwards(t *testing.T) {
 				t.Errorf("enabled %t, eligible for %v", user.AccountEnabled, user.Eligible)
 			}
 		})
+	}
+}
+
+// TestB10RolesGoFirst looks at the roles whenever something is taken away: nothing else goes while
+// there is one, and no active one while it could be activated again.
+func TestB10RolesGoFirst(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	roles, others := 0, 0
+	h.OnRequest = func(r *http.Request) error {
+		if r.Body == nil {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if !bytes.Contains(body, []byte(http.MethodDelete)) {
+			return nil
+		}
+		still := left(h, simtenant.UserID(emily))
+		switch {
+		case bytes.Contains(body, []byte("/roleAssignments/")):
+			if roles++; slices.Contains(still, "eligible role") {
+				t.Error("an active role goes before the eligible one")
+			}
+		default:
+			if others++; slices.Contains(still, "role") || slices.Contains(still, "eligible role") {
+				t.Errorf("a role is left, and this goes: %s", body)
+			}
+		}
+		return nil
+	}
+	if record := settle(t, h, emily); record.State != offboarding.StateEffective || roles == 0 || others == 0 {
+		t.Errorf("%s: %s; %d and %d batches", record.State, record.Reason, roles, others)
 	}
 }
 

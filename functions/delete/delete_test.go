@@ -250,6 +250,23 @@ func TestB1B12WhatNobodySawIsNotTakenForNothing(t *testing.T) {
 	}
 }
 
+func TestB5DeleteWaitsForTheHold(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	keepFiles(t, h, c)
+	h.Advance(offboarding.DefaultPolicy().Grace)
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if _, alive := h.Tenant.User(c.Leaver); !alive || record.State != offboarding.StateWaiting || record.Reason != "waits for preserve" {
+		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+	}
+}
+
 // TestB5AMailboxWhoseHoldWasLiftedIsNotDeleted: it would go with the account, whatever it holds.
 func TestB5AMailboxWhoseHoldWasLiftedIsNotDeleted(t *testing.T) {
 	t.Parallel()
@@ -296,9 +313,9 @@ func TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted(t *testing.T) {
 	}
 }
 
-// TestB16ARestoredAccountIsNotDeletedAgain restores an account while delete still waits for the
+// TestB5B16ARestoredAccountIsNotDeletedAgain restores an account while delete still waits for the
 // mailbox to show as inactive.
-func TestB16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
+func TestB5B16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	const lidia = "lidia.holloway@contoso.com"

@@ -45,6 +45,7 @@ func TestB1B2B5TheGateTable(t *testing.T) {
 		{name: "the policy may forward with no end", policy: func(p *offboarding.Policy) { p.ForwardFor = lasting(offboarding.Unlimited) }, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B2, deleteBy: offboarding.B1},
 		{name: "shared withholds the deletion", options: offboarding.Options{Mailbox: offboarding.Shared}, until: never, licence: 30 * day, delete: 31 * day, deleteBy: offboarding.B1},
 		{name: "none is kept all the same", options: offboarding.Options{Mailbox: offboarding.None}, preserve: true, until: never, licence: 30 * day, delete: 31 * day},
+		{name: "hold keeps the mail whatever the policy says", options: offboarding.Options{Mailbox: offboarding.Hold}, policy: func(p *offboarding.Policy) { p.KeepMail = offboarding.KeepNone }, preserve: true, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B5},
 		{name: "hold keeps the licence until the deletion", options: offboarding.Options{Mailbox: offboarding.Hold}, preserve: true, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B5},
 	}
 	for _, tt := range tests {
