@@ -326,6 +326,8 @@ func TestTheResourcesAreAsTheDriversNeedThem(t *testing.T) {
 		{"resource.azurerm_role_assignment.send", []string{"role_definition_name"}, `"Azure Service Bus Data Sender"`},
 		{"resource.azurerm_role_assignment.listen", []string{"for_each"}, "local.listen"},
 		{"resource.azurerm_role_assignment.listen", []string{"role_definition_name"}, `"Azure Service Bus Data Receiver"`},
+		{"resource.azurerm_role_assignment.operator", []string{"scope"}, "local.operator[each.value.role]"},
+		{"resource.azurerm_role_assignment.operator", []string{"role_definition_name"}, "each.value.role"},
 		{"resource.azurerm_role_assignment.ledger", []string{"for_each"}, "local.ledger"},
 		{"resource.azurerm_role_assignment.ledger", []string{"role_definition_name"}, `"Storage Table Data Contributor"`},
 	} {
@@ -337,7 +339,7 @@ func TestTheResourcesAreAsTheDriversNeedThem(t *testing.T) {
 
 // TestNothingElseGrantsRights finds a grant that the lists do not know.
 func TestNothingElseGrantsRights(t *testing.T) {
-	known := []string{"azuread_app_role_assignment.graph", "azuread_app_role_assignment.exchange", "azurerm_role_assignment.send", "azurerm_role_assignment.listen", "azurerm_role_assignment.ledger"}
+	known := []string{"azuread_app_role_assignment.graph", "azuread_app_role_assignment.exchange", "azurerm_role_assignment.send", "azurerm_role_assignment.listen", "azurerm_role_assignment.ledger", "azurerm_role_assignment.operator"}
 	for address := range read(t).blocks {
 		name := strings.TrimPrefix(address, "resource.")
 		if strings.Contains(name, "role_assignment") != slices.Contains(known, name) {

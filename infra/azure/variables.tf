@@ -75,3 +75,9 @@ locals {
   }
   cloud = local.clouds[var.cloud]
 }
+
+variable "operators" {
+  description = "The object ids of the people, or better of the group, who look after departures: leaver up --operator."
+  type        = set(string)
+  default     = []
+}

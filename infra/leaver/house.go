@@ -37,7 +37,7 @@ import (
 	"leaver/shared/worker"
 )
 
-// house is every function but intake in one process, on the embedded bus and ledger.
+// house is every function but intake in one process.
 type house struct {
 	tenantID string
 	ledger   *ledger.Ledger
@@ -58,10 +58,11 @@ type house struct {
 
 // houseOptions say what a house is built of.
 type houseOptions struct {
-	dir    string // of bus and ledger
+	dir    string // of the embedded bus and ledger
+	azure  *azure // the bus and the ledger instead of the embedded ones; nil is none
 	tenant identity.Tenant
 	policy offboarding.Policy
-	lock   time.Duration // of messages and leases; zero is the bus's default
+	lock   time.Duration // of messages on the embedded bus and their leases; zero is the bus's default
 	// concurrency is how many messages of one subscription are worked on at the same time;
 	// zero is 8.
 	concurrency int
@@ -72,7 +73,7 @@ type houseOptions struct {
 	around func(offboarding.StepName, worker.Step) worker.Step
 }
 
-// openHouse starts the embedded server and puts the functions on it.
+// openHouse opens bus and ledger and puts the functions on them.
 func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 	h := &house{tenantID: o.tenant.TenantID, now: time.Now, log: o.log, concurrency: o.concurrency, metrics: telemetry.New()}
 	if h.concurrency == 0 {
@@ -83,37 +84,19 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 			err = errors.Join(err, h.Close())
 		}
 	}()
-	server, err := embedded.Start(o.dir, embedded.Options{Logger: o.log})
-	if err != nil {
-		return nil, err
-	}
-	h.close = append(h.close, server.Close)
-	// A connection each: the requests of one are written one after another.
-	forBus, err := server.Connect()
-	if err != nil {
-		return nil, err
-	}
-	forLedger, err := server.Connect()
-	if err != nil {
-		return nil, err
-	}
-	broker, err := natsbus.Open(ctx, forBus, natsbus.Options{Lock: o.lock})
-	if err != nil {
-		return nil, err
-	}
-	h.bus = broker
-	h.close = append(h.close, broker.Close)
-	store, err := natsledger.Open(ctx, forLedger, natsledger.Options{})
-	if err != nil {
-		return nil, err
-	}
-	h.close = append(h.close, store.Close)
-	h.ledger = ledger.New(store, h.now, rand.Reader)
-
 	connection, err := o.tenant.Connect(o.client)
 	if err != nil {
 		return nil, err
 	}
+	if o.azure != nil {
+		err = h.openAzure(ctx, *o.azure, connection)
+	} else {
+		err = h.openEmbedded(ctx, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+
 	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.now))
 	if err != nil {
 		return nil, err
@@ -146,6 +129,37 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 	h.watch = &watch.Watch{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log, Report: h.metrics}
 	h.replayer = &replay.Replayer{Ledger: h.ledger, Bus: h.bus, Now: h.now, Log: o.log}
 	return h, nil
+}
+
+// openEmbedded starts the embedded server.
+func (h *house) openEmbedded(ctx context.Context, o houseOptions) error {
+	server, err := embedded.Start(o.dir, embedded.Options{Logger: o.log})
+	if err != nil {
+		return err
+	}
+	h.close = append(h.close, server.Close)
+	// A connection each: the requests of one are written one after another.
+	forBus, err := server.Connect()
+	if err != nil {
+		return err
+	}
+	forLedger, err := server.Connect()
+	if err != nil {
+		return err
+	}
+	broker, err := natsbus.Open(ctx, forBus, natsbus.Options{Lock: o.lock})
+	if err != nil {
+		return err
+	}
+	h.bus = broker
+	h.close = append(h.close, broker.Close)
+	store, err := natsledger.Open(ctx, forLedger, natsledger.Options{})
+	if err != nil {
+		return err
+	}
+	h.close = append(h.close, store.Close)
+	h.ledger = ledger.New(store, h.now, rand.Reader)
+	return nil
 }
 
 // newSteps makes every step on the adapters.

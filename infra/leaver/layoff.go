@@ -19,7 +19,7 @@ import (
 // The layoff runs against Microsoft's documented budgets, which are there again so many times
 // sooner that hours are minutes: with 60, 3,000 writes in 2.5 s.
 const (
-	layoffPatience = 4 * time.Minute
+	layoffPatience = 15 * time.Minute
 	// layoffGrace keeps the gates closed until everybody is locked out and wiped.
 	layoffGrace = 20 * time.Second
 )
@@ -56,14 +56,14 @@ func (c *demoCommand) layoff(env environment) error {
 		if err != nil {
 			return err
 		}
-		lockout := phase{took: lockedOut(cases).Sub(begun), writes: tenant.IdentityWrites()}
+		lockout := phase{took: lockedOut(cases).Sub(begun), writes: tenant.IdentityWrites(), files: tenant.FileUnits()}
 		if err := <-posted; err != nil {
 			return err
 		}
 		if cases, err = untilAll(ctx, env, h, leavers, "ended", ended); err != nil {
 			return err
 		}
-		total := phase{took: time.Since(begun), idle: layoffGrace, writes: tenant.IdentityWrites()}
+		total := phase{took: time.Since(begun), idle: layoffGrace, writes: tenant.IdentityWrites(), files: tenant.FileUnits()}
 		err = errors.Join(
 			layoffReport(env, tenant, len(leavers), lockout, total),
 			nobodyLost(env, tenant, cases),
@@ -218,18 +218,25 @@ func whatIsOpen(ctx context.Context, h *house) error {
 	return errors.Join(open...)
 }
 
-// phase is how long a part of the layoff took, and what was drawn on the write budget since the
+// phase is how long a part of the layoff took, and what was drawn on the budgets since the
 // beginning.
 type phase struct {
-	took, idle time.Duration // idle is the part of it in which nothing was to be done
-	writes     simtenant.Spending
+	took, idle    time.Duration // idle is the part of it in which nothing was to be done
+	writes, files simtenant.Spending
 }
 
+// String says how long it took beside the time in which the budget that is the tightest gives
+// back what was drawn on it.
 func (p phase) String() string {
-	bound := float64(p.writes.Taken) / p.writes.PerSecond
-	busy, allowed := (p.took - p.idle).Seconds(), p.writes.Allowed(p.took)
-	return fmt.Sprintf("%.1f s, %.2f times the %.2f s in which the budget gives back its %d writes; budget used: %d of %.0f, %.0f%%",
-		busy, busy/bound, bound, p.writes.Taken, p.writes.Taken, allowed, 100*float64(p.writes.Taken)/allowed)
+	given := func(s simtenant.Spending) float64 { return float64(s.Taken) / s.PerSecond }
+	used := func(s simtenant.Spending) float64 { return 100 * float64(s.Taken) / s.Allowed(p.took) }
+	tightest, what := p.writes, "writes"
+	if given(p.files) > given(p.writes) {
+		tightest, what = p.files, "SharePoint units"
+	}
+	busy := (p.took - p.idle).Seconds()
+	return fmt.Sprintf("%.1f s, %.2f times the %.1f s in which the budget gives back its %d %s; used: %.0f%% of the writes, %.0f%% of SharePoint's units",
+		busy, busy/given(tightest), given(tightest), tightest.Taken, what, used(p.writes), used(p.files))
 }
 
 func layoffReport(env environment, tenant *simtenant.Tenant, leavers int, lockout, total phase) error {
@@ -239,15 +246,18 @@ func layoffReport(env environment, tenant *simtenant.Tenant, leavers int, lockou
 			requests += times
 		}
 	}
+	each := func(n int) float64 { return float64(n) / float64(leavers) }
 	_, err := fmt.Fprintf(env.stdout, `
 write budget                 %d at once and %.0f a second
-requests per leaver          %.1f, of them %.1f directory writes
+SharePoint budget            %d resource units at once and %.0f a second
+requests per leaver          %.1f; %.1f directory writes, %.1f SharePoint units
 lockout of all %-4d          %s
 everything but %.0f s grace    %s
 answers 429                  %d
 `,
 		total.writes.AtOnce, total.writes.PerSecond,
-		float64(requests)/float64(leavers), float64(total.writes.Taken)/float64(leavers),
+		total.files.AtOnce, total.files.PerSecond,
+		each(requests), each(total.writes.Taken), each(total.files.Taken),
 		leavers, lockout, layoffGrace.Seconds(), total, tenant.Throttled())
 	return err
 }

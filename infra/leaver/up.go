@@ -27,6 +27,7 @@ type upCommand struct {
 	Tenant   string `xor:"tenant" type:"existingfile" help:"File with the JSON line that leaver tenant prints."`
 	Simulate bool   `xor:"tenant" help:"Serve a simulated tenant in this process."`
 	Policy   string `type:"existingfile" help:"Policy file, YAML."`
+	Operator bool   `help:"Run no function and take no webhook: answer the other commands about departures that functions elsewhere carry."`
 
 	Lock time.Duration `default:"20s" help:"How long a message and its step stay locked to a run that died."`
 }
@@ -39,7 +40,13 @@ func (*upCommand) Help() string {
   leaver tenant > tenant.json & leaver up --tenant tenant.json
   AZURE_TENANT_ID=… AZURE_CLIENT_ID=… AZURE_CLIENT_CERTIFICATE_PATH=… LEAVER_WEBHOOK_SECRETS=whsec_… leaver up --policy policy.yaml
 
-Without --tenant and --simulate it works on the real tenant that the environment names. Secrets are separated by spaces.`
+Without --tenant and --simulate it works on the real tenant that the environment names. Secrets are separated by spaces. Instead of a secret or a certificate, LEAVER_IDENTITY=managed or workload is the identity of the machine or the pod, and cli that of whoever ran az login.
+
+With LEAVER_SERVICEBUS and LEAVER_TABLES it is on Azure Service Bus and Table Storage instead of the bus and ledger in its data directory, and may share them with other hosts and with the functions on AWS. For status, cancel, replay and sign-off of what those do:
+
+  az login
+  AZURE_TENANT_ID=… LEAVER_SERVICEBUS=NAME.servicebus.windows.net LEAVER_TABLES=https://ACCOUNT.table.core.windows.net leaver up --operator &
+  leaver status`
 }
 
 // secretsVariable holds the webhook secrets.
@@ -57,16 +64,19 @@ func (c *upCommand) Run(env environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopTenant()) }()
-	secrets := env.getenv(secretsVariable)
-	if secrets == "" && simulated {
-		log.Warn("the tenant is simulated: webhooks are verified with the sample secret of events/")
-		secrets = events.Secret
-	}
-	standard, err := hris.NewStandard(secrets)
+	azure, err := azureOf(env.getenv)
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(env, houseOptions{dir: c.Data, tenant: tenant, policy: policy, lock: c.Lock, log: log})
+	if c.Operator && azure == nil {
+		return errors.New("--operator: set LEAVER_SERVICEBUS and LEAVER_TABLES to where the functions have their bus and ledger; a host with its own needs no other to answer")
+	}
+	if azure != nil {
+		if err := os.MkdirAll(c.Data, 0o700); err != nil { // for operator.json
+			return err
+		}
+	}
+	h, err := openHouse(env, houseOptions{dir: c.Data, azure: azure, tenant: tenant, policy: policy, lock: c.Lock, log: log})
 	if err != nil {
 		return err
 	}
@@ -76,14 +86,30 @@ func (c *upCommand) Run(env environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopOperator()) }()
+	says := map[string]string{"data": c.Data, "tenantId": tenant.TenantID, "graph": tenant.Graph}
+	if c.Operator {
+		if err := json.NewEncoder(env.stdout).Encode(says); err != nil {
+			return err
+		}
+		<-env.Done()
+		return nil
+	}
+	secrets := env.getenv(secretsVariable)
+	if secrets == "" && simulated {
+		log.Warn("the tenant is simulated: webhooks are verified with the sample secret of events/")
+		secrets = events.Secret
+	}
+	standard, err := hris.NewStandard(secrets)
+	if err != nil {
+		return err
+	}
 	stopIntake, address, err := h.serveIntake(c.Addr, standard)
 	if err != nil {
 		return fmt.Errorf("webhooks cannot be taken on %s, choose another address with --addr: %w", c.Addr, err)
 	}
 	defer func() { err = errors.Join(err, stopIntake()) }()
-	if err := json.NewEncoder(env.stdout).Encode(map[string]string{
-		"intake": address, "data": c.Data, "tenantId": tenant.TenantID, "graph": tenant.Graph,
-	}); err != nil {
+	says["intake"] = address
+	if err := json.NewEncoder(env.stdout).Encode(says); err != nil {
 		return err
 	}
 	return h.run(env)
@@ -142,7 +168,22 @@ func (c *upCommand) tenant(env environment) (_ identity.Tenant, simulated bool, 
 		ClientSecret: env.getenv("AZURE_CLIENT_SECRET"), CertificateFile: env.getenv("AZURE_CLIENT_CERTIFICATE_PATH"),
 		Cloud: env.getenv("LEAVER_CLOUD"),
 	}
-	if tenant.TenantID == "" || tenant.ClientID == "" {
+	proof := env.getenv("LEAVER_IDENTITY")
+	if proof == "" && c.Operator && tenant.ClientID == "" {
+		proof = "cli"
+	}
+	switch proof {
+	case "":
+	case "managed":
+		tenant.Managed = true
+	case "workload":
+		tenant.Workload = true
+	case "cli":
+		tenant.AzureCLI = true
+	default:
+		return identity.Tenant{}, false, none, fmt.Errorf("LEAVER_IDENTITY is %q: put there managed, workload or cli, or leave it out for a secret or a certificate", proof)
+	}
+	if tenant.TenantID == "" || tenant.ClientID == "" && !tenant.AzureCLI {
 		return identity.Tenant{}, false, none, errors.New("which tenant? set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or use --tenant or --simulate")
 	}
 	return tenant, false, none, nil

@@ -1,10 +1,11 @@
 // Package assembly puts a deployed function together from its environment variables: identity,
 // bus, ledger, worker, host. It is for the mains of the functions on AWS Lambda; each says only
-// which adapters its function needs.
+// which adapters its function needs. A host that shares their bus and ledger takes its parts.
 package assembly
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,9 +58,11 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 		if f.identity, err = connect(ctx, c.Identity, c.Graph, c.Exchange, f.fetch, identity.FederatedByAWS(aws)); err != nil {
 			return nil, err
 		}
-		if f.Ledger, err = ledgerOf(ctx, c.Ledger, f.identity, f.fetch); err != nil {
+		store, err := Store(ctx, c.Ledger, f.identity, f.fetch)
+		if err != nil {
 			return nil, err
 		}
+		f.Ledger = ledger.New(store, f.Now, rand.Reader)
 		waker, open, err := wakerOf(ctx, name, c.Bus, c.Wake, f.identity, f.fetch, lambda.NewInvoke(aws), log)
 		if err != nil {
 			return nil, err

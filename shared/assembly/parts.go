@@ -2,7 +2,6 @@ package assembly
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -13,7 +12,6 @@ import (
 	"leaver/shared/bus/servicebus"
 	"leaver/shared/environment"
 	"leaver/shared/identity"
-	"leaver/shared/ledger"
 	"leaver/shared/ledger/aztables"
 	"leaver/shared/worker/lambda"
 )
@@ -55,19 +53,28 @@ func connect(ctx context.Context, c environment.Identity, graph, exchange string
 	return connection, nil
 }
 
-// wakerOf is the bus of a function, and what connects it.
-func wakerOf(ctx context.Context, self string, c environment.Bus, wake environment.Wake, as identity.Connection, fetch environment.Fetch, invoke lambda.Invoke, log *slog.Logger) (*lambda.Waker, func() error, error) {
+// BusOptions say where the bus is and who asks.
+func BusOptions(ctx context.Context, c environment.Bus, as identity.Connection, fetch environment.Fetch) (servicebus.Options, error) {
 	options := servicebus.Options{Namespace: c.Namespace, Credential: as.Credential}
 	if c.Connection != "" {
 		connection, err := c.Connection.Read(ctx, fetch)
 		if err != nil {
-			return nil, nil, fmt.Errorf("LEAVER_SERVICEBUS_CONNECTION: %w", err)
+			return servicebus.Options{}, fmt.Errorf("LEAVER_SERVICEBUS_CONNECTION: %w", err)
 		}
 		options = servicebus.Options{ConnectionString: connection}
 	}
 	if transport, is := as.HTTP.Transport.(*http.Transport); is {
 		// Not the very same: net/http adds its protocols to it.
 		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: transport.TLSClientConfig.RootCAs}
+	}
+	return options, nil
+}
+
+// wakerOf is the bus of a function, and what connects it.
+func wakerOf(ctx context.Context, self string, c environment.Bus, wake environment.Wake, as identity.Connection, fetch environment.Fetch, invoke lambda.Invoke, log *slog.Logger) (*lambda.Waker, func() error, error) {
+	options, err := BusOptions(ctx, c, as, fetch)
+	if err != nil {
+		return nil, nil, err
 	}
 	waker := &lambda.Waker{Prefix: wake.Prefix, Self: self, Now: time.Now, Log: log}
 	if wake.Prefix != "" {
@@ -87,8 +94,8 @@ func wakerOf(ctx context.Context, self string, c environment.Bus, wake environme
 	return waker, open, nil
 }
 
-// ledgerOf is the ledger.
-func ledgerOf(ctx context.Context, c environment.Ledger, as identity.Connection, fetch environment.Fetch) (*ledger.Ledger, error) {
+// Store is that of the ledger.
+func Store(ctx context.Context, c environment.Ledger, as identity.Connection, fetch environment.Fetch) (*aztables.Store, error) {
 	var store *aztables.Store
 	var err error
 	if c.Connection == "" {
@@ -102,5 +109,5 @@ func ledgerOf(ctx context.Context, c environment.Ledger, as identity.Connection,
 	if err != nil {
 		return nil, fmt.Errorf("LEAVER_TABLES: %w", err)
 	}
-	return ledger.New(store, time.Now, rand.Reader), nil
+	return store, nil
 }

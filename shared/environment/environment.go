@@ -85,10 +85,16 @@ type Intake struct {
 	WebhookSecrets Source `env:"LEAVER_WEBHOOK_SECRETS,required" about:"the Secrets Manager ARN of the webhook secrets (whsec_…, separated by spaces), or file:PATH"`
 }
 
-// Read reads [Function] or [Intake] from environment variables as os.Environ lists them; an
+// Host is where a host that is not on AWS finds the bus and the ledger that it shares with others.
+type Host struct {
+	Bus    Bus
+	Ledger Ledger
+}
+
+// Read reads [Function], [Intake] or [Host] from environment variables as os.Environ lists them; an
 // empty variable counts as not set, because a template cannot leave one out. The error names
 // every variable that is missing or cannot be used, and what to put there.
-func Read[T Function | Intake](environ []string) (T, error) {
+func Read[T Function | Intake | Host](environ []string) (T, error) {
 	set := env.ToMap(environ)
 	maps.DeleteFunc(set, func(_, value string) bool { return value == "" })
 	c, err := env.ParseAsWithOptions[T](env.Options{Environment: set})
@@ -100,6 +106,8 @@ func Read[T Function | Intake](environ []string) (T, error) {
 		err = errors.Join(c.Identity.check(), c.Bus.check(), c.Ledger.check(), c.check())
 	case Intake:
 		err = errors.Join(c.Identity.check(), c.Bus.check())
+	case Host:
+		err = errors.Join(c.Bus.check(), c.Ledger.check())
 	}
 	return c, err
 }
@@ -180,8 +188,8 @@ func explain(of reflect.Type, err error) error {
 	return errors.Join(failures...)
 }
 
-// Variables are the names of the variables that [Function] or [Intake] reads, in order.
-func Variables[T Function | Intake]() []string {
+// Variables are the names of the variables that [Function], [Intake] or [Host] reads, in order.
+func Variables[T Function | Intake | Host]() []string {
 	var names []string
 	for _, f := range fields(reflect.TypeFor[T]()) {
 		names = append(names, f.variable)
@@ -189,8 +197,10 @@ func Variables[T Function | Intake]() []string {
 	return names
 }
 
-// About says what to put into a variable of [Function] or [Intake].
-func About[T Function | Intake](variable string) string { return about(reflect.TypeFor[T](), variable) }
+// About says what to put into a variable of [Function], [Intake] or [Host].
+func About[T Function | Intake | Host](variable string) string {
+	return about(reflect.TypeFor[T](), variable)
+}
 
 // field is one that a variable is read into.
 type field struct{ name, variable, about string }

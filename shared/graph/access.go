@@ -30,7 +30,7 @@ func (c *Client) listings(ctx context.Context, paths []string, empty ...string) 
 	if err != nil {
 		return nil, err
 	}
-	answers, err := readBatch(text, len(items), c.reads.hear)
+	answers, err := readBatch(text, len(items), c.budgets.reads.hear)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (c *Client) eachOf(ctx context.Context, part []change) []error {
 			return slices.Repeat([]error{err}, len(part))
 		}
 	}
-	_, errs := c.change(ctx, part, c.writes.hear)
+	_, errs := c.change(ctx, part, c.budgets.writes.hear)
 	return errs
 }
 

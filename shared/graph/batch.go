@@ -35,7 +35,7 @@ func (c *Client) batch(ctx context.Context, requests ...*abstractions.RequestInf
 	if err != nil {
 		return nil, err
 	}
-	return batchAnswers(text, len(requests), c.reads.hear)
+	return batchAnswers(text, len(requests), c.budgets.reads.hear)
 }
 
 // batchItem is one request of a batch.

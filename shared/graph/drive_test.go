@@ -78,7 +78,7 @@ func TestCopiesAreStartedTwentyAtATime(t *testing.T) {
 		return `"status":202,"headers":{"Location":"https://contoso-my.sharepoint.com/monitor/` + id + `"}`
 	}
 	answers := map[string]string{
-		"/drives/b!1/items/01A07/copy": `"status":429,"headers":{"Retry-After":"90"},"body":{"error":{"code":"TooManyRequests"}}`,
+		"/drives/b!1/items/01A43/copy": `"status":429,"headers":{"Retry-After":"90"},"body":{"error":{"code":"TooManyRequests"}}`,
 		"/drives/b!1/items/01A21/copy": `"status":403,"body":{"error":{"code":"accessDenied","message":"Report of Adele"}}`,
 	}
 	var ids []string
@@ -98,7 +98,7 @@ func TestCopiesAreStartedTwentyAtATime(t *testing.T) {
 		var throttled *offboarding.ThrottledError
 		var refused *offboarding.PermanentError
 		switch {
-		case i == 7:
+		case i == 43:
 			if !errors.As(got.Err, &throttled) || throttled.Delay != 90*time.Second {
 				t.Errorf("throttled: %+v", got)
 			}
@@ -110,7 +110,7 @@ func TestCopiesAreStartedTwentyAtATime(t *testing.T) {
 			t.Errorf("%s: %+v", ids[i], got)
 		}
 	}
-	if !s.writes.until.IsZero() {
+	if !s.budgets.writes.until.IsZero() {
 		t.Error("the identity service's writes wait for SharePoint")
 	}
 	if len(s.warrant.notes) < len(ids) {

@@ -5,7 +5,7 @@
 // Every object is addressed by object id (rule B15); anything else is refused before it is
 // sent. No error holds a name, an address or Graph's own text, which may hold both.
 //
-// Requests to the identity service keep to its budgets: see pace.
+// Requests to the identity service and to SharePoint keep to their budgets: see pace.
 //
 // The client never repeats a call. The SDK's retry handler is left out on purpose: the worker
 // is the one owner of retry, it knows the lease, the tombstone and the budget; kiota's would
@@ -40,9 +40,9 @@ const timeout = 30 * time.Second
 
 // Client calls Microsoft Graph in one tenant. It is safe for concurrent use.
 type Client struct {
-	adapter       *khttp.NetHttpRequestAdapter
-	reads, writes *pace
-	plain         *http.Client // adds no token
+	adapter *khttp.NetHttpRequestAdapter
+	budgets budgets
+	plain   *http.Client // adds no token
 }
 
 // Option is what can be chosen about a client.
@@ -74,12 +74,15 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 	own := *client
 	own.Timeout = timeout
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	reads, writes := newPace(documentedReads, o.now), newPace(documentedWrites, o.now)
+	budgets := budgets{
+		reads: newPace(documentedReads, 0, o.now), writes: newPace(documentedWrites, 0, o.now),
+		files: newPace(documentedFiles, filesWindow, o.now),
+	}
 	plain := own
 	own.Transport = khttp.NewCustomTransportWithParentTransport(client.Transport,
 		core.NewGraphTelemetryHandler(nil),
 		khttp.NewParametersNameDecodingHandler(),
-		guard{base: strings.TrimSuffix(base.Path, "/"), reads: reads, writes: writes}, // last: it sees what really goes out
+		guard{base: strings.TrimSuffix(base.Path, "/"), budgets: budgets}, // last: it sees what really goes out
 	)
 	adapter, err := khttp.NewNetHttpRequestAdapterWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
 		auth, kjson.NewJsonParseNodeFactory(), kjson.NewJsonSerializationWriterFactory(), &own)
@@ -87,7 +90,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	adapter.SetBaseUrl(strings.TrimSuffix(baseURL, "/"))
-	return &Client{adapter: adapter, reads: reads, writes: writes, plain: &plain}, nil
+	return &Client{adapter: adapter, budgets: budgets, plain: &plain}, nil
 }
 
 // ask makes one call about the objects of some ids, which it verifies to be object ids. It

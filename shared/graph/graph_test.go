@@ -213,11 +213,11 @@ func TestABatchWritesWhenOneOfItsRequestsDoes(t *testing.T) {
 		`{"requests":[{}]}`:                                  true,
 		`<`:                                                  true,
 	} {
-		if got := writes("POST", "/$batch", []byte(body)); got != want {
+		if got := writes(requests("POST", "/$batch", []byte(body))); got != want {
 			t.Errorf("%s: %v", body, got)
 		}
 	}
-	if writes("GET", "/users", nil) || !writes("POST", "/users/x/$batchx", nil) {
+	if writes(requests("GET", "/users", nil)) || !writes(requests("POST", "/users/x/$batchx", nil)) {
 		t.Error("methods decide elsewhere")
 	}
 }

@@ -35,8 +35,8 @@ type locationKey struct{}
 // before every write and tells it about every answered one, keeps the tenant's clock, and takes
 // the text out of errors before the SDK, its tracing or anybody else can repeat it.
 type guard struct {
-	base          string // path of the base URL, which templates leave out
-	reads, writes *pace
+	base    string // path of the base URL, which templates leave out
+	budgets budgets
 }
 
 // Intercept implements [khttp.Middleware].
@@ -47,13 +47,20 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 		return nil, err
 	}
 	path := strings.TrimPrefix(req.URL.Path, g.base)
-	write := writes(req.Method, path, body)
-	var budget *pace
-	if identity(path) {
-		if budget = g.reads; write {
-			budget = g.writes
+	address := path
+	if req.URL.RawQuery != "" {
+		address += "?" + req.URL.RawQuery
+	}
+	parts := requests(req.Method, address, body)
+	write := writes(parts)
+	draws := map[*pace]int{}
+	for _, one := range parts {
+		if budget, units := g.budgets.budget(one); budget != nil {
+			draws[budget] += units
 		}
-		if err := budget.wait(ctx); err != nil {
+	}
+	for budget, units := range draws {
+		if err := budget.wait(ctx, units); err != nil {
 			return nil, err
 		}
 	}
@@ -75,8 +82,10 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 	if write {
 		warrant.Note(offboarding.Call{Operation: req.Method + " " + template(path), Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
 	}
-	if budget != nil && path != "/$batch" { // a batch says it of each of its requests
-		budget.hear(res.StatusCode, res.Header)
+	if path != "/$batch" { // which says it of each of its requests
+		for budget := range draws {
+			budget.hear(res.StatusCode, res.Header)
+		}
 	}
 	if h, ok := ctx.Value(heardKey{}).(*heard); ok {
 		h.date, _ = http.ParseTime(res.Header.Get("Date"))
@@ -107,28 +116,6 @@ func takeBody(req *http.Request) ([]byte, error) {
 	}
 	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return body, nil
-}
-
-// writes reports whether a request may change the world. A batch does when one of its
-// requests does, or when it cannot be read.
-func writes(method, path string, body []byte) bool {
-	reads := func(method string) bool { return method == http.MethodGet || method == http.MethodHead }
-	if strings.HasSuffix(path, "/checkMemberGroups") { // a question that is put as a POST
-		return false
-	}
-	if path != "/$batch" {
-		return !reads(method)
-	}
-	var batch struct{ Requests []struct{ Method string } }
-	if json.Unmarshal(body, &batch) != nil {
-		return true
-	}
-	for _, r := range batch.Requests {
-		if !reads(r.Method) {
-			return true
-		}
-	}
-	return false
 }
 
 // template is a path with {id} for every segment that is not a word of Graph, so that evidence

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,13 +14,18 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// What an app may ask of the identity service in one tenant, each second in the long run. Both
-// are token buckets; the units are those of a large tenant, a smaller one has fewer and says so.
-// Source: Microsoft Graph, throttling-limits, Identity and access: 8,000 resource units in 10 s,
-// 3,000 writes in 2 min 30 s.
+// What an app may ask in one tenant, each second in the long run: of the identity service by two
+// token buckets, of SharePoint by a count that begins anew each minute. The units are those of a
+// large tenant for the identity service and of a small one for SharePoint; where it is another,
+// the answers say so.
+// Sources: Microsoft Graph, throttling-limits, Identity and access: 8,000 resource units in 10 s,
+// 3,000 writes in 2 min 30 s; SharePoint, Avoid getting throttled or blocked: 1,200 resource units
+// in a minute.
 const (
 	documentedReads  = rate.Limit(8000.0 / 10)
 	documentedWrites = rate.Limit(3000.0 / 150)
+	documentedFiles  = rate.Limit(1200.0 / 60)
+	filesWindow      = time.Minute
 )
 
 const (
@@ -33,6 +37,8 @@ const (
 	patience = 10 * time.Second
 	// pause is how long nothing is asked after a 429 that does not say for how long.
 	pause = 10 * time.Second
+	// dearest is what the dearest request to SharePoint draws.
+	dearest = 5
 	// leastShare of the documented rate is kept, however many others draw on the budget.
 	leastShare = 1.0 / 16
 )
@@ -40,36 +46,45 @@ const (
 // errSpent stands for a 429 that was not provoked.
 var errSpent = errors.New("the budget of requests to Graph is spent")
 
-// pace keeps the requests of one budget below it: they wait here instead of being refused,
+// pace keeps the requests to one budget below it: they wait here instead of being refused,
 // urgent ones before the others. While the budget is far from spent nobody waits. How much of it
 // is spent only Microsoft knows, because every function and every process with this app draws on
-// it; the answers say so.
+// it; the answers say so: the identity service which part of a bucket is used, SharePoint how much
+// is left until when, and that much is spread over the time.
 type pace struct {
 	documented rate.Limit
+	window     time.Duration // after which the budget begins anew; 0 when it is a token bucket
 	now        func() time.Time
 
 	mu      sync.Mutex
 	limiter *rate.Limiter // unlimited while the budget is far from spent
-	steady  rate.Limit    // when it is nearly spent: the documented rate, less after a 429
+	steady  rate.Limit    // when it is nearly spent: the documented rate; of a bucket less after a 429
 	until   time.Time     // nothing is asked before
-	urgent  []chan struct{}
-	others  []chan struct{}
+	renewed time.Time     // the budget is whole again then; zero when no answer said so
+	urgent  []*waiter
+	others  []*waiter
 	serving *time.Timer // calls serve when the next in line may go; nil while nobody waits
 }
 
-func newPace(documented rate.Limit, now func() time.Time) *pace {
-	return &pace{documented: documented, now: now, steady: documented, limiter: rate.NewLimiter(rate.Inf, 1)}
+// waiter is a request in line: what it will draw, and what is closed when its turn has come.
+type waiter struct {
+	units int
+	turn  chan struct{}
 }
 
-// wait returns when a request may be sent. What would wait too long, or was told by Microsoft to
-// come later, is throttled without having been sent: its message comes again then.
-func (p *pace) wait(ctx context.Context) error {
+func newPace(documented rate.Limit, window time.Duration, now func() time.Time) *pace {
+	return &pace{documented: documented, window: window, now: now, steady: documented, limiter: rate.NewLimiter(rate.Inf, 1)}
+}
+
+// wait returns when a request of so many units may be sent. What would wait too long, or was told
+// by Microsoft to come later, is throttled without having been sent: its message comes again then.
+func (p *pace) wait(ctx context.Context, units int) error {
 	line := &p.others
 	if offboarding.Urgent(ctx) {
 		line = &p.urgent
 	}
 	p.mu.Lock()
-	if p.waiting() == 0 && p.admit() {
+	if p.waiting() == 0 && p.admit(units) {
 		p.mu.Unlock()
 		return nil
 	}
@@ -77,22 +92,22 @@ func (p *pace) wait(ctx context.Context) error {
 		p.mu.Unlock()
 		return offboarding.Throttled(d, errSpent)
 	}
-	turn := make(chan struct{})
-	*line = append(*line, turn)
+	w := &waiter{units: units, turn: make(chan struct{})}
+	*line = append(*line, w)
 	p.serve()
 	p.mu.Unlock()
 
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-turn:
+	case <-w.turn:
 		return nil
 	case <-ctx.Done():
 	case <-timer.C:
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := slices.Index(*line, turn)
+	at := slices.Index(*line, w)
 	if at >= 0 {
 		*line = slices.Delete(*line, at, at+1)
 	}
@@ -112,7 +127,7 @@ func (p *pace) hear(status int, header http.Header) {
 	defer p.serve()
 	now := p.now()
 	if status == http.StatusTooManyRequests {
-		if !now.Before(p.until) { // the first of those that were under way together
+		if p.window == 0 && !now.Before(p.until) { // the first of those that were under way together
 			p.steady = max(p.steady/2, p.documented*leastShare)
 		}
 		d, ok := retryAfter(header.Get("Retry-After"), now)
@@ -123,6 +138,10 @@ func (p *pace) hear(status int, header http.Header) {
 			p.until = until
 		}
 		p.limiter.SetLimit(p.steady)
+		return
+	}
+	if p.window > 0 {
+		p.spread(header)
 		return
 	}
 	used := 0.0 // the header is there from 0.8 on
@@ -142,36 +161,87 @@ func (p *pace) hear(status int, header http.Header) {
 	}
 }
 
+// spread spreads what SharePoint says is left over the rest of the window. It says so from 80% on;
+// the headers are a preview, without them nothing is known before a 429. In the windows after it
+// the whole is spread as long as somebody waits.
+// Source: SharePoint, Avoid getting throttled or blocked, RateLimit headers.
+func (p *pace) spread(header http.Header) {
+	now := p.now()
+	limit, noLimit := strconv.Atoi(header.Get("RateLimit-Limit"))
+	left, noLeft := strconv.Atoi(header.Get("RateLimit-Remaining"))
+	seconds, noReset := strconv.Atoi(header.Get("RateLimit-Reset"))
+	switch {
+	case noLimit == nil && noLeft == nil && noReset == nil:
+		reset := max(time.Duration(seconds)*time.Second, time.Second)
+		p.renewed = now.Add(reset)
+		if left < dearest {
+			p.until = p.renewed
+		}
+		p.steady = rate.Limit(float64(max(limit, 1)) / p.window.Seconds())
+		p.limiter.SetLimit(rate.Limit(float64(max(left, 1)) / reset.Seconds()))
+	case p.waiting() == 0 && p.renewed.IsZero() && !now.Before(p.until):
+		p.limiter.SetLimit(rate.Inf)
+	}
+}
+
 // The rest wants the lock held.
 
 func (p *pace) waiting() int { return len(p.urgent) + len(p.others) }
 
-func (p *pace) admit() bool {
+func (p *pace) admit(units int) bool {
 	now := p.now()
-	return !now.Before(p.until) && p.limiter.AllowN(now, 1)
+	if !p.renewed.IsZero() && !now.Before(p.renewed) {
+		p.renewed, p.limiter = time.Time{}, rate.NewLimiter(p.steady, 1) // what was owed is forgotten
+	}
+	if now.Before(p.until) || !p.limiter.AllowN(now, 1) {
+		return false
+	}
+	for range units - 1 {
+		p.limiter.ReserveN(now, 1) // owed: the next one waits for it
+	}
+	return true
 }
 
-// delay is how long the last in a line may have to wait.
-func (p *pace) delay(line *[]chan struct{}) time.Duration {
-	ahead := len(p.urgent)
+// delay is how long the next one in a line may have to wait.
+func (p *pace) delay(line *[]*waiter) time.Duration {
+	ahead := 1
+	for _, w := range p.urgent {
+		ahead += w.units
+	}
 	if line == &p.others {
-		ahead = p.waiting()
+		for _, w := range p.others {
+			ahead += w.units
+		}
 	}
-	d := max(p.until.Sub(p.now()), 0)
+	now := p.now()
+	begins := now
+	if p.until.After(now) {
+		begins = p.until
+	}
+	turn := begins
 	if limit := p.limiter.Limit(); limit != rate.Inf {
-		d += time.Duration(float64(ahead+1) / float64(limit) * float64(time.Second))
+		turn = turn.Add(time.Duration(float64(ahead) / float64(limit) * float64(time.Second)))
 	}
-	return d
+	if !p.renewed.IsZero() && turn.After(p.renewed) {
+		turn = p.renewed
+	}
+	if turn.Before(begins) {
+		turn = begins
+	}
+	return turn.Sub(now)
 }
 
 // serve lets go whoever may and comes again for the next in line.
 func (p *pace) serve() {
-	for p.waiting() > 0 && p.admit() {
+	for p.waiting() > 0 {
 		line := &p.urgent
 		if len(*line) == 0 {
 			line = &p.others
 		}
-		close((*line)[0])
+		if !p.admit((*line)[0].units) {
+			break
+		}
+		close((*line)[0].turn)
 		*line = (*line)[1:]
 	}
 	if p.serving != nil {
@@ -183,31 +253,14 @@ func (p *pace) serve() {
 	}
 	now := p.now()
 	next := p.limiter.ReserveN(now, 1)
-	d := max(next.DelayFrom(now), p.until.Sub(now))
+	d := next.DelayFrom(now)
 	next.CancelAt(now)
-	p.serving = time.AfterFunc(d, func() {
+	if !p.renewed.IsZero() {
+		d = min(d, p.renewed.Sub(now))
+	}
+	p.serving = time.AfterFunc(max(d, p.until.Sub(now)), func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.serve()
 	})
-}
-
-// identity reports whether a path belongs to the identity service. The others have budgets of
-// their own and say nothing about them before the 429.
-func identity(path string) bool {
-	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	switch segments[0] {
-	case "users":
-		if len(segments) < 3 {
-			return true
-		}
-		switch segments[2] {
-		case "drive", "mailboxSettings", "mailFolders", "managedDevices", "managedAppRegistrations", "wipeManagedAppRegistrationsByDeviceTag":
-			return false
-		}
-		return true
-	case "groups", "devices", "directory", "subscribedSkus", "$batch":
-		return true
-	}
-	return false
 }

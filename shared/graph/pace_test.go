@@ -3,8 +3,11 @@ package graph
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,44 +18,87 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// service is a token bucket as Microsoft describes its own: it answers 429 when it is empty and
-// says how much of it is used from 0.8 on.
-type service struct {
-	mu           sync.Mutex
-	level, limit float64
-	rate         float64 // given back each second
-	at           time.Time
-	refused      int
-	served       int
+// service is a budget as Microsoft describes its own: it answers 429 when it is empty and says
+// how much of it is used from 80% on.
+type service interface {
+	answer(units int) (int, http.Header)
+	counts() (served, refused int)
 }
 
-func newService(limit, rate float64) *service {
-	return &service{level: limit, limit: limit, rate: rate, at: time.Now()}
+// bucket is that of the identity service.
+type bucket struct {
+	mu              sync.Mutex
+	level, limit    float64
+	rate            float64 // given back each second
+	at              time.Time
+	served, refused int
 }
 
-func (s *service) answer() (int, http.Header) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	s.level = min(s.limit, s.level+s.rate*now.Sub(s.at).Seconds())
-	s.at = now
+func newBucket(limit, rate float64) *bucket {
+	return &bucket{level: limit, limit: limit, rate: rate, at: time.Now()}
+}
+
+func (b *bucket) counts() (int, int) { return b.served, b.refused }
+
+func (b *bucket) answer(units int) (int, http.Header) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now, cost := time.Now(), float64(units)
+	b.level = min(b.limit, b.level+b.rate*now.Sub(b.at).Seconds())
+	b.at = now
 	header := http.Header{}
-	if s.level < 1 {
-		s.refused++
+	if b.level < cost {
+		b.refused++
 		header.Set("Retry-After", "1")
 		return http.StatusTooManyRequests, header
 	}
-	s.level--
-	s.served++
-	if used := 1 - s.level/s.limit; used > 0.8 {
+	b.level -= cost
+	b.served += units
+	if used := 1 - b.level/b.limit; used > 0.8 {
 		header.Set("x-ms-throttle-limit-percentage", strconv.FormatFloat(used, 'f', 1, 64))
 	}
 	return http.StatusNoContent, header
 }
 
-// sendMany makes n requests, some at a time, each taking a while, and those that are throttled
-// again when they were told to.
-func sendMany(t *testing.T, p *pace, s *service, n, atOnce int) {
+// window is that of SharePoint.
+type window struct {
+	mu              sync.Mutex
+	left, limit     int
+	length          time.Duration
+	ends            time.Time
+	served, refused int
+}
+
+func (w *window) counts() (int, int) { return w.served, w.refused }
+
+func (w *window) answer(units int) (int, http.Header) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	if !now.Before(w.ends) {
+		w.left, w.ends = w.limit, now.Add(w.length)
+	}
+	header := http.Header{}
+	status, reset := http.StatusNoContent, strconv.Itoa(int(math.Ceil(w.ends.Sub(now).Seconds())))
+	if w.left < units {
+		w.refused++
+		status = http.StatusTooManyRequests
+		header.Set("Retry-After", reset)
+	} else {
+		w.left -= units
+		w.served += units
+	}
+	if w.left*5 <= w.limit {
+		header.Set("RateLimit-Limit", strconv.Itoa(w.limit))
+		header.Set("RateLimit-Remaining", strconv.Itoa(w.left))
+		header.Set("RateLimit-Reset", reset)
+	}
+	return status, header
+}
+
+// sendMany makes n requests of some units, some at a time, each taking a while, and those that
+// are throttled again when they were told to.
+func sendMany(t *testing.T, p *pace, s service, n, units, atOnce int) {
 	t.Helper()
 	slots, done := make(chan struct{}, atOnce), make(chan struct{}, n)
 	for range n {
@@ -60,10 +106,10 @@ func sendMany(t *testing.T, p *pace, s *service, n, atOnce int) {
 			defer func() { done <- struct{}{} }()
 			for {
 				slots <- struct{}{}
-				err := p.wait(t.Context())
+				err := p.wait(t.Context(), units)
 				if err == nil {
 					<-time.After(20 * time.Millisecond)
-					status, header := s.answer()
+					status, header := s.answer(units)
 					p.hear(status, header)
 					if status == http.StatusNoContent {
 						<-slots
@@ -86,6 +132,19 @@ func sendMany(t *testing.T, p *pace, s *service, n, atOnce int) {
 	}
 }
 
+// wasUsed fails when less than nine tenths of what a budget allowed were used, or more than one
+// answer in five hundred was 429.
+func wasUsed(t *testing.T, s service, allowed float64) {
+	t.Helper()
+	served, refused := s.counts()
+	if part := float64(served) / allowed; part < 0.9 {
+		t.Errorf("%d of %.0f units that the budget allowed: %.2f", served, allowed, part)
+	}
+	if refused > served/500 {
+		t.Errorf("%d of %d answers were 429", refused, served)
+	}
+}
+
 // TestABudgetIsUsedAndNotOverrun draws more than a budget holds, at the documented rate, at
 // fractions of it that are left when others draw as well, and at multiples.
 func TestABudgetIsUsedAndNotOverrun(t *testing.T) {
@@ -95,29 +154,47 @@ func TestABudgetIsUsedAndNotOverrun(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				given := scale * float64(documentedWrites)
-				s, p := newService(3000, given), newPace(documentedWrites, time.Now)
+				s, p := newBucket(3000, given), newPace(documentedWrites, 0, time.Now)
 				begun := time.Now()
-				sendMany(t, p, s, 3000+int(60*given), 64)
-				allowed := 3000 + given*time.Since(begun).Seconds()
-				if part := float64(s.served) / allowed; part < 0.9 {
-					t.Errorf("%d of %.0f requests that the budget allowed: %.2f", s.served, allowed, part)
-				}
-				if s.refused > s.served/500 {
-					t.Errorf("%d of %d answers were 429", s.refused, s.served)
-				}
+				sendMany(t, p, s, 3000+int(60*given), 1, 64)
+				wasUsed(t, s, 3000+given*time.Since(begun).Seconds())
 			})
 		})
 	}
 }
 
-func spent() http.Header { return http.Header{"X-Ms-Throttle-Limit-Percentage": {"1.0"}} }
+// TestABudgetThatBeginsAnewIsUsedAndNotOverrun does so to SharePoint's, by requests of each price
+// and by batches, in tenants of several sizes. In the first window most is drawn before anything
+// is known.
+func TestABudgetThatBeginsAnewIsUsedAndNotOverrun(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{1200, 2400, 6000} {
+		for _, units := range []int{1, 2, 5, 40} {
+			t.Run(fmt.Sprintf("%d, %d each", limit, units), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					const windows = 10
+					s, p := &window{limit: limit, length: filesWindow}, newPace(documentedFiles, filesWindow, time.Now)
+					begun := time.Now()
+					sendMany(t, p, s, windows*limit/units, units, min(64, limit/8/units))
+					wasUsed(t, s, float64(limit)*math.Ceil(time.Since(begun).Minutes()))
+				})
+			})
+		}
+	}
+}
+
+// spent is what an answer says when a budget is: the identity service's way, and SharePoint's.
+func spent() http.Header {
+	return http.Header{"X-Ms-Throttle-Limit-Percentage": {"1.0"}, "Ratelimit-Limit": {"60"}, "Ratelimit-Remaining": {"10"}, "Ratelimit-Reset": {"10"}}
+}
 
 func TestFarFromSpentNobodyWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, begun := newPace(1, time.Now), time.Now()
+		p, begun := newPace(1, 0, time.Now), time.Now()
 		for range 1000 {
-			if err := p.wait(t.Context()); err != nil {
+			if err := p.wait(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}
 			p.hear(http.StatusNoContent, http.Header{"X-Ms-Throttle-Limit-Percentage": {"0.9"}})
@@ -131,15 +208,15 @@ func TestFarFromSpentNobodyWaits(t *testing.T) {
 func TestUrgentRequestsGoFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(1, time.Now)
+		p := newPace(1, 0, time.Now)
 		p.hear(http.StatusNoContent, spent())
-		if err := p.wait(t.Context()); err != nil {
+		if err := p.wait(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
 		order := make(chan string, 6)
 		queue := func(name string, ctx context.Context) {
 			go func() {
-				if err := p.wait(ctx); err != nil {
+				if err := p.wait(ctx, 1); err != nil {
 					t.Error(err)
 				}
 				order <- name
@@ -174,14 +251,14 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 	t.Run("behind too many", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p := newPace(1, time.Now)
+			p := newPace(1, 0, time.Now)
 			p.hear(http.StatusNoContent, spent())
 			for range 11 { // one goes at once
-				go func() { _ = p.wait(t.Context()) }()
+				go func() { _ = p.wait(t.Context(), 1) }()
 			}
 			synctest.Wait()
 			begun := time.Now()
-			throttled(t, p.wait(t.Context()), patience, 2*patience)
+			throttled(t, p.wait(t.Context(), 1), patience, 2*patience)
 			if time.Since(begun) > 0 {
 				t.Error("it waited for that")
 			}
@@ -191,21 +268,21 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 	t.Run("overtaken by urgent ones", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p := newPace(1, time.Now)
+			p := newPace(1, 0, time.Now)
 			p.hear(http.StatusNoContent, spent())
 			go func() {
 				for range 20 {
-					if err := p.wait(offboarding.WithUrgency(t.Context())); err != nil {
+					if err := p.wait(offboarding.WithUrgency(t.Context()), 1); err != nil {
 						t.Error(err)
 					}
 				}
 			}()
 			for range 5 {
-				go func() { _ = p.wait(offboarding.WithUrgency(t.Context())) }()
+				go func() { _ = p.wait(offboarding.WithUrgency(t.Context()), 1) }()
 			}
 			synctest.Wait()
 			begun := time.Now()
-			throttled(t, p.wait(t.Context()), time.Second, 2*patience)
+			throttled(t, p.wait(t.Context(), 1), time.Second, 2*patience)
 			if waited := time.Since(begun); waited != patience {
 				t.Errorf("after %s", waited)
 			}
@@ -215,15 +292,15 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 	t.Run("told to come later", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p := newPace(1, time.Now)
+			p := newPace(1, 0, time.Now)
 			p.hear(http.StatusTooManyRequests, http.Header{"Retry-After": {"5"}})
-			throttled(t, p.wait(t.Context()), 5*time.Second, 8*time.Second)
+			throttled(t, p.wait(t.Context(), 1), 5*time.Second, 8*time.Second)
 			<-time.After(5 * time.Second)
-			if err := p.wait(t.Context()); err != nil {
+			if err := p.wait(t.Context(), 1); err != nil {
 				t.Error(err)
 			}
 			p.hear(http.StatusTooManyRequests, http.Header{})
-			throttled(t, p.wait(t.Context()), pause, pause+5*time.Second)
+			throttled(t, p.wait(t.Context(), 1), pause, pause+5*time.Second)
 		})
 	})
 }
@@ -231,21 +308,21 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 func TestWhoGivesUpLeavesTheLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(1, time.Now)
+		p := newPace(1, 0, time.Now)
 		p.hear(http.StatusNoContent, spent())
-		if err := p.wait(t.Context()); err != nil {
+		if err := p.wait(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		gone := make(chan error)
-		go func() { gone <- p.wait(ctx) }()
+		go func() { gone <- p.wait(ctx, 1) }()
 		synctest.Wait()
 		stop()
 		if err := <-gone; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 		begun := time.Now()
-		if err := p.wait(t.Context()); err != nil || time.Since(begun) > time.Second {
+		if err := p.wait(t.Context(), 1); err != nil || time.Since(begun) > time.Second {
 			t.Errorf("%v after %s", err, time.Since(begun))
 		}
 	})
@@ -254,7 +331,7 @@ func TestWhoGivesUpLeavesTheLine(t *testing.T) {
 func TestSeveral429sOfOneMomentSlowDownOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(16, time.Now)
+		p := newPace(16, 0, time.Now)
 		for range 20 {
 			p.hear(http.StatusTooManyRequests, http.Header{"Retry-After": {"1"}})
 		}
@@ -276,16 +353,39 @@ func TestSeveral429sOfOneMomentSlowDownOnce(t *testing.T) {
 	})
 }
 
-func TestTheIdentityServiceIsToldFromTheOthers(t *testing.T) {
+func TestWhatARequestDraws(t *testing.T) {
 	t.Parallel()
-	for path, want := range map[string]bool{
-		"/users/{id}": true, "/users": true, "/users/{id}/transitiveMemberOf": true, "/groups/{id}/members/{id}/$ref": true,
-		"/devices/{id}": true, "/directory/deletedItems/{id}": true, "/subscribedSkus": true, "/$batch": true,
-		"/users/{id}/drive/root": false, "/users/{id}/managedDevices": false, "/deviceManagement/managedDevices/{id}/wipe": false,
-		"/users/{id}/mailFolders/inbox/messageRules": false, "/drives/{id}": false, "/users/{id}/managedAppRegistrations": false,
+	b := budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
+	name := map[*pace]string{b.reads: "reads", b.writes: "writes", b.files: "files"}
+	for _, tt := range []struct {
+		method, url, from string
+		units             int
+	}{
+		{"GET", "/users/{id}?$select=id", "reads", 1},
+		{"GET", "/users", "reads", 1},
+		{"GET", "/users/{id}/transitiveMemberOf", "reads", 1},
+		{"POST", "/users/{id}/checkMemberGroups", "reads", 1},
+		{"PATCH", "/users/{id}", "writes", 1},
+		{"DELETE", "/groups/{id}/members/{id}/$ref", "writes", 1},
+		{"PATCH", "/devices/{id}", "writes", 1},
+		{"GET", "/directory/deletedItems/{id}", "reads", 1},
+		{"GET", "/subscribedSkus", "reads", 1},
+		{"GET", "/users/{id}/drive/root?$select=id", "files", 1},
+		{"GET", "/drives/{id}/items/{id}/children?$top=200", "files", 2},
+		{"POST", "/drives/{id}/items/{id}/children", "files", 2},
+		{"POST", "/drives/{id}/items/{id}/copy?@microsoft.graph.conflictBehavior=fail", "files", 2},
+		{"GET", "/drives/{id}/root/delta?token=latest", "files", 1},
+		{"GET", "/drives/{id}/root/delta", "files", 2},
+		{"GET", "/drives/{id}/items/{id}/permissions", "files", 5},
+		{"DELETE", "/drives/{id}/items/{id}/permissions/{id}", "files", 5},
+		{"POST", "/drives/{id}/items/{id}/invite", "files", 5},
+		{"GET", "/users/{id}/managedDevices", "", 0},
+		{"POST", "/deviceManagement/managedDevices/{id}/wipe", "", 0},
+		{"GET", "/users/{id}/mailFolders/inbox/messageRules", "", 0},
+		{"GET", "/users/{id}/managedAppRegistrations", "", 0},
 	} {
-		if got := identity(path); got != want {
-			t.Errorf("%s: %t", path, got)
+		if from, units := b.budget(part{tt.method, tt.url}); name[from] != tt.from || units != tt.units {
+			t.Errorf("%s %s: %d of %q", tt.method, tt.url, units, name[from])
 		}
 	}
 }
@@ -300,31 +400,63 @@ func (a answering) Next(*http.Request, int) (*http.Response, error) {
 	return &http.Response{StatusCode: a.status, Header: a.header, Body: http.NoBody}, nil
 }
 
-func TestTheGuardKeepsABudgetForReadsAndOneForWrites(t *testing.T) {
+func TestTheGuardTellsTheBudgetsApart(t *testing.T) {
 	t.Parallel()
 	const id = "87d349ed-44d7-43e1-9a83-5f2406dee5bd"
-	for _, tt := range []struct {
-		method, path  string
-		reads, writes bool // slowed down
-	}{
-		{"GET", "/users/" + id, true, false},
-		{"PATCH", "/users/" + id, false, true},
-		{"POST", "/$batch", false, false}, // says it of each of its requests
-		{"POST", "/deviceManagement/managedDevices/" + id + "/wipe", false, false},
+	for _, tt := range []struct{ method, path, body, slowed string }{
+		{"GET", "/users/" + id, "", "reads"},
+		{"PATCH", "/users/" + id, "", "writes"},
+		{"GET", "/users/" + id + "/drive/root", "", "files"},
+		{"POST", "/deviceManagement/managedDevices/" + id + "/wipe", "", ""},
+		{"POST", "/$batch", `{"requests":[{"id":"0","method":"GET","url":"/users/` + id + `"}]}`, ""}, // says it of each of its requests
 	} {
-		g := guard{base: "/v1.0", reads: newPace(1, time.Now), writes: newPace(1, time.Now)}
-		req, err := http.NewRequest(tt.method, "https://graph.example/v1.0"+tt.path, nil)
+		b := budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
+		req, err := http.NewRequest(tt.method, "https://graph.example/v1.0"+tt.path, strings.NewReader(tt.body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx := offboarding.WithWarrant(t.Context(), free{})
-		if _, err := g.Intercept(answering{http.StatusOK, spent()}, 0, req.WithContext(ctx)); err != nil {
+		if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(answering{http.StatusOK, spent()}, 0, req.WithContext(ctx)); err != nil {
 			t.Fatal(err)
 		}
-		if reads, writes := g.reads.limiter.Limit() != rate.Inf, g.writes.limiter.Limit() != rate.Inf; reads != tt.reads || writes != tt.writes {
-			t.Errorf("%s %s: reads slowed down %t, writes %t", tt.method, tt.path, reads, writes)
+		for name, p := range map[string]*pace{"reads": b.reads, "writes": b.writes, "files": b.files} {
+			if slowed := p.limiter.Limit() != rate.Inf; slowed != (name == tt.slowed) {
+				t.Errorf("%s %s: %s slowed down: %t", tt.method, tt.path, name, slowed)
+			}
 		}
 	}
+}
+
+// TestABatchWaitsForEachOfItsRequests: the copies of a batch draw on SharePoint's budget and wait
+// in no other line.
+func TestABatchWaitsForEachOfItsRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
+		for _, p := range []*pace{b.writes, b.files} {
+			p.hear(http.StatusNoContent, spent())
+		}
+		send := func(body string) {
+			req, err := http.NewRequest("POST", "https://graph.example/v1.0/$batch", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx := offboarding.WithWarrant(t.Context(), free{})
+			if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(answering{http.StatusOK, nil}, 0, req.WithContext(ctx)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begun := time.Now()
+		send(`{"requests":[{"method":"POST","url":"/drives/d/items/i/copy"},{"method":"POST","url":"/drives/d/items/j/copy"}]}`)
+		send(`{"requests":[{"method":"DELETE","url":"/groups/g/members/m/$ref"}]}`)
+		if waited := time.Since(begun); waited > 0 {
+			t.Errorf("waited %s for what was there", waited)
+		}
+		send(`{"requests":[{"method":"POST","url":"/drives/d/items/k/copy"}]}`)
+		if waited := time.Since(begun); waited != 4*time.Second {
+			t.Errorf("after %s, not when the units of two copies were given back", waited)
+		}
+	})
 }
 
 // free is a warrant that allows everything.

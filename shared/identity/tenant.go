@@ -33,6 +33,7 @@ type Tenant struct {
 	Assertion       func(ctx context.Context) (string, error) `json:"-"`                         // a token of a federated identity, see [FederatedByAWS]
 	Managed         bool                                      `json:"-"`                         // the managed identity ClientID, on Azure
 	Workload        bool                                      `json:"-"`                         // the pod's service account, on Kubernetes
+	AzureCLI        bool                                      `json:"-"`                         // no application: the person who ran az login on this machine
 
 	Cloud string `json:"cloud,omitempty"` // see [CloudOf]
 	// These replace the addresses of the cloud, for a tenant that is simulated.
@@ -93,18 +94,20 @@ func (t Tenant) Connect(client *http.Client) (Connection, error) {
 
 func (t Tenant) credential(options policy.ClientOptions, noDiscovery bool) (azcore.TokenCredential, error) {
 	given := 0
-	for _, is := range []bool{t.ClientSecret != "", t.Certificate != nil || t.CertificateFile != "", t.Assertion != nil, t.Managed, t.Workload} {
+	for _, is := range []bool{t.ClientSecret != "", t.Certificate != nil || t.CertificateFile != "", t.Assertion != nil, t.Managed, t.Workload, t.AzureCLI} {
 		if is {
 			given++
 		}
 	}
 	if given != 1 {
-		return nil, errors.New("give exactly one of client secret, certificate, federated, managed and workload identity")
+		return nil, errors.New("give exactly one of client secret, certificate, federated, managed and workload identity, and the Azure CLI's")
 	}
 	switch {
 	case t.Assertion != nil:
 		return azidentity.NewClientAssertionCredential(t.TenantID, t.ClientID, t.Assertion,
 			&azidentity.ClientAssertionCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: noDiscovery})
+	case t.AzureCLI:
+		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: t.TenantID})
 	case t.Managed:
 		return azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{
 			ClientOptions: policy.ClientOptions{Retry: options.Retry}, ID: azidentity.ClientID(t.ClientID),

@@ -170,3 +170,22 @@ func TestEveryCloudHasItsOwnAddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoeverRanAzLoginGetsAToken stands a script in for the Azure CLI.
+func TestWhoeverRanAzLoginGetsAToken(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	tenant := identity.Tenant{TenantID: "11111111-2222-3333-4444-555555555555", AzureCLI: true}
+	for name, tt := range map[string]struct{ script, token, says string }{
+		"signed in": {`case "$*" in *11111111-2222-3333-4444-555555555555*) echo '{"accessToken":"hers","expires_on":4102444800,"tokenType":"Bearer"}';; esac`, "hers", ""},
+		"not yet":   {`echo "Please run 'az login' to setup account." >&2; exit 1`, "", "az login"},
+	} {
+		if err := os.WriteFile(filepath.Join(bin, "az"), []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		got, err := token(t.Context(), tenant)
+		if got != tt.token || (err != nil) != (tt.says != "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}

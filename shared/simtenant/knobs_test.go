@@ -138,6 +138,29 @@ func TestThrottle(t *testing.T) {
 	equal(t, "writes taken", f.IdentityWrites().Taken-before.Taken, 2)
 	equal(t, "writes refused", f.Throttled()-refused, 1)
 	equal(t, "information", a.header.Get("x-ms-throttle-information"), "WriteLimitExceeded")
+
+	drive := "/users/" + id("adele.vance") + "/drive/root"
+	a = f.call("GET", drive, nil)
+	equal(t, "SharePoint, far from spent", a.header.Get("RateLimit-Remaining"), "")
+	left("files", 241) // until now, which is over
+	equal(t, "SharePoint, anew", f.call("GET", drive, nil).header.Get("RateLimit-Remaining"), "")
+	f.mu.Lock()
+	f.buckets["files/"+DefaultClientID].level = 2401
+	f.mu.Unlock()
+	a = f.call("GET", drive, nil)
+	equal(t, "SharePoint, 80% used", a.header.Get("RateLimit-Limit")+" "+a.header.Get("RateLimit-Remaining")+" "+a.header.Get("RateLimit-Reset"), "12000 2400 60")
+	f.mu.Lock()
+	f.buckets["files/"+DefaultClientID].level = 0
+	f.mu.Unlock()
+	units := f.FileUnits().Taken
+	a = f.call("GET", drive, nil)
+	f.want(a, 429, "TooManyRequests")
+	equal(t, "SharePoint, spent", a.header.Get("RateLimit-Remaining")+" "+a.header.Get("Retry-After"), "0 60")
+	equal(t, "units taken", f.FileUnits().Taken-units, 0)
+	f.Advance(time.Minute)
+	equal(t, "SharePoint, a window later", f.call("GET", drive, nil).status, 200)
+	equal(t, "units taken", f.FileUnits().Taken-units, 1)
+
 	equal(t, "another app has its own budget", f.as(f.app("User.Read.All"), "GET", "/users", nil).status, 200)
 }
 

@@ -57,6 +57,7 @@ type Tenant struct {
 	chance    *rand.Rand
 	buckets   map[string]*bucket
 	writes    int                     // drawn on the budget of identity writes
+	fileUnits int                     // drawn on the budget of SharePoint
 	throttled int                     // refused because a budget was spent
 	verified  map[string]accessClaims // tokens by their text
 }

@@ -17,13 +17,12 @@ const (
 	intuneWindow   = 20 * time.Second
 	outlookLimit   = 10000 // Outlook requests per mailbox
 	outlookWindow  = 10 * time.Minute
-	filesLimit     = 1200 // SharePoint resource units
-	filesWindow    = time.Minute
-	reportsLimit   = 5 // requests for audit logs
+	filesWindow    = time.Minute // SharePoint resource units: see filesLimit
+	reportsLimit   = 5           // requests for audit logs
 	reportsWindow  = 10 * time.Second
 )
 
-// Spending is what was drawn on one budget: a token bucket.
+// Spending is what was drawn on one budget.
 type Spending struct {
 	AtOnce    int     // what it holds when it is full, as it was in the beginning
 	PerSecond float64 // what it is given back
@@ -42,6 +41,14 @@ func (t *Tenant) IdentityWrites() Spending {
 	return Spending{AtOnce: writeLimit, PerSecond: writeLimit * t.world.ThrottleScale / writeWindow.Seconds(), Taken: t.writes}
 }
 
+// FileUnits is what was drawn on SharePoint's budget of resource units; with one app, for there is one budget for each.
+func (t *Tenant) FileUnits() Spending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	limit := t.filesLimit()
+	return Spending{AtOnce: limit, PerSecond: float64(limit) / filesWindow.Seconds(), Taken: t.fileUnits}
+}
+
 // Throttled counts the requests that a spent budget refused.
 func (t *Tenant) Throttled() int {
 	t.mu.Lock()
@@ -49,7 +56,7 @@ func (t *Tenant) Throttled() int {
 	return t.throttled
 }
 
-// bucket is a token bucket on the tenant's clock.
+// bucket is a budget on the tenant's clock: a token bucket as it was at a time, or what is left until then.
 type bucket struct {
 	level float64
 	at    time.Time
@@ -72,6 +79,46 @@ func (t *Tenant) take(name string, cost, limit float64, window time.Duration) (t
 	}
 	b.level -= cost
 	return 0, 1 - b.level/limit
+}
+
+// filesLimit is how many resource units SharePoint allows within filesWindow, by the licences that the tenant has: here, its people. With a
+// scale it is so many times as many: the window is as long as ever, because a client may know it from the documentation.
+// Source: SharePoint, Avoid getting throttled or blocked, application limits.
+func (t *Tenant) filesLimit() int {
+	limit := 6000.0
+	switch n := len(t.world.Users); {
+	case n <= 1000:
+		limit = 1200
+	case n <= 5000:
+		limit = 2400
+	case n <= 15000:
+		limit = 3600
+	case n <= 50000:
+		limit = 4800
+	}
+	return int(limit * t.world.ThrottleScale)
+}
+
+// takeFiles is take for SharePoint, whose budget begins anew after a time. From 80% on the answers say what is left and until when.
+func (t *Tenant) takeFiles(name string, cost int, head map[string]string) time.Duration {
+	now, limit := t.clock(), t.filesLimit()
+	b := t.buckets[name]
+	if b == nil || !now.Before(b.at) {
+		b = &bucket{level: float64(limit), at: now.Add(filesWindow)}
+		t.buckets[name] = b
+	}
+	reset := b.at.Sub(now)
+	wait := time.Duration(0)
+	if b.level < float64(cost) {
+		wait = reset
+	} else {
+		b.level -= float64(cost)
+		t.fileUnits += cost
+	}
+	if b.level <= 0.2*float64(limit) {
+		head["RateLimit-Limit"], head["RateLimit-Remaining"], head["RateLimit-Reset"] = strconv.Itoa(limit), strconv.Itoa(int(b.level)), wholeSeconds(reset)
+	}
+	return wait
 }
 
 // throttle charges a Graph call to its budgets. It adds the headers Microsoft documents to head, and answers a reply when a budget is spent.
@@ -123,7 +170,7 @@ func (t *Tenant) throttle(c *call, head map[string]string) *reply {
 	case reports:
 		wait, _ = t.take("reports/"+app, 1, reportsLimit, reportsWindow)
 	case files:
-		wait, _ = t.take("files/"+app, float64(cost), filesLimit, filesWindow)
+		wait = t.takeFiles("files/"+app, cost, head)
 	}
 	if wait == 0 {
 		return nil

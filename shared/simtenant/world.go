@@ -41,7 +41,7 @@ type World struct {
 	CopyDelay     time.Duration // a drive copy is complete this much later, by the tenant's clock
 	DeltaLife     time.Duration // a delta token of a drive is known for this long, by the tenant's clock; 0 = without end
 	CopiesFail    int           // so many of the next drive copies stop half way and fail
-	ThrottleScale float64       // 0 = no throttling; 1 = Microsoft's documented budgets; 60 = the same budgets, there again 60 times sooner
+	ThrottleScale float64       // 0 = no throttling; 1 = Microsoft's documented budgets; 60 = the same budgets, there again 60 times sooner (SharePoint: 60 times as many a minute)
 	Faults        []Fault
 
 	// WithoutPIM is a tenant without the licence for Privileged Identity Management.

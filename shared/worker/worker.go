@@ -180,11 +180,15 @@ func (w *Worker) outcome(record *offboarding.Record, verdict error) ledger.Outco
 		}
 	}
 	delay := Backoff(record.Attempts)
-	if errors.As(verdict, &throttled) {
-		delay = max(delay, throttled.Delay)
+	if errors.As(verdict, &throttled) { // whoever says when to come back need not be backed off from for long
+		delay = max(min(delay, throttledBackoff), throttled.Delay)
 	}
 	return ledger.Outcome{State: offboarding.StateRetrying, Reason: brief(verdict.Error()), Delay: delay, Attempt: true}
 }
+
+// throttledBackoff is the longest delay of our own after an answer that says when to come back: a
+// budget that is given back every minute is not used by those who come after a quarter of an hour.
+const throttledBackoff = 30 * time.Second
 
 // Backoff is the delay after so many attempts: from 1 s, doubled, to at most 15 minutes.
 func Backoff(attempts int) time.Duration {

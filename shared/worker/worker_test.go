@@ -154,6 +154,21 @@ func TestBackoffDoublesUpToAQuarterOfAnHour(t *testing.T) {
 	}
 }
 
+// TestWhatIsThrottledOftenDoesNotSleepLong: whoever says when to come back is asked then, also
+// after many times, and not after the quarter of an hour of an error that says nothing.
+func TestWhatIsThrottledOftenDoesNotSleepLong(t *testing.T) {
+	t.Parallel()
+	throttled := offboarding.Throttled(2*time.Second, errors.New("429"))
+	h, c, w := site(t, throttled)
+	for n := range 12 {
+		record, _ := h.Step(t, c.ID, w)
+		if delay := record.Due.Sub(h.Now()); delay < 2*time.Second || delay > 30*time.Second {
+			t.Errorf("after %d times it sleeps %s", n+1, delay)
+		}
+		h.Advance(time.Minute)
+	}
+}
+
 func TestANewerSchemaIsPutOffUnread(t *testing.T) {
 	t.Parallel()
 	h, c, w := site(t, nil)

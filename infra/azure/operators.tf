@@ -1,0 +1,16 @@
+# Who steps in with leaver up --operator: they see every case, stop it or accept a step, and send
+# what was parked back to work or take it away. Of Microsoft 365 this gives them nothing.
+resource "azurerm_role_assignment" "operator" {
+  for_each             = { for pair in setproduct(var.operators, keys(local.operator)) : "${pair[0]} ${pair[1]}" => { principal = pair[0], role = pair[1] } }
+  scope                = local.operator[each.value.role]
+  role_definition_name = each.value.role
+  principal_id         = each.value.principal
+}
+
+locals {
+  operator = {
+    "Storage Table Data Contributor"  = azurerm_storage_table.ledger.resource_manager_id
+    "Azure Service Bus Data Sender"   = azurerm_servicebus_namespace.leaver.id
+    "Azure Service Bus Data Receiver" = azurerm_servicebus_namespace.leaver.id
+  }
+}
