@@ -39,6 +39,11 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 				shared(m)
 				m.ForwardingAddress = simtenant.UserID("alex.wilber@contoso.com")
 			}},
+		{name: "forwarding outside that the plan knows nothing of", options: offboarding.Options{Mailbox: offboarding.None}, withheld: true, says: "forwards now",
+			meanwhile: func(m *simtenant.Mailbox) {
+				shared(m)
+				m.ForwardingSMTPAddress = "smtp:irvin@fabrikam.com"
+			}},
 		{name: "a shared mailbox that the plan knows nothing of", withheld: true, says: "shared now", meanwhile: shared},
 		{name: "forwarding with no end, which somebody interrupted", options: offboarding.Options{ForwardFor: &forEver}, withheld: true, says: "no end", replayed: true,
 			meanwhile: func(m *simtenant.Mailbox) { m.ForwardingAddress = "" }},

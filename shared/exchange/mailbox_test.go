@@ -87,6 +87,23 @@ func TestB15AnotherMailboxIsNotTheLeavers(t *testing.T) {
 	}
 }
 
+func TestB5OnlyAnInactiveMailboxIsKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body string
+		kept bool
+	}{
+		"inactive":  {`{"value":[{"ExternalDirectoryObjectId":"` + leaver + `","IsInactiveMailbox":true}]}`, true},
+		"not yet":   {`{"value":[{"ExternalDirectoryObjectId":"` + leaver + `","IsInactiveMailbox":false}]}`, false},
+		"another's": {`{"value":[{"ExternalDirectoryObjectId":"00000000-0000-0000-0000-000000000000","IsInactiveMailbox":true}]}`, false},
+		"none":      {`{"value":[]}`, false},
+	} {
+		c, _, ctx := serve(t, cmdlets(map[string]string{"Get-Mailbox": tt.body}))
+		if kept, err := c.InactiveMailbox(ctx, leaver); err != nil || kept != tt.kept {
+			t.Errorf("%s: %t, %v", name, kept, err)
+		}
+	}
+}
+
 func TestNoMailboxIsNotFound(t *testing.T) {
 	for name, answers := range map[string]map[string]string{"an exception": {}, "an empty list": {"Get-Mailbox": `{"value":[]}`}} {
 		c, _, ctx := serve(t, cmdlets(answers))
