@@ -11,7 +11,8 @@
 // not touch, become one task for a person, when everything else is done.
 //
 // Leaving a group takes the user out of the call queues that ring it. Agents who were added to
-// a queue one by one are not seen: Graph has no interface for them. Calendars are found that
+// a queue one by one are not seen: Graph has no interface for them, and the evidence of somebody
+// who has Teams Phone says so. Calendars are found that
 // the leaver has opened; one that was shared and never opened is not seen. Rights on mailboxes are
 // found by three queries over the whole tenant, however many mailboxes it has; the one for full
 // access makes Exchange look through every mailbox, which takes it some seconds a thousand.
@@ -93,6 +94,7 @@ type run struct {
 	user  offboarding.User
 	tasks []string        // for a person
 	aside map[string]bool // what has been left to a person, by object id
+	phone bool            // a licence brings Teams Phone
 }
 
 // inDirectory takes away what Entra knows of.
@@ -101,6 +103,7 @@ func (r *run) inDirectory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.phone = access.Phone
 	groups := r.sort(access.Groups)
 	if err := r.keepBefore(ctx, access, groups); err != nil {
 		return err

@@ -210,6 +210,31 @@ func TestTelephoneNumbersAreReleasedLater(t *testing.T) {
 	}
 }
 
+// TestCallQueuesAreARiskOfWhoHasTeamsPhone: Graph does not show who is an agent by name.
+func TestCallQueuesAreARiskOfWhoHasTeamsPhone(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, who string
+		number    bool
+		risk      bool
+	}{
+		{name: "by a licence", who: "lee.gu@contoso.com", risk: true},
+		{name: "by a number", who: adele, number: true, risk: true},
+		{name: "without", who: adele},
+	} {
+		h := steptest.New(t)
+		h.Tenant.Edit(func(w *simtenant.World) {
+			if tt.number {
+				w.Users[simtenant.UserID(tt.who)].Numbers = []simtenant.TelephoneNumber{{Number: "+49301234567", Type: "directRouting"}}
+			}
+		})
+		record := settle(t, h, tt.who)
+		if risk := record.Evidence[offboarding.ResidualRisk]; record.State != offboarding.StateEffective || strings.Contains(risk, "call queue") != tt.risk {
+			t.Errorf("%s: %s, %q", tt.name, record.State, risk)
+		}
+	}
+}
+
 func TestB10AuthenticationMethods(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -15,6 +15,9 @@ func (r *run) numbers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.phone || len(numbers) > 0 || r.job.Step.Before["number 1"] != "" {
+		r.job.Evidence[offboarding.ResidualRisk] = "an agent who was added to a call queue of Teams by name stays in it and Graph shows none: look in the Teams admin center (Voice, Call queues)"
+	}
 	if len(numbers) == 0 {
 		return nil
 	}

@@ -14,22 +14,32 @@ type destination struct {
 	drive  offboarding.Drive
 }
 
-// destination finds where the plan wants the files. Who gets the mail gets the files as well,
-// and otherwise the manager does.
+// destination finds where the plan wants the files. Unless it names a drive or somebody, who gets
+// the mail gets the files as well, and otherwise the manager does.
 func (s *Step) destination(ctx context.Context, job *offboarding.Job) (destination, error) {
+	plan := job.Case.Plan
+	asPlanned := func(why string) (destination, error) {
+		return destination{}, offboarding.Manual(why + ": correct filesTo in the policy, then send the request again: leaver offboard " + job.Leaver)
+	}
+	if plan.FilesUnclear != "" {
+		return asPlanned(plan.FilesUnclear)
+	}
 	reader, wrong, err := s.reader(ctx, job)
 	if err != nil {
 		return destination{}, err
 	}
-	if to := job.Case.Plan.FilesTo; to != "" && to != offboarding.FilesToManager {
+	if to := plan.FilesTo; offboarding.FilesToDrive(to) {
 		drive, err := s.files.DriveRoot(ctx, to)
 		if errors.Is(err, offboarding.ErrNotFound) {
-			return destination{}, offboarding.Manual("the drive that the policy names in filesTo is not there: correct the policy, then send the request again: leaver offboard " + job.Leaver)
+			return asPlanned("the drive that the policy names in filesTo is not there")
 		}
 		return destination{reader: reader, drive: drive}, err
 	}
 	refuse := func(why string) (destination, error) {
-		return destination{}, offboarding.Manual(why + "; correct the manager in Entra and replay, or name a drive in the policy (filesTo) or somebody else (leaver offboard " + job.Leaver + " --forward-to ADDRESS)")
+		if offboarding.FilesToPerson(plan.FilesTo) {
+			return asPlanned(why)
+		}
+		return destination{}, offboarding.Manual(why + "; correct the manager in Entra and replay, or name a drive or a person in the policy (filesTo), or somebody else (leaver offboard " + job.Leaver + " --forward-to ADDRESS)")
 	}
 	if wrong != "" {
 		return refuse(wrong)
@@ -46,8 +56,11 @@ func (s *Step) destination(ctx context.Context, job *offboarding.Job) (destinati
 
 // reader is who gets the files, or why nobody can.
 func (s *Step) reader(ctx context.Context, job *offboarding.Job) (id, wrong string, err error) {
-	if f := job.Case.Plan.Forwarding; f != nil {
-		id = f.To
+	switch plan := job.Case.Plan; {
+	case offboarding.FilesToPerson(plan.FilesTo):
+		id = plan.FilesTo
+	case plan.Forwarding != nil:
+		id = plan.Forwarding.To
 	}
 	if id == "" {
 		manager, err := s.files.Manager(ctx, job.Leaver)

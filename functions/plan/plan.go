@@ -168,7 +168,12 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 			personal[f.Address] = address
 		}
 	}
-	return compiled, personal, nil
+	compiled.FilesTo, err = p.filesTo(ctx, user, compiled)
+	var unclear *offboarding.Refusal
+	if errors.As(err, &unclear) {
+		compiled.FilesUnclear, err = unclear.Why, nil
+	}
+	return compiled, personal, err
 }
 
 // policyFor is the policy with the overrides that fit the user.
@@ -214,7 +219,7 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 		case err != nil:
 			return offboarding.User{}, fmt.Errorf("looking the employee up by %s: %w", field, err)
 		case len(users) == 0:
-			return refuse("no user in the tenant has this %s; correct it in the HR system and send the request again", field)
+			return refuse("no user in the tenant has this %s; correct it in the HR system, or name the person by mail or object id, and send the request again", field)
 		case i == 0:
 			fit = users
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"strings"
 
 	"leaver/shared/offboarding"
 )
@@ -60,3 +61,28 @@ func (p *Planner) recipient(ctx context.Context, leaver offboarding.User, named 
 
 // guest is the userType of somebody whose mailbox is outside of the organisation.
 const guest = "Guest"
+
+// filesTo is where the plan moves the files: a person whom the policy names becomes an object id.
+// Whether they can take the files is checked when that is due.
+func (p *Planner) filesTo(ctx context.Context, leaver offboarding.User, plan offboarding.Plan) (string, error) {
+	switch {
+	case !offboarding.FilesToPerson(plan.FilesTo):
+		return plan.FilesTo, nil
+	case plan.KeepFiles != offboarding.KeepMove:
+		return offboarding.FilesToManager, nil // a plan names nobody
+	}
+	who := offboarding.Employee{ID: plan.FilesTo}
+	if strings.Contains(plan.FilesTo, "@") {
+		who = offboarding.Employee{UserPrincipalName: plan.FilesTo}
+	}
+	found, err := p.Directory.Find(ctx, who)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("looking up who gets the files: %w", err)
+	case len(found) != 1:
+		return "", &offboarding.Refusal{Why: "the person whom the policy names in filesTo is not in the tenant"}
+	case found[0].ID == leaver.ID:
+		return "", &offboarding.Refusal{Why: "the policy names the leaver in filesTo"}
+	}
+	return found[0].ID, nil
+}

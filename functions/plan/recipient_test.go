@@ -155,3 +155,42 @@ func TestALaterRequestNamesAnotherRecipient(t *testing.T) {
 		t.Errorf("parked: %v, %v", parked, err)
 	}
 }
+
+func TestWhoGetsTheFilesIsAnObjectID(t *testing.T) {
+	t.Parallel()
+	lee := simtenant.UserID("lee.gu@contoso.com")
+	for _, tt := range []struct {
+		name, to string
+		keep     offboarding.Keeping
+		is       string // filesTo of the plan
+		unclear  string
+	}{
+		{name: "by userPrincipalName", to: "Lee.Gu@contoso.com", is: lee},
+		{name: "by object id", to: strings.ToUpper(lee), is: lee},
+		{name: "the manager", to: offboarding.FilesToManager, is: offboarding.FilesToManager},
+		{name: "a drive", to: "b!library", is: "b!library"},
+		{name: "nobody by this name", to: "nobody@contoso.com", unclear: "not in the tenant"},
+		{name: "nobody by this id", to: "00000000-0000-4000-8000-000000000000", unclear: "not in the tenant"},
+		{name: "the leaver", to: henrik, unclear: "the leaver"},
+		{name: "files that are given up", to: "lee.gu@contoso.com", keep: offboarding.KeepNone, is: offboarding.FilesToManager},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			policy := offboarding.DefaultPolicy()
+			policy.FilesTo = tt.to
+			if tt.keep != "" {
+				policy.KeepFiles = tt.keep
+			}
+			d, c := ask(t, steptest.New(t), policy, "req-1", henrik, offboarding.Options{})
+			if !d.completed || c == nil {
+				t.Fatalf("dead-lettered with %q", d.dead)
+			}
+			if c.Plan.FilesTo != tt.is || (c.Plan.FilesUnclear != "") != (tt.unclear != "") || !strings.Contains(c.Plan.FilesUnclear, tt.unclear) {
+				t.Errorf("%q, %q", c.Plan.FilesTo, c.Plan.FilesUnclear)
+			}
+			if line, _ := json.Marshal(c.Plan); strings.Contains(string(line), "@") {
+				t.Errorf("the plan names somebody: %s", line)
+			}
+		})
+	}
+}

@@ -99,7 +99,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		r.task("remove the leaver from the organisation's BlackBerry server and disable the devices there (S11), then sign off")
 	}
 	// S13. Source: Microsoft 365 admin, Remove a former employee, step 5.
-	r.Evidence["residualRisk"] = "files that were synchronised to a private computer stay there"
+	r.Evidence[offboarding.ResidualRisk] = "files that were synchronised to a private computer stay there"
 	return r.verdict()
 }
 

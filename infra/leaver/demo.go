@@ -14,16 +14,20 @@ import (
 )
 
 type demoCommand struct {
-	Scenario string        `enum:"${scenarios}" default:"departures" help:"What is played: ${enum}."`
+	Scenario string        `enum:"${scenarios}" default:"departures" placeholder:"NAME" help:"What is played, of those above; ${default} without it."`
 	Users    int           `default:"2000" help:"Size of the company, in a layoff."`
 	Leavers  int           `default:"500" help:"How many of them leave, in a layoff."`
 	Throttle float64       `default:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
-	JSON     bool          `help:"Print the status objects only, one a line, each with why it ended so."`
+	JSON     bool          `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
 	Latency  time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
 }
 
 // Help implements kong.HelpProvider.
 func (*demoCommand) Help() string {
+	var all []string
+	for _, s := range scenarios {
+		all = append(all, s.help())
+	}
 	return `Exit code 0 only if every step ended as the scenario says and the tenant shows it.
 
   leaver demo
@@ -31,7 +35,9 @@ func (*demoCommand) Help() string {
   leaver demo --json | jq .state
   leaver demo --scenario layoff --users 200 --leavers 50
 
-The README says who leaves in which scenario.`
+Who leaves in which scenario, and how it ends:
+
+  ` + strings.ReplaceAll(strings.Join(all, "\n"), "\n", "\n  ")
 }
 
 // Validate refuses what cannot be played.
@@ -61,7 +67,11 @@ func (c *demoCommand) Run(env environment) error {
 	if s.run != nil {
 		return s.run(c, env)
 	}
-	tenant, err := simtenant.New(simtenant.Config{Users: 40, Latency: c.Latency})
+	config := simtenant.Config{Users: 40, Latency: c.Latency}
+	if s.tenant != nil {
+		s.tenant(&config)
+	}
+	tenant, err := simtenant.New(config)
 	if err != nil {
 		return err
 	}
@@ -74,7 +84,11 @@ func (c *demoCommand) Run(env environment) error {
 	if s.policy != nil {
 		s.policy(&policy)
 	}
-	return onStage(env, stage{tenant: tenant, policy: policy}, func(ctx context.Context, h *house, intake string) error {
+	on := stage{tenant: tenant, policy: policy}
+	if s.counts {
+		on.meter = &meter{traffic: map[string]*traffic{}}
+	}
+	return onStage(env, on, func(ctx context.Context, h *house, intake string) error {
 		p := &play{scenario: s, house: h, tenant: tenant, view: newView(env, c.JSON), acted: map[string]bool{}}
 		defer p.view.close()
 		found, err := p.perform(ctx, intake)
@@ -83,6 +97,9 @@ func (c *demoCommand) Run(env environment) error {
 			return err
 		}
 		ends, wrong := p.judge(ctx, found)
+		if s.counts && len(ends) > 0 {
+			ends[0].Cost = on.meter.cost(ends[0].status, p.posted)
+		}
 		if c.JSON {
 			return errors.Join(writeJSON(env.stdout, ends), wrong)
 		}
@@ -100,6 +117,7 @@ type play struct {
 	house  *house
 	tenant *simtenant.Tenant
 	view   view
+	posted time.Time       // the last webhook
 	acted  map[string]bool // acts that were done, by person and words
 }
 
@@ -110,7 +128,8 @@ func (p *play) perform(ctx context.Context, intake string) ([]status, error) {
 	defer stop()
 	for _, d := range p.departures {
 		p.view.say("%s leaves (%s)", d.person, d.title)
-		if err := postSample(ctx, intake, d.event, p.house.now()); err != nil {
+		p.posted = p.house.now()
+		if err := d.post(ctx, intake, p.posted); err != nil {
 			return nil, err
 		}
 	}
@@ -161,8 +180,9 @@ func (p *play) act(ctx context.Context, d departure, s status) error {
 	return nil
 }
 
-// report writes the table of each case, the time to lockout, and why it ended so.
+// report writes the table of each case, the time to lockout, why it ended so, and what it cost.
 func report(w io.Writer, ends []told) error {
+	width, _ := terminalWidth(w)
 	for i, s := range ends {
 		if i > 0 {
 			if _, err := fmt.Fprintln(w); err != nil {
@@ -177,8 +197,15 @@ func report(w io.Writer, ends []told) error {
 				return err
 			}
 		}
-		if len(s.Why) > 0 {
-			if _, err := fmt.Fprintf(w, "why: %s\n", strings.Join(s.Why, "\n     ")); err != nil {
+		first := "why: "
+		for _, why := range s.Why {
+			if _, err := io.WriteString(w, hanging(first, why, width)); err != nil {
+				return err
+			}
+			first = "     "
+		}
+		if s.Cost != nil {
+			if _, err := io.WriteString(w, s.Cost.report()); err != nil {
 				return err
 			}
 		}

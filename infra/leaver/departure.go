@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"leaver/functions/replay"
 	"leaver/shared/hris"
@@ -18,11 +19,13 @@ import (
 
 // departure is one leaver of a demo and what must have become of them.
 type departure struct {
-	event  string // file in events/
+	event  string // file in events/; empty = a termination that chooses nothing
 	person string // userPrincipalName
 	title  string
 	// why it must end so, in a sentence or two, beside the rules that withheld something.
 	why string
+	// rules are behind that, beside those that withheld something.
+	rules []offboarding.Rule
 	// want is how those steps must end that are not to take effect; every other one must.
 	want map[offboarding.StepName]ending
 	// refused is the rule by which the request must be parked: no case, and no write.
@@ -51,6 +54,18 @@ func (d departure) end(step offboarding.StepName) ending {
 		return e
 	}
 	return ending{state: offboarding.StateEffective}
+}
+
+// post sends the webhook of the departure as the HR system would.
+func (d departure) post(ctx context.Context, intake string, now time.Time) error {
+	if d.event != "" {
+		return postSample(ctx, intake, d.event, now)
+	}
+	code, err := postTermination(ctx, intake, d.person, now)
+	if err == nil && code != http.StatusAccepted {
+		err = fmt.Errorf("intake answered the departure of %s with %d", d.person, code)
+	}
+	return err
 }
 
 // in is the departure's status; nil when there is none yet.
@@ -117,6 +132,7 @@ type told struct {
 	status
 	Scenario string   `json:"scenario"`
 	Why      []string `json:"why"`
+	Cost     *cost    `json:"cost,omitempty"`
 }
 
 // judge compares what Leaver says, and what the tenant itself shows, with what must be. Only an
@@ -146,9 +162,13 @@ func (p *play) judge(ctx context.Context, found []status) ([]told, error) {
 	return ends, errors.Join(wrong...)
 }
 
-// reasons are why the departure ended so: its own words, then each rule that withheld something.
+// reasons are why the departure ended so: its own words with their rules, then each rule that
+// withheld something.
 func (d departure) reasons(s status) []string {
 	why := []string{d.why}
+	for _, rule := range d.rules {
+		why = append(why, fmt.Sprintf("%s: %s (%s)", rule, rule.Text(), rule.Source()))
+	}
 	for _, step := range s.Steps {
 		if step.State == offboarding.StateWithheld {
 			why = append(why, fmt.Sprintf("%s is withheld by %s; the rule: %s (%s)", step.Name, step.Reason, step.Rule.Text(), step.Rule.Source()))

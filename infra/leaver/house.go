@@ -46,6 +46,7 @@ type house struct {
 	lane     worker.Lane
 
 	concurrency int
+	directory   *graph.Client
 	planner     *plan.Planner
 	steps       map[offboarding.StepName]worker.Step
 	watch       *watch.Watch
@@ -105,6 +106,7 @@ func openHouse(ctx context.Context, o houseOptions) (_ *house, err error) {
 	if err != nil {
 		return nil, err
 	}
+	h.directory = directory
 	h.steps = newSteps(directory, mailboxes, h.ledger, o.policy)
 	h.planner = &plan.Planner{
 		Directory: directory, Ledger: h.ledger, Bus: h.bus, Tenant: h.tenantID,

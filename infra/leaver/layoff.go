@@ -70,10 +70,20 @@ func (c *demoCommand) layoff(env environment) error {
 		)
 		if c.JSON {
 			found, failed := statuses(ctx, h.ledger, "", h.now())
-			err = errors.Join(err, failed, writeJSON(out, found))
+			err = errors.Join(err, failed, writeJSON(out, everybody(found)))
 		}
 		return err
 	})
+}
+
+// everybody is how it ended for each of the leavers, and why.
+func everybody(found []status) []told {
+	d := departure{why: "the lockout of all went before everything else"}
+	var ends []told
+	for _, s := range found {
+		ends = append(ends, told{status: s, Scenario: "layoff", Why: d.reasons(s)})
+	}
+	return ends
 }
 
 // lockedOut is when the last of the leavers was.

@@ -37,10 +37,12 @@ type planned struct {
 	KeepMail    string       `json:"keepMail"`
 	KeepFiles   string       `json:"keepFiles"`
 	// Joins is the open case of the leaver that the request would join.
-	Joins       string        `json:"joins,omitempty"`
-	Steps       []plannedStep `json:"steps"`
-	ByHand      []string      `json:"byHand"`
-	Permissions []string      `json:"permissions"` // of all steps; each function needs its own only
+	Joins  string        `json:"joins,omitempty"`
+	Steps  []plannedStep `json:"steps"`
+	ByHand []string      `json:"byHand"`
+	// ResidualRisks are what no step can end or see.
+	ResidualRisks []string `json:"residualRisks,omitempty"`
+	Permissions   []string `json:"permissions"` // of all steps; each function needs its own only
 }
 
 type plannedStep struct {
@@ -71,7 +73,9 @@ func (c *planCommand) Run(env environment) error {
 	if err := json.Unmarshal(answer, &p); err != nil {
 		return err
 	}
-	return p.write(env.stdout)
+	width, _ := terminalWidth(env.stdout)
+	_, err = io.WriteString(env.stdout, p.report(width))
+	return err
 }
 
 func (h *house) answerPlan(w http.ResponseWriter, r *http.Request) {
@@ -105,16 +109,17 @@ func (h *house) preview(ctx context.Context, request offboarding.Request) (plann
 		KeepMail: string(plan.KeepMail), KeepFiles: string(plan.KeepFiles), ByHand: []string{},
 	}
 	if plan.KeepFiles == offboarding.KeepMove {
-		p.KeepFiles += " to " + cmp.Or(plan.FilesTo, offboarding.FilesToManager)
+		to := plan.FilesTo
+		switch f := plan.Forwarding; {
+		case plan.FilesUnclear != "":
+			to = "nobody: " + plan.FilesUnclear
+		case to == offboarding.FilesToManager && f != nil && f.To != "":
+			to = f.To
+		}
+		p.KeepFiles += " to " + h.named(ctx, to)
 	}
 	if f := plan.Forwarding; f != nil {
-		to := cmp.Or(view.Personal[f.Address], f.To, "nobody")
-		if f.To != "" {
-			if user, err := h.planner.Directory.Find(ctx, offboarding.Employee{ID: f.To}); err == nil && len(user) == 1 {
-				to = user[0].UserPrincipalName
-			}
-		}
-		p.Mailbox += " to " + to
+		p.Mailbox += " to " + cmp.Or(view.Personal[f.Address], h.named(ctx, f.To), "nobody")
 		if f.Until.IsZero() {
 			p.Mailbox += ", with no end"
 		} else {
@@ -125,7 +130,11 @@ func (h *house) preview(ctx context.Context, request offboarding.Request) (plann
 		p.Joins = view.Open.ID
 	}
 	if view.User.OnPremisesSyncEnabled {
-		p.ByHand = append(p.ByHand, "the account is synchronised from an on-premises Active Directory: disable and later delete it there as well (B9)")
+		p.ByHand = append(p.ByHand, "the account is synchronised from an on-premises Active Directory (B9): there, reset its password (unless Entra writes it back), disable it, hide it from address lists (msExchHideFromAddressLists), and in the end delete it")
+	}
+	roles, err := h.directory.DirectoryRoles(ctx, view.User.ID)
+	if err != nil {
+		return planned{}, err
 	}
 	for _, step := range plan.Steps {
 		spec, _ := offboarding.SpecOf(step.Name)
@@ -140,7 +149,16 @@ func (h *house) preview(ctx context.Context, request offboarding.Request) (plann
 		case spec.Delayed:
 			row.State, row.Reason = "gate", "decided when it is due, after "+names(spec.Needs)+": "+spec.Done
 		default:
-			row.read(worker.Rehearse(ctx, h.steps[step.Name], step.Name, view.Case, view.Personal, h.now()), spec)
+			rehearsal := worker.Rehearse(ctx, h.steps[step.Name], step.Name, view.Case, view.Personal, h.now())
+			if risk := rehearsal.Evidence[offboarding.ResidualRisk]; risk != "" {
+				p.ResidualRisks = append(p.ResidualRisks, fmt.Sprintf("%s: %s", step.Name, risk))
+				delete(rehearsal.Evidence, offboarding.ResidualRisk)
+			}
+			row.read(rehearsal, spec)
+			if spec.Urgent && row.State == "act" && len(roles) > 0 {
+				row.Rule, row.Source = offboarding.B10, offboarding.B10.Source()
+				row.Reason += fmt.Sprintf("; may be refused by %s for the role %s until access has taken it away (%s)", row.Rule, strings.Join(roles, ", "), row.Rule.Text())
+			}
 		}
 		if row.State == "manual" || row.State == "park" {
 			p.ByHand = append(p.ByHand, fmt.Sprintf("%s: %s", row.Name, row.Reason))
@@ -150,6 +168,16 @@ func (h *house) preview(ctx context.Context, request offboarding.Request) (plann
 	slices.Sort(p.Permissions)
 	p.Permissions = slices.Compact(p.Permissions)
 	return p, nil
+}
+
+// named is the userPrincipalName of an object id that can be looked up, and else what is given.
+func (h *house) named(ctx context.Context, id string) string {
+	if offboarding.FilesToPerson(id) {
+		if user, err := h.planner.Directory.Find(ctx, offboarding.Employee{ID: id}); err == nil && len(user) == 1 {
+			return user[0].UserPrincipalName
+		}
+	}
+	return id
 }
 
 func (s *plannedStep) withhold(rule offboarding.Rule, why string) {
@@ -168,7 +196,7 @@ func (s *plannedStep) read(r worker.Rehearsal, spec offboarding.Spec) {
 	case r.Verdict == nil && r.Acts:
 		s.State, s.Reason = "act", "until "+spec.Done
 	case r.Verdict == nil:
-		s.State, s.Reason = "nothing to do", spec.Done
+		s.State, s.Reason = "nothing to do", cmp.Or(strings.Join(evidence(r.Evidence), "; "), spec.Done)
 	case errors.As(r.Verdict, &withheld):
 		s.withhold(withheld.Rule, withheld.Why)
 	case errors.As(r.Verdict, &manual):
@@ -190,31 +218,40 @@ func names(steps []offboarding.StepName) string {
 	return strings.Join(out, ", ")
 }
 
-func (p planned) write(w io.Writer) error {
+// report is the plan in lines of that width, or of any when it is 0.
+func (p planned) report(width int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n  leaves %s; mailbox: %s; keepMail %s, keepFiles %s\n", p.Leaver.UserPrincipalName, p.Leaver.ID, offboarding.Stamp(p.LeavingTime), p.Mailbox, p.KeepMail, p.KeepFiles)
+	fmt.Fprintf(&b, "%s  %s\n", p.Leaver.UserPrincipalName, p.Leaver.ID)
+	b.WriteString(hanging("  ", fmt.Sprintf("leaves %s; mailbox: %s; keepMail %s, keepFiles %s", offboarding.Stamp(p.LeavingTime), p.Mailbox, p.KeepMail, p.KeepFiles), width))
 	if p.Joins != "" {
-		fmt.Fprintf(&b, "  the request would join or change the open case %s\n", p.Joins)
+		b.WriteString(hanging("  ", "the request would join or change the open case "+p.Joins, width))
 	}
 	for _, s := range p.Steps {
 		at := "at once"
 		if s.Due.After(p.LeavingTime) {
 			at = "from " + s.Due.UTC().Format(time.DateOnly)
 		}
-		fmt.Fprintf(&b, "  %-8s  %-15s  %s", s.Name, at, s.State)
-		if s.Rule != "" {
-			fmt.Fprintf(&b, " by %s", s.Rule)
+		text := s.State
+		if s.State == "withheld" {
+			text += " by " + string(s.Rule)
 		}
-		fmt.Fprintf(&b, ": %s", s.Reason)
+		text += ": " + s.Reason
 		if s.Source != "" {
-			fmt.Fprintf(&b, "; %s", s.Source)
+			text += "; " + s.Source
 		}
-		b.WriteString("\n")
+		b.WriteString(hanging(fmt.Sprintf("  %-8s  %-15s  ", s.Name, at), text, width))
 	}
-	if len(p.ByHand) > 0 {
-		fmt.Fprintf(&b, "a person will have to:\n  %s\n", strings.Join(p.ByHand, "\n  "))
+	list := func(title string, lines []string) {
+		if len(lines) > 0 {
+			b.WriteString(title + "\n")
+		}
+		for _, line := range lines {
+			b.WriteString(hanging("  ", line, width))
+		}
 	}
-	fmt.Fprintf(&b, "permissions: %s\nnothing was written\n", strings.Join(p.Permissions, ", "))
-	_, err := io.WriteString(w, b.String())
-	return err
+	list("a person will have to:", p.ByHand)
+	list("what no step can end or see:", p.ResidualRisks)
+	b.WriteString(hanging("permissions: ", strings.Join(p.Permissions, ", "), width))
+	b.WriteString("nothing was written\n")
+	return b.String()
 }

@@ -13,6 +13,8 @@ func TestPlanSaysWhatWouldBeDoneAndWritesNothing(t *testing.T) {
 	t.Parallel()
 	policy := offboarding.DefaultPolicy()
 	policy.Protected = []string{"joni.sherman@contoso.com"}
+	files := "patti.fernandez@contoso.com"
+	policy.Overrides = []offboarding.Override{{Department: "Engineering", Settings: offboarding.Settings{FilesTo: &files}}}
 	tenant, data := runningHouse(t, simtenant.Config{}, policy)
 	for _, tt := range []struct {
 		name string
@@ -23,7 +25,11 @@ func TestPlanSaysWhatWouldBeDoneAndWritesNothing(t *testing.T) {
 		{"the default", []string{adele}, 0, []string{"forward to alex.wilber@contoso.com until", "signout   at once          act: until the password has changed", "licence   from ", "gate: ", "User.RevokeSessions.All", "Exchange.ManageAsApp", "nothing was written"}},
 		{"forwarded for ever", []string{adele, "--forward-for", "unlimited"}, 0, []string{"with no end", "withheld by B1", "withheld by B2", "Microsoft 365 admin"}},
 		{"nobody to forward to", []string{"patti.fernandez@contoso.com", "--forward-to", "nobody@contoso.com"}, 0, []string{"a person will have to:\n  forward: forwardTo"}},
-		{"synchronised", []string{"megan.bowen@contoso.com"}, 0, []string{"a person will have to:\n  the account is synchronised"}},
+		{"synchronised", []string{"megan.bowen@contoso.com"}, 0, []string{"a person will have to:\n  the account is synchronised", "reset its password", "what no step can end or see:\n  wipe: files"}},
+		{"an administrator", []string{"nestor.wilke@contoso.com"}, 0, []string{"refused by B10 for the role Global Administrator until access has taken it away"}},
+		{"a guest", []string{"mail:henrietta.mueller@fabrikam.com"}, 0, []string{"signout   at once          nothing to do: guest: password and sessions belong to the home tenant"}},
+		{"somebody with Teams Phone", []string{"lee.gu@contoso.com"}, 0, []string{"access: an agent who was added to a call queue of Teams by name"}},
+		{"files to somebody of the policy", []string{"grady.archie@contoso.com"}, 0, []string{"keepFiles move to patti.fernandez@contoso.com\n"}},
 		{"a contradiction", []string{adele, "--mailbox", "hold", "--forward-for", "1h"}, 1, []string{"B6"}},
 		{"protected", []string{"joni.sherman@contoso.com"}, 1, []string{"protects this account"}},
 		{"nobody", []string{"nobody@contoso.com"}, 1, []string{"no user in the tenant"}},
@@ -45,5 +51,20 @@ func TestPlanSaysWhatWouldBeDoneAndWritesNothing(t *testing.T) {
 	}
 	if found := stateOf(t, data, adele); len(found) != 0 {
 		t.Errorf("a case was opened: %+v", found)
+	}
+}
+
+// TestAPlanFitsTheTerminal: what is broken at the edge of the screen cannot be read.
+func TestAPlanFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	p := planned{
+		Leaver: leaverStatus{ID: "c250ee6d-4fe6-5424-a724-20f63aa3849a", UserPrincipalName: adele},
+		Steps:  []plannedStep{{Name: offboarding.StepAccess, State: "manual", Reason: strings.Repeat("a task ", 40)}},
+		ByHand: []string{strings.Repeat("a task ", 40)}, Permissions: offboarding.Steps[0].Permissions,
+	}
+	for _, line := range strings.Split(p.report(80), "\n") {
+		if len(line) > 80 {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -100,7 +101,8 @@ func writeReport(w io.Writer, found []status) error {
 func (s status) report(width int) string {
 	var b strings.Builder
 	if s.Case == "" {
-		fmt.Fprintf(&b, "%s  %s since %s\n  request %s\n  %s\n", s.name(), s.State, offboarding.Stamp(s.Opened), s.Request, s.Reason)
+		fmt.Fprintf(&b, "%s  %s since %s\n  request %s\n", s.name(), s.State, offboarding.Stamp(s.Opened), s.Request)
+		b.WriteString(hanging("  ", s.Reason, width))
 	} else {
 		fmt.Fprintf(&b, "%s  %s, opened %s\n  case %s  request %s\n", s.name(), s.State, offboarding.Stamp(s.Opened), s.Case, s.Request)
 	}
@@ -114,7 +116,7 @@ func (s status) report(width int) string {
 		}
 	}
 	for _, d := range s.Deadlines {
-		fmt.Fprintf(&b, "  %s  %s (%s)\n", d.At.UTC().Format(time.DateOnly), d.What, d.Source)
+		b.WriteString(hanging("  "+d.At.UTC().Format(time.DateOnly)+"  ", fmt.Sprintf("%s (%s)", d.What, d.Source), width))
 	}
 	return b.String()
 }
@@ -185,14 +187,7 @@ func (s stepStatus) remark(opened time.Time) string {
 		add("%s", s.Reason)
 	}
 	if s.State == offboarding.StateEffective {
-		keys := make([]string, 0, len(s.Evidence))
-		for k := range s.Evidence {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for _, k := range keys {
-			add("%s: %s", k, s.Evidence[k])
-		}
+		parts = append(parts, evidence(s.Evidence)...)
 	}
 	if s.Since != nil {
 		add("since %s", offboarding.Stamp(*s.Since))
@@ -215,6 +210,15 @@ func (s stepStatus) remark(opened time.Time) string {
 		add("%d attempts", s.Attempts)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// evidence is what was observed, in the order of its names.
+func evidence(observed map[string]string) []string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(observed)) {
+		parts = append(parts, name+": "+observed[name])
+	}
+	return parts
 }
 
 // stepTable is the table of one case.
@@ -265,6 +269,17 @@ func wrapped(text string, width int) string {
 		at += n
 	}
 	return b.String()
+}
+
+// hanging is a paragraph behind its first word, in lines of that width below each other, or in one
+// when it is 0.
+func hanging(first, text string, width int) string {
+	const narrowest = 20
+	if width > 0 {
+		indent := len([]rune(first))
+		text = strings.ReplaceAll(wrapped(text, max(width-indent, narrowest)), "\n", "\n"+strings.Repeat(" ", indent))
+	}
+	return first + text + "\n"
 }
 
 // terminalWidth is the width of the terminal that w is, if it is one.

@@ -15,8 +15,10 @@ import (
 type scenario struct {
 	name       string
 	policy     func(*offboarding.Policy) // changes the demo's; nil = as it is
+	tenant     func(*simtenant.Config)   // makes it another tenant than the demo's; nil = as it is
 	world      func(*simtenant.World)    // changes the tenant before anybody leaves; nil = as it is
 	departures []departure
+	counts     bool // requests and time, of the only departure
 	// run plays it in a way of its own, instead.
 	run func(*demoCommand, environment) error
 }
@@ -35,7 +37,7 @@ var scenarios = []scenario{
 	{name: "admin", departures: []departure{administrator}, world: rolesAreBusy},
 	{name: "big-onedrive", departures: []departure{bigDrive}, world: fillDrive},
 	{name: "contradiction", departures: []departure{contradiction}},
-	{name: "cost", run: (*demoCommand).cost},
+	{name: "cost", departures: []departure{costlyDeparture}, tenant: costlyTenant, counts: true},
 	{name: "layoff", run: (*demoCommand).layoff},
 }
 
@@ -50,6 +52,18 @@ func scenarioNames() string {
 		all = append(all, s.name)
 	}
 	return strings.Join(all, ",")
+}
+
+// help is who leaves in the scenario, and how that ends.
+func (s scenario) help() string {
+	titles := []string{"many people at once, against Microsoft's throttling: nobody is lost, and the lockout of all goes before everything else"}
+	if s.run == nil {
+		titles = nil
+	}
+	for _, d := range s.departures {
+		titles = append(titles, d.title)
+	}
+	return s.name + "\n  " + strings.Join(titles, "\n  ")
 }
 
 // demoRecipient gets the mail in the demo: as the manager, or because the request says so.
@@ -142,6 +156,7 @@ var (
 		event: "terminated-synced.json", person: "megan.bowen@contoso.com",
 		title: "mastered on premises: blocked against the synchronisation until somebody disables it there (B9)",
 		why:   "the synchronisation enabled the account again, and it was blocked again with new revocations; what only the on-premises Active Directory can do stayed a task, and the case open, until somebody said it was done",
+		rules: []offboarding.Rule{offboarding.B9},
 		want: map[offboarding.StepName]ending{
 			offboarding.StepPreserve: unplanned,
 			offboarding.StepBlock:    {state: offboarding.StateSignedOff},
@@ -203,6 +218,7 @@ var (
 		event: "terminated-admin.json", person: "nestor.wilke@contoso.com",
 		title: "a Global Administrator: signout and block refused (B10) until access has taken the role away",
 		why:   "Microsoft lets no ordinary application change the password of an administrator or disable one (B10), and Leaver asks for no higher role; both waited while access took the role away, and then went on by themselves",
+		rules: []offboarding.Rule{offboarding.B10},
 		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
 		acts: []act{
 			{
@@ -231,7 +247,7 @@ var (
 	contradiction = departure{
 		event: "terminated-contradiction.json", person: "lidia.holloway@contoso.com",
 		title:   "hold and forward at once: refused by B6",
-		why:     "a mailbox on hold goes with its account, and one that forwards must stay: nobody guesses which was meant, so no case was opened and nothing was written; leaver plan says the same beforehand",
+		why:     "a mailbox on hold goes with its account, and one that forwards must stay: nobody guesses which was meant, so no case was opened and nothing was written: the person is not locked out before the request is sent again with one of the two; leaver plan says the same beforehand",
 		refused: offboarding.B6,
 	}
 )

@@ -79,6 +79,9 @@ func TestScenarioCost(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s\n%s", code, stderr, stdout)
 	}
+	if !strings.Contains(stdout, "\nwhy: ") {
+		t.Errorf("no why:\n%s", stdout)
+	}
 	for _, function := range []string{"plan", "signout", "wipe", "onedrive", "delete", "all"} {
 		if !strings.Contains(stdout, "\n"+function+" ") {
 			t.Errorf("no figures of %s:\n%s", function, stdout)
@@ -96,5 +99,14 @@ func TestScenarioThatIsNone(t *testing.T) {
 		if !strings.Contains(stderr, s.name) {
 			t.Errorf("it does not name %s: %s", s.name, stderr)
 		}
+	}
+}
+
+// TestScenarioLayoffSaysWhy: its JSON has the shape of the others'.
+func TestScenarioLayoffSaysWhy(t *testing.T) {
+	t.Parallel()
+	ends := everybody([]status{{Steps: []stepStatus{{Name: offboarding.StepDelete, State: offboarding.StateWithheld, Rule: offboarding.B1, Reason: "B1: it anchors"}}}})
+	if len(ends) != 1 || ends[0].Scenario != "layoff" || len(ends[0].Why) != 2 || !strings.Contains(ends[0].Why[1], offboarding.B1.Text()) {
+		t.Errorf("%+v", ends)
 	}
 }

@@ -55,7 +55,7 @@ func (l *lines) update(found []status) {
 				continue
 			}
 			if was := l.seen[key]; was != "" || step.State != offboarding.StatePlanned {
-				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-26s %-8s %-10s %s", s.name(), step.Name, step.State, step.Reason), " "))
+				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-26s  %-8s  %-10s  %s", s.name(), step.Name, step.State, step.Reason), " "))
 			}
 			l.seen[key] = step.State
 		}

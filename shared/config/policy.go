@@ -116,5 +116,9 @@ func ParsePolicy(text []byte) (offboarding.Policy, error) {
 			Department: o.For.Department, Company: o.For.Company, Group: o.For.Group, Settings: o.Settings.domain(),
 		})
 	}
-	return p, p.Validate()
+	wrong := f.Settings.domain().Validate()
+	if wrong == nil {
+		wrong = p.Validate()
+	}
+	return p, located(text, wrong)
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +18,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
+
+	"leaver/shared/offboarding"
 )
 
 //go:embed policy.schema.json
@@ -56,18 +60,67 @@ func checkSchema(text []byte) error {
 		invalid = invalid.Causes[0]
 	}
 	where := strings.Join(invalid.InstanceLocation, ".")
+	meant, err := compiler.Compile(invalid.SchemaURL)
+	if err != nil {
+		return err
+	}
 	if unknown, ok := invalid.ErrorKind.(*kind.AdditionalProperties); ok {
 		key := unknown.Properties[0]
-		return fmt.Errorf("%s unknown key %q", position(file, invalid.InstanceLocation, key), strings.TrimPrefix(where+"."+key, "."))
+		return fmt.Errorf("%s unknown key %q; the keys here are %s", position(file, invalid.InstanceLocation, key),
+			strings.TrimPrefix(where+"."+key, "."), strings.Join(slices.Sorted(maps.Keys(meant.Properties)), ", "))
 	}
-	says := invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English))
-	if pattern, ok := invalid.ErrorKind.(*kind.Pattern); ok {
-		says = fmt.Sprintf("%q cannot be used", pattern.Got)
-	}
-	if meant, err := compiler.Compile(invalid.SchemaURL); err == nil && meant.Description != "" {
+	says := inWords(invalid.ErrorKind)
+	if meant.Description != "" {
 		says += "; it is " + meant.Description
 	}
-	return fmt.Errorf("%s %s: %s", position(file, invalid.InstanceLocation, ""), where, says)
+	return fmt.Errorf("%s %s", position(file, invalid.InstanceLocation, ""), strings.TrimPrefix(where+": "+says, ": "))
+}
+
+// written are the types of JSON as one writes them in YAML.
+var written = map[string]string{
+	"string": "text", "boolean": "true or false", "number": "a number", "array": "a list, like [a, b]", "object": "keys with values", "null": "nothing",
+}
+
+// inWords says what is wrong with a value.
+func inWords(wrong jsonschema.ErrorKind) string {
+	switch k := wrong.(type) {
+	case *kind.Type:
+		var wants []string
+		for _, want := range k.Want {
+			wants = append(wants, written[want])
+		}
+		return fmt.Sprintf("write %s, not %s", strings.Join(wants, " or "), written[k.Got])
+	case *kind.Pattern:
+		return fmt.Sprintf("%q cannot be used", k.Got)
+	case *kind.Enum:
+		var may []string
+		for _, value := range k.Want {
+			may = append(may, fmt.Sprint(value))
+		}
+		return "write one of " + strings.Join(may, ", ")
+	case *kind.Required:
+		return fmt.Sprintf("the key %q is missing", strings.Join(k.Missing, ", "))
+	case *kind.Minimum:
+		return fmt.Sprintf("write at least %s", k.Want.RatString())
+	case *kind.MinProperties:
+		return fmt.Sprintf("%d keys are too few", k.Got)
+	case *kind.MaxProperties:
+		return fmt.Sprintf("%d keys are too many", k.Got)
+	}
+	return wrong.LocalizedString(message.NewPrinter(language.English))
+}
+
+// located is an error about a policy with line and column.
+func located(text []byte, err error) error {
+	var wrong *offboarding.PolicyError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	file, unread := parser.ParseBytes(text, 0)
+	if unread != nil {
+		return unread
+	}
+	return fmt.Errorf("%s %w", position(file, wrong.At, ""), err)
 }
 
 // position is "[line:column]" of what is at a location of the file, or of one of its keys.

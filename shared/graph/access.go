@@ -168,8 +168,8 @@ func (c *Client) change(ctx context.Context, part []change, hear func(int, http.
 }
 
 // Access lists what the user can reach in Entra, directly: groups, ownerships, directory roles
-// active and eligible, OAuth grants, app roles and authentication methods, in one round trip as
-// long as they are few. A tenant without Privileged Identity Management has no eligible roles.
+// active and eligible, OAuth grants, app roles and authentication methods, and whether they have
+// Teams Phone, in one round trip as long as they are few. A tenant without Privileged Identity Management has no eligible roles.
 // Permissions: Directory.Read.All, RoleManagement.Read.Directory for the eligible roles,
 // UserAuthenticationMethod.Read.All. A group whose licences Graph does not show is an error.
 func (c *Client) Access(ctx context.Context, id string) (offboarding.Access, error) {
@@ -184,6 +184,7 @@ func (c *Client) Access(ctx context.Context, id string) (offboarding.Access, err
 			"/users/" + id + "/oauth2PermissionGrants",
 			"/users/" + id + "/appRoleAssignments",
 			"/users/" + id + "/authentication/methods",
+			"/users/" + id + "/licenseDetails",
 		}, "AadPremiumLicenseRequired")
 		if err != nil {
 			return a, err
@@ -205,9 +206,35 @@ func (c *Client) Access(ctx context.Context, id string) (offboarding.Access, err
 				}
 			}
 		}
-		return a, nil
+		a.Phone, err = hasPhone(lists[len(lists)-1])
+		return a, err
 	})
 	return a, err
+}
+
+// phonePlan begins the names of the service plans of Teams Phone: MCOEV, and those of other clouds
+// and of small businesses.
+// Source: Microsoft Entra, Product names and service plan identifiers for licensing.
+const phonePlan = "MCOEV"
+
+// hasPhone reports whether one of the licences brings Teams Phone.
+func hasPhone(licences []json.RawMessage) (bool, error) {
+	for _, raw := range licences {
+		var l struct {
+			Plans []struct {
+				Name string `json:"servicePlanName"`
+			} `json:"servicePlans"`
+		}
+		if err := json.Unmarshal(raw, &l); err != nil {
+			return false, fmt.Errorf("a licence cannot be read: %w", err)
+		}
+		for _, p := range l.Plans {
+			if strings.HasPrefix(p.Name, phonePlan) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // groupsOf picks the groups out of a listing of directory objects.

@@ -20,7 +20,7 @@ func accessOf(named map[string]string) http.HandlerFunc {
 		"/users/" + leaver + "/memberOf": empty, "/users/" + leaver + "/ownedObjects": empty,
 		"/roleManagement/directory/roleEligibilitySchedules": empty, "/roleManagement/directory/roleAssignments": empty,
 		"/users/" + leaver + "/oauth2PermissionGrants": empty, "/users/" + leaver + "/appRoleAssignments": empty,
-		"/users/" + leaver + "/authentication/methods": empty,
+		"/users/" + leaver + "/authentication/methods": empty, "/users/" + leaver + "/licenseDetails": empty,
 	}
 	for address, body := range named {
 		answers[address] = body

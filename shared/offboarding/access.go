@@ -11,6 +11,8 @@ type Access struct {
 	Groups []Group // of which they are a member
 	Owned  []Group
 	Grants []Grant
+	// Phone is set when a licence brings them Teams Phone.
+	Phone bool
 }
 
 // GrantKind is what sort of right a [Grant] is.

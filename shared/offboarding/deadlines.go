@@ -51,7 +51,11 @@ func Deadlines(c *Case) []Deadline {
 		released = r.EffectiveAt // also when seats are left to a person
 	}
 	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() && c.Cancelled == nil {
-		add(f.Until, "forwarding ends", "the plan")
+		what := "forwarding ends"
+		if r := c.Step(StepForward); r != nil && r.State == StateEffective {
+			what = "forwarding ended"
+		}
+		add(f.Until, what, "the plan")
 	}
 	hasDrive := false
 	if r := c.Step(StepOnedrive); r != nil {

@@ -69,6 +69,18 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// TestAForwardingThatEnded is not announced any more.
+func TestAForwardingThatEnded(t *testing.T) {
+	t.Parallel()
+	c := &offboarding.Case{Plan: offboarding.Plan{Forwarding: &offboarding.Forwarding{Until: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}}}
+	for state, says := range map[offboarding.StepState]string{offboarding.StateWaiting: "forwarding ends", offboarding.StateEffective: "forwarding ended"} {
+		c.Steps = []*offboarding.Record{{Name: offboarding.StepForward, State: state}}
+		if got := offboarding.Deadlines(c); len(got) != 1 || got[0].What != says {
+			t.Errorf("%s: %+v", state, got)
+		}
+	}
+}
+
 func TestHashes(t *testing.T) {
 	t.Parallel()
 	a := offboarding.Hashes{QuickXor: "x", SHA1: "1"}

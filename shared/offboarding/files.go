@@ -12,15 +12,19 @@ import (
 // manager.
 const FilesToManager = "manager"
 
-// driveID is what Graph calls a drive of SharePoint or OneDrive for Business.
-var driveID = regexp.MustCompile(`^b![A-Za-z0-9_-]+$`)
+// What filesTo may be, beside [FilesToManager].
+var (
+	// driveID is what Graph calls a drive of SharePoint or OneDrive for Business.
+	driveID = regexp.MustCompile(`^b![A-Za-z0-9_-]+$`)
+	// person is an object id or a userPrincipalName.
+	person = regexp.MustCompile(`^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^@\s]+@[^@\s]+)$`)
+)
 
-func validFilesTo(s string) error {
-	if s != FilesToManager && !driveID.MatchString(s) {
-		return fmt.Errorf("filesTo: %q; use manager, or the id of a drive, like b!…", s)
-	}
-	return nil
-}
+// FilesToDrive reports whether files are moved to a drive that filesTo names by its id.
+func FilesToDrive(to string) bool { return driveID.MatchString(to) }
+
+// FilesToPerson reports whether files are moved to the OneDrive of somebody whom filesTo names.
+func FilesToPerson(to string) bool { return person.MatchString(to) }
 
 // Drive is a OneDrive, or the document library of a site, as its root folder shows it.
 // Source: Microsoft Graph, resource type drive.

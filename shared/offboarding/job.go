@@ -77,3 +77,6 @@ const LicenceGroups = "licenceGroups"
 // Stamp writes a time in whole seconds, as Microsoft keeps it, so that two of them compare as
 // text.
 func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// ResidualRisk is the evidence of what a step can neither end nor see, in words.
+const ResidualRisk = "residualRisk"

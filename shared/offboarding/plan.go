@@ -24,7 +24,10 @@ type Plan struct {
 	Delegates      []MailRightKind    `json:"delegates,omitempty"`  // of a shared mailbox, for the manager
 	SeatPrices     map[string]float64 `json:"seatPrices,omitempty"` // a month, by skuPartNumber
 	BlackBerry     bool               `json:"blackBerry,omitempty"`
-	FilesTo        string             `json:"filesTo,omitempty"` // manager (also when empty), or the id of a drive
+	// FilesTo is manager (also when empty), the id of a drive, or the object id of a person, whom the
+	// policy may name otherwise; empty as well when FilesUnclear says why nobody could be found.
+	FilesTo      string `json:"filesTo,omitempty"`
+	FilesUnclear string `json:"filesUnclear,omitempty"` // no personal data
 	// Rereads are the policy's, in nanoseconds.
 	Rereads []time.Duration `json:"rereads,omitempty"`
 	Steps   []PlannedStep   `json:"steps"`
@@ -51,7 +54,9 @@ func (p Plan) same(q Plan) bool {
 }
 
 // sameFiles reports whether two plans keep the files alike.
-func (p Plan) sameFiles(q Plan) bool { return p.KeepFiles == q.KeepFiles && p.FilesTo == q.FilesTo }
+func (p Plan) sameFiles(q Plan) bool {
+	return p.KeepFiles == q.KeepFiles && p.FilesTo == q.FilesTo && p.FilesUnclear == q.FilesUnclear
+}
 
 // PlannedStep is one step of a plan: when it is due, or which rule withholds it from the
 // start.

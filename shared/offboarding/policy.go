@@ -1,7 +1,6 @@
 package offboarding
 
 import (
-	"errors"
 	"fmt"
 	"html"
 	"math"
@@ -79,7 +78,7 @@ type Policy struct {
 	KeepMail       Keeping // hold, export or none
 	KeepFiles      Keeping // move or none
 	CancelMeetings bool    // that the leaver organised
-	FilesTo        string  // where files are moved to: manager, or the id of a drive
+	FilesTo        string  // where files are moved to: manager, a person or a drive; see [FilesToPerson]
 	// BlackBerry is set where the organisation runs a BlackBerry server of its own, which nobody but
 	// a person can take the leaver from.
 	BlackBerry bool
@@ -152,51 +151,63 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// Validate says what is wrong with the policy.
+// PolicyError is what is wrong with a policy, and where.
+type PolicyError struct {
+	At  []string // keys as in the file, and indexes of lists
+	Why string   // it says what to write
+}
+
+func (e *PolicyError) Error() string { return strings.Join(e.At, ".") + ": " + e.Why }
+
+func wrong(key, format string, args ...any) error {
+	return &PolicyError{At: []string{key}, Why: fmt.Sprintf(format, args...)}
+}
+
+// Validate says what is wrong with the policy: a *[PolicyError].
 func (p Policy) Validate() error {
 	if p.Grace < 0 || p.Grace == Unlimited {
-		return fmt.Errorf("grace: %s must be a limited duration", p.Grace)
+		return wrong("grace", "%s must be a limited duration", p.Grace)
 	}
 	if p.DeleteAfter < 0 || p.DeleteAfter == Unlimited {
-		return fmt.Errorf("deleteAfter: %s must be a limited duration", p.DeleteAfter)
+		return wrong("deleteAfter", "%s must be a limited duration", p.DeleteAfter)
 	}
 	if _, err := ParseHandling(string(p.Mailbox)); err != nil {
-		return fmt.Errorf("mailbox: %w", err)
+		return wrong("mailbox", "%s", err)
 	}
 	if p.ForwardFor != nil && *p.ForwardFor <= 0 {
-		return errors.New("forwardFor: it must be longer than nothing; to forward nothing, use mailbox none")
+		return wrong("forwardFor", "it must be longer than nothing; to forward nothing, use mailbox none")
 	}
 	for _, d := range p.ForwardDomains {
 		if d == "" || strings.ContainsAny(d, "@* /") {
-			return fmt.Errorf("forwardDomains: %q; write whole domains, like fabrikam.com", d)
+			return wrong("forwardDomains", "%q; write whole domains, like fabrikam.com", d)
 		}
 	}
 	if err := p.AutoReply.validate(); err != nil {
-		return fmt.Errorf("autoReply: %w", err)
+		return wrong("autoReply", "%s", err)
 	}
 	switch p.KeepMail {
 	case KeepHold, KeepExport, KeepNone:
 	default:
-		return fmt.Errorf("keepMail: %q; use hold, export or none", p.KeepMail)
+		return wrong("keepMail", "%q; use hold, export or none", p.KeepMail)
 	}
 	switch p.KeepFiles {
 	case KeepMove, KeepNone:
 	default:
-		return fmt.Errorf("keepFiles: %q; use move or none", p.KeepFiles)
+		return wrong("keepFiles", "%q; use move or none", p.KeepFiles)
 	}
-	if err := validFilesTo(p.FilesTo); err != nil {
-		return err
+	if p.FilesTo != FilesToManager && !FilesToDrive(p.FilesTo) && !FilesToPerson(p.FilesTo) {
+		return wrong("filesTo", "%q; use manager, the userPrincipalName or object id of a person, or the id of a drive, like b!…", p.FilesTo)
 	}
 	for _, d := range p.Delegates {
 		if d != RightFull && d != RightSendAs && d != RightOnBehalf {
-			return fmt.Errorf("delegates: %q; use fullAccess, sendAs or sendOnBehalf", d)
+			return wrong("delegates", "%q; use fullAccess, sendAs or sendOnBehalf", d)
 		}
 	}
 	if p.HoldFor < 24*time.Hour {
-		return errors.New("holdFor: at least a day (24h), or unlimited")
+		return wrong("holdFor", "%s is too short: at least a day (24h), or unlimited", p.HoldFor)
 	}
 	if !slices.IsSorted(p.Rereads) || len(p.Rereads) == 0 || p.Rereads[0] <= 0 {
-		return errors.New("rereads: at least one duration, ascending")
+		return wrong("rereads", "at least one duration longer than nothing, and ascending, like [30m, 1h, 24h]")
 	}
 	return p.validateOverrides()
 }

@@ -2,8 +2,8 @@ package offboarding
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,6 +33,20 @@ type Override struct {
 	Settings                   Settings
 }
 
+// Validate says what one block of settings cannot mean together: a *[PolicyError]. What it leaves
+// out may contradict it, and then it has the last word.
+func (s Settings) Validate() error {
+	switch {
+	case s.Mailbox == nil || *s.Mailbox != Hold:
+		return nil
+	case s.ForwardFor != nil:
+		return wrong("forwardFor", "mailbox is hold, and %s: %s (%s); leave forwardFor out, or write mailbox: forward", B6, B6.Text(), B6.Source())
+	case s.KeepMail != nil && *s.KeepMail != KeepHold:
+		return wrong("keepMail", "mailbox is hold, and keeps the mail by that; leave keepMail out, or write another mailbox")
+	}
+	return nil
+}
+
 func (o Override) validate() error {
 	named := 0
 	for _, by := range []string{o.Department, o.Company, o.Group} {
@@ -41,9 +55,9 @@ func (o Override) validate() error {
 		}
 	}
 	if named != 1 {
-		return errors.New("say for whom: exactly one of department, company and group")
+		return wrong("for", "exactly one of department, company and group")
 	}
-	return nil
+	return o.Settings.Validate()
 }
 
 func (o Override) fits(u User, groups []string) bool {
@@ -112,7 +126,7 @@ const mostOverrideGroups = 20
 
 func (p Policy) validateOverrides() error {
 	if n := len(p.Groups()); n > mostOverrideGroups {
-		return fmt.Errorf("overrides: %d groups; Microsoft Graph answers for at most %d", n, mostOverrideGroups)
+		return wrong("overrides", "%d groups; Microsoft Graph answers for at most %d", n, mostOverrideGroups)
 	}
 	for i, o := range p.Overrides {
 		err := o.validate()
@@ -121,8 +135,12 @@ func (p Policy) validateOverrides() error {
 			with.Overrides = nil
 			err = with.Validate()
 		}
+		var where *PolicyError
+		if errors.As(err, &where) {
+			where.At = append([]string{"overrides", strconv.Itoa(i)}, where.At...)
+		}
 		if err != nil {
-			return fmt.Errorf("overrides[%d]: %w", i, err)
+			return err
 		}
 	}
 	return nil

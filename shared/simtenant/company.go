@@ -40,6 +40,7 @@ func publicSKUs(people int) []SeedSKU {
 		{"9aaf7827-d63c-4b61-89c3-182f06f82e5c", "EXCHANGE_S_STANDARD"},
 		{"5dbe027f-2339-4123-9542-606e4d348a72", "SHAREPOINTENTERPRISE"},
 		{"57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1"},
+		{"4828c8ec-dc2e-4779-b502-87ac9ce28ab7", "MCOEV"},
 		{"43de0ff5-c92c-492b-9116-175376d08c38", "OFFICESUBSCRIPTION"},
 		{"c1ec4a95-1f05-45b3-a911-aa3fa01094f5", "INTUNE_A"},
 		{"41781fb2-bc02-4b7c-bd55-b576c07bb09d", "AAD_PREMIUM"},
@@ -57,7 +58,7 @@ func publicSKUs(people int) []SeedSKU {
 	office := []string{"EXCHANGE_S_ENTERPRISE", "SHAREPOINTENTERPRISE", "TEAMS1", "OFFICESUBSCRIPTION"}
 	return []SeedSKU{
 		sku(skuOfficeE3ID, SKUOfficeE3, people+10, office...),
-		sku("c7df2760-2c81-4ef7-b578-5b5392b571df", SKUOfficeE5, people/4+10, office...),
+		sku("c7df2760-2c81-4ef7-b578-5b5392b571df", SKUOfficeE5, people/4+10, append(slices.Clone(office), "MCOEV")...),
 		sku("05e9a617-0261-4cee-bb44-138d3ef5d965", SKUM365E3, people/4+10, append(slices.Clone(office), "INTUNE_A", "AAD_PREMIUM")...),
 		sku("efccb6f7-5641-4e0e-bd10-b4976e1bf68e", SKUEMS, people+10, "INTUNE_A", "AAD_PREMIUM"),
 		sku("4b9405b0-7788-4568-add1-99614e613b69", SKUExchangeP1, 25, "EXCHANGE_S_STANDARD"),

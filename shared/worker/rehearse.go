@@ -17,6 +17,8 @@ type Rehearsal struct {
 	// Verdict is what the run ended with. Of a step that would only write it is nil, as of one
 	// that finds the world as wanted.
 	Verdict error
+	// Evidence is what the run observed.
+	Evidence map[string]string
 }
 
 // Rehearse runs a step without leave to write and keeps nothing: each write that it asks for is
@@ -50,7 +52,7 @@ func Rehearse(ctx context.Context, step Step, name offboarding.StepName, c *offb
 	if errors.Is(verdict, offboarding.ErrRehearsed) {
 		verdict = nil
 	}
-	return Rehearsal{Acts: r.asked.Load(), Verdict: verdict}
+	return Rehearsal{Acts: r.asked.Load(), Verdict: verdict, Evidence: job.Evidence}
 }
 
 // rehearsing is a warrant that never allows.
