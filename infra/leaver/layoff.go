@@ -19,7 +19,7 @@ import (
 // The layoff runs against Microsoft's documented budgets, which are there again so many times
 // sooner that hours are minutes: with 60, 3,000 writes in 2.5 s.
 const (
-	layoffPatience = 15 * time.Minute
+	layoffPatience = 30 * time.Minute
 	// layoffGrace keeps the gates closed until everybody is locked out and wiped.
 	layoffGrace = 20 * time.Second
 )
