@@ -111,7 +111,7 @@ func TestStep(t *testing.T) {
 	})
 }
 
-func TestWhatOnlyAPersonCanLeave(t *testing.T) {
+func TestB11WhatOnlyAPersonCanLeave(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	id, synced := simtenant.UserID(emily), true
@@ -148,7 +148,7 @@ func TestWhatOnlyAPersonCanLeave(t *testing.T) {
 	}
 }
 
-func TestARoleAssignableGroupThatMayNotBeTouched(t *testing.T) {
+func TestB10ARoleAssignableGroupThatMayNotBeTouched(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) {
@@ -235,7 +235,7 @@ func TestCallQueuesAreARiskOfWhoHasTeamsPhone(t *testing.T) {
 	}
 }
 
-func TestAuthenticationMethods(t *testing.T) {
+func TestB10AuthenticationMethods(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string

@@ -1,6 +1,8 @@
 package access_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -68,9 +70,77 @@ func TestB10WhoHeldARoleCanBeBlockedAfterwards(t *testing.T) {
 	}
 }
 
-// TestB11GroupsThatGiveLicencesAreLeftToLicence also is B2: who leaves such a group early loses
+// TestB10RolesGoFirst looks at the roles whenever something is taken away: nothing else goes while
+// there is one, and no active one while it could be activated again.
+func TestB10RolesGoFirst(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	roles, others := 0, 0
+	h.OnRequest = func(r *http.Request) error {
+		if r.Body == nil {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if !bytes.Contains(body, []byte(http.MethodDelete)) {
+			return nil
+		}
+		still := left(h, simtenant.UserID(emily))
+		switch {
+		case bytes.Contains(body, []byte("/roleAssignments/")):
+			if roles++; slices.Contains(still, "eligible role") {
+				t.Error("an active role goes before the eligible one")
+			}
+		default:
+			if others++; slices.Contains(still, "role") || slices.Contains(still, "eligible role") {
+				t.Errorf("a role is left, and this goes: %s", body)
+			}
+		}
+		return nil
+	}
+	if record := settle(t, h, emily); record.State != offboarding.StateEffective || roles == 0 || others == 0 {
+		t.Errorf("%s: %s; %d and %d batches", record.State, record.Reason, roles, others)
+	}
+}
+
+// TestB10ARoleThatHasJustGoneMayBeRefusedOnceMore: Microsoft heeds its removal a while later.
+func TestB10ARoleThatHasJustGoneMayBeRefusedOnceMore(t *testing.T) {
+	t.Parallel()
+	id := simtenant.UserID(adele)
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.RoleAssignments = append(w.RoleAssignments, simtenant.RoleAssignment{ID: "assignment-1", Principal: id, Role: globalAdministrator})
+		delete(w.Mailboxes, id) // by which Exchange would let the account be blocked
+	})
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	blocking := h.Worker(offboarding.StepBlock, block.New(h.As("block")))
+	refused := func() {
+		t.Helper()
+		if record, _ := h.Step(t, c.ID, blocking); record.State != offboarding.StateWaiting || !strings.HasPrefix(record.Reason, string(offboarding.B10)) {
+			t.Fatalf("block is %s: %s", record.State, record.Reason)
+		}
+	}
+	refused()
+	if record := h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newStep(h))); record.State != offboarding.StateEffective {
+		t.Fatalf("access is %s: %s", record.State, record.Reason)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "PATCH /users/{id}", Status: http.StatusForbidden, Times: 1})
+	})
+	h.Advance(time.Minute)
+	refused()
+	record := h.Settle(t, c.ID, blocking)
+	if user, _ := h.Tenant.User(id); record.State != offboarding.StateEffective || user.AccountEnabled {
+		t.Errorf("block is %s, enabled %t: %s", record.State, user.AccountEnabled, record.Reason)
+	}
+}
+
+// TestB2B11GroupsThatGiveLicencesAreLeftToLicence is B2 as well: who leaves such a group early loses
 // the mailbox.
-func TestB11GroupsThatGiveLicencesAreLeftToLicence(t *testing.T) {
+func TestB2B11GroupsThatGiveLicencesAreLeftToLicence(t *testing.T) {
 	t.Parallel()
 	static, mail := simtenant.GroupID(simtenant.GroupLicenceE3), simtenant.GroupID(simtenant.GroupMailSecurity)
 	dynamic := simtenant.GroupID(simtenant.GroupLicenceDynamic)
@@ -90,7 +160,7 @@ func TestB11GroupsThatGiveLicencesAreLeftToLicence(t *testing.T) {
 		}},
 		{name: "a dynamic group", person: "isaiah.langer@contoso.com", group: dynamic},
 		{name: "a synchronised group", person: "diego.siciliani@contoso.com", group: simtenant.GroupID(simtenant.GroupLicenceOnPrem)},
-		{name: "a group that a dynamic one asks for", person: "isaiah.langer@contoso.com", group: simtenant.GroupID(simtenant.GroupProject), edit: func(w *simtenant.World) {
+		{name: "a group that a dynamic one asks for", person: "isaiah.langer@contoso.com", group: simtenant.GroupID(simtenant.GroupProject), released: true, edit: func(w *simtenant.World) {
 			project := w.Groups[simtenant.GroupID(simtenant.GroupProject)]
 			project.Members = append(project.Members, simtenant.UserID("isaiah.langer@contoso.com"))
 			w.Groups[dynamic].MembershipRule = `user.memberOf -any (group.objectId -in ['` + project.ID + `'])`
@@ -176,7 +246,8 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 		name      string
 		edit      func(*simtenant.World)
 		options   offboarding.Options
-		meanwhile func(h *steptest.House) // after the owners were read for the first time
+		meanwhile func(h *steptest.House) // after the owners were read
+		reads     int                     // so often; none is once
 		owners    []string                // at the end
 		task      string                  // what a person is asked for; empty = effective
 	}{
@@ -189,6 +260,7 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 		}, owners: []string{lidia, alex}},
 		{name: "another one is disabled in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.House) { disable(h, lidia) }, owners: []string{lidia, alex}},
 		{name: "another one goes in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.House) { h.Tenant.Edit(owners(adele)) }, owners: []string{alex}},
+		{name: "another one goes right before the ownership ends", edit: owners(adele, lidia), meanwhile: func(h *steptest.House) { h.Tenant.Edit(owners(adele)) }, reads: 2, owners: []string{alex}},
 		{name: "kept without a manager", edit: func(w *simtenant.World) {
 			owners(adele)(w)
 			w.Users[simtenant.UserID(adele)].ManagerID = ""
@@ -214,10 +286,13 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 			h.Tenant.Edit(tt.edit)
 			c := h.Open(t, adele, tt.options, offboarding.DefaultPolicy())
 			if tt.meanwhile != nil {
+				reads := max(tt.reads, 1)
 				h.OnAnswer = func(r *http.Request) error {
 					if strings.HasSuffix(r.URL.Path, "/groups/"+group+"/owners") {
-						h.OnAnswer = nil
-						tt.meanwhile(h)
+						if reads--; reads == 0 {
+							h.OnAnswer = nil
+							tt.meanwhile(h)
+						}
 					}
 					return nil
 				}

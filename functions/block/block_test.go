@@ -13,6 +13,8 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
+const adele = "adele.vance@contoso.com"
+
 func newStep(h *steptest.House) worker.Step { return block.New(h.As("block")) }
 
 // openProtocols are the switches of Set-CASMailbox that still let somebody in.
@@ -83,7 +85,16 @@ func TestStep(t *testing.T) {
 func TestB7DisabledBeforeRevokedBeforeDevices(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	order := writes(h)
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	if got := order(); got != "disable revoke device device" {
+		t.Errorf("the order was %s", got)
+	}
+}
+
+// writes are the requests about account, sessions and devices, in the order the tenant sees them.
+func writes(h *steptest.House) func() string {
 	var order []string
 	h.OnRequest = func(r *http.Request) error {
 		switch {
@@ -96,18 +107,99 @@ func TestB7DisabledBeforeRevokedBeforeDevices(t *testing.T) {
 		}
 		return nil
 	}
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
-	if got := strings.Join(order, " "); got != "disable revoke device device" {
-		t.Errorf("the order was %s", got)
+	return func() string { return strings.Join(order, " ") }
+}
+
+func TestB7SessionsAreRevokedAfterEveryDisabling(t *testing.T) {
+	t.Parallel()
+	id := simtenant.UserID(adele)
+	for name, tt := range map[string]struct {
+		fault     simtenant.Fault // that strikes the first run
+		meanwhile bool            // accountEnabled before the second run
+		order     string
+	}{
+		"somebody enables the account before the step is done": {
+			simtenant.Fault{Operation: "Set-CASMailbox", Status: http.StatusServiceUnavailable, Times: 1}, true,
+			"disable revoke device device disable revoke"},
+		"a person disables the account because Leaver may not": {
+			simtenant.Fault{Operation: "PATCH /users/{id}", Status: http.StatusForbidden, Times: 1}, false,
+			"disable revoke device device revoke"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) { w.Faults = append(w.Faults, tt.fault) })
+			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+			w := h.Worker(offboarding.StepBlock, newStep(h))
+			order := writes(h)
+			first, _ := h.Step(t, c.ID, w)
+			h.Advance(time.Minute)
+			h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = tt.meanwhile })
+			if first.State == offboarding.StateParked {
+				if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepBlock); err != nil {
+					t.Fatal(err)
+				}
+			}
+			record := h.Settle(t, c.ID, w)
+			if got := order(); record.State != offboarding.StateEffective || got != tt.order || enabled(t, h, id) {
+				t.Errorf("%s: %s; the order was %s", record.State, record.Reason, got)
+			}
+		})
 	}
 }
 
-func TestASyncedUserIsATaskForTheOnPremisesActiveDirectory(t *testing.T) {
+// TestB10ARefusedRevocationHidesNoRole: both are refused, and access takes the role away.
+func TestB10ARefusedRevocationHidesNoRole(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const nestor = "nestor.wilke@contoso.com"
+	h.Tenant.Edit(func(w *simtenant.World) {
+		delete(w.Mailboxes, simtenant.UserID(nestor)) // by which Exchange would let the account be blocked
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "POST /users/{id}/revokeSignInSessions", Status: http.StatusForbidden, Times: 1})
+	})
+	c := h.Open(t, nestor, offboarding.Options{}, offboarding.DefaultPolicy())
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, string(offboarding.B10)) {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
+// TestB7WhatWasAcceptedCountsOnceItIsReadBack undoes the effect of one write behind its answer.
+func TestB7WhatWasAcceptedCountsOnceItIsReadBack(t *testing.T) {
+	t.Parallel()
+	id := simtenant.UserID(adele)
+	for property, tt := range map[string]struct {
+		operation string
+		undo      func(u, before *simtenant.User)
+	}{
+		"accountEnabled":                  {"/users/" + id, func(u, _ *simtenant.User) { u.AccountEnabled = true }},
+		"signInSessionsValidFromDateTime": {"/revokeSignInSessions", func(u, before *simtenant.User) { u.SessionsValidFrom = before.SessionsValidFrom }},
+	} {
+		t.Run(property, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			before, _ := h.Tenant.User(id)
+			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+			h.OnAnswer = func(r *http.Request) error {
+				if r.Method != http.MethodGet && strings.HasSuffix(r.URL.Path, tt.operation) {
+					h.Tenant.Edit(func(w *simtenant.World) { tt.undo(w.Users[id], &before) })
+				}
+				return nil
+			}
+			record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+			if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, property) {
+				t.Errorf("%s: %s", record.State, record.Reason)
+			}
+		})
+	}
+}
+
+func TestB9ASyncedUserIsATaskForTheOnPremisesActiveDirectory(t *testing.T) {
 	t.Parallel()
 	const person = "megan.bowen@contoso.com"
 	h := steptest.New(t)
 	c := h.Open(t, person, offboarding.Options{}, offboarding.DefaultPolicy())
-	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "on-premises Active Directory") {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}

@@ -130,8 +130,8 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 		reason    string
 	}{
 		"a file came": {meanwhile: files(func(d *simtenant.Drive) {
-			d.Items = append(d.Items, simtenant.DriveItem{ID: "01NEW", Name: "Late.docx", Size: 5, Hash: "late"})
-		}), reason: "has changed since"},
+			d.Items = append(d.Items, simtenant.DriveItem{ID: "01NEW", Name: "Late.docx", Hash: "late"}) // of no size
+		}), reason: "it holds"},
 		"a file in a folder grew": {meanwhile: files(func(d *simtenant.Drive) {
 			for i := range d.Items {
 				if d.Items[i].Parent != "" {
@@ -139,7 +139,7 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 					return
 				}
 			}
-		}), reason: "has changed since"},
+		}), reason: "it holds"},
 		"a person signed the copy off, but nobody made one": {noManager: true, meanwhile: func(t *testing.T, h *steptest.House, c *offboarding.Case) {
 			if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepOnedrive, By: "Joni Sherman", Note: "we can do without"}); err != nil {
 				t.Fatal(err)
@@ -183,9 +183,9 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 	}
 }
 
-// TestWhatNobodySawIsNotTakenForNothing lets mailboxes and drives that nobody kept, or that somebody
+// TestB1B12WhatNobodySawIsNotTakenForNothing lets mailboxes and drives that nobody kept, or that somebody
 // else needs, look to delete as if nothing were there to lose.
-func TestWhatNobodySawIsNotTakenForNothing(t *testing.T) {
+func TestB1B12WhatNobodySawIsNotTakenForNothing(t *testing.T) {
 	t.Parallel()
 	const (
 		adele    = "adele.vance@contoso.com"
@@ -250,6 +250,43 @@ func TestWhatNobodySawIsNotTakenForNothing(t *testing.T) {
 	}
 }
 
+func TestB5DeleteWaitsForTheHold(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	keepFiles(t, h, c)
+	h.Advance(offboarding.DefaultPolicy().Grace)
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if _, alive := h.Tenant.User(c.Leaver); !alive || record.State != offboarding.StateWaiting || record.Reason != "waits for preserve" {
+		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+	}
+}
+
+// TestB5AMailboxWhoseHoldWasLiftedIsNotDeleted: it would go with the account, whatever it holds.
+func TestB5AMailboxWhoseHoldWasLiftedIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	for name, items := range map[string]int{"empty": 0, "full": 7} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+			prepare(t, h, c)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.Mailboxes[c.Leaver].LitigationHold, w.Mailboxes[c.Leaver].ItemCount = false, items
+			})
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+			if _, alive := h.Tenant.User(c.Leaver); !alive || record.State != offboarding.StateWithheld || record.Rule != offboarding.B5 {
+				t.Errorf("alive %t, %s by %s: %s", alive, record.State, record.Rule, record.Reason)
+			}
+		})
+	}
+}
+
 // TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted shows the account once more when it and its
 // mailbox have gone, as a read that lags behind does.
 func TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted(t *testing.T) {
@@ -276,9 +313,9 @@ func TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted(t *testing.T) {
 	}
 }
 
-// TestB16ARestoredAccountIsNotDeletedAgain restores an account while delete still waits for the
+// TestB5B16ARestoredAccountIsNotDeletedAgain restores an account while delete still waits for the
 // mailbox to show as inactive.
-func TestB16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
+func TestB5B16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	const lidia = "lidia.holloway@contoso.com"
@@ -320,7 +357,22 @@ func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 	}
 }
 
-func TestDeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
+func TestB9ASynchronisedAccountIsDeletedWhereItIsMastered(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const adele = "adele.vance@contoso.com"
+	id := simtenant.UserID(adele)
+	c := h.Open(t, adele, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	synced := true
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].OnPremisesSyncEnabled = &synced })
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, "on-premises Active Directory") || h.Tenant.Requests()["DELETE /users/{id}"] > 0 {
+		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+	}
+}
+
+func TestB12DeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())

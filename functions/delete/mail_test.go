@@ -1,6 +1,7 @@
 package delete_test
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/signout"
 	"leaver/functions/wipe"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -24,6 +26,7 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 		name      string
 		options   offboarding.Options
 		meanwhile func(*simtenant.Mailbox) // after licence was settled
+		replayed  bool                     // what the plan withheld
 		withheld  bool
 		says      string
 	}{
@@ -36,13 +39,24 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 				shared(m)
 				m.ForwardingAddress = simtenant.UserID("alex.wilber@contoso.com")
 			}},
+		{name: "forwarding outside that the plan knows nothing of", options: offboarding.Options{Mailbox: offboarding.None}, withheld: true, says: "forwards now",
+			meanwhile: func(m *simtenant.Mailbox) {
+				shared(m)
+				m.ForwardingSMTPAddress = "smtp:irvin@fabrikam.com"
+			}},
 		{name: "a shared mailbox that the plan knows nothing of", withheld: true, says: "shared now", meanwhile: shared},
+		{name: "forwarding with no end, which somebody interrupted", options: offboarding.Options{ForwardFor: &forEver}, withheld: true, says: "no end", replayed: true,
+			meanwhile: func(m *simtenant.Mailbox) { m.ForwardingAddress = "" }},
+		{name: "a shared mailbox, which somebody converted back", options: offboarding.Options{Mailbox: offboarding.Shared}, withheld: true, says: "shared mailbox", replayed: true,
+			meanwhile: func(m *simtenant.Mailbox) { m.Type = "UserMailbox" }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
 			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, mailGivenUp())
+			directory, _ := h.As("signout")
+			h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
@@ -53,6 +67,11 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 			h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
 			if tt.meanwhile != nil {
 				h.Tenant.Edit(func(w *simtenant.World) { tt.meanwhile(w.Mailboxes[c.Leaver]) })
+			}
+			if tt.replayed {
+				if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepDelete); err != nil {
+					t.Fatal(err)
+				}
 			}
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 			_, alive := h.Tenant.User(c.Leaver)
@@ -66,7 +85,7 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 	}
 }
 
-func TestDeleteWaitsForTheEndOfForwarding(t *testing.T) {
+func TestB1DeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, mailGivenUp())

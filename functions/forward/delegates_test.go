@@ -1,9 +1,12 @@
 package forward_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"leaver/functions/block"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
@@ -14,12 +17,23 @@ func TestB8NothingIsSharedBeforeItsAccountIsBlocked(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, henrik, offboarding.Options{Mailbox: offboarding.Shared}, offboarding.DefaultPolicy())
 	w := h.Worker(offboarding.StepForward, newStep(h))
-	record, _ := h.Step(t, c.ID, w)
-	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "B8") || mailbox(t, h, c.Leaver).Type != "UserMailbox" {
-		t.Fatalf("%s: %s; %s", record.State, record.Reason, mailbox(t, h, c.Leaver).Type)
+	waits := func(state offboarding.StepState, says string) {
+		t.Helper()
+		h.Advance(time.Minute)
+		record, _ := h.Step(t, c.ID, w)
+		if record.State != state || !strings.Contains(record.Reason, says) || mailbox(t, h, c.Leaver).Type != "UserMailbox" {
+			t.Fatalf("%s: %s; %s", record.State, record.Reason, mailbox(t, h, c.Leaver).Type)
+		}
 	}
-	blocked(t, h, c)
-	record = h.Settle(t, c.ID, w)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "Disable-InboxRule", Status: http.StatusServiceUnavailable, Times: 3})
+	})
+	waits(offboarding.StateRetrying, "B8: the mailbox is not shared before its account is blocked")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	waits(offboarding.StateRetrying, "B8: the mailbox is not shared before its password is reset")
+	signedOut(t, h, c)
+	waits(offboarding.StateRetrying, "Disable-InboxRule")
+	record := h.Settle(t, c.ID, w)
 	m := mailbox(t, h, c.Leaver)
 	if record.State != offboarding.StateEffective || m.Type != "SharedMailbox" {
 		t.Errorf("%s: %s; %s", record.State, record.Reason, m.Type)

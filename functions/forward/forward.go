@@ -106,13 +106,16 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if plan != nil && !over {
 		to, nobody = s.recipient(ctx, job, plan)
 	}
+	rules := s.rules(ctx, job)
 	var mail, reply error
 	var manual *offboarding.ManualTask
+	share := job.Case.Plan.Mailbox == offboarding.Shared
 	unhandled := job.Case.Plan.Mailbox == offboarding.None || job.Case.Plan.Mailbox == offboarding.Hold
+	early := job.MayShare(user)
 	switch {
-	case job.Case.Plan.Mailbox == offboarding.Shared && user.AccountEnabled:
-		// B8: the conversion leaves the old password valid.
-		mail = offboarding.After(job.Patience(), fmt.Sprintf("%s: the mailbox is not shared before its account is blocked", offboarding.B8))
+	case early != nil:
+		mail = early
+	case share && rules != nil: // B8: they are reviewed first, and say themselves why they are not
 	case unhandled:
 		mail = s.stopOutside(ctx, job, flow)
 	case nobody == nil:
@@ -125,7 +128,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if !over && !unhandled && nobody == nil {
 		reply = s.reply(ctx, job, flow.DisplayName, to.contact)
 	}
-	verdict := offboarding.Both(mail, s.rules(ctx, job), s.hide(ctx, job, user, flow), s.meetings(ctx, job, user), s.delegates(ctx, job), reply)
+	verdict := offboarding.Both(mail, rules, s.hide(ctx, job, user, flow), s.meetings(ctx, job, user), s.delegates(ctx, job), reply)
 	if plan == nil || plan.Until.IsZero() || over || mail != nil {
 		return verdict
 	}

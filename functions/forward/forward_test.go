@@ -1,6 +1,7 @@
 package forward_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"leaver/functions/block"
 	"leaver/functions/forward"
+	"leaver/functions/signout"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -90,10 +92,17 @@ func forwardingWithNoEnd() steptest.Subject {
 	}
 }
 
-// blocked makes block effective.
+// blocked makes signout and block effective.
 func blocked(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	t.Helper()
+	signedOut(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+}
+
+func signedOut(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	t.Helper()
+	directory, _ := h.As("signout")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
 }
 
 func sharing() steptest.Subject {
@@ -359,7 +368,7 @@ func TestRulesThatStayInsideAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestASyncedAccountIsHiddenByAPersonButItsForwardingEnds(t *testing.T) {
+func TestB9ASyncedAccountIsHiddenByAPersonButItsForwardingEnds(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.Open(t, "megan.bowen@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())

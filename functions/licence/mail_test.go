@@ -1,6 +1,8 @@
 package licence_test
 
 import (
+	"crypto/rand"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -8,14 +10,17 @@ import (
 	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/forward"
+	"leaver/functions/signout"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
 )
 
-// forwarded makes block and forward effective, the end of a forwarding included.
+// forwarded makes the lockout and forward effective, the end of a forwarding included.
 func forwarded(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	t.Helper()
+	directory, _ := h.As("signout")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
@@ -86,11 +91,33 @@ func TestB2B3B4B5WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
 	}
 }
 
+// TestB2B3B4AMailboxThatDoesNotShowIsNotTakenForNone hides a mailbox once, of which Exchange still
+// says how much it holds.
+func TestB2B3B4AMailboxThatDoesNotShowIsNotTakenForNone(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "lee.gu@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, mailGivenUp())
+	forwarded(t, h, c)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-Mailbox", Status: http.StatusNotFound, Code: "ManagementObjectNotFoundException", Times: 1})
+	})
+	h.Advance(mailGivenUp().Grace)
+	w := h.Worker(offboarding.StepLicence, newStep(h))
+	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting || len(h.Tenant.Licences(c.Leaver)) == 0 {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	if record := h.Settle(t, c.ID, w); record.Rule != offboarding.B4 || len(h.Tenant.Licences(c.Leaver)) == 0 {
+		t.Errorf("%s by %s: %s", record.State, record.Rule, record.Reason)
+	}
+}
+
 func TestB3TheLicenceWaitsForTheConversion(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.SharedDelay = time.Hour })
 	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, mailGivenUp())
+	directory, _ := h.As("signout")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Advance(mailGivenUp().Grace)

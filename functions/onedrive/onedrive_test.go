@@ -495,7 +495,7 @@ func TestACopyThatStopsHalfWayIsMadeWhole(t *testing.T) {
 	copied(t, drive(t, h, grady), drive(t, h, manager))
 }
 
-func TestWhatCannotBeCopiedIsATaskThatNamesIt(t *testing.T) {
+func TestB12WhatCannotBeCopiedIsATaskThatNamesIt(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 1, 2); w.CopiesFail = 1000 })
@@ -505,7 +505,7 @@ func TestWhatCannotBeCopiedIsATaskThatNamesIt(t *testing.T) {
 	}
 }
 
-func TestACopyThatIsNotAsItsFileIsATask(t *testing.T) {
+func TestB12ACopyThatIsNotAsItsFileIsATask(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*simtenant.DriveItem){
 		"another size": func(i *simtenant.DriveItem) { i.Size++ },
@@ -547,7 +547,7 @@ func TestACopyThatIsNotAsItsFileIsATask(t *testing.T) {
 	}
 }
 
-func TestADriveThatChangesMeanwhileIsComparedAgain(t *testing.T) {
+func TestB12ADriveThatChangesMeanwhileIsComparedAgain(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.CopyDelay = time.Minute })
@@ -566,7 +566,7 @@ func TestADriveThatChangesMeanwhileIsComparedAgain(t *testing.T) {
 }
 
 // A file that changes at the same size after it was compared is seen by Graph's delta only.
-func TestADriveThatChangesAtTheSameSizeIsComparedAgain(t *testing.T) {
+func TestB12ADriveThatChangesAtTheSameSizeIsComparedAgain(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		change func(*simtenant.World)
@@ -605,7 +605,7 @@ func TestADriveThatChangesAtTheSameSizeIsComparedAgain(t *testing.T) {
 	}
 }
 
-func TestADriveWhoseChangesAreNotKnownIsComparedAgain(t *testing.T) {
+func TestB12ADriveWhoseChangesAreNotKnownIsComparedAgain(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.CopyDelay, w.DeltaLife = time.Hour, time.Minute })

@@ -84,7 +84,7 @@ func TestThePersonIsFoundByAnyOfTheirNames(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBePlannedIsParkedWithItsReason(t *testing.T) {
+func TestB15WhatCannotBePlannedIsParkedWithItsReason(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -171,7 +171,7 @@ func TestB16AProtectedAccountsDepartureIsCancelled(t *testing.T) {
 	p := newPlanner(h)
 	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
 	p.Policy.Protected = []string{adele}
-	cancellation := termination(h, "2", offboarding.Employee{UserPrincipalName: adele})
+	cancellation := termination(h, "2", offboarding.Employee{ID: simtenant.UserID(adele)})
 	cancellation.Kind = offboarding.Cancellation
 	d := deliver(t, h, p, cancellation)
 	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || c == nil || c.Cancelled == nil {

@@ -57,6 +57,22 @@ func TestB5AHoldNeedsALicenceThatPermitsIt(t *testing.T) {
 	}
 }
 
+func TestB5AHoldCountsOnceItIsReadBack(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.ReadLag = 5 * time.Second })
+	h.Advance(time.Minute)
+	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepPreserve, newStep(h))
+	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "LitigationHoldEnabled") {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+	record := h.Settle(t, c.ID, w)
+	if m, _ := h.Tenant.Mailbox(c.Leaver); record.State != offboarding.StateEffective || !m.LitigationHold || record.Evidence["litigationHold"] != "unlimited" {
+		t.Errorf("%s: %s; hold %t", record.State, record.Reason, m.LitigationHold)
+	}
+}
+
 func TestAHoldLastsAtLeastAsLongAsThePolicySays(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

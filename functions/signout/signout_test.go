@@ -39,7 +39,7 @@ func TestStep(t *testing.T) {
 	})
 }
 
-func TestWhoCannotBeSignedOutByTheMachine(t *testing.T) {
+func TestB9B10WhoCannotBeSignedOutByTheMachine(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, person string

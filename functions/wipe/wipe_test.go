@@ -54,6 +54,16 @@ func world(h *steptest.House, person string) (managed []simtenant.ManagedDevice,
 	return managed, apps, phones
 }
 
+// phoneOf is the phone of a person, to be changed.
+func phoneOf(w *simtenant.World, person string) *simtenant.Phone {
+	for _, p := range w.Phones {
+		if p.Mailbox == simtenant.UserID(person) {
+			return p
+		}
+	}
+	return nil
+}
+
 // writes are the requests that change devices, in the order the tenant sees them. Without
 // AccountOnly a phone loses everything: a clear without it is called a wipe.
 func writes(t *testing.T, h *steptest.House) func() []string {
@@ -134,6 +144,72 @@ func TestB13ThePhoneIsClearedThenBlockedThenAcknowledgesThenLosesItsPartnership(
 	}
 	if got := record.Evidence["phone/"+p.GUID]; !strings.HasPrefix(got, "wiped 2026-11-22T") || record.Before["phone/"+p.GUID] != "allowed" {
 		t.Errorf("evidence %q, before %v", got, record.Before)
+	}
+}
+
+// TestB13APhoneThatIsNotWipedKeepsItsPartnership is about phones whose times may pass for those of
+// one that was wiped, and that are blocked already.
+func TestB13APhoneThatIsNotWipedKeepsItsPartnership(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(p *simtenant.Phone){
+		"it never synchronised": func(p *simtenant.Phone) { p.LastSync = time.Time{} },
+		"it was asked again after an old acknowledgement": func(p *simtenant.Phone) {
+			p.WipeAcked, p.WipeRequested = p.LastSync, p.LastSync.Add(time.Minute)
+		},
+		"it was set up again after an old acknowledgement": func(p *simtenant.Phone) {
+			p.WipeRequested, p.WipeAcked = p.LastSync.Add(-48*time.Hour), p.LastSync.Add(-47*time.Hour)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				p := phoneOf(w, patti)
+				p.Dead, p.WipeAccountOnly = true, true
+				edit(p)
+				w.Mailboxes[p.Mailbox].BlockedDeviceIDs = []string{p.DeviceID}
+			})
+			c, w := open(t, h, patti)
+			record, _ := h.Step(t, c.ID, w)
+			_, _, phones := world(h, patti)
+			if p := phones[0]; record.State != offboarding.StateWaiting || p.Removed || !p.WipeRequested.After(p.WipeAcked) || !strings.Contains(record.Reason, p.GUID) {
+				t.Errorf("%s: %s; %+v", record.State, record.Reason, p)
+			}
+		})
+	}
+}
+
+// TestB13APhoneIsBlockedOnceItWasToldAndBeforeItsPartnershipGoes lets the wipe be refused at first,
+// and somebody unblock the phone in the end.
+func TestB13APhoneIsBlockedOnceItWasToldAndBeforeItsPartnershipGoes(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	blocked := func() (ids []string) {
+		h.Tenant.Edit(func(w *simtenant.World) { ids = w.Mailboxes[simtenant.UserID(patti)].BlockedDeviceIDs })
+		return ids
+	}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "Clear-MobileDevice", Status: http.StatusServiceUnavailable, Times: 1})
+	})
+	c, w := open(t, h, patti)
+	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateRetrying || len(blocked()) > 0 {
+		t.Errorf("%s: %s; blocked %v", record.State, record.Reason, blocked())
+	}
+	h.Advance(time.Minute)
+	h.Step(t, c.ID, w)
+	if len(blocked()) != 1 {
+		t.Errorf("blocked %v", blocked())
+	}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		p := phoneOf(w, patti)
+		p.WipeAcked = h.Now()
+		w.Mailboxes[p.Mailbox].BlockedDeviceIDs = nil
+	})
+	seen := writes(t, h)
+	h.Advance(time.Minute)
+	h.Settle(t, c.ID, w)
+	if got := strings.Join(seen(), " "); got != "block remove" {
+		t.Errorf("the order was %s", got)
 	}
 }
 
@@ -287,14 +363,6 @@ func TestWhoeverHasNoDevicesIsWipedAtOnce(t *testing.T) {
 // TestWhatSomebodyElseDid is about devices that did not go the step's way.
 func TestWhatSomebodyElseDid(t *testing.T) {
 	t.Parallel()
-	phoneOf := func(w *simtenant.World, person string) *simtenant.Phone {
-		for _, p := range w.Phones {
-			if p.Mailbox == simtenant.UserID(person) {
-				return p
-			}
-		}
-		return nil
-	}
 	devices := func(w *simtenant.World, change func(*simtenant.ManagedDevice)) {
 		for _, d := range w.Managed {
 			if d.UserID == simtenant.UserID(patti) {

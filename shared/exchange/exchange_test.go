@@ -89,7 +89,7 @@ func TestACommandGoesOutAsTheModuleOfMicrosoftSendsIt(t *testing.T) {
 	}
 }
 
-func TestNoWriteLeavesWithoutAWarrant(t *testing.T) {
+func TestB16NoWriteLeavesWithoutAWarrant(t *testing.T) {
 	c, w, ctx := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
 	w.no = fmt.Errorf("no: %w", offboarding.ErrCancelled)
 	for name, write := range map[string]func(context.Context, string) error{

@@ -71,7 +71,7 @@ func TestClosingTheProtocolsLeavesNoneOpen(t *testing.T) {
 	}
 }
 
-func TestAnotherMailboxIsNotTheLeavers(t *testing.T) {
+func TestB15AnotherMailboxIsNotTheLeavers(t *testing.T) {
 	for name, body := range map[string]string{
 		"another": `{"value":[{"ExternalDirectoryObjectId":"00000000-0000-0000-0000-000000000000"}]}`,
 		"several": `{"value":[{"ExternalDirectoryObjectId":"` + leaver + `"},{"ExternalDirectoryObjectId":"` + leaver + `"}]}`,
@@ -80,6 +80,26 @@ func TestAnotherMailboxIsNotTheLeavers(t *testing.T) {
 		var p *offboarding.PermanentError
 		if _, err := c.Mailbox(ctx, leaver); !errors.As(err, &p) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := c.MailFlow(ctx, leaver); !errors.As(err, &p) {
+			t.Errorf("%s, asked for its mail: %v", name, err)
+		}
+	}
+}
+
+func TestB5OnlyAnInactiveMailboxIsKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body string
+		kept bool
+	}{
+		"inactive":  {`{"value":[{"ExternalDirectoryObjectId":"` + leaver + `","IsInactiveMailbox":true}]}`, true},
+		"not yet":   {`{"value":[{"ExternalDirectoryObjectId":"` + leaver + `","IsInactiveMailbox":false}]}`, false},
+		"another's": {`{"value":[{"ExternalDirectoryObjectId":"00000000-0000-0000-0000-000000000000","IsInactiveMailbox":true}]}`, false},
+		"none":      {`{"value":[]}`, false},
+	} {
+		c, _, ctx := serve(t, cmdlets(map[string]string{"Get-Mailbox": tt.body}))
+		if kept, err := c.InactiveMailbox(ctx, leaver); err != nil || kept != tt.kept {
+			t.Errorf("%s: %t, %v", name, kept, err)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"leaver/shared/offboarding"
 )
 
-func TestMailFlow(t *testing.T) {
+func TestB2B4MailFlow(t *testing.T) {
 	const head = `{"value":[{"ExternalDirectoryObjectId":"` + leaver + `","RecipientTypeDetails":"UserMailbox",`
 	tests := map[string]struct {
 		body  string

@@ -67,7 +67,7 @@ func TestAccessComesInOneRoundTripAndPagesOn(t *testing.T) {
 
 // TestLicencesThatAreNotShownAreAnError: leaving a group whose licences are unknown could lose a
 // mailbox.
-func TestLicencesThatAreNotShownAreAnError(t *testing.T) {
+func TestB2LicencesThatAreNotShownAreAnError(t *testing.T) {
 	s, ctx := serve(t, accessOf(map[string]string{
 		"/users/" + leaver + "/memberOf": `"status":200,"body":{"value":[{"@odata.type":"#microsoft.graph.group","id":"` + team + `","assignedLicenses":null}]}`,
 	}))

@@ -270,6 +270,64 @@ func TestB16ACancelledCaseGivesNoLeaseAndNoLeaveToWrite(t *testing.T) {
 	}
 }
 
+// TestB16ACancelledCaseGoesNoFurther cancels a case that a person was to act on.
+func TestB16ACancelledCaseGoesNoFurther(t *testing.T) {
+	t.Parallel()
+	l, _, _ := newLedger(t)
+	c := open(t, l)
+	if _, err := l.Begin(t.Context(), claim(c), "run", start.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Settle(t.Context(), c.ID, offboarding.StepSignout, "run", ledger.Outcome{State: offboarding.StateManual, Reason: "do it"}); err != nil {
+		t.Fatal(err)
+	}
+	cancelled, err := l.Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, Request: "req-2", EventTime: start.Add(time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"replay":   second(l.Replay(t.Context(), c.ID, offboarding.StepSignout)),
+		"sign-off": second(l.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepSignout, By: "Miriam Graham", Note: "done"})),
+	} {
+		if !errors.Is(err, offboarding.ErrCancelled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if after, err := l.MarkPublished(t.Context(), c.ID, 1); err != nil || after.Position != cancelled.Position {
+		t.Errorf("something was committed: %d entries instead of %d, %v", after.Position, cancelled.Position, err)
+	}
+}
+
+// meanwhile is a source of randomness that lets something happen when it is first asked.
+type meanwhile func()
+
+func (m *meanwhile) Read(p []byte) (int, error) {
+	if happens := *m; happens != nil {
+		*m = nil
+		happens()
+	}
+	return rand.Read(p)
+}
+
+// TestB16ANewerRequestInTheMiddleOfACancellationWins lets it come after the cancellation has read
+// the case, while the words of who cancelled are sealed.
+func TestB16ANewerRequestInTheMiddleOfACancellationWins(t *testing.T) {
+	t.Parallel()
+	l, store, clock := newLedger(t)
+	c := open(t, l)
+	newer := meanwhile(func() {
+		if _, err := l.Open(t.Context(), opening(t, "req-3", start.Add(time.Hour))); err != nil {
+			t.Error(err)
+		}
+	})
+	after, err := ledger.New(store, clock.Now, &newer).Cancel(t.Context(), ledger.Cancellation{
+		Tenant: "tenant", Leaver: leaver, Request: "req-2", EventTime: start.Add(time.Minute), Personal: map[string]string{"by": "Miriam Graham"},
+	})
+	if err != nil || newer != nil || after.ID != c.ID || after.Cancelled != nil || !after.Open() {
+		t.Errorf("case %s is cancelled: %+v, %v", after.ID, after.Cancelled, err)
+	}
+}
+
 // TestAPlanThatChangesDuringARunEndsIt changes where the mail goes while a run of the old plan is
 // under way: it may not write any more, and its word counts for nothing.
 func TestAPlanThatChangesDuringARunEndsIt(t *testing.T) {

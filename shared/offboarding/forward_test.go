@@ -22,8 +22,8 @@ func compile(t *testing.T, o offboarding.Options, change func(*offboarding.Polic
 	return offboarding.Compile(r, p)
 }
 
-// TestB1B2TheGateTable is the table of the design, as far as the plan decides it.
-func TestB1B2TheGateTable(t *testing.T) {
+// TestB1B2B5TheGateTable is the table of the design, as far as the plan decides it.
+func TestB1B2B5TheGateTable(t *testing.T) {
 	t.Parallel()
 	lasting := func(d time.Duration) *time.Duration { return &d }
 	const never = -time.Hour
@@ -45,6 +45,7 @@ func TestB1B2TheGateTable(t *testing.T) {
 		{name: "the policy may forward with no end", policy: func(p *offboarding.Policy) { p.ForwardFor = lasting(offboarding.Unlimited) }, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B2, deleteBy: offboarding.B1},
 		{name: "shared withholds the deletion", options: offboarding.Options{Mailbox: offboarding.Shared}, until: never, licence: 30 * day, delete: 31 * day, deleteBy: offboarding.B1},
 		{name: "none is kept all the same", options: offboarding.Options{Mailbox: offboarding.None}, preserve: true, until: never, licence: 30 * day, delete: 31 * day},
+		{name: "hold keeps the mail whatever the policy says", options: offboarding.Options{Mailbox: offboarding.Hold}, policy: func(p *offboarding.Policy) { p.KeepMail = offboarding.KeepNone }, preserve: true, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B5},
 		{name: "hold keeps the licence until the deletion", options: offboarding.Options{Mailbox: offboarding.Hold}, preserve: true, until: never, licence: 30 * day, delete: 31 * day, licenceBy: offboarding.B5},
 	}
 	for _, tt := range tests {
@@ -109,7 +110,34 @@ func TestB6ContradictionsAreRefused(t *testing.T) {
 	}
 }
 
-func TestB2B3B4TheLicenceGateReadsTheMailbox(t *testing.T) {
+// TestB2WhichGroupsGiveLicences: nobody but the licence gate may leave those.
+func TestB2WhichGroupsGiveLicences(t *testing.T) {
+	t.Parallel()
+	const id = "4d81ce71-486c-41e9-afc5-e41bf2d0722a"
+	from := func(group string) offboarding.User {
+		return offboarding.User{Licences: []offboarding.Licence{{SKU: "e3", AssignedByGroup: group}}}
+	}
+	asks := offboarding.Group{ID: "d", Dynamic: true, Licensed: true, MembershipRule: "user.memberof -any (group.objectId -in ['" + strings.ToUpper(id) + "'])"}
+	for name, tt := range map[string]struct {
+		group offboarding.Group
+		user  offboarding.User
+		other offboarding.Group
+		gives bool
+	}{
+		"it assigns one that the user does not show yet": {group: offboarding.Group{ID: id, Licensed: true}, gives: true},
+		"the user shows one from it":                     {group: offboarding.Group{ID: id}, user: from(strings.ToUpper(id)), gives: true},
+		"one that gives licences asks for it":            {group: offboarding.Group{ID: id}, other: asks, gives: true},
+		"one that gives none asks for it":                {group: offboarding.Group{ID: id}, other: offboarding.Group{ID: "d", Dynamic: true, MembershipRule: asks.MembershipRule}},
+		"the user shows one from another":                {group: offboarding.Group{ID: id}, user: from("other")},
+		"a direct licence":                               {group: offboarding.Group{ID: id}, user: from("")},
+	} {
+		if got := tt.group.GivesLicences(tt.user, []offboarding.Group{tt.group, tt.other}); got != tt.gives {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestB2B3B4B5B12TheLicenceGateReadsTheMailbox(t *testing.T) {
 	t.Parallel()
 	end := offboarding.Plan{Mailbox: offboarding.Forward, KeepMail: offboarding.KeepNone, Forwarding: &offboarding.Forwarding{Until: leaving}}
 	shared := offboarding.Plan{Mailbox: offboarding.Shared}
@@ -230,6 +258,23 @@ func TestADomainIsNamedExactly(t *testing.T) {
 		if p.ForwardsTo(address) != want {
 			t.Errorf("%q: %t", address, !want)
 		}
+	}
+}
+
+// TestB12ACopyWithoutDeltaTokenIsComparedAgain is about one that an older version of Leaver verified.
+func TestB12ACopyWithoutDeltaTokenIsComparedAgain(t *testing.T) {
+	t.Parallel()
+	onedrive := &offboarding.Record{Name: offboarding.StepOnedrive, State: offboarding.StateEffective, Evidence: map[string]string{
+		offboarding.DriveSeen: "b!1", offboarding.VerifiedItems: "2", offboarding.VerifiedBytes: "5",
+	}}
+	c := &offboarding.Case{Plan: offboarding.Plan{KeepFiles: offboarding.KeepMove}, Steps: []*offboarding.Record{onedrive}}
+	drive := offboarding.Drive{ID: "b!1", Content: offboarding.Content{Exists: true, Items: 2, Bytes: 5}}
+	if why, token := offboarding.FilesLost(c, drive); token != "" || !strings.Contains(why, "replay onedrive") {
+		t.Errorf("%q, token %q", why, token)
+	}
+	onedrive.Progress = map[string]string{offboarding.VerifiedDelta: "t"}
+	if why, token := offboarding.FilesLost(c, drive); token != "t" || why != "" {
+		t.Errorf("%q, token %q", why, token)
 	}
 }
 

@@ -98,6 +98,20 @@ func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 		B10, held, err))
 }
 
+// MayShare is nil when the mailbox may become a shared one, or the plan asks for none. The conversion
+// leaves the old password valid, so the account is blocked and its password reset by then (B8).
+func (j *Job) MayShare(u User) error {
+	signout := j.Case.Step(StepSignout)
+	switch {
+	case j.Case.Plan.Mailbox != Shared:
+	case u.AccountEnabled:
+		return After(j.Patience(), fmt.Sprintf("%s: the mailbox is not shared before its account is blocked", B8))
+	case signout != nil && !signout.State.Closed() && !signout.Observed:
+		return After(j.Patience(), fmt.Sprintf("%s: the mailbox is not shared before its password is reset", B8))
+	}
+	return nil
+}
+
 // StillLeft is nil while the account is as a leaver's must be before anything is taken away
 // for good: blocked. An enabled one may be a person who came back (B16).
 func StillLeft(u User) error {

@@ -66,7 +66,7 @@ func suite(t *testing.T, s Subject) {
 		{"effective only when the world is as wanted", effective},
 		{"twice equals once", twice},
 		{"a stale message changes nothing", stale},
-		{"a foreign message is dead-lettered and changes nothing", foreign},
+		{"a foreign message is dead-lettered and changes nothing (B15)", foreign},
 		{"a cancelled case gets no write (B16)", cancelled},
 		{"a cancellation in the middle stops the next write (B16)", cancelledMidway},
 		{"a crash at any call changes nothing in the outcome", crash},
