@@ -2,6 +2,7 @@ package delete_test
 
 import (
 	"cmp"
+	"crypto/rand"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"leaver/functions/licence"
 	"leaver/functions/onedrive"
 	"leaver/functions/preserve"
+	"leaver/functions/signout"
 	"leaver/functions/wipe"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
@@ -24,10 +26,18 @@ import (
 
 func newStep(h *steptest.House) worker.Step { return delete.New(h.As("delete")) }
 
+// lockOut makes the steps effective that go before everything else.
+func lockOut(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	t.Helper()
+	directory, _ := h.As("signout")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+}
+
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	lockOut(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	if c.Step(offboarding.StepPreserve) != nil {
@@ -256,7 +266,7 @@ func TestB5DeleteWaitsForTheHold(t *testing.T) {
 	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	lockOut(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	keepFiles(t, h, c)
@@ -372,11 +382,44 @@ func TestB9ASynchronisedAccountIsDeletedWhereItIsMastered(t *testing.T) {
 	}
 }
 
+// TestWhoIsNotSignedOutIsNotDeleted: signout is refused, and everything else is done. A deleted account
+// could not be signed out any more, and nobody would look into why.
+func TestWhoIsNotSignedOutIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "POST /users/{id}/revokeSignInSessions", Status: http.StatusForbidden, Times: 1})
+	})
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	lockOut(t, h, c)
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	keepFiles(t, h, c)
+	h.Advance(mailGivenUp().Grace)
+	licensing := h.Worker(offboarding.StepLicence, licence.New(h.As("licence")))
+	for _, w := range []*worker.Worker{licensing, h.Worker(offboarding.StepDelete, newStep(h))} {
+		record, _ := h.Step(t, c.ID, w)
+		if user, alive := h.Tenant.User(c.Leaver); !alive || len(user.Licences) == 0 || record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "signout") {
+			t.Errorf("alive %t, %s is %s: %s", alive, w.Name, record.State, record.Reason)
+		}
+	}
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepSignout); err != nil {
+		t.Fatal(err)
+	}
+	lockOut(t, h, c)
+	h.Settle(t, c.ID, licensing)
+	if record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h))); record.State != offboarding.StateEffective {
+		t.Errorf("%s: %s", record.State, record.Reason)
+	}
+}
+
 func TestB12DeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	lockOut(t, h, c)
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))

@@ -1,16 +1,13 @@
 package delete_test
 
 import (
-	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
 
 	"leaver/functions/access"
-	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
-	"leaver/functions/signout"
 	"leaver/functions/wipe"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -55,9 +52,7 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
 			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, mailGivenUp())
-			directory, _ := h.As("signout")
-			h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
-			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+			lockOut(t, h, c)
 			h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 			keepFiles(t, h, c)
@@ -89,7 +84,7 @@ func TestB1DeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, mailGivenUp())
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	lockOut(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	keepFiles(t, h, c)

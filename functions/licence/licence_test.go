@@ -1,6 +1,7 @@
 package licence_test
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/signout"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -16,10 +18,18 @@ import (
 
 func newStep(h *steptest.House) worker.Step { return licence.New(h.As("licence")) }
 
+// lockOut makes the steps effective that go before everything else.
+func lockOut(t *testing.T, h *steptest.House, c *offboarding.Case) {
+	t.Helper()
+	directory, _ := h.As("signout")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+}
+
 func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	lockOut(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 }
 

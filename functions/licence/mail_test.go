@@ -1,16 +1,13 @@
 package licence_test
 
 import (
-	"crypto/rand"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"leaver/functions/access"
-	"leaver/functions/block"
 	"leaver/functions/forward"
-	"leaver/functions/signout"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
@@ -19,9 +16,7 @@ import (
 // forwarded makes the lockout and forward effective, the end of a forwarding included.
 func forwarded(t *testing.T, h *steptest.House, c *offboarding.Case) {
 	t.Helper()
-	directory, _ := h.As("signout")
-	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	lockOut(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	if record.State != offboarding.StateEffective {
@@ -116,9 +111,7 @@ func TestB3TheLicenceWaitsForTheConversion(t *testing.T) {
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.SharedDelay = time.Hour })
 	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, mailGivenUp())
-	directory, _ := h.As("signout")
-	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	lockOut(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
 	h.Advance(mailGivenUp().Grace)
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"leaver/shared/bus"
 	"leaver/shared/bus/servicebustest"
+	"leaver/shared/ledger"
 	"leaver/shared/ledger/aztables"
 	"leaver/shared/ledger/azuritetest"
 	"leaver/shared/offboarding"
@@ -112,6 +114,59 @@ func TestTheOperatorOfFunctionsElsewhere(t *testing.T) {
 	typed("nothing had taken effect", "cancel", "grady.archie@contoso.com", "--reason", "he stays")
 	if user, _ := tenant.User(simtenant.UserID("grady.archie@contoso.com")); !user.AccountEnabled {
 		t.Error("he is locked out")
+	}
+}
+
+// TestTheOtherHostCarriesOn: two hosts share the departures of many, and one is killed in the middle
+// of them.
+func TestTheOtherHostCarriesOn(t *testing.T) {
+	t.Parallel()
+	azure := onAzure(t)
+	var environ []string
+	for name, value := range azure {
+		environ = append(environ, name+"="+value)
+	}
+	tenant, _, file := startTenant(t, simtenant.Config{Users: 150, Latency: 20 * time.Millisecond, SyncEvery: time.Second})
+	policy := policyFile(t, "{mailbox: none, grace: 1s, deleteAfter: 1s}")
+	hosts := []*host{startHost(t, file, t.TempDir(), policy, environ...), startHost(t, file, t.TempDir(), policy, environ...)}
+	leavers := pick(tenant, 30)
+	for i, person := range leavers {
+		if code, err := postTermination(t.Context(), hosts[i%2].intake, person, time.Now()); err != nil || code != http.StatusAccepted {
+			t.Fatalf("%d, %v", code, err)
+		}
+	}
+	store, err := aztables.OpenConnectionString(azure["LEAVER_TABLES_CONNECTION"], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	departures := ledger.New(store, time.Now, rand.Reader)
+	var cases []*offboarding.Case
+	those := func(are func(*offboarding.Case) bool) (n int) {
+		cases = nil
+		for _, person := range leavers {
+			c, err := departures.Latest(t.Context(), simtenant.UserID(person))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c != nil {
+				cases = append(cases, c)
+				if are(c) {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	eventually(t, "some are locked out", time.Minute, func() bool {
+		return those(func(c *offboarding.Case) bool { return settled(c, offboarding.StepBlock) }) > 0
+	})
+	hosts[0].kill()
+	if those(ended) == len(leavers) {
+		t.Fatal("all had ended before the host was killed")
+	}
+	eventually(t, "all departures have ended", 3*time.Minute, func() bool { return those(ended) == len(leavers) })
+	if err := nobodyLost(environment{stdout: io.Discard}, tenant, cases); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -109,14 +109,14 @@ type host struct {
 	intake  string
 }
 
-func startHost(t *testing.T, tenantFile, data, policy string) *host {
+func startHost(t *testing.T, tenantFile, data, policy string, environ ...string) *host {
 	t.Helper()
 	args := []string{"up", "--addr", "127.0.0.1:0", "--tenant", tenantFile, "--data", data, "--lock", "2s"}
 	if policy != "" {
 		args = append(args, "--policy", policy)
 	}
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "LEAVER_TEST_RUN=1", "LEAVER_WEBHOOK_SECRETS=")
+	cmd.Env = append(append(os.Environ(), "LEAVER_TEST_RUN=1", "LEAVER_WEBHOOK_SECRETS="), environ...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

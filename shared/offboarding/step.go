@@ -97,13 +97,13 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepLicence, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepForward, StepPreserve, StepAccess},
+		Needs:       []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepAccess},
 		Permissions: []string{"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"},
 		Done:        "the user holds no licence",
 	},
 	{
 		Name: StepDelete, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepLicence},
+		Needs:       []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepLicence},
 		Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 		Done:        "the account is among the deleted items",
 	},
