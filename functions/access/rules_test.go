@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"io"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/signout"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
@@ -187,6 +189,8 @@ func TestB2B11GroupsThatGiveLicencesAreLeftToLicence(t *testing.T) {
 			if m, exists := h.Tenant.Mailbox(id); !exists || !m.SoftDeletedAt.IsZero() {
 				t.Error("the mailbox is gone")
 			}
+			directory, _ := h.As("signout")
+			h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 			directory, mailboxes := h.As("forward")
 			h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, policy)))
