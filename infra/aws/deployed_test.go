@@ -33,6 +33,7 @@ import (
 	"leaver/shared/ledger/azuritetest"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
 )
 
 // deployment is Leaver as it is deployed: every function's binary with the environment that
@@ -79,7 +80,9 @@ func deploy(t testing.TB, people int) *deployment {
 	}
 	d.ledger = ledger.New(store, time.Now, rand.Reader)
 
-	if d.tenant, err = simtenant.New(simtenant.Config{Users: people, SyncEvery: time.Second}); err != nil {
+	if d.tenant, err = simtenant.New(simtenant.Config{
+		Users: people, SyncEvery: time.Second, Record: steptest.Record(), RecordExchange: io.Discard,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	tenant := httptest.NewTLSServer(http.HandlerFunc(d.serveTenant))
