@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -30,7 +29,7 @@ func (c *Client) listings(ctx context.Context, paths []string, empty ...string) 
 	if err != nil {
 		return nil, err
 	}
-	answers, err := readBatch(text, len(items), c.budgets.reads.hear)
+	answers, err := c.budgets.readBatch(text, items)
 	if err != nil {
 		return nil, err
 	}
@@ -124,13 +123,13 @@ func (c *Client) eachOf(ctx context.Context, part []change) []error {
 			return slices.Repeat([]error{err}, len(part))
 		}
 	}
-	_, errs := c.change(ctx, part, c.budgets.writes.hear)
+	_, errs := c.change(ctx, part)
 	return errs
 }
 
 // change makes up to 20 writes in one round trip. It returns their answers, none when there is
-// none to the whole, and for each what became of it; hear is told status and headers of each.
-func (c *Client) change(ctx context.Context, part []change, hear func(int, http.Header)) ([]batchAnswer, []error) {
+// none to the whole, and for each what became of it.
+func (c *Client) change(ctx context.Context, part []change) ([]batchAnswer, []error) {
 	errs := make([]error, len(part))
 	all := func(err error) ([]batchAnswer, []error) {
 		for i, ch := range part {
@@ -151,7 +150,7 @@ func (c *Client) change(ctx context.Context, part []change, hear func(int, http.
 	if err != nil {
 		return all(err)
 	}
-	answers, err := readBatch(text, len(items), hear)
+	answers, err := c.budgets.readBatch(text, items)
 	if err != nil {
 		return all(err)
 	}

@@ -153,7 +153,7 @@ func FuzzBatch(f *testing.F) {
 		if n = min(max(n, 0), 20); n == 0 {
 			return
 		}
-		answers, err := readBatch(text, n, func(int, http.Header) {})
+		answers, err := budgets{}.readBatch(text, make([]batchItem, n))
 		if err == nil && len(answers) != n {
 			t.Errorf("%d answers to %d requests", len(answers), n)
 		}

@@ -35,7 +35,7 @@ func (c *Client) batch(ctx context.Context, requests ...*abstractions.RequestInf
 	if err != nil {
 		return nil, err
 	}
-	return batchAnswers(text, len(requests), c.budgets.reads.hear)
+	return c.batchAnswers(text, items)
 }
 
 // batchItem is one request of a batch.
@@ -72,9 +72,9 @@ type batchAnswer struct {
 	failed *problem
 }
 
-// readBatch reads the answers to n requests, in their order; hear is told status and headers of
-// each.
-func readBatch(text []byte, n int, hear func(int, http.Header)) ([]batchAnswer, error) {
+// readBatch reads the answers to some requests, in their order. The budget of each hears what its
+// answer says.
+func (b budgets) readBatch(text []byte, items []batchItem) ([]batchAnswer, error) {
 	var body struct {
 		Responses []struct {
 			ID      string            `json:"id"`
@@ -86,17 +86,17 @@ func readBatch(text []byte, n int, hear func(int, http.Header)) ([]batchAnswer, 
 	if err := json.Unmarshal(text, &body); err != nil {
 		return nil, fmt.Errorf("the answers of a batch cannot be read: %w", err)
 	}
-	answers := make([]batchAnswer, n)
+	answers := make([]batchAnswer, len(items))
 	for _, r := range body.Responses {
 		i, err := strconv.Atoi(r.ID)
-		if err != nil || i < 0 || i >= n {
+		if err != nil || i < 0 || i >= len(items) {
 			return nil, fmt.Errorf("a batch was answered for a request it did not hold")
 		}
 		head := http.Header{}
 		for k, v := range r.Headers {
 			head.Set(k, v)
 		}
-		hear(r.Status, head)
+		b.hear(part{items[i].Method, items[i].URL}, r.Status, head)
 		answers[i] = batchAnswer{status: r.Status, header: head, body: r.Body}
 		if r.Status < 200 || r.Status > 299 {
 			answers[i].failed = &problem{status: r.Status, codes: codesOf(r.Body), requestID: head.Get("request-id"), retry: head.Get("Retry-After")}
@@ -110,12 +110,12 @@ func readBatch(text []byte, n int, hear func(int, http.Header)) ([]batchAnswer, 
 	return answers, nil
 }
 
-func batchAnswers(text []byte, n int, hear func(int, http.Header)) ([]serialization.ParseNode, error) {
-	read, err := readBatch(text, n, hear)
+func (c *Client) batchAnswers(text []byte, items []batchItem) ([]serialization.ParseNode, error) {
+	read, err := c.budgets.readBatch(text, items)
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]serialization.ParseNode, n)
+	answers := make([]serialization.ParseNode, len(items))
 	for i, a := range read {
 		if a.failed != nil {
 			return nil, a.failed

@@ -55,7 +55,7 @@ func (b budgets) budget(p part) (*pace, int) {
 		switch second {
 		case "drive":
 			return b.files, units(p, path, query)
-		case "mailboxSettings", "mailFolders", "managedDevices", "managedAppRegistrations", "wipeManagedAppRegistrationsByDeviceTag":
+		case "mailboxSettings", "mailFolders", "calendars", "events", "managedDevices", "managedAppRegistrations", "wipeManagedAppRegistrationsByDeviceTag":
 			return nil, 0
 		}
 	case "groups", "devices", "directory", "subscribedSkus":
@@ -66,6 +66,13 @@ func (b budgets) budget(p part) (*pace, int) {
 		return b.writes, 1
 	}
 	return b.reads, 1
+}
+
+// hear tells the budget of a request what its answer says.
+func (b budgets) hear(p part, status int, header http.Header) {
+	if budget, _ := b.budget(p); budget != nil {
+		budget.hear(status, header)
+	}
 }
 
 // units is what SharePoint charges for a request: 5 for permissions, 1 for reading one item or

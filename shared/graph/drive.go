@@ -253,7 +253,7 @@ func (c *Client) Copies(ctx context.Context, drive string, items []string, toDri
 				body: map[string]any{"parentReference": map[string]string{"driveId": toDrive, "id": toFolder}},
 			})
 		}
-		answers, errs := c.change(ctx, changes, c.budgets.files.hear)
+		answers, errs := c.change(ctx, changes)
 		for i, err := range errs {
 			location := ""
 			if answers != nil {

@@ -140,13 +140,13 @@ func problemOf(err error) *problem {
 	return p
 }
 
-// retryAfter reads the header of that name: seconds or a date.
+// retryAfter reads the header of that name, seconds or a date, up to the longest.
 func retryAfter(text string, now time.Time) (time.Duration, bool) {
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
+		return min(time.Duration(seconds)*time.Second, longest), true
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return max(at.Sub(now), 0), true
+		return min(max(at.Sub(now), 0), longest), true
 	}
 	return 0, false
 }

@@ -82,7 +82,7 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 	if write {
 		warrant.Note(offboarding.Call{Operation: req.Method + " " + template(path), Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
 	}
-	if path != "/$batch" { // which says it of each of its requests
+	if path != "/$batch" || res.StatusCode == http.StatusTooManyRequests { // else it says it of each of its requests
 		for budget := range draws {
 			budget.hear(res.StatusCode, res.Header)
 		}

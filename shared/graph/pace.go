@@ -37,6 +37,9 @@ const (
 	patience = 10 * time.Second
 	// pause is how long nothing is asked after a 429 that does not say for how long.
 	pause = 10 * time.Second
+	// longest is how far a header may put something off: whoever asks no more hears nothing new, and
+	// a leaver is not locked out meanwhile. It is more than any budget here takes to be whole again.
+	longest = 15 * time.Minute
 	// dearest is what the dearest request to SharePoint draws.
 	dearest = 5
 	// leastShare of the documented rate is kept, however many others draw on the budget.
@@ -137,7 +140,7 @@ func (p *pace) hear(status int, header http.Header) {
 		if until := now.Add(d); until.After(p.until) {
 			p.until = until
 		}
-		p.limiter.SetLimit(p.steady)
+		p.limiter.SetLimitAt(now, p.steady)
 		return
 	}
 	if p.window > 0 {
@@ -153,11 +156,11 @@ func (p *pace) hear(status int, header http.Header) {
 	}
 	switch tight := p.limiter.Limit() != rate.Inf; {
 	case used >= nearlySpent && !tight:
-		p.limiter.SetLimit(p.steady)
+		p.limiter.SetLimitAt(now, p.steady)
 	case used < nearlySpent && tight && !now.Before(p.until):
 		// There is more than was thought.
 		p.steady = min(p.steady*1.1, p.documented)
-		p.limiter.SetLimit(rate.Inf)
+		p.limiter.SetLimitAt(now, rate.Inf)
 	}
 }
 
@@ -172,15 +175,15 @@ func (p *pace) spread(header http.Header) {
 	seconds, noReset := strconv.Atoi(header.Get("RateLimit-Reset"))
 	switch {
 	case noLimit == nil && noLeft == nil && noReset == nil:
-		reset := max(time.Duration(seconds)*time.Second, time.Second)
+		reset := time.Duration(min(max(seconds, 1), int(longest/time.Second))) * time.Second
 		p.renewed = now.Add(reset)
 		if left < dearest {
 			p.until = p.renewed
 		}
 		p.steady = rate.Limit(float64(max(limit, 1)) / p.window.Seconds())
-		p.limiter.SetLimit(rate.Limit(float64(max(left, 1)) / reset.Seconds()))
+		p.limiter.SetLimitAt(now, rate.Limit(float64(max(left, 1))/reset.Seconds()))
 	case p.waiting() == 0 && p.renewed.IsZero() && !now.Before(p.until):
-		p.limiter.SetLimit(rate.Inf)
+		p.limiter.SetLimitAt(now, rate.Inf)
 	}
 }
 

@@ -383,6 +383,8 @@ func TestWhatARequestDraws(t *testing.T) {
 		{"POST", "/deviceManagement/managedDevices/{id}/wipe", "", 0},
 		{"GET", "/users/{id}/mailFolders/inbox/messageRules", "", 0},
 		{"GET", "/users/{id}/managedAppRegistrations", "", 0},
+		{"GET", "/users/{id}/calendars?$select=id,owner", "", 0},
+		{"GET", "/users/{id}/events?$top=100", "", 0},
 	} {
 		if from, units := b.budget(part{tt.method, tt.url}); name[from] != tt.from || units != tt.units {
 			t.Errorf("%s %s: %d of %q", tt.method, tt.url, units, name[from])
@@ -424,6 +426,76 @@ func TestTheGuardTellsTheBudgetsApart(t *testing.T) {
 				t.Errorf("%s %s: %s slowed down: %t", tt.method, tt.path, name, slowed)
 			}
 		}
+	}
+}
+
+// TestTheAnswersOfABatchAreHeardApart: a refusal of role management or of one drive keeps nobody
+// from asking for users, and one of the whole batch does.
+func TestTheAnswersOfABatchAreHeardApart(t *testing.T) {
+	t.Parallel()
+	const id = "87d349ed-44d7-43e1-9a83-5f2406dee5bd"
+	b := budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
+	items := []batchItem{
+		{Method: "GET", URL: "/users/" + id + "/memberOf"}, {Method: "GET", URL: "/roleManagement/directory/roleAssignments"},
+		{Method: "GET", URL: "/users/" + id + "/drive/root"}, {Method: "DELETE", URL: "/groups/" + id + "/members/" + id + "/$ref"},
+	}
+	for refused, slowed := range []string{"reads", "", "files", "writes"} {
+		if _, err := b.readBatch(fmt.Appendf(nil, `{"responses":[{"id":"%d","status":429,"headers":{"Retry-After":"10"},"body":{}}]}`, refused), items); err == nil {
+			t.Error("an answer in part was taken for the whole")
+		}
+		for name, p := range map[string]*pace{"reads": b.reads, "writes": b.writes, "files": b.files} {
+			if now := p.limiter.Limit() != rate.Inf; now != (name == slowed) {
+				t.Errorf("429 to %s: %s slowed down: %t", items[refused].URL, name, now)
+			}
+		}
+		b = budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
+	}
+	req, err := http.NewRequest("POST", "https://graph.example/v1.0/$batch", strings.NewReader(`{"requests":[{"id":"0","method":"GET","url":"/users/`+id+`"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusal := answering{http.StatusTooManyRequests, http.Header{"Retry-After": {"10"}}}
+	if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(refusal, 0, req.WithContext(offboarding.WithWarrant(t.Context(), free{}))); err != nil {
+		t.Fatal(err)
+	}
+	if b.reads.limiter.Limit() == rate.Inf || b.writes.limiter.Limit() != rate.Inf {
+		t.Error("the refusal of a whole batch was not heard, or by others")
+	}
+}
+
+// TestNoHeaderStopsEverythingForGood: what a header says is believed for a quarter of an hour.
+func TestNoHeaderStopsEverythingForGood(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status int
+		header http.Header
+	}{
+		"days":            {http.StatusTooManyRequests, http.Header{"Retry-After": {"864000"}}},
+		"a date":          {http.StatusTooManyRequests, http.Header{"Retry-After": {"Fri, 01 Jan 2100 00:00:00 GMT"}}},
+		"a negative one":  {http.StatusTooManyRequests, http.Header{"Retry-After": {"-864000"}}},
+		"a point in time": {http.StatusOK, http.Header{"Ratelimit-Limit": {"1200"}, "Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"1796000000"}}},
+		"more than fits":  {http.StatusOK, http.Header{"Ratelimit-Limit": {"1200"}, "Ratelimit-Remaining": {"100"}, "Ratelimit-Reset": {"9223372036854775807"}}},
+		"less than none":  {http.StatusOK, http.Header{"Ratelimit-Limit": {"-5"}, "Ratelimit-Remaining": {"-5"}, "Ratelimit-Reset": {"-5"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPace(documentedFiles, filesWindow, time.Now)
+				p.hear(tt.status, tt.header)
+				begun := time.Now()
+				for {
+					err := p.wait(offboarding.WithUrgency(t.Context()), 1)
+					var throttled *offboarding.ThrottledError
+					if !errors.As(err, &throttled) {
+						break
+					}
+					<-time.After(max(throttled.Delay, time.Second))
+				}
+				if waited := time.Since(begun); waited > longest+time.Second {
+					t.Errorf("the next request went after %s", waited)
+				}
+			})
+		})
 	}
 }
 
