@@ -131,8 +131,8 @@ func (b Bus) check() error {
 	if b.Connection != "" {
 		return nil
 	}
-	if strings.Contains(b.Namespace, "/") {
-		return fmt.Errorf("LEAVER_SERVICEBUS is %q: put there %s", b.Namespace, about(reflect.TypeOf(b), "LEAVER_SERVICEBUS"))
+	if strings.ContainsAny(b.Namespace, "/;=") { // maybe a connection string: the error must not repeat its key
+		return fmt.Errorf("LEAVER_SERVICEBUS is no host name: put there %s", about(reflect.TypeOf(b), "LEAVER_SERVICEBUS"))
 	}
 	return needed(b, "LEAVER_SERVICEBUS", b.Namespace)
 }
@@ -144,8 +144,8 @@ func (l Ledger) check() error {
 	if l.Connection != "" {
 		return nil
 	}
-	if l.Endpoint != "" && !strings.HasPrefix(l.Endpoint, "https://") {
-		return fmt.Errorf("LEAVER_TABLES is %q: put there %s", l.Endpoint, about(reflect.TypeOf(l), "LEAVER_TABLES"))
+	if l.Endpoint != "" && (!strings.HasPrefix(l.Endpoint, "https://") || strings.Contains(l.Endpoint, "?")) { // as above; or with a signature
+		return fmt.Errorf("LEAVER_TABLES is no endpoint: put there %s", about(reflect.TypeOf(l), "LEAVER_TABLES"))
 	}
 	return needed(l, "LEAVER_TABLES", l.Endpoint)
 }

@@ -48,6 +48,7 @@ func TestTheEnvironmentOfAFunction(t *testing.T) {
 }
 
 func TestABadVariableIsNamedWithItsRemedy(t *testing.T) {
+	const key = "bm90IHRvIGJlIHByaW50ZWQ"
 	for name, tt := range map[string]struct {
 		changes map[string]string
 		want    []string
@@ -70,11 +71,23 @@ func TestABadVariableIsNamedWithItsRemedy(t *testing.T) {
 		},
 		"a URL for a host name": {
 			map[string]string{"LEAVER_SERVICEBUS": "sb://contoso-leaver.servicebus.windows.net/"},
-			[]string{"LEAVER_SERVICEBUS is \"sb://", "the host name"},
+			[]string{"LEAVER_SERVICEBUS is no host name", "the host name"},
+		},
+		"a connection string for a host name": {
+			map[string]string{"LEAVER_SERVICEBUS": "Endpoint=sb://contoso;SharedAccessKey=" + key},
+			[]string{"LEAVER_SERVICEBUS is no host name"},
+		},
+		"a connection string for an endpoint": {
+			map[string]string{"LEAVER_TABLES": "DefaultEndpointsProtocol=https;AccountKey=" + key},
+			[]string{"LEAVER_TABLES is no endpoint"},
+		},
+		"a signature for an endpoint": {
+			map[string]string{"LEAVER_TABLES": "https://contosoleaver.table.core.windows.net/?sig=" + key},
+			[]string{"LEAVER_TABLES is no endpoint"},
 		},
 		"plain http to the ledger": {
 			map[string]string{"LEAVER_TABLES": "http://contosoleaver.table.core.windows.net"},
-			[]string{"LEAVER_TABLES is \"http://"},
+			[]string{"LEAVER_TABLES is no endpoint"},
 		},
 		"an unknown proof":         {map[string]string{"LEAVER_IDENTITY": "magic"}, []string{"LEAVER_IDENTITY is \"magic\": put there aws, managed"}},
 		"no certificate":           {map[string]string{"LEAVER_IDENTITY": "certificate"}, []string{"LEAVER_CLIENT_CERTIFICATE is not set"}},
@@ -87,6 +100,9 @@ func TestABadVariableIsNamedWithItsRemedy(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s was read", name)
 			continue
+		}
+		if strings.Contains(err.Error(), key) {
+			t.Errorf("%s: the key is printed: %q", name, err)
 		}
 		for _, want := range tt.want {
 			if !strings.Contains(err.Error(), want) {
