@@ -123,13 +123,16 @@ func classify(doing string, err error) error {
 	return offboarding.Permanent(err)
 }
 
-// retryAfter reads the header of that name: seconds or a date.
+// longest is how far a header may put something off.
+const longest = 15 * time.Minute
+
+// retryAfter reads the header of that name, seconds or a date, up to the longest.
 func retryAfter(text string, now time.Time) (time.Duration, bool) {
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
+		return min(time.Duration(seconds)*time.Second, longest), true
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return max(at.Sub(now), 0), true
+		return min(max(at.Sub(now), 0), longest), true
 	}
 	return 0, false
 }
