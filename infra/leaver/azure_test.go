@@ -170,16 +170,45 @@ func TestTheOtherHostCarriesOn(t *testing.T) {
 	}
 }
 
+// TestOneHostInADirectory: the commands would find the other host's departures, and none when that
+// host ended.
+func TestOneHostInADirectory(t *testing.T) {
+	t.Parallel()
+	azure := onAzure(t)
+	_, _, file := startTenant(t, simtenant.Config{})
+	data := t.TempDir()
+	goUp(t, azure, "--operator", "--tenant", file, "--data", data)
+	for name, variables := range map[string]map[string]string{"on Azure": azure, "with its own bus": nil} {
+		var stderr strings.Builder
+		code := run(environment{Context: t.Context(), stdout: io.Discard, stderr: &stderr, getenv: func(name string) string { return variables[name] }},
+			[]string{"up", "--addr", "127.0.0.1:0", "--tenant", file, "--data", data})
+		if code != 1 || !strings.Contains(stderr.String(), "choose another directory with --data") {
+			t.Errorf("another host %s: exit %d: %s", name, code, stderr.String())
+		}
+	}
+	if code, _, stderr := command(t, "plan", adele, "--data", data); code != 1 || !strings.Contains(stderr, "--policy FILE") {
+		t.Errorf("a plan by a policy that is not the functions': exit %d: %s", code, stderr)
+	}
+	if code, stdout, stderr := command(t, "status", "--data", data); code != 0 {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+}
+
 func TestAnOperatorNeedsFunctionsElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		variables map[string]string
 		says      string
+		args      []string
 	}{
-		"nothing is named":   {nil, "set LEAVER_SERVICEBUS and LEAVER_TABLES"},
-		"no ledger is named": {map[string]string{"LEAVER_SERVICEBUS": "contoso-leaver.servicebus.windows.net"}, "LEAVER_TABLES is not set"},
-		"an ARN":             {map[string]string{"LEAVER_SERVICEBUS_CONNECTION": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bus", "LEAVER_TABLES": "https://contosoleaver.table.core.windows.net"}, "not on AWS"},
-		"another identity":   {map[string]string{"LEAVER_IDENTITY": "aws"}, "put there managed, workload or cli"},
+		"nothing is named":   {nil, "set LEAVER_SERVICEBUS and LEAVER_TABLES", nil},
+		"no ledger is named": {map[string]string{"LEAVER_SERVICEBUS": "contoso-leaver.servicebus.windows.net"}, "LEAVER_TABLES is not set", nil},
+		"an ARN":             {map[string]string{"LEAVER_SERVICEBUS_CONNECTION": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bus", "LEAVER_TABLES": "https://contosoleaver.table.core.windows.net"}, "not on AWS", nil},
+		"another identity":   {map[string]string{"LEAVER_IDENTITY": "aws"}, "put there managed, workload or cli", nil},
+		"nobody is real": {
+			map[string]string{"LEAVER_SERVICEBUS": "contoso-leaver.servicebus.windows.net", "LEAVER_TABLES": "https://contosoleaver.table.core.windows.net"},
+			"unset them", []string{"--simulate"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -189,7 +218,7 @@ func TestAnOperatorNeedsFunctionsElsewhere(t *testing.T) {
 			}
 			var stderr strings.Builder
 			code := run(environment{Context: t.Context(), stdout: io.Discard, stderr: &stderr, getenv: func(name string) string { return variables[name] }},
-				[]string{"up", "--operator", "--data", t.TempDir()})
+				append([]string{"up", "--operator", "--data", t.TempDir()}, tt.args...))
 			if code != 1 || !strings.Contains(stderr.String(), tt.says) {
 				t.Errorf("exit %d: %s", code, stderr.String())
 			}

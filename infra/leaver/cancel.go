@@ -99,7 +99,7 @@ func (h *house) answerCancel(w http.ResponseWriter, r *http.Request) {
 		at = c.EventTime
 	}
 	c, err = h.ledger.Cancel(r.Context(), ledger.Cancellation{
-		Tenant: h.tenantID, Leaver: c.Leaver,
+		Tenant: c.Tenant, Leaver: c.Leaver,
 		Request: offboarding.RequestID("operator", uuid.NewString()), EventTime: at,
 		Reason: "cancelled by an operator", Personal: map[string]string{"cancelReason": ask.Reason},
 	})

@@ -48,6 +48,7 @@ type house struct {
 	concurrency int
 	directory   *graph.Client
 	planner     *plan.Planner
+	unlike      bool // the policy is not that of whoever plans the requests
 	steps       map[offboarding.StepName]worker.Step
 	watch       *watch.Watch
 	replayer    *replay.Replayer

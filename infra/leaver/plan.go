@@ -84,6 +84,10 @@ func (h *house) answerPlan(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		return
 	}
+	if h.unlike {
+		http.Error(w, "this host does not know the policy of the functions: start it with leaver up --operator --policy FILE, the same as theirs", http.StatusUnprocessableEntity)
+		return
+	}
 	p, err := h.preview(r.Context(), request)
 	var refusal *offboarding.Refusal
 	switch {

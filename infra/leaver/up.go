@@ -16,6 +16,7 @@ import (
 	"leaver/events"
 	"leaver/functions/intake"
 	"leaver/shared/config"
+	"leaver/shared/embedded"
 	"leaver/shared/hris"
 	"leaver/shared/identity"
 	"leaver/shared/simtenant"
@@ -46,7 +47,9 @@ With LEAVER_SERVICEBUS and LEAVER_TABLES it is on Azure Service Bus and Table St
 
   az login
   AZURE_TENANT_ID=… LEAVER_SERVICEBUS=NAME.servicebus.windows.net LEAVER_TABLES=https://ACCOUNT.table.core.windows.net leaver up --operator &
-  leaver status`
+  leaver status
+
+leaver plan needs --policy there, the same as the functions'.`
 }
 
 // secretsVariable holds the webhook secrets.
@@ -72,15 +75,21 @@ func (c *upCommand) Run(env environment) (err error) {
 		return errors.New("--operator: set LEAVER_SERVICEBUS and LEAVER_TABLES to where the functions have their bus and ledger; a host with its own needs no other to answer")
 	}
 	if azure != nil {
-		if err := os.MkdirAll(c.Data, 0o700); err != nil { // for operator.json
-			return err
+		if c.Simulate {
+			return errors.New("--simulate: nobody in a simulated tenant is in the ledger that LEAVER_SERVICEBUS and LEAVER_TABLES name; unset them")
 		}
+		held, inUse := embedded.Hold(c.Data) // for operator.json: the commands find one host there
+		if inUse != nil {
+			return inUse
+		}
+		defer func() { err = errors.Join(err, held.Unlock()) }()
 	}
 	h, err := openHouse(env, houseOptions{dir: c.Data, azure: azure, tenant: tenant, policy: policy, lock: c.Lock, log: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
+	h.unlike = c.Operator && c.Policy == ""
 	stopOperator, err := h.serveOperator(c.Data)
 	if err != nil {
 		return err

@@ -63,7 +63,7 @@ func Start(dir string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the data directory: %w", err)
 	}
-	lock, err := hold(dir)
+	lock, err := Hold(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +74,9 @@ func Start(dir string, o Options) (*Server, error) {
 	return &Server{ns: ns, lock: lock}, nil
 }
 
-// hold makes the directory and takes its lock, without waiting for it.
-func hold(dir string) (*flock.Flock, error) {
+// Hold makes the directory and takes its lock, without waiting for it, as Start does. Errors:
+// ErrInUse, ErrNotWritable.
+func Hold(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, notWritable(dir, err)
 	}
