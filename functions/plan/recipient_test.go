@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -192,5 +193,24 @@ func TestWhoGetsTheFilesIsAnObjectID(t *testing.T) {
 				t.Errorf("the plan names somebody: %s", line)
 			}
 		})
+	}
+}
+
+// TestANameThatGraphRefusesKeepsNobodyIn: a policy that names nobody's name is a task of onedrive,
+// not a request that is parked.
+func TestANameThatGraphRefusesKeepsNobodyIn(t *testing.T) {
+	t.Parallel()
+	house := steptest.New(t)
+	house.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = []simtenant.Fault{{Operation: "GET /users/{id}", Target: "lee..gu@contoso.com", Status: http.StatusBadRequest}}
+	})
+	policy := offboarding.DefaultPolicy()
+	policy.FilesTo = "lee..gu@contoso.com"
+	d, c := ask(t, house, policy, "req-1", henrik, offboarding.Options{})
+	if !d.completed || c == nil {
+		t.Fatalf("dead-lettered with %q", d.dead)
+	}
+	if !strings.Contains(c.Plan.FilesUnclear, "cannot be looked up") {
+		t.Errorf("%q, %q", c.Plan.FilesTo, c.Plan.FilesUnclear)
 	}
 }
