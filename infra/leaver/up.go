@@ -30,7 +30,7 @@ type upCommand struct {
 	Policy   string `type:"existingfile" help:"Policy file, YAML."`
 	Operator bool   `help:"Run no function and take no webhook: answer the other commands about departures that functions elsewhere carry."`
 
-	Lock time.Duration `default:"20s" help:"How long a message and its step stay locked to a run that died."`
+	Lock time.Duration `default:"20s" help:"How long a message of the embedded bus and its step stay locked to a run that died; on Service Bus the entity says it."`
 }
 
 // Help implements kong.HelpProvider.

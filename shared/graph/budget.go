@@ -58,7 +58,7 @@ func (b budgets) budget(p part) (*pace, int) {
 		case "mailboxSettings", "mailFolders", "calendars", "events", "managedDevices", "managedAppRegistrations", "wipeManagedAppRegistrationsByDeviceTag":
 			return nil, 0
 		}
-	case "groups", "devices", "directory", "subscribedSkus":
+	case "groups", "devices", "directory", "subscribedSkus", "oauth2PermissionGrants":
 	default:
 		return nil, 0
 	}

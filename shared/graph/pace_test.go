@@ -370,6 +370,7 @@ func TestWhatARequestDraws(t *testing.T) {
 		{"PATCH", "/devices/{id}", "writes", 1},
 		{"GET", "/directory/deletedItems/{id}", "reads", 1},
 		{"GET", "/subscribedSkus", "reads", 1},
+		{"DELETE", "/oauth2PermissionGrants/{id}", "writes", 1},
 		{"GET", "/users/{id}/drive/root?$select=id", "files", 1},
 		{"GET", "/drives/{id}/items/{id}/children?$top=200", "files", 2},
 		{"POST", "/drives/{id}/items/{id}/children", "files", 2},
