@@ -84,7 +84,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	r := &run{Step: s, job: job, user: user, aside: map[string]bool{}}
 	directory := r.inDirectory(ctx)
-	return offboarding.Both(directory, r.numbers(ctx), r.mailRights(ctx), r.task())
+	return offboarding.Join(directory, r.numbers(ctx), r.mailRights(ctx), r.task())
 }
 
 // run is one run of the step.
@@ -116,7 +116,7 @@ func (r *run) inDirectory(ctx context.Context) error {
 		return err
 	}
 	// In this order: B10, and a role that can be activated again is not gone.
-	verdict := offboarding.Both(
+	verdict := offboarding.Join(
 		r.revoke(ctx, by[offboarding.GrantEligibleRole]), r.revoke(ctx, by[offboarding.GrantRole]),
 		r.handOver(ctx, access.Owned), r.leave(ctx, groups),
 		r.revoke(ctx, append(by[offboarding.GrantConsent], by[offboarding.GrantAppRole]...)),
@@ -172,7 +172,7 @@ func (r *run) revoke(ctx context.Context, grants []offboarding.Grant) error {
 			verdicts = append(verdicts, err)
 		}
 	}
-	return offboarding.Both(verdicts...)
+	return offboarding.Join(verdicts...)
 }
 
 // deleteMethods deletes authentication methods. Graph refuses the default one while there are
@@ -193,13 +193,13 @@ func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, he
 				verdicts = append(verdicts, err)
 			}
 		}
-		switch err := offboarding.Both(verdicts...); {
+		switch err := offboarding.Join(verdicts...); {
 		case err != nil:
 			return err
 		case len(refused) == len(methods) && heldRole:
-			return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: refused for a role that has been taken away just now: %s", offboarding.B10, offboarding.Both(refusals...)))
+			return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: refused for a role that has been taken away just now: %s", offboarding.B10, offboarding.Join(refusals...)))
 		case len(refused) == len(methods):
-			return offboarding.Both(refusals...)
+			return offboarding.Join(refusals...)
 		}
 		methods = refused
 	}

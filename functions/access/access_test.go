@@ -19,20 +19,20 @@ const (
 	alex  = "alex.wilber@contoso.com" // the manager of both
 )
 
-func newStep(h *steptest.House) worker.Step {
+func newStep(h *steptest.Harness) worker.Step {
 	directory, mailboxes := h.As("access")
 	return access.New(directory, mailboxes)
 }
 
 // settle opens a case for a person and runs the step to its end.
-func settle(t *testing.T, h *steptest.House, person string) *offboarding.Record {
+func settle(t *testing.T, h *steptest.Harness, person string) *offboarding.Record {
 	t.Helper()
 	c := h.Open(t, person, offboarding.Options{}, offboarding.DefaultPolicy())
 	return h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newStep(h)))
 }
 
 // left is what a person can still reach, in words; licence groups are left on purpose.
-func left(h *steptest.House, id string) []string {
+func left(h *steptest.Harness, id string) []string {
 	var still []string
 	add := func(what string, n int) {
 		if n > 0 {
@@ -86,7 +86,7 @@ func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
 		Name: offboarding.StepAccess, New: newStep, Person: emily,
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			if still := left(h, id); len(still) > 0 {
 				t.Errorf("left: %v", still)
 			}

@@ -53,7 +53,7 @@ func (r *run) leave(ctx context.Context, m memberships) error {
 	for _, g := range m.exchange {
 		verdicts = append(verdicts, r.mailboxes.LeaveDistributionGroup(ctx, g.ID, r.job.Leaver))
 	}
-	return offboarding.Both(verdicts...)
+	return offboarding.Join(verdicts...)
 }
 
 // refusedForRole reads the answer to a change of a group: one that is gone is as wanted, and
@@ -86,7 +86,7 @@ func (r *run) handOver(ctx context.Context, owned []offboarding.Group) error {
 			verdicts = append(verdicts, r.refusedForRole(g, "make somebody else the owner of", r.handOverOne(ctx, g)))
 		}
 	}
-	return offboarding.Both(verdicts...)
+	return offboarding.Join(verdicts...)
 }
 
 func (r *run) handOverOne(ctx context.Context, g offboarding.Group) error {

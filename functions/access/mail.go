@@ -35,7 +35,7 @@ func (r *run) mailRights(ctx context.Context) error {
 	for _, right := range known {
 		verdicts = append(verdicts, r.mailboxes.RemoveMailRight(ctx, r.job.Leaver, right))
 	}
-	if err := offboarding.Both(verdicts...); err != nil {
+	if err := offboarding.Join(verdicts...); err != nil {
 		return err
 	}
 	if rights, err = r.findMailRights(ctx); err != nil {

@@ -28,7 +28,7 @@ func (r *run) numbers(ctx context.Context) error {
 	for _, n := range numbers {
 		verdicts = append(verdicts, r.directory.ReleaseNumber(ctx, r.job.Leaver, n))
 	}
-	if err := offboarding.Both(verdicts...); err != nil {
+	if err := offboarding.Join(verdicts...); err != nil {
 		return err
 	}
 	if numbers, err = r.directory.TelephoneNumbers(ctx, r.job.Leaver); err != nil {

@@ -243,17 +243,17 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 			}
 		}
 	}
-	disable := func(h *steptest.House, person string) {
+	disable := func(h *steptest.Harness, person string) {
 		h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(person)].AccountEnabled = false })
 	}
 	tests := []struct {
 		name      string
 		edit      func(*simtenant.World)
 		options   offboarding.Options
-		meanwhile func(h *steptest.House) // after the owners were read
-		reads     int                     // so often; none is once
-		owners    []string                // at the end
-		task      string                  // what a person is asked for; empty = effective
+		meanwhile func(h *steptest.Harness) // after the owners were read
+		reads     int                       // so often; none is once
+		owners    []string                  // at the end
+		task      string                    // what a person is asked for; empty = effective
 	}{
 		{name: "to the manager", edit: owners(adele), owners: []string{alex}},
 		{name: "to whoever gets the mail", edit: owners(adele), options: offboarding.Options{ForwardTo: grady}, owners: []string{grady}},
@@ -262,9 +262,9 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 			owners(adele, lidia)(w)
 			w.Users[simtenant.UserID(lidia)].AccountEnabled = false
 		}, owners: []string{lidia, alex}},
-		{name: "another one is disabled in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.House) { disable(h, lidia) }, owners: []string{lidia, alex}},
-		{name: "another one goes in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.House) { h.Tenant.Edit(owners(adele)) }, owners: []string{alex}},
-		{name: "another one goes right before the ownership ends", edit: owners(adele, lidia), meanwhile: func(h *steptest.House) { h.Tenant.Edit(owners(adele)) }, reads: 2, owners: []string{alex}},
+		{name: "another one is disabled in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.Harness) { disable(h, lidia) }, owners: []string{lidia, alex}},
+		{name: "another one goes in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.Harness) { h.Tenant.Edit(owners(adele)) }, owners: []string{alex}},
+		{name: "another one goes right before the ownership ends", edit: owners(adele, lidia), meanwhile: func(h *steptest.Harness) { h.Tenant.Edit(owners(adele)) }, reads: 2, owners: []string{alex}},
 		{name: "kept without a manager", edit: func(w *simtenant.World) {
 			owners(adele)(w)
 			w.Users[simtenant.UserID(adele)].ManagerID = ""

@@ -69,7 +69,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return err
 	}
 	account := s.account(ctx, job, user, roles)
-	return offboarding.Both(account, s.mailbox(ctx, job, user.OnPremisesSyncEnabled), s.devices(ctx, job))
+	return offboarding.Join(account, s.mailbox(ctx, job, user.OnPremisesSyncEnabled), s.devices(ctx, job))
 }
 
 func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboarding.User, roles []string) error {
@@ -91,7 +91,7 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 	}
 	if user.AccountEnabled || job.Step.Progress[sessionsRevoked] == "" {
 		if err := s.directory.RevokeSignInSessions(ctx, job.Leaver); err != nil {
-			return offboarding.Both(job.Refused(ctx, disabling, roles), err)
+			return offboarding.Join(job.Refused(ctx, disabling, roles), err)
 		}
 		if disabling == nil {
 			if err := job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(since)}); err != nil {
@@ -182,7 +182,7 @@ func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
 	for _, id := range enabled {
 		verdicts = append(verdicts, s.directory.DisableDevice(ctx, id))
 	}
-	if err := offboarding.Both(verdicts...); err != nil {
+	if err := offboarding.Join(verdicts...); err != nil {
 		return err
 	}
 	enabled, err = s.enabledDevices(ctx, job.Leaver)

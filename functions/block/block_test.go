@@ -15,10 +15,10 @@ import (
 
 const adele = "adele.vance@contoso.com"
 
-func newStep(h *steptest.House) worker.Step { return block.New(h.As("block")) }
+func newStep(h *steptest.Harness) worker.Step { return block.New(h.As("block")) }
 
 // openProtocols are the switches of Set-CASMailbox that still let somebody in.
-func openProtocols(h *steptest.House, id string) []string {
+func openProtocols(h *steptest.Harness, id string) []string {
 	mailbox, ok := h.Tenant.Mailbox(id)
 	if !ok {
 		return []string{"there is no mailbox"}
@@ -36,7 +36,7 @@ func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
 		Name: offboarding.StepBlock, New: newStep, Person: "adele.vance@contoso.com", Administrator: "nestor.wilke@contoso.com",
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			user, ok := h.Tenant.User(id)
 			if !ok || user.AccountEnabled {
 				t.Error("the account is enabled or gone")
@@ -66,11 +66,11 @@ func TestStep(t *testing.T) {
 		Lagging:  true,
 	}, steptest.Subject{
 		Name: offboarding.StepBlock, Case: "enabled again by its synchronisation, until a person must act", New: newStep, Person: megan,
-		Prepare: func(_ *testing.T, h *steptest.House, _ *offboarding.Case) {
+		Prepare: func(_ *testing.T, h *steptest.Harness, _ *offboarding.Case) {
 			h.Tenant.Edit(func(w *simtenant.World) { w.SyncedWritable, w.DirectorySyncEvery = true, 20*time.Minute })
 		},
 		Ends: offboarding.StateManual,
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			if user, ok := h.Tenant.User(id); !ok || h.Now().Sub(user.SessionsValidFrom) > time.Hour {
 				t.Error("sessions were not revoked with the last block")
 			}
@@ -94,7 +94,7 @@ func TestB7DisabledBeforeRevokedBeforeDevices(t *testing.T) {
 }
 
 // writes are the requests about account, sessions and devices, in the order the tenant sees them.
-func writes(h *steptest.House) func() string {
+func writes(h *steptest.Harness) func() string {
 	var order []string
 	h.OnRequest = func(r *http.Request) error {
 		switch {

@@ -16,14 +16,14 @@ const (
 )
 
 // synchronised is a house whose tenant lets a synchronised account be blocked in the cloud.
-func synchronised(t *testing.T, every time.Duration) (*steptest.House, *offboarding.Case, string) {
+func synchronised(t *testing.T, every time.Duration) (*steptest.Harness, *offboarding.Case, string) {
 	t.Helper()
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.SyncedWritable, w.DirectorySyncEvery = true, every })
 	return h, h.Open(t, megan, offboarding.Options{}, offboarding.DefaultPolicy()), simtenant.UserID(megan)
 }
 
-func enabled(t *testing.T, h *steptest.House, id string) bool {
+func enabled(t *testing.T, h *steptest.Harness, id string) bool {
 	t.Helper()
 	user, ok := h.Tenant.User(id)
 	if !ok {
@@ -87,17 +87,17 @@ func TestB9WhoeverDoesNotDisableItOnPremisesIsTold(t *testing.T) {
 func TestB16WhoeverEnablesASynchronisedAccountAgainStopsTheDeparture(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		enable func(h *steptest.House, id string)
+		enable func(h *steptest.Harness, id string)
 		says   string
 	}{
-		"a person": {func(h *steptest.House, id string) { h.Tenant.EnableAccount(id, simtenant.UserID(miriam)) }, "user " + simtenant.UserID(miriam)},
-		"an application": {func(h *steptest.House, id string) {
+		"a person": {func(h *steptest.Harness, id string) { h.Tenant.EnableAccount(id, simtenant.UserID(miriam)) }, "user " + simtenant.UserID(miriam)},
+		"an application": {func(h *steptest.Harness, id string) {
 			h.Tenant.Edit(func(w *simtenant.World) {
 				w.Users[id].AccountEnabled = true
 				w.Audit = append(w.Audit, simtenant.AuditEntry{At: h.Now(), Activity: "Enable account", App: "another", Target: id})
 			})
 		}, "an application"},
-		"nobody knows who": {func(h *steptest.House, id string) {
+		"nobody knows who": {func(h *steptest.Harness, id string) {
 			h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
 		}, "does not say by whom"},
 	} {

@@ -60,7 +60,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if verdict := offboarding.MayDelete(job.Case.Plan); verdict != nil {
 		return verdict
 	}
-	if verdict := job.Settled(); verdict != nil {
+	if verdict := job.Await(); verdict != nil {
 		return verdict
 	}
 	user, err := s.directory.User(ctx, job.Leaver)
@@ -70,7 +70,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
-	if verdict := offboarding.StillLeft(user); verdict != nil {
+	if verdict := offboarding.EnsureBlocked(user); verdict != nil {
 		return verdict
 	}
 	if job.Step.Progress[gone] != "" {

@@ -24,17 +24,17 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-func newStep(h *steptest.House) worker.Step { return delete.New(h.As("delete")) }
+func newStep(h *steptest.Harness) worker.Step { return delete.New(h.As("delete")) }
 
 // lockOut makes the steps effective that go before everything else.
-func lockOut(t *testing.T, h *steptest.House, c *offboarding.Case) {
+func lockOut(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	t.Helper()
 	directory, _ := h.As("signout")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 }
 
-func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
+func prepare(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	lockOut(t, h, c)
@@ -49,7 +49,7 @@ func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
 }
 
 // keepFiles runs the step onedrive.
-func keepFiles(t *testing.T, h *steptest.House, c *offboarding.Case) *offboarding.Record {
+func keepFiles(t *testing.T, h *steptest.Harness, c *offboarding.Case) *offboarding.Record {
 	files, _ := h.As("onedrive")
 	return h.Settle(t, c.ID, h.Worker(offboarding.StepOnedrive, onedrive.New(files, h.Ledger)))
 }
@@ -67,7 +67,7 @@ func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
 		Name: offboarding.StepDelete, New: newStep, Person: "adele.vance@contoso.com", Policy: giveMailUp, Options: offboarding.Options{Mailbox: offboarding.None}, Prepare: prepare,
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			if _, alive := h.Tenant.User(id); alive {
 				t.Error("the account is alive")
 			}
@@ -129,14 +129,14 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 	t.Parallel()
 	const grady = "grady.archie@contoso.com"
 	id := simtenant.UserID(grady)
-	files := func(change func(*simtenant.Drive)) func(*testing.T, *steptest.House, *offboarding.Case) {
-		return func(_ *testing.T, h *steptest.House, _ *offboarding.Case) {
+	files := func(change func(*simtenant.Drive)) func(*testing.T, *steptest.Harness, *offboarding.Case) {
+		return func(_ *testing.T, h *steptest.Harness, _ *offboarding.Case) {
 			h.Tenant.Edit(func(w *simtenant.World) { change(w.Drives[id]) })
 		}
 	}
 	for name, tt := range map[string]struct {
 		noManager bool
-		meanwhile func(*testing.T, *steptest.House, *offboarding.Case)
+		meanwhile func(*testing.T, *steptest.Harness, *offboarding.Case)
 		reason    string
 	}{
 		"a file came": {meanwhile: files(func(d *simtenant.Drive) {
@@ -150,7 +150,7 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 				}
 			}
 		}), reason: "it holds"},
-		"a person signed the copy off, but nobody made one": {noManager: true, meanwhile: func(t *testing.T, h *steptest.House, c *offboarding.Case) {
+		"a person signed the copy off, but nobody made one": {noManager: true, meanwhile: func(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 			if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepOnedrive, By: "Joni Sherman", Note: "we can do without"}); err != nil {
 				t.Fatal(err)
 			}
@@ -203,7 +203,7 @@ func TestB1B12WhatNobodySawIsNotTakenForNothing(t *testing.T) {
 		grady    = "grady.archie@contoso.com"
 		lidia    = "lidia.holloway@contoso.com"
 	)
-	accept := func(t *testing.T, h *steptest.House, c *offboarding.Case, step offboarding.StepName) {
+	accept := func(t *testing.T, h *steptest.Harness, c *offboarding.Case, step offboarding.StepName) {
 		t.Helper()
 		if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: step, By: "Joni Sherman", Note: "accepted"}); err != nil {
 			t.Fatal(err)

@@ -121,14 +121,14 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case nobody == nil:
 		mail = onPremises(user, s.mail(ctx, job, flow, to), "change where the mail of the account goes")
 	case errors.As(nobody, &manual):
-		mail = offboarding.Both(nobody, s.stopOutside(ctx, job, flow))
+		mail = offboarding.Join(nobody, s.stopOutside(ctx, job, flow))
 	default:
 		mail = nobody
 	}
 	if !over && !unhandled && nobody == nil {
 		reply = s.reply(ctx, job, flow.DisplayName, to.contact)
 	}
-	verdict := offboarding.Both(mail, rules, s.hide(ctx, job, user, flow), s.meetings(ctx, job, user), s.delegates(ctx, job), reply)
+	verdict := offboarding.Join(mail, rules, s.hide(ctx, job, user, flow), s.meetings(ctx, job, user), s.delegates(ctx, job), reply)
 	if plan == nil || plan.Until.IsZero() || over || mail != nil {
 		return verdict
 	}
@@ -377,7 +377,7 @@ func (s *Step) rules(ctx context.Context, job *offboarding.Job) error {
 		for _, rule := range enabled {
 			verdicts = append(verdicts, s.mailboxes.DisableInboxRule(ctx, job.Leaver, rule))
 		}
-		if err := offboarding.Both(verdicts...); err != nil {
+		if err := offboarding.Join(verdicts...); err != nil {
 			return err
 		}
 		if enabled, err = s.enabledOutside(ctx, job.Leaver); err != nil {

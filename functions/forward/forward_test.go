@@ -25,8 +25,8 @@ const (
 	alex   = "alex.wilber@contoso.com"
 )
 
-func withPolicy(policy offboarding.Policy) func(h *steptest.House) worker.Step {
-	return func(h *steptest.House) worker.Step {
+func withPolicy(policy offboarding.Policy) func(h *steptest.Harness) worker.Step {
+	return func(h *steptest.Harness) worker.Step {
 		directory, mailboxes := h.As("forward")
 		return forward.New(directory, mailboxes, h.Ledger, policy)
 	}
@@ -34,7 +34,7 @@ func withPolicy(policy offboarding.Policy) func(h *steptest.House) worker.Step {
 
 var newStep = withPolicy(offboarding.DefaultPolicy())
 
-func mailbox(t *testing.T, h *steptest.House, id string) simtenant.Mailbox {
+func mailbox(t *testing.T, h *steptest.Harness, id string) simtenant.Mailbox {
 	t.Helper()
 	m, ok := h.Tenant.Mailbox(id)
 	if !ok {
@@ -44,7 +44,7 @@ func mailbox(t *testing.T, h *steptest.House, id string) simtenant.Mailbox {
 }
 
 // quietened checks what every handling does.
-func quietened(t *testing.T, h *steptest.House, id string) {
+func quietened(t *testing.T, h *steptest.Harness, id string) {
 	t.Helper()
 	m := mailbox(t, h, id)
 	if !m.Hidden {
@@ -82,7 +82,7 @@ func forwardingWithNoEnd() steptest.Subject {
 	return steptest.Subject{
 		Case: "forwarding with no end",
 		Name: offboarding.StepForward, New: newStep, Person: henrik, Options: offboarding.Options{ForwardFor: lasting(offboarding.Unlimited)},
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			quietened(t, h, id)
 			if m := mailbox(t, h, id); m.ForwardingAddress != simtenant.UserID(alex) || m.ForwardingSMTPAddress != "" || !m.DeliverAndForward {
 				t.Errorf("forwards to %q and %q, copy %t", m.ForwardingAddress, m.ForwardingSMTPAddress, m.DeliverAndForward)
@@ -93,13 +93,13 @@ func forwardingWithNoEnd() steptest.Subject {
 }
 
 // blocked makes signout and block effective.
-func blocked(t *testing.T, h *steptest.House, c *offboarding.Case) {
+func blocked(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	t.Helper()
 	signedOut(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 }
 
-func signedOut(t *testing.T, h *steptest.House, c *offboarding.Case) {
+func signedOut(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	t.Helper()
 	directory, _ := h.As("signout")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
@@ -111,7 +111,7 @@ func sharing() steptest.Subject {
 		Name: offboarding.StepForward, New: newStep, Person: henrik, Options: offboarding.Options{Mailbox: offboarding.Shared},
 		Policy:  func(p *offboarding.Policy) { p.Delegates = append(p.Delegates, offboarding.RightOnBehalf) },
 		Prepare: blocked,
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			quietened(t, h, id)
 			if m := mailbox(t, h, id); !slices.Contains(m.SendAs, simtenant.UserID(alex)) || !slices.Contains(m.GrantSendOnBehalfTo, simtenant.UserID(alex)) ||
 				!slices.ContainsFunc(m.Permissions, func(p simtenant.MailboxPermission) bool {
@@ -132,7 +132,7 @@ func nothingToHandle() steptest.Subject {
 	return steptest.Subject{
 		Case: "no mailbox handling",
 		Name: offboarding.StepForward, New: newStep, Person: henrik, Options: offboarding.Options{Mailbox: offboarding.None},
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			m := mailbox(t, h, id)
 			if m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "" || m.Type != "UserMailbox" || m.AutoReply.Status != "disabled" || !m.Hidden {
 				t.Errorf("%s forwards to %q and %q, automatic reply %s, hidden %t", m.Type, m.ForwardingAddress, m.ForwardingSMTPAddress, m.AutoReply.Status, m.Hidden)
@@ -152,13 +152,13 @@ func endOfForwarding() steptest.Subject {
 	return steptest.Subject{
 		Case: "the end of forwarding",
 		Name: offboarding.StepForward, New: newStep, Person: henrik,
-		Prepare: func(t *testing.T, h *steptest.House, c *offboarding.Case) {
+		Prepare: func(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 			record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 			if record.State != offboarding.StateWaiting || mailbox(t, h, c.Leaver).ForwardingAddress == "" {
 				t.Fatalf("not in effect, %s: %s", record.State, record.Reason)
 			}
 		},
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			quietened(t, h, id)
 			if m := mailbox(t, h, id); m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "" {
 				t.Errorf("forwards to %q and %q", m.ForwardingAddress, m.ForwardingSMTPAddress)
@@ -257,14 +257,14 @@ func TestWhatWasThereIsKeptInTheBeforeAndNamesNobody(t *testing.T) {
 
 func TestTheRecipientIsChecked(t *testing.T) {
 	t.Parallel()
-	mailboxOf := func(person string, change func(*simtenant.Mailbox)) func(*testing.T, *steptest.House) {
-		return func(_ *testing.T, h *steptest.House) {
+	mailboxOf := func(person string, change func(*simtenant.Mailbox)) func(*testing.T, *steptest.Harness) {
+		return func(_ *testing.T, h *steptest.Harness) {
 			h.Tenant.Edit(func(w *simtenant.World) { change(w.Mailboxes[simtenant.UserID(person)]) })
 		}
 	}
 	tests := []struct {
 		name, person, to string
-		arrange          func(*testing.T, *steptest.House)
+		arrange          func(*testing.T, *steptest.Harness)
 		says             string // empty = forwarding takes effect
 	}{
 		{name: "the manager", person: henrik},
@@ -273,19 +273,19 @@ func TestTheRecipientIsChecked(t *testing.T) {
 		{name: "somebody who is gone", person: henrik, to: "nobody@contoso.com", says: "does not exist"},
 		{name: "somebody without a mailbox", person: henrik, to: "pradeep.gupta@contoso.com", says: "has no mailbox"},
 		{name: "the leaver", person: henrik, to: henrik, says: "the leaver cannot"},
-		{name: "somebody disabled", person: henrik, says: "is disabled", arrange: func(_ *testing.T, h *steptest.House) {
+		{name: "somebody disabled", person: henrik, says: "is disabled", arrange: func(_ *testing.T, h *steptest.Harness) {
 			h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(alex)].AccountEnabled = false })
 		}},
-		{name: "somebody who is leaving", person: henrik, says: "is leaving as well", arrange: func(t *testing.T, h *steptest.House) {
+		{name: "somebody who is leaving", person: henrik, says: "is leaving as well", arrange: func(t *testing.T, h *steptest.Harness) {
 			h.Open(t, alex, offboarding.Options{}, offboarding.DefaultPolicy())
 		}},
 		{name: "a loop", person: henrik, says: "a loop", arrange: mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID(henrik) })},
 		{name: "a loop by address", person: henrik, says: "a loop", arrange: mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingSMTPAddress = "smtp:" + henrik })},
-		{name: "a loop over somebody else", person: henrik, says: "a loop", arrange: func(t *testing.T, h *steptest.House) {
+		{name: "a loop over somebody else", person: henrik, says: "a loop", arrange: func(t *testing.T, h *steptest.Harness) {
 			mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID("lee.gu@contoso.com") })(t, h)
 			mailboxOf("lee.gu@contoso.com", func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID(henrik) })(t, h)
 		}},
-		{name: "a loop of others", person: henrik, arrange: func(t *testing.T, h *steptest.House) {
+		{name: "a loop of others", person: henrik, arrange: func(t *testing.T, h *steptest.Harness) {
 			mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID("lee.gu@contoso.com") })(t, h)
 			mailboxOf("lee.gu@contoso.com", func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID(alex) })(t, h)
 		}},

@@ -69,11 +69,11 @@ func TestWebhooksUnderFaults(t *testing.T) {
 // hrSystem sends webhooks to intake.
 type hrSystem struct {
 	t  *testing.T
-	h  *steptest.House
+	h  *steptest.Harness
 	in *intake.Intake
 }
 
-func newHRSystem(t *testing.T, h *steptest.House) *hrSystem {
+func newHRSystem(t *testing.T, h *steptest.Harness) *hrSystem {
 	t.Helper()
 	standard, err := hris.NewStandard(events.Secret)
 	if err != nil {
@@ -82,7 +82,7 @@ func newHRSystem(t *testing.T, h *steptest.House) *hrSystem {
 	return &hrSystem{t, h, &intake.Intake{Standard: standard, Bus: h.Sender("intake"), Now: h.Now, Log: h.Logger()}}
 }
 
-func newPlanner(h *steptest.House) *plan.Planner {
+func newPlanner(h *steptest.Harness) *plan.Planner {
 	directory, _ := h.As("plan")
 	return &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Sender("plan"), Tenant: h.TenantID(),
@@ -123,7 +123,7 @@ func (hr *hrSystem) send(ctx context.Context, d bus.Delivery) error {
 	return d.Complete(ctx)
 }
 
-func sendUntilTaken(t *testing.T, h *steptest.House, send steptest.Handler, file string) {
+func sendUntilTaken(t *testing.T, h *steptest.Harness, send steptest.Handler, file string) {
 	t.Helper()
 	body, err := events.Files.ReadFile(file)
 	if err != nil {

@@ -55,7 +55,7 @@ const (
 
 // Work implements worker.Step.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
-	if verdict := job.Settled(); verdict != nil {
+	if verdict := job.Await(); verdict != nil {
 		return verdict
 	}
 	user, err := s.directory.User(ctx, job.Leaver)
@@ -65,7 +65,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
-	if verdict := offboarding.StillLeft(user); verdict != nil {
+	if verdict := offboarding.EnsureBlocked(user); verdict != nil {
 		return verdict
 	}
 	content, err := s.mailboxes.MailboxContent(ctx, job.Leaver)

@@ -16,17 +16,17 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-func newStep(h *steptest.House) worker.Step { return licence.New(h.As("licence")) }
+func newStep(h *steptest.Harness) worker.Step { return licence.New(h.As("licence")) }
 
 // lockOut makes the steps effective that go before everything else.
-func lockOut(t *testing.T, h *steptest.House, c *offboarding.Case) {
+func lockOut(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	t.Helper()
 	directory, _ := h.As("signout")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(directory, rand.Reader)))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
 }
 
-func prepare(t *testing.T, h *steptest.House, c *offboarding.Case) {
+func prepare(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	lockOut(t, h, c)
@@ -51,7 +51,7 @@ func inherited() steptest.Subject {
 	return steptest.Subject{
 		Case: "direct and inherited licences",
 		Name: offboarding.StepLicence, New: newStep, Person: "adele.vance@contoso.com", Policy: giveMailUp, Options: offboarding.Options{Mailbox: offboarding.None}, Prepare: prepare,
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			if left := h.Tenant.Licences(id); len(left) > 0 {
 				t.Errorf("licences are left: %v", left)
 			}

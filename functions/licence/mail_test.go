@@ -14,7 +14,7 @@ import (
 )
 
 // forwarded makes the lockout and forward effective, the end of a forwarding included.
-func forwarded(t *testing.T, h *steptest.House, c *offboarding.Case) {
+func forwarded(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	t.Helper()
 	lockOut(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
@@ -28,7 +28,7 @@ func afterForwarding() steptest.Subject {
 	return steptest.Subject{
 		Case: "after forwarding",
 		Name: offboarding.StepLicence, New: newStep, Person: "irvin.sayers@contoso.com", Policy: giveMailUp, Prepare: forwarded,
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			if left := h.Tenant.Licences(id); len(left) > 0 {
 				t.Errorf("licences are left: %v", left)
 			}

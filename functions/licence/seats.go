@@ -42,6 +42,6 @@ func (s *Step) seats(ctx context.Context, job *offboarding.Job) error {
 	if saves == 0 {
 		return nil
 	}
-	return offboarding.Afterwards(fmt.Sprintf("the licence is released (%s): unless somebody is to get the seat, buy one fewer in the Microsoft 365 admin center, Billing, which saves %.2f a month; then sign off",
+	return offboarding.DoneWithTask(fmt.Sprintf("the licence is released (%s): unless somebody is to get the seat, buy one fewer in the Microsoft 365 admin center, Billing, which saves %.2f a month; then sign off",
 		strings.Join(lines, "; "), saves))
 }

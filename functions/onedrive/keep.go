@@ -333,7 +333,7 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 			throttled = start.Err
 		}
 	}
-	if err := offboarding.Both(failures...); err != nil && len(started) == 0 {
+	if err := offboarding.Join(failures...); err != nil && len(started) == 0 {
 		return err
 	}
 	k.changes[tries], k.changes[lacked], k.changes[failed] = strconv.FormatInt(tried, 10), strconv.Itoa(len(missing)), ""

@@ -24,12 +24,12 @@ const (
 	library = "b!library"                   // a drive that nobody owns
 )
 
-func newStep(h *steptest.House) worker.Step {
+func newStep(h *steptest.Harness) worker.Step {
 	files, _ := h.As("onedrive")
 	return onedrive.New(files, h.Ledger)
 }
 
-func run(t *testing.T, h *steptest.House, person string, change func(*offboarding.Policy)) (*offboarding.Case, *offboarding.Record) {
+func run(t *testing.T, h *steptest.Harness, person string, change func(*offboarding.Policy)) (*offboarding.Case, *offboarding.Record) {
 	t.Helper()
 	policy := offboarding.DefaultPolicy()
 	if change != nil {
@@ -39,7 +39,7 @@ func run(t *testing.T, h *steptest.House, person string, change func(*offboardin
 	return c, h.Settle(t, c.ID, h.Worker(offboarding.StepOnedrive, newStep(h)))
 }
 
-func drive(t *testing.T, h *steptest.House, person string) simtenant.Drive {
+func drive(t *testing.T, h *steptest.Harness, person string) simtenant.Drive {
 	t.Helper()
 	d, ok := h.Tenant.Drive(simtenant.UserID(person))
 	if !ok {
@@ -117,7 +117,7 @@ func readers(d simtenant.Drive) []string {
 func TestStep(t *testing.T) {
 	t.Parallel()
 	const lynne, boss = "lynne.robbins@contoso.com", patti // five files, two links
-	check := func(t *testing.T, h *steptest.House, _ string) {
+	check := func(t *testing.T, h *steptest.Harness, _ string) {
 		from := drive(t, h, lynne)
 		if linksOf(from) > 0 {
 			t.Errorf("%d sharing links are left", linksOf(from))

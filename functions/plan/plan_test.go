@@ -18,7 +18,7 @@ import (
 
 const adele = "adele.vance@contoso.com"
 
-func newPlanner(h *steptest.House) *plan.Planner {
+func newPlanner(h *steptest.Harness) *plan.Planner {
 	directory, _ := h.As("plan")
 	return &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Sender("plan"), Tenant: h.TenantID(),
@@ -26,14 +26,14 @@ func newPlanner(h *steptest.House) *plan.Planner {
 	}
 }
 
-func termination(h *steptest.House, id string, e offboarding.Employee) bus.Request {
+func termination(h *steptest.Harness, id string, e offboarding.Employee) bus.Request {
 	return bus.Request{Attempt: 1, Request: offboarding.Request{
 		ID: offboarding.RequestID("test", id), Kind: offboarding.Termination, Source: "test",
 		EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(), Employee: e,
 	}}
 }
 
-func deliver(t *testing.T, h *steptest.House, p *plan.Planner, r bus.Request) *steptest.Delivery {
+func deliver(t *testing.T, h *steptest.Harness, p *plan.Planner, r bus.Request) *steptest.Delivery {
 	t.Helper()
 	m, err := r.Message(time.Time{})
 	if err != nil {

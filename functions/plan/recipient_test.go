@@ -34,7 +34,7 @@ func (d *delivery) DeadLetter(_ context.Context, _, description string) error {
 }
 
 // ask sends a request through plan and returns what became of it.
-func ask(t *testing.T, h *steptest.House, policy offboarding.Policy, id, who string, o offboarding.Options) (*delivery, *offboarding.Case) {
+func ask(t *testing.T, h *steptest.Harness, policy offboarding.Policy, id, who string, o offboarding.Options) (*delivery, *offboarding.Case) {
 	t.Helper()
 	directory, _ := h.As("plan")
 	p := &plan.Planner{

@@ -13,7 +13,7 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-func newStep(h *steptest.House) worker.Step {
+func newStep(h *steptest.Harness) worker.Step {
 	_, mailboxes := h.As("preserve")
 	return preserve.New(mailboxes)
 }
@@ -22,7 +22,7 @@ func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
 		Name: offboarding.StepPreserve, New: newStep, Person: "lidia.holloway@contoso.com",
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			if m, _ := h.Tenant.Mailbox(id); !m.LitigationHold || m.LitigationHoldFor != "Unlimited" {
 				t.Errorf("litigation hold %t for %s", m.LitigationHold, m.LitigationHoldFor)
 			}

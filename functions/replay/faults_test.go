@@ -28,7 +28,7 @@ const grady = "grady.archie@contoso.com"
 // office is a house in which signout was refused for two leavers, whose dead letters are with
 // the broker, and where everything from then on goes wrong in one way.
 type office struct {
-	*steptest.House
+	*steptest.Harness
 	adele, grady *offboarding.Case
 	policy       offboarding.Policy
 	ask, minute  steptest.Handler
@@ -37,7 +37,7 @@ type office struct {
 
 func newOffice(t *testing.T, fault steptest.Middleware) *office {
 	h := steptest.New(t)
-	o := &office{House: h, policy: offboarding.DefaultPolicy()}
+	o := &office{Harness: h, policy: offboarding.DefaultPolicy()}
 	o.refuse(true)
 	o.adele = h.Open(t, adele, offboarding.Options{}, o.policy)
 	o.grady = h.Open(t, grady, offboarding.Options{}, o.policy)
@@ -165,7 +165,7 @@ func TestReplayUnderFaults(t *testing.T) {
 			o.replay(t, all)
 		}, "parked, parked, effective", "parked, parked, effective", 0},
 		{"a case without its dead letter", func(t *testing.T, o *office) {
-			for _, letter := range letters(t, o.House, "signout") {
+			for _, letter := range letters(t, o.Harness, "signout") {
 				if err := o.Bus.Discard(t.Context(), "signout", letter.Key); err != nil {
 					t.Fatal(err)
 				}
@@ -219,7 +219,7 @@ func TestReplayUnderFaults(t *testing.T) {
 						t.Errorf("the password of %s changed %d times", leaver.c.ID, n)
 					}
 				}
-				if left := letters(t, o.House, "signout"); tt.left >= 0 && len(left) != tt.left {
+				if left := letters(t, o.Harness, "signout"); tt.left >= 0 && len(left) != tt.left {
 					t.Errorf("%d dead letters are left, wanted %d", len(left), tt.left)
 				}
 			})
@@ -227,7 +227,7 @@ func TestReplayUnderFaults(t *testing.T) {
 	}
 }
 
-func letters(t *testing.T, h *steptest.House, subscription string) []bus.DeadLetter {
+func letters(t *testing.T, h *steptest.Harness, subscription string) []bus.DeadLetter {
 	t.Helper()
 	letters, err := h.Bus.DeadLetters(t.Context(), subscription, 100)
 	if err != nil {
@@ -287,7 +287,7 @@ func TestRequestsAreReplayedUnderFaults(t *testing.T) {
 				if len(all) != 1 || all[0].State(o.Now()) != tt.state {
 					t.Errorf("%+v", all)
 				}
-				if left := letters(t, o.House, "plan"); len(left) > 0 {
+				if left := letters(t, o.Harness, "plan"); len(left) > 0 {
 					t.Errorf("dead letters are left: %s", left[0].Description)
 				}
 			})

@@ -22,7 +22,7 @@ import (
 const adele = "adele.vance@contoso.com"
 
 type site struct {
-	*steptest.House
+	*steptest.Harness
 	c        *offboarding.Case
 	worker   *worker.Worker
 	replayer *replay.Replayer
@@ -34,7 +34,7 @@ func parked(t *testing.T) *site {
 	h.Tenant.Edit(func(w *simtenant.World) {
 		w.Faults = []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}
 	})
-	x := &site{House: h}
+	x := &site{Harness: h}
 	x.c = h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 	x.worker = h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader))
 	h.Bus.HandOut(t.Context(), "signout", x.worker.Handle)
@@ -65,7 +65,7 @@ func TestWhatWasParkedIsListedAndNothingSent(t *testing.T) {
 	if items := x.replay(t, replay.Selection{Step: "block"}); len(items) != 0 {
 		t.Errorf("block has nothing parked: %+v", items)
 	}
-	if len(x.Bus.Messages()) != published || len(letters(t, x.House, "signout")) != 1 {
+	if len(x.Bus.Messages()) != published || len(letters(t, x.Harness, "signout")) != 1 {
 		t.Error("listing sent something")
 	}
 }
@@ -84,7 +84,7 @@ func TestAReplayedStepWorksAgainUnderANewNumber(t *testing.T) {
 			record := x.Record(t, x.c.ID, offboarding.StepSignout)
 			all := x.Bus.Messages()
 			last := all[len(all)-1]
-			if record.State != offboarding.StatePlanned || record.N != before+1 || last.Subject != "signout" || len(letters(t, x.House, "signout")) != 0 {
+			if record.State != offboarding.StatePlanned || record.N != before+1 || last.Subject != "signout" || len(letters(t, x.Harness, "signout")) != 0 {
 				t.Fatalf("%+v, last message %s", record, last.ID)
 			}
 			if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
@@ -104,7 +104,7 @@ func TestB16ACancelledCaseIsNotReplayed(t *testing.T) {
 	if len(items) != 1 || items[0].Sent || !strings.Contains(items[0].Refused, "cancelled") {
 		t.Errorf("%+v", items)
 	}
-	if items := x.replay(t, replay.Selection{All: true, Discard: true}); len(items) != 1 || !items[0].Discarded || len(letters(t, x.House, "signout")) > 0 {
+	if items := x.replay(t, replay.Selection{All: true, Discard: true}); len(items) != 1 || !items[0].Discarded || len(letters(t, x.Harness, "signout")) > 0 {
 		t.Errorf("%+v", items)
 	}
 }
@@ -113,7 +113,7 @@ func TestB16ACancelledCaseIsNotReplayed(t *testing.T) {
 func TestWhatIsStillToBeDoneIsNotDiscarded(t *testing.T) {
 	t.Parallel()
 	x := parked(t)
-	if items := x.replay(t, replay.Selection{All: true, Discard: true}); len(items) != 1 || items[0].Discarded || !strings.Contains(items[0].Refused, "sign-off") || len(letters(t, x.House, "signout")) != 1 {
+	if items := x.replay(t, replay.Selection{All: true, Discard: true}); len(items) != 1 || items[0].Discarded || !strings.Contains(items[0].Refused, "sign-off") || len(letters(t, x.Harness, "signout")) != 1 {
 		t.Errorf("%+v", items)
 	}
 }
@@ -140,7 +140,7 @@ func TestDeadLettersThatLeadNowhereSayWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, body := range [][]byte{[]byte("hello"), foreign.Body, letters(t, x.House, "signout")[0].Body} {
+	for _, body := range [][]byte{[]byte("hello"), foreign.Body, letters(t, x.Harness, "signout")[0].Body} {
 		x.Bus.Park("signout", bus.Message{Body: body}, "test", "test")
 	}
 	items := x.replay(t, replay.Selection{All: true})

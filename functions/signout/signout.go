@@ -69,7 +69,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	password := s.changePassword(ctx, job, user, roles)
 	sessions := s.revoke(ctx, job, user.AsOf)
-	if verdict := offboarding.Both(password, sessions); verdict != nil {
+	if verdict := offboarding.Join(password, sessions); verdict != nil {
 		return verdict
 	}
 	return s.observe(ctx, job)

@@ -13,7 +13,7 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-func newStep(h *steptest.House) worker.Step {
+func newStep(h *steptest.Harness) worker.Step {
 	directory, _ := h.As("signout")
 	return signout.New(directory, rand.Reader)
 }
@@ -22,7 +22,7 @@ func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
 		Name: offboarding.StepSignout, New: newStep, Person: "adele.vance@contoso.com", Administrator: "nestor.wilke@contoso.com",
-		Check: func(t *testing.T, h *steptest.House, id string) {
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			user, ok := h.Tenant.User(id)
 			if !ok {
 				t.Fatal("the account is gone")

@@ -19,16 +19,16 @@ import (
 // their writes go wrong: each departure comes to the same end as without a fault.
 func TestDeparturesUnderFaults(t *testing.T) {
 	t.Parallel()
-	open := (*steptest.House).Open
+	open := (*steptest.Harness).Open
 	for _, s := range []scenario{
 		{name: "messages come", open: open},
 		{name: "every message is lost that is not handled at once", open: open, lossy: true},
-		{name: "half planned", open: (*steptest.House).OpenUnpublished},
-		{name: "half planned, and messages are lost", open: (*steptest.House).OpenUnpublished, lossy: true},
+		{name: "half planned", open: (*steptest.Harness).OpenUnpublished},
+		{name: "half planned, and messages are lost", open: (*steptest.Harness).OpenUnpublished, lossy: true},
 		{name: "a wait is overdue", open: open, stuck: true},
 		{name: "a wait is overdue, and messages are lost", open: open, stuck: true, lossy: true},
 		{name: "cancelled", open: open, cancel: true},
-		{name: "cancelled when half planned", open: (*steptest.House).OpenUnpublished, cancel: true},
+		{name: "cancelled when half planned", open: (*steptest.Harness).OpenUnpublished, cancel: true},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +48,7 @@ func TestDeparturesUnderFaults(t *testing.T) {
 
 type scenario struct {
 	name   string
-	open   func(*steptest.House, testing.TB, string, offboarding.Options, offboarding.Policy) *offboarding.Case
+	open   func(*steptest.Harness, testing.TB, string, offboarding.Options, offboarding.Policy) *offboarding.Case
 	lossy  bool // what is not settled within the minute is lost, and what is scheduled too
 	stuck  bool // signout waits, and its function does not run any more, until a person accepts that
 	cancel bool
@@ -148,7 +148,7 @@ func (s scenario) run(t *testing.T, fault steptest.Middleware) ends {
 }
 
 // world holds the tenant and the history against what the scenario may have done.
-func (s scenario) world(t *testing.T, h *steptest.House, caseID string, writes int) {
+func (s scenario) world(t *testing.T, h *steptest.Harness, caseID string, writes int) {
 	t.Helper()
 	if s.cancel {
 		if writes > 0 {

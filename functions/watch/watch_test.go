@@ -38,7 +38,7 @@ func (l lossy) Depth(context.Context, string) (bus.Depth, error) {
 	return bus.Depth{OldestAge: l.waiting}, nil
 }
 
-func steps(h *steptest.House) map[offboarding.StepName]*worker.Worker {
+func steps(h *steptest.Harness) map[offboarding.StepName]*worker.Worker {
 	all := map[offboarding.StepName]*worker.Worker{}
 	for name, step := range map[offboarding.StepName]worker.Step{
 		offboarding.StepSignout:  signout.New(h.Graph, rand.Reader),
@@ -56,7 +56,7 @@ func steps(h *steptest.House) map[offboarding.StepName]*worker.Worker {
 	return all
 }
 
-func newWatch(h *steptest.House, b watch.Bus) *watch.Watch {
+func newWatch(h *steptest.Harness, b watch.Bus) *watch.Watch {
 	return &watch.Watch{Ledger: h.Ledger, Bus: b, Now: h.Now, Log: h.Logger()}
 }
 
@@ -346,7 +346,7 @@ func (s *seen) Verdict(step offboarding.StepName, state offboarding.StepState) {
 }
 
 // renewLease makes the lease of signout that another run has, or prolongs it.
-func renewLease(t *testing.T, h *steptest.House, caseID string) {
+func renewLease(t *testing.T, h *steptest.Harness, caseID string) {
 	t.Helper()
 	if record := h.Record(t, caseID, offboarding.StepSignout); record.Lease.Holder == "" {
 		h.Lease(t, caseID, offboarding.StepSignout)

@@ -87,7 +87,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return err
 	}
 	if cameBack(job) {
-		if verdict := offboarding.StillLeft(user); verdict != nil {
+		if verdict := offboarding.EnsureBlocked(user); verdict != nil {
 			return verdict
 		}
 	}
@@ -336,7 +336,7 @@ func (r *run) unseen(err error, why string) {
 // verdict puts a refusal before waiting: everything has been asked for by now, and whoever has
 // to remove the cause need not wait weeks for a phone to hear of it.
 func (r *run) verdict() error {
-	if err := offboarding.Both(r.failed...); err != nil {
+	if err := offboarding.Join(r.failed...); err != nil {
 		return err
 	}
 	var waiting, tasks error
@@ -346,7 +346,7 @@ func (r *run) verdict() error {
 	if len(r.tasks) > 0 {
 		tasks = offboarding.Manual(strings.Join(r.tasks, "; "))
 	}
-	return offboarding.Both(waiting, tasks)
+	return offboarding.Join(waiting, tasks)
 }
 
 // pause grows on after the worker's patience, to six hours: a device that was not seen for days

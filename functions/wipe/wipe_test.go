@@ -23,16 +23,16 @@ const (
 	adele  = "adele.vance@contoso.com"
 )
 
-func newStep(h *steptest.House) worker.Step { return wipe.New(h.As("wipe")) }
+func newStep(h *steptest.Harness) worker.Step { return wipe.New(h.As("wipe")) }
 
-func open(t *testing.T, h *steptest.House, person string) (*offboarding.Case, *worker.Worker) {
+func open(t *testing.T, h *steptest.Harness, person string) (*offboarding.Case, *worker.Worker) {
 	t.Helper()
 	c := h.Open(t, person, offboarding.Options{}, offboarding.DefaultPolicy())
 	return c, h.Worker(offboarding.StepWipe, newStep(h))
 }
 
 // world are the devices of a person as the tenant has them.
-func world(h *steptest.House, person string) (managed []simtenant.ManagedDevice, apps []simtenant.AppRegistration, phones []simtenant.Phone) {
+func world(h *steptest.Harness, person string) (managed []simtenant.ManagedDevice, apps []simtenant.AppRegistration, phones []simtenant.Phone) {
 	id := simtenant.UserID(person)
 	h.Tenant.Edit(func(w *simtenant.World) {
 		for _, d := range w.Managed {
@@ -66,7 +66,7 @@ func phoneOf(w *simtenant.World, person string) *simtenant.Phone {
 
 // writes are the requests that change devices, in the order the tenant sees them. Without
 // AccountOnly a phone loses everything: a clear without it is called a wipe.
-func writes(t *testing.T, h *steptest.House) func() []string {
+func writes(t *testing.T, h *steptest.Harness) func() []string {
 	var seen []string
 	h.OnRequest = func(r *http.Request) error {
 		var body []byte
@@ -102,7 +102,7 @@ func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
 		Name: offboarding.StepWipe, New: newStep, Person: patti,
-		Check: func(t *testing.T, h *steptest.House, _ string) {
+		Check: func(t *testing.T, h *steptest.Harness, _ string) {
 			managed, apps, phones := world(h, patti)
 			if len(managed) > 0 || len(apps) > 0 {
 				t.Errorf("left in Intune: %d devices, %d apps", len(managed), len(apps))

@@ -22,13 +22,13 @@ import (
 
 // line is one departure with every step, on a house whose clock the test moves.
 type line struct {
-	*steptest.House
+	*steptest.Harness
 	workers map[offboarding.StepName]*worker.Worker
 	c       *offboarding.Case
 }
 
 func newLine(t *testing.T, person string, policy offboarding.Policy) *line {
-	l := &line{House: steptest.New(t), workers: map[offboarding.StepName]*worker.Worker{}}
+	l := &line{Harness: steptest.New(t), workers: map[offboarding.StepName]*worker.Worker{}}
 	for name, step := range newSteps(l.Graph, l.Exchange, l.Ledger, policy) {
 		l.workers[name] = l.Worker(name, step)
 	}

@@ -150,7 +150,7 @@ func (h *house) preview(ctx context.Context, request offboarding.Request) (plann
 		switch {
 		case step.Withheld != "":
 			row.withhold(step.Withheld, step.Why)
-		case spec.Delayed:
+		case spec.Gate:
 			row.State, row.Reason = "gate", "decided when it is due, after "+names(spec.Needs)+": "+spec.Done
 		default:
 			rehearsal := worker.Rehearse(ctx, h.steps[step.Name], step.Name, view.Case, view.Personal, h.now())

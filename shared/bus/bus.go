@@ -43,7 +43,7 @@ func Subscriptions() []Subscription {
 	all := []Subscription{{Name: "plan", Entity: Queue}}
 	for _, step := range offboarding.Steps {
 		s := Subscription{Name: string(step.Name), Entity: Topic, Subjects: []string{string(step.Name)}}
-		if !step.Delayed {
+		if !step.Gate {
 			s.Subjects = append(s.Subjects, SubjectTermination)
 		}
 		all = append(all, s)

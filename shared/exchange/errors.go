@@ -13,7 +13,7 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// refused is the warrant's no; it passes through everything unchanged.
+// refused is the write guard's no; it passes through everything unchanged.
 type refused struct{ error }
 
 // problem is an error answer of Exchange, without its text, which names people.

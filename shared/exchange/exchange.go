@@ -160,9 +160,9 @@ func (c *Client) send(ctx context.Context, at *url.URL, cmdlet string, body []by
 	} {
 		req.Header.Set(k, v)
 	}
-	warrant := offboarding.WarrantFrom(ctx)
+	write := offboarding.WriteGuardFrom(ctx)
 	if !reads(cmdlet) {
-		if err := warrant.Check(ctx); err != nil {
+		if err := write.Allow(ctx); err != nil {
 			return nil, refused{err}
 		}
 	}
@@ -171,7 +171,7 @@ func (c *Client) send(ctx context.Context, at *url.URL, cmdlet string, body []by
 		return nil, err
 	}
 	if !reads(cmdlet) {
-		warrant.Note(offboarding.Call{Operation: cmdlet, Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
+		write.Record(offboarding.Call{Operation: cmdlet, Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
 	}
 	return res, nil
 }

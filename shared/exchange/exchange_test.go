@@ -31,16 +31,16 @@ func (f fixedToken) GetToken(_ context.Context, o policy.TokenRequestOptions) (a
 	return azcore.AccessToken{Token: "token for " + o.Scopes[0]}, f.err
 }
 
-type warrant struct {
+type writeGuard struct {
 	no    error
 	notes []offboarding.Call
 }
 
-func (w *warrant) Check(context.Context) error { return w.no }
-func (w *warrant) Note(c offboarding.Call)     { w.notes = append(w.notes, c) }
+func (w *writeGuard) Allow(context.Context) error { return w.no }
+func (w *writeGuard) Record(c offboarding.Call)   { w.notes = append(w.notes, c) }
 
-// serve makes a client of a server that answers as the handler does, and a context with a warrant.
-func serve(t *testing.T, h http.HandlerFunc) (*Client, *warrant, context.Context) {
+// serve makes a client of a server that answers as the handler does, and a context with a write guard.
+func serve(t *testing.T, h http.HandlerFunc) (*Client, *writeGuard, context.Context) {
 	t.Helper()
 	srv := httptest.NewTLSServer(h)
 	t.Cleanup(srv.Close)
@@ -48,8 +48,8 @@ func serve(t *testing.T, h http.HandlerFunc) (*Client, *warrant, context.Context
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &warrant{}
-	return c, w, offboarding.WithWarrant(t.Context(), w)
+	w := &writeGuard{}
+	return c, w, offboarding.WithWriteGuard(t.Context(), w)
 }
 
 func answer(status int, body string) http.HandlerFunc {

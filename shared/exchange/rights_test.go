@@ -41,7 +41,7 @@ func TestRightsOnMailboxesAreFoundAndRemoved(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("%+v", got)
 	}
-	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	ctx := offboarding.WithWriteGuard(t.Context(), permit{})
 	for range 2 { // the second time there is nothing to remove
 		for _, r := range got {
 			if err := c.RemoveMailRight(ctx, emily, r); err != nil {
@@ -68,7 +68,7 @@ func TestSomebodyWhomExchangeDoesNotKnowHasNoRights(t *testing.T) {
 func TestLeavingADistributionListTwice(t *testing.T) {
 	t.Parallel()
 	sim, c := connect(t)
-	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	ctx := offboarding.WithWriteGuard(t.Context(), permit{})
 	group, henrik := simtenant.GroupID(simtenant.GroupNews), simtenant.UserID("henrik.holm@contoso.com")
 	for range 2 {
 		if err := c.LeaveDistributionGroup(ctx, group, henrik); err != nil {

@@ -47,11 +47,11 @@ func connect(t *testing.T) (*simtenant.Tenant, *exchange.Client) {
 	return sim, c
 }
 
-// permit is a warrant that allows everything.
+// permit is a write guard that allows everything.
 type permit struct{}
 
-func (permit) Check(context.Context) error { return nil }
-func (permit) Note(offboarding.Call)       {}
+func (permit) Allow(context.Context) error { return nil }
+func (permit) Record(offboarding.Call)     {}
 
 func defaultApp(sim *simtenant.Tenant) (app simtenant.App) {
 	sim.Edit(func(w *simtenant.World) { app = *w.Apps[simtenant.DefaultClientID] })
@@ -60,7 +60,7 @@ func defaultApp(sim *simtenant.Tenant) (app simtenant.App) {
 
 func TestAMailboxIsClosed(t *testing.T) {
 	sim, c := connect(t)
-	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	ctx := offboarding.WithWriteGuard(t.Context(), permit{})
 	id := simtenant.UserID("lidia.holloway@contoso.com")
 	before, err := c.Mailbox(ctx, id)
 	if err != nil || before.AccountDisabled || len(before.Protocols.Open()) == 0 {
@@ -93,7 +93,7 @@ func TestWhoHasNoMailbox(t *testing.T) {
 
 func TestARoleThatIsMissingIsPermanentAndAnExpiredTokenIsNot(t *testing.T) {
 	sim, c := connect(t)
-	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	ctx := offboarding.WithWriteGuard(t.Context(), permit{})
 	id := simtenant.UserID("lidia.holloway@contoso.com")
 	setRole := func(role string) {
 		app := defaultApp(sim)

@@ -161,7 +161,7 @@ func (c *Client) change(ctx context.Context, part []change) ([]batchAnswer, []er
 			errs[i] = classify(part[i].doing+" "+strings.Join(part[i].ids, " "), a.failed)
 		}
 		path, _, _ := strings.Cut(items[i].URL, "?")
-		offboarding.WarrantFrom(ctx).Note(offboarding.Call{Operation: items[i].Method + " " + template(path), Status: a.status, RequestID: id})
+		offboarding.WriteGuardFrom(ctx).Record(offboarding.Call{Operation: items[i].Method + " " + template(path), Status: a.status, RequestID: id})
 	}
 	return answers, errs
 }

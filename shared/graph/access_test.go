@@ -60,8 +60,8 @@ func TestAccessComesInOneRoundTripAndPagesOn(t *testing.T) {
 	if !slices.Equal(got.Groups, want.Groups) || !slices.Equal(got.Grants, want.Grants) || len(got.Owned) > 0 {
 		t.Errorf("%+v", got)
 	}
-	if len(s.seen) != 2 || len(s.warrant.notes) > 0 {
-		t.Errorf("sent %d requests, noted %v", len(s.seen), s.warrant.notes)
+	if len(s.seen) != 2 || len(s.guard.notes) > 0 {
+		t.Errorf("sent %d requests, noted %v", len(s.seen), s.guard.notes)
 	}
 }
 
@@ -95,8 +95,8 @@ func TestWritesOfABatchAreAnsweredOneByOne(t *testing.T) {
 	if !strings.Contains(s.seen[0].body, "$ref") {
 		t.Errorf("without $ref the user is deleted: %s", s.seen[0].body)
 	}
-	if n := len(s.warrant.notes); n != 4 { // the batch and what it held
-		t.Errorf("noted %v", s.warrant.notes)
+	if n := len(s.guard.notes); n != 4 { // the batch and what it held
+		t.Errorf("noted %v", s.guard.notes)
 	}
 	if errs := s.LeaveGroups(ctx, leaver, []string{"Sales", team}); errs[0] == nil || errs[1] == nil || len(s.seen) != 1 {
 		t.Errorf("a name was sent: %v", errs)

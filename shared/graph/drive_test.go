@@ -113,8 +113,8 @@ func TestCopiesAreStartedTwentyAtATime(t *testing.T) {
 	if !s.budgets.writes.until.IsZero() {
 		t.Error("the identity service's writes wait for SharePoint")
 	}
-	if len(s.warrant.notes) < len(ids) {
-		t.Errorf("%d calls are evidence", len(s.warrant.notes))
+	if len(s.guard.notes) < len(ids) {
+		t.Errorf("%d calls are evidence", len(s.guard.notes))
 	}
 	s, ctx = serve(t, answer(503, `{"error":{"code":"serviceNotAvailable"}}`))
 	for _, got := range s.Copies(ctx, "b!1", ids[:2], "b!2", "01F") {

@@ -17,7 +17,7 @@ import (
 	"github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
 )
 
-// refused is the warrant's no; it passes through everything unchanged.
+// refused is the write guard's no; it passes through everything unchanged.
 type refused struct{ error }
 
 // errNothing is a success without the object that was asked for.
@@ -87,7 +87,7 @@ func isCode(s string) bool {
 //   - 408, 401 (the token is renewed), an expired page token (the listing begins again),
 //     and whatever never became an answer, are transient;
 //   - everything else is permanent;
-//   - what the warrant or the credential says stays what it is.
+//   - what the write guard or the credential says stays what it is.
 func classify(doing string, err error) error {
 	var no refused
 	if errors.As(err, &no) {

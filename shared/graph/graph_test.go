@@ -37,28 +37,28 @@ func (f fixedToken) GetToken(_ context.Context, o policy.TokenRequestOptions) (a
 	return azcore.AccessToken{Token: "token for " + o.Scopes[0]}, f.err
 }
 
-type warrant struct {
+type writeGuard struct {
 	no    error
 	notes []offboarding.Call
 }
 
-func (w *warrant) Check(context.Context) error { return w.no }
-func (w *warrant) Note(c offboarding.Call)     { w.notes = append(w.notes, c) }
+func (w *writeGuard) Allow(context.Context) error { return w.no }
+func (w *writeGuard) Record(c offboarding.Call)   { w.notes = append(w.notes, c) }
 
 // request is what the server saw.
 type request struct{ method, target, body string }
 
 type server struct {
 	*Client
-	warrant *warrant
-	mu      sync.Mutex
-	seen    []request
+	guard *writeGuard
+	mu    sync.Mutex
+	seen  []request
 }
 
-// serve makes a client of a server that answers as the handler does, and a context with a warrant.
+// serve makes a client of a server that answers as the handler does, and a context with a write guard.
 func serve(t *testing.T, h http.HandlerFunc) (*server, context.Context) {
 	t.Helper()
-	s := &server{warrant: &warrant{}}
+	s := &server{guard: &writeGuard{}}
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -78,7 +78,7 @@ func serve(t *testing.T, h http.HandlerFunc) (*server, context.Context) {
 	if s.Client, err = New(fixedToken{}, srv.URL+"/v1.0", "scope", srv.Client()); err != nil {
 		t.Fatal(err)
 	}
-	return s, offboarding.WithWarrant(t.Context(), s.warrant)
+	return s, offboarding.WithWriteGuard(t.Context(), s.guard)
 }
 
 func answer(status int, body string) http.HandlerFunc {
@@ -171,8 +171,8 @@ func TestAWriteIsSentOnceAndNoted(t *testing.T) {
 			if len(s.seen) != 1 || s.seen[0].method != test.sent.method || s.seen[0].target != test.sent.target || !sameJSON(s.seen[0].body, test.sent.body) {
 				t.Errorf("sent %v", s.seen)
 			}
-			if want := []offboarding.Call{{Operation: test.operation, Status: test.status, RequestID: "r1"}}; !slices.Equal(s.warrant.notes, want) {
-				t.Errorf("noted %v, want %v", s.warrant.notes, want)
+			if want := []offboarding.Call{{Operation: test.operation, Status: test.status, RequestID: "r1"}}; !slices.Equal(s.guard.notes, want) {
+				t.Errorf("noted %v, want %v", s.guard.notes, want)
 			}
 		})
 	}
@@ -190,16 +190,16 @@ func TestB16NoWriteLeavesWithoutAWarrant(t *testing.T) {
 	for name, test := range everyWrite {
 		t.Run(name, func(t *testing.T) {
 			s, ctx := serve(t, answer(test.status, test.body))
-			s.warrant.no = fmt.Errorf("no: %w", offboarding.ErrCancelled)
-			if err := test.call(ctx, s.Client); err != s.warrant.no { //nolint:errorlint // unchanged is the point
+			s.guard.no = fmt.Errorf("no: %w", offboarding.ErrCancelled)
+			if err := test.call(ctx, s.Client); err != s.guard.no { //nolint:errorlint // unchanged is the point
 				t.Errorf("cancelled: %v", err)
 			}
 			var p *offboarding.PermanentError
 			if err := test.call(t.Context(), s.Client); !errors.As(err, &p) {
 				t.Errorf("outside of a run: %v", err)
 			}
-			if len(s.seen) > 0 || len(s.warrant.notes) > 0 {
-				t.Errorf("sent %v, noted %v", s.seen, s.warrant.notes)
+			if len(s.seen) > 0 || len(s.guard.notes) > 0 {
+				t.Errorf("sent %v, noted %v", s.seen, s.guard.notes)
 			}
 		})
 	}
@@ -314,8 +314,8 @@ func TestErrorsAreClassifiedByStatusAndCode(t *testing.T) {
 			if !strings.Contains(text, "disable user "+leaver) || strings.Contains(text, "adele") || !strings.Contains(text, fmt.Sprint(test.status)) {
 				t.Errorf("it says %q", text)
 			}
-			if len(s.seen) != 1 || len(s.warrant.notes) != 1 || s.warrant.notes[0].Status != test.status {
-				t.Errorf("sent %v, noted %v", s.seen, s.warrant.notes)
+			if len(s.seen) != 1 || len(s.guard.notes) != 1 || s.guard.notes[0].Status != test.status {
+				t.Errorf("sent %v, noted %v", s.seen, s.guard.notes)
 			}
 		})
 	}
@@ -334,8 +334,8 @@ func TestWhatNeverBecameAnAnswerIsTransient(t *testing.T) {
 	var p *offboarding.PermanentError
 	var u *url.Error
 	_, err := s.Disable(ctx, leaver)
-	if err == nil || errors.As(err, &p) || errors.As(err, &u) || len(s.warrant.notes) > 0 || len(s.seen) != 1 {
-		t.Errorf("%v, sent %v, noted %v", err, s.seen, s.warrant.notes)
+	if err == nil || errors.As(err, &p) || errors.As(err, &u) || len(s.guard.notes) > 0 || len(s.seen) != 1 {
+		t.Errorf("%v, sent %v, noted %v", err, s.seen, s.guard.notes)
 	}
 	done, cancel := context.WithCancel(ctx)
 	cancel()

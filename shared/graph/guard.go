@@ -31,7 +31,7 @@ type heardKey struct{}
 // into its context. The SDK drops it.
 type locationKey struct{}
 
-// guard is the middleware next to the wire. It keeps to Microsoft's budgets, asks the warrant
+// guard is the middleware next to the wire. It keeps to Microsoft's budgets, asks the write guard
 // before every write and tells it about every answered one, keeps the tenant's clock, and takes
 // the text out of errors before the SDK, its tracing or anybody else can repeat it.
 type guard struct {
@@ -64,9 +64,9 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 			return nil, err
 		}
 	}
-	warrant := offboarding.WarrantFrom(ctx)
+	guarded := offboarding.WriteGuardFrom(ctx)
 	if write { // after the wait: the case may have been cancelled in it
-		if err := warrant.Check(ctx); err != nil {
+		if err := guarded.Allow(ctx); err != nil {
 			return nil, refused{err}
 		}
 	}
@@ -80,7 +80,7 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 		return nil, err
 	}
 	if write {
-		warrant.Note(offboarding.Call{Operation: req.Method + " " + template(path), Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
+		guarded.Record(offboarding.Call{Operation: req.Method + " " + template(path), Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
 	}
 	if path != "/$batch" || res.StatusCode == http.StatusTooManyRequests { // else it says it of each of its requests
 		for budget := range draws {

@@ -30,8 +30,8 @@ func TestUserAndRolesComeInOneRoundTripAndPageOn(t *testing.T) {
 	if u.ID != leaver || !u.AsOf.Equal(asked) || !slices.Equal(roles, []string{"Global Reader", "User Administrator"}) {
 		t.Errorf("%+v, %v", u, roles)
 	}
-	if len(s.seen) != 2 || len(s.warrant.notes) > 0 || strings.Contains(s.seen[0].body, "%24") {
-		t.Errorf("sent %v, noted %v", s.seen, s.warrant.notes)
+	if len(s.seen) != 2 || len(s.guard.notes) > 0 || strings.Contains(s.seen[0].body, "%24") {
+		t.Errorf("sent %v, noted %v", s.seen, s.guard.notes)
 	}
 }
 

@@ -418,7 +418,7 @@ func TestTheGuardTellsTheBudgetsApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx := offboarding.WithWarrant(t.Context(), free{})
+		ctx := offboarding.WithWriteGuard(t.Context(), free{})
 		if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(answering{http.StatusOK, spent()}, 0, req.WithContext(ctx)); err != nil {
 			t.Fatal(err)
 		}
@@ -456,7 +456,7 @@ func TestTheAnswersOfABatchAreHeardApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	refusal := answering{http.StatusTooManyRequests, http.Header{"Retry-After": {"10"}}}
-	if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(refusal, 0, req.WithContext(offboarding.WithWarrant(t.Context(), free{}))); err != nil {
+	if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(refusal, 0, req.WithContext(offboarding.WithWriteGuard(t.Context(), free{}))); err != nil {
 		t.Fatal(err)
 	}
 	if b.reads.limiter.Limit() == rate.Inf || b.writes.limiter.Limit() != rate.Inf {
@@ -514,7 +514,7 @@ func TestABatchWaitsForEachOfItsRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx := offboarding.WithWarrant(t.Context(), free{})
+			ctx := offboarding.WithWriteGuard(t.Context(), free{})
 			if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(answering{http.StatusOK, nil}, 0, req.WithContext(ctx)); err != nil {
 				t.Fatal(err)
 			}
@@ -532,8 +532,8 @@ func TestABatchWaitsForEachOfItsRequests(t *testing.T) {
 	})
 }
 
-// free is a warrant that allows everything.
+// free is a write guard that allows everything.
 type free struct{}
 
-func (free) Check(context.Context) error { return nil }
-func (free) Note(offboarding.Call)       {}
+func (free) Allow(context.Context) error { return nil }
+func (free) Record(offboarding.Call)     {}

@@ -54,15 +54,15 @@ func disable(ctx context.Context, c *graph.Client, id string) error {
 	return err
 }
 
-// permit is a warrant that allows everything.
+// permit is a write guard that allows everything.
 type permit struct{}
 
-func (permit) Check(context.Context) error { return nil }
-func (permit) Note(offboarding.Call)       {}
+func (permit) Allow(context.Context) error { return nil }
+func (permit) Record(offboarding.Call)     {}
 
 func TestALeaverIsLockedOut(t *testing.T) {
 	sim, c := connect(t)
-	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	ctx := offboarding.WithWriteGuard(t.Context(), permit{})
 	found, err := c.Find(ctx, offboarding.Employee{Mail: "A.Vance@contoso.com"}) // an alias
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v, %v", found, err)
@@ -103,7 +103,7 @@ func TestALeaverIsLockedOut(t *testing.T) {
 
 func TestLicencesGoAndTheAccountIsDeleted(t *testing.T) {
 	_, c := connect(t)
-	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	ctx := offboarding.WithWriteGuard(t.Context(), permit{})
 	id := simtenant.UserID("adele.vance@contoso.com")
 	u, err := c.User(ctx, id)
 	if err != nil || len(u.Licences) != 2 {
@@ -209,7 +209,7 @@ func TestDriveAndManager(t *testing.T) {
 
 func TestWhatMicrosoftRefusesIsPermanent(t *testing.T) {
 	sim, c := connect(t)
-	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	ctx := offboarding.WithWriteGuard(t.Context(), permit{})
 	isaiah := simtenant.UserID("isaiah.langer@contoso.com")
 	u, err := c.User(ctx, isaiah)
 	if err != nil || len(u.Licences) != 1 {
@@ -232,7 +232,7 @@ func TestWhatMicrosoftRefusesIsPermanent(t *testing.T) {
 
 func TestAThrottledCallIsTheWorkersToRepeat(t *testing.T) {
 	sim, c := connect(t)
-	ctx := offboarding.WithWarrant(t.Context(), permit{})
+	ctx := offboarding.WithWriteGuard(t.Context(), permit{})
 	id := simtenant.UserID("adele.vance@contoso.com")
 	for _, operation := range []string{"PATCH /users/{id}", "POST /users/{id}/revokeSignInSessions", "GET /users/{id}/transitiveMemberOf"} {
 		sim.Edit(func(w *simtenant.World) {

@@ -45,9 +45,9 @@ func (j *Job) Patience() time.Duration {
 	return min(max(j.Now.Sub(j.Step.Since)/2, shortest), longest)
 }
 
-// Settled returns nil when every step that this one needs is as it should be, and the
+// Await returns nil when every step that this one needs is as it should be, and the
 // verdict to return otherwise. A need that is not in the plan does not count.
-func (j *Job) Settled() error {
+func (j *Job) Await() error {
 	spec, _ := SpecOf(j.Step.Name)
 	var open []string
 	for _, need := range spec.Needs {

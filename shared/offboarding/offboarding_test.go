@@ -118,7 +118,7 @@ func TestBothKeepsWhatCanStillChangeFirst(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := offboarding.Both(tt.verdicts...); !tt.is(got) {
+			if got := offboarding.Join(tt.verdicts...); !tt.is(got) {
 				t.Errorf("got %T: %v", got, got)
 			}
 		})
@@ -128,17 +128,17 @@ func TestBothKeepsWhatCanStillChangeFirst(t *testing.T) {
 func TestBothSaysNothingOfPartsThatWereOnlyRehearsed(t *testing.T) {
 	t.Parallel()
 	rehearsed := fmt.Errorf("disable user: %w", offboarding.ErrRehearsed)
-	if v := offboarding.Both(rehearsed, nil, rehearsed); !errors.Is(v, offboarding.ErrRehearsed) {
+	if v := offboarding.Join(rehearsed, nil, rehearsed); !errors.Is(v, offboarding.ErrRehearsed) {
 		t.Error(v)
 	}
-	if v := offboarding.Both(rehearsed, offboarding.Manual("do it")); errors.Is(v, offboarding.ErrRehearsed) || v.Error() != "a person must act: do it" {
+	if v := offboarding.Join(rehearsed, offboarding.Manual("do it")); errors.Is(v, offboarding.ErrRehearsed) || v.Error() != "a person must act: do it" {
 		t.Error(v)
 	}
 }
 
 func TestAWriteWithoutAWarrantIsRefused(t *testing.T) {
 	t.Parallel()
-	err := offboarding.WarrantFrom(context.Background()).Check(context.Background())
+	err := offboarding.WriteGuardFrom(context.Background()).Allow(context.Background())
 	var permanent *offboarding.PermanentError
 	if !errors.As(err, &permanent) {
 		t.Errorf("got %v", err)

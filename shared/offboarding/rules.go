@@ -112,9 +112,9 @@ func (j *Job) MayShare(u User) error {
 	return nil
 }
 
-// StillLeft is nil while the account is as a leaver's must be before anything is taken away
+// EnsureBlocked is nil while the account is as a leaver's must be before anything is taken away
 // for good: blocked. An enabled one may be a person who came back (B16).
-func StillLeft(u User) error {
+func EnsureBlocked(u User) error {
 	if u.AccountEnabled {
 		return Manual(fmt.Sprintf("%s: the account is enabled again; cancel the departure if the person came back, or block the account and replay", B16))
 	}

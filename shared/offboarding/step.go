@@ -24,9 +24,9 @@ const (
 // Spec is what is fixed about a step, whoever leaves.
 type Spec struct {
 	Name StepName
-	// Delayed steps are gates: they have their own, delayed message. The others start
+	// Gate steps have their own, delayed message. The others start
 	// with the one termination message.
-	Delayed bool
+	Gate bool
 	// Urgent steps lock the leaver out: they go before everything else.
 	Urgent bool
 	// Needs are the steps that must be settled (effective, withheld or signed off)
@@ -96,13 +96,13 @@ var Steps = []Spec{
 		Done:        "no group (but those that give licences), ownership, role, consent, app role, authentication method but the password, telephone number or right on another mailbox is left",
 	},
 	{
-		Name: StepLicence, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
+		Name: StepLicence, Gate: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
 		Needs:       []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepAccess},
 		Permissions: []string{"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"},
 		Done:        "the user holds no licence",
 	},
 	{
-		Name: StepDelete, Delayed: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
+		Name: StepDelete, Gate: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
 		Needs:       []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepLicence},
 		Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 		Done:        "the account is among the deleted items",

@@ -14,7 +14,7 @@ var ErrNotFound = errors.New("not found")
 // ErrCancelled is wrapped when the case was cancelled: nothing more may be written for it.
 var ErrCancelled = errors.New("the case is cancelled")
 
-// ErrRehearsed is what the warrant of a rehearsal answers: the step would write now, and may not.
+// ErrRehearsed is what the write guard of a rehearsal answers: the step would write now, and may not.
 var ErrRehearsed = errors.New("a rehearsal writes nothing")
 
 // NotYet is the verdict of a step whose effect is requested but not yet observed, or
@@ -61,9 +61,9 @@ func (e *ManualTask) Error() string { return "a person must act: " + e.Task }
 // Manual is the verdict "a person must do this": task says what, and where.
 func Manual(task string) error { return &ManualTask{Task: task} }
 
-// Afterwards is the verdict "as wanted and observed so, and a person has something to do that no
+// DoneWithTask is the verdict "as wanted and observed so, and a person has something to do that no
 // other step waits for".
-func Afterwards(task string) error { return &ManualTask{Task: task, Observed: true} }
+func DoneWithTask(task string) error { return &ManualTask{Task: task, Observed: true} }
 
 // PermanentError is the verdict of a step that no retry can help.
 type PermanentError struct{ Err error }
@@ -86,12 +86,12 @@ func (e *ThrottledError) Unwrap() error { return e.Err }
 // Throttled marks a transient error with the delay its sender asked for (Retry-After).
 func Throttled(d time.Duration, err error) error { return &ThrottledError{Delay: d, Err: err} }
 
-// Both joins the verdicts of independent parts of one step into the one the worker acts
+// Join joins the verdicts of independent parts of one step into the one the worker acts
 // on. Every part has been tried; what can still change by itself comes first, so that no
 // part is given up because another one was: a transient error before not yet, that before a
 // planned wait, that before permanent, manual and withheld. The reasons of all parts are kept. In a rehearsal, parts that
 // would only write say nothing.
-func Both(verdicts ...error) error {
+func Join(verdicts ...error) error {
 	var worst, rehearsed error
 	var parts []error
 	for _, v := range verdicts {

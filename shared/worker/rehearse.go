@@ -48,21 +48,21 @@ func Rehearse(ctx context.Context, step Step, name offboarding.StepName, c *offb
 		Personal: func(context.Context) (map[string]string, error) { return personal, nil },
 	}
 	var r rehearsing
-	verdict := step.Work(offboarding.WithWarrant(ctx, &r), job)
+	verdict := step.Work(offboarding.WithWriteGuard(ctx, &r), job)
 	if errors.Is(verdict, offboarding.ErrRehearsed) {
 		verdict = nil
 	}
 	return Rehearsal{Acts: r.asked.Load(), Verdict: verdict, Evidence: job.Evidence}
 }
 
-// rehearsing is a warrant that never allows.
+// rehearsing is a write guard that never allows.
 type rehearsing struct{ asked atomic.Bool }
 
-// Check implements offboarding.Warrant.
-func (r *rehearsing) Check(context.Context) error {
+// Check implements offboarding.WriteGuard.
+func (r *rehearsing) Allow(context.Context) error {
 	r.asked.Store(true)
 	return offboarding.ErrRehearsed
 }
 
-// Note implements offboarding.Warrant.
-func (r *rehearsing) Note(offboarding.Call) {}
+// Note implements offboarding.WriteGuard.
+func (r *rehearsing) Record(offboarding.Call) {}

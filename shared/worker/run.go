@@ -12,7 +12,7 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// run is one run of a step under its lease. It is the warrant that adapters ask before every
+// run is one run of a step under its lease. It is the write guard that adapters ask before every
 // write.
 type run struct {
 	worker *Worker
@@ -61,7 +61,7 @@ func (r *run) work(ctx context.Context, d bus.Delivery) (evidence map[string]str
 	job.Personal = func(ctx context.Context) (map[string]string, error) {
 		return r.worker.Ledger.Personal(ctx, r.caseID)
 	}
-	working := offboarding.WithWarrant(ctx, r)
+	working := offboarding.WithWriteGuard(ctx, r)
 	if spec, _ := offboarding.SpecOf(r.step); spec.Urgent {
 		working = offboarding.WithUrgency(working)
 	}
@@ -94,8 +94,8 @@ func (r *run) renew(ctx context.Context, d bus.Delivery, stop context.CancelCaus
 	}
 }
 
-// Check implements offboarding.Warrant.
-func (r *run) Check(ctx context.Context) error {
+// Check implements offboarding.WriteGuard.
+func (r *run) Allow(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// A fold of its own: the step reads the job's case at the same time.
@@ -107,8 +107,8 @@ func (r *run) Check(ctx context.Context) error {
 	return nil
 }
 
-// Note implements offboarding.Warrant.
-func (r *run) Note(c offboarding.Call) {
+// Note implements offboarding.WriteGuard.
+func (r *run) Record(c offboarding.Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.noted) < mostCalls {

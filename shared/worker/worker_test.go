@@ -21,7 +21,7 @@ type verdict struct{ err error }
 
 func (v verdict) Work(context.Context, *offboarding.Job) error { return v.err }
 
-func site(t *testing.T, v error) (*steptest.House, *offboarding.Case, *worker.Worker) {
+func site(t *testing.T, v error) (*steptest.Harness, *offboarding.Case, *worker.Worker) {
 	h := steptest.New(t)
 	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 	return h, c, h.Worker(offboarding.StepSignout, verdict{v})

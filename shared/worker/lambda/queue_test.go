@@ -23,7 +23,7 @@ import (
 
 // site is a house whose messages travel on the embedded bus to one function on Lambda.
 type site struct {
-	*steptest.House
+	*steptest.Harness
 	broker *natsbus.Bus
 	waker  *lambda.Waker
 	woken  *woken
@@ -46,7 +46,7 @@ func newSite(t *testing.T, self string) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = broker.Close() })
-	s := &site{House: h, broker: broker, woken: &woken{}}
+	s := &site{Harness: h, broker: broker, woken: &woken{}}
 	s.waker = &lambda.Waker{Bus: broker, Invoke: s.woken.invoke, Prefix: "leaver-", Self: self, Now: time.Now, Log: h.Logger()}
 	return s
 }
@@ -292,7 +292,7 @@ func TestATerminationWakesTheLockoutFirst(t *testing.T) {
 	s.waker.Flush()
 	var want []string
 	for _, step := range offboarding.Steps {
-		if !step.Delayed {
+		if !step.Gate {
 			want = append(want, "leaver-"+string(step.Name))
 		}
 	}

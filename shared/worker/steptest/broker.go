@@ -81,7 +81,7 @@ func (b *Broker) HandOut(ctx context.Context, subscription string, handle Handle
 
 // Drain moves the clock to whatever waits for the handlers, by subscription, and hands it out,
 // until all of it is settled.
-func (h *House) Drain(t testing.TB, handlers map[string]Handler) {
+func (h *Harness) Drain(t testing.TB, handlers map[string]Handler) {
 	t.Helper()
 	names := slices.Sorted(maps.Keys(handlers))
 	for range 200 {

@@ -107,7 +107,7 @@ func crashing(next Handler, spoil func(*Delivery)) Handler {
 
 // Carry hands the messages that may move the step to the handler, each when it is due, until
 // the step is settled. A message that moved nothing is handed out again after its lock.
-func (h *House) Carry(t testing.TB, caseID string, name offboarding.StepName, handle Handler) *offboarding.Record {
+func (h *Harness) Carry(t testing.TB, caseID string, name offboarding.StepName, handle Handler) *offboarding.Record {
 	t.Helper()
 	for range 200 {
 		record := h.Record(t, caseID, name)
@@ -135,9 +135,9 @@ func underFaults(t *testing.T, x *site) {
 			if record.State != y.s.ends() {
 				t.Errorf("ended %s: %s", record.State, record.Reason)
 			}
-			y.s.Check(t, y.House, y.id)
+			y.s.Check(t, y.Harness, y.id)
 			y.Carry(t, y.c.ID, y.s.Name, fault(y.worker.Handle)) // and once more, late
-			y.s.Check(t, y.House, y.id)
+			y.s.Check(t, y.Harness, y.id)
 		})
 	}
 }

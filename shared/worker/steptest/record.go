@@ -28,7 +28,7 @@ func Record() io.Writer { return record() }
 
 // recording leaves out what lacks a permission on purpose: a record of a batch does not say
 // which of its requests were refused.
-type recording struct{ house *House }
+type recording struct{ house *Harness }
 
 func (r recording) Write(p []byte) (int, error) {
 	if r.house.Lacks != "" {

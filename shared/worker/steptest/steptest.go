@@ -20,18 +20,18 @@ type Subject struct {
 	Name offboarding.StepName
 	// Case tells the subjects of one step apart.
 	Case string
-	// New makes the step on the adapters of House.As.
-	New func(h *House) worker.Step
+	// New makes the step on the adapters of Harness.As.
+	New func(h *Harness) worker.Step
 	// Person is the userPrincipalName of somebody for whom the step has everything to do.
 	Person  string
 	Options offboarding.Options
 	Policy  func(*offboarding.Policy)
 	// Prepare makes the steps that this one needs effective.
-	Prepare func(t *testing.T, h *House, c *offboarding.Case)
+	Prepare func(t *testing.T, h *Harness, c *offboarding.Case)
 	// Ends is the state in which the step ends; empty is effective.
 	Ends offboarding.StepState
 	// Check fails the test unless the tenant is as the effective step leaves it.
-	Check func(t *testing.T, h *House, id string)
+	Check func(t *testing.T, h *Harness, id string)
 	// Administrator is somebody on whom Microsoft refuses the step because of the role Global
 	// Administrator, which the step names (B10); empty when nobody is protected from it.
 	Administrator string
@@ -88,7 +88,7 @@ func suite(t *testing.T, s Subject) {
 
 // site is one house with the subject's case in it, ready for the step.
 type site struct {
-	*House
+	*Harness
 	s      Subject
 	worker *worker.Worker
 	c      *offboarding.Case
@@ -104,7 +104,7 @@ func newSiteLacking(t *testing.T, s Subject, permission string) *site {
 	if s.Policy != nil {
 		s.Policy(&policy)
 	}
-	x := &site{House: h, s: s, id: simtenant.UserID(s.Person)}
+	x := &site{Harness: h, s: s, id: simtenant.UserID(s.Person)}
 	x.c = h.Open(t, s.Person, s.Options, policy)
 	if s.Prepare != nil {
 		s.Prepare(t, h, x.c)
@@ -130,7 +130,7 @@ func effective(t *testing.T, x *site) {
 			t.Errorf("%s was kept without its request id", call.Operation)
 		}
 	}
-	x.s.Check(t, x.House, x.id)
+	x.s.Check(t, x.Harness, x.id)
 }
 
 func twice(t *testing.T, x *site) {
@@ -144,7 +144,7 @@ func twice(t *testing.T, x *site) {
 	if x.Writes() != writes {
 		t.Error("the second delivery wrote to the tenant")
 	}
-	x.s.Check(t, x.House, x.id)
+	x.s.Check(t, x.Harness, x.id)
 }
 
 func stale(t *testing.T, x *site) {
@@ -268,7 +268,7 @@ func crash(t *testing.T, x *site) {
 			if record.State != y.s.ends() {
 				t.Errorf("killed at call %d (after its effect: %t): ended %s: %s", call, after, record.State, record.Reason)
 			}
-			y.s.Check(t, y.House, y.id)
+			y.s.Check(t, y.Harness, y.id)
 			if t.Failed() {
 				return
 			}
@@ -293,7 +293,7 @@ func transient(t *testing.T, x *site) {
 	if record := x.Settle(t, x.c.ID, x.worker); record.State != x.s.ends() {
 		t.Errorf("ended %s: %s", record.State, record.Reason)
 	}
-	x.s.Check(t, x.House, x.id)
+	x.s.Check(t, x.Harness, x.id)
 }
 
 func refused(t *testing.T, x *site) {
@@ -360,7 +360,7 @@ func lagging(t *testing.T, x *site) {
 	if record := x.Settle(t, x.c.ID, x.worker); record.State != x.s.ends() {
 		t.Errorf("ended %s: %s", record.State, record.Reason)
 	}
-	x.s.Check(t, x.House, x.id)
+	x.s.Check(t, x.Harness, x.id)
 }
 
 func leased(t *testing.T, x *site) {

@@ -13,39 +13,39 @@ type Call struct {
 	RequestID string `json:"requestId,omitempty"`
 }
 
-// Warrant is the leave to change the world, given by the worker to one run of one step.
+// WriteGuard is the permission to change the world, given by the worker to one run of one step.
 // Adapters ask it before every write and tell it about every answered one, so that no step
-// can forget to: a write without a warrant does not leave the process.
-type Warrant interface {
-	// Check returns nil when a write may be made now. It reads the ledger, strongly
+// can forget to: a write without a write guard does not leave the process.
+type WriteGuard interface {
+	// Allow returns nil when a write may be made now. It reads the ledger, strongly
 	// consistent: the case is open and not cancelled, and this run still holds the lease.
 	// A cancelled case is ErrCancelled.
-	Check(ctx context.Context) error
-	// Note keeps an answered write as evidence.
-	Note(Call)
+	Allow(ctx context.Context) error
+	// Record keeps an answered write as evidence.
+	Record(Call)
 }
 
-type warrantKey struct{}
+type guardKey struct{}
 
-// WithWarrant returns a context in which adapters may write under w.
-func WithWarrant(ctx context.Context, w Warrant) context.Context {
-	return context.WithValue(ctx, warrantKey{}, w)
+// WithWriteGuard returns a context in which adapters may write under w.
+func WithWriteGuard(ctx context.Context, w WriteGuard) context.Context {
+	return context.WithValue(ctx, guardKey{}, w)
 }
 
-// WarrantFrom is the warrant of the context. It is never nil: without one, Check refuses.
-func WarrantFrom(ctx context.Context) Warrant {
-	if w, ok := ctx.Value(warrantKey{}).(Warrant); ok {
+// WriteGuardFrom is the write guard of the context. It is never nil: without one, Allow refuses.
+func WriteGuardFrom(ctx context.Context) WriteGuard {
+	if w, ok := ctx.Value(guardKey{}).(WriteGuard); ok {
 		return w
 	}
-	return noWarrant{}
+	return noGuard{}
 }
 
-type noWarrant struct{}
+type noGuard struct{}
 
-func (noWarrant) Check(context.Context) error {
+func (noGuard) Allow(context.Context) error {
 	return Permanent(errors.New("a write outside of a step's run is not allowed"))
 }
-func (noWarrant) Note(Call) {}
+func (noGuard) Record(Call) {}
 
 type urgentKey struct{}
 

@@ -32,8 +32,8 @@ import (
 	"leaver/shared/worker"
 )
 
-// House is where a function is tested.
-type House struct {
+// Harness is where a function is tested.
+type Harness struct {
 	Tenant *simtenant.Tenant
 	// Graph and Exchange may do everything: they prepare a test. What is tested takes the
 	// adapters of As.
@@ -58,9 +58,9 @@ type House struct {
 }
 
 // New makes a house with a company of the well-known people.
-func New(t testing.TB) *House {
+func New(t testing.TB) *Harness {
 	t.Helper()
-	h := &House{t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), log: &bytes.Buffer{}}
+	h := &Harness{t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), log: &bytes.Buffer{}}
 	h.Bus = &Broker{now: h.Now, waiting: map[string][]arrival{}, letters: map[string][]bus.DeadLetter{}}
 	tenant, err := simtenant.New(simtenant.Config{
 		Now: h.Now,
@@ -88,7 +88,7 @@ func New(t testing.TB) *House {
 
 // As returns the adapters with the app registration of a function: they may do what the
 // catalogue says and no more.
-func (h *House) As(function string) (*graph.Client, *exchange.Client) {
+func (h *Harness) As(function string) (*graph.Client, *exchange.Client) {
 	h.t.Helper()
 	f, ok := offboarding.FunctionOf(function)
 	if !ok {
@@ -108,7 +108,7 @@ func (h *House) As(function string) (*graph.Client, *exchange.Client) {
 	return h.connect(app.ClientID, app.Secret)
 }
 
-func (h *House) connect(clientID, secret string) (*graph.Client, *exchange.Client) {
+func (h *Harness) connect(clientID, secret string) (*graph.Client, *exchange.Client) {
 	h.t.Helper()
 	c := h.Tenant.Connection("https://tenant.example")
 	connection, err := identity.Tenant{
@@ -125,45 +125,45 @@ func (h *House) connect(clientID, secret string) (*graph.Client, *exchange.Clien
 
 // Sender is the bus for a function: it takes what the function may send and fails the test
 // for anything else.
-func (h *House) Sender(function string) *Sender {
+func (h *Harness) Sender(function string) *Sender {
 	return &Sender{Broker: h.Bus, t: h.t, function: function, rights: bus.RightsOf(function)}
 }
 
 // Now is the clock of ledger, worker and tenant.
-func (h *House) Now() time.Time {
+func (h *Harness) Now() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.now
 }
 
 // Advance moves the clock.
-func (h *House) Advance(d time.Duration) {
+func (h *Harness) Advance(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now = h.now.Add(d)
 }
 
 // Log is what the functions logged.
-func (h *House) Log() string {
+func (h *Harness) Log() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.log.String()
 }
 
-func (h *House) Write(p []byte) (int, error) {
+func (h *Harness) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.log.Write(p)
 }
 
 // TenantID is the tenant the house's workers serve.
-func (h *House) TenantID() string { return h.Tenant.Connection("").TenantID }
+func (h *Harness) TenantID() string { return h.Tenant.Connection("").TenantID }
 
 // Logger writes to Log.
-func (h *House) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(h, nil)) }
+func (h *Harness) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(h, nil)) }
 
 // Writes counts the requests that could have changed the tenant since it was made.
-func (h *House) Writes() int {
+func (h *Harness) Writes() int {
 	n := 0
 	for operation, times := range h.Tenant.Requests() {
 		method, rest, _ := strings.Cut(operation, " ")
@@ -177,7 +177,7 @@ func (h *House) Writes() int {
 }
 
 // Open opens and publishes a case for a person under a policy, as plan does.
-func (h *House) Open(t testing.TB, person string, options offboarding.Options, policy offboarding.Policy) *offboarding.Case {
+func (h *Harness) Open(t testing.TB, person string, options offboarding.Options, policy offboarding.Policy) *offboarding.Case {
 	t.Helper()
 	c := h.OpenUnpublished(t, person, options, policy)
 	c, err := worker.Dispatch(t.Context(), h.Bus, h.Ledger, c)
@@ -186,7 +186,7 @@ func (h *House) Open(t testing.TB, person string, options offboarding.Options, p
 }
 
 // OpenUnpublished opens a case as a plan function that was killed right after does.
-func (h *House) OpenUnpublished(t testing.TB, person string, options offboarding.Options, policy offboarding.Policy) *offboarding.Case {
+func (h *Harness) OpenUnpublished(t testing.TB, person string, options offboarding.Options, policy offboarding.Policy) *offboarding.Case {
 	t.Helper()
 	request := offboarding.Request{
 		ID: offboarding.RequestID("test", uuid.NewString()), Kind: offboarding.Termination, Source: "test",
@@ -217,7 +217,7 @@ func (h *House) OpenUnpublished(t testing.TB, person string, options offboarding
 }
 
 // Lease takes the lease of a step, as another run that works on it.
-func (h *House) Lease(t testing.TB, caseID string, name offboarding.StepName) {
+func (h *Harness) Lease(t testing.TB, caseID string, name offboarding.StepName) {
 	t.Helper()
 	c, err := h.Ledger.Case(t.Context(), caseID)
 	must(t, err)
@@ -228,7 +228,7 @@ func (h *House) Lease(t testing.TB, caseID string, name offboarding.StepName) {
 }
 
 // Worker is a worker of the house for a step.
-func (h *House) Worker(name offboarding.StepName, step worker.Step) *worker.Worker {
+func (h *Harness) Worker(name offboarding.StepName, step worker.Step) *worker.Worker {
 	return &worker.Worker{
 		Name: name, Step: step, Ledger: h.Ledger, Bus: h.Sender(string(name)), Tenant: h.TenantID(),
 		Now: h.Now, NewID: uuid.NewString, Log: h.Logger(),
@@ -236,7 +236,7 @@ func (h *House) Worker(name offboarding.StepName, step worker.Step) *worker.Work
 }
 
 // Message is the message that may move the step now.
-func (h *House) Message(t testing.TB, caseID string, name offboarding.StepName) bus.Message {
+func (h *Harness) Message(t testing.TB, caseID string, name offboarding.StepName) bus.Message {
 	t.Helper()
 	c, err := h.Ledger.Case(t.Context(), caseID)
 	must(t, err)
@@ -248,16 +248,16 @@ func (h *House) Message(t testing.TB, caseID string, name offboarding.StepName) 
 }
 
 // Deliver hands a message to a worker as the bus would.
-func (h *House) Deliver(ctx context.Context, w *worker.Worker, m bus.Message) (*Delivery, error) {
+func (h *Harness) Deliver(ctx context.Context, w *worker.Worker, m bus.Message) (*Delivery, error) {
 	d := h.Delivery(m)
 	return d, w.Handle(ctx, d)
 }
 
 // Delivery is a message as the bus hands it out.
-func (h *House) Delivery(m bus.Message) *Delivery { return &Delivery{message: m, broker: h.Bus} }
+func (h *Harness) Delivery(m bus.Message) *Delivery { return &Delivery{message: m, broker: h.Bus} }
 
 // Step runs the step once with the message that may move it now and returns its record.
-func (h *House) Step(t testing.TB, caseID string, w *worker.Worker) (*offboarding.Record, *Delivery) {
+func (h *Harness) Step(t testing.TB, caseID string, w *worker.Worker) (*offboarding.Record, *Delivery) {
 	t.Helper()
 	d, err := h.Deliver(t.Context(), w, h.Message(t, caseID, w.Name))
 	must(t, err)
@@ -265,7 +265,7 @@ func (h *House) Step(t testing.TB, caseID string, w *worker.Worker) (*offboardin
 }
 
 // Settle moves the clock to whenever the step is due and runs it, until it is settled.
-func (h *House) Settle(t testing.TB, caseID string, w *worker.Worker) *offboarding.Record {
+func (h *Harness) Settle(t testing.TB, caseID string, w *worker.Worker) *offboarding.Record {
 	t.Helper()
 	for range 200 {
 		record := h.Record(t, caseID, w.Name)
@@ -282,7 +282,7 @@ func (h *House) Settle(t testing.TB, caseID string, w *worker.Worker) *offboardi
 }
 
 // Record is the step's record as the ledger has it.
-func (h *House) Record(t testing.TB, caseID string, name offboarding.StepName) *offboarding.Record {
+func (h *Harness) Record(t testing.TB, caseID string, name offboarding.StepName) *offboarding.Record {
 	t.Helper()
 	c, err := h.Ledger.Case(t.Context(), caseID)
 	must(t, err)
@@ -291,7 +291,7 @@ func (h *House) Record(t testing.TB, caseID string, name offboarding.StepName) *
 
 // hooked lets the test see, hold back and hide requests.
 type hooked struct {
-	house *House
+	house *Harness
 	next  http.RoundTripper
 }
 
@@ -313,7 +313,7 @@ func (h *hooked) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-func (h *House) hook(on func(*http.Request) error, r *http.Request) error {
+func (h *Harness) hook(on func(*http.Request) error, r *http.Request) error {
 	if on == nil {
 		return nil
 	}
