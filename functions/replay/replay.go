@@ -91,7 +91,7 @@ func (r *Replayer) Replay(ctx context.Context, s Selection) ([]Item, error) {
 		item, err := r.publishEvent(ctx, s)
 		return []Item{item}, err
 	}
-	if _, known := offboarding.SpecOf(offboarding.StepName(s.Step)); s.Step != "" && s.Step != "plan" && !known {
+	if _, known := offboarding.SpecOf(offboarding.StepName(s.Step)); s.Step != "" && s.Step != offboarding.FunctionPlan && !known {
 		return nil, fmt.Errorf("there is no step %q", s.Step)
 	}
 	items, err := r.list(ctx, s)
@@ -190,7 +190,7 @@ func (r *Replayer) item(ctx context.Context, subscription string, letter bus.Dea
 		Step: subscription, State: letter.Reason, Reason: letter.Description, Attempts: 1,
 		Age: r.Now().Sub(letter.At), key: letter.Key,
 	}
-	if subscription == "plan" {
+	if subscription == offboarding.FunctionPlan {
 		request, err := bus.DecodeRequest(letter.Body)
 		if err != nil {
 			item.Refused = "the message is not a request that this version of Leaver can read"
@@ -228,13 +228,13 @@ func (r *Replayer) item(ctx context.Context, subscription string, letter bus.Dea
 // send gives the item a new number and puts it on the bus. The ledger comes first: after a
 // crash in between, watch publishes what is overdue.
 func (r *Replayer) send(ctx context.Context, item Item) error {
-	if item.Step == "plan" {
+	if item.Step == offboarding.FunctionPlan {
 		item.request.Attempt++
 		m, err := item.request.Message(time.Time{})
 		if err != nil {
 			return err
 		}
-		return r.Bus.Resubmit(ctx, "plan", item.key, m)
+		return r.Bus.Resubmit(ctx, offboarding.FunctionPlan, item.key, m)
 	}
 	m, err := worker.Replay(ctx, r.Ledger, item.Case, offboarding.StepName(item.Step))
 	if err != nil {
@@ -279,7 +279,7 @@ func (r *Replayer) discard(ctx context.Context, s Selection, item *Item) error {
 // publishEvent publishes a kept event again. It is no authority: a step message moves only
 // what the ledger says, and a webhook body becomes a request of the operator.
 func (r *Replayer) publishEvent(ctx context.Context, s Selection) (Item, error) {
-	item := Item{Step: "plan", State: StateEvent}
+	item := Item{Step: offboarding.FunctionPlan, State: StateEvent}
 	var m bus.Message
 	if step, err := bus.DecodeStep(s.Event); err == nil {
 		item.Step, item.Case = string(step.Step), step.Case

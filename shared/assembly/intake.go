@@ -12,6 +12,7 @@ import (
 	"leaver/shared/environment"
 	"leaver/shared/hris"
 	"leaver/shared/identity"
+	"leaver/shared/offboarding"
 	"leaver/shared/worker/lambda"
 )
 
@@ -68,7 +69,7 @@ func RunIntake(build func(Intake) http.Handler) {
 			return handler.Invoke(ctx, payload)
 		})
 		metrics := &lambda.Metrics{Out: os.Stdout, Now: in.Now}
-		return metrics.Measured("intake", lambda.Thawed(refreshed, in.Now, open)), nil
+		return metrics.Measured(offboarding.FunctionIntake, lambda.Thawed(refreshed, in.Now, open)), nil
 	})
 }
 

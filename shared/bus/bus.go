@@ -40,7 +40,7 @@ type Subscription struct {
 
 // Subscriptions are all of them: one for plan and one for each step.
 func Subscriptions() []Subscription {
-	all := []Subscription{{Name: "plan", Entity: Queue}}
+	all := []Subscription{{Name: offboarding.FunctionPlan, Entity: Queue}}
 	for _, step := range offboarding.Steps {
 		s := Subscription{Name: string(step.Name), Entity: Topic, Subjects: []string{string(step.Name)}}
 		if !step.Gate {

@@ -15,14 +15,14 @@ func RightsOf(function string) Rights {
 		every = append(every, s.Name)
 	}
 	switch function {
-	case "intake":
+	case offboarding.FunctionIntake:
 		return Rights{Send: []string{Queue}}
-	case "plan":
+	case offboarding.FunctionPlan:
 		// A request that has to wait goes back to the queue it came from.
 		return Rights{Send: []string{Queue, Topic}, Listen: []string{function}}
-	case "watch":
+	case offboarding.FunctionWatch:
 		return Rights{Send: []string{Topic}, Listen: every}
-	case "replay":
+	case offboarding.FunctionReplay:
 		return Rights{Send: []string{Queue, Topic}, Listen: every}
 	}
 	if _, isStep := offboarding.SpecOf(offboarding.StepName(function)); isStep {

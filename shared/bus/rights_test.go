@@ -22,7 +22,7 @@ func TestRights(t *testing.T) {
 			t.Errorf("%s may send nothing: it has no rights", f.Name)
 		}
 	}
-	for function, want := range map[string]int{"intake": 1, "plan": len(offboarding.Steps), "signout": 0, "watch": len(offboarding.Steps), "replay": 1 + len(offboarding.Steps)} {
+	for function, want := range map[string]int{"intake": 1, offboarding.FunctionPlan: len(offboarding.Steps), "signout": 0, "watch": len(offboarding.Steps), "replay": 1 + len(offboarding.Steps)} {
 		if got := bus.Wakes(function); len(got) != want {
 			t.Errorf("%s wakes %v", function, got)
 		}

@@ -1,24 +1,36 @@
 package offboarding
 
-// Function is what one function of Leaver may reach in Microsoft 365 and on the ledger, and
-// no more. The README, the deployment and the tests are all held to this list; the rights on
-// the bus are bus.RightsOf.
+// The functions that serve no step.
+const (
+	FunctionIntake = "intake"
+	FunctionPlan   = "plan"
+	FunctionWatch  = "watch"
+	FunctionReplay = "replay"
+)
+
+// Function is what one function of Leaver is for and what it may reach in Microsoft 365 and on
+// the ledger, and no more. infra/catalogue writes the deployment and the tables of the READMEs
+// from this list, and the tests are held to it; the rights on the bus are bus.RightsOf.
 type Function struct {
 	// Name is the function's, and that of its folder; for a step it is the step's.
 	Name string
+	// Does says in half a sentence what the function is for.
+	Does string
 	// Permissions are the application permissions of Microsoft Graph that the function's own
 	// app registration needs, by their names in Entra.
 	Permissions []string
 	// Exchange is set when the app registration also needs Exchange.ManageAsApp and a role in
 	// Exchange.
 	Exchange bool
-	// LegalHold is set when that role must hold Exchange's role Legal Hold.
+	// LegalHold is set when that role in Exchange must hold the role Legal Hold, which Exchange
+	// Recipient Administrator does not.
+	// Source: Exchange Online, permissions, role Legal Hold.
 	LegalHold bool
 	// Ledger is set when the function reads and writes the ledger.
 	Ledger bool
-	// Policy is set when the function reads the policy.
+	// Policy is set when the function itself reads the policy; a step has the plan made of it.
 	Policy bool
-	// Done says when the function has done its work.
+	// Done says what has been observed when the function has done its work.
 	Done string
 }
 
@@ -26,24 +38,33 @@ type Function struct {
 // which ones, its role in Exchange says.
 const ManageAsApp = "Exchange.ManageAsApp"
 
-// Functions are all functions, in the order of the README.
+// Functions are all functions, in the order of functions/README.md.
 func Functions() []Function {
 	all := []Function{
-		{Name: "intake", Done: "the bus has acknowledged the request"},
 		{
-			Name: "plan", Ledger: true, Policy: true, Permissions: []string{"User.Read.All"},
+			Name: FunctionIntake, Does: "takes webhooks and sends requests to the queue",
+			Done: "the bus has acknowledged the request",
+		},
+		{
+			Name: FunctionPlan, Does: "turns a request into a case and publishes its messages",
+			Ledger: true, Policy: true, Permissions: []string{"User.Read.All"},
 			Done: "the case is open and every message of its plan is acknowledged",
 		},
 	}
 	for _, s := range Steps {
-		all = append(all, Function{Name: string(s.Name), Permissions: s.Permissions, Exchange: s.Exchange, LegalHold: s.LegalHold, Ledger: true, Policy: s.Policy, Done: s.Done})
+		f := s.Function
+		f.Name, f.Ledger = string(s.Name), true
+		all = append(all, f)
 	}
 	return append(all,
 		Function{
-			Name: "watch", Ledger: true,
+			Name: FunctionWatch, Does: "looks after all open cases, and measures every subscription", Ledger: true,
 			Done: "no open case is half planned, no step overdue without a message on its way, none waiting past its deadline",
 		},
-		Function{Name: "replay", Ledger: true, Done: "every chosen message is back on the bus"},
+		Function{
+			Name: FunctionReplay, Does: "sends what was parked back to work", Ledger: true,
+			Done: "every chosen message is back on the bus",
+		},
 	)
 }
 

@@ -34,20 +34,9 @@ type Spec struct {
 	Needs []StepName
 	// Deadline bounds every wait: past it, "not yet" becomes a manual task.
 	Deadline time.Duration
-	// Permissions are the application permissions of Microsoft Graph that the step's own
-	// app registration needs, by their names in Entra.
-	Permissions []string
-	// Exchange is set when the app registration also needs Exchange.ManageAsApp and a role in
-	// Exchange.
-	Exchange bool
-	// LegalHold is set when that role in Exchange must hold the role Legal Hold, which Exchange
-	// Recipient Administrator does not.
-	// Source: Exchange Online, permissions, role Legal Hold.
-	LegalHold bool
-	// Policy is set when the step itself reads the policy, not only the plan made of it.
-	Policy bool
-	// Done says what has been observed when the step is effective.
-	Done string
+	// Function is the one that serves the step. It bears the step's name, and every step is on
+	// the ledger: Functions fills both in.
+	Function
 }
 
 // PastDeadline is the task that a wait becomes at the step's deadline; why is what it waited for.
@@ -55,57 +44,102 @@ func (s Spec) PastDeadline(why string) string {
 	return fmt.Sprintf("not effective within %s, look into it and replay: %s", s.Deadline, why)
 }
 
-// Steps are all steps, in the order of the README and of every report.
+// Steps are all steps, in the order of functions/README.md and of every report.
 var Steps = []Spec{
 	{
 		Name: StepSignout, Urgent: true, Deadline: time.Hour,
-		Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "User-PasswordProfile.ReadWrite.All", "User.RevokeSessions.All"},
-		Done:        "the password has changed and no session is valid from before",
+		Function: Function{
+			Does: "throws the leaver out of every session",
+			Permissions: []string{
+				"User.Read.All", "RoleManagement.Read.Directory", "User-PasswordProfile.ReadWrite.All",
+				"User.RevokeSessions.All",
+			},
+			Done: "the password has changed and no session is valid from before",
+		},
 	},
 	{
-		Name: StepBlock, Urgent: true, Deadline: 24 * time.Hour, Exchange: true,
-		Permissions: []string{"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All"},
-		Done:        "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
+		Name: StepBlock, Urgent: true, Deadline: 24 * time.Hour,
+		Function: Function{
+			Does: "closes the account, the mailbox and the devices", Exchange: true,
+			Permissions: []string{
+				"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All",
+				"RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All",
+			},
+			Done: "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
+		},
 	},
 	{
 		// Two days less than the default grace: whoever gets the manual task can still look at
 		// the mailbox's phones.
-		Name: StepWipe, Deadline: 28 * 24 * time.Hour, Exchange: true,
-		Permissions: []string{"User.Read.All", "DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.PrivilegedOperations.All", "DeviceManagementApps.ReadWrite.All"},
-		Done:        "every managed device and protected app is gone from Intune, and every phone has acknowledged its wipe and is blocked",
+		Name: StepWipe, Deadline: 28 * 24 * time.Hour,
+		Function: Function{
+			Does: "removes the organisation's data from phones and computers", Exchange: true,
+			Permissions: []string{
+				"User.Read.All", "DeviceManagementManagedDevices.Read.All",
+				"DeviceManagementManagedDevices.PrivilegedOperations.All",
+				"DeviceManagementApps.ReadWrite.All",
+			},
+			Done: "every managed device and protected app is gone from Intune, and every phone has acknowledged its wipe and is blocked",
+		},
 	},
 	{
-		Name: StepForward, Deadline: 24 * time.Hour, Exchange: true, Policy: true,
-		Permissions: []string{"User.Read.All", "Calendars.Read"},
-		Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside, and no meeting of the leaver's is ahead",
+		Name: StepForward, Deadline: 24 * time.Hour,
+		Function: Function{
+			Does: "sends new mail where the plan says", Exchange: true, Policy: true,
+			Permissions: []string{"User.Read.All", "Calendars.Read"},
+			Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside, and no meeting of the leaver's is ahead",
+		},
 	},
 	{
-		Name: StepPreserve, Deadline: 24 * time.Hour, Exchange: true, LegalHold: true,
-		Done: "the mailbox is on litigation hold, or a person has signed its export off",
+		Name: StepPreserve, Deadline: 24 * time.Hour,
+		Function: Function{
+			Does: "keeps the mail before the account goes", Exchange: true, LegalHold: true,
+			Done: "the mailbox is on litigation hold, or a person has signed its export off",
+		},
 	},
 	{
 		// Large drives take days. It ends well before day 60, when an unlicensed OneDrive is
 		// read-only.
 		Name: StepOnedrive, Deadline: 21 * 24 * time.Hour,
-		Permissions: []string{"User.Read.All", "Files.ReadWrite.All"},
-		Done:        "sharing links are off, and every file was compared with its copy in the drive of the manager or of the policy",
+		Function: Function{
+			Does:        "copies the files to where the policy wants them, and compares the copies",
+			Permissions: []string{"User.Read.All", "Files.ReadWrite.All"},
+			Done:        "sharing links are off, and every file was compared with its copy in the drive of the manager or of the policy",
+		},
 	},
 	{
-		Name: StepAccess, Deadline: 24 * time.Hour, Exchange: true,
-		Permissions: []string{"Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"},
-		Done:        "no group (but those that give licences), ownership, role, consent, app role, authentication method but the password, telephone number or right on another mailbox is left",
+		Name: StepAccess, Deadline: 24 * time.Hour,
+		Function: Function{
+			Does: "takes away what the leaver can still reach", Exchange: true,
+			Permissions: []string{
+				"Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory",
+				"DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All",
+				"UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All",
+				"Calendars.Read",
+			},
+			Done: "no group (but those that give licences), ownership, role, consent, app role, authentication method but the password, telephone number or right on another mailbox is left",
+		},
 	},
 	{
-		Name: StepLicence, Gate: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepAccess},
-		Permissions: []string{"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"},
-		Done:        "the user holds no licence",
+		Name: StepLicence, Gate: true, Deadline: 7 * 24 * time.Hour,
+		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepAccess},
+		Function: Function{
+			Does: "releases the licence, when nothing is lost with it", Exchange: true,
+			Permissions: []string{
+				"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All",
+				"GroupMember.ReadWrite.All", "Group.Read.All",
+			},
+			Done: "the user holds no licence",
+		},
 	},
 	{
-		Name: StepDelete, Gate: true, Deadline: 7 * 24 * time.Hour, Exchange: true,
-		Needs:       []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepLicence},
-		Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
-		Done:        "the account is among the deleted items",
+		Name: StepDelete, Gate: true, Deadline: 7 * 24 * time.Hour,
+		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepLicence},
+		Function: Function{
+			Does: "deletes the account, when nothing is lost with it", Exchange: true,
+			Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
+			Done:        "the account is among the deleted items",
+		},
 	},
 }
 

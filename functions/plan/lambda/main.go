@@ -9,14 +9,15 @@ import (
 	"leaver/shared/assembly"
 	"leaver/shared/config"
 	"leaver/shared/graph"
+	"leaver/shared/offboarding"
 	"leaver/shared/worker/lambda"
 )
 
 func main() {
-	assembly.Run("plan", func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
+	assembly.Run(offboarding.FunctionPlan, func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
 		policy, err := f.Policy(ctx, config.ParsePolicy)
 		directory, err2 := graph.New(f.Graph())
 		p := &plan.Planner{Directory: directory, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant, Policy: policy, Now: f.Now, Log: f.Log}
-		return f.Queue("plan", p.Handle), errors.Join(err, err2)
+		return f.Queue(offboarding.FunctionPlan, p.Handle), errors.Join(err, err2)
 	})
 }

@@ -6,11 +6,12 @@ import (
 
 	"leaver/functions/watch"
 	"leaver/shared/assembly"
+	"leaver/shared/offboarding"
 	"leaver/shared/worker/lambda"
 )
 
 func main() {
-	assembly.Run("watch", func(_ context.Context, f *assembly.Function) (lambda.Handler, error) {
+	assembly.Run(offboarding.FunctionWatch, func(_ context.Context, f *assembly.Function) (lambda.Handler, error) {
 		w := &watch.Watch{Ledger: f.Ledger, Bus: f.Bus, Now: f.Now, Log: f.Log, Report: f.Metrics, Expect: f.Bus.Expect}
 		return lambda.HandlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
 			defer f.Bus.Flush()
