@@ -182,13 +182,11 @@ func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, he
 		var verdicts, refusals []error
 		var refused []offboarding.Grant
 		for i, err := range r.directory.Revoke(ctx, r.job.Leaver, methods) {
-			var permanent *offboarding.PermanentError
-			var task *offboarding.ManualTask
-			switch {
-			case errors.As(err, &permanent):
+			switch v := offboarding.VerdictOf(err); {
+			case v.Kind == offboarding.KindPermanent:
 				refused, refusals = append(refused, methods[i]), append(refusals, err)
-			case errors.As(err, &task):
-				r.ask(methods[i].ID, "%s", task.Task)
+			case v.Kind == offboarding.KindManual:
+				r.ask(methods[i].ID, "%s", v.Why)
 			case !errors.Is(err, offboarding.ErrNotFound):
 				verdicts = append(verdicts, err)
 			}

@@ -59,11 +59,10 @@ func (r *run) leave(ctx context.Context, m memberships) error {
 // refusedForRole reads the answer to a change of a group: one that is gone is as wanted, and
 // one that holds a role is a person's when the application may not change it.
 func (r *run) refusedForRole(g offboarding.Group, task string, err error) error {
-	var permanent *offboarding.PermanentError
 	switch {
 	case errors.Is(err, offboarding.ErrNotFound):
 		return nil
-	case g.AssignableToRole && errors.As(err, &permanent):
+	case g.AssignableToRole && offboarding.IsPermanent(err):
 		r.ask(g.ID, "%s the role-assignable group %s, which Leaver's application may not change", task, r.user.NameOf(g))
 		return nil
 	}
@@ -104,8 +103,7 @@ func (r *run) handOverOne(ctx context.Context, g offboarding.Group) error {
 			return nil
 		}
 		err = r.directory.AddOwner(ctx, g.ID, successor)
-		var permanent *offboarding.PermanentError
-		if errors.As(err, &permanent) && r.job.Step.Progress[handedTo+g.ID] == successor {
+		if offboarding.IsPermanent(err) && r.job.Step.Progress[handedTo+g.ID] == successor {
 			err = nil // an owner already, whom the read does not show yet
 		}
 		if err == nil {
@@ -129,8 +127,7 @@ func (r *run) giveUp(ctx context.Context, g offboarding.Group) error {
 		return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: group %s does not show its new owner yet", offboarding.B14, g.ID))
 	}
 	err = r.directory.RemoveOwner(ctx, g.ID, r.job.Leaver)
-	var permanent *offboarding.PermanentError
-	if errors.As(err, &permanent) {
+	if offboarding.IsPermanent(err) {
 		// The last owner, says Graph of one whose fellows have just gone.
 		if others, again := r.otherOwners(ctx, g.ID); again == nil && others == 0 {
 			return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: group %s lost its other owners", offboarding.B14, g.ID))

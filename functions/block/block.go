@@ -99,9 +99,8 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 			}
 		}
 	}
-	var permanent *offboarding.PermanentError
 	switch {
-	case user.OnPremisesSyncEnabled && errors.As(disabling, &permanent):
+	case user.OnPremisesSyncEnabled && offboarding.IsPermanent(disabling):
 		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: disable it there, then replay")
 	case disabling != nil:
 		return job.Refused(ctx, disabling, roles)

@@ -41,7 +41,7 @@ func (s *Step) watchSynchronised(ctx context.Context, job *offboarding.Job) erro
 	const task = "disable the account in the on-premises Active Directory as well, or its synchronisation enables it again"
 	for _, reread := range job.Case.Plan.Rereads {
 		if at := since.Add(reread); at.After(job.Now) {
-			return offboarding.Until(at.Sub(job.Now), fmt.Sprintf("%s: the account is blocked in the cloud, looked at again at %s; a person must act: %s", offboarding.B9, offboarding.Stamp(at), task))
+			return offboarding.ContinueAt(at, fmt.Sprintf("%s: the account is blocked in the cloud, looked at again at %s; a person must act: %s", offboarding.B9, offboarding.Stamp(at), task))
 		}
 	}
 	return offboarding.Manual(fmt.Sprintf("%s: %s; then sign off", offboarding.B9, task))

@@ -108,7 +108,6 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	rules := s.rules(ctx, job)
 	var mail, reply error
-	var manual *offboarding.ManualTask
 	share := job.Case.Plan.Mailbox == offboarding.Shared
 	unhandled := job.Case.Plan.Mailbox == offboarding.None || job.Case.Plan.Mailbox == offboarding.Hold
 	early := job.MayShare(user)
@@ -120,7 +119,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		mail = s.stopOutside(ctx, job, flow)
 	case nobody == nil:
 		mail = onPremises(user, s.mail(ctx, job, flow, to), "change where the mail of the account goes")
-	case errors.As(nobody, &manual):
+	case offboarding.VerdictOf(nobody).Kind == offboarding.KindManual:
 		mail = offboarding.Join(nobody, s.stopOutside(ctx, job, flow))
 	default:
 		mail = nobody
@@ -137,12 +136,12 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	why := "forwarding is in effect and ends at " + offboarding.Stamp(plan.Until)
 	switch {
 	case verdict == nil:
-	case errors.As(verdict, &manual):
-		why += "; then a person must act: " + manual.Task
+	case offboarding.VerdictOf(verdict).Kind == offboarding.KindManual:
+		why += "; then a person must act: " + offboarding.VerdictOf(verdict).Why
 	default:
 		return verdict
 	}
-	return offboarding.Until(plan.Until.Sub(job.Now), why)
+	return offboarding.ContinueAt(plan.Until, why)
 }
 
 // The before. Personal values are sealed.
@@ -429,8 +428,7 @@ func (s *Step) hide(ctx context.Context, job *offboarding.Job, user offboarding.
 // onPremises turns the refusal of a change to an account that an on-premises Active Directory
 // masters into the task that it is.
 func onPremises(user offboarding.User, err error, task string) error {
-	var permanent *offboarding.PermanentError
-	if user.OnPremisesSyncEnabled && errors.As(err, &permanent) {
+	if user.OnPremisesSyncEnabled && offboarding.IsPermanent(err) {
 		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: " + task + " there, then replay")
 	}
 	return err

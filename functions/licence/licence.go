@@ -170,8 +170,7 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 	}
 	if len(direct) > 0 {
 		err := s.directory.RemoveLicences(ctx, job.Leaver, direct)
-		var permanent *offboarding.PermanentError
-		if errors.As(err, &permanent) && job.Step.Progress[released] != "" {
+		if offboarding.IsPermanent(err) && job.Step.Progress[released] != "" {
 			// What was released before is refused: it is gone, and the read lags behind.
 			return nil, offboarding.After(job.Patience(), "the release was accepted, but the licences still show")
 		}

@@ -276,16 +276,14 @@ const monitors = "copies-"
 // Graph's refusal of it, and whatever such a copy leaves out is copied item by item.
 func (k *keeper) copyChildren(ctx context.Context, folder entry) error {
 	start := k.files.CopyChildren(ctx, k.from.ID, folder.item.ID, k.to.ID, folder.copy.ID)
-	var throttled *offboarding.ThrottledError
-	if errors.As(start.Err, &throttled) {
+	if offboarding.IsThrottled(start.Err) {
 		return start.Err
 	}
 	k.changes[whole] = folder.item.ID
-	var refused *offboarding.PermanentError
 	switch {
 	case start.Monitor != "":
 		return k.began(ctx, []copying{{Item: folder.item.ID, Monitor: start.Monitor}})
-	case errors.As(start.Err, &refused):
+	case offboarding.IsPermanent(start.Err):
 		return nil
 	}
 	return start.Err
@@ -329,7 +327,7 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 			started = append(started, copying{Item: ids[i], Monitor: start.Monitor})
 		}
 		failures = append(failures, start.Err)
-		if t := (*offboarding.ThrottledError)(nil); errors.As(start.Err, &t) {
+		if offboarding.IsThrottled(start.Err) {
 			throttled = start.Err
 		}
 	}

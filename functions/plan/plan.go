@@ -66,12 +66,11 @@ func (p *Planner) Handle(ctx context.Context, d bus.Delivery) error {
 	log := p.Log.With("request", r.ID)
 	c, err := p.plan(ctx, r.Request)
 	var refusal *offboarding.Refusal
-	var permanent *offboarding.PermanentError
 	switch {
 	case err == nil:
 		log.Info("planned", "case", c.ID, "state", c.State(p.Now()))
 		return d.Complete(ctx)
-	case errors.As(err, &refusal), errors.As(err, &permanent):
+	case errors.As(err, &refusal), offboarding.IsPermanent(err):
 		return p.park(ctx, d, r, err.Error())
 	case p.Now().Sub(r.ReceivedAt) >= budget:
 		return p.park(ctx, d, r, fmt.Sprintf("still failing after %s: %s", budget, err))

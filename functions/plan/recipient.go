@@ -76,9 +76,8 @@ func (p *Planner) filesTo(ctx context.Context, leaver offboarding.User, plan off
 		who = offboarding.Employee{UserPrincipalName: plan.FilesTo}
 	}
 	found, err := p.Directory.Find(ctx, who)
-	var permanent *offboarding.PermanentError
 	switch {
-	case errors.As(err, &permanent): // a name that Graph takes for none keeps nobody from being locked out
+	case offboarding.IsPermanent(err): // a name that Graph takes for none keeps nobody from being locked out
 		return "", &offboarding.Refusal{Why: "the person whom the policy names in filesTo cannot be looked up"}
 	case err != nil:
 		return "", fmt.Errorf("looking up who gets the files: %w", err)

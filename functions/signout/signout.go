@@ -90,8 +90,7 @@ func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user of
 		return err
 	}
 	err = s.directory.SetPassword(ctx, job.Leaver, password)
-	var permanent *offboarding.PermanentError
-	if user.OnPremisesSyncEnabled && errors.As(err, &permanent) {
+	if user.OnPremisesSyncEnabled && offboarding.IsPermanent(err) {
 		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: reset its password there, send it to nobody, then replay")
 	}
 	if err != nil {

@@ -190,27 +190,22 @@ func (s *plannedStep) withhold(rule offboarding.Rule, why string) {
 
 // read is what a rehearsal means to the one who asked.
 func (s *plannedStep) read(r worker.Rehearsal, spec offboarding.Spec) {
-	var (
-		withheld  *offboarding.WithheldError
-		manual    *offboarding.ManualTask
-		permanent *offboarding.PermanentError
-		notYet    *offboarding.NotYet
-	)
-	switch {
-	case r.Verdict == nil && r.Acts:
-		s.State, s.Reason = "act", "until "+spec.Done
-	case r.Verdict == nil:
+	switch v := r.Verdict; v.Kind {
+	case offboarding.KindEffective, offboarding.KindRehearsed:
 		s.State, s.Reason = "nothing to do", cmp.Or(strings.Join(evidence(r.Evidence), "; "), spec.Done)
-	case errors.As(r.Verdict, &withheld):
-		s.withhold(withheld.Rule, withheld.Why)
-	case errors.As(r.Verdict, &manual):
-		s.State, s.Reason = "manual", manual.Task
-	case errors.As(r.Verdict, &permanent):
-		s.State, s.Reason = "park", permanent.Error()
-	case errors.As(r.Verdict, &notYet):
-		s.State, s.Reason = "wait", notYet.Why
+		if r.Acts {
+			s.State, s.Reason = "act", "until "+spec.Done
+		}
+	case offboarding.KindWithheld:
+		s.withhold(v.Rule, v.Why)
+	case offboarding.KindManual:
+		s.State, s.Reason = "manual", v.Why
+	case offboarding.KindPermanent:
+		s.State, s.Reason = "park", v.Why
+	case offboarding.KindNotYet, offboarding.KindPlanned:
+		s.State, s.Reason = "wait", v.Why
 	default:
-		s.State, s.Reason = "unknown", "it could not be looked up now: "+r.Verdict.Error()
+		s.State, s.Reason = "unknown", "it could not be looked up now: "+v.Why
 	}
 }
 

@@ -89,59 +89,11 @@ func TestProtectedAccountsAreFoundByAnyName(t *testing.T) {
 	}
 }
 
-func TestBothKeepsWhatCanStillChangeFirst(t *testing.T) {
-	t.Parallel()
-	boom := errors.New("boom")
-	var (
-		notYet    *offboarding.NotYet
-		withheld  *offboarding.WithheldError
-		manual    *offboarding.ManualTask
-		permanent *offboarding.PermanentError
-		throttled *offboarding.ThrottledError
-	)
-	later := offboarding.After(time.Minute, "later")
-	tests := []struct {
-		name     string
-		verdicts []error
-		is       func(error) bool
-	}{
-		{"nothing", []error{nil, nil}, func(err error) bool { return err == nil }},
-		{"one alone is itself", []error{nil, later}, func(err error) bool { return err == later }},
-		{"transient over permanent", []error{offboarding.Permanent(boom), boom}, func(err error) bool { return !errors.As(err, &permanent) && errors.Is(err, boom) }},
-		{"throttled keeps its delay", []error{later, offboarding.Throttled(time.Hour, boom)}, func(err error) bool { return errors.As(err, &throttled) && throttled.Delay == time.Hour }},
-		{"not yet over permanent", []error{offboarding.Permanent(boom), later}, func(err error) bool { return errors.As(err, &notYet) && notYet.Delay == time.Minute }},
-		{"permanent over manual", []error{offboarding.Manual("do it"), offboarding.Permanent(boom)}, func(err error) bool { return errors.As(err, &permanent) }},
-		{"manual over withheld", []error{offboarding.Withheld(offboarding.B12, "full"), offboarding.Manual("do it")}, func(err error) bool { return errors.As(err, &manual) }},
-		{"withheld keeps its rule", []error{offboarding.Withheld(offboarding.B12, "a"), offboarding.Withheld(offboarding.B1, "b")}, func(err error) bool { return errors.As(err, &withheld) && withheld.Rule == offboarding.B12 }},
-		{"cancelled over all", []error{boom, fmt.Errorf("x: %w", offboarding.ErrCancelled)}, func(err error) bool { return errors.Is(err, offboarding.ErrCancelled) }},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			if got := offboarding.Join(tt.verdicts...); !tt.is(got) {
-				t.Errorf("got %T: %v", got, got)
-			}
-		})
-	}
-}
-
-func TestBothSaysNothingOfPartsThatWereOnlyRehearsed(t *testing.T) {
-	t.Parallel()
-	rehearsed := fmt.Errorf("disable user: %w", offboarding.ErrRehearsed)
-	if v := offboarding.Join(rehearsed, nil, rehearsed); !errors.Is(v, offboarding.ErrRehearsed) {
-		t.Error(v)
-	}
-	if v := offboarding.Join(rehearsed, offboarding.Manual("do it")); errors.Is(v, offboarding.ErrRehearsed) || v.Error() != "a person must act: do it" {
-		t.Error(v)
-	}
-}
-
 func TestAWriteWithoutAWarrantIsRefused(t *testing.T) {
 	t.Parallel()
 	err := offboarding.WriteGuardFrom(context.Background()).Allow(context.Background())
-	var permanent *offboarding.PermanentError
-	if !errors.As(err, &permanent) {
-		t.Errorf("got %v", err)
+	if !offboarding.IsPermanent(err) {
+		t.Errorf("got %v, want a permanent error", err)
 	}
 }
 

@@ -2,7 +2,6 @@ package offboarding
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -153,10 +152,8 @@ func Compile(r Request, policy Policy) (Plan, error) {
 			}
 		case StepDelete:
 			step.Due = release.Add(policy.DeleteAfter)
-			var withheld *WithheldError
-			if errors.As(MayDelete(plan), &withheld) {
-				step.Withheld, step.Why = withheld.Rule, withheld.Why
-			}
+			may := VerdictOf(MayDelete(plan))
+			step.Withheld, step.Why = may.Rule, may.Why
 		}
 		plan.Steps = append(plan.Steps, step)
 	}

@@ -2,7 +2,6 @@ package offboarding
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -73,8 +72,7 @@ const accessTakes = 10 * time.Minute
 // While the step access may still take the roles away, that is not yet, and permanent otherwise.
 // Other errors, and refusals about a person without roles, are returned as they are.
 func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
-	var permanent *PermanentError
-	if !errors.As(err, &permanent) {
+	if !IsPermanent(err) {
 		return err
 	}
 	held := strings.Join(roles, ", ")

@@ -17,62 +17,131 @@ var ErrCancelled = errors.New("the case is cancelled")
 // ErrRehearsed is what the write guard of a rehearsal answers: the step would write now, and may not.
 var ErrRehearsed = errors.New("a rehearsal writes nothing")
 
-// NotYet is the verdict of a step whose effect is requested but not yet observed, or
-// that waits for another step. It spends no attempt.
-type NotYet struct {
-	Delay time.Duration
-	Why   string
-	// Planned is set when the wait is part of the plan and not a delay: the step's deadline
-	// does not run in it.
-	Planned bool
-}
+// VerdictKind is what a verdict says.
+type VerdictKind int
 
-func (e *NotYet) Error() string { return "not yet: " + e.Why }
+// The kinds of verdict, in the order in which [Join] prefers them: what can still change by itself
+// comes last, so that no part of a step is given up because another one was.
+const (
+	KindEffective VerdictKind = iota // observed as wanted
+	KindRehearsed                    // would write now, and a rehearsal may not
+	KindWithheld                     // a rule forbids it
+	KindManual                       // a person must act
+	KindPermanent                    // no retry can help
+	KindPlanned                      // as wanted so far, and the plan goes on later
+	KindNotYet                       // requested and not yet observed, or waiting for another step
+	KindTransient                    // an error that may pass
+	KindCancelled                    // the case was cancelled meanwhile
+)
 
-// After is the verdict "not yet, look again in d". Why ends up in front of an operator
-// and holds no personal data.
-func After(d time.Duration, why string) error { return &NotYet{Delay: d, Why: why} }
-
-// Until is the verdict "as wanted so far, and the plan goes on in d": a planned wait, which no
-// deadline bounds.
-func Until(d time.Duration, why string) error { return &NotYet{Delay: d, Why: why, Planned: true} }
-
-// WithheldError is the verdict of a step that a rule forbids.
-type WithheldError struct {
-	Rule Rule
-	Why  string
-}
-
-func (e *WithheldError) Error() string { return fmt.Sprintf("withheld by %s: %s", e.Rule, e.Why) }
-
-// Withheld is the verdict "a rule forbids it".
-func Withheld(rule Rule, why string) error { return &WithheldError{Rule: rule, Why: why} }
-
-// ManualTask is the verdict of a step that a person must finish.
-type ManualTask struct {
-	Task string
-	// Observed is set when the step's own effect was observed, so that no other step waits for
-	// the person.
+// Verdict is how a run of a step ended. A step returns it as an error, made by one of the
+// constructors below; [VerdictOf] reads it. Why ends up in front of an operator and holds no
+// personal data.
+type Verdict struct {
+	Kind VerdictKind
+	Rule Rule          // that withholds
+	Why  string        // what is waited for, forbidden or to be done
+	In   time.Duration // of not yet, and of a transient error whose sender said when to come back
+	At   time.Time     // of a planned wait: when the plan goes on
+	// Observed says of a manual verdict that the step's own effect was observed, so that no other
+	// step waits for the person.
 	Observed bool
+	Err      error // what was returned; nil when effective
 }
 
-func (e *ManualTask) Error() string { return "a person must act: " + e.Task }
+// VerdictOf reads what a step returned: nil is effective, and an error that is no verdict is a
+// transient one.
+func VerdictOf(err error) Verdict {
+	var (
+		verdict   *VerdictError
+		permanent *PermanentError
+		throttled *ThrottledError
+	)
+	switch {
+	case err == nil:
+		return Verdict{Kind: KindEffective}
+	case errors.Is(err, ErrCancelled):
+		return Verdict{Kind: KindCancelled, Why: "the departure was cancelled", Err: err}
+	case errors.Is(err, ErrRehearsed):
+		return Verdict{Kind: KindRehearsed, Why: err.Error(), Err: err}
+	case errors.As(err, &verdict):
+		v := verdict.Verdict
+		v.Err = err
+		return v
+	case errors.As(err, &permanent):
+		return Verdict{Kind: KindPermanent, Why: err.Error(), Err: err}
+	case errors.As(err, &throttled):
+		return Verdict{Kind: KindTransient, Why: err.Error(), In: throttled.Delay, Err: err}
+	}
+	return Verdict{Kind: KindTransient, Why: err.Error(), Err: err}
+}
 
-// Manual is the verdict "a person must do this": task says what, and where.
-func Manual(task string) error { return &ManualTask{Task: task} }
+// VerdictError is a verdict that a step decided, as the error that it returns.
+type VerdictError struct{ Verdict Verdict }
 
-// DoneWithTask is the verdict "as wanted and observed so, and a person has something to do that no
-// other step waits for".
-func DoneWithTask(task string) error { return &ManualTask{Task: task, Observed: true} }
+func (e *VerdictError) Error() string {
+	switch v := e.Verdict; v.Kind {
+	case KindWithheld:
+		return fmt.Sprintf("withheld by %s: %s", v.Rule, v.Why)
+	case KindManual:
+		return "a person must act: " + v.Why
+	default:
+		return "not yet: " + e.Verdict.Why
+	}
+}
 
-// PermanentError is the verdict of a step that no retry can help.
+// After is the verdict "not yet, look again in d": the effect was requested and is not observed,
+// or another step has to end first. The worker schedules the step anew and spends no attempt; past
+// the step's deadline the wait becomes a manual task. Return it instead of nil whenever the world
+// does not show yet what was asked of it. [Job.NotYet] chooses d itself; use After where d is
+// known better.
+func After(d time.Duration, why string) error {
+	return &VerdictError{Verdict{Kind: KindNotYet, In: d, Why: why}}
+}
+
+// ContinueAt is the verdict "as wanted so far, and the plan goes on at t". The worker schedules the
+// step for then and spends no attempt, and no deadline runs in the meantime. Return it for a wait
+// that the plan or the policy asks for, such as the end of a forwarding, never for a delay.
+func ContinueAt(t time.Time, why string) error {
+	return &VerdictError{Verdict{Kind: KindPlanned, At: t, Why: why}}
+}
+
+// Withheld is the verdict "a rule forbids it". The step is settled, and its case may complete
+// without it; a person may remove the cause and replay, or sign off. Return it when going on could
+// lose somebody's data, with what would have to change.
+func Withheld(rule Rule, why string) error {
+	return &VerdictError{Verdict{Kind: KindWithheld, Rule: rule, Why: why}}
+}
+
+// Manual is the verdict "a person must do this": task says what, where, and whether to replay or to
+// sign off then. The step is settled and keeps its case open, and steps that need it wait. Return it
+// for what no application may or can do.
+func Manual(task string) error { return &VerdictError{Verdict{Kind: KindManual, Why: task}} }
+
+// DoneWithTask is the verdict "as wanted and observed so, and a person has something to do". As with
+// [Manual] the case stays open for them, but no other step waits. Return it when the task is not
+// part of the step's own effect.
+func DoneWithTask(task string) error {
+	return &VerdictError{Verdict{Kind: KindManual, Why: task, Observed: true}}
+}
+
+// PermanentError is an error that no retry can help.
 type PermanentError struct{ Err error }
 
 func (e *PermanentError) Error() string { return e.Err.Error() }
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// Permanent is the verdict "park it": a person has to remove the cause and replay.
+// Permanent is the verdict "no retry can help". The worker parks the step: it dead-letters the
+// message with the reason, and a person removes the cause and replays. Adapters return it for
+// refusals (a missing permission, a bad request); a step returns it for what only an administrator
+// of Leaver can mend.
 func Permanent(err error) error { return &PermanentError{Err: err} }
+
+// IsPermanent reports whether no retry can help an error: the vendor refused.
+func IsPermanent(err error) bool {
+	var permanent *PermanentError
+	return errors.As(err, &permanent)
+}
 
 // ThrottledError is a transient error whose sender said when to come back.
 type ThrottledError struct {
@@ -83,100 +152,60 @@ type ThrottledError struct {
 func (e *ThrottledError) Error() string { return e.Err.Error() }
 func (e *ThrottledError) Unwrap() error { return e.Err }
 
-// Throttled marks a transient error with the delay its sender asked for (Retry-After).
+// Throttled marks a transient error with the delay its sender asked for (Retry-After). The worker
+// tries again after it, without a long back-off of its own. Adapters return it.
 func Throttled(d time.Duration, err error) error { return &ThrottledError{Delay: d, Err: err} }
 
-// Join joins the verdicts of independent parts of one step into the one the worker acts
-// on. Every part has been tried; what can still change by itself comes first, so that no
-// part is given up because another one was: a transient error before not yet, that before a
-// planned wait, that before permanent, manual and withheld. The reasons of all parts are kept. In a rehearsal, parts that
-// would only write say nothing.
+// IsThrottled reports whether the sender of an error said when to come back.
+func IsThrottled(err error) bool {
+	var throttled *ThrottledError
+	return errors.As(err, &throttled)
+}
+
+// Join joins the verdicts of independent parts of one step, each of which has been tried, into the
+// one that the worker acts on: that of the last kind in the order of [VerdictKind]. The reasons of
+// all parts are kept. In a rehearsal, parts that would only write say nothing.
 func Join(verdicts ...error) error {
-	var worst, rehearsed error
-	var parts []error
-	for _, v := range verdicts {
-		if errors.Is(v, ErrRehearsed) {
-			rehearsed = v
+	var worst Verdict
+	var parts []Verdict
+	for _, err := range verdicts {
+		v := VerdictOf(err)
+		if v.Kind > KindRehearsed {
+			parts = append(parts, v)
 		}
-		if v == nil || rehearsed == v {
-			continue
-		}
-		parts = append(parts, v)
-		if worst == nil || weight(v) > weight(worst) {
+		if v.Kind > worst.Kind {
 			worst = v
 		}
 	}
-	if worst == nil {
-		return rehearsed
-	}
 	if len(parts) < 2 {
-		return worst
+		return worst.Err
 	}
 	why := reasons(parts, worst)
-	var (
-		notYet    *NotYet
-		permanent *PermanentError
-		manual    *ManualTask
-		withheld  *WithheldError
-		throttled *ThrottledError
-	)
 	switch {
-	case errors.As(worst, &permanent):
+	case worst.Kind == KindPermanent:
 		return Permanent(errors.New(why))
-	case errors.As(worst, &notYet):
-		return &NotYet{Delay: notYet.Delay, Why: why, Planned: notYet.Planned}
-	case errors.As(worst, &manual):
-		return Manual(why)
-	case errors.As(worst, &withheld):
-		return Withheld(withheld.Rule, why)
-	case errors.As(worst, &throttled):
-		return Throttled(throttled.Delay, errors.New(why))
+	case IsThrottled(worst.Err):
+		return Throttled(worst.In, errors.New(why))
+	case worst.Kind == KindTransient, worst.Kind == KindCancelled:
+		others := slices.DeleteFunc(parts, func(v Verdict) bool { return v.Err == worst.Err })
+		return fmt.Errorf("%w; %s", worst.Err, reasons(others, worst))
 	}
-	others := slices.DeleteFunc(parts, func(v error) bool { return v == worst })
-	return fmt.Errorf("%w; %s", worst, reasons(others, worst))
+	joined := worst
+	joined.Why, joined.Err, joined.Observed = why, nil, false
+	return &VerdictError{joined}
 }
 
-// reasons are those of all parts. What is waited for or to be done needs no "not yet" or "a person
-// must act" where the whole verdict says that.
-func reasons(parts []error, worst error) string {
+// reasons are those of all parts. A part needs no "not yet", "a person must act" or rule of its own
+// where the whole verdict says the same.
+func reasons(parts []Verdict, whole Verdict) string {
+	waits := func(v Verdict) bool { return v.Kind == KindPlanned || v.Kind == KindNotYet }
 	var out []string
 	for _, v := range parts {
-		var (
-			notYet, wait *NotYet
-			manual, task *ManualTask
-		)
-		switch {
-		case errors.As(worst, &wait) && errors.As(v, &notYet):
-			out = append(out, notYet.Why)
-		case errors.As(worst, &task) && errors.As(v, &manual):
-			out = append(out, manual.Task)
-		default:
-			out = append(out, v.Error())
+		if v.Kind == whole.Kind && v.Rule == whole.Rule || waits(v) && waits(whole) {
+			out = append(out, v.Why)
+		} else {
+			out = append(out, v.Err.Error())
 		}
 	}
 	return strings.Join(out, "; ")
-}
-
-func weight(v error) int {
-	var (
-		notYet    *NotYet
-		permanent *PermanentError
-		manual    *ManualTask
-		withheld  *WithheldError
-	)
-	switch {
-	case errors.Is(v, ErrCancelled):
-		return 7
-	case errors.As(v, &withheld):
-		return 1
-	case errors.As(v, &manual):
-		return 2
-	case errors.As(v, &permanent):
-		return 3
-	case errors.As(v, &notYet) && notYet.Planned:
-		return 4
-	case errors.As(v, &notYet):
-		return 5
-	}
-	return 6
 }

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"sync/atomic"
 	"time"
@@ -14,9 +13,8 @@ import (
 type Rehearsal struct {
 	// Acts is set when the step would write.
 	Acts bool
-	// Verdict is what the run ended with. Of a step that would only write it is nil, as of one
-	// that finds the world as wanted.
-	Verdict error
+	// Verdict is what the run ended with: rehearsed when the step would only write.
+	Verdict offboarding.Verdict
 	// Evidence is what the run observed.
 	Evidence map[string]string
 }
@@ -49,10 +47,7 @@ func Rehearse(ctx context.Context, step Step, name offboarding.StepName, c *offb
 	}
 	var r rehearsing
 	verdict := step.Work(offboarding.WithWriteGuard(ctx, &r), job)
-	if errors.Is(verdict, offboarding.ErrRehearsed) {
-		verdict = nil
-	}
-	return Rehearsal{Acts: r.asked.Load(), Verdict: verdict, Evidence: job.Evidence}
+	return Rehearsal{Acts: r.asked.Load(), Verdict: offboarding.VerdictOf(verdict), Evidence: job.Evidence}
 }
 
 // rehearsing is a write guard that never allows.

@@ -109,7 +109,7 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 	if errors.Is(verdict, ledger.ErrLeaseLost) || ctx.Err() != nil {
 		return fmt.Errorf("the run ended without a verdict: %w", errors.Join(verdict, context.Cause(ctx)))
 	}
-	outcome := w.outcome(c.Step(w.Name), verdict)
+	outcome := w.outcome(c.Step(w.Name), offboarding.VerdictOf(verdict))
 	outcome.Evidence, outcome.Calls = evidence, r.calls()
 	c, err = w.Ledger.Settle(ctx, m.Case, w.Name, holder, outcome)
 	if err != nil {
@@ -131,59 +131,49 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 	return d.Complete(ctx)
 }
 
-// outcome reads the verdict.
-func (w *Worker) outcome(record *offboarding.Record, verdict error) ledger.Outcome {
-	var (
-		notYet    *offboarding.NotYet
-		withheld  *offboarding.WithheldError
-		manual    *offboarding.ManualTask
-		permanent *offboarding.PermanentError
-		throttled *offboarding.ThrottledError
-	)
-	waited := time.Duration(0)
-	if !record.Since.IsZero() {
-		waited = w.Now().Sub(record.Since)
-	}
-	switch {
-	case verdict == nil:
+// outcome is what a verdict means for the step.
+func (w *Worker) outcome(record *offboarding.Record, verdict offboarding.Verdict) ledger.Outcome {
+	why := brief(verdict.Why)
+	switch verdict.Kind {
+	case offboarding.KindEffective:
 		return ledger.Outcome{State: offboarding.StateEffective, Attempt: true}
-	case errors.Is(verdict, offboarding.ErrCancelled):
-		return ledger.Outcome{State: offboarding.StateCancelled, Reason: "the departure was cancelled"}
-	case errors.As(verdict, &notYet):
+	case offboarding.KindCancelled:
+		return ledger.Outcome{State: offboarding.StateCancelled, Reason: why}
+	case offboarding.KindPlanned:
+		return ledger.Outcome{State: offboarding.StateWaiting, Reason: why, Delay: verdict.At.Sub(w.Now()), Planned: true}
+	case offboarding.KindNotYet:
 		spec, _ := offboarding.SpecOf(record.Name)
-		if notYet.Planned {
-			return ledger.Outcome{State: offboarding.StateWaiting, Reason: brief(notYet.Why), Delay: notYet.Delay, Planned: true}
+		if w.since(record.Since) >= spec.Deadline {
+			return ledger.Outcome{State: offboarding.StateManual, Reason: brief(spec.PastDeadline(verdict.Why))}
 		}
-		if waited >= spec.Deadline {
-			return ledger.Outcome{
-				State:  offboarding.StateManual,
-				Reason: brief(spec.PastDeadline(notYet.Why)),
-			}
-		}
-		return ledger.Outcome{State: offboarding.StateWaiting, Reason: brief(notYet.Why), Delay: notYet.Delay}
-	case errors.As(verdict, &withheld):
-		return ledger.Outcome{State: offboarding.StateWithheld, Rule: withheld.Rule, Reason: brief(withheld.Why), Attempt: true}
-	case errors.As(verdict, &manual):
-		return ledger.Outcome{State: offboarding.StateManual, Reason: brief(manual.Task), Attempt: true, Observed: manual.Observed}
-	case errors.As(verdict, &permanent):
-		return ledger.Outcome{State: offboarding.StateParked, Reason: brief(permanent.Error()), Attempt: true}
+		return ledger.Outcome{State: offboarding.StateWaiting, Reason: why, Delay: verdict.In}
+	case offboarding.KindWithheld:
+		return ledger.Outcome{State: offboarding.StateWithheld, Rule: verdict.Rule, Reason: why, Attempt: true}
+	case offboarding.KindManual:
+		return ledger.Outcome{State: offboarding.StateManual, Reason: why, Attempt: true, Observed: verdict.Observed}
+	case offboarding.KindPermanent:
+		return ledger.Outcome{State: offboarding.StateParked, Reason: why, Attempt: true}
 	}
 	budget := cmp.Or(w.Budget, DefaultBudget)
-	failed := time.Duration(0)
-	if !record.FailingSince.IsZero() {
-		failed = w.Now().Sub(record.FailingSince)
-	}
-	if failed >= budget {
+	if w.since(record.FailingSince) >= budget {
 		return ledger.Outcome{
 			State:  offboarding.StateParked,
-			Reason: brief(fmt.Sprintf("still failing after %s: %s", budget, verdict)), Attempt: true,
+			Reason: brief(fmt.Sprintf("still failing after %s: %s", budget, verdict.Why)), Attempt: true,
 		}
 	}
 	delay := Backoff(record.Attempts)
-	if errors.As(verdict, &throttled) { // whoever says when to come back need not be backed off from for long
-		delay = max(min(delay, throttledBackoff), throttled.Delay)
+	if offboarding.IsThrottled(verdict.Err) { // whoever says when to come back need not be backed off from for long
+		delay = max(min(delay, throttledBackoff), verdict.In)
 	}
-	return ledger.Outcome{State: offboarding.StateRetrying, Reason: brief(verdict.Error()), Delay: delay, Attempt: true}
+	return ledger.Outcome{State: offboarding.StateRetrying, Reason: why, Delay: delay, Attempt: true}
+}
+
+// since is how long ago a time was; zero when it has not been.
+func (w *Worker) since(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return w.Now().Sub(t)
 }
 
 // throttledBackoff is the longest delay of our own after an answer that says when to come back: a

@@ -39,7 +39,7 @@ func TestEveryVerdictHasItsConsequence(t *testing.T) {
 	}{
 		{"nil is effective", nil, offboarding.StateEffective, 1, 0, false},
 		{"not yet spends no attempt", offboarding.After(time.Minute, "later"), offboarding.StateWaiting, 0, time.Minute, false},
-		{"a planned wait as well", offboarding.Until(90*24*time.Hour, "until its end"), offboarding.StateWaiting, 0, 90 * 24 * time.Hour, false},
+		{"a planned wait as well", offboarding.ContinueAt(steptest.Begins.Add(90*24*time.Hour), "until its end"), offboarding.StateWaiting, 0, 90 * 24 * time.Hour, false},
 		{"withheld", offboarding.Withheld(offboarding.B12, "full"), offboarding.StateWithheld, 1, 0, false},
 		{"manual", offboarding.Manual("do it"), offboarding.StateManual, 1, 0, false},
 		{"permanent is parked", offboarding.Permanent(errors.New("no")), offboarding.StateParked, 1, 0, true},
@@ -118,7 +118,7 @@ func TestAPlannedWaitHasNoDeadlineAndStartsItAnew(t *testing.T) {
 		return record
 	}
 	run(offboarding.After(time.Minute, "not effective yet"))
-	run(offboarding.Until(wait, "until its end"))
+	run(offboarding.ContinueAt(h.Now().Add(wait), "until its end"))
 	if record := run(offboarding.After(time.Minute, "its end takes a while")); record.State != offboarding.StateWaiting {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}

@@ -57,10 +57,13 @@ type Harness struct {
 	log    *bytes.Buffer
 }
 
+// Begins is the time at which the clock of every harness begins.
+var Begins = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
 // New makes a house with a company of the well-known people.
 func New(t testing.TB) *Harness {
 	t.Helper()
-	h := &Harness{t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), log: &bytes.Buffer{}}
+	h := &Harness{t: t, now: Begins, log: &bytes.Buffer{}}
 	h.Bus = &Broker{now: h.Now, waiting: map[string][]arrival{}, letters: map[string][]bus.DeadLetter{}}
 	tenant, err := simtenant.New(simtenant.Config{
 		Now: h.Now,
