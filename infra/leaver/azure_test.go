@@ -73,9 +73,11 @@ func goUp(t *testing.T, variables map[string]string, args ...string) (first map[
 func TestTheOperatorOfFunctionsElsewhere(t *testing.T) {
 	t.Parallel()
 	azure := onAzure(t)
-	tenant, _, file := startTenant(t, simtenant.Config{Faults: []simtenant.Fault{
-		{Operation: "POST /users/{id}/revokeSignInSessions", Target: simtenant.UserID(adele), Status: http.StatusForbidden},
-	}})
+	tenant, _, file := startTenant(t, simtenant.Config{
+		Knobs: simtenant.Knobs{Faults: []simtenant.Fault{
+			{Operation: "POST /users/{id}/revokeSignInSessions", Target: simtenant.UserID(adele), Status: http.StatusForbidden},
+		}},
+	})
 	policy := policyFile(t, "{mailbox: none, grace: 1s, deleteAfter: 1s}")
 	carries := goUp(t, azure, "--tenant", file, "--policy", policy, "--data", t.TempDir())
 	if carries["intake"] == "" {
@@ -126,7 +128,7 @@ func TestTheOtherHostCarriesOn(t *testing.T) {
 	for name, value := range azure {
 		environ = append(environ, name+"="+value)
 	}
-	tenant, _, file := startTenant(t, simtenant.Config{Users: 150, Latency: 20 * time.Millisecond, SyncEvery: time.Second})
+	tenant, _, file := startTenant(t, simtenant.Config{Users: 150, SyncEvery: time.Second, Knobs: simtenant.Knobs{Latency: 20 * time.Millisecond}})
 	policy := policyFile(t, "{mailbox: none, grace: 1s, deleteAfter: 1s}")
 	hosts := []*host{startHost(t, file, t.TempDir(), policy, environ...), startHost(t, file, t.TempDir(), policy, environ...)}
 	leavers := pick(tenant, 30)

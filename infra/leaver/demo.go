@@ -67,7 +67,7 @@ func (c *demoCommand) Run(env environment) error {
 	if s.run != nil {
 		return s.run(c, env)
 	}
-	config := simtenant.Config{Users: 40, Latency: c.Latency}
+	config := simtenant.Config{Users: 40, Knobs: simtenant.Knobs{Latency: c.Latency}}
 	if s.tenant != nil {
 		s.tenant(&config)
 	}

@@ -32,7 +32,9 @@ func (c *demoCommand) layoff(env environment) error {
 		env.stdout = io.Discard
 	}
 	tenant, err := simtenant.New(simtenant.Config{
-		Users: c.Users, Latency: c.Latency, ThrottleScale: c.Throttle, SyncEvery: 2 * time.Second,
+		Users:     c.Users,
+		SyncEvery: 2 * time.Second,
+		Knobs:     simtenant.Knobs{Latency: c.Latency, ThrottleScale: c.Throttle},
 	})
 	if err != nil {
 		return err

@@ -288,7 +288,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		t.Run(fmt.Sprintf("request %d", n), func(t *testing.T) {
 			t.Parallel()
 			trigger := &nthLine{n: n, reached: make(chan struct{})}
-			tenant, _, file := startTenant(t, simtenant.Config{Record: trigger, Latency: 5 * time.Millisecond})
+			tenant, _, file := startTenant(t, simtenant.Config{Record: trigger, Knobs: simtenant.Knobs{Latency: 5 * time.Millisecond}})
 			data := t.TempDir()
 			h := startHost(t, file, data, policy)
 			if code, err := postSigned(t.Context(), h.intake, "msg_1", webhook(adele)); err != nil || code != http.StatusAccepted {
@@ -339,7 +339,7 @@ func (l *nthLine) Write(p []byte) (int, error) {
 // person, read account and roles, disable. The ratio is to those.
 func BenchmarkLockout(b *testing.B) {
 	const latency, chain = 100 * time.Millisecond, 3
-	tenant, server, _ := startTenant(b, simtenant.Config{Users: 500, Latency: latency})
+	tenant, server, _ := startTenant(b, simtenant.Config{Users: 500, Knobs: simtenant.Knobs{Latency: latency}})
 	var people []string
 	tenant.Edit(func(w *simtenant.World) {
 		for _, u := range w.Users {

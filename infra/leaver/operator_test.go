@@ -52,7 +52,7 @@ func quickPolicy() offboarding.Policy {
 // and replay; when the cause is gone, replay ends the case.
 func TestARefusedStepIsReplayed(t *testing.T) {
 	t.Parallel()
-	tenant, data := runningHouse(t, simtenant.Config{Faults: []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}}, quickPolicy())
+	tenant, data := runningHouse(t, simtenant.Config{Knobs: simtenant.Knobs{Faults: []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}}}, quickPolicy())
 	if code, _, stderr := command(t, "offboard", adele, "--mailbox", "none", "--data", data); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}

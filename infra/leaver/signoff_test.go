@@ -14,7 +14,7 @@ import (
 // name, their dead letters are gone, and the case is complete; no other step can be accepted.
 func TestACaseIsCompleteOnceWhatIsLeftIsSignedOff(t *testing.T) {
 	t.Parallel()
-	tenant, data := runningHouse(t, simtenant.Config{Faults: []simtenant.Fault{{Operation: "DELETE /users/{id}", Status: http.StatusForbidden}}}, quickPolicy())
+	tenant, data := runningHouse(t, simtenant.Config{Knobs: simtenant.Knobs{Faults: []simtenant.Fault{{Operation: "DELETE /users/{id}", Status: http.StatusForbidden}}}}, quickPolicy())
 	if code, _, stderr := command(t, "offboard", adele, "--mailbox", "none", "--data", data); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}

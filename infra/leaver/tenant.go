@@ -64,8 +64,10 @@ func (c *tenantCommand) Validate() error {
 // Run serves the tenant until it is interrupted. Its first line on stdout is the connection.
 func (c *tenantCommand) Run(env environment) (err error) {
 	config := simtenant.Config{
-		Users: c.Users, Latency: c.Latency, ReadLag: c.ReadLag, ThrottleScale: c.Throttle,
-		TokenLifetime: c.TokenLifetime, SyncEvery: c.SyncEvery,
+		Users:         c.Users,
+		TokenLifetime: c.TokenLifetime,
+		SyncEvery:     c.SyncEvery,
+		Knobs:         simtenant.Knobs{Latency: c.Latency, ReadLag: c.ReadLag, ThrottleScale: c.Throttle},
 	}
 	for _, f := range c.Fault {
 		config.Faults = append(config.Faults, f.Fault)

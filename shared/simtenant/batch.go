@@ -25,8 +25,9 @@ type batchItem struct {
 	DependsOn []string          `json:"dependsOn"`
 }
 
-// batch answers POST /$batch: each item is judged, throttled and struck by faults for itself, and the outer status is 200 whatever they say.
-// The answers come in the opposite order of the requests, because clients must not rely on any.
+// batch answers POST /$batch: each item is judged, throttled and struck by faults for itself, and
+// the outer status is 200 whatever they say. The answers come in the opposite order of the
+// requests, because clients must not rely on any.
 func (t *Tenant) batch(outer *call) decision {
 	const name = "POST /$batch"
 	t.counts[name]++

@@ -58,7 +58,7 @@ func TestBatchRefusals(t *testing.T) {
 }
 
 func TestBatchItemsAreThrottledOneByOne(t *testing.T) {
-	f := setUp(t, Config{Faults: []Fault{{Operation: "GET /organization", Status: 429, RetryAfter: 10 * time.Second, Times: 1}}})
+	f := setUp(t, Config{Knobs: Knobs{Faults: []Fault{{Operation: "GET /organization", Status: 429, RetryAfter: 10 * time.Second, Times: 1}}}})
 	a := f.call("POST", "/$batch", map[string]any{"requests": []any{item3("1", "GET", "/organization", nil), item3("2", "GET", "/organization", nil)}})
 	f.want(a, 200, "")
 	second, first := a.body["responses"].([]any)[0].(map[string]any), a.body["responses"].([]any)[1].(map[string]any)

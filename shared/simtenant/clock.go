@@ -66,7 +66,8 @@ func seen[T any](t *Tenant, kind, id string, current map[string]*T) *T {
 	return current[id]
 }
 
-// seenAll is the whole map as a read under the lag finds it. Without a lag it is the map itself: do not change it.
+// seenAll is the whole map as a read under the lag finds it. Without a lag it is the map itself: do
+// not change it.
 func seenAll[T any](t *Tenant, kind string, current map[string]*T) map[string]*T {
 	if t.world.ReadLag <= 0 || len(t.past) == 0 {
 		return current
@@ -128,7 +129,8 @@ func (t *Tenant) settle() {
 		r.LastSync = last
 	}
 	for _, p := range w.Phones {
-		// A phone reaches Exchange only while there is a mailbox to sync with: a wipe asked for after that is never acknowledged.
+		// A phone reaches Exchange only while there is a mailbox to sync with: a wipe asked for
+		// after that is never acknowledged.
 		if p.Removed || !usable(w.Mailboxes[p.Mailbox]) {
 			continue
 		}

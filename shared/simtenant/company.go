@@ -66,7 +66,8 @@ func publicSKUs(people int) []SeedSKU {
 	}
 }
 
-// wellKnown are the people every invented company has, whatever its size. Their object ids are UserID(upn).
+// wellKnown are the people every invented company has, whatever its size. Their object ids are
+// UserID(upn).
 //
 //	adele.vance        cloud only; EMPTY mailbox and EMPTY drive; E3 direct, EMS through a licence group; 2 Entra devices; employeeId E0001; manager alex.wilber
 //	alex.wilber        Marketing manager, takes over from others; never leaves in a demo; E5
@@ -206,7 +207,8 @@ func company(n int) *Seed {
 	return s
 }
 
-// employee is the i-th person and the k-th of those without a story of their own. Every tenth of them leads the nine that follow.
+// employee is the i-th person and the k-th of those without a story of their own. Every tenth of
+// them leads the nine that follow.
 func employee(i, k int, at func(string) string) SeedUser {
 	given, surname := givenNames[k%len(givenNames)], surnames[k/len(givenNames)%len(surnames)]
 	name, upn := given+" "+surname, strings.ToLower(given+"."+surname)

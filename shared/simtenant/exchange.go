@@ -194,7 +194,8 @@ func (c *invocation) answer(given map[string]any, r *http.Request) reply {
 	return c.pages(results, r)
 }
 
-// role is the app's role in Exchange; Entra's Exchange Administrator and Global Administrator count as well.
+// role is the app's role in Exchange; Entra's Exchange Administrator and Global Administrator count
+// as well.
 func (c *invocation) role() string {
 	for _, r := range []string{"Global Administrator", "Exchange Administrator", "Exchange Recipient Administrator", "Global Reader"} {
 		if c.app.ExchangeRole == r || slices.Contains(c.app.DirectoryRoles, r) {
@@ -261,7 +262,8 @@ func (c *invocation) pages(results []object, r *http.Request) reply {
 	return reply{status: http.StatusOK, header: map[string]string{"Cmdlet-Name": c.cmdlet, "X-CalculatedBETarget": backEnd}, body: body}
 }
 
-// mailbox finds a mailbox by the identities Exchange takes: object id, ExchangeGuid, alias, address or UPN of the owner.
+// mailbox finds a mailbox by the identities Exchange takes: object id, ExchangeGuid, alias, address
+// or UPN of the owner.
 func (w *World) mailbox(identity string) *Mailbox {
 	if identity == "" {
 		return nil
@@ -291,7 +293,8 @@ func (w *World) phone(identity string) *Phone {
 	return nil
 }
 
-// The readers of parameters. Each answers whether the parameter was given; null counts as given and empty.
+// The readers of parameters. Each answers whether the parameter was given; null counts as given and
+// empty.
 
 func (c *invocation) text(name string) (string, bool, *failure) {
 	v, given := c.args[name]
@@ -318,7 +321,8 @@ func (c *invocation) truth(name string) (bool, bool, *failure) {
 	return b, true, nil
 }
 
-// edited applies a multi-valued parameter to a list: a string or an array replaces it, a GenericHashTable adds and removes, null empties it.
+// edited applies a multi-valued parameter to a list: a string or an array replaces it, a
+// GenericHashTable adds and removes, null empties it.
 func (c *invocation) edited(name string, list []string) ([]string, *failure) {
 	several := func(v any) ([]string, bool) {
 		switch v := v.(type) {

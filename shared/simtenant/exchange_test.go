@@ -52,7 +52,7 @@ func TestCmdletRefusals(t *testing.T) {
 }
 
 func TestSetMailbox(t *testing.T) {
-	f := setUp(t, Config{SharedDelay: 5 * time.Minute})
+	f := setUp(t, Config{Knobs: Knobs{SharedDelay: 5 * time.Minute}})
 	adele := id("adele.vance")
 	set := func(more args) answer {
 		t.Helper()

@@ -7,22 +7,27 @@ import (
 	"time"
 )
 
-// Fault makes some requests go wrong. The first fault of the list that strikes a request decides over it.
+// Fault makes some requests go wrong. The first fault of the list that strikes a request decides
+// over it.
 type Fault struct {
-	// Operation is the operation struck, as Tenant.Requests counts it: "PATCH /users/{id}", "Set-Mailbox", "POST /token", "POST /$batch". A
-	// trailing * matches any end, so "*" is every request and "Get-*" every reading cmdlet. Items of a batch are struck one by one.
+	// Operation is the operation struck, as Tenant.Requests counts it: "PATCH /users/{id}",
+	// "Set-Mailbox", "POST /token", "POST /$batch". A trailing * matches any end, so "*" is every
+	// request and "Get-*" every reading cmdlet. Items of a batch are struck one by one.
 	Operation string
-	// Target restricts the fault to requests about one object: a user's or other object's id as in the path, or the Identity of a cmdlet; a user
-	// is recognised by id and by UPN, a mailbox also by alias. "" is every object.
+	// Target restricts the fault to requests about one object: a user's or other object's id as in
+	// the path, or the Identity of a cmdlet; a user is recognised by id and by UPN, a mailbox also
+	// by alias. "" is every object.
 	Target string
-	// Status is the HTTP status answered instead, 0 = the true answer is given (after Delay) unless Reset. A 307 redirects Exchange to the same
-	// path with region=EUR in the query.
+	// Status is the HTTP status answered instead, 0 = the true answer is given (after Delay) unless
+	// Reset. A 307 redirects Exchange to the same path with region=EUR in the query.
 	Status int
 	// Code and Message are those of the error body; "" = what goes with the status.
 	Code, Message string
-	// RetryAfter is announced in the header of that name, in whole seconds, rounded up; 0 = no header.
+	// RetryAfter is announced in the header of that name, in whole seconds, rounded up; 0 = no
+	// header.
 	RetryAfter time.Duration
-	// Share is the part of the matching requests that is struck, 0 < Share < 1; 0 means all of them. The draw is the same in every run.
+	// Share is the part of the matching requests that is struck, 0 < Share < 1; 0 means all of
+	// them. The draw is the same in every run.
 	Share float64
 	// Times is how many requests are struck in all; 0 means without end.
 	Times int

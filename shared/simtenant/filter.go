@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// filter is a parsed $filter. It knows comparison with eq, ne, in, startswith and endswith, any() over a collection, and, or, not and
-// parentheses. Strings compare without case, as Entra's do.
+// filter is a parsed $filter. It knows comparison with eq, ne, in, startswith and endswith, any()
+// over a collection, and, or, not and parentheses. Strings compare without case, as Entra's do.
 type filter struct {
 	op    string // and, or, not, eq, ne, in, startswith, endswith, any
 	left  *filter
@@ -183,7 +183,8 @@ func (p *filterParser) comparison() (*filter, error) {
 	}
 }
 
-// literal takes 'a string' (a quote inside is doubled), true, false, null, or a bare GUID or number, which counts as a string.
+// literal takes 'a string' (a quote inside is doubled), true, false, null, or a bare GUID or
+// number, which counts as a string.
 func (p *filterParser) literal() (any, error) {
 	p.space()
 	if rest, ok := strings.CutPrefix(p.rest, "'"); ok {

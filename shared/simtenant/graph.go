@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// service is the part of Microsoft 365 behind a Graph operation; each has its own way to word an error and its own budgets.
+// service is the part of Microsoft 365 behind a Graph operation; each has its own way to word an
+// error and its own budgets.
 type service int
 
 const (
-	identity service = iota
-	intune
-	outlook
-	files
-	reports
-	teams
+	serviceIdentity service = iota
+	serviceIntune
+	serviceOutlook
+	serviceFiles
+	serviceReports
+	serviceTeams
 )
 
 // operation is one thing Graph can do here.
@@ -36,102 +37,104 @@ func (o *operation) name() string { return o.method + " " + o.template }
 
 // Query options understood by kinds of operations.
 const (
-	one      = "$select"
-	many     = "$select $top $filter $skiptoken $count"
-	children = "$select $top $skiptoken"
+	selectOne      = "$select"
+	selectMany     = "$select $top $filter $skiptoken $count"
+	selectChildren = "$select $top $skiptoken"
 )
 
 // operations is every Graph operation the tenant simulates.
 //
-// The permissions are those of Microsoft's permissions.json for application access. Left out are only permissions of other products that the
-// file names beside (agent identities, cross-cloud, Intune's on users), and, for wipe, what contradicts the permission's own description. Where
-// the file does not list a path (deletedItems, /users/{id}/managedDevices and managedAppRegistrations, /drives/{id}/root and the casts of transitiveMemberOf), the Graph
-// documentation's table for the operation is taken.
+// The permissions are those of Microsoft's permissions.json for application access. Left out are
+// only permissions of other products that the file names beside (agent identities, cross-cloud,
+// Intune's on users), and, for wipe, what contradicts the permission's own description. Where the
+// file does not list a path (deletedItems, /users/{id}/managedDevices and managedAppRegistrations,
+// /drives/{id}/root and the casts of transitiveMemberOf), the Graph documentation's table for the
+// operation is taken.
 var operations = []operation{
-	{"GET", "/users", identity, 2, many, userRead, listUsers},
-	{"GET", "/users/{id}", identity, 1, one, userRead, getUser},
-	{"PATCH", "/users/{id}", identity, 1, "", userPatch, patchUser},
-	{"DELETE", "/users/{id}", identity, 1, "", userDelete, deleteUser},
-	{"POST", "/users/{id}/revokeSignInSessions", identity, 1, "", perms("User.RevokeSessions.All User.ReadWrite.All Directory.ReadWrite.All"), revokeSessions},
-	{"GET", "/users/{id}/manager", identity, 1, one, userRelations, getManager},
-	{"GET", "/users/{id}/memberOf", identity, 2, many, memberships, listMemberOf},
-	{"GET", "/users/{id}/memberOf/microsoft.graph.group", identity, 2, many, perms("User.Read.All"), listMemberOfGroups},
-	{"GET", "/users/{id}/memberOf/microsoft.graph.directoryRole", identity, 2, many, perms("User.Read.All"), listMemberOfRoles},
-	{"GET", "/users/{id}/transitiveMemberOf", identity, 2, many, transitive, listTransitive},
-	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.group", identity, 2, many, transitive, listTransitiveGroups},
-	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.directoryRole", identity, 2, many, transitive, listTransitiveRoles},
-	{"POST", "/users/{id}/checkMemberGroups", identity, 4, "", perms("User.Read.All User.ReadWrite.All GroupMember.Read.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), checkMemberGroups},
-	{"GET", "/users/{id}/ownedObjects", identity, 2, many, userRelations, listOwnedObjects},
-	{"GET", "/users/{id}/ownedDevices", identity, 2, many, userRelations, listOwnedDevices},
-	{"GET", "/users/{id}/registeredDevices", identity, 2, many, userRelations, listRegisteredDevices},
-	{"GET", "/users/{id}/licenseDetails", identity, 2, many, perms("LicenseAssignment.Read.All User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listLicenseDetails},
-	{"POST", "/users/{id}/assignLicense", identity, 1, "", perms("LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"), assignLicense},
-	{"GET", "/subscribedSkus", identity, 3, "$select", perms("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listSKUs},
-	{"GET", "/groups", identity, 1, many, groupRead, listGroups},
-	{"GET", "/groups/{id}", identity, 1, one, groupRead, getGroup},
-	{"GET", "/groups/{id}/members", identity, 3, many, perms("GroupMember.Read.All GroupMember.ReadWrite.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All"), listMembers},
-	{"DELETE", "/groups/{id}/members/{member}/$ref", identity, 1, "", perms("GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"), leaveGroup},
-	{"GET", "/groups/{id}/owners", identity, 1, many, perms("GroupMember.Read.All GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All"), listOwners},
-	{"POST", "/groups/{id}/owners/$ref", identity, 1, "", ownersWrite, addOwner},
-	{"DELETE", "/groups/{id}/owners/{member}/$ref", identity, 1, "", ownersWrite, removeOwner},
-	{"GET", "/users/{id}/oauth2PermissionGrants", identity, 2, many, perms("DelegatedPermissionGrant.ReadWrite.All Directory.Read.All"), listConsents},
-	{"DELETE", "/oauth2PermissionGrants/{id}", identity, 1, "", perms("DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"), deleteConsent},
-	{"GET", "/users/{id}/appRoleAssignments", identity, 1, many, perms("AppRoleAssignment.ReadWrite.All Directory.Read.All"), listAppRoles},
-	{"DELETE", "/users/{id}/appRoleAssignments/{assignment}", identity, 1, "", perms("AppRoleAssignment.ReadWrite.All"), deleteAppRole},
-	{"GET", "/users/{id}/authentication/methods", identity, 1, "", perms("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All"), listMethods},
-	{"DELETE", "/users/{id}/authentication/{collection}/{method}", identity, 1, "", perms("UserAuthenticationMethod.ReadWrite.All"), deleteMethod},
-	{"GET", "/devices", identity, 1, many, deviceRead, listDevices},
-	{"GET", "/devices/{id}", identity, 1, one, deviceRead, getDevice},
-	{"PATCH", "/devices/{id}", identity, 1, "", perms("Device.ReadWrite.All Directory.ReadWrite.All"), patchDevice},
-	{"GET", "/directory/deletedItems/microsoft.graph.user", identity, 1, many, deletedRead, listDeletedUsers},
-	{"GET", "/directory/deletedItems/{id}", identity, 1, one, deletedRead, getDeleted},
-	{"POST", "/directory/deletedItems/{id}/restore", identity, 1, "", userDelete, restoreUser},
-	{"DELETE", "/directory/deletedItems/{id}", identity, 1, "", perms("User.DeleteRestore.All User.ReadWrite.All Directory.ReadWrite.All"), purgeUser},
-	{"GET", "/roleManagement/directory/roleAssignments", identity, 1, many + " $expand", perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All"), listRoleAssignments},
-	{"DELETE", "/roleManagement/directory/roleAssignments/{id}", identity, 1, "", perms("RoleManagement.ReadWrite.Directory"), deleteRoleAssignment},
-	{"GET", "/roleManagement/directory/roleEligibilitySchedules", identity, 1, many, perms("RoleEligibilitySchedule.Read.Directory RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory"), listEligibilities},
-	{"POST", "/roleManagement/directory/roleEligibilityScheduleRequests", identity, 1, "", perms("RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.ReadWrite.Directory"), requestEligibility},
-	{"GET", "/roleManagement/directory/roleDefinitions", identity, 1, many, roleRead, listRoleDefinitions},
-	{"GET", "/roleManagement/directory/roleDefinitions/{id}", identity, 1, one, roleRead, getRoleDefinition},
-	{"GET", "/auditLogs/directoryAudits", reports, 1, "$top $filter $skiptoken", perms("AuditLog.Read.All"), listAudits},
-	{"GET", "/organization", identity, 1, "$select", perms("Organization.Read.All Organization.ReadWrite.All User.Read.All Directory.Read.All Directory.ReadWrite.All"), getOrganization},
+	{"GET", "/users", serviceIdentity, 2, selectMany, userRead, listUsers},
+	{"GET", "/users/{id}", serviceIdentity, 1, selectOne, userRead, getUser},
+	{"PATCH", "/users/{id}", serviceIdentity, 1, "", userPatch, patchUser},
+	{"DELETE", "/users/{id}", serviceIdentity, 1, "", userDelete, deleteUser},
+	{"POST", "/users/{id}/revokeSignInSessions", serviceIdentity, 1, "", perms("User.RevokeSessions.All User.ReadWrite.All Directory.ReadWrite.All"), revokeSessions},
+	{"GET", "/users/{id}/manager", serviceIdentity, 1, selectOne, userRelations, getManager},
+	{"GET", "/users/{id}/memberOf", serviceIdentity, 2, selectMany, memberships, listMemberOf},
+	{"GET", "/users/{id}/memberOf/microsoft.graph.group", serviceIdentity, 2, selectMany, perms("User.Read.All"), listMemberOfGroups},
+	{"GET", "/users/{id}/memberOf/microsoft.graph.directoryRole", serviceIdentity, 2, selectMany, perms("User.Read.All"), listMemberOfRoles},
+	{"GET", "/users/{id}/transitiveMemberOf", serviceIdentity, 2, selectMany, transitive, listTransitive},
+	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.group", serviceIdentity, 2, selectMany, transitive, listTransitiveGroups},
+	{"GET", "/users/{id}/transitiveMemberOf/microsoft.graph.directoryRole", serviceIdentity, 2, selectMany, transitive, listTransitiveRoles},
+	{"POST", "/users/{id}/checkMemberGroups", serviceIdentity, 4, "", perms("User.Read.All User.ReadWrite.All GroupMember.Read.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), checkMemberGroups},
+	{"GET", "/users/{id}/ownedObjects", serviceIdentity, 2, selectMany, userRelations, listOwnedObjects},
+	{"GET", "/users/{id}/ownedDevices", serviceIdentity, 2, selectMany, userRelations, listOwnedDevices},
+	{"GET", "/users/{id}/registeredDevices", serviceIdentity, 2, selectMany, userRelations, listRegisteredDevices},
+	{"GET", "/users/{id}/licenseDetails", serviceIdentity, 2, selectMany, perms("LicenseAssignment.Read.All User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listLicenseDetails},
+	{"POST", "/users/{id}/assignLicense", serviceIdentity, 1, "", perms("LicenseAssignment.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All"), assignLicense},
+	{"GET", "/subscribedSkus", serviceIdentity, 3, "$select", perms("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listSKUs},
+	{"GET", "/groups", serviceIdentity, 1, selectMany, groupRead, listGroups},
+	{"GET", "/groups/{id}", serviceIdentity, 1, selectOne, groupRead, getGroup},
+	{"GET", "/groups/{id}/members", serviceIdentity, 3, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All"), listMembers},
+	{"DELETE", "/groups/{id}/members/{member}/$ref", serviceIdentity, 1, "", perms("GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"), leaveGroup},
+	{"GET", "/groups/{id}/owners", serviceIdentity, 1, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All"), listOwners},
+	{"POST", "/groups/{id}/owners/$ref", serviceIdentity, 1, "", ownersWrite, addOwner},
+	{"DELETE", "/groups/{id}/owners/{member}/$ref", serviceIdentity, 1, "", ownersWrite, removeOwner},
+	{"GET", "/users/{id}/oauth2PermissionGrants", serviceIdentity, 2, selectMany, perms("DelegatedPermissionGrant.ReadWrite.All Directory.Read.All"), listConsents},
+	{"DELETE", "/oauth2PermissionGrants/{id}", serviceIdentity, 1, "", perms("DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"), deleteConsent},
+	{"GET", "/users/{id}/appRoleAssignments", serviceIdentity, 1, selectMany, perms("AppRoleAssignment.ReadWrite.All Directory.Read.All"), listAppRoles},
+	{"DELETE", "/users/{id}/appRoleAssignments/{assignment}", serviceIdentity, 1, "", perms("AppRoleAssignment.ReadWrite.All"), deleteAppRole},
+	{"GET", "/users/{id}/authentication/methods", serviceIdentity, 1, "", perms("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All"), listMethods},
+	{"DELETE", "/users/{id}/authentication/{collection}/{method}", serviceIdentity, 1, "", perms("UserAuthenticationMethod.ReadWrite.All"), deleteMethod},
+	{"GET", "/devices", serviceIdentity, 1, selectMany, deviceRead, listDevices},
+	{"GET", "/devices/{id}", serviceIdentity, 1, selectOne, deviceRead, getDevice},
+	{"PATCH", "/devices/{id}", serviceIdentity, 1, "", perms("Device.ReadWrite.All Directory.ReadWrite.All"), patchDevice},
+	{"GET", "/directory/deletedItems/microsoft.graph.user", serviceIdentity, 1, selectMany, deletedRead, listDeletedUsers},
+	{"GET", "/directory/deletedItems/{id}", serviceIdentity, 1, selectOne, deletedRead, getDeleted},
+	{"POST", "/directory/deletedItems/{id}/restore", serviceIdentity, 1, "", userDelete, restoreUser},
+	{"DELETE", "/directory/deletedItems/{id}", serviceIdentity, 1, "", perms("User.DeleteRestore.All User.ReadWrite.All Directory.ReadWrite.All"), purgeUser},
+	{"GET", "/roleManagement/directory/roleAssignments", serviceIdentity, 1, selectMany + " $expand", perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All"), listRoleAssignments},
+	{"DELETE", "/roleManagement/directory/roleAssignments/{id}", serviceIdentity, 1, "", perms("RoleManagement.ReadWrite.Directory"), deleteRoleAssignment},
+	{"GET", "/roleManagement/directory/roleEligibilitySchedules", serviceIdentity, 1, selectMany, perms("RoleEligibilitySchedule.Read.Directory RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory"), listEligibilities},
+	{"POST", "/roleManagement/directory/roleEligibilityScheduleRequests", serviceIdentity, 1, "", perms("RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.ReadWrite.Directory"), requestEligibility},
+	{"GET", "/roleManagement/directory/roleDefinitions", serviceIdentity, 1, selectMany, roleRead, listRoleDefinitions},
+	{"GET", "/roleManagement/directory/roleDefinitions/{id}", serviceIdentity, 1, selectOne, roleRead, getRoleDefinition},
+	{"GET", "/auditLogs/directoryAudits", serviceReports, 1, "$top $filter $skiptoken", perms("AuditLog.Read.All"), listAudits},
+	{"GET", "/organization", serviceIdentity, 1, "$select", perms("Organization.Read.All Organization.ReadWrite.All User.Read.All Directory.Read.All Directory.ReadWrite.All"), getOrganization},
 
-	{"GET", "/users/{id}/managedDevices", intune, 1, many, managedRead, listUserManagedDevices},
-	{"GET", "/deviceManagement/managedDevices", intune, 1, many, managedRead, listManagedDevices},
-	{"GET", "/deviceManagement/managedDevices/{id}", intune, 1, one, managedRead, getManagedDevice},
-	{"POST", "/deviceManagement/managedDevices/{id}/retire", intune, 1, "", perms("DeviceManagementManagedDevices.PrivilegedOperations.All"), retireDevice},
-	{"POST", "/deviceManagement/managedDevices/{id}/wipe", intune, 1, "", perms("DeviceManagementManagedDevices.PrivilegedOperations.All"), wipeDevice},
-	{"GET", "/users/{id}/managedAppRegistrations", intune, 1, many, perms("DeviceManagementApps.Read.All DeviceManagementApps.ReadWrite.All"), listUserAppRegistrations},
-	{"POST", "/users/{id}/wipeManagedAppRegistrationsByDeviceTag", intune, 1, "", perms("DeviceManagementApps.ReadWrite.All"), wipeAppData},
+	{"GET", "/users/{id}/managedDevices", serviceIntune, 1, selectMany, managedRead, listUserManagedDevices},
+	{"GET", "/deviceManagement/managedDevices", serviceIntune, 1, selectMany, managedRead, listManagedDevices},
+	{"GET", "/deviceManagement/managedDevices/{id}", serviceIntune, 1, selectOne, managedRead, getManagedDevice},
+	{"POST", "/deviceManagement/managedDevices/{id}/retire", serviceIntune, 1, "", perms("DeviceManagementManagedDevices.PrivilegedOperations.All"), retireDevice},
+	{"POST", "/deviceManagement/managedDevices/{id}/wipe", serviceIntune, 1, "", perms("DeviceManagementManagedDevices.PrivilegedOperations.All"), wipeDevice},
+	{"GET", "/users/{id}/managedAppRegistrations", serviceIntune, 1, selectMany, perms("DeviceManagementApps.Read.All DeviceManagementApps.ReadWrite.All"), listUserAppRegistrations},
+	{"POST", "/users/{id}/wipeManagedAppRegistrationsByDeviceTag", serviceIntune, 1, "", perms("DeviceManagementApps.ReadWrite.All"), wipeAppData},
 
-	{"GET", "/admin/teams/telephoneNumberManagement/numberAssignments", teams, 1, many, perms("TeamsTelephoneNumber.Read.All TeamsTelephoneNumber.ReadWrite.All"), listNumbers},
-	{"POST", "/admin/teams/telephoneNumberManagement/numberAssignments/unassignNumber", teams, 1, "", perms("TeamsTelephoneNumber.ReadWrite.All"), unassignNumber},
+	{"GET", "/admin/teams/telephoneNumberManagement/numberAssignments", serviceTeams, 1, selectMany, perms("TeamsTelephoneNumber.Read.All TeamsTelephoneNumber.ReadWrite.All"), listNumbers},
+	{"POST", "/admin/teams/telephoneNumberManagement/numberAssignments/unassignNumber", serviceTeams, 1, "", perms("TeamsTelephoneNumber.ReadWrite.All"), unassignNumber},
 
-	{"GET", "/users/{id}/calendars", outlook, 1, children, perms("Calendars.ReadBasic Calendars.Read Calendars.ReadWrite"), listCalendars},
-	{"GET", "/users/{id}/mailboxSettings", outlook, 1, one, perms("MailboxSettings.Read MailboxSettings.ReadWrite"), getMailboxSettings},
-	{"PATCH", "/users/{id}/mailboxSettings", outlook, 1, "", rulesWrite, patchMailboxSettings},
-	{"GET", "/users/{id}/events", outlook, 1, "$select $top $filter $skiptoken", perms("Calendars.Read Calendars.ReadBasic.All Calendars.ReadWrite"), listEvents},
-	{"GET", "/users/{id}/mailFolders/inbox/messageRules", outlook, 1, children, rulesRead, listRules},
-	{"POST", "/users/{id}/mailFolders/inbox/messageRules", outlook, 1, "", rulesWrite, createRule},
-	{"GET", "/users/{id}/mailFolders/inbox/messageRules/{rule}", outlook, 1, one, rulesRead, getRule},
-	{"PATCH", "/users/{id}/mailFolders/inbox/messageRules/{rule}", outlook, 1, "", rulesWrite, patchRule},
-	{"DELETE", "/users/{id}/mailFolders/inbox/messageRules/{rule}", outlook, 1, "", rulesWrite, deleteRule},
+	{"GET", "/users/{id}/calendars", serviceOutlook, 1, selectChildren, perms("Calendars.ReadBasic Calendars.Read Calendars.ReadWrite"), listCalendars},
+	{"GET", "/users/{id}/mailboxSettings", serviceOutlook, 1, selectOne, perms("MailboxSettings.Read MailboxSettings.ReadWrite"), getMailboxSettings},
+	{"PATCH", "/users/{id}/mailboxSettings", serviceOutlook, 1, "", rulesWrite, patchMailboxSettings},
+	{"GET", "/users/{id}/events", serviceOutlook, 1, "$select $top $filter $skiptoken", perms("Calendars.Read Calendars.ReadBasic.All Calendars.ReadWrite"), listEvents},
+	{"GET", "/users/{id}/mailFolders/inbox/messageRules", serviceOutlook, 1, selectChildren, rulesRead, listRules},
+	{"POST", "/users/{id}/mailFolders/inbox/messageRules", serviceOutlook, 1, "", rulesWrite, createRule},
+	{"GET", "/users/{id}/mailFolders/inbox/messageRules/{rule}", serviceOutlook, 1, selectOne, rulesRead, getRule},
+	{"PATCH", "/users/{id}/mailFolders/inbox/messageRules/{rule}", serviceOutlook, 1, "", rulesWrite, patchRule},
+	{"DELETE", "/users/{id}/mailFolders/inbox/messageRules/{rule}", serviceOutlook, 1, "", rulesWrite, deleteRule},
 
-	{"GET", "/users/{id}/drive", files, 1, one, filesRead, getUserDrive},
-	{"GET", "/users/{id}/drive/root", files, 1, one, filesRead, getUserDriveRoot},
-	{"GET", "/users/{id}/drive/root/children", files, 2, children, filesRead, listUserDriveChildren},
-	{"GET", "/drives/{drive}", files, 1, one, filesRead, getDrive},
-	{"GET", "/drives/{drive}/root", files, 1, one, filesRead, getDriveRoot},
-	{"GET", "/drives/{drive}/root/delta", files, 1, "token $select $top", filesRead, delta},
-	{"GET", "/drives/{drive}/root/children", files, 2, children, filesRead, listChildren},
-	{"GET", "/drives/{drive}/items/{item}", files, 1, one, filesRead, getDriveItem},
-	{"GET", "/drives/{drive}/items/{item}/children", files, 2, children, filesRead, listChildren},
-	{"POST", "/drives/{drive}/items/{item}/children", files, 2, "", filesWrite, createFolder},
-	{"GET", "/drives/{drive}/items/{item}/permissions", files, 5, "$select", filesRead, listGrants},
-	{"DELETE", "/drives/{drive}/items/{item}/permissions/{permission}", files, 5, "", filesWrite, removeGrant},
-	{"POST", "/drives/{drive}/root/invite", files, 5, "", filesWrite, invite},
-	{"POST", "/drives/{drive}/items/{item}/invite", files, 5, "", filesWrite, invite},
-	{"POST", "/drives/{drive}/items/{item}/copy", files, 2, "@microsoft.graph.conflictBehavior", filesWrite, copyItem},
+	{"GET", "/users/{id}/drive", serviceFiles, 1, selectOne, filesRead, getUserDrive},
+	{"GET", "/users/{id}/drive/root", serviceFiles, 1, selectOne, filesRead, getUserDriveRoot},
+	{"GET", "/users/{id}/drive/root/children", serviceFiles, 2, selectChildren, filesRead, listUserDriveChildren},
+	{"GET", "/drives/{drive}", serviceFiles, 1, selectOne, filesRead, getDrive},
+	{"GET", "/drives/{drive}/root", serviceFiles, 1, selectOne, filesRead, getDriveRoot},
+	{"GET", "/drives/{drive}/root/delta", serviceFiles, 1, "token $select $top", filesRead, delta},
+	{"GET", "/drives/{drive}/root/children", serviceFiles, 2, selectChildren, filesRead, listChildren},
+	{"GET", "/drives/{drive}/items/{item}", serviceFiles, 1, selectOne, filesRead, getDriveItem},
+	{"GET", "/drives/{drive}/items/{item}/children", serviceFiles, 2, selectChildren, filesRead, listChildren},
+	{"POST", "/drives/{drive}/items/{item}/children", serviceFiles, 2, "", filesWrite, createFolder},
+	{"GET", "/drives/{drive}/items/{item}/permissions", serviceFiles, 5, "$select", filesRead, listGrants},
+	{"DELETE", "/drives/{drive}/items/{item}/permissions/{permission}", serviceFiles, 5, "", filesWrite, removeGrant},
+	{"POST", "/drives/{drive}/root/invite", serviceFiles, 5, "", filesWrite, invite},
+	{"POST", "/drives/{drive}/items/{item}/invite", serviceFiles, 5, "", filesWrite, invite},
+	{"POST", "/drives/{drive}/items/{item}/copy", serviceFiles, 2, "@microsoft.graph.conflictBehavior", filesWrite, copyItem},
 }
 
 // routes is operations by method and number of segments.
@@ -176,11 +179,11 @@ func (c *call) fail(status int, code, format string, args ...any) reply {
 // denied is the refusal of a call the token's permissions do not open.
 func (c *call) denied() reply {
 	switch c.op.service {
-	case intune:
+	case serviceIntune:
 		return c.intuneError(http.StatusForbidden, "Forbidden", "Application is not authorized to perform this operation. Application must have one of the following scopes: "+strings.Join(c.op.allow, ", "))
-	case outlook:
+	case serviceOutlook:
 		return c.fail(http.StatusForbidden, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
-	case files:
+	case serviceFiles:
 		return c.fail(http.StatusForbidden, "accessDenied", "Access denied")
 	}
 	return c.insufficient()
@@ -233,7 +236,8 @@ func (t *Tenant) graph(r *http.Request, raw []byte, requestID string) (decision,
 	return t.run(c, path), who.roles
 }
 
-// run answers one call: find the operation, then draw its fault, charge it, check its permission and its form, and let it act.
+// run answers one call: find the operation, then draw its fault, charge it, check its permission
+// and its form, and let it act.
 func (t *Tenant) run(c *call, path string) decision {
 	segments := strings.Split(strings.Trim(path, "/"), "/")
 	for i, s := range segments {
@@ -347,7 +351,8 @@ func (c *call) act() reply {
 	return c.op.handle(c)
 }
 
-// only refuses a body with other properties than those named; the type annotation the SDK adds is no property.
+// only refuses a body with other properties than those named; the type annotation the SDK adds is
+// no property.
 func (c *call) only(body map[string]any, names ...string) *reply {
 	for k := range body {
 		if !strings.Contains(k, "@") && !slices.Contains(names, k) {

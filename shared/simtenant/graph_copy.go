@@ -10,8 +10,9 @@ import (
 // mostChildren is how many items may lie in a folder whose children are copied without it.
 const mostChildren = 150
 
-// copyItem starts a copy of an item, with all that is in it, or of a folder's children, into a folder of any drive. Folders that are copied
-// themselves show at once, files and what is in folders when the copy is done.
+// copyItem starts a copy of an item, with all that is in it, or of a folder's children, into a
+// folder of any drive. Folders that are copied themselves show at once, files and what is in
+// folders when the copy is done.
 func copyItem(c *call) reply {
 	e, bad := c.entry()
 	if bad != nil {
@@ -69,8 +70,8 @@ func copyItem(c *call) reply {
 	return accepted
 }
 
-// toCopy is what a copy puts into its folder: the item, or with childrenOnly what lies in it. The refusals are those of Microsoft Graph,
-// driveItem: copy, examples.
+// toCopy is what a copy puts into its folder: the item, or with childrenOnly what lies in it. The
+// refusals are those of Microsoft Graph, driveItem: copy, examples.
 func (c *call) toCopy(e entry) ([]DriveItem, *reply) {
 	name, named := str(c.body, "name")
 	refuse := func(text string) ([]DriveItem, *reply) {
@@ -117,7 +118,8 @@ func copies(d *Drive, inside map[string][]DriveItem, from, to, unique string) []
 	return out
 }
 
-// finishCopies lets show what the copies that are done by now have made, but for what has got a namesake meanwhile, with all that is in it.
+// finishCopies lets show what the copies that are done by now have made, but for what has got a
+// namesake meanwhile, with all that is in it.
 func (w *World) finishCopies(now time.Time) {
 	for _, job := range w.Copies {
 		if len(job.coming) == 0 || job.Done.After(now) {

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// changeLog is what delta knows of a drive: every item as it was when it was looked at last. It is kept from the first question on.
+// changeLog is what delta knows of a drive: every item as it was when it was looked at last. It is
+// kept from the first question on.
 type changeLog struct {
 	last  int                // number of the last change
 	items map[string]*logged // by item id; "" = the root folder
@@ -78,8 +79,8 @@ func (t deltaToken) link(at *url.URL) string {
 	return link.String()
 }
 
-// delta answers what has changed in a drive since a token, and every folder above it, the root included; without a token all there is.
-// Source: Microsoft Graph, driveItem: delta.
+// delta answers what has changed in a drive since a token, and every folder above it, the root
+// included; without a token all there is. Source: Microsoft Graph, driveItem: delta.
 func delta(c *call) reply {
 	e, bad := c.entry()
 	if bad != nil {
@@ -141,7 +142,8 @@ type reported struct {
 	place string
 }
 
-// changed are the items that changed after a number, with the folders above them, parents first and the deleted ones last.
+// changed are the items that changed after a number, with the folders above them, parents first and
+// the deleted ones last.
 func (d *Drive) changed(from int) []reported {
 	depth := map[string]int{}
 	var add func(id string) int

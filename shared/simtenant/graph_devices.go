@@ -147,7 +147,8 @@ func wipeDevice(c *call) reply {
 	return c.pending("wipePending")
 }
 
-// pending leaves the device waiting for its next sync. Asking again changes nothing; a wipe overrides a retire, not the other way.
+// pending leaves the device waiting for its next sync. Asking again changes nothing; a wipe
+// overrides a retire, not the other way.
 func (c *call) pending(state string) reply {
 	d := c.t.world.Managed[strings.ToLower(c.arg["id"])]
 	if d == nil {
@@ -190,8 +191,9 @@ func listUserAppRegistrations(c *call) reply {
 	return c.list(items, page{set: "managedAppRegistrations", typed: true, size: 1000, most: 1000}, appRegistrationSchema)
 }
 
-// wipeAppData leaves every app of the user on the device with that tag waiting for its next start; then the registration is gone. A tag that
-// nothing bears is accepted as well. Nothing shows in between.
+// wipeAppData leaves every app of the user on the device with that tag waiting for its next start;
+// then the registration is gone. A tag that nothing bears is accepted as well. Nothing shows in
+// between.
 func wipeAppData(c *call) reply {
 	u, bad := c.writing()
 	if bad != nil {

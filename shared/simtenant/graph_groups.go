@@ -68,7 +68,7 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 		for _, g := range found {
 			i := groupSchema.item(c, g.ID, g)
 			if !c.has(groupProperties...) {
-				i = i.limited()
+				i = i.idOnly()
 			}
 			items = append(items, i)
 		}
@@ -87,7 +87,7 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 				listed[r.id] = true
 				i := roleSchema.item(c, derived("directoryRole", r.id), r)
 				if !c.has(roleProperties...) {
-					i = i.limited()
+					i = i.idOnly()
 				}
 				items = append(items, i)
 			}
@@ -169,7 +169,8 @@ func listMembers(c *call) reply {
 	return c.list(items, directoryPage.of("directoryObjects", true), userSchema, groupSchema)
 }
 
-// leaveGroup takes a member out of a group, and with it the licences inherited from the group. The refusals are those of the contract's table.
+// leaveGroup takes a member out of a group, and with it the licences inherited from the group. The
+// refusals are those of the contract's table.
 func leaveGroup(c *call) reply {
 	w := c.t.world
 	g := w.Groups[strings.ToLower(c.arg["id"])]
@@ -200,4 +201,72 @@ func (t *Tenant) dropMember(g *Group, member string) {
 	t.before("mailbox", member, now)
 	g.Members = slices.DeleteFunc(g.Members, func(id string) bool { return id == member })
 	t.world.reconcile(member, now)
+}
+
+func listOwners(c *call) reply {
+	g := c.groups()[strings.ToLower(c.arg["id"])]
+	if g == nil {
+		return c.notFound(c.arg["id"])
+	}
+	var items []item
+	for _, id := range g.Owners {
+		if u := c.users()[id]; u != nil {
+			items = append(items, userSchema.item(c, id, u))
+		}
+	}
+	return c.list(items, directoryPage.of("directoryObjects", true), userSchema)
+}
+
+// owned is the group of the path when its owners can be changed by this call.
+func (c *call) owned() (*Group, *reply) {
+	g := c.t.world.Groups[strings.ToLower(c.arg["id"])]
+	var bad reply
+	switch {
+	case g == nil:
+		bad = c.notFound(c.arg["id"])
+	case g.AssignableToRole && !c.has(roleAssignables):
+		bad = c.insufficient()
+	case g.OnPremisesSyncEnabled != nil && *g.OnPremisesSyncEnabled:
+		bad = c.onPremises()
+	case g.MailEnabled && !g.Unified:
+		bad = c.badRequest("Cannot Update a mail-enabled security groups and or distribution list.")
+	default:
+		return g, nil
+	}
+	return nil, &bad
+}
+
+func addOwner(c *call) reply {
+	g, bad := c.owned()
+	if bad != nil {
+		return *bad
+	}
+	reference, _ := str(c.body, "@odata.id")
+	id := strings.ToLower(reference[strings.LastIndexByte(reference, '/')+1:])
+	switch {
+	case c.t.world.Users[id] == nil:
+		return c.notFound(id)
+	case slices.Contains(g.Owners, id):
+		return c.badRequest("One or more added object references already exist for the following modified properties: 'owners'.")
+	}
+	c.t.before("group", g.ID, c.now)
+	g.Owners = append(slices.Clone(g.Owners), id)
+	return noContent
+}
+
+func removeOwner(c *call) reply {
+	g, bad := c.owned()
+	if bad != nil {
+		return *bad
+	}
+	id := strings.ToLower(c.arg["member"])
+	switch {
+	case !slices.Contains(g.Owners, id):
+		return c.notFound(id)
+	case len(g.Owners) == 1:
+		return c.badRequest("The group must have at least one owner, hence this owner cannot be removed.")
+	}
+	c.t.before("group", g.ID, c.now)
+	g.Owners = slices.DeleteFunc(slices.Clone(g.Owners), func(o string) bool { return o == id })
+	return noContent
 }

@@ -433,7 +433,7 @@ func TestMailboxSettingsAndRules(t *testing.T) {
 }
 
 func TestDrive(t *testing.T) {
-	f := setUp(t, Config{CopyDelay: time.Minute})
+	f := setUp(t, Config{Knobs: Knobs{CopyDelay: time.Minute}})
 	root := f.call("GET", "/users/"+id("grady.archie")+"/drive/root", nil)
 	equal(t, "empty drive", fmt.Sprint(f.call("GET", "/users/"+id("adele.vance")+"/drive/root", nil).body["size"]), "0")
 	f.want(f.call("GET", "/users/"+id("pradeep.gupta")+"/drive", nil), 404, "ResourceNotFound")
@@ -493,7 +493,7 @@ func TestDrive(t *testing.T) {
 }
 
 func TestCopyOfChildren(t *testing.T) {
-	f := setUp(t, Config{CopyDelay: time.Minute})
+	f := setUp(t, Config{Knobs: Knobs{CopyDelay: time.Minute}})
 	from, _ := f.Drive(id("patti.fernandez"))
 	to, _ := f.Drive(id("alex.wilber"))
 	many, _ := f.Drive(id("grady.archie"))
@@ -542,7 +542,8 @@ func TestDelta(t *testing.T) {
 	grady := id("grady.archie")
 	d, _ := f.Drive(grady)
 	deltaOf := "/drives/" + d.ID + "/root/delta"
-	// ask follows the pages and answers what they hold: name, id of a deleted one with a minus, root.
+	// ask follows the pages and answers what they hold: name, id of a deleted one with a minus,
+	// root.
 	ask := func(address string) (found []string, link string) {
 		t.Helper()
 		for address != "" {

@@ -125,7 +125,8 @@ func patchUser(c *call) reply {
 	if !hasEnabled && !hasProfile {
 		return c.badRequest("No properties to update were specified.")
 	}
-	// Each property has a permission of its own. To disable an account takes the right to read users as well.
+	// Each property has a permission of its own. To disable an account takes the right to read
+	// users as well.
 	if hasEnabled && !c.has("User.ReadWrite.All", "Directory.ReadWrite.All") && (!c.has("User.EnableDisableAccount.All") || !c.has("User.Read.All")) {
 		return c.insufficient()
 	}
@@ -293,7 +294,8 @@ func restoreUser(c *call) reply {
 	return reply{status: http.StatusOK, body: body}
 }
 
-// purgeUser refuses: Microsoft does not let an application delete a user for good. The 30 days do it.
+// purgeUser refuses: Microsoft does not let an application delete a user for good. The 30 days do
+// it.
 func purgeUser(c *call) reply {
 	if c.t.world.Deleted[strings.ToLower(c.arg["id"])] == nil {
 		return c.notFound(c.arg["id"])

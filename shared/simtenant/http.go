@@ -18,7 +18,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// biggestBody is the most a request may carry, before and after decompression: Graph's own limit for JSON.
+// biggestBody is the most a request may carry, before and after decompression: Graph's own limit
+// for JSON.
 const biggestBody = 4 << 20
 
 // reply is an answer before it is written.
@@ -35,7 +36,8 @@ type decision struct {
 	delay time.Duration
 }
 
-// ServeHTTP answers for all three hosts of Microsoft 365. It tells them apart by path, so that a client may be pointed here by a hosts entry.
+// ServeHTTP answers for all three hosts of Microsoft 365. It tells them apart by path, so that a
+// client may be pointed here by a hosts entry.
 func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	latency := t.world.Latency
@@ -77,7 +79,8 @@ func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.write(w, r, payload, requestID, now)
 }
 
-// dispatch finds the host a path belongs to. It runs under the lock, and answers the roles of the token too.
+// dispatch finds the host a path belongs to. It runs under the lock, and answers the roles of the
+// token too.
 func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decision, []string) {
 	path := strings.Trim(r.URL.Path, "/")
 	first, rest, _ := strings.Cut(path, "/")
@@ -144,7 +147,8 @@ func absolute(r *http.Request) *url.URL {
 	return &u
 }
 
-// readBody reads a request's body, unpacked when it is compressed, as the Graph SDK compresses all of them.
+// readBody reads a request's body, unpacked when it is compressed, as the Graph SDK compresses all
+// of them.
 func readBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil

@@ -14,7 +14,7 @@ import (
 )
 
 func TestReadLag(t *testing.T) {
-	f := setUp(t, Config{ReadLag: time.Minute})
+	f := setUp(t, Config{Knobs: Knobs{ReadLag: time.Minute}})
 	f.Advance(time.Hour)
 	adele := "/users/" + id("adele.vance")
 	enabled := func() string { return f.call("GET", adele+"?$select=accountEnabled", nil).at("accountEnabled") }
@@ -93,7 +93,7 @@ func TestFaults(t *testing.T) {
 
 func TestThrottle(t *testing.T) {
 	start := time.Now()
-	f := setUp(t, Config{ThrottleScale: 10, Now: func() time.Time { return start }}) // 3,500 resource units and 3,000 writes, there again in 1 s and 15 s
+	f := setUp(t, Config{Now: func() time.Time { return start }, Knobs: Knobs{ThrottleScale: 10}}) // 3,500 resource units and 3,000 writes, there again in 1 s and 15 s
 	left := func(budget string, level float64) {
 		f.call("GET", "/organization", nil)
 		f.mu.Lock()
@@ -166,7 +166,7 @@ func TestThrottle(t *testing.T) {
 
 func TestLatencyAndDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tenant, err := New(Config{Latency: 2 * time.Second, Faults: []Fault{{Operation: "POST /token", Delay: 3 * time.Second}}})
+		tenant, err := New(Config{Knobs: Knobs{Latency: 2 * time.Second, Faults: []Fault{{Operation: "POST /token", Delay: 3 * time.Second}}}})
 		if err != nil {
 			t.Fatal(err)
 		}

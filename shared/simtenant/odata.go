@@ -72,10 +72,10 @@ func (s *schema[T]) item(c *call, id string, v *T) item {
 	}}
 }
 
-// limited is what an app sees of a member whose type it may not read: its type and id; every
+// idOnly is what an app sees of a member whose type it may not read: its type and id; every
 // other property is null. Source: Microsoft Graph, permissions overview, Limited information
 // returned for inaccessible member objects.
-func (i item) limited() item {
+func (i item) idOnly() item {
 	get := i.get
 	i.get = func(name string) (any, bool) {
 		v, ok := get(name)
@@ -187,7 +187,7 @@ func (c *call) list(items []item, p page, shapes ...shape) reply {
 				return c.fail(http.StatusBadRequest, "BadRequest", "Invalid filter clause: Could not find a property named '%s' on type 'microsoft.graph.%s'.", prop, shapes[0].name())
 			}
 		}
-		if (f.advanced() || strings.Contains(c.url.Path, "/microsoft.graph.")) && c.op.service == identity && !c.advanced() {
+		if (f.advanced() || strings.Contains(c.url.Path, "/microsoft.graph.")) && c.op.service == serviceIdentity && !c.advanced() {
 			return c.fail(http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported Query.")
 		}
 		items = slices.DeleteFunc(items, func(i item) bool { return !f.holds(i.get) })

@@ -15,8 +15,9 @@ import (
 //	Set-Mailbox: reset
 //	*: delay=200ms
 //
-// The words are the fields of [Fault]: target, status, code, message, retry-after, share, times, after, reset and delay. A value with spaces stands
-// in double quotes, as Go writes strings. What the tenant does not simulate, and what would have no effect, is an error that says what to write.
+// The words are the fields of [Fault]: target, status, code, message, retry-after, share, times,
+// after, reset and delay. A value with spaces stands in double quotes, as Go writes strings. What
+// the tenant does not simulate, and what would have no effect, is an error that says what to write.
 func ParseFault(spec string) (Fault, error) {
 	name, words, found := strings.Cut(spec, ":")
 	f := Fault{Operation: strings.TrimSpace(name)}

@@ -18,15 +18,15 @@ import (
 // DefaultTenantID is the directory id of a tenant whose seed names none.
 const DefaultTenantID = "a7c1e9d2-5b34-4f0e-9a61-0d6f3c2b8e17"
 
-// The default application, the one Server.Connection prints: it holds every application permission the simulator knows and the Exchange
-// Administrator role, but no Entra role over admins.
+// The default application, the one Server.Connection prints: it holds every application permission
+// the simulator knows and the Exchange Administrator role, but no Entra role over admins.
 const (
 	DefaultClientID = "5d0c7f3e-2a41-4c8b-b6f9-71e2d4a0935c"
 	DefaultSecret   = "simulated~not-a-secret"
 )
 
-// Seed describes a company. References go by name: a manager and an owner by user principal name, a group by display name, a licence by SKU part
-// number, a role by display name.
+// Seed describes a company. References go by name: a manager and an owner by user principal name, a
+// group by display name, a licence by SKU part number, a role by display name.
 type Seed struct {
 	TenantID string      `yaml:"tenantId"`
 	Company  string      `yaml:"company"`
@@ -45,8 +45,8 @@ type SeedSKU struct {
 	Plans      []SeedPlan `yaml:"plans"`
 }
 
-// SeedPlan is a service plan of a SKU. A plan named EXCHANGE_S_… brings a mailbox, EXCHANGE_S_ENTERPRISE the right to a litigation hold,
-// SHAREPOINT… a OneDrive.
+// SeedPlan is a service plan of a SKU. A plan named EXCHANGE_S_… brings a mailbox,
+// EXCHANGE_S_ENTERPRISE the right to a litigation hold, SHAREPOINT… a OneDrive.
 type SeedPlan struct {
 	ID   string `yaml:"id"`
 	Name string `yaml:"name"`
@@ -96,7 +96,8 @@ type SeedUser struct {
 	Apps    []SeedDevice `yaml:"managedApps"` // a device with two protected apps
 }
 
-// SeedAccess is what a user can reach beside groups and active roles. The mailboxes of others are named by user principal name.
+// SeedAccess is what a user can reach beside groups and active roles. The mailboxes of others are
+// named by user principal name.
 type SeedAccess struct {
 	EligibleRoles []string `yaml:"eligibleRoles"`
 	Consents      []string `yaml:"consents"` // scopes, one grant each
@@ -149,7 +150,8 @@ type SeedApp struct {
 	ExchangeRole   string   `yaml:"exchangeRole"`
 }
 
-// ReadSeed reads a seed file (YAML). A key that Seed does not know is refused with its line and column.
+// ReadSeed reads a seed file (YAML). A key that Seed does not know is refused with its line and
+// column.
 func ReadSeed(r io.Reader) (*Seed, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -162,7 +164,8 @@ func ReadSeed(r io.Reader) (*Seed, error) {
 	return &s, nil
 }
 
-// UserID is the object id of the invented user with that user principal name; a seed may give another.
+// UserID is the object id of the invented user with that user principal name; a seed may give
+// another.
 func UserID(upn string) string { return derived("user", strings.ToLower(upn)) }
 
 // GroupID is the object id of the invented group with that display name; a seed may give another.
@@ -367,7 +370,8 @@ func (b *builder) references() error {
 	return nil
 }
 
-// belongings makes mailboxes, drives and devices; they depend on the licences that are in place by now.
+// belongings makes mailboxes, drives and devices; they depend on the licences that are in place by
+// now.
 func (b *builder) belongings() error {
 	mail, files := b.w.planHolders("EXCHANGE_S_"), b.w.planHolders("SHAREPOINT")
 	for i := range b.seed.Users {

@@ -22,7 +22,8 @@ import (
 	"time"
 )
 
-// Connection is what a client needs to reach a tenant. It is the JSON line that "leaver tenant" prints.
+// Connection is what a client needs to reach a tenant. It is the JSON line that "leaver tenant"
+// prints.
 type Connection struct {
 	Graph        string `json:"graph"`     // base URL of Graph, ends in /v1.0
 	Authority    string `json:"authority"` // base URL of the token endpoint, without the tenant
@@ -46,8 +47,8 @@ type Server struct {
 	clients []*http.Transport
 }
 
-// Listen serves the tenant on a TCP address; port 0 takes a free one. The certificate authority lives in memory, its certificate is written to a
-// temporary directory until Close.
+// Listen serves the tenant on a TCP address; port 0 takes a free one. The certificate authority
+// lives in memory, its certificate is written to a temporary directory until Close.
 func (t *Tenant) Listen(addr string) (*Server, error) {
 	ca, err := newAuthority()
 	if err != nil {
@@ -91,7 +92,8 @@ func (s *Server) Connection() Connection {
 	return c
 }
 
-// Connection says how to reach a tenant that answers at a base URL, with the default application and without a CA file.
+// Connection says how to reach a tenant that answers at a base URL, with the default application
+// and without a CA file.
 func (t *Tenant) Connection(base string) Connection {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,8 +132,8 @@ func (s *Server) Close() error {
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// Client is an HTTP client that calls the tenant in process, without a network: for tests under testing/synctest, where a socket is no durable
-// wait. Every host name reaches the tenant.
+// Client is an HTTP client that calls the tenant in process, without a network: for tests under
+// testing/synctest, where a socket is no durable wait. Every host name reaches the tenant.
 func (t *Tenant) Client() *http.Client { return &http.Client{Transport: inProcess{t}} }
 
 type inProcess struct{ t *Tenant }
@@ -210,7 +212,8 @@ func newAuthority() (*authority, error) {
 	return &authority{cert: cert, key: key, serial: 1, leaves: map[string]*tls.Certificate{}}, nil
 }
 
-// leaf is the certificate for the name the client asks (SNI), or for the address it called when it asks for none.
+// leaf is the certificate for the name the client asks (SNI), or for the address it called when it
+// asks for none.
 func (a *authority) leaf(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := hello.ServerName
 	if name == "" {

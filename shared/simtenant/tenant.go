@@ -13,9 +13,11 @@ import (
 	"time"
 )
 
-// Config says what tenant to make. The zero value is a company of the well-known people only, on the real clock, without faults.
+// Config says what tenant to make. The zero value is a company of the well-known people only, on
+// the real clock, without faults.
 type Config struct {
-	// Users is the number of people, the well-known ones included; fewer than those is raised to their number. Ignored when Seed is given.
+	// Users is the number of people, the well-known ones included; fewer than those is raised to
+	// their number. Ignored when Seed is given.
 	Users int
 	// Seed is the company to build instead of the invented one.
 	Seed *Seed
@@ -23,21 +25,17 @@ type Config struct {
 	Now func() time.Time
 	// Record receives one JSON line a request (see record.go); nil records nothing.
 	Record io.Writer
-	// RecordExchange receives the Exchange requests instead of Record when it is set. Exchange's path holds "/beta/", which a judge of Graph
-	// traffic takes for Graph's beta endpoint.
+	// RecordExchange receives the Exchange requests instead of Record when it is set. Exchange's
+	// path holds "/beta/", which a judge of Graph traffic takes for Graph's beta endpoint.
 	RecordExchange io.Writer
 	// TokenLifetime is how long an access token is good for; 0 means 3599 s, as Entra's.
 	TokenLifetime time.Duration
-	// SyncEvery is how often the devices of the invented company call home, by the tenant's clock; 0 means one minute.
+	// SyncEvery is how often the devices of the invented company call home, by the tenant's clock;
+	// 0 means one minute.
 	SyncEvery time.Duration
 
-	// The rest are the first values of the knobs of the same name in World.
-	Latency       time.Duration
-	ReadLag       time.Duration
-	SharedDelay   time.Duration
-	CopyDelay     time.Duration
-	ThrottleScale float64
-	Faults        []Fault
+	// Knobs are the first values of those of World.
+	Knobs
 }
 
 // Tenant is a simulated tenant. It is safe for concurrent use; one request runs at a time.
@@ -97,13 +95,13 @@ func New(cfg Config) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := t.world
-	w.Latency, w.ReadLag, w.SharedDelay, w.CopyDelay = cfg.Latency, cfg.ReadLag, cfg.SharedDelay, cfg.CopyDelay
-	w.ThrottleScale, w.Faults = cfg.ThrottleScale, slices.Clone(cfg.Faults)
+	t.world.Knobs = cfg.Knobs
+	t.world.Faults = slices.Clone(cfg.Faults)
 	return t, nil
 }
 
-// Now is the tenant's clock: the base clock plus everything Advance added. The Date header of every response comes from it.
+// Now is the tenant's clock: the base clock plus everything Advance added. The Date header of every
+// response comes from it.
 func (t *Tenant) Now() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,8 +132,8 @@ func (t *Tenant) AddApp(a App) {
 	t.world.Apps[a.ClientID] = &a
 }
 
-// Edit changes the world under the tenant's lock. What it changes is visible at once, whatever the read lag; mailboxes are brought in line with
-// licences afterwards.
+// Edit changes the world under the tenant's lock. What it changes is visible at once, whatever the
+// read lag; mailboxes are brought in line with licences afterwards.
 func (t *Tenant) Edit(change func(*World)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -158,12 +156,14 @@ func (t *Tenant) User(id string) (User, bool) {
 	return copied(t, func(w *World) *User { return w.Users[id] })
 }
 
-// UserByUPN is the current state of the live user with that user principal name, compared without case.
+// UserByUPN is the current state of the live user with that user principal name, compared without
+// case.
 func (t *Tenant) UserByUPN(upn string) (User, bool) {
 	return copied(t, func(w *World) *User { return w.Users[w.userID(upn)] })
 }
 
-// DeletedUser is a user in deletedItems, by object id: for 30 days after the deletion, then it is gone.
+// DeletedUser is a user in deletedItems, by object id: for 30 days after the deletion, then it is
+// gone.
 func (t *Tenant) DeletedUser(id string) (User, bool) {
 	return copied(t, func(w *World) *User { return w.Deleted[id] })
 }
@@ -190,12 +190,14 @@ func (t *Tenant) Device(id string) (Device, bool) {
 	return copied(t, func(w *World) *Device { return w.Devices[id] })
 }
 
-// ManagedDevice is the current state of an Intune device; it is not found once the device has left Intune.
+// ManagedDevice is the current state of an Intune device; it is not found once the device has left
+// Intune.
 func (t *Tenant) ManagedDevice(id string) (ManagedDevice, bool) {
 	return copied(t, func(w *World) *ManagedDevice { return w.Managed[id] })
 }
 
-// Phone is the current state of an Exchange mobile device by its Identity, also after its partnership was removed.
+// Phone is the current state of an Exchange mobile device by its Identity, also after its
+// partnership was removed.
 func (t *Tenant) Phone(identity string) (Phone, bool) {
 	return copied(t, func(w *World) *Phone { return w.Phones[identity] })
 }
@@ -239,15 +241,17 @@ func (t *Tenant) PasswordChanges(userID string) int {
 	return 0
 }
 
-// Requests counts requests by operation: "PATCH /users/{id}" for Graph (the items of a batch each for themselves, and "POST /$batch" for the
-// whole), the cmdlet's name for Exchange, "POST /token" for the token endpoint. Refused requests count too.
+// Requests counts requests by operation: "PATCH /users/{id}" for Graph (the items of a batch each
+// for themselves, and "POST /$batch" for the whole), the cmdlet's name for Exchange, "POST /token"
+// for the token endpoint. Refused requests count too.
 func (t *Tenant) Requests() map[string]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.counts)
 }
 
-// Unknown lists what was asked for and is not simulated: paths, query options, filters, cmdlets, parameters. A sound test ends with none.
+// Unknown lists what was asked for and is not simulated: paths, query options, filters, cmdlets,
+// parameters. A sound test ends with none.
 func (t *Tenant) Unknown() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -28,7 +28,8 @@ type fixture struct {
 	tokens map[string]string
 }
 
-// recording is where SIMTENANT_RECORD=FILE sends the traffic of all tests, to be judged by contract/conform.py.
+// recording is where SIMTENANT_RECORD=FILE sends the traffic of all tests, to be judged by
+// contract/conform.py.
 var recording = struct {
 	once sync.Once
 	to   io.Writer
@@ -163,7 +164,8 @@ func (f *fixture) app(roles string, entra ...string) string {
 	return id
 }
 
-// as calls Graph as an app; body is marshalled unless nil. Head is pairs of header names and values.
+// as calls Graph as an app; body is marshalled unless nil. Head is pairs of header names and
+// values.
 func (f *fixture) as(client, method, path string, body any, head ...string) answer {
 	f.Helper()
 	var in io.Reader
@@ -420,7 +422,7 @@ func bodyFor(operation string) any {
 }
 
 func TestConcurrent(t *testing.T) {
-	f := setUp(t, Config{Users: 60, ReadLag: time.Minute, ThrottleScale: 100})
+	f := setUp(t, Config{Users: 60, Knobs: Knobs{ReadLag: time.Minute, ThrottleScale: 100}})
 	f.token(DefaultClientID, graphAudience)
 	f.token(DefaultClientID, exchangeAudience)
 	var wg sync.WaitGroup

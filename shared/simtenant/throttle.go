@@ -34,14 +34,16 @@ func (s Spending) Allowed(within time.Duration) float64 {
 	return float64(s.AtOnce) + s.PerSecond*within.Seconds()
 }
 
-// IdentityWrites is what was drawn on the budget of writes to users, groups and devices; with one app, for there is one budget for each.
+// IdentityWrites is what was drawn on the budget of writes to users, groups and devices; with one
+// app, for there is one budget for each.
 func (t *Tenant) IdentityWrites() Spending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return Spending{AtOnce: writeLimit, PerSecond: writeLimit * t.world.ThrottleScale / writeWindow.Seconds(), Taken: t.writes}
 }
 
-// FileUnits is what was drawn on SharePoint's budget of resource units; with one app, for there is one budget for each.
+// FileUnits is what was drawn on SharePoint's budget of resource units; with one app, for there is
+// one budget for each.
 func (t *Tenant) FileUnits() Spending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -56,14 +58,16 @@ func (t *Tenant) Throttled() int {
 	return t.throttled
 }
 
-// bucket is a budget on the tenant's clock: a token bucket as it was at a time, or what is left until then.
+// bucket is a budget on the tenant's clock: a token bucket as it was at a time, or what is left
+// until then.
 type bucket struct {
 	level float64
 	at    time.Time
 }
 
-// take spends cost from the bucket of that name. It answers how long to wait when there is not enough, and the part of the budget in use. With a
-// scale the same budget is there again so many times sooner: a layoff of hours takes minutes.
+// take spends cost from the bucket of that name. It answers how long to wait when there is not
+// enough, and the part of the budget in use. With a scale the same budget is there again so many
+// times sooner: a layoff of hours takes minutes.
 func (t *Tenant) take(name string, cost, limit float64, window time.Duration) (time.Duration, float64) {
 	now := t.clock()
 	b := t.buckets[name]
@@ -81,9 +85,10 @@ func (t *Tenant) take(name string, cost, limit float64, window time.Duration) (t
 	return 0, 1 - b.level/limit
 }
 
-// filesLimit is how many resource units SharePoint allows within filesWindow, by the licences that the tenant has: here, its people. With a
-// scale it is so many times as many: the window is as long as ever, because a client may know it from the documentation.
-// Source: SharePoint, Avoid getting throttled or blocked, application limits.
+// filesLimit is how many resource units SharePoint allows within filesWindow, by the licences that
+// the tenant has: here, its people. With a scale it is so many times as many: the window is as long
+// as ever, because a client may know it from the documentation. Source: SharePoint, Avoid getting
+// throttled or blocked, application limits.
 func (t *Tenant) filesLimit() int {
 	limit := 6000.0
 	switch n := len(t.world.Users); {
@@ -99,7 +104,8 @@ func (t *Tenant) filesLimit() int {
 	return int(limit * t.world.ThrottleScale)
 }
 
-// takeFiles is take for SharePoint, whose budget begins anew after a time. From 80% on the answers say what is left and until when.
+// takeFiles is take for SharePoint, whose budget begins anew after a time. From 80% on the answers
+// say what is left and until when.
 func (t *Tenant) takeFiles(name string, cost int, head map[string]string) time.Duration {
 	now, limit := t.clock(), t.filesLimit()
 	b := t.buckets[name]
@@ -121,7 +127,8 @@ func (t *Tenant) takeFiles(name string, cost int, head map[string]string) time.D
 	return wait
 }
 
-// throttle charges a Graph call to its budgets. It adds the headers Microsoft documents to head, and answers a reply when a budget is spent.
+// throttle charges a Graph call to its budgets. It adds the headers Microsoft documents to head,
+// and answers a reply when a budget is spent.
 func (t *Tenant) throttle(c *call, head map[string]string) *reply {
 	cost := c.cost()
 	head["x-ms-resource-unit"] = strconv.Itoa(cost)
@@ -133,7 +140,7 @@ func (t *Tenant) throttle(c *call, head map[string]string) *reply {
 	var used float64
 	information := "ResourceUnitLimitExceeded"
 	switch c.op.service {
-	case identity:
+	case serviceIdentity:
 		budget := 8000.0
 		switch n := len(t.world.Users); {
 		case n < 50:
@@ -161,15 +168,15 @@ func (t *Tenant) throttle(c *call, head map[string]string) *reply {
 			head["x-ms-throttle-scope"] = fmt.Sprintf("Tenant_Application/%s/%s/%s", scope, app, t.world.TenantID)
 			head["x-ms-throttle-information"] = information
 		}
-	case intune:
+	case serviceIntune:
 		if wait, _ = t.take("intune/"+app, 1, intuneLimit, intuneWindow); write && wait == 0 {
 			wait, _ = t.take("intuneWrite/"+app, 1, intuneWrites, intuneWindow)
 		}
-	case outlook:
+	case serviceOutlook:
 		wait, _ = t.take("outlook/"+app+"/"+strings.ToLower(c.arg["id"]), 1, outlookLimit, outlookWindow)
-	case reports:
+	case serviceReports:
 		wait, _ = t.take("reports/"+app, 1, reportsLimit, reportsWindow)
-	case files:
+	case serviceFiles:
 		wait = t.takeFiles("files/"+app, cost, head)
 	}
 	if wait == 0 {
@@ -181,10 +188,11 @@ func (t *Tenant) throttle(c *call, head map[string]string) *reply {
 	return &r
 }
 
-// cost is the price of a call in resource units: the operation's, less 1 for $select and for a small $top, one more for $expand, never below 1.
+// cost is the price of a call in resource units: the operation's, less 1 for $select and for a
+// small $top, one more for $expand, never below 1.
 func (c *call) cost() int {
 	n := max(1, c.op.cost)
-	if c.op.service == identity && c.method == "GET" {
+	if c.op.service == serviceIdentity && c.method == "GET" {
 		if c.query.Has("$select") {
 			n--
 		}

@@ -25,7 +25,8 @@ const (
 	exchangeRole       = "Exchange.ManageAsApp"
 )
 
-// resource maps a scope to one of the resources. The hosts of all national clouds will do, and the resources' application ids.
+// resource maps a scope to one of the resources. The hosts of all national clouds will do, and the
+// resources' application ids.
 func resource(scope string) (string, bool) {
 	for s := range strings.FieldsSeq(scope) {
 		base, ok := strings.CutSuffix(s, "/.default")
@@ -141,8 +142,9 @@ func (t *Tenant) refuseToken(r *http.Request, status, code int, kind, text strin
 	}}
 }
 
-// verify checks a client assertion: of a federated identity, or signed by a registered certificate, which its header names, for this endpoint and
-// this app. Its times are the client's and are judged by the real clock.
+// verify checks a client assertion: of a federated identity, or signed by a registered certificate,
+// which its header names, for this endpoint and this app. Its times are the client's and are judged
+// by the real clock.
 func (a *App) verify(assertion, base string) error {
 	var claims jwt.RegisteredClaims
 	if tok, _, err := jwt.NewParser().ParseUnverified(assertion, &claims); err == nil && tok.Header["x5t#S256"] == nil && tok.Header["x5t"] == nil {
@@ -179,8 +181,8 @@ func (e *unfederatedError) Error() string {
 		"against the presented assertion.", e.part, e.value)
 }
 
-// verifyFederated checks the token of another issuer. Entra compares issuer, subject and audience, and takes RS256 only.
-// Source: Microsoft Entra, Workload identity federation, Considerations.
+// verifyFederated checks the token of another issuer. Entra compares issuer, subject and audience,
+// and takes RS256 only. Source: Microsoft Entra, Workload identity federation, Considerations.
 func (a *App) verifyFederated(assertion string, claims jwt.RegisteredClaims) error {
 	matching := func(part, value string, code int, of []FederatedCredential, has func(FederatedCredential) bool) ([]FederatedCredential, error) {
 		of = slices.DeleteFunc(slices.Clone(of), func(f FederatedCredential) bool { return !has(f) })
@@ -214,7 +216,8 @@ type caller struct {
 	roles []string // of the token, which may be older than the app's
 }
 
-// authenticate reads the bearer token for one of the two resources. The text of the refusal is what Graph says.
+// authenticate reads the bearer token for one of the two resources. The text of the refusal is what
+// Graph says.
 func (t *Tenant) authenticate(r *http.Request, audience string) (caller, string) {
 	raw, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || raw == "" {
@@ -241,7 +244,8 @@ func (t *Tenant) authenticate(r *http.Request, audience string) (caller, string)
 // mostVerified bounds the tokens whose signature is not checked again.
 const mostVerified = 1000
 
-// verify reads a token. A client shows the same one with every call: its signature is checked once, its lifetime each time.
+// verify reads a token. A client shows the same one with every call: its signature is checked once,
+// its lifetime each time.
 func (t *Tenant) verify(raw string) (accessClaims, error) {
 	lifetime := []jwt.ParserOption{jwt.WithTimeFunc(t.now), jwt.WithExpirationRequired()}
 	if claims, ok := t.verified[raw]; ok {

@@ -12,8 +12,8 @@ import (
 // keptDeleted is how long Entra and Exchange keep what was deleted.
 const keptDeleted = 30 * 24 * time.Hour
 
-// World is everything the tenant holds, and its knobs. Maps are keyed by object id unless a comment says otherwise. Reach it through
-// Tenant.Edit only.
+// World is everything the tenant holds, and its knobs. Maps are keyed by object id unless a comment
+// says otherwise. Reach it through Tenant.Edit only.
 type World struct {
 	TenantID string
 	Company  string
@@ -34,24 +34,9 @@ type World struct {
 	Apps             map[string]*App // by client id
 	Audit            []AuditEntry    // oldest first
 
-	Latency       time.Duration // every request takes at least this long, on a real timer
-	ReadLag       time.Duration // reads answer the state this long ago, by the tenant's clock
-	SharedDelay   time.Duration // Set-Mailbox -Type shows this much later, by the tenant's clock
-	NumberDelay   time.Duration // a telephone number is released this much later, by the tenant's clock
-	CopyDelay     time.Duration // a drive copy is complete this much later, by the tenant's clock
-	DeltaLife     time.Duration // a delta token of a drive is known for this long, by the tenant's clock; 0 = without end
-	CopiesFail    int           // so many of the next drive copies stop half way and fail
-	ThrottleScale float64       // 0 = no throttling; 1 = Microsoft's documented budgets; 60 = the same budgets, there again 60 times sooner (SharePoint: 60 times as many a minute)
-	Faults        []Fault
+	Knobs
 
-	// WithoutPIM is a tenant without the licence for Privileged Identity Management.
-	WithoutPIM bool
-	// SyncedWritable lets accountEnabled of users mastered on premises be changed, until the next synchronisation: Microsoft's page
-	// users-revoke-access has administrators do so, while the refusal is what was observed.
-	SyncedWritable bool
-	// DirectorySyncEvery is how often the on-premises directory writes its users' state, by the tenant's clock; 0 = never.
-	DirectorySyncEvery time.Duration
-	directorySynced    time.Time
+	directorySynced time.Time
 }
 
 // User is a person in Entra.
@@ -146,7 +131,8 @@ type Device struct {
 	Registered      []string // user ids
 }
 
-// ManagedDevice is a device in Intune. A pending retire or wipe is carried out at the device's next sync; then the record is gone.
+// ManagedDevice is a device in Intune. A pending retire or wipe is carried out at the device's next
+// sync; then the record is gone.
 type ManagedDevice struct {
 	ID              string
 	DeviceName      string
@@ -162,8 +148,9 @@ type ManagedDevice struct {
 	Requested       time.Time
 }
 
-// AppRegistration is an app under Intune's app protection, on a device that need not be in Intune. A wipe that was asked for is carried out when
-// the app calls home next; then the registration is gone.
+// AppRegistration is an app under Intune's app protection, on a device that need not be in Intune.
+// A wipe that was asked for is carried out when the app calls home next; then the registration is
+// gone.
 type AppRegistration struct {
 	ID            string
 	UserID        string
@@ -337,7 +324,8 @@ type App struct {
 	ExchangeRole   string   // "Exchange Administrator", "Exchange Recipient Administrator", "Global Reader"; "" = none
 }
 
-// FederatedCredential lets the tokens of another issuer stand for an app. Entra fetches the issuer's keys; here the key is given.
+// FederatedCredential lets the tokens of another issuer stand for an app. Entra fetches the
+// issuer's keys; here the key is given.
 type FederatedCredential struct {
 	Issuer   string
 	Subject  string
@@ -412,7 +400,8 @@ func (w *World) sku(id string) *SKU {
 	return nil
 }
 
-// licencesOf lists direct and inherited licences. Only direct members of a group inherit, as in Entra.
+// licencesOf lists direct and inherited licences. Only direct members of a group inherit, as in
+// Entra.
 func (w *World) licencesOf(u *User, groups map[string]*Group) []Licence {
 	all := slices.Clone(u.Licences)
 	for _, id := range slices.Sorted(maps.Keys(groups)) {
@@ -425,7 +414,8 @@ func (w *World) licencesOf(u *User, groups map[string]*Group) []Licence {
 	return all
 }
 
-// hasPlan says whether one of the licences of a live user brings a service plan whose name starts so.
+// hasPlan says whether one of the licences of a live user brings a service plan whose name starts
+// so.
 func (w *World) hasPlan(u *User, prefix string) bool {
 	for _, l := range w.licencesOf(u, w.Groups) {
 		if s := w.sku(l.SKU); s != nil {
@@ -439,7 +429,8 @@ func (w *World) hasPlan(u *User, prefix string) bool {
 	return false
 }
 
-// planHolders are the live users with a service plan whose name starts so; for many users at once it is much cheaper than hasPlan.
+// planHolders are the live users with a service plan whose name starts so; for many users at once
+// it is much cheaper than hasPlan.
 func (w *World) planHolders(prefix string) map[string]bool {
 	brings := func(sku string, disabled []string) bool {
 		s := w.sku(sku)
@@ -485,8 +476,8 @@ func consumed(sku string, users map[string]*User, groups map[string]*Group) int 
 	return len(holders)
 }
 
-// reconcile brings a mailbox in line with its owner: an Exchange plan or a type that needs none keeps it; otherwise it is soft-deleted, and
-// inactive when the owner was deleted under a hold.
+// reconcile brings a mailbox in line with its owner: an Exchange plan or a type that needs none
+// keeps it; otherwise it is soft-deleted, and inactive when the owner was deleted under a hold.
 func (w *World) reconcile(owner string, now time.Time) {
 	if u := w.Users[owner]; w.Mailboxes[owner] != nil {
 		w.reconcileWith(owner, u != nil && w.hasPlan(u, "EXCHANGE_S_"), now)
@@ -509,7 +500,8 @@ func (w *World) reconcileWith(owner string, licensed bool, now time.Time) {
 // usable is the mailbox of a user when Exchange still serves it.
 func usable(m *Mailbox) bool { return m != nil && m.SoftDeletedAt.IsZero() }
 
-// groupsOf lists the groups that hold the object, directly or, when transitive, through other groups.
+// groupsOf lists the groups that hold the object, directly or, when transitive, through other
+// groups.
 func groupsOf(id string, groups map[string]*Group, transitive bool) []*Group {
 	found := map[string]*Group{}
 	queue := []string{id}

@@ -2,10 +2,11 @@ package simtenant
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Calendar is a calendar folder of a mailbox, and whom it is shared with.
@@ -16,111 +17,6 @@ type Calendar struct {
 
 func (f Calendar) sharedWith(user string) bool {
 	return slices.ContainsFunc(f.Shared, func(p MailboxPermission) bool { return p.User == user })
-}
-
-// distinguishedName is how a filter names a recipient.
-func (w *World) distinguishedName(m *Mailbox) string {
-	return "CN=" + m.Alias + ",OU=" + w.TenantID + ",OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD,DC=OUTLOOK,DC=COM"
-}
-
-// onBehalfFilter reads the one filter that is simulated: GrantSendOnBehalfTo -eq 'distinguished name'. It answers the object id.
-func (c *invocation) onBehalfFilter() (string, bool, *failure) {
-	filter, given, bad := c.text("Filter")
-	if bad != nil || !given {
-		return "", given, bad
-	}
-	name, ok := strings.CutPrefix(filter, "GrantSendOnBehalfTo -eq '")
-	if name, ok2 := strings.CutSuffix(name, "'"); ok && ok2 {
-		for id, m := range c.t.world.Mailboxes {
-			if c.t.world.distinguishedName(m) == strings.ReplaceAll(name, "''", "'") {
-				return id, true, nil
-			}
-		}
-		return "", true, badValue("Filter", filter)
-	}
-	return "", true, refused(taskException, "%s", c.t.notSimulated("the filter %s of %s", filter, c.cmdlet))
-}
-
-// others are the mailboxes that Identity means: one, or with "*" or without it all.
-func (c *invocation) others() ([]*Mailbox, *failure) {
-	if identity, given, bad := c.text("Identity"); bad != nil {
-		return nil, bad
-	} else if given && identity != "*" {
-		m, bad := c.named("Identity", true)
-		return []*Mailbox{m}, bad
-	}
-	all := seenAll(c.t, "mailbox", c.t.world.Mailboxes)
-	var found []*Mailbox
-	for _, id := range slices.Sorted(maps.Keys(all)) {
-		if usable(all[id]) {
-			found = append(found, all[id])
-		}
-	}
-	return found, nil
-}
-
-func getRecipientPermission(c *invocation) ([]object, *failure) {
-	boxes, bad := c.others()
-	if bad != nil {
-		return nil, bad
-	}
-	only := ""
-	if _, given := c.args["Trustee"]; given {
-		if only, bad = c.trustee("Trustee"); bad != nil {
-			return nil, bad
-		}
-	}
-	var out []object
-	for _, m := range boxes {
-		for _, id := range m.SendAs {
-			if only == "" || id == only {
-				out = append(out, object{"Identity": m.Alias, "Trustee": c.upn(id), "AccessControlType": "Allow", "AccessRights": []string{"SendAs"}, "IsInherited": false, "InheritanceType": "None"})
-			}
-		}
-	}
-	return c.limit(out)
-}
-
-func addRecipientPermission(c *invocation) ([]object, *failure) {
-	m, bad := c.named("Identity", false)
-	if bad != nil {
-		return nil, bad
-	}
-	who, bad := c.trustee("Trustee")
-	if bad != nil {
-		return nil, bad
-	}
-	rights, bad := c.edited("AccessRights", nil)
-	if bad != nil {
-		return nil, bad
-	}
-	if !slices.Equal(rights, []string{"SendAs"}) {
-		return nil, badValue("AccessRights", c.args["AccessRights"])
-	}
-	return c.change(m, func(after *Mailbox) *failure {
-		if !slices.Contains(after.SendAs, who) {
-			after.SendAs = append(after.SendAs, who)
-		}
-		return nil
-	})
-}
-
-func removeRecipientPermission(c *invocation) ([]object, *failure) {
-	m, bad := c.named("Identity", false)
-	if bad != nil {
-		return nil, bad
-	}
-	who, bad := c.trustee("Trustee")
-	if bad != nil {
-		return nil, bad
-	}
-	return c.change(m, func(after *Mailbox) *failure {
-		after.SendAs = slices.DeleteFunc(after.SendAs, func(id string) bool { return id == who })
-		if len(after.SendAs) == 0 {
-			after.SendAs = nil
-		}
-		return nil
-	})
 }
 
 // calendars are the calendar folders of a mailbox; every one has at least one.
@@ -204,6 +100,55 @@ func removeMailboxFolderPermission(c *invocation) ([]object, *failure) {
 	}
 	return c.change(m, func(after *Mailbox) *failure {
 		after.Calendars[i].Shared = slices.DeleteFunc(slices.Clone(after.Calendars[i].Shared), func(p MailboxPermission) bool { return p.User == who })
+		return nil
+	})
+}
+
+// removeCalendarEvents cancels what the owner organised and has ahead in the window. A series that
+// has begun ends with yesterday.
+func removeCalendarEvents(c *invocation) ([]object, *failure) {
+	m, bad := c.named("Identity", false)
+	if bad != nil {
+		return nil, bad
+	}
+	cancel, _, bad := c.truth("CancelOrganizedMeetings")
+	if bad != nil {
+		return nil, bad
+	}
+	preview, _, bad := c.truth("PreviewOnly")
+	if bad != nil {
+		return nil, bad
+	}
+	from := c.now
+	if text, given, bad := c.text("QueryStartDate"); bad != nil {
+		return nil, bad
+	} else if given {
+		t, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return nil, badValue("QueryStartDate", text)
+		}
+		from = t
+	}
+	days, err := strconv.Atoi(fmt.Sprint(c.args["QueryWindowInDays"]))
+	if err != nil || days < 1 || days > 1825 {
+		return nil, badValue("QueryWindowInDays", fmt.Sprint(c.args["QueryWindowInDays"]))
+	}
+	if !cancel {
+		return nil, refused(recipientException, "Specify CancelOrganizedMeetings.")
+	}
+	if preview {
+		return nil, nil
+	}
+	return c.change(m, func(after *Mailbox) *failure {
+		today := from.Truncate(24 * time.Hour)
+		for i := range after.Meetings {
+			if e := &after.Meetings[i]; e.Organised && !e.Until.IsZero() && e.Start.Before(from) && !e.Until.Before(today) {
+				e.Until = today.Add(-time.Second)
+			}
+		}
+		after.Meetings = slices.DeleteFunc(after.Meetings, func(e Meeting) bool {
+			return e.Organised && e.Attendees > 0 && !e.Start.Before(from) && e.Start.Before(from.AddDate(0, 0, days))
+		})
 		return nil
 	})
 }

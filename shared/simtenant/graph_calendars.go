@@ -3,9 +3,30 @@ package simtenant
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 )
+
+// listCalendars shows the user's own calendar and those of others that they have opened.
+func listCalendars(c *call) reply {
+	m, u, bad := c.mailbox(true)
+	if bad != nil {
+		return *bad
+	}
+	shape := newSchema("calendar", "",
+		field[Mailbox]{"id", func(_ *call, m *Mailbox) any { return "AAMk" + derived("calendar", u.ID, m.Owner) }},
+		field[Mailbox]{"name", func(_ *call, m *Mailbox) any { return m.DisplayName }},
+		field[Mailbox]{"owner", func(_ *call, m *Mailbox) any {
+			return map[string]any{"name": m.DisplayName, "address": m.PrimarySMTPAddress}
+		}},
+	)
+	items := []item{shape.item(c, m.Owner, m)}
+	for id, other := range seenAll(c.t, "mailbox", c.t.world.Mailboxes) {
+		if id != u.ID && usable(other) && slices.ContainsFunc(other.Calendars, func(f Calendar) bool { return f.sharedWith(u.ID) }) {
+			items = append(items, shape.item(c, id, other))
+		}
+	}
+	return c.list(items, page{set: "users('" + u.ID + "')/calendars", size: 10, most: 1000}, shape)
+}
 
 // outlookTime is a dateTimeTimeZone in UTC.
 func outlookTime(t time.Time) any {
@@ -53,52 +74,4 @@ func listEvents(c *call) reply {
 		items = append(items, eventSchema.item(c, m.Meetings[i].ID, &m.Meetings[i]))
 	}
 	return c.list(items, page{set: fmt.Sprintf("users('%s')/events", u.ID), size: 10, most: 1000}, eventSchema)
-}
-
-// removeCalendarEvents cancels what the owner organised and has ahead in the window. A series that has begun ends with yesterday.
-func removeCalendarEvents(c *invocation) ([]object, *failure) {
-	m, bad := c.named("Identity", false)
-	if bad != nil {
-		return nil, bad
-	}
-	cancel, _, bad := c.truth("CancelOrganizedMeetings")
-	if bad != nil {
-		return nil, bad
-	}
-	preview, _, bad := c.truth("PreviewOnly")
-	if bad != nil {
-		return nil, bad
-	}
-	from := c.now
-	if text, given, bad := c.text("QueryStartDate"); bad != nil {
-		return nil, bad
-	} else if given {
-		t, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			return nil, badValue("QueryStartDate", text)
-		}
-		from = t
-	}
-	days, err := strconv.Atoi(fmt.Sprint(c.args["QueryWindowInDays"]))
-	if err != nil || days < 1 || days > 1825 {
-		return nil, badValue("QueryWindowInDays", fmt.Sprint(c.args["QueryWindowInDays"]))
-	}
-	if !cancel {
-		return nil, refused(recipientException, "Specify CancelOrganizedMeetings.")
-	}
-	if preview {
-		return nil, nil
-	}
-	return c.change(m, func(after *Mailbox) *failure {
-		today := from.Truncate(24 * time.Hour)
-		for i := range after.Meetings {
-			if e := &after.Meetings[i]; e.Organised && !e.Until.IsZero() && e.Start.Before(from) && !e.Until.Before(today) {
-				e.Until = today.Add(-time.Second)
-			}
-		}
-		after.Meetings = slices.DeleteFunc(after.Meetings, func(e Meeting) bool {
-			return e.Organised && e.Attendees > 0 && !e.Start.Before(from) && e.Start.Before(from.AddDate(0, 0, days))
-		})
-		return nil
-	})
 }

@@ -1,0 +1,87 @@
+package simtenant
+
+import "slices"
+
+// Consent is an OAuth 2.0 grant: an app may act for the user.
+type Consent struct {
+	ID       string
+	Client   string // object id of the app's service principal
+	Resource string
+	Scope    string
+}
+
+// AppRole is a role in an app.
+type AppRole struct {
+	ID       string
+	Role     string // appRoleId
+	Resource string
+}
+
+// consentSchemaFor is what Graph shows of a user's consents.
+func consentSchemaFor(user string) *schema[Consent] {
+	return newSchema("oAuth2PermissionGrant", "",
+		field[Consent]{"id", func(_ *call, g *Consent) any { return g.ID }},
+		field[Consent]{"clientId", func(_ *call, g *Consent) any { return g.Client }},
+		field[Consent]{"consentType", func(*call, *Consent) any { return "Principal" }},
+		field[Consent]{"principalId", func(*call, *Consent) any { return user }},
+		field[Consent]{"resourceId", func(_ *call, g *Consent) any { return g.Resource }},
+		field[Consent]{"scope", func(_ *call, g *Consent) any { return g.Scope }},
+	)
+}
+
+func listConsents(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	shape := consentSchemaFor(u.ID)
+	var items []item
+	for i := range u.Consents {
+		items = append(items, shape.item(c, u.Consents[i].ID, &u.Consents[i]))
+	}
+	return c.list(items, directoryPage.of("oauth2PermissionGrants", false), shape)
+}
+
+func deleteConsent(c *call) reply {
+	for _, u := range c.t.world.Users {
+		if i := slices.IndexFunc(u.Consents, func(g Consent) bool { return g.ID == c.arg["id"] }); i >= 0 {
+			c.t.before("user", u.ID, c.now)
+			u.Consents = slices.Delete(slices.Clone(u.Consents), i, i+1)
+			return noContent
+		}
+	}
+	return c.notFound(c.arg["id"])
+}
+
+func listAppRoles(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	shape := newSchema("appRoleAssignment", "",
+		field[AppRole]{"id", func(_ *call, r *AppRole) any { return r.ID }},
+		field[AppRole]{"appRoleId", func(_ *call, r *AppRole) any { return r.Role }},
+		field[AppRole]{"principalId", func(*call, *AppRole) any { return u.ID }},
+		field[AppRole]{"principalType", func(*call, *AppRole) any { return "User" }},
+		field[AppRole]{"resourceId", func(_ *call, r *AppRole) any { return r.Resource }},
+	)
+	var items []item
+	for i := range u.AppRoles {
+		items = append(items, shape.item(c, u.AppRoles[i].ID, &u.AppRoles[i]))
+	}
+	return c.list(items, directoryPage.of("appRoleAssignments", false), shape)
+}
+
+func deleteAppRole(c *call) reply {
+	u, bad := c.writing()
+	if bad != nil {
+		return *bad
+	}
+	i := slices.IndexFunc(u.AppRoles, func(r AppRole) bool { return r.ID == c.arg["assignment"] })
+	if i < 0 {
+		return c.notFound(c.arg["assignment"])
+	}
+	c.t.before("user", u.ID, c.now)
+	u.AppRoles = slices.Delete(slices.Clone(u.AppRoles), i, i+1)
+	return noContent
+}

@@ -1,0 +1,146 @@
+package simtenant
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// EligibleRole is a directory role that Privileged Identity Management lets a user activate.
+type EligibleRole struct {
+	ID    string
+	Role  string // role template id
+	Scope string // directoryScopeId, "/" = the whole directory
+}
+
+type eligibility struct {
+	*EligibleRole
+	user string
+}
+
+var eligibilitySchema = newSchema("unifiedRoleEligibilitySchedule", "",
+	field[eligibility]{"id", func(_ *call, e *eligibility) any { return e.ID }},
+	field[eligibility]{"principalId", func(_ *call, e *eligibility) any { return e.user }},
+	field[eligibility]{"roleDefinitionId", func(_ *call, e *eligibility) any { return e.Role }},
+	field[eligibility]{"directoryScopeId", func(_ *call, e *eligibility) any { return e.Scope }},
+	field[eligibility]{"memberType", func(*call, *eligibility) any { return "Direct" }},
+	field[eligibility]{"status", func(*call, *eligibility) any { return "Provisioned" }},
+)
+
+// noPIM is the refusal of a tenant without the licence for Privileged Identity Management.
+func (c *call) noPIM() *reply {
+	if !c.t.world.WithoutPIM {
+		return nil
+	}
+	r := c.fail(http.StatusBadRequest, "AadPremiumLicenseRequired", "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license.")
+	return &r
+}
+
+func listEligibilities(c *call) reply {
+	if bad := c.noPIM(); bad != nil {
+		return *bad
+	}
+	var items []item
+	for id, u := range c.users() {
+		for i := range u.Eligible {
+			items = append(items, eligibilitySchema.item(c, u.Eligible[i].ID, &eligibility{&u.Eligible[i], id}))
+		}
+	}
+	return c.list(items, directoryPage.of("roleManagement/directory/roleEligibilitySchedules", false), eligibilitySchema)
+}
+
+// requestEligibility carries out adminRemove; other actions are not simulated.
+func requestEligibility(c *call) reply {
+	if bad := c.noPIM(); bad != nil {
+		return *bad
+	}
+	if bad := c.only(c.body, "action", "principalId", "roleDefinitionId", "directoryScopeId", "justification"); bad != nil {
+		return *bad
+	}
+	action, _ := str(c.body, "action")
+	if !strings.EqualFold(action, "adminRemove") {
+		return c.badRequest("%s", c.t.notSimulated("the action %s of %s", action, c.op.name()))
+	}
+	principal, _ := str(c.body, "principalId")
+	role, _ := str(c.body, "roleDefinitionId")
+	scope, _ := str(c.body, "directoryScopeId")
+	u := c.t.world.Users[strings.ToLower(principal)]
+	if u == nil {
+		return c.fail(http.StatusNotFound, "SubjectNotFound", "The subject is not found.")
+	}
+	i := slices.IndexFunc(u.Eligible, func(e EligibleRole) bool { return e.Role == role && e.Scope == scope })
+	if i < 0 {
+		return c.fail(http.StatusBadRequest, "RoleAssignmentDoesNotExist", "The Role assignment does not exist.")
+	}
+	c.t.before("user", u.ID, c.now)
+	u.Eligible = slices.Delete(slices.Clone(u.Eligible), i, i+1)
+	return reply{status: http.StatusCreated, body: map[string]any{
+		"@odata.context": c.base() + "/$metadata#roleManagement/directory/roleEligibilityScheduleRequests/$entity",
+		"id":             derived("request", u.ID, role, c.requestID), "status": "Revoked", "action": "adminRemove", "createdDateTime": stamp(c.now),
+		"principalId": u.ID, "roleDefinitionId": role, "directoryScopeId": scope,
+	}}
+}
+
+func deleteRoleAssignment(c *call) reply {
+	w := c.t.world
+	i := slices.IndexFunc(w.RoleAssignments, func(a RoleAssignment) bool { return a.ID == c.arg["id"] })
+	if i < 0 {
+		return c.notFound(c.arg["id"])
+	}
+	w.RoleAssignments = slices.Delete(slices.Clone(w.RoleAssignments), i, i+1)
+	return noContent
+}
+
+var assignmentSchema = newSchema("unifiedRoleAssignment", "",
+	field[RoleAssignment]{"id", func(_ *call, a *RoleAssignment) any { return a.ID }},
+	field[RoleAssignment]{"principalId", func(_ *call, a *RoleAssignment) any { return a.Principal }},
+	field[RoleAssignment]{"roleDefinitionId", func(_ *call, a *RoleAssignment) any { return a.Role }},
+	field[RoleAssignment]{"directoryScopeId", func(*call, *RoleAssignment) any { return "/" }},
+)
+
+var roleDefinitionSchema = newSchema("unifiedRoleDefinition", "",
+	field[directoryRole]{"id", func(_ *call, r *directoryRole) any { return r.id }},
+	field[directoryRole]{"displayName", func(_ *call, r *directoryRole) any { return r.name }},
+	field[directoryRole]{"templateId", func(_ *call, r *directoryRole) any { return r.id }},
+	field[directoryRole]{"isBuiltIn", func(*call, *directoryRole) any { return true }},
+	field[directoryRole]{"isEnabled", func(*call, *directoryRole) any { return true }},
+)
+
+func listRoleAssignments(c *call) reply {
+	expand := c.query.Get("$expand")
+	if expand != "" && expand != "roleDefinition" {
+		return c.fail(http.StatusBadRequest, "BadRequest", "%s", c.t.notSimulated("$expand=%s of %s", expand, c.op.name()))
+	}
+	var items []item
+	for i := range c.t.world.RoleAssignments {
+		a := &c.t.world.RoleAssignments[i]
+		it := assignmentSchema.item(c, a.ID, a)
+		if plainGet := it.get; expand != "" {
+			it.defaults = append(slices.Clone(it.defaults), "roleDefinition")
+			it.get = func(name string) (any, bool) {
+				if name == "roleDefinition" {
+					return roleDefinitionSchema.item(c, a.Role, roleByID(a.Role)).render(nil, false), true
+				}
+				return plainGet(name)
+			}
+		}
+		items = append(items, it)
+	}
+	return c.list(items, directoryPage.of("roleManagement/directory/roleAssignments", false), assignmentSchema)
+}
+
+func listRoleDefinitions(c *call) reply {
+	var items []item
+	for i := range directoryRoles {
+		items = append(items, roleDefinitionSchema.item(c, directoryRoles[i].id, &directoryRoles[i]))
+	}
+	return c.list(items, directoryPage.of("roleManagement/directory/roleDefinitions", false), roleDefinitionSchema)
+}
+
+func getRoleDefinition(c *call) reply {
+	r := roleByID(strings.ToLower(c.arg["id"]))
+	if r == nil {
+		return c.notFound(c.arg["id"])
+	}
+	return c.entity("roleManagement/directory/roleDefinitions", roleDefinitionSchema.item(c, r.id, r), false, roleDefinitionSchema)
+}
