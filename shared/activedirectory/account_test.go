@@ -1,0 +1,172 @@
+package activedirectory_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"leaver/shared/activedirectory/sambatest"
+	"leaver/shared/offboarding"
+)
+
+func TestAnAccountIsDisabledAndItsPasswordReset(t *testing.T) {
+	f := newFixture(t)
+	ctx, wrote := writing(t)
+	s := f.open(t)
+	before, err := s.Find(ctx, f.identity(t, "sam.ash", people))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.ID != f.leaver || !before.Enabled || !before.Person || before.Privileged || before.Critical || before.PrimaryGroup != offboarding.DomainUsers || before.Parent != people {
+		t.Fatalf("got %+v", before)
+	}
+	if conn, err := f.Dial("sam.ash@"+sambatest.Domain, initial); err != nil {
+		t.Fatalf("before: %v", err)
+	} else {
+		_ = conn.Close()
+	}
+	if err := s.Disable(ctx, f.leaver); err != nil {
+		t.Fatal(err)
+	}
+	password := random()
+	if err := s.ResetPassword(ctx, f.leaver, password); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{initial, password} {
+		if _, err := f.Dial("sam.ash@"+sambatest.Domain, p); err == nil {
+			t.Errorf("the leaver signs in with password %d characters long", len(p))
+		}
+	}
+	after, err := s.Account(ctx, f.leaver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Enabled || !after.PasswordSet.After(before.PasswordSet) {
+		t.Errorf("got %+v", after)
+	}
+	if n := len(wrote.calls); n != 2 {
+		t.Errorf("%d writes are evidence, want 2: %v", n, wrote.calls)
+	}
+	// Twice is once.
+	if err := s.Disable(ctx, f.leaver); err != nil || len(wrote.calls) != 2 {
+		t.Errorf("disabling again: %v, %d writes", err, len(wrote.calls))
+	}
+}
+
+func TestAnAccountLeavesItsGroups(t *testing.T) {
+	f := newFixture(t)
+	ctx, _ := writing(t)
+	member := "CN=sam.ash," + people
+	f.group(t, "Staff", lists, member)
+	f.group(t, `Choir\, mixed (old) \#1`, lists, member)
+	s := f.open(t)
+	account, err := s.Account(ctx, f.leaver)
+	if err != nil || len(account.Groups) != 2 {
+		t.Fatalf("groups %v: %v", account.Groups, err)
+	}
+	for _, g := range account.Groups {
+		if err := s.LeaveGroup(ctx, g.ID, f.leaver); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.LeaveGroup(ctx, g.ID, f.leaver); err != nil {
+			t.Errorf("leaving a group twice: %v", err)
+		}
+	}
+	if account, err = s.Account(ctx, f.leaver); err != nil || len(account.Groups) > 0 {
+		t.Errorf("still in %v: %v", account.Groups, err)
+	}
+}
+
+func TestB15AnAccountIsTheOneOfTheAnchorOrNobody(t *testing.T) {
+	f := newFixture(t)
+	f.person(t, "kim.oak", people, initial)
+	s := f.open(t)
+	right := f.identity(t, "sam.ash", people)
+	for name, change := range map[string]func(*offboarding.OnPremisesIdentity){
+		"another's SID":  func(i *offboarding.OnPremisesIdentity) { i.SID = f.SID(t, "CN=kim.oak,"+people) },
+		"another's name": func(i *offboarding.OnPremisesIdentity) { i.SamAccountName = "kim.oak" },
+		"no anchor":      func(i *offboarding.OnPremisesIdentity) { i.Anchor = "" },
+		"a short anchor": func(i *offboarding.OnPremisesIdentity) { i.Anchor = "Zm9v" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			who := right
+			change(&who)
+			got, err := s.Find(t.Context(), who)
+			var permanent *offboarding.PermanentError
+			if !errors.As(err, &permanent) {
+				t.Errorf("got %+v, %v; want a permanent error", got, err)
+			}
+		})
+	}
+	gone := right
+	gone.Anchor = "AAAAAAAAAAAAAAAAAAAAAA=="
+	if _, err := s.Find(t.Context(), gone); !errors.Is(err, offboarding.ErrNotFound) {
+		t.Errorf("an anchor that nobody has: %v", err)
+	}
+	// Two accounts with one anchor: the migrated one carries the other's objectGUID.
+	f.set(t, "CN=kim.oak,"+people, "mS-DS-ConsistencyGuid", string(f.raw(t, "CN=sam.ash,"+people)))
+	if _, err := s.Find(t.Context(), right); err == nil || !strings.Contains(err.Error(), "2 accounts") {
+		t.Errorf("two accounts with one anchor: %v", err)
+	}
+}
+
+func TestAMigratedAccountIsFoundByItsConsistencyGuid(t *testing.T) {
+	f := newFixture(t)
+	who := f.identity(t, "sam.ash", people)
+	who.Anchor = "ABEiM0RVZneImaq7zN3u/w=="
+	f.set(t, "CN=sam.ash,"+people, "mS-DS-ConsistencyGuid", "\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff")
+	account, err := f.open(t).Find(t.Context(), who)
+	if err != nil || account.ID != f.leaver {
+		t.Errorf("got %q, %v; want %q", account.ID, err, f.leaver)
+	}
+}
+
+func TestAnAccountMovesUnderItsName(t *testing.T) {
+	f := newFixture(t)
+	ctx, _ := writing(t)
+	s := f.open(t)
+	if err := s.Move(ctx, f.leaver, former); err != nil {
+		t.Fatal(err)
+	}
+	account, err := s.Account(ctx, f.leaver)
+	if err != nil || account.Parent != former || account.ID != f.leaver {
+		t.Errorf("got %+v, %v", account, err)
+	}
+}
+
+func TestWithoutARightTheErrorSaysSo(t *testing.T) {
+	f := newFixture(t)
+	ctx, _ := writing(t)
+	admin := f.id(t, "CN=Administrator,CN=Users,"+sambatest.Base)
+	s := f.open(t)
+	for name, write := range map[string]func() error{
+		"disable":        func() error { return s.Disable(ctx, admin) },
+		"reset password": func() error { return s.ResetPassword(ctx, admin, random()) },
+		"move":           func() error { return s.Move(ctx, admin, former) },
+		"delete":         func() error { return s.Delete(ctx, admin) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := write()
+			var permanent *offboarding.PermanentError
+			if !errors.As(err, &permanent) || !strings.Contains(err.Error(), "no right") || !strings.Contains(err.Error(), admin) {
+				t.Errorf("got %v; want a permanent error that names the account and the right", err)
+			}
+		})
+	}
+	account, err := s.Account(ctx, admin)
+	if err != nil || !account.Enabled || !account.Critical {
+		t.Errorf("the administrator: %+v, %v", account, err)
+	}
+}
+
+func TestNothingIsWrittenWithoutAWriteGuard(t *testing.T) {
+	f := newFixture(t)
+	s := f.open(t)
+	if err := s.Disable(t.Context(), f.leaver); err == nil {
+		t.Error("disabled without a write guard")
+	}
+	account, err := s.Account(t.Context(), f.leaver)
+	if err != nil || !account.Enabled {
+		t.Errorf("got %+v, %v", account, err)
+	}
+}
