@@ -50,7 +50,7 @@ func TestB10WhoHeldARoleCanBeBlockedAfterwards(t *testing.T) {
 			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 			blocking := h.Worker(offboarding.StepBlock, block.New(h.As("block")))
 			refused, _ := h.Step(t, c.ID, blocking)
-			if refused.State != offboarding.StateParked && (refused.State != offboarding.StateWaiting || !strings.Contains(refused.Reason, string(offboarding.B10))) {
+			if refused.State != offboarding.StateParked && (refused.State != offboarding.StateWaiting || !strings.Contains(refused.Reason, offboarding.B10.Name)) {
 				t.Fatalf("block is %s, %s: the test proves nothing", refused.State, refused.Reason)
 			}
 			if record := h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newStep(h))); record.State != offboarding.StateEffective {
@@ -121,7 +121,7 @@ func TestB10ARoleThatHasJustGoneMayBeRefusedOnceMore(t *testing.T) {
 	blocking := h.Worker(offboarding.StepBlock, block.New(h.As("block")))
 	refused := func() {
 		t.Helper()
-		if record, _ := h.Step(t, c.ID, blocking); record.State != offboarding.StateWaiting || !strings.HasPrefix(record.Reason, string(offboarding.B10)) {
+		if record, _ := h.Step(t, c.ID, blocking); record.State != offboarding.StateWaiting || !strings.HasPrefix(record.Reason, offboarding.B10.Name) {
 			t.Fatalf("block is %s: %s", record.State, record.Reason)
 		}
 	}

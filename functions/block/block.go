@@ -114,7 +114,7 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 		return offboarding.After(job.Patience(), "disabling was accepted, but accountEnabled still reads true")
 	}
 	if offboarding.Stamp(user.SessionsValidFrom) < job.Step.Progress[sessionsRevoked] {
-		return offboarding.After(job.Patience(), "the revocation was accepted, but signInSessionsValidFromDateTime does not show it yet")
+		return offboarding.After(job.Patience(), fmt.Sprintf("%s: the revocation was accepted, but signInSessionsValidFromDateTime does not show it yet", offboarding.B7))
 	}
 	job.Evidence["accountEnabled"] = "false"
 	job.Evidence["signInSessionsValidFromDateTime"] = offboarding.Stamp(user.SessionsValidFrom)

@@ -159,7 +159,7 @@ func TestB10ARefusedRevocationHidesNoRole(t *testing.T) {
 	})
 	c := h.Open(t, nestor, offboarding.Options{}, offboarding.DefaultPolicy())
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
-	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, string(offboarding.B10)) {
+	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, offboarding.B10.Name) {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 }

@@ -349,7 +349,7 @@ func TestB5B16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
 		clear(w.Deleted)
 	})
 	record := h.Settle(t, c.ID, w)
-	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) {
+	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, offboarding.B16.Name) {
 		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
 	}
 }
@@ -362,7 +362,7 @@ func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 	id := simtenant.UserID("adele.vance@contoso.com")
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
-	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) {
+	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, offboarding.B16.Name) {
 		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
 	}
 }

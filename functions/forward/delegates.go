@@ -43,7 +43,7 @@ func (s *Step) delegates(ctx context.Context, job *offboarding.Job) error {
 	}
 	// B17: nobody at Microsoft says whether the closed protocols of a mailbox that became shared
 	// keep its delegates out.
-	job.Evidence["delegates"] = string(offboarding.B17) + ": " + offboarding.B17.Text()
+	job.Evidence["delegates"] = offboarding.B17.Name + ": " + offboarding.B17.Text
 	return nil
 }
 

@@ -97,7 +97,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case left > 0:
 		return offboarding.After(job.Patience(), fmt.Sprintf("the release was accepted, but %d licences still show", left))
 	case len(manual) > 0:
-		return offboarding.Manual(task(user, manual))
+		return offboarding.Manual(fmt.Sprintf("%s: %s", offboarding.B11, task(user, manual)))
 	}
 	job.Evidence["seatsFreed"] = job.Step.Before[licences]
 	return s.seats(ctx, job)

@@ -95,7 +95,7 @@ func TestB16AReEnabledLeaverKeepsTheLicence(t *testing.T) {
 	id := simtenant.UserID("adele.vance@contoso.com")
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
-	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) {
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, offboarding.B16.Name) {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
 	if len(h.Tenant.Licences(id)) == 0 {

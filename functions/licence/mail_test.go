@@ -73,7 +73,7 @@ func TestB2B3B4B5WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
 			}
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 			left := len(h.Tenant.Licences(c.Leaver))
-			if tt.by == "" {
+			if tt.by.IsZero() {
 				if record.State != offboarding.StateEffective || left > 0 {
 					t.Errorf("%s with %d licences: %s", record.State, left, record.Reason)
 				}

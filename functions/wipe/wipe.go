@@ -141,7 +141,7 @@ func (s *Step) phones(ctx context.Context, r *run) {
 		}
 		switch {
 		case !done:
-			r.waitFor("phone %s (%s): account wipe not acknowledged, %s", p.ID, p.OS, r.lastSeen(p.LastSync))
+			r.waitFor("phone %s (%s): account wipe not acknowledged, %s (%s)", p.ID, p.OS, r.lastSeen(p.LastSync), offboarding.B13)
 		case !p.Blocked:
 			r.waitFor("phone %s (%s): wiped, not seen blocked yet", p.ID, p.OS)
 		default:

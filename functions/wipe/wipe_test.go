@@ -486,7 +486,7 @@ func TestB16TheDevicesOfSomebodyWhoCameBackAreLeftAlone(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(henrik)].AccountEnabled = true })
 	before := h.Writes()
 	record, _ := h.Step(t, c.ID, w)
-	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, string(offboarding.B16)) || h.Writes() != before {
+	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, offboarding.B16.Name) || h.Writes() != before {
 		t.Errorf("%s: %s, %d writes", record.State, record.Reason, h.Writes()-before)
 	}
 }

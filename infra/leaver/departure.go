@@ -167,11 +167,11 @@ func (p *play) judge(ctx context.Context, found []status) ([]told, error) {
 func (d departure) reasons(s status) []string {
 	why := []string{d.why}
 	for _, rule := range d.rules {
-		why = append(why, fmt.Sprintf("%s: %s (%s)", rule, rule.Text(), rule.Source()))
+		why = append(why, fmt.Sprintf("%s: %s (%s)", rule, rule.Text, rule.Source))
 	}
 	for _, step := range s.Steps {
 		if step.State == offboarding.StateWithheld {
-			why = append(why, fmt.Sprintf("%s is withheld by %s; the rule: %s (%s)", step.Name, step.Reason, step.Rule.Text(), step.Rule.Source()))
+			why = append(why, fmt.Sprintf("%s is withheld by %s; the rule: %s (%s)", step.Name, step.Reason, step.Rule.Text, step.Rule.Source))
 		}
 	}
 	return why
@@ -185,7 +185,7 @@ func (p *play) misses(ctx context.Context, d departure, s status) []string {
 			miss("in the tenant: %s", what)
 		}
 	}
-	if d.refused != "" {
+	if !d.refused.IsZero() {
 		return append(wrong, p.refusalMisses(ctx, d, s)...)
 	}
 	for _, a := range d.acts {
@@ -222,7 +222,7 @@ func (p *play) refusalMisses(ctx context.Context, d departure, s status) []strin
 	if s.State != "parked" || s.Case != "" {
 		wrong = append(wrong, fmt.Sprintf("the request is %s %s, wanted parked without a case", s.State, s.Case))
 	}
-	for _, part := range []string{string(d.refused), d.refused.Text(), d.refused.Source()} {
+	for _, part := range []string{d.refused.Name, d.refused.Text, d.refused.Source} {
 		if !strings.Contains(s.Reason, part) {
 			wrong = append(wrong, fmt.Sprintf("it is parked without %q: %s", part, s.Reason))
 		}

@@ -50,7 +50,7 @@ type plannedStep struct {
 	Due  time.Time            `json:"due"`
 	// State is act, nothing to do, withheld, manual, wait, park, or gate: decided when it is due.
 	State  string           `json:"state"`
-	Rule   offboarding.Rule `json:"rule,omitempty"`
+	Rule   offboarding.Rule `json:"rule,omitzero"`
 	Source string           `json:"source,omitempty"` // of the rule
 	Reason string           `json:"reason"`
 }
@@ -148,7 +148,7 @@ func (h *house) preview(ctx context.Context, request offboarding.Request) (plann
 		}
 		row := plannedStep{Name: step.Name, Due: step.Due}
 		switch {
-		case step.Withheld != "":
+		case !step.Withheld.IsZero():
 			row.withhold(step.Withheld, step.Why)
 		case spec.Gate:
 			row.State, row.Reason = "gate", "decided when it is due, after "+names(spec.Needs)+": "+spec.Done
@@ -160,8 +160,8 @@ func (h *house) preview(ctx context.Context, request offboarding.Request) (plann
 			}
 			row.read(rehearsal, spec)
 			if spec.Urgent && row.State == "act" && len(roles) > 0 {
-				row.Rule, row.Source = offboarding.B10, offboarding.B10.Source()
-				row.Reason += fmt.Sprintf("; may be refused by %s for the role %s until access has taken it away (%s)", row.Rule, strings.Join(roles, ", "), row.Rule.Text())
+				row.Rule, row.Source = offboarding.B10, offboarding.B10.Source
+				row.Reason += fmt.Sprintf("; may be refused by %s for the role %s until access has taken it away (%s)", row.Rule, strings.Join(roles, ", "), row.Rule.Text)
 			}
 		}
 		if row.State == "manual" || row.State == "park" {
@@ -185,7 +185,7 @@ func (h *house) named(ctx context.Context, id string) string {
 }
 
 func (s *plannedStep) withhold(rule offboarding.Rule, why string) {
-	s.State, s.Rule, s.Source, s.Reason = "withheld", rule, rule.Source(), why+" ("+rule.Text()+")"
+	s.State, s.Rule, s.Source, s.Reason = "withheld", rule, rule.Source, why+" ("+rule.Text+")"
 }
 
 // read is what a rehearsal means to the one who asked.
@@ -232,7 +232,7 @@ func (p planned) report(width int) string {
 		}
 		text := s.State
 		if s.State == "withheld" {
-			text += " by " + string(s.Rule)
+			text += " by " + s.Rule.Name
 		}
 		text += ": " + s.Reason
 		if s.Source != "" {

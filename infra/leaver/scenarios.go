@@ -260,7 +260,7 @@ func rolesAreBusy(w *simtenant.World) {
 
 // refusedFor reports whether a step waits because of a role (B10).
 func refusedFor(role string, s stepStatus) bool {
-	return s.State == offboarding.StateWaiting && strings.Contains(s.Reason, string(offboarding.B10)) && strings.Contains(s.Reason, role)
+	return s.State == offboarding.StateWaiting && strings.Contains(s.Reason, offboarding.B10.Name) && strings.Contains(s.Reason, role)
 }
 
 // bigDriveItems is what the OneDrive of the scenario big-onedrive holds, folders included.

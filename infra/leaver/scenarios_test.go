@@ -34,7 +34,7 @@ func TestScenario(t *testing.T) {
 					Why      []string
 				}
 				want := string(offboarding.CaseComplete)
-				if s.departures[i].refused != "" {
+				if s.departures[i].refused != (offboarding.Rule{}) {
 					want = "parked"
 				}
 				if err := json.Unmarshal([]byte(line), &end); err != nil || end.State != want || end.Scenario != s.name || slices.Contains(end.Why, "") || len(end.Why) == 0 {
@@ -106,7 +106,7 @@ func TestScenarioThatIsNone(t *testing.T) {
 func TestScenarioLayoffSaysWhy(t *testing.T) {
 	t.Parallel()
 	ends := everybody([]status{{Steps: []stepStatus{{Name: offboarding.StepDelete, State: offboarding.StateWithheld, Rule: offboarding.B1, Reason: "B1: it anchors"}}}})
-	if len(ends) != 1 || ends[0].Scenario != "layoff" || len(ends[0].Why) != 2 || !strings.Contains(ends[0].Why[1], offboarding.B1.Text()) {
+	if len(ends) != 1 || ends[0].Scenario != "layoff" || len(ends[0].Why) != 2 || !strings.Contains(ends[0].Why[1], offboarding.B1.Text) {
 		t.Errorf("%+v", ends)
 	}
 }

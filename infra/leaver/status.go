@@ -38,7 +38,7 @@ type leaverStatus struct {
 type stepStatus struct {
 	Name     offboarding.StepName  `json:"name"`
 	State    offboarding.StepState `json:"state"`
-	Rule     offboarding.Rule      `json:"rule,omitempty"`
+	Rule     offboarding.Rule      `json:"rule,omitzero"`
 	Reason   string                `json:"reason"`
 	Attempts int                   `json:"attempts"`
 	// Since is when the step began to wait or to fail, or when it was left to a person.
@@ -70,8 +70,8 @@ func statusOf(c *offboarding.Case, personal map[string]string, now time.Time) st
 	}
 	for _, r := range c.Steps {
 		step := stepStatus{Name: r.Name, State: r.State, Rule: r.Rule, Reason: r.Reason, Attempts: r.Attempts, Evidence: r.Evidence}
-		if r.Rule != "" {
-			step.Reason = string(r.Rule) + ": " + r.Reason
+		if !r.Rule.IsZero() {
+			step.Reason = r.Rule.Name + ": " + r.Reason
 		}
 		switch r.State {
 		case offboarding.StateWaiting:

@@ -17,7 +17,6 @@ package graph
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -128,7 +127,7 @@ func verify(doing string, ids []string) error {
 // objectID is nil for an object id, and permanent for anything else.
 func objectID(id string) error {
 	if len(id) != 36 || uuid.Validate(id) != nil {
-		return offboarding.Permanent(errors.New("a name instead of an object id"))
+		return offboarding.Permanent(fmt.Errorf("%s: a name instead of an object id", offboarding.B15))
 	}
 	return nil
 }

@@ -64,8 +64,8 @@ func (l *Ledger) SignOff(ctx context.Context, s SignOff) (*offboarding.Case, err
 			return nil, err
 		}
 		was := record.Reason
-		if record.Rule != "" {
-			was = string(record.Rule) + ": " + was
+		if !record.Rule.IsZero() {
+			was = record.Rule.Name + ": " + was
 		}
 		return &offboarding.Entry{
 			Kind: offboarding.EntrySignedOff, Step: s.Step, State: record.State, Sealed: sealed,

@@ -67,7 +67,7 @@ type Entry struct {
 
 	// settled, rescheduled, signed off (the state before), cancelled
 	State    StepState         `json:"state,omitempty"`
-	Rule     Rule              `json:"rule,omitempty"`
+	Rule     Rule              `json:"rule,omitzero"`
 	Reason   string            `json:"reason,omitempty"`
 	Due      time.Time         `json:"due,omitzero"`
 	Evidence map[string]string `json:"evidence,omitempty"`
@@ -245,11 +245,11 @@ func (c *Case) Apply(e Entry, hash string) error {
 	case EntryRescheduled:
 		step.N, step.Due = e.N, e.Due
 		if e.State != "" {
-			step.State, step.Reason, step.Rule, step.Observed = e.State, e.Reason, "", false
+			step.State, step.Reason, step.Rule, step.Observed = e.State, e.Reason, Rule{}, false
 			step.Since, step.FailingSince, step.DecidedAt = time.Time{}, time.Time{}, time.Time{}
 		}
 	case EntrySignedOff:
-		step.State, step.Rule, step.Reason, step.SignedOff = StateSignedOff, "", e.Reason, e.State
+		step.State, step.Rule, step.Reason, step.SignedOff = StateSignedOff, Rule{}, e.Reason, e.State
 		step.Since, step.FailingSince, step.DecidedAt = time.Time{}, time.Time{}, e.At
 	case EntryCancelled:
 		if c.OpenedAt.IsZero() {
@@ -288,7 +288,7 @@ func (c *Case) replan(p Plan) {
 	c.Plan, c.Steps, c.published = p, nil, false
 	for _, planned := range p.Steps {
 		record := &Record{Name: planned.Name, State: StatePlanned, N: 1, Due: planned.Due}
-		if planned.Withheld != "" {
+		if !planned.Withheld.IsZero() {
 			record.State, record.Rule, record.Reason = StateWithheld, planned.Withheld, planned.Why
 		}
 		for _, was := range old {

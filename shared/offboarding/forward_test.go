@@ -70,7 +70,7 @@ func TestB1B2B5TheGateTable(t *testing.T) {
 				by  offboarding.Rule
 			}{offboarding.StepLicence: {tt.licence, tt.licenceBy}, offboarding.StepDelete: {tt.delete, tt.deleteBy}} {
 				step, _ := plan.Step(name)
-				if step.Due.Sub(leaving) != want.due || step.Withheld != want.by || (step.Why == "") != (want.by == "") {
+				if step.Due.Sub(leaving) != want.due || step.Withheld != want.by || (step.Why == "") != (want.by.IsZero()) {
 					t.Errorf("%s is due after %s, withheld by %q: %s", name, step.Due.Sub(leaving), step.Withheld, step.Why)
 				}
 			}
@@ -156,16 +156,16 @@ func TestB2B3B4B5B12TheLicenceGateReadsTheMailbox(t *testing.T) {
 		by    offboarding.Rule
 		says  string
 	}{
-		{"forwarding that has ended", end, offboarding.MailFlow{}, 0, "", ""},
+		{"forwarding that has ended", end, offboarding.MailFlow{}, 0, offboarding.Rule{}, ""},
 		{"forwarding that goes on to a recipient", end, offboarding.MailFlow{ForwardsTo: "alex"}, 0, offboarding.B2, "forwards now"},
 		{"forwarding that goes on to an address", end, offboarding.MailFlow{ForwardsToAddress: "a@b"}, 0, offboarding.B2, "forwards now"},
 		{"forwarding with no end", offboarding.Plan{Mailbox: offboarding.Forward, Forwarding: &offboarding.Forwarding{}}, offboarding.MailFlow{}, 0, offboarding.B2, "no end"},
-		{"a small shared mailbox", shared, isShared, limit, "", ""},
+		{"a small shared mailbox", shared, isShared, limit, offboarding.Rule{}, ""},
 		{"not shared yet", shared, offboarding.MailFlow{RecipientTypeDetails: "UserMailbox"}, 0, offboarding.B3, "UserMailbox"},
 		{"too large", shared, isShared, limit + 1, offboarding.B4, "53687091201 bytes"},
 		{"with an archive", shared, with(func(m *offboarding.MailFlow) { m.Archive = true }), 0, offboarding.B4, "archive"},
 		{"on hold", shared, with(func(m *offboarding.MailFlow) { m.Hold = true }), 0, offboarding.B4, "on hold"},
-		{"none whatever it does", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepNone}, offboarding.MailFlow{ForwardsTo: "alex"}, limit + 1, "", ""},
+		{"none whatever it does", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepNone}, offboarding.MailFlow{ForwardsTo: "alex"}, limit + 1, offboarding.Rule{}, ""},
 		{"B12: mail that nobody kept", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepHold}, offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
 		{"B12: an export that nobody signed off", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepExport}, offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
 		{"B5: mail on hold", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepHold}, offboarding.MailFlow{Hold: true}, 1, offboarding.B5, "deletion"},

@@ -62,7 +62,7 @@ func (p Plan) sameFiles(q Plan) bool {
 type PlannedStep struct {
 	Name     StepName  `json:"name"`
 	Due      time.Time `json:"due"`
-	Withheld Rule      `json:"withheld,omitempty"`
+	Withheld Rule      `json:"withheld,omitzero"`
 	Why      string    `json:"why,omitempty"`
 }
 
@@ -169,7 +169,7 @@ func handling(o Options, policy Policy) (Handling, error) {
 	forwards := o.ForwardTo != "" || o.ForwardFor != nil
 	switch {
 	case mailbox == Hold && forwards:
-		return "", &Refusal{Why: fmt.Sprintf("%s: %s (%s); leave out forwardTo and forwardFor, or send mailbox forward", B6, B6.Text(), B6.Source())}
+		return "", &Refusal{Why: fmt.Sprintf("%s: %s (%s); leave out forwardTo and forwardFor, or send mailbox forward", B6, B6.Text, B6.Source)}
 	case mailbox != Forward && forwards:
 		return "", &Refusal{Why: fmt.Sprintf("forwardTo and forwardFor go with mailbox forward only, and this request has mailbox %s; leave them out, or send mailbox forward", mailbox)}
 	case o.ForwardFor != nil && *o.ForwardFor <= 0:

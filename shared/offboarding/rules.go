@@ -7,58 +7,57 @@ import (
 	"time"
 )
 
-// Rule is one of the invariants B1–B17 that protect people's data.
-type Rule string
-
-// The rules that Leaver enforces. [Rule.Text] says each in one sentence, [Rule.Source]
-// where it comes from.
-const (
-	B1  Rule = "B1"
-	B2  Rule = "B2"
-	B3  Rule = "B3"
-	B4  Rule = "B4"
-	B5  Rule = "B5"
-	B6  Rule = "B6"
-	B7  Rule = "B7"
-	B8  Rule = "B8"
-	B9  Rule = "B9"
-	B10 Rule = "B10"
-	B11 Rule = "B11"
-	B12 Rule = "B12"
-	B13 Rule = "B13"
-	B14 Rule = "B14"
-	B15 Rule = "B15"
-	B16 Rule = "B16"
-	B17 Rule = "B17"
-)
-
-type ruleText struct{ text, source string }
-
-var rules = map[Rule]ruleText{
-	B1:  {"an account that anchors forwarding or a shared mailbox is not deleted", "Microsoft 365 admin, Remove a former employee, step 7; delete-a-user"},
-	B2:  {"forwarding from a user mailbox needs the licence", "Microsoft 365 admin, delete-a-user"},
-	B3:  {"a mailbox is observed to be shared before its licence goes", "Microsoft 365 admin, convert-user-mailbox-to-shared-mailbox"},
-	B4:  {"a shared mailbox over 50 GB, with an archive or on hold keeps Exchange Plan 2", "Microsoft 365 admin, remove-license-from-shared-mailbox"},
-	B5:  {"a held mailbox becomes inactive by deleting its account, never by removing its licence", "Microsoft 365 admin, Remove a former employee, step 6"},
-	B6:  {"an inactive mailbox can neither forward nor be shared", "Microsoft 365 admin, Remove a former employee, step 4"},
-	B7:  {"an account is disabled first, then its sessions are revoked, then its devices are disabled", "Microsoft Entra, users-revoke-access"},
-	B8:  {"an account is blocked, its password reset and its rules reviewed before its mailbox is shared", "Microsoft 365 admin, convert-user-mailbox-to-shared-mailbox"},
-	B9:  {"an account that an on-premises Active Directory masters is changed there and in the cloud, or its synchronisation writes the old state back", "Microsoft 365 admin, Remove a former employee, step 7"},
-	B10: {"a holder of an administrator role needs a higher role of the application, or the role removed first", "Microsoft Graph, resource type users, Who can perform sensitive actions"},
-	B11: {"an inherited licence is released by leaving its group, never directly", "Microsoft Graph, user: assignLicense"},
-	B12: {"nothing is deleted while a mailbox or drive holds what nobody kept", "SharePoint, retention-and-deletion; Microsoft 365 admin, Remove a former employee, step 5"},
-	B13: {"a phone acknowledges its wipe before its partnership is removed, and only its account is wiped", "Exchange PowerShell, Clear-MobileDevice and Remove-MobileDevice"},
-	B14: {"a group gets a new owner before its last one goes", "Leaver"},
-	B15: {"everybody is addressed by object id", "Leaver"},
-	B16: {"a cancelled or re-enabled leaver stops every queued step", "Leaver"},
-	B17: {"closed protocols of a mailbox that became shared may keep its delegates out: have one of them try it", "unverified"},
+// Rule is an invariant that protects people's data. On the wire it is its name.
+type Rule struct {
+	Name   string // such as B12, by which operators know it
+	Text   string // the rule in one sentence
+	Source string // the document that it comes from
 }
 
-// Text is the rule in one sentence.
-func (r Rule) Text() string { return rules[r].text }
+// The rules that Leaver enforces.
+var (
+	B1  = Rule{"B1", "an account that anchors forwarding or a shared mailbox is not deleted", "Microsoft 365 admin, Remove a former employee, step 7; delete-a-user"}
+	B2  = Rule{"B2", "forwarding from a user mailbox needs the licence", "Microsoft 365 admin, delete-a-user"}
+	B3  = Rule{"B3", "a mailbox is observed to be shared before its licence goes", "Microsoft 365 admin, convert-user-mailbox-to-shared-mailbox"}
+	B4  = Rule{"B4", "a shared mailbox over 50 GB, with an archive or on hold keeps Exchange Plan 2", "Microsoft 365 admin, remove-license-from-shared-mailbox"}
+	B5  = Rule{"B5", "a held mailbox becomes inactive by deleting its account, never by removing its licence", "Microsoft 365 admin, Remove a former employee, step 6"}
+	B6  = Rule{"B6", "an inactive mailbox can neither forward nor be shared", "Microsoft 365 admin, Remove a former employee, step 4"}
+	B7  = Rule{"B7", "an account is disabled first, then its sessions are revoked, then its devices are disabled", "Microsoft Entra, users-revoke-access"}
+	B8  = Rule{"B8", "an account is blocked, its password reset and its rules reviewed before its mailbox is shared", "Microsoft 365 admin, convert-user-mailbox-to-shared-mailbox"}
+	B9  = Rule{"B9", "an account that an on-premises Active Directory masters is changed there and in the cloud, or its synchronisation writes the old state back", "Microsoft 365 admin, Remove a former employee, step 7"}
+	B10 = Rule{"B10", "a holder of an administrator role needs a higher role of the application, or the role removed first", "Microsoft Graph, resource type users, Who can perform sensitive actions"}
+	B11 = Rule{"B11", "an inherited licence is released by leaving its group, never directly", "Microsoft Graph, user: assignLicense"}
+	B12 = Rule{"B12", "nothing is deleted while a mailbox or drive holds what nobody kept", "SharePoint, retention-and-deletion; Microsoft 365 admin, Remove a former employee, step 5"}
+	B13 = Rule{"B13", "a phone acknowledges its wipe before its partnership is removed, and only its account is wiped", "Exchange PowerShell, Clear-MobileDevice and Remove-MobileDevice"}
+	B14 = Rule{"B14", "a group gets a new owner before its last one goes", "Leaver"}
+	B15 = Rule{"B15", "everybody is addressed by object id", "Leaver"}
+	B16 = Rule{"B16", "a cancelled or re-enabled leaver stops every queued step", "Leaver"}
+	B17 = Rule{"B17", "closed protocols of a mailbox that became shared may keep its delegates out: have one of them try it", "unverified"}
+)
 
-// Source names the document the rule comes from.
-func (r Rule) Source() string { return rules[r].source }
+// Rules are all rules, in the order of the reports.
+func Rules() []Rule {
+	return []Rule{B1, B2, B3, B4, B5, B6, B7, B8, B9, B10, B11, B12, B13, B14, B15, B16, B17}
+}
+
+// IsZero reports whether it is no rule.
+func (r Rule) IsZero() bool { return r.Name == "" }
+
+func (r Rule) String() string { return r.Name }
+
+// MarshalText writes the name.
+func (r Rule) MarshalText() ([]byte, error) { return []byte(r.Name), nil }
+
+// UnmarshalText reads a name. Of a rule that only a newer version knows, the name is kept.
+func (r *Rule) UnmarshalText(name []byte) error {
+	*r = Rule{Name: string(name)}
+	for _, known := range Rules() {
+		if known.Name == r.Name {
+			*r = known
+		}
+	}
+	return nil
+}
 
 // refusedFor is the progress under which a step keeps the roles for which Microsoft refused it.
 const refusedFor = "refusedForRoles"

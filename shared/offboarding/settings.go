@@ -40,7 +40,7 @@ func (s Settings) Validate() error {
 	case s.Mailbox == nil || *s.Mailbox != Hold:
 		return nil
 	case s.ForwardFor != nil:
-		return wrong("forwardFor", "mailbox is hold, and %s: %s (%s); leave forwardFor out, or write mailbox: forward", B6, B6.Text(), B6.Source())
+		return wrong("forwardFor", "mailbox is hold, and %s: %s (%s); leave forwardFor out, or write mailbox: forward", B6, B6.Text, B6.Source)
 	case s.KeepMail != nil && *s.KeepMail != KeepHold:
 		return wrong("keepMail", "mailbox is hold, and keeps the mail by that; leave keepMail out, or write another mailbox")
 	}

@@ -328,7 +328,7 @@ func protected(t *testing.T, x *site) {
 	x.Tenant.Edit(func(w *simtenant.World) { delete(w.Mailboxes, x.id) })
 	wants := func(record *offboarding.Record, state offboarding.StepState) {
 		t.Helper()
-		if record.State != state || !strings.Contains(record.Reason, string(offboarding.B10)) || !strings.Contains(record.Reason, administrator) {
+		if record.State != state || !strings.Contains(record.Reason, offboarding.B10.Name) || !strings.Contains(record.Reason, administrator) {
 			t.Errorf("%s: %s", record.State, record.Reason)
 		}
 	}
