@@ -76,13 +76,10 @@ func New(directory Directory, mailboxes Mailboxes) *Step {
 // Work implements worker.Step. Each part is tried whatever became of the others.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	user, err := s.directory.User(ctx, job.Leaver)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.After(job.Patience(), "the tenant does not show the account")
-	}
 	if err != nil {
-		return err
+		return job.NotShown(err)
 	}
-	r := &run{Step: s, job: job, user: user, aside: map[string]bool{}}
+	r := &run{Step: s, job: job, user: user, leftToPerson: map[string]bool{}}
 	directory := r.inDirectory(ctx)
 	return offboarding.Join(directory, r.numbers(ctx), r.mailRights(ctx), r.task())
 }
@@ -90,11 +87,12 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 // run is one run of the step.
 type run struct {
 	*Step
-	job   *offboarding.Job
-	user  offboarding.User
-	tasks []string        // for a person
-	aside map[string]bool // what has been left to a person, by object id
-	phone bool            // a licence brings Teams Phone
+	job            *offboarding.Job
+	user           offboarding.User
+	tasks          []string        // for a person
+	leftToPerson   map[string]bool // by object id
+	phone          bool            // a licence brings Teams Phone
+	namelessRights bool            // on mailboxes that have no object id
 }
 
 // inDirectory takes away what Entra knows of.
@@ -157,7 +155,7 @@ func (r *run) butTheLast(ctx context.Context, roles []offboarding.Grant) ([]offb
 			return roles, nil
 		}
 	}
-	r.ask(roles[i].ID, "%s: the leaver is the last Global Administrator who can sign in: make somebody else one", offboarding.B10)
+	r.addTask(roles[i].ID, "%s: the leaver is the last Global Administrator who can sign in: make somebody else one", offboarding.B10)
 	return slices.Delete(slices.Clone(roles), i, i+1), nil
 }
 
@@ -186,7 +184,7 @@ func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, he
 			case v.Kind == offboarding.KindPermanent:
 				refused, refusals = append(refused, methods[i]), append(refusals, err)
 			case v.Kind == offboarding.KindManual:
-				r.ask(methods[i].ID, "%s", v.Why)
+				r.addTask(methods[i].ID, "%s", v.Why)
 			case !errors.Is(err, offboarding.ErrNotFound):
 				verdicts = append(verdicts, err)
 			}
@@ -195,7 +193,7 @@ func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, he
 		case err != nil:
 			return err
 		case len(refused) == len(methods) && heldRole:
-			return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: refused for a role that has been taken away just now: %s", offboarding.B10, offboarding.Join(refusals...)))
+			return r.job.NotYet("%s: refused for a role that has been taken away just now: %s", offboarding.B10, offboarding.Join(refusals...))
 		case len(refused) == len(methods):
 			return offboarding.Join(refusals...)
 		}
@@ -213,12 +211,12 @@ func (r *run) observe(ctx context.Context) error {
 	groups := r.sort(access.Groups)
 	left := map[string]int{"memberships": len(groups.graph) + len(groups.exchange)}
 	for _, g := range access.Owned {
-		if !r.aside[g.ID] {
+		if !r.leftToPerson[g.ID] {
 			left["ownerships"]++
 		}
 	}
 	for _, g := range access.Grants {
-		if !r.aside[g.ID] {
+		if !r.leftToPerson[g.ID] {
 			left[string(g.Kind)]++
 		}
 	}
@@ -229,7 +227,7 @@ func (r *run) observe(ctx context.Context) error {
 		}
 	}
 	if len(still) > 0 {
-		return offboarding.After(r.job.Patience(), "taking away was accepted, but this still shows: "+strings.Join(still, ", "))
+		return r.job.NotYet("taking away was accepted, but this still shows: %s", strings.Join(still, ", "))
 	}
 	r.job.Evidence["directory"] = "nothing is left"
 	if r.job.Step.Evidence["tasks"] != "" {
@@ -257,8 +255,8 @@ func (r *run) task() error {
 	return offboarding.Manual(text + "; then replay")
 }
 
-// ask leaves an object to a person.
-func (r *run) ask(id, format string, args ...any) {
-	r.aside[id] = true
+// addTask leaves an object to a person.
+func (r *run) addTask(id, format string, args ...any) {
+	r.leftToPerson[id] = true
 	r.tasks = append(r.tasks, fmt.Sprintf(format, args...))
 }

@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -26,10 +25,10 @@ func (r *run) sort(groups []offboarding.Group) memberships {
 		case g.GivesLicences(r.user, groups):
 			m.licensed = append(m.licensed, g.ID)
 		case g.Dynamic:
-			r.ask(g.ID, "change the membership rule of the dynamic group %s so that it does not take in the leaver", r.user.NameOf(g))
+			r.addTask(g.ID, "change the membership rule of the dynamic group %s so that it does not take in the leaver", r.user.NameOf(g))
 		case g.OnPremisesSyncEnabled:
-			r.ask(g.ID, "remove the leaver from the group %s in the on-premises Active Directory", r.user.NameOf(g))
-		case r.aside[g.ID]:
+			r.addTask(g.ID, "remove the leaver from the group %s in the on-premises Active Directory", r.user.NameOf(g))
+		case r.leftToPerson[g.ID]:
 		case g.Distribution:
 			m.exchange = append(m.exchange, g)
 		default:
@@ -63,7 +62,7 @@ func (r *run) refusedForRole(g offboarding.Group, task string, err error) error 
 	case errors.Is(err, offboarding.ErrNotFound):
 		return nil
 	case g.AssignableToRole && offboarding.IsPermanent(err):
-		r.ask(g.ID, "%s the role-assignable group %s, which Leaver's application may not change", task, r.user.NameOf(g))
+		r.addTask(g.ID, "%s the role-assignable group %s, which Leaver's application may not change", task, r.user.NameOf(g))
 		return nil
 	}
 	return err
@@ -78,9 +77,9 @@ func (r *run) handOver(ctx context.Context, owned []offboarding.Group) error {
 	for _, g := range owned {
 		switch {
 		case g.OnPremisesSyncEnabled:
-			r.ask(g.ID, "make somebody else the owner of the group %s in the on-premises Active Directory", r.user.NameOf(g))
+			r.addTask(g.ID, "make somebody else the owner of the group %s in the on-premises Active Directory", r.user.NameOf(g))
 		case g.Distribution:
-			r.ask(g.ID, "make somebody else the manager of the distribution list %s in the Exchange admin center", r.user.NameOf(g))
+			r.addTask(g.ID, "make somebody else the manager of the distribution list %s in the Exchange admin center", r.user.NameOf(g))
 		default:
 			verdicts = append(verdicts, r.refusedForRole(g, "make somebody else the owner of", r.handOverOne(ctx, g)))
 		}
@@ -99,7 +98,7 @@ func (r *run) handOverOne(ctx context.Context, g offboarding.Group) error {
 			return err
 		}
 		if successor == "" {
-			r.ask(g.ID, "%s: make somebody the owner of the group %s, whose only owner is the leaver, who has no manager", offboarding.B14, r.user.NameOf(g))
+			r.addTask(g.ID, "%s: make somebody the owner of the group %s, whose only owner is the leaver, who has no manager", offboarding.B14, r.user.NameOf(g))
 			return nil
 		}
 		err = r.directory.AddOwner(ctx, g.ID, successor)
@@ -107,7 +106,7 @@ func (r *run) handOverOne(ctx context.Context, g offboarding.Group) error {
 			err = nil // an owner already, whom the read does not show yet
 		}
 		if err == nil {
-			err = r.job.Keep(ctx, nil, map[string]string{handedTo + g.ID: successor})
+			err = r.job.KeepProgress(ctx, handedTo+g.ID, successor)
 		}
 		if err != nil {
 			return err
@@ -124,13 +123,13 @@ func (r *run) giveUp(ctx context.Context, g offboarding.Group) error {
 		return err
 	}
 	if others == 0 {
-		return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: group %s does not show its new owner yet", offboarding.B14, g.ID))
+		return r.job.NotYet("%s: group %s does not show its new owner yet", offboarding.B14, g.ID)
 	}
 	err = r.directory.RemoveOwner(ctx, g.ID, r.job.Leaver)
 	if offboarding.IsPermanent(err) {
 		// The last owner, says Graph of one whose fellows have just gone.
 		if others, again := r.otherOwners(ctx, g.ID); again == nil && others == 0 {
-			return offboarding.After(r.job.Patience(), fmt.Sprintf("%s: group %s lost its other owners", offboarding.B14, g.ID))
+			return r.job.NotYet("%s: group %s lost its other owners", offboarding.B14, g.ID)
 		}
 	}
 	return err

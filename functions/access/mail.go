@@ -2,8 +2,6 @@ package access
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strings"
 
 	"leaver/shared/offboarding"
@@ -11,48 +9,40 @@ import (
 
 // mailRights takes away the leaver's rights on the mailboxes and calendars of others.
 func (r *run) mailRights(ctx context.Context) error {
-	rights, err := r.findMailRights(ctx)
-	if err != nil {
-		return err
+	err := offboarding.EnsureNone(ctx, r.job, offboarding.Removal[offboarding.MailRight]{
+		What: "taking away", Left: "%d rights on mailboxes still show",
+		Find: r.findMailRights,
+		Before: func(rights []offboarding.MailRight) map[string]string {
+			before := map[string]string{}
+			for _, right := range rights {
+				before[strings.TrimSpace(string(right.Kind)+" "+right.Mailbox+" "+right.Folder)] = right.Rights
+			}
+			return before
+		},
+		Remove: func(ctx context.Context, right offboarding.MailRight) error {
+			return r.mailboxes.RemoveMailRight(ctx, r.job.Leaver, right)
+		},
+	})
+	if err == nil && !r.namelessRights {
+		r.job.Evidence["mailboxes"] = "no right is left"
 	}
-	before := map[string]string{}
-	var known []offboarding.MailRight
-	for _, right := range rights {
-		if right.Mailbox == "" {
-			r.ask(string(right.Kind), "remove the right %s of the leaver on a mailbox or group that has no object id, in the Exchange admin center", right.Kind)
-			continue
-		}
-		known = append(known, right)
-		before[strings.TrimSpace(string(right.Kind)+" "+right.Mailbox+" "+right.Folder)] = right.Rights
-	}
-	if len(known) == 0 {
-		return nil
-	}
-	if err := r.keep(ctx, before); err != nil {
-		return err
-	}
-	var verdicts []error
-	for _, right := range known {
-		verdicts = append(verdicts, r.mailboxes.RemoveMailRight(ctx, r.job.Leaver, right))
-	}
-	if err := offboarding.Join(verdicts...); err != nil {
-		return err
-	}
-	if rights, err = r.findMailRights(ctx); err != nil {
-		return err
-	}
-	left := slices.DeleteFunc(rights, func(right offboarding.MailRight) bool { return right.Mailbox == "" })
-	if len(left) > 0 {
-		return offboarding.After(r.job.Patience(), fmt.Sprintf("taking away was accepted, but %d rights on mailboxes still show", len(left)))
-	}
-	r.job.Evidence["mailboxes"] = "no right is left"
-	return nil
+	return err
 }
 
+// findMailRights finds those that can be taken away by object id; what has none is a person's.
 func (r *run) findMailRights(ctx context.Context) ([]offboarding.MailRight, error) {
-	rights, err := r.mailboxes.MailRights(ctx, r.job.Leaver)
+	all, err := r.mailboxes.MailRights(ctx, r.job.Leaver)
 	if err != nil {
 		return nil, err
+	}
+	var rights []offboarding.MailRight
+	for _, right := range all {
+		if right.Mailbox == "" {
+			r.namelessRights = true
+			r.addTask(string(right.Kind), "remove the right %s of the leaver on a mailbox or group that has no object id, in the Exchange admin center", right.Kind)
+			continue
+		}
+		rights = append(rights, right)
 	}
 	owners, err := r.directory.SharedCalendars(ctx, r.job.Leaver, r.user.Mail)
 	if err != nil {

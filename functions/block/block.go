@@ -9,8 +9,6 @@ package block
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,18 +60,15 @@ const (
 // Work implements worker.Step. Each part is tried whatever became of the others.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	user, roles, err := s.directory.UserAndRoles(ctx, job.Leaver)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.After(job.Patience(), "the tenant does not show the account")
-	}
 	if err != nil {
-		return err
+		return job.NotShown(err)
 	}
 	account := s.account(ctx, job, user, roles)
 	return offboarding.Join(account, s.mailbox(ctx, job, user.OnPremisesSyncEnabled), s.devices(ctx, job))
 }
 
 func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboarding.User, roles []string) error {
-	if err := job.KeepBefore(ctx, "accountEnabled", strconv.FormatBool(user.AccountEnabled)); err != nil {
+	if err := job.KeepBefore(ctx, map[string]string{"accountEnabled": strconv.FormatBool(user.AccountEnabled)}); err != nil {
 		return err
 	}
 	if user.AccountEnabled && user.OnPremisesSyncEnabled && job.Step.Progress[observedDisabled] != "" {
@@ -94,16 +89,13 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 			return offboarding.Join(job.Refused(ctx, disabling, roles), err)
 		}
 		if disabling == nil {
-			if err := job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(since)}); err != nil {
+			if err := job.KeepProgress(ctx, sessionsRevoked, offboarding.Stamp(since)); err != nil {
 				return err
 			}
 		}
 	}
-	switch {
-	case user.OnPremisesSyncEnabled && offboarding.IsPermanent(disabling):
-		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: disable it there, then replay")
-	case disabling != nil:
-		return job.Refused(ctx, disabling, roles)
+	if disabling != nil {
+		return job.Refused(ctx, offboarding.OnPremises(user, disabling, "disable it"), roles)
 	}
 
 	user, err := s.directory.User(ctx, job.Leaver)
@@ -111,10 +103,10 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 		return err
 	}
 	if user.AccountEnabled {
-		return offboarding.After(job.Patience(), "disabling was accepted, but accountEnabled still reads true")
+		return job.NotYet("disabling was accepted, but accountEnabled still reads true")
 	}
 	if offboarding.Stamp(user.SessionsValidFrom) < job.Step.Progress[sessionsRevoked] {
-		return offboarding.After(job.Patience(), fmt.Sprintf("%s: the revocation was accepted, but signInSessionsValidFromDateTime does not show it yet", offboarding.B7))
+		return job.NotYet("%s: the revocation was accepted, but signInSessionsValidFromDateTime does not show it yet", offboarding.B7)
 	}
 	job.Evidence["accountEnabled"] = "false"
 	job.Evidence["signInSessionsValidFromDateTime"] = offboarding.Stamp(user.SessionsValidFrom)
@@ -127,7 +119,8 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 // mailbox closes the mailbox and every protocol. AccountDisabled follows the account: where an
 // on-premises Active Directory masters that, Exchange refuses to set it.
 func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) error {
-	mailbox, err := s.mailboxes.Mailbox(ctx, job.Leaver)
+	read := func(ctx context.Context) (offboarding.Mailbox, error) { return s.mailboxes.Mailbox(ctx, job.Leaver) }
+	seen, err := read(ctx)
 	if errors.Is(err, offboarding.ErrNotFound) {
 		job.Evidence["mailbox"] = "none"
 		return nil
@@ -135,64 +128,50 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) e
 	if err != nil {
 		return err
 	}
-	if err := job.KeepBefore(ctx, "protocols", sorted(mailbox.Protocols.Open())); err != nil {
-		return err
-	}
-	closed := func() bool {
-		return (mailbox.AccountDisabled || synced) && len(mailbox.Protocols.Open()) == 0
-	}
-	if closed() {
+	disabled := func(m offboarding.Mailbox) bool { return m.AccountDisabled || synced }
+	_, err = offboarding.Ensure(ctx, job, offboarding.Effect[offboarding.Mailbox]{
+		What:   "closing the mailbox",
+		Seen:   &seen,
+		Read:   read,
+		Wanted: func(m offboarding.Mailbox) bool { return disabled(m) && len(m.Protocols.Open()) == 0 },
+		Before: func(m offboarding.Mailbox) map[string]string {
+			return map[string]string{"protocols": strings.Join(m.Protocols.Open(), " ")}
+		},
+		Write: func(ctx context.Context, m offboarding.Mailbox) error {
+			if !disabled(m) {
+				if err := s.mailboxes.CloseMailbox(ctx, job.Leaver); err != nil {
+					return err
+				}
+			}
+			if len(m.Protocols.Open()) == 0 {
+				return nil
+			}
+			return s.mailboxes.CloseProtocols(ctx, job.Leaver)
+		},
+		Shows: func(m offboarding.Mailbox) string {
+			return "it still reads open: " + strings.Join(m.Protocols.Open(), " ")
+		},
+	})
+	if err == nil {
 		job.Evidence["mailbox"] = "closed"
-		return nil
 	}
-	if !mailbox.AccountDisabled && !synced {
-		if err := s.mailboxes.CloseMailbox(ctx, job.Leaver); err != nil {
-			return err
-		}
-	}
-	if len(mailbox.Protocols.Open()) > 0 {
-		if err := s.mailboxes.CloseProtocols(ctx, job.Leaver); err != nil {
-			return err
-		}
-	}
-	mailbox, err = s.mailboxes.Mailbox(ctx, job.Leaver)
-	if err != nil {
-		return err
-	}
-	if !closed() {
-		return offboarding.After(job.Patience(), "closing the mailbox was accepted, but it still reads open: "+sorted(mailbox.Protocols.Open()))
-	}
-	job.Evidence["mailbox"] = "closed"
-	return nil
+	return err
 }
 
+// devices disables the Entra devices of the leaver.
 func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
-	enabled, err := s.enabledDevices(ctx, job.Leaver)
-	if err != nil {
-		return err
+	err := offboarding.EnsureNone(ctx, job, offboarding.Removal[string]{
+		What: "disabling", Left: "%d devices still read enabled",
+		Find: func(ctx context.Context) ([]string, error) { return s.enabledDevices(ctx, job.Leaver) },
+		Before: func(enabled []string) map[string]string {
+			return map[string]string{"devicesEnabled": strings.Join(enabled, " ")}
+		},
+		Remove: s.directory.DisableDevice,
+	})
+	if err == nil && job.Step.Before["devicesEnabled"] != "" {
+		job.Evidence["devices"] = "disabled"
 	}
-	if err := job.KeepBefore(ctx, "devicesEnabled", strings.Join(enabled, " ")); err != nil {
-		return err
-	}
-	if len(enabled) == 0 {
-		return nil
-	}
-	var verdicts []error
-	for _, id := range enabled {
-		verdicts = append(verdicts, s.directory.DisableDevice(ctx, id))
-	}
-	if err := offboarding.Join(verdicts...); err != nil {
-		return err
-	}
-	enabled, err = s.enabledDevices(ctx, job.Leaver)
-	if err != nil {
-		return err
-	}
-	if len(enabled) > 0 {
-		return offboarding.After(job.Patience(), fmt.Sprintf("disabling was accepted, but %d devices still read enabled", len(enabled)))
-	}
-	job.Evidence["devices"] = "disabled"
-	return nil
+	return err
 }
 
 func (s *Step) enabledDevices(ctx context.Context, leaver string) ([]string, error) {
@@ -207,9 +186,4 @@ func (s *Step) enabledDevices(ctx context.Context, leaver string) ([]string, err
 		}
 	}
 	return enabled, nil
-}
-
-func sorted(names []string) string {
-	slices.Sort(names)
-	return strings.Join(names, " ")
 }

@@ -29,14 +29,9 @@ const (
 // watchSynchronised keeps the case open until a person has disabled the account where it is
 // mastered, and looks at it again in the meantime.
 func (s *Step) watchSynchronised(ctx context.Context, job *offboarding.Job) error {
-	if job.Step.Progress[observedDisabled] == "" {
-		if err := job.Keep(ctx, nil, map[string]string{observedDisabled: offboarding.Stamp(job.Now)}); err != nil {
-			return err
-		}
-	}
-	since, err := time.Parse(time.RFC3339, job.Step.Progress[observedDisabled])
+	since, err := job.Seen(ctx, observedDisabled)
 	if err != nil {
-		return offboarding.Permanent(fmt.Errorf("the progress of case %s: %w", job.Case.ID, err))
+		return err
 	}
 	const task = "disable the account in the on-premises Active Directory as well, or its synchronisation enables it again"
 	for _, reread := range job.Case.Plan.Rereads {
@@ -53,19 +48,18 @@ func (s *Step) enabledAgain(ctx context.Context, job *offboarding.Job) error {
 	back := func(how string) error {
 		return offboarding.Manual(fmt.Sprintf("%s: %s; cancel the departure if the person came back, or block the account and replay", offboarding.B16, how))
 	}
-	revoked, err := time.Parse(time.RFC3339, job.Step.Progress[sessionsRevoked])
+	revoked, err := job.ProgressTime(sessionsRevoked)
 	if err != nil {
-		return offboarding.Permanent(fmt.Errorf("the progress of case %s: %w", job.Case.ID, err))
+		return err
 	}
 	by, err := s.directory.EnabledBy(ctx, job.Leaver, revoked)
 	switch {
 	case errors.Is(err, offboarding.ErrNotFound):
-		if job.Step.Progress[enabledSeen] == "" {
-			if err := job.Keep(ctx, nil, map[string]string{enabledSeen: offboarding.Stamp(job.Now)}); err != nil {
-				return err
-			}
+		seen, err := job.Seen(ctx, enabledSeen)
+		if err != nil {
+			return err
 		}
-		if seen, err := time.Parse(time.RFC3339, job.Step.Progress[enabledSeen]); err == nil && job.Now.Sub(seen) < auditLag {
+		if job.Now.Sub(seen) < auditLag {
 			return offboarding.After(5*time.Minute, "the account is enabled again, and the audit log does not show yet by whom")
 		}
 		return back("the account is enabled again, and the audit log does not say by whom")

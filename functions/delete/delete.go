@@ -87,15 +87,15 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return verdict
 	}
 	if flow.Hold {
-		if err := job.Keep(ctx, nil, map[string]string{held: "true"}); err != nil {
+		if err := job.KeepProgress(ctx, held, "true"); err != nil {
 			return err
 		}
 	}
 	if user.OnPremisesSyncEnabled {
-		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: delete it there, then replay")
+		return offboarding.OnPremisesTask("delete it")
 	}
 	if job.Step.Progress[seen] == "" {
-		if err := job.Keep(ctx, nil, map[string]string{seen: offboarding.Stamp(user.AsOf)}); err != nil {
+		if err := job.KeepProgress(ctx, seen, offboarding.Stamp(user.AsOf)); err != nil {
 			return err
 		}
 	}
@@ -203,7 +203,7 @@ func (s *Step) showsAgain(ctx context.Context, job *offboarding.Job) error {
 func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
 	deletedAt, err := s.directory.DeletedUser(ctx, job.Leaver)
 	if errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.After(job.Patience(), "the account shows neither as a user nor among the deleted items")
+		return job.NotYet("the account shows neither as a user nor among the deleted items")
 	}
 	if err != nil {
 		return err
@@ -214,12 +214,10 @@ func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
 			return err
 		}
 		if !inactive {
-			if job.Step.Progress[gone] == "" {
-				if err := job.Keep(ctx, nil, map[string]string{gone: offboarding.Stamp(deletedAt)}); err != nil {
-					return err
-				}
+			if err := job.KeepProgress(ctx, gone, offboarding.Stamp(deletedAt)); err != nil {
+				return err
 			}
-			return offboarding.After(job.Patience(), "the account is deleted, but its held mailbox does not show as inactive yet")
+			return job.NotYet("the account is deleted, but its held mailbox does not show as inactive yet")
 		}
 		job.Evidence["mailbox"] = "inactive"
 	}

@@ -20,31 +20,30 @@ func (s *Step) delegates(ctx context.Context, job *offboarding.Job) error {
 		return err
 	}
 	for _, kind := range kinds {
-		right := offboarding.MailRight{Kind: kind, Mailbox: job.Leaver}
-		has, err := s.mailboxes.HasMailRight(ctx, successor, right)
-		if err != nil {
+		if err := s.delegate(ctx, job, offboarding.MailRight{Kind: kind, Mailbox: job.Leaver}, successor); err != nil {
 			return err
 		}
-		if err := job.KeepBefore(ctx, "delegate/"+string(kind), fmt.Sprintf("%s %t", successor, has)); err != nil {
-			return err
-		}
-		if !has {
-			if err := s.mailboxes.GrantMailRight(ctx, successor, right); err != nil {
-				return err
-			}
-			if has, err = s.mailboxes.HasMailRight(ctx, successor, right); err != nil {
-				return err
-			}
-		}
-		if !has {
-			return offboarding.After(job.Patience(), fmt.Sprintf("the right %s for %s was accepted, but does not show yet", kind, successor))
-		}
-		job.Evidence["delegate/"+string(kind)] = successor
 	}
 	// B17: nobody at Microsoft says whether the closed protocols of a mailbox that became shared
 	// keep its delegates out.
 	job.Evidence["delegates"] = offboarding.B17.Name + ": " + offboarding.B17.Text
 	return nil
+}
+
+func (s *Step) delegate(ctx context.Context, job *offboarding.Job, right offboarding.MailRight, to string) error {
+	name := "delegate/" + string(right.Kind)
+	_, err := offboarding.Ensure(ctx, job, offboarding.Effect[bool]{
+		What:   fmt.Sprintf("the right %s for %s", right.Kind, to),
+		Read:   func(ctx context.Context) (bool, error) { return s.mailboxes.HasMailRight(ctx, to, right) },
+		Wanted: func(has bool) bool { return has },
+		Before: func(has bool) map[string]string { return map[string]string{name: fmt.Sprintf("%s %t", to, has)} },
+		Write:  func(ctx context.Context, _ bool) error { return s.mailboxes.GrantMailRight(ctx, to, right) },
+		Shows:  func(bool) string { return "it does not show yet" },
+	})
+	if err == nil {
+		job.Evidence[name] = to
+	}
+	return err
 }
 
 // successor is the manager, when they are there and stay.

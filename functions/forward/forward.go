@@ -17,7 +17,7 @@ package forward
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,11 +81,8 @@ type target struct {
 // Work implements worker.Step. Each part is tried whatever became of the others.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	user, err := s.directory.User(ctx, job.Leaver)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.After(job.Patience(), "the tenant does not show the account")
-	}
 	if err != nil {
-		return err
+		return job.NotShown(err)
 	}
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
 	if errors.Is(err, offboarding.ErrNotFound) {
@@ -118,7 +115,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case unhandled:
 		mail = s.stopOutside(ctx, job, flow)
 	case nobody == nil:
-		mail = onPremises(user, s.mail(ctx, job, flow, to), "change where the mail of the account goes")
+		mail = offboarding.OnPremises(user, s.mail(ctx, job, flow, to), "change where the mail of the account goes")
 	case offboarding.VerdictOf(nobody).Kind == offboarding.KindManual:
 		mail = offboarding.Join(nobody, s.stopOutside(ctx, job, flow))
 	default:
@@ -160,20 +157,16 @@ const (
 
 func (s *Step) keepBefore(ctx context.Context, job *offboarding.Job, flow offboarding.MailFlow) error {
 	if _, kept := job.Step.Before[mailboxType]; kept {
-		return nil
+		return nil // a forwarding that shows now may be this step's
 	}
-	personal := map[string]string{}
-	for name, value := range map[string]string{forwardingAddress: flow.ForwardsTo, forwardingSMTP: flow.ForwardsToAddress} {
-		if value != "" {
-			personal[name] = value
-		}
-	}
-	if err := job.KeepPersonal(ctx, personal); err != nil {
+	personal := map[string]string{forwardingAddress: flow.ForwardsTo, forwardingSMTP: flow.ForwardsToAddress}
+	maps.DeleteFunc(personal, func(_, value string) bool { return value == "" })
+	if err := job.Seal(ctx, personal); err != nil {
 		return err
 	}
-	return job.Keep(ctx, map[string]string{
+	return job.KeepBefore(ctx, map[string]string{
 		mailboxType: flow.RecipientTypeDetails, hidden: strconv.FormatBool(flow.Hidden), delivered: strconv.FormatBool(flow.Copy),
-	}, nil)
+	})
 }
 
 // recipient finds and checks who gets the mail: there, reachable, not leaving, and not sending
@@ -274,35 +267,57 @@ func (s *Step) next(ctx context.Context, flow offboarding.MailFlow) (offboarding
 	return offboarding.Recipient{}, nil
 }
 
+// delivery is a mailbox, and whether its mail goes where it is to go, and nowhere else.
+type delivery struct {
+	offboarding.MailFlow
+	reached bool
+}
+
 // mail makes new mail go where it is to go, and the mailbox shared where the plan says so.
 func (s *Step) mail(ctx context.Context, job *offboarding.Job, flow offboarding.MailFlow, to target) error {
 	share := job.Case.Plan.Mailbox == offboarding.Shared
-	asWanted := func() (bool, error) {
-		reached, err := s.reached(ctx, flow, to)
-		return reached && (!share || flow.Shared()), err
-	}
-	done, err := asWanted()
+	reached, err := s.reached(ctx, flow, to)
 	if err != nil {
 		return err
 	}
-	if !done {
-		if err := s.change(ctx, job.Leaver, flow, to, share); err != nil {
-			return err
-		}
-		if flow, err = s.mailboxes.MailFlow(ctx, job.Leaver); err != nil {
-			return err
-		}
-		if done, err = asWanted(); err != nil {
-			return err
-		}
+	what := "the change of the forwarding"
+	if share {
+		what = "the conversion"
 	}
+	is, err := offboarding.Ensure(ctx, job, offboarding.Effect[delivery]{
+		What: what,
+		Seen: &delivery{flow, reached},
+		Read: func(ctx context.Context) (delivery, error) {
+			flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
+			if err != nil {
+				return delivery{}, err
+			}
+			reached, err := s.reached(ctx, flow, to)
+			return delivery{flow, reached}, err
+		},
+		Wanted: func(is delivery) bool { return is.reached && (!share || is.Shared()) },
+		Write: func(ctx context.Context, is delivery) error {
+			var err error
+			if !is.reached {
+				err = s.send(ctx, job.Leaver, to)
+			}
+			if err == nil && share && !is.Shared() {
+				err = s.mailboxes.Share(ctx, job.Leaver)
+			}
+			return err
+		},
+		Shows: func(is delivery) string {
+			if share {
+				return "the mailbox still reads " + is.RecipientTypeDetails
+			}
+			return "the mailbox does not show it yet"
+		},
+	})
 	switch {
-	case !done && share:
-		return offboarding.After(job.Patience(), "the conversion was accepted, but the mailbox still reads "+flow.RecipientTypeDetails)
-	case !done:
-		return offboarding.After(job.Patience(), "the change of the forwarding was accepted, but the mailbox does not show it yet")
+	case err != nil:
+		return err
 	case share:
-		job.Evidence[mailboxType] = flow.RecipientTypeDetails
+		job.Evidence[mailboxType] = is.RecipientTypeDetails
 	case to.id != "":
 		job.Evidence["forwarding"], job.Evidence["forwardedTo"] = "in effect", to.id
 	case to.address != "":
@@ -313,23 +328,15 @@ func (s *Step) mail(ctx context.Context, job *offboarding.Job, flow offboarding.
 	return nil
 }
 
-func (s *Step) change(ctx context.Context, leaver string, flow offboarding.MailFlow, to target, share bool) error {
-	reached, err := s.reached(ctx, flow, to)
+// send makes new mail go to a target.
+func (s *Step) send(ctx context.Context, leaver string, to target) error {
 	switch {
-	case err != nil:
-		return err
-	case reached:
 	case to.id != "":
-		err = s.mailboxes.Forward(ctx, leaver, to.id, to.copy)
+		return s.mailboxes.Forward(ctx, leaver, to.id, to.copy)
 	case to.address != "":
-		err = s.mailboxes.ForwardOutside(ctx, leaver, to.address, to.copy)
-	default:
-		err = s.mailboxes.StopForwarding(ctx, leaver)
+		return s.mailboxes.ForwardOutside(ctx, leaver, to.address, to.copy)
 	}
-	if err == nil && share && !flow.Shared() {
-		err = s.mailboxes.Share(ctx, leaver)
-	}
-	return err
+	return s.mailboxes.StopForwarding(ctx, leaver)
 }
 
 // reached reports whether mail goes where it is to go, and nowhere else.
@@ -362,34 +369,20 @@ func (s *Step) stopOutside(ctx context.Context, job *offboarding.Job, flow offbo
 
 // rules disables the inbox rules that send outside.
 func (s *Step) rules(ctx context.Context, job *offboarding.Job) error {
-	enabled, err := s.enabledOutside(ctx, job.Leaver)
-	if err != nil {
-		return err
-	}
-	if _, kept := job.Step.Before[rulesOutside]; !kept {
-		if err := job.Keep(ctx, map[string]string{rulesOutside: strings.Join(enabled, " ")}, nil); err != nil {
-			return err
-		}
-	}
-	if len(enabled) > 0 {
-		var verdicts []error
-		for _, rule := range enabled {
-			verdicts = append(verdicts, s.mailboxes.DisableInboxRule(ctx, job.Leaver, rule))
-		}
-		if err := offboarding.Join(verdicts...); err != nil {
-			return err
-		}
-		if enabled, err = s.enabledOutside(ctx, job.Leaver); err != nil {
-			return err
-		}
-	}
-	if len(enabled) > 0 {
-		return offboarding.After(job.Patience(), fmt.Sprintf("disabling was accepted, but %d inbox rules that send outside still read enabled", len(enabled)))
-	}
-	if were := job.Step.Before[rulesOutside]; were != "" {
+	err := offboarding.EnsureNone(ctx, job, offboarding.Removal[string]{
+		What: "disabling", Left: "%d inbox rules that send outside still read enabled",
+		Find: func(ctx context.Context) ([]string, error) { return s.enabledOutside(ctx, job.Leaver) },
+		Before: func(enabled []string) map[string]string {
+			return map[string]string{rulesOutside: strings.Join(enabled, " ")}
+		},
+		Remove: func(ctx context.Context, rule string) error {
+			return s.mailboxes.DisableInboxRule(ctx, job.Leaver, rule)
+		},
+	})
+	if were := job.Step.Before[rulesOutside]; err == nil && were != "" {
 		job.Evidence["rulesDisabled"] = were
 	}
-	return nil
+	return err
 }
 
 func (s *Step) enabledOutside(ctx context.Context, leaver string) ([]string, error) {
@@ -409,27 +402,18 @@ func (s *Step) enabledOutside(ctx context.Context, leaver string) ([]string, err
 
 // hide takes the mailbox out of the address lists.
 func (s *Step) hide(ctx context.Context, job *offboarding.Job, user offboarding.User, flow offboarding.MailFlow) error {
-	if !flow.Hidden {
-		if err := s.mailboxes.Hide(ctx, job.Leaver); err != nil {
-			return onPremises(user, err, "hide the account from address lists (msExchHideFromAddressLists)")
-		}
-		var err error
-		if flow, err = s.mailboxes.MailFlow(ctx, job.Leaver); err != nil {
-			return err
-		}
-	}
-	if !flow.Hidden {
-		return offboarding.After(job.Patience(), "hiding was accepted, but the mailbox still shows in address lists")
-	}
-	job.Evidence[hidden] = "true"
-	return nil
-}
-
-// onPremises turns the refusal of a change to an account that an on-premises Active Directory
-// masters into the task that it is.
-func onPremises(user offboarding.User, err error, task string) error {
-	if user.OnPremisesSyncEnabled && offboarding.IsPermanent(err) {
-		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: " + task + " there, then replay")
+	_, err := offboarding.Ensure(ctx, job, offboarding.Effect[offboarding.MailFlow]{
+		What:   "hiding",
+		Seen:   &flow,
+		Read:   func(ctx context.Context) (offboarding.MailFlow, error) { return s.mailboxes.MailFlow(ctx, job.Leaver) },
+		Wanted: func(flow offboarding.MailFlow) bool { return flow.Hidden },
+		Write: func(ctx context.Context, _ offboarding.MailFlow) error {
+			return offboarding.OnPremises(user, s.mailboxes.Hide(ctx, job.Leaver), "hide the account from address lists (msExchHideFromAddressLists)")
+		},
+		Shows: func(offboarding.MailFlow) string { return "the mailbox still shows in address lists" },
+	})
+	if err == nil {
+		job.Evidence[hidden] = "true"
 	}
 	return err
 }
@@ -440,37 +424,32 @@ func (s *Step) reply(ctx context.Context, job *offboarding.Job, name, contact st
 	if texts == (offboarding.AutoReplyTexts{}) {
 		return nil
 	}
-	is, err := s.mailboxes.AutoReply(ctx, job.Leaver)
-	if err != nil {
-		return err
-	}
-	if _, kept := job.Step.Before[replyState]; !kept {
-		if err := job.KeepPersonal(ctx, map[string]string{replyInside: is.Inside, replyOutside: is.Outside}); err != nil {
-			return err
-		}
-		if err := job.Keep(ctx, map[string]string{replyState: is.State, replyAudience: is.Audience}, nil); err != nil {
-			return err
-		}
-	}
 	want := offboarding.AutoReply{State: "Enabled", Audience: "All", AutoReplyTexts: texts}
 	if texts.Outside == "" {
 		want.Audience = "None"
 	}
-	asWanted := func() bool {
-		return is.State == want.State && is.Audience == want.Audience &&
-			plain(is.Inside) == plain(want.Inside) && plain(is.Outside) == plain(want.Outside)
+	_, err := offboarding.Ensure(ctx, job, offboarding.Effect[offboarding.AutoReply]{
+		What: "the automatic reply",
+		Read: func(ctx context.Context) (offboarding.AutoReply, error) {
+			return s.mailboxes.AutoReply(ctx, job.Leaver)
+		},
+		Wanted: func(is offboarding.AutoReply) bool {
+			return is.State == want.State && is.Audience == want.Audience &&
+				plain(is.Inside) == plain(want.Inside) && plain(is.Outside) == plain(want.Outside)
+		},
+		Sealed: func(is offboarding.AutoReply) map[string]string {
+			return map[string]string{replyInside: is.Inside, replyOutside: is.Outside}
+		},
+		Before: func(is offboarding.AutoReply) map[string]string {
+			return map[string]string{replyState: is.State, replyAudience: is.Audience}
+		},
+		Write: func(ctx context.Context, _ offboarding.AutoReply) error {
+			return s.mailboxes.SetAutoReply(ctx, job.Leaver, want)
+		},
+		Shows: func(offboarding.AutoReply) string { return "it does not read as it was written" },
+	})
+	if err == nil {
+		job.Evidence["autoReply"] = "on"
 	}
-	if !asWanted() {
-		if err := s.mailboxes.SetAutoReply(ctx, job.Leaver, want); err != nil {
-			return err
-		}
-		if is, err = s.mailboxes.AutoReply(ctx, job.Leaver); err != nil {
-			return err
-		}
-	}
-	if !asWanted() {
-		return offboarding.After(job.Patience(), "the automatic reply was accepted, but does not read as it was written")
-	}
-	job.Evidence["autoReply"] = "on"
-	return nil
+	return err
 }

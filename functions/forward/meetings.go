@@ -16,26 +16,22 @@ func (s *Step) meetings(ctx context.Context, job *offboarding.Job, user offboard
 	if !job.Case.Plan.CancelMeetings {
 		return nil
 	}
-	ahead, err := s.directory.OrganisedMeetings(ctx, job.Leaver, user.AsOf)
-	if err != nil {
-		return err
-	}
-	if err := job.KeepBefore(ctx, meetingsOrganised, strconv.Itoa(ahead)); err != nil {
-		return err
-	}
-	if ahead > 0 {
-		if err := s.mailboxes.CancelMeetings(ctx, job.Leaver, user.AsOf); err != nil {
-			return err
-		}
-		if ahead, err = s.directory.OrganisedMeetings(ctx, job.Leaver, user.AsOf); err != nil {
-			return err
-		}
-	}
-	if ahead > 0 {
-		return offboarding.After(job.Patience(), fmt.Sprintf("the cancellation was accepted, but %d meetings that the leaver organised still show", ahead))
-	}
-	if were := job.Step.Before[meetingsOrganised]; were != "0" {
+	_, err := offboarding.Ensure(ctx, job, offboarding.Effect[int]{
+		What: "the cancellation",
+		Read: func(ctx context.Context) (int, error) {
+			return s.directory.OrganisedMeetings(ctx, job.Leaver, user.AsOf)
+		},
+		Wanted: func(ahead int) bool { return ahead == 0 },
+		Before: func(ahead int) map[string]string {
+			return map[string]string{meetingsOrganised: strconv.Itoa(ahead)}
+		},
+		Write: func(ctx context.Context, _ int) error {
+			return s.mailboxes.CancelMeetings(ctx, job.Leaver, user.AsOf)
+		},
+		Shows: func(ahead int) string { return fmt.Sprintf("%d meetings that the leaver organised still show", ahead) },
+	})
+	if were := job.Step.Before[meetingsOrganised]; err == nil && were != "0" {
 		job.Evidence["meetingsCancelled"] = were
 	}
-	return nil
+	return err
 }

@@ -59,11 +59,8 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return verdict
 	}
 	user, err := s.directory.User(ctx, job.Leaver)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.After(job.Patience(), "the tenant does not show the account")
-	}
 	if err != nil {
-		return err
+		return job.NotShown(err)
 	}
 	if verdict := offboarding.EnsureBlocked(user); verdict != nil {
 		return verdict
@@ -95,7 +92,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	switch {
 	case left > 0:
-		return offboarding.After(job.Patience(), fmt.Sprintf("the release was accepted, but %d licences still show", left))
+		return job.NotYet("the release was accepted, but %d licences still show", left)
 	case len(manual) > 0:
 		return offboarding.Manual(fmt.Sprintf("%s: %s", offboarding.B11, task(user, manual)))
 	}
@@ -109,7 +106,7 @@ func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job, content off
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
 	switch {
 	case errors.Is(err, offboarding.ErrNotFound) && content.Exists:
-		return offboarding.After(job.Patience(), "Exchange shows what the mailbox holds, but not the mailbox")
+		return job.NotYet("Exchange shows what the mailbox holds, but not the mailbox")
 	case errors.Is(err, offboarding.ErrNotFound):
 		return nil
 	case err != nil:
@@ -172,10 +169,10 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 		err := s.directory.RemoveLicences(ctx, job.Leaver, direct)
 		if offboarding.IsPermanent(err) && job.Step.Progress[released] != "" {
 			// What was released before is refused: it is gone, and the read lags behind.
-			return nil, offboarding.After(job.Patience(), "the release was accepted, but the licences still show")
+			return nil, job.NotYet("the release was accepted, but the licences still show")
 		}
 		if err == nil {
-			err = job.Keep(ctx, nil, map[string]string{released: strings.Join(direct, " ")})
+			err = job.KeepProgress(ctx, released, strings.Join(direct, " "))
 		}
 		if err != nil {
 			return nil, err

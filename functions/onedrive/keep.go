@@ -185,7 +185,7 @@ func (k *keeper) run(ctx context.Context) error {
 		case errors.Is(err, offboarding.ErrNotFound):
 			k.again()
 			k.changes[targetFolder] = ""
-			return offboarding.After(k.job.Patience(), "a folder went away while it was copied or compared; that begins anew")
+			return k.job.NotYet("a folder went away while it was copied or compared; that begins anew")
 		default:
 			return err
 		}
@@ -459,9 +459,9 @@ func (k *keeper) verified(ctx context.Context) error {
 	k.again()
 	switch {
 	case unknown:
-		return offboarding.After(k.job.Patience(), "Graph does not know any more whether the OneDrive changed while it was copied and compared; that begins anew")
+		return k.job.NotYet("Graph does not know any more whether the OneDrive changed while it was copied and compared; that begins anew")
 	case len(touched) > 0, began != [2]string{strconv.Itoa(now.Items), strconv.FormatInt(now.Bytes, 10)}:
-		return offboarding.After(k.job.Patience(), "the OneDrive changed while it was copied and compared; that begins anew")
+		return k.job.NotYet("the OneDrive changed while it was copied and compared; that begins anew")
 	case wrong > 0:
 		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in drive %s: items %s; keep what is wanted, remove or rename those copies, then replay", wrong, k.to.ID, strings.Join(strings.Fields(which), ", ")))
 	case outdated != "":

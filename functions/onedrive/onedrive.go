@@ -84,10 +84,8 @@ const link = "link "
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	drive, err := s.files.Drive(ctx, job.Leaver)
 	switch {
-	case errors.Is(err, offboarding.ErrNotFound):
-		return offboarding.After(job.Patience(), "the tenant does not show the account")
 	case err != nil:
-		return err
+		return job.NotShown(err)
 	case !drive.Exists:
 		job.Evidence[offboarding.DriveSeen] = "none"
 		return nil
@@ -157,44 +155,34 @@ func (s *Step) linksOff(ctx context.Context, job *offboarding.Job, drive offboar
 	case errors.Is(err, errPause):
 		err = offboarding.After(0, fmt.Sprintf("looking for sharing links: %d removed so far", links(job)))
 	case errors.Is(err, offboarding.ErrNotFound): // a folder was removed meanwhile
-		at, err = "", offboarding.After(job.Patience(), "the OneDrive changed while its sharing links were looked for; that begins anew")
+		at, err = "", job.NotYet("the OneDrive changed while its sharing links were looked for; that begins anew")
 	}
-	if at != job.Step.Progress[linksAt] {
-		if kept := job.Keep(ctx, nil, map[string]string{linksAt: at}); kept != nil {
-			return kept
-		}
+	if kept := job.KeepProgress(ctx, linksAt, at); kept != nil {
+		return kept
 	}
 	return err
 }
 
-// unlink removes the links of one item.
+// unlink removes the links of one item; one that is gone has none.
 func (s *Step) unlink(ctx context.Context, job *offboarding.Job, drive, item string) error {
-	find := func() ([]offboarding.SharingPermission, error) {
-		all, err := s.files.SharingPermissions(ctx, drive, item)
-		return slices.DeleteFunc(all, func(p offboarding.SharingPermission) bool { return p.Link == "" || p.Inherited }), err
-	}
-	found, err := find()
-	if errors.Is(err, offboarding.ErrNotFound) || err == nil && len(found) == 0 {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	before := map[string]string{}
-	for _, p := range found {
-		before[link+p.ID] = fmt.Sprintf("%s link for %s (%s) on item %s", p.Link, p.Scope, strings.Join(p.Roles, " "), item)
-	}
-	if err := job.Keep(ctx, before, nil); err != nil {
-		return err
-	}
-	for _, p := range found {
-		if err := s.files.RemoveSharing(ctx, drive, item, p.ID); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
-			return err
-		}
-	}
-	left, err := find()
-	if err == nil && len(left) > 0 {
-		err = offboarding.After(job.Patience(), "removed sharing links still show")
-	}
-	return err
+	return offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.SharingPermission]{
+		What: "the removal", Left: "%d sharing links still show",
+		Find: func(ctx context.Context) ([]offboarding.SharingPermission, error) {
+			all, err := s.files.SharingPermissions(ctx, drive, item)
+			if errors.Is(err, offboarding.ErrNotFound) {
+				return nil, nil
+			}
+			return slices.DeleteFunc(all, func(p offboarding.SharingPermission) bool { return p.Link == "" || p.Inherited }), err
+		},
+		Before: func(found []offboarding.SharingPermission) map[string]string {
+			before := map[string]string{}
+			for _, p := range found {
+				before[link+p.ID] = fmt.Sprintf("%s link for %s (%s) on item %s", p.Link, p.Scope, strings.Join(p.Roles, " "), item)
+			}
+			return before
+		},
+		Remove: func(ctx context.Context, p offboarding.SharingPermission) error {
+			return s.files.RemoveSharing(ctx, drive, item, p.ID)
+		},
+	})
 }

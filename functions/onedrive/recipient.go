@@ -94,28 +94,24 @@ func (s *Step) reader(ctx context.Context, job *offboarding.Job) (id, wrong stri
 // letIn lets somebody read the leaver's drive. Reading is enough: what they changed there would
 // be lost with it.
 func (s *Step) letIn(ctx context.Context, job *offboarding.Job, drive offboarding.Drive, reader string) error {
-	let := func() (bool, error) {
-		all, err := s.files.SharingPermissions(ctx, drive.ID, drive.Root)
-		return slices.ContainsFunc(all, func(p offboarding.SharingPermission) bool { return p.Link == "" && p.GrantedTo == reader }), err
+	_, err := offboarding.Ensure(ctx, job, offboarding.Effect[bool]{
+		What: "the access of " + reader,
+		Read: func(ctx context.Context) (bool, error) {
+			all, err := s.files.SharingPermissions(ctx, drive.ID, drive.Root)
+			return slices.ContainsFunc(all, func(p offboarding.SharingPermission) bool { return p.Link == "" && p.GrantedTo == reader }), err
+		},
+		Wanted: func(in bool) bool { return in },
+		Before: func(in bool) map[string]string {
+			if in {
+				return nil
+			}
+			return map[string]string{"reader " + reader: "could not read the drive"}
+		},
+		Write: func(ctx context.Context, _ bool) error { return s.files.LetRead(ctx, drive.ID, drive.Root, reader) },
+		Shows: func(bool) string { return "it does not show yet" },
+	})
+	if err == nil {
+		job.Evidence["reader"] = reader
 	}
-	in, err := let()
-	if err != nil {
-		return err
-	}
-	if !in {
-		if err := job.KeepBefore(ctx, "reader "+reader, "could not read the drive"); err != nil {
-			return err
-		}
-		if err := s.files.LetRead(ctx, drive.ID, drive.Root, reader); err != nil {
-			return err
-		}
-		if in, err = let(); err != nil {
-			return err
-		}
-	}
-	if !in {
-		return offboarding.After(job.Patience(), "the access of "+reader+" was accepted, but does not show yet")
-	}
-	job.Evidence["reader"] = reader
-	return nil
+	return err
 }

@@ -51,32 +51,33 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return offboarding.Manual("export the mailbox (eDiscovery in Microsoft Purview, or Outlook to a PST file) and look into the export, then sign off")
 	}
 	lasts := job.Case.Plan.HoldFor
-	kept := func() bool { return flow.LitigationHold && flow.HoldFor >= lasts }
-	if !kept() {
-		if !flow.HoldLicensed {
-			return offboarding.Withheld(offboarding.B5, "the licence permits no litigation hold: assign Exchange Online Plan 2, or Plan 1 with Exchange Online Archiving, and replay; or export the mailbox and sign off")
-		}
-		if _, known := job.Step.Before[litigationHold]; !known {
-			before := map[string]string{litigationHold: strconv.FormatBool(flow.LitigationHold)}
-			if flow.LitigationHold {
-				before[duration] = written(flow.HoldFor)
+	flow, err = offboarding.Ensure(ctx, job, offboarding.Effect[offboarding.MailFlow]{
+		What:   "the hold",
+		Seen:   &flow,
+		Read:   func(ctx context.Context) (offboarding.MailFlow, error) { return s.mailboxes.MailFlow(ctx, job.Leaver) },
+		Wanted: func(flow offboarding.MailFlow) bool { return flow.LitigationHold && flow.HoldFor >= lasts },
+		Before: before,
+		Write: func(ctx context.Context, flow offboarding.MailFlow) error {
+			if !flow.HoldLicensed {
+				return offboarding.Withheld(offboarding.B5, "the licence permits no litigation hold: assign Exchange Online Plan 2, or Plan 1 with Exchange Online Archiving, and replay; or export the mailbox and sign off")
 			}
-			if err := job.Keep(ctx, before, nil); err != nil {
-				return err
-			}
-		}
-		if err := s.mailboxes.Hold(ctx, job.Leaver, lasts); err != nil {
-			return err
-		}
-		if flow, err = s.mailboxes.MailFlow(ctx, job.Leaver); err != nil {
-			return err
-		}
-	}
-	if !kept() {
-		return offboarding.After(job.Patience(), "the hold was accepted, but LitigationHoldEnabled does not read so yet")
+			return s.mailboxes.Hold(ctx, job.Leaver, lasts)
+		},
+		Shows: func(offboarding.MailFlow) string { return "LitigationHoldEnabled does not read so yet" },
+	})
+	if err != nil {
+		return err
 	}
 	job.Evidence["litigationHold"] = written(flow.HoldFor)
 	return nil
+}
+
+func before(flow offboarding.MailFlow) map[string]string {
+	was := map[string]string{litigationHold: strconv.FormatBool(flow.LitigationHold)}
+	if flow.LitigationHold {
+		was[duration] = written(flow.HoldFor)
+	}
+	return was
 }
 
 // written is the duration of a hold in words.

@@ -11,7 +11,6 @@ package signout
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -38,6 +37,12 @@ func New(directory Directory, random io.Reader) *Step {
 	return &Step{directory: directory, random: random}
 }
 
+// Microsoft's properties, in the before and in the evidence.
+const (
+	lastPasswordChange = "lastPasswordChangeDateTime"
+	sessionsValidFrom  = "signInSessionsValidFromDateTime"
+)
+
 // The progress of the step, set once each write was accepted: the tenant's time of the read before
 // it. The answer to a write comes a moment after its effect.
 const (
@@ -48,28 +53,22 @@ const (
 // Work implements worker.Step.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	user, roles, err := s.directory.UserAndRoles(ctx, job.Leaver)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.After(job.Patience(), "the tenant does not show the account")
-	}
 	if err != nil {
-		return err
+		return job.NotShown(err)
 	}
 	if user.UserType == "Guest" {
 		job.Evidence["guest"] = "password and sessions belong to the home tenant; block keeps the guest out"
 		return nil
 	}
-	if len(job.Step.Before) == 0 {
-		before := map[string]string{
-			"lastPasswordChangeDateTime":      offboarding.Stamp(user.LastPasswordChange),
-			"signInSessionsValidFromDateTime": offboarding.Stamp(user.SessionsValidFrom),
-		}
-		if err := job.Keep(ctx, before, nil); err != nil {
-			return err
-		}
+	err = job.KeepBefore(ctx, map[string]string{
+		lastPasswordChange: offboarding.Stamp(user.LastPasswordChange),
+		sessionsValidFrom:  offboarding.Stamp(user.SessionsValidFrom),
+	})
+	if err != nil {
+		return err
 	}
-	password := s.changePassword(ctx, job, user, roles)
-	sessions := s.revoke(ctx, job, user.AsOf)
-	if verdict := offboarding.Join(password, sessions); verdict != nil {
+	password := s.changePassword(ctx, job, user, roles) // first, or the old one opens a session anew
+	if verdict := offboarding.Join(password, s.revoke(ctx, job, user.AsOf)); verdict != nil {
 		return verdict
 	}
 	return s.observe(ctx, job)
@@ -81,22 +80,18 @@ func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user of
 	if job.Step.Progress[passwordSet] != "" {
 		return nil
 	}
-	if before := job.Step.Before["lastPasswordChangeDateTime"]; user.OnPremisesSyncEnabled && offboarding.Stamp(user.LastPasswordChange) > before {
+	if changed := offboarding.Stamp(user.LastPasswordChange); user.OnPremisesSyncEnabled && changed > job.Step.Before[lastPasswordChange] {
 		// Somebody reset it where it is mastered, as the manual task asks.
-		return job.Keep(ctx, nil, map[string]string{passwordSet: offboarding.Stamp(user.LastPasswordChange)})
+		return job.KeepProgress(ctx, passwordSet, changed)
 	}
 	password, err := s.password()
 	if err != nil {
 		return err
 	}
-	err = s.directory.SetPassword(ctx, job.Leaver, password)
-	if user.OnPremisesSyncEnabled && offboarding.IsPermanent(err) {
-		return offboarding.Manual("the account is synchronised from an on-premises Active Directory: reset its password there, send it to nobody, then replay")
+	if err := s.directory.SetPassword(ctx, job.Leaver, password); err != nil {
+		return job.Refused(ctx, offboarding.OnPremises(user, err, "reset its password and send it to nobody"), roles)
 	}
-	if err != nil {
-		return job.Refused(ctx, err, roles)
-	}
-	return job.Keep(ctx, nil, map[string]string{passwordSet: offboarding.Stamp(user.AsOf)})
+	return job.KeepProgress(ctx, passwordSet, offboarding.Stamp(user.AsOf))
 }
 
 func (s *Step) revoke(ctx context.Context, job *offboarding.Job, since time.Time) error {
@@ -106,7 +101,7 @@ func (s *Step) revoke(ctx context.Context, job *offboarding.Job, since time.Time
 	if err := s.directory.RevokeSignInSessions(ctx, job.Leaver); err != nil {
 		return err
 	}
-	return job.Keep(ctx, nil, map[string]string{sessionsRevoked: offboarding.Stamp(since)})
+	return job.KeepProgress(ctx, sessionsRevoked, offboarding.Stamp(since))
 }
 
 // observe compares what the tenant shows with when it answered the writes. Microsoft keeps
@@ -117,13 +112,13 @@ func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
 		return err
 	}
 	if offboarding.Stamp(user.LastPasswordChange) < job.Step.Progress[passwordSet] {
-		return offboarding.After(job.Patience(), "the new password was accepted, but lastPasswordChangeDateTime does not show it yet")
+		return job.NotYet("the new password was accepted, but lastPasswordChangeDateTime does not show it yet")
 	}
 	if offboarding.Stamp(user.SessionsValidFrom) < job.Step.Progress[sessionsRevoked] {
-		return offboarding.After(job.Patience(), "the revocation was accepted, but signInSessionsValidFromDateTime does not show it yet")
+		return job.NotYet("the revocation was accepted, but signInSessionsValidFromDateTime does not show it yet")
 	}
-	job.Evidence["lastPasswordChangeDateTime"] = offboarding.Stamp(user.LastPasswordChange)
-	job.Evidence["signInSessionsValidFromDateTime"] = offboarding.Stamp(user.SessionsValidFrom)
+	job.Evidence[lastPasswordChange] = offboarding.Stamp(user.LastPasswordChange)
+	job.Evidence[sessionsValidFrom] = offboarding.Stamp(user.SessionsValidFrom)
 	return nil
 }
 

@@ -80,11 +80,8 @@ const (
 // Work implements worker.Step. Each part is tried whatever became of the others.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	user, err := s.directory.User(ctx, job.Leaver)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.After(job.Patience(), "the tenant does not show the account")
-	}
 	if err != nil {
-		return err
+		return job.NotShown(err)
 	}
 	if cameBack(job) {
 		if verdict := offboarding.EnsureBlocked(user); verdict != nil {
@@ -122,7 +119,7 @@ func (s *Step) phones(ctx context.Context, r *run) {
 	for _, p := range found {
 		before[phone+p.ID] = map[bool]string{true: "blocked", false: "allowed"}[p.Blocked]
 	}
-	if err := r.remember(ctx, before); err != nil {
+	if err := r.KeepBefore(ctx, before); err != nil {
 		r.fail(err)
 		return
 	}
@@ -146,7 +143,7 @@ func (s *Step) phones(ctx context.Context, r *run) {
 			r.waitFor("phone %s (%s): wiped, not seen blocked yet", p.ID, p.OS)
 		default:
 			// The acknowledgement is kept first: nobody can read it when the partnership is gone.
-			err := r.Keep(ctx, nil, map[string]string{phone + p.ID: offboarding.Stamp(p.WipeAcked)})
+			err := r.KeepProgress(ctx, phone+p.ID, offboarding.Stamp(p.WipeAcked))
 			if err == nil {
 				err = s.mailboxes.RemovePhone(ctx, p.ID)
 			}
@@ -207,7 +204,7 @@ func (s *Step) devices(ctx context.Context, r *run) {
 	for _, d := range found {
 		before[device+d.ID] = d.OwnerType + " " + d.State
 	}
-	if err := r.remember(ctx, before); err != nil {
+	if err := r.KeepBefore(ctx, before); err != nil {
 		r.fail(err)
 		return
 	}
@@ -246,7 +243,7 @@ func (s *Step) retire(ctx context.Context, r *run, d offboarding.ManagedDevice) 
 	default:
 		err := s.directory.Retire(ctx, d.ID)
 		if err == nil {
-			err = r.Keep(ctx, nil, map[string]string{device + d.ID: offboarding.Stamp(r.now)})
+			err = r.KeepProgress(ctx, device+d.ID, offboarding.Stamp(r.now))
 		}
 		if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
 			r.fail(err)
@@ -281,7 +278,7 @@ func (s *Step) apps(ctx context.Context, r *run) {
 			newest[a.DeviceTag] = a
 		}
 	}
-	if err := r.remember(ctx, before); err != nil {
+	if err := r.KeepBefore(ctx, before); err != nil {
 		r.fail(err)
 		return
 	}
@@ -289,7 +286,7 @@ func (s *Step) apps(ctx context.Context, r *run) {
 		if r.Step.Progress[apps+tag] == "" {
 			err := s.directory.WipeAppData(ctx, r.Leaver, tag)
 			if err == nil {
-				err = r.Keep(ctx, nil, map[string]string{apps + tag: offboarding.Stamp(r.now)})
+				err = r.KeepProgress(ctx, apps+tag, offboarding.Stamp(r.now))
 			}
 			if err != nil {
 				r.fail(err)
@@ -341,7 +338,7 @@ func (r *run) verdict() error {
 	}
 	var waiting, tasks error
 	if len(r.waits) > 0 {
-		waiting = offboarding.After(r.pause(), strings.Join(r.waits, "; "))
+		waiting = r.notYet(strings.Join(r.waits, "; "))
 	}
 	if len(r.tasks) > 0 {
 		tasks = offboarding.Manual(strings.Join(r.tasks, "; "))
@@ -349,28 +346,12 @@ func (r *run) verdict() error {
 	return offboarding.Join(waiting, tasks)
 }
 
-// pause grows on after the worker's patience, to six hours: a device that was not seen for days
+// notYet waits on after the worker's patience, up to six hours: a device that was not seen for days
 // is not looked for every quarter of an hour.
-func (r *run) pause() time.Duration {
+func (r *run) notYet(why string) error {
 	const longest = 6 * time.Hour
-	if r.Step.Since.IsZero() {
-		return r.Patience()
-	}
-	return max(r.Patience(), min(r.Now.Sub(r.Step.Since)/8, longest))
-}
-
-// remember keeps the before-values that are not kept yet.
-func (r *run) remember(ctx context.Context, before map[string]string) error {
-	added := map[string]string{}
-	for name, value := range before {
-		if _, kept := r.Step.Before[name]; !kept {
-			added[name] = value
-		}
-	}
-	if len(added) == 0 {
-		return nil
-	}
-	return r.Keep(ctx, added, nil)
+	patience := offboarding.VerdictOf(r.NotYet("%s", why)).In
+	return offboarding.After(max(patience, min(r.Waited()/8, longest)), why)
 }
 
 // known are the ids of a kind that were ever seen, sorted.

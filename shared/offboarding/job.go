@@ -2,6 +2,10 @@ package offboarding
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,22 +31,88 @@ type Job struct {
 	Evidence map[string]string
 }
 
-// KeepBefore keeps one value of the before the first time it is seen.
-func (j *Job) KeepBefore(ctx context.Context, name, value string) error {
-	if _, kept := j.Step.Before[name]; kept {
-		return nil
+// mostKept is how many values are kept in one entry of the ledger, which takes 64 KiB.
+const mostKept = 200
+
+// KeepBefore keeps those values of the before that are not kept yet, and returns once they are
+// durable: before the write that changes them.
+func (j *Job) KeepBefore(ctx context.Context, before map[string]string) error {
+	added := j.unkept(before)
+	for names := range slices.Chunk(slices.Sorted(maps.Keys(added)), mostKept) {
+		some := map[string]string{}
+		for _, name := range names {
+			some[name] = added[name]
+		}
+		if err := j.Keep(ctx, some, nil); err != nil {
+			return err
+		}
 	}
-	return j.Keep(ctx, map[string]string{name: value}, nil)
+	return nil
 }
 
-// Patience is how long to wait before looking again: short at first, then half of the time
-// already waited, never more than a quarter of an hour.
-func (j *Job) Patience() time.Duration {
-	const shortest, longest = 2 * time.Second, 15 * time.Minute
-	if j.Step.Since.IsZero() {
-		return shortest
+// Seal keeps those personal values of the before that are not kept yet.
+func (j *Job) Seal(ctx context.Context, before map[string]string) error {
+	added := j.unkept(before)
+	if len(added) == 0 {
+		return nil
 	}
-	return min(max(j.Now.Sub(j.Step.Since)/2, shortest), longest)
+	return j.KeepPersonal(ctx, added)
+}
+
+// KeepProgress keeps one value of the progress, unless it is that already.
+func (j *Job) KeepProgress(ctx context.Context, name, value string) error {
+	if j.Step.Progress[name] == value {
+		return nil
+	}
+	return j.Keep(ctx, nil, map[string]string{name: value})
+}
+
+// Seen keeps in the progress when something was first seen, and returns that time.
+func (j *Job) Seen(ctx context.Context, name string) (time.Time, error) {
+	if j.Step.Progress[name] == "" {
+		if err := j.KeepProgress(ctx, name, Stamp(j.Now)); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return j.ProgressTime(name)
+}
+
+// ProgressTime is a time that the step kept in its progress; unreadable, or absent, it is permanent.
+func (j *Job) ProgressTime(name string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, j.Step.Progress[name])
+	if err != nil {
+		return time.Time{}, Permanent(fmt.Errorf("reading the progress %s of case %s: %w", name, j.Case.ID, err))
+	}
+	return at, nil
+}
+
+// NotYet is the verdict [After] with the worker's patience: short at first, then half of the time
+// already waited, never more than a quarter of an hour.
+func (j *Job) NotYet(format string, args ...any) error {
+	return After(j.patience(), fmt.Sprintf(format, args...))
+}
+
+// NotShown is the verdict of a step to which the tenant does not show the leaver's account: not
+// yet, because accounts show late and a wrong id would look the same. Other errors are returned as
+// they are.
+func (j *Job) NotShown(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return j.NotYet("the tenant does not show the account")
+	}
+	return err
+}
+
+func (j *Job) patience() time.Duration {
+	const shortest, longest = 2 * time.Second, 15 * time.Minute
+	return min(max(j.Waited()/2, shortest), longest)
+}
+
+// Waited is for how long the step has waited or retried by now.
+func (j *Job) Waited() time.Duration {
+	if j.Step.Since.IsZero() {
+		return 0
+	}
+	return j.Now.Sub(j.Step.Since)
 }
 
 // Await returns nil when every step that this one needs is as it should be, and the
@@ -58,7 +128,7 @@ func (j *Job) Await() error {
 	if len(open) == 0 {
 		return nil
 	}
-	return After(j.Patience(), "waits for "+strings.Join(open, ", "))
+	return j.NotYet("waits for %s", strings.Join(open, ", "))
 }
 
 // MailboxItems is the progress under which licence keeps how many items the mailbox held

@@ -210,7 +210,7 @@ type AutoReply struct {
 // Protocols are the ways into a mailbox, by the names of Set-CASMailbox, true when open.
 type Protocols map[string]bool
 
-// Open lists the protocols that are not closed, in no particular order.
+// Open lists the protocols that are not closed, by name.
 func (p Protocols) Open() []string {
 	var open []string
 	for name, isOpen := range p {
@@ -218,6 +218,7 @@ func (p Protocols) Open() []string {
 			open = append(open, name)
 		}
 	}
+	slices.Sort(open)
 	return open
 }
 

@@ -246,7 +246,7 @@ func TestPatienceGrowsWithTheWait(t *testing.T) {
 		{0, 2 * time.Second}, {10 * time.Second, 5 * time.Second}, {24 * time.Hour, 15 * time.Minute},
 	} {
 		job := &offboarding.Job{Now: leaving.Add(tt.waited), Step: &offboarding.Record{Since: leaving}}
-		if got := job.Patience(); got != tt.want {
+		if got := offboarding.VerdictOf(job.NotYet("lag")).In; got != tt.want {
 			t.Errorf("after %s: %s, wanted %s", tt.waited, got, tt.want)
 		}
 	}

@@ -88,11 +88,26 @@ func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 	}
 	access := j.Case.Step(StepAccess)
 	hopeful := access != nil && (!access.State.Settled() || access.State == StateEffective)
-	if hopeful && (j.Step.Since.IsZero() || j.Now.Sub(j.Step.Since) < accessTakes) {
-		return After(j.Patience(), fmt.Sprintf("%s: refused for the role %s, which access takes away first", B10, held))
+	if hopeful && j.Waited() < accessTakes {
+		return j.NotYet("%s: refused for the role %s, which access takes away first", B10, held)
 	}
 	return Permanent(fmt.Errorf("%s: the account holds %s; remove the role, or give Leaver's application the role Privileged Authentication Administrator, then replay: %w",
 		B10, held, err))
+}
+
+// OnPremisesTask is the verdict about an account that an on-premises Active Directory masters: what
+// task says has to be done there (B9).
+func OnPremisesTask(task string) error {
+	return Manual("the account is synchronised from an on-premises Active Directory: there, " + task + ", then replay")
+}
+
+// OnPremises turns the refusal of a change to an account that an on-premises Active Directory
+// masters into the task that it is. Other errors are returned as they are.
+func OnPremises(u User, err error, task string) error {
+	if u.OnPremisesSyncEnabled && IsPermanent(err) {
+		return OnPremisesTask(task)
+	}
+	return err
 }
 
 // MayShare is nil when the mailbox may become a shared one, or the plan asks for none. The conversion
@@ -102,9 +117,9 @@ func (j *Job) MayShare(u User) error {
 	switch {
 	case j.Case.Plan.Mailbox != Shared:
 	case u.AccountEnabled:
-		return After(j.Patience(), fmt.Sprintf("%s: the mailbox is not shared before its account is blocked", B8))
+		return j.NotYet("%s: the mailbox is not shared before its account is blocked", B8)
 	case signout != nil && !signout.State.Closed() && !signout.Observed:
-		return After(j.Patience(), fmt.Sprintf("%s: the mailbox is not shared before its password is reset", B8))
+		return j.NotYet("%s: the mailbox is not shared before its password is reset", B8)
 	}
 	return nil
 }
