@@ -64,13 +64,14 @@ type Mailboxes interface {
 
 // Step takes a leaver's access away.
 type Step struct {
-	directory Directory
-	mailboxes Mailboxes
+	directory  Directory
+	mailboxes  Mailboxes
+	departures offboarding.Departures
 }
 
 // New makes the step.
-func New(directory Directory, mailboxes Mailboxes) *Step {
-	return &Step{directory: directory, mailboxes: mailboxes}
+func New(directory Directory, mailboxes Mailboxes, departures offboarding.Departures) *Step {
+	return &Step{directory: directory, mailboxes: mailboxes, departures: departures}
 }
 
 // Work implements worker.Step. Each part is tried whatever became of the others.

@@ -21,7 +21,7 @@ const (
 
 func newStep(h *steptest.Harness) worker.Step {
 	directory, mailboxes := h.As("access")
-	return access.New(directory, mailboxes)
+	return access.New(directory, mailboxes, h.Ledger)
 }
 
 // settle opens a case for a person and runs the step to its end.

@@ -93,20 +93,21 @@ func (r *run) handOverOne(ctx context.Context, g offboarding.Group) error {
 		return err
 	}
 	if others == 0 {
-		successor, err := r.successor(ctx)
+		successor, err := offboarding.Successor(ctx, r.job.Case, "", r.directory, r.departures)
+		var unfit *offboarding.UnfitError
+		if errors.As(err, &unfit) {
+			r.addTask(g.ID, "%s: make somebody the owner of the group %s, whose only owner is the leaver: %s", offboarding.B14, r.user.NameOf(g), unfit.Why)
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		if successor == "" {
-			r.addTask(g.ID, "%s: make somebody the owner of the group %s, whose only owner is the leaver, who has no manager", offboarding.B14, r.user.NameOf(g))
-			return nil
-		}
-		err = r.directory.AddOwner(ctx, g.ID, successor)
-		if offboarding.IsPermanent(err) && r.job.Step.Progress[handedTo+g.ID] == successor {
+		err = r.directory.AddOwner(ctx, g.ID, successor.ID)
+		if offboarding.IsPermanent(err) && r.job.Step.Progress[handedTo+g.ID] == successor.ID {
 			err = nil // an owner already, whom the read does not show yet
 		}
 		if err == nil {
-			err = r.job.KeepProgress(ctx, handedTo+g.ID, successor)
+			err = r.job.KeepProgress(ctx, handedTo+g.ID, successor.ID)
 		}
 		if err != nil {
 			return err
@@ -145,23 +146,4 @@ func (r *run) otherOwners(ctx context.Context, group string) (int, error) {
 		}
 	}
 	return n, err
-}
-
-// successor is who gets the leaver's groups, by object id: whoever gets their mail, or the
-// manager. Empty when there is nobody who can act.
-func (r *run) successor(ctx context.Context) (string, error) {
-	var who offboarding.User
-	var err error
-	if f := r.job.Case.Plan.Forwarding; f != nil && f.To != "" && f.To != r.job.Leaver {
-		who, err = r.directory.User(ctx, f.To)
-	} else {
-		who, err = r.directory.Manager(ctx, r.job.Leaver)
-	}
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return "", nil
-	}
-	if err != nil || !who.AccountEnabled {
-		return "", err
-	}
-	return who.ID, nil
 }

@@ -250,6 +250,7 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 		name      string
 		edit      func(*simtenant.World)
 		options   offboarding.Options
+		leaving   string                    // who is leaving as well
 		meanwhile func(h *steptest.Harness) // after the owners were read
 		reads     int                       // so often; none is once
 		owners    []string                  // at the end
@@ -273,6 +274,11 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 			owners(adele)(w)
 			w.Users[simtenant.UserID(alex)].AccountEnabled = false
 		}, owners: []string{adele}, task: group},
+		{name: "kept when the manager is leaving too", edit: owners(adele), leaving: alex, owners: []string{adele}, task: "is leaving as well"},
+		{name: "kept when the manager is a guest", edit: func(w *simtenant.World) {
+			owners(adele)(w)
+			w.Users[simtenant.UserID(alex)].UserType = "Guest"
+		}, owners: []string{adele}, task: "is a guest"},
 		{name: "of a synchronised group by a person", edit: func(w *simtenant.World) {
 			owners(adele)(w)
 			synced := true
@@ -288,6 +294,9 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
 			h.Tenant.Edit(tt.edit)
+			if tt.leaving != "" {
+				h.Open(t, tt.leaving, offboarding.Options{}, offboarding.DefaultPolicy())
+			}
 			c := h.Open(t, adele, tt.options, offboarding.DefaultPolicy())
 			if tt.meanwhile != nil {
 				reads := max(tt.reads, 1)

@@ -38,7 +38,7 @@ func prepare(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	if c.Step(offboarding.StepPreserve) != nil {
 		_, mailboxes = h.As("preserve")
@@ -267,7 +267,7 @@ func TestB5DeleteWaitsForTheHold(t *testing.T) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	keepFiles(t, h, c)
 	h.Advance(offboarding.DefaultPolicy().Grace)
@@ -394,7 +394,7 @@ func TestWhoIsNotSignedOutIsNotDeleted(t *testing.T) {
 	lockOut(t, h, c)
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	keepFiles(t, h, c)
 	h.Advance(mailGivenUp().Grace)
@@ -422,7 +422,7 @@ func TestB12DeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	lockOut(t, h, c)
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
 	h.Advance(mailGivenUp().Grace)
 	w := h.Worker(offboarding.StepDelete, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
@@ -563,4 +563,9 @@ func TestB12AFileWithoutHashThatChangedSinceItWasCopiedIsATask(t *testing.T) {
 	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
+}
+
+func newAccess(h *steptest.Harness) worker.Step {
+	directory, mailboxes := h.As("access")
+	return access.New(directory, mailboxes, h.Ledger)
 }

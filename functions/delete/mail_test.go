@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"leaver/functions/access"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/functions/wipe"
@@ -53,7 +52,7 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 			h := steptest.New(t)
 			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, mailGivenUp())
 			lockOut(t, h, c)
-			h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+			h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
 			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 			keepFiles(t, h, c)
 			if _, planned := c.Plan.Step(offboarding.StepForward); planned {
@@ -85,7 +84,7 @@ func TestB1DeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, mailGivenUp())
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	keepFiles(t, h, c)
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))

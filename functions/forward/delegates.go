@@ -8,19 +8,23 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// delegates gives the leaver's manager the rights of the policy on the shared mailbox: without
+// delegates gives the successor the rights of the policy on the shared mailbox: without
 // them nobody could open it.
 func (s *Step) delegates(ctx context.Context, job *offboarding.Job) error {
 	kinds := job.Case.Plan.Delegates
 	if job.Case.Plan.Mailbox != offboarding.Shared || len(kinds) == 0 {
 		return nil
 	}
-	successor, err := s.successor(ctx, job.Leaver)
+	successor, err := offboarding.Successor(ctx, job.Case, "", s.directory, s.departures)
+	var unfit *offboarding.UnfitError
+	if errors.As(err, &unfit) {
+		return offboarding.Manual("nobody can open the shared mailbox: " + unfit.Why + "; give somebody Full Access to the shared mailbox in Exchange, then sign off")
+	}
 	if err != nil {
 		return err
 	}
 	for _, kind := range kinds {
-		if err := s.delegate(ctx, job, offboarding.MailRight{Kind: kind, Mailbox: job.Leaver}, successor); err != nil {
+		if err := s.delegate(ctx, job, offboarding.MailRight{Kind: kind, Mailbox: job.Leaver}, successor.ID); err != nil {
 			return err
 		}
 	}
@@ -44,24 +48,4 @@ func (s *Step) delegate(ctx context.Context, job *offboarding.Job, right offboar
 		job.Evidence[name] = to
 	}
 	return err
-}
-
-// successor is the manager, when they are there and stay.
-func (s *Step) successor(ctx context.Context, leaver string) (string, error) {
-	const task = "; give somebody Full Access to the shared mailbox in Exchange, then sign off"
-	manager, err := s.directory.Manager(ctx, leaver)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return "", offboarding.Manual("nobody can open the shared mailbox: the leaver has no manager" + task)
-	}
-	if err != nil {
-		return "", err
-	}
-	leaving, err := s.departures.Leaving(ctx, manager.ID)
-	if err != nil {
-		return "", err
-	}
-	if leaving || !manager.AccountEnabled {
-		return "", offboarding.Manual("nobody can open the shared mailbox: the manager " + manager.ID + " is leaving or disabled" + task)
-	}
-	return manager.ID, nil
 }

@@ -52,21 +52,16 @@ type Mailboxes interface {
 	GrantMailRight(ctx context.Context, user string, r offboarding.MailRight) error
 }
 
-// Departures is what forward needs of the ledger.
-type Departures interface {
-	Leaving(ctx context.Context, user string) (bool, error)
-}
-
 // Step sees to a leaver's mail.
 type Step struct {
 	directory  Directory
 	mailboxes  Mailboxes
-	departures Departures
+	departures offboarding.Departures
 	policy     offboarding.Policy
 }
 
 // New makes the step.
-func New(directory Directory, mailboxes Mailboxes, departures Departures, policy offboarding.Policy) *Step {
+func New(directory Directory, mailboxes Mailboxes, departures offboarding.Departures, policy offboarding.Policy) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes, departures: departures, policy: policy}
 }
 
@@ -192,44 +187,31 @@ func (s *Step) recipient(ctx context.Context, job *offboarding.Job, plan *offboa
 	if plan.Unclear != "" {
 		return refuse(plan.Unclear)
 	}
-	switch plan.To {
-	case "":
-		return refuse("there is nobody to forward to: nobody was named, and the leaver has no manager")
-	case job.Leaver:
-		return refuse("the leaver cannot get the leaver's mail")
+	who, unfit := offboarding.Successor(ctx, job.Case, "", s.directory, s.departures)
+	var why *offboarding.UnfitError
+	if unfit != nil && !errors.As(unfit, &why) {
+		return target{}, unfit
 	}
-	user, err := s.directory.User(ctx, plan.To)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return refuse("the recipient " + plan.To + " does not exist any more")
+	if why != nil && !why.Disabled {
+		return refuse(why.Why)
 	}
-	if err != nil {
+	flow, err := s.mailboxes.MailFlow(ctx, who.ID)
+	switch {
+	case errors.Is(err, offboarding.ErrNotFound):
+		return refuse("the successor " + who.ID + " has no mailbox")
+	case err != nil:
 		return target{}, err
-	}
-	leaving, err := s.departures.Leaving(ctx, plan.To)
-	if err != nil {
-		return target{}, err
-	}
-	if leaving {
-		return refuse("the recipient " + plan.To + " is leaving as well")
-	}
-	flow, err := s.mailboxes.MailFlow(ctx, plan.To)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return refuse("the recipient " + plan.To + " has no mailbox")
-	}
-	if err != nil {
-		return target{}, err
-	}
-	if !user.AccountEnabled && !flow.Shared() { // the account of a shared mailbox is disabled
-		return refuse("the account of the recipient " + plan.To + " is disabled")
+	case why != nil && !flow.Shared(): // the account of a shared mailbox is disabled
+		return refuse(why.Why)
 	}
 	back, err := s.leadsBack(ctx, flow, job.Leaver)
 	if err != nil {
 		return target{}, err
 	}
 	if back {
-		return refuse("the mail of the recipient " + plan.To + " is forwarded to the leaver, which would make a loop")
+		return refuse("the mail of the successor " + who.ID + " is forwarded to the leaver, which would make a loop")
 	}
-	return target{id: plan.To, contact: flow.Address, copy: plan.Copy}, nil
+	return target{id: who.ID, contact: flow.Address, copy: plan.Copy}, nil
 }
 
 // longestChain is how many forwardings are followed to find a loop.

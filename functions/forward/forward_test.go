@@ -279,6 +279,9 @@ func TestTheRecipientIsChecked(t *testing.T) {
 		{name: "somebody who is leaving", person: henrik, says: "is leaving as well", arrange: func(t *testing.T, h *steptest.Harness) {
 			h.Open(t, alex, offboarding.Options{}, offboarding.DefaultPolicy())
 		}},
+		{name: "a guest", person: henrik, says: "is a guest", arrange: func(_ *testing.T, h *steptest.Harness) {
+			h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(alex)].UserType = "Guest" })
+		}},
 		{name: "a loop", person: henrik, says: "a loop", arrange: mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingAddress = simtenant.UserID(henrik) })},
 		{name: "a loop by address", person: henrik, says: "a loop", arrange: mailboxOf(alex, func(m *simtenant.Mailbox) { m.ForwardingSMTPAddress = "smtp:" + henrik })},
 		{name: "a loop over somebody else", person: henrik, says: "a loop", arrange: func(t *testing.T, h *steptest.Harness) {

@@ -30,7 +30,7 @@ func prepare(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(h.As("access"))))
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
 }
 
 // giveMailUp leaves the step preserve out of the plan.
@@ -124,4 +124,9 @@ func TestSeatsFreedAreReported(t *testing.T) {
 	if strings.Count(freed, ",") != 1 || !strings.Contains(freed, "(group ") {
 		t.Errorf("freed: %s", freed)
 	}
+}
+
+func newAccess(h *steptest.Harness) worker.Step {
+	directory, mailboxes := h.As("access")
+	return access.New(directory, mailboxes, h.Ledger)
 }

@@ -52,19 +52,14 @@ type Files interface {
 	CopyState(ctx context.Context, monitor string) (offboarding.CopyState, error)
 }
 
-// Departures is what onedrive needs of the ledger.
-type Departures interface {
-	Leaving(ctx context.Context, user string) (bool, error)
-}
-
 // Step keeps a leaver's files.
 type Step struct {
 	files      Files
-	departures Departures
+	departures offboarding.Departures
 }
 
 // New makes the step.
-func New(files Files, departures Departures) *Step {
+func New(files Files, departures offboarding.Departures) *Step {
 	return &Step{files: files, departures: departures}
 }
 

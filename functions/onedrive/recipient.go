@@ -49,46 +49,23 @@ func (s *Step) destination(ctx context.Context, job *offboarding.Job) (destinati
 	case err != nil:
 		return destination{}, err
 	case !drive.Exists:
-		return refuse("the recipient " + reader + " of the files has no OneDrive")
+		return refuse("the successor " + reader + " has no OneDrive")
 	}
 	return destination{reader: reader, drive: drive}, nil
 }
 
 // reader is who gets the files, or why nobody can.
 func (s *Step) reader(ctx context.Context, job *offboarding.Job) (id, wrong string, err error) {
-	switch plan := job.Case.Plan; {
-	case offboarding.FilesToPerson(plan.FilesTo):
-		id = plan.FilesTo
-	case plan.Forwarding != nil:
-		id = plan.Forwarding.To
+	named := ""
+	if offboarding.FilesToPerson(job.Case.Plan.FilesTo) {
+		named = job.Case.Plan.FilesTo
 	}
-	if id == "" {
-		manager, err := s.files.Manager(ctx, job.Leaver)
-		if errors.Is(err, offboarding.ErrNotFound) {
-			return "", "there is nobody to get the files: the leaver has no manager", nil
-		}
-		if err != nil {
-			return "", "", err
-		}
-		id = manager.ID
+	who, err := offboarding.Successor(ctx, job.Case, named, s.files, s.departures)
+	var unfit *offboarding.UnfitError
+	if errors.As(err, &unfit) {
+		return "", unfit.Why, nil
 	}
-	user, err := s.files.User(ctx, id)
-	switch {
-	case errors.Is(err, offboarding.ErrNotFound):
-		return "", "the recipient " + id + " of the files does not exist any more", nil
-	case err != nil:
-		return "", "", err
-	case !user.AccountEnabled:
-		return "", "the account of the recipient " + id + " of the files is disabled", nil
-	}
-	leaving, err := s.departures.Leaving(ctx, id)
-	switch {
-	case err != nil:
-		return "", "", err
-	case leaving:
-		return "", "the recipient " + id + " of the files is leaving as well", nil
-	}
-	return id, "", nil
+	return who.ID, "", err
 }
 
 // letIn lets somebody read the leaver's drive. Reading is enough: what they changed there would

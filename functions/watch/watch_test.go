@@ -47,7 +47,7 @@ func steps(h *steptest.Harness) map[offboarding.StepName]*worker.Worker {
 		offboarding.StepForward:  forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()),
 		offboarding.StepPreserve: preserve.New(h.Exchange),
 		offboarding.StepOnedrive: onedrive.New(h.Graph, h.Ledger),
-		offboarding.StepAccess:   access.New(h.As("access")),
+		offboarding.StepAccess:   access.New(h.Graph, h.Exchange, h.Ledger),
 		offboarding.StepLicence:  licence.New(h.As("licence")),
 		offboarding.StepDelete:   delete.New(h.As("delete")),
 	} {

@@ -174,7 +174,7 @@ func newSteps(directory *graph.Client, mailboxes *exchange.Client, departures *l
 		offboarding.StepForward:  forward.New(directory, mailboxes, departures, policy),
 		offboarding.StepPreserve: preserve.New(mailboxes),
 		offboarding.StepOnedrive: onedrive.New(directory, departures),
-		offboarding.StepAccess:   access.New(directory, mailboxes),
+		offboarding.StepAccess:   access.New(directory, mailboxes, departures),
 		offboarding.StepLicence:  licence.New(directory, mailboxes),
 		offboarding.StepDelete:   delete.New(directory, mailboxes),
 	}

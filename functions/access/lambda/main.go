@@ -17,6 +17,6 @@ func main() {
 	assembly.Run("access", func(_ context.Context, f *assembly.Function) (lambda.Handler, error) {
 		directory, err := graph.New(f.Graph())
 		mailboxes, err2 := exchange.New(f.Exchange())
-		return f.Step(offboarding.StepAccess, access.New(directory, mailboxes)), errors.Join(err, err2)
+		return f.Step(offboarding.StepAccess, access.New(directory, mailboxes, f.Ledger)), errors.Join(err, err2)
 	})
 }
