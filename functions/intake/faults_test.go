@@ -75,11 +75,11 @@ type hrSystem struct {
 
 func newHRSystem(t *testing.T, h *steptest.Harness) *hrSystem {
 	t.Helper()
-	standard, err := hris.NewStandard(events.Secret)
+	sources, err := hris.New(hris.Standard(events.Secret))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &hrSystem{t, h, &intake.Intake{Standard: standard, Bus: h.Sender("intake"), Now: h.Now, Log: h.Logger()}}
+	return &hrSystem{t, h, &intake.Intake{Sources: sources, Bus: h.Sender("intake"), Now: h.Now, Log: h.Logger()}}
 }
 
 func newPlanner(h *steptest.Harness) *plan.Planner {
@@ -104,7 +104,7 @@ func (hr *hrSystem) send(ctx context.Context, d bus.Delivery) error {
 		return fmt.Errorf("answered %d", w.Code)
 	}
 	var answer struct{ Request string }
-	same, err := hr.in.Standard.Parse(d.ID(), d.Body(), hr.h.Now())
+	same, err := hris.Vouched(d.ID(), d.Body(), hr.h.Now())
 	if err != nil {
 		hr.t.Fatal(err)
 	}

@@ -4,8 +4,8 @@
 // the bus has acknowledged; the request id in the answer is the same for a repeated webhook.
 //
 // What it refuses it answers with a problem document (RFC 9457) that says what to fix:
-// 401 not verified, 413 too large, 415 not JSON by its media type, 422 cannot be used,
-// 429 too many, 503 the bus is away (try again).
+// 401 not verified, 404 no such source, 405 another method, 413 too large, 415 another media type,
+// 422 cannot be used, 429 too many, 503 the bus is away (try again).
 package intake
 
 import (
@@ -13,9 +13,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -24,23 +25,21 @@ import (
 	"leaver/shared/hris"
 )
 
-// MaxBody is the largest body of a webhook, in bytes.
-const MaxBody = 64 << 10
-
 // Intake answers webhooks.
 type Intake struct {
-	Standard *hris.Standard
-	Bus      bus.Publisher
-	Now      func() time.Time
-	Log      *slog.Logger
+	Sources *hris.Sources
+	Bus     bus.Publisher
+	Now     func() time.Time
+	Log     *slog.Logger
 	// Limit bounds the webhooks taken per second; nil does not.
 	Limit *rate.Limiter
 }
 
-// Handler serves POST /webhooks/standard and GET /healthz.
+// Handler serves /webhooks/SOURCE, or /webhooks/SOURCE/EVENT, and GET /healthz.
 func (in *Intake) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /webhooks/standard", in.standard)
+	mux.HandleFunc("/webhooks/{source}", in.webhook)
+	mux.HandleFunc("/webhooks/{source}/{event}", in.webhook)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "ok\n")
@@ -48,49 +47,59 @@ func (in *Intake) Handler() http.Handler {
 	return mux
 }
 
-func (in *Intake) standard(w http.ResponseWriter, r *http.Request) {
-	if in.Limit != nil && !in.Limit.AllowN(in.Now(), 1) {
+func (in *Intake) webhook(w http.ResponseWriter, r *http.Request) {
+	source, known := in.Sources.Source(r.PathValue("source"))
+	switch {
+	case !known:
+		in.refuse(w, http.StatusNotFound, "there is no source of this name")
+		return
+	case !slices.Contains(source.Methods(), r.Method):
+		w.Header().Set("Allow", strings.Join(source.Methods(), ", "))
+		in.refuse(w, http.StatusMethodNotAllowed, "send the webhook with "+strings.Join(source.Methods(), " or "))
+		return
+	case in.Limit != nil && !in.Limit.AllowN(in.Now(), 1):
 		w.Header().Set("Retry-After", "1")
 		in.refuse(w, http.StatusTooManyRequests, "more webhooks than this endpoint takes; send it again after Retry-After seconds")
 		return
-	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		in.refuse(w, http.StatusUnsupportedMediaType, "send the webhook with Content-Type: application/json")
+	case !source.TakesMedia(r.Header.Get("Content-Type")):
+		in.refuse(w, http.StatusUnsupportedMediaType, "send the webhook with Content-Type: "+strings.Join(source.Media(), " or "))
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, source.MaxBody()))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		in.refuse(w, http.StatusRequestEntityTooLarge, "the body is over "+strconv.Itoa(MaxBody)+" bytes")
+		in.refuse(w, http.StatusRequestEntityTooLarge, "the body is over "+strconv.FormatInt(source.MaxBody(), 10)+" bytes")
 		return
 	case err != nil:
 		in.refuse(w, http.StatusUnprocessableEntity, "the body did not arrive whole")
 		return
 	}
-	now := in.Now()
-	id, err := in.Standard.Verify(r.Header, body, now)
-	if err != nil {
+	meaning, err := source.Receive(hris.Arrival{
+		Method: r.Method, Header: r.Header, Query: r.URL.Query(), Event: r.PathValue("event"), Body: body, At: in.Now(),
+	})
+	switch {
+	case errors.Is(err, hris.ErrUnauthorized):
 		in.refuse(w, http.StatusUnauthorized, err.Error())
 		return
-	}
-	request, err := in.Standard.Parse(id, body, now)
-	if err != nil {
+	case err != nil:
 		in.refuse(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	m, err := bus.Request{Request: request, Attempt: 1}.Message(time.Time{})
-	if err == nil {
-		_, err = in.Bus.Publish(r.Context(), m)
+	for _, request := range meaning.Requests {
+		m, err := bus.Request{Request: request, Attempt: 1}.Message(time.Time{})
+		if err == nil {
+			_, err = in.Bus.Publish(r.Context(), m)
+		}
+		if err != nil {
+			in.Log.Error("request not published", "request", request.ID, "error", err)
+			w.Header().Set("Retry-After", "5")
+			in.refuse(w, http.StatusServiceUnavailable, "the webhook could not be kept; send it again")
+			return
+		}
+		in.Log.Info("request taken", "request", request.ID, "kind", request.Kind)
 	}
-	if err != nil {
-		in.Log.Error("request not published", "request", request.ID, "error", err)
-		w.Header().Set("Retry-After", "5")
-		in.refuse(w, http.StatusServiceUnavailable, "the webhook could not be kept; send it again")
-		return
-	}
-	in.Log.Info("request taken", "request", request.ID, "kind", request.Kind)
-	answer(w, http.StatusAccepted, "application/json", map[string]string{"request": request.ID})
+	answer(w, http.StatusAccepted, "application/json", map[string]string{"request": meaning.Requests[0].ID})
 }
 
 // refuse answers with a problem document. Source: RFC 9457.

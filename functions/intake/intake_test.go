@@ -70,11 +70,11 @@ func post(t *testing.T, in *intake.Intake, change func(*http.Request), body []by
 
 func newIntake(t *testing.T, q *queue) *intake.Intake {
 	t.Helper()
-	standard, err := hris.NewStandard(events.Secret)
+	sources, err := hris.New(hris.Standard(events.Secret))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &intake.Intake{Standard: standard, Bus: q, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	return &intake.Intake{Sources: sources, Bus: q, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
 }
 
 func TestAnAcceptedWebhookIsOnTheBus(t *testing.T) {

@@ -314,7 +314,7 @@ func (r *Replayer) request(event []byte) (bus.Request, error) {
 		return request, nil
 	}
 	now := r.Now()
-	request, err := (&hris.Standard{}).Parse(uuid.NewString(), event, now)
+	request, err := hris.Vouched(uuid.NewString(), event, now)
 	if err != nil {
 		return bus.Request{}, fmt.Errorf("the event is neither a message of the bus nor a webhook body: %w", err)
 	}

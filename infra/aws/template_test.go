@@ -326,7 +326,7 @@ func (tp template) trigger(f offboarding.Function, is func(string, any, any)) {
 	case isScheduled(f.Name):
 		is("the trigger", events, object{"EveryMinute": object{"Type": "Schedule", "Properties": object{"Schedule": "rate(1 minute)"}}})
 	case f.Name == "intake":
-		is("the trigger", events, object{"Webhook": api("POST", "/webhooks/standard"), "Health": api("GET", "/healthz")})
+		is("the trigger", events, object{"Webhook": api("ANY", "/webhooks/{source+}"), "Health": api("GET", "/healthz")})
 	default:
 		is("the trigger", events, nil)
 	}

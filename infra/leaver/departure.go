@@ -231,7 +231,7 @@ func (p *play) refusalMisses(ctx context.Context, d departure, s status) []strin
 	if err != nil {
 		return append(wrong, err.Error())
 	}
-	request, err := (&hris.Standard{}).Parse("demo", body, p.house.now())
+	request, err := hris.Vouched("demo", body, p.house.now())
 	if err != nil {
 		return append(wrong, err.Error())
 	}

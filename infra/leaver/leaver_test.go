@@ -358,11 +358,11 @@ func BenchmarkLockout(b *testing.B) {
 	served := make(chan error, 1)
 	go func() { served <- h.run(ctx) }()
 	b.Cleanup(func() { stop(); <-served; _ = h.Close() })
-	standard, err := hris.NewStandard(events.Secret)
+	sources, err := hris.New(hris.Standard(events.Secret))
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, intake, err := h.serveIntake("127.0.0.1:0", standard)
+	_, intake, err := h.serveIntake("127.0.0.1:0", sources)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -145,11 +145,12 @@ func TestTheSampleOfIntakeIsSigned(t *testing.T) {
 	for name, v := range in.Headers {
 		header.Set(name, v)
 	}
-	standard, err := hris.NewStandard(events.Secret)
+	sources, err := hris.New(hris.Standard(events.Secret))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := standard.Verify(header, []byte(in.Body), sampled); err != nil {
+	source, _ := sources.Source("standard")
+	if _, err := source.Receive(hris.Arrival{Header: header, Body: []byte(in.Body), At: sampled}); err != nil {
 		t.Error(err)
 	}
 }

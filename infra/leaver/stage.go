@@ -49,11 +49,11 @@ func onStage(env environment, on stage, play func(ctx context.Context, h *house,
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	standard, err := hris.NewStandard(events.Secret)
+	sources, err := hris.New(hris.Standard(events.Secret))
 	if err != nil {
 		return err
 	}
-	stopIntake, intake, err := h.serveIntake("127.0.0.1:0", standard)
+	stopIntake, intake, err := h.serveIntake("127.0.0.1:0", sources)
 	if err != nil {
 		return err
 	}

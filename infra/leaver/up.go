@@ -108,11 +108,11 @@ func (c *upCommand) Run(env environment) (err error) {
 		log.Warn("the tenant is simulated: webhooks are verified with the sample secret of events/")
 		secrets = events.Secret
 	}
-	standard, err := hris.NewStandard(secrets)
+	sources, err := hris.New(hris.Standard(secrets))
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", secretsVariable, err)
 	}
-	stopIntake, address, err := h.serveIntake(c.Addr, standard)
+	stopIntake, address, err := h.serveIntake(c.Addr, sources)
 	if err != nil {
 		return fmt.Errorf("webhooks cannot be taken on %s, choose another address with --addr: %w", c.Addr, err)
 	}
@@ -125,13 +125,13 @@ func (c *upCommand) Run(env environment) (err error) {
 }
 
 // serveIntake faces the HR system and returns its URL.
-func (h *house) serveIntake(addr string, standard *hris.Standard) (stop func() error, address string, err error) {
+func (h *house) serveIntake(addr string, sources *hris.Sources) (stop func() error, address string, err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, "", err
 	}
 	in := &intake.Intake{
-		Standard: standard, Bus: h.bus, Now: h.now, Log: h.log,
+		Sources: sources, Bus: h.bus, Now: h.now, Log: h.log,
 		Limit: rate.NewLimiter(webhooksPerSecond, 2*webhooksPerSecond),
 	}
 	server := &http.Server{

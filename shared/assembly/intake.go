@@ -21,10 +21,10 @@ const rotation = 5 * time.Minute
 
 // Intake is what intake is made of: nothing of Microsoft 365, and nothing of the ledger.
 type Intake struct {
-	Bus      bus.Publisher
-	Standard *hris.Standard
-	Now      func() time.Time
-	Log      *slog.Logger
+	Bus     bus.Publisher
+	Sources *hris.Sources
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // RunIntake makes intake and serves the requests of an HTTP API with the handler that build
@@ -50,17 +50,17 @@ func RunIntake(build func(Intake) http.Handler) {
 		if err != nil {
 			return nil, err
 		}
-		standard, err := standardOf(ctx, c.WebhookSecrets, fetch)
+		sources, err := sourcesOf(ctx, c.WebhookSecrets, fetch)
 		if err != nil {
 			return nil, err
 		}
-		in := Intake{Bus: waker, Standard: standard, Now: time.Now, Log: log}
+		in := Intake{Bus: waker, Sources: sources, Now: time.Now, Log: log}
 		handler, read := lambda.HTTP(build(in), waker.Flush), in.Now()
 		refreshed := lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 			if in.Now().Sub(read) > rotation {
 				read = in.Now()
-				if standard, err := standardOf(ctx, c.WebhookSecrets, fetch); err == nil {
-					in.Standard = standard
+				if sources, err := sourcesOf(ctx, c.WebhookSecrets, fetch); err == nil {
+					in.Sources = sources
 					handler = lambda.HTTP(build(in), waker.Flush)
 				} else {
 					log.Warn("webhook secrets not read again; those known are used on", "error", err)
@@ -73,14 +73,15 @@ func RunIntake(build func(Intake) http.Handler) {
 	})
 }
 
-func standardOf(ctx context.Context, secrets environment.Source, fetch environment.Fetch) (*hris.Standard, error) {
+// sourcesOf are the sources of requests that the environment declares.
+func sourcesOf(ctx context.Context, secrets environment.Source, fetch environment.Fetch) (*hris.Sources, error) {
 	text, err := secrets.Read(ctx, fetch)
 	if err != nil {
 		return nil, fmt.Errorf("LEAVER_WEBHOOK_SECRETS: %w", err)
 	}
-	standard, err := hris.NewStandard(text)
+	sources, err := hris.New(hris.Standard(text))
 	if err != nil {
 		return nil, fmt.Errorf("LEAVER_WEBHOOK_SECRETS: %w", err)
 	}
-	return standard, nil
+	return sources, nil
 }

@@ -1,5 +1,3 @@
-// Package hris verifies the webhooks of HR systems and maps them to requests, one file per
-// vendor. A mapping decides nothing: it only says what the HR system said.
 package hris
 
 import (
@@ -7,81 +5,54 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
+	"leaver/shared/hris/webhook"
 	"leaver/shared/offboarding"
 )
 
-// Errors of Verify and Parse.
-var (
-	// ErrUnauthorized: the webhook is not, or not any more, from somebody who knows a secret.
-	ErrUnauthorized = errors.New("the webhook could not be verified")
-	// ErrInvalid: the body does not say what is needed; the error says what to fix.
-	ErrInvalid = errors.New("the webhook cannot be used")
-)
+// standard is Standard Webhooks with Leaver's own payload.
+// Source: standard-webhooks, spec/standard-webhooks.md.
+var standard = vendor{
+	name: "standard",
+	verifier: func(c Config) (webhook.Verifier, error) {
+		for i, secret := range c.Secrets {
+			if n := webhook.Whsec.Bytes(secret); n > 0 && n < leastSecret {
+				return nil, fmt.Errorf("secret %d has fewer than %d bytes", i+1, leastSecret)
+			}
+		}
+		return standardSignature.With(c.Secrets)
+	},
+	read: func(s *Source, v webhook.Verified) (Meaning, error) {
+		r, err := parseStandard(s.Origin(), v)
+		if err != nil {
+			return Meaning{}, err
+		}
+		return Meaning{Requests: []offboarding.Request{r}}, nil
+	},
+}
+
+var standardSignature = webhook.Signature{
+	Header: "webhook-signature", Prefix: "v1,", Separator: " ", Encoding: webhook.Base64, Key: webhook.Whsec,
+	Signed: "{id}.{timestamp}.{body}", ID: "webhook-id", Timestamp: "webhook-timestamp", Tolerance: tolerance,
+}
+
+// leastSecret is the least number of bytes of a secret that signs.
+// Source: standard-webhooks, spec/standard-webhooks.md, Signature scheme.
+const leastSecret = 24
 
 // tolerance is how far the timestamp of a webhook may be from our clock, either way.
 // Source: standard-webhooks, spec/standard-webhooks.md, Verifying webhook authenticity.
 const tolerance = 5 * time.Minute
 
-// Standard reads Standard Webhooks (https://www.standardwebhooks.com) with Leaver's own
-// payload, of the endpoint /webhooks/standard.
-type Standard struct {
-	secrets []*standardwebhooks.Webhook
-}
-
-// SourceStandard is the source of the requests that Standard makes.
+// SourceStandard is the origin of the requests that /webhooks/standard takes.
 const SourceStandard = "webhooks/standard"
 
-// NewStandard takes the signing secrets, separated by spaces ("whsec_…" each): any of them
-// verifies, so that they can be rotated without a gap. A secret under 24 bytes is refused.
-func NewStandard(secrets string) (*Standard, error) {
-	s := &Standard{}
-	for i, secret := range strings.Fields(secrets) {
-		w, err := standardwebhooks.NewWebhook(secret)
-		if err != nil {
-			return nil, fmt.Errorf("webhook secret %d is not whsec_ followed by base64", i+1)
-		}
-		if len(strings.TrimPrefix(secret, "whsec_"))*3/4 < 24 {
-			return nil, fmt.Errorf("webhook secret %d has fewer than 24 bytes", i+1)
-		}
-		s.secrets = append(s.secrets, w)
-	}
-	if len(s.secrets) == 0 {
-		return nil, errors.New("there is no webhook secret; set LEAVER_WEBHOOK_SECRETS")
-	}
-	return s, nil
-}
-
-// Verify checks the signature of the raw body and the age of the webhook at a time; the
-// comparison takes constant time. It returns the webhook's id, or ErrUnauthorized with what
-// was wrong.
-func (s *Standard) Verify(header http.Header, body []byte, now time.Time) (id string, err error) {
-	id = header.Get(standardwebhooks.HeaderWebhookID)
-	stamp := header.Get(standardwebhooks.HeaderWebhookTimestamp)
-	if id == "" || stamp == "" || header.Get(standardwebhooks.HeaderWebhookSignature) == "" {
-		return "", fmt.Errorf("%w: send the headers webhook-id, webhook-timestamp and webhook-signature", ErrUnauthorized)
-	}
-	// The library reads the wall clock for this; ours is passed in.
-	seconds, err := strconv.ParseInt(stamp, 10, 64)
-	if err != nil {
-		return "", fmt.Errorf("%w: webhook-timestamp is not a number of seconds", ErrUnauthorized)
-	}
-	age := now.Sub(time.Unix(seconds, 0))
-	if age > tolerance || age < -tolerance {
-		return "", fmt.Errorf("%w: webhook-timestamp is more than %s off; check the sender's clock and sign each try anew", ErrUnauthorized, tolerance)
-	}
-	for _, secret := range s.secrets {
-		if err = secret.VerifyIgnoringTimestamp(body, header); err == nil {
-			return id, nil
-		}
-	}
-	return "", fmt.Errorf("%w: no signature matches; check the secret, and that the raw body is what was signed", ErrUnauthorized)
+// Vouched is the request of a body as /webhooks/standard takes it, which nobody signed: an operator
+// hands it in. Errors: ErrInvalid.
+func Vouched(id string, body []byte, at time.Time) (offboarding.Request, error) {
+	return parseStandard(SourceStandard, webhook.Vouched(id, body, at))
 }
 
 // payload is the body of the webhook. Unknown keys are refused inside options, which are
@@ -108,9 +79,10 @@ const (
 	typeCancelled  = "employee.termination_cancelled"
 )
 
-// Parse maps a verified body, received at a time, to a request. Its errors are ErrInvalid, name
+// parseStandard maps a verified webhook to a request of an origin. Its errors are ErrInvalid, name
 // the field and repeat no value.
-func (s *Standard) Parse(webhookID string, body []byte, receivedAt time.Time) (offboarding.Request, error) {
+func parseStandard(origin string, v webhook.Verified) (offboarding.Request, error) {
+	body, receivedAt := v.Body(), v.At()
 	var p payload
 	if err := json.Unmarshal(body, &p); err != nil {
 		return offboarding.Request{}, invalid("%s", explainJSON(err))
@@ -121,8 +93,8 @@ func (s *Standard) Parse(webhookID string, body []byte, receivedAt time.Time) (o
 	field, who := p.Data.Employee.Key()
 	r := offboarding.Request{
 		// Of a sender who gives two events the same id, neither may pass for the other.
-		ID:          offboarding.RequestID(SourceStandard, strings.Join([]string{webhookID, p.Type, field, who}, "\x00")),
-		Source:      SourceStandard,
+		ID:          offboarding.RequestID(origin, strings.Join([]string{v.ID(), p.Type, field, who}, "\x00")),
+		Source:      origin,
 		EventTime:   earlier(p.Timestamp, receivedAt.Add(tolerance)),
 		ReceivedAt:  receivedAt.UTC(),
 		LeavingTime: receivedAt.UTC(),
@@ -166,8 +138,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// ambiguous is where the next value of the decoder has an object with one key twice, by regard
-// for case or not; 0 when it has none. encoding/json would take the last of them, or make one
+// ambiguous is where the next value of the decoder has an object with one key twice, in whichever
+// case; 0 when it has none. encoding/json would take the last of them, or make one
 // person out of two.
 func ambiguous(d *json.Decoder) (at int64) {
 	token, _ := d.Token()
@@ -217,10 +189,6 @@ func parseOptions(raw []byte) (offboarding.Options, error) {
 		out.ForwardFor = &d
 	}
 	return out, nil
-}
-
-func invalid(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...)
 }
 
 // explainJSON says what is wrong with a JSON body without repeating any of its values.

@@ -47,11 +47,11 @@ func webhook(t *testing.T, body string) events.APIGatewayV2HTTPRequest {
 // TestIntakeBehindAnHTTPAPI serves the same handler as the resident host.
 func TestIntakeBehindAnHTTPAPI(t *testing.T) {
 	h := steptest.New(t)
-	standard, err := hris.NewStandard(sample.Secret)
+	sources, err := hris.New(hris.Standard(sample.Secret))
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &intake.Intake{Standard: standard, Bus: h.Bus, Now: time.Now, Log: h.Logger()}
+	in := &intake.Intake{Sources: sources, Bus: h.Bus, Now: time.Now, Log: h.Logger()}
 	after := 0
 	handler := lambda.HTTP(in.Handler(), func() { after++ })
 	const body = `{"type":"employee.terminated","timestamp":"2026-11-22T09:00:00Z","data":{"employee":{"userPrincipalName":"adele.vance@contoso.com"}}}`
