@@ -13,11 +13,11 @@ import (
 func TestThePolicyIsTheLeaversOwn(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	shared, grace := offboarding.Shared, 7*24*time.Hour
+	const grace = 7 * 24 * time.Hour
 	policy := offboarding.DefaultPolicy()
 	policy.Overrides = []offboarding.Override{
-		{Department: "Marketing", Settings: offboarding.Settings{Mailbox: &shared}},
-		{Group: simtenant.GroupID(simtenant.GroupEverybody), Settings: offboarding.Settings{Grace: &grace}},
+		{Department: "Marketing", Changes: offboarding.Changes{"mailbox": "shared"}},
+		{Group: simtenant.GroupID(simtenant.GroupEverybody), Changes: offboarding.Changes{"grace": "7d"}},
 	}
 	for _, tt := range []struct {
 		who     string

@@ -184,7 +184,7 @@ func (p *Planner) policyFor(ctx context.Context, user offboarding.User) (offboar
 			return offboarding.Policy{}, fmt.Errorf("looking up which overrides fit: %w", err)
 		}
 	}
-	return p.Policy.For(user, in), nil
+	return p.Policy.For(user, in)
 }
 
 func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboarding.User) (*offboarding.Case, error) {

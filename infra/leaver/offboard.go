@@ -54,7 +54,7 @@ type requestFlags struct {
 	At         timeFlag     `placeholder:"TIME" help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it."`
 	Mailbox    string       `enum:"forward,shared,hold,none," default:"" placeholder:"HANDLING" help:"forward, shared, hold or none; the policy's without it."`
 	ForwardTo  string       `placeholder:"ADDRESS" help:"Who gets the mail; the manager without it."`
-	ForwardFor durationFlag `placeholder:"DURATION" help:"How long, like 720h, or unlimited; until the grace ends without it."`
+	ForwardFor durationFlag `placeholder:"DURATION" help:"How long, like 30d or 12h, or unlimited; until the grace ends without it."`
 	Data       string       `default:"${data}" help:"Data directory of the running host."`
 }
 

@@ -14,7 +14,7 @@ func TestPlanSaysWhatWouldBeDoneAndWritesNothing(t *testing.T) {
 	policy := offboarding.DefaultPolicy()
 	policy.Protected = []string{"joni.sherman@contoso.com"}
 	files := "patti.fernandez@contoso.com"
-	policy.Overrides = []offboarding.Override{{Department: "Engineering", Settings: offboarding.Settings{FilesTo: &files}}}
+	policy.Overrides = []offboarding.Override{{Department: "Engineering", Changes: offboarding.Changes{"filesTo": files}}}
 	tenant, data := runningHouse(t, simtenant.Config{}, policy)
 	for _, tt := range []struct {
 		name string

@@ -1,7 +1,11 @@
 package config_test
 
 import (
+	"bytes"
+	"os"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +37,7 @@ func TestAPolicyThatCannotBeUsedSaysWhere(t *testing.T) {
 		"grace: 720h\ngrance: 1h\n":      `[2:1] unknown key "grance"`,
 		"grace: 30 days\n":               "[1:8] grace",
 		"grace: unlimited\n":             "[1:8] grace",
-		"deleteAfter: -1h\n":             "720h, 90m or 0s",
+		"deleteAfter: -1h\n":             "30d, 12h or 0s",
 		"mailbox: burn\n":                "[1:10] mailbox",
 		"keepFiles: hold\n":              "one of move, none",
 		"filesTo: adele\n":               "userPrincipalName or object id",
@@ -50,7 +54,7 @@ func TestAPolicyThatCannotBeUsedSaysWhere(t *testing.T) {
 		"overrides:\n  - for: {group: executives}\n    grace: 1h\n":                       "an object id",
 		"overrides:\n  - for: {department: Sales}\n    autoReply: {inside: '{boss}'}\n":   "[3:17] overrides.0.autoReply: {boss}",
 		"forwardCopy: \"yes\"\n":            "[1:14] forwardCopy: write true or false, not text; it is whether",
-		"grace: 30\n":                       "[1:8] grace: write text, not a number; it is a duration",
+		"grace: 30\n":                       "[1:8] grace: write text, not a number; it is how long",
 		"delegates: fullAccess\n":           "[1:12] delegates: write a list",
 		"forwadFor: 1h\n":                   "forwardDomains, forwardFor, grace",
 		"grace: 1h\nrereads: [1h, 30m]\n":   "[2:10] rereads: at least one",
@@ -68,19 +72,49 @@ func TestAPolicyThatCannotBeUsedSaysWhere(t *testing.T) {
 	}
 }
 
-// TestTheExample: the annotated example is valid, and says the defaults.
+// TestTheExample: the annotated example is valid, and says the defaults; so are the examples in it
+// that stand behind a #.
 func TestTheExample(t *testing.T) {
 	t.Parallel()
 	p, err := config.LoadPolicy("policy.example.yaml")
+	if err != nil || !reflect.DeepEqual(p, offboarding.DefaultPolicy()) {
+		t.Errorf("the example is not the default: %+v, %v", p, err)
+	}
+	text := regexp.MustCompile(`(?m)^#(\S|  )`).ReplaceAll(config.Example(), []byte("$1"))
+	if p, err = config.ParsePolicy(text); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Overrides) != 3 || len(p.Groups()) != 1 || len(p.Protected) != 1 || len(p.ForwardDomains) != 1 || len(p.SeatPrices) != 2 || p.ForwardFor == nil {
+		t.Errorf("got %+v, want every example in it", p)
+	}
+}
+
+// TestGeneratedFilesAreCurrent: the schema and the example are what the declarations say.
+func TestGeneratedFilesAreCurrent(t *testing.T) {
+	t.Parallel()
+	schema, err := config.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Overrides) != 3 || len(p.Groups()) != 1 || len(p.Protected) != 1 {
-		t.Errorf("%+v", p)
+	for file, want := range map[string][]byte{"policy.schema.json": schema, "policy.example.yaml": config.Example()} {
+		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is out of date (%v): run go generate ./shared/config", file, err)
+		}
 	}
-	p.Overrides, p.Protected, p.ForwardDomains, p.SeatPrices = nil, nil, nil, nil
-	if !reflect.DeepEqual(p, offboarding.DefaultPolicy()) {
-		t.Errorf("the example is not the default: %+v", p)
+}
+
+func TestDurationsAreReadAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	p, err := config.ParsePolicy([]byte("grace: 30d\ndeleteAfter: 1d12h\nforwardFor: 2d\nholdFor: 3650d\nrereads: [90m, 12h, 1d]\noverrides:\n  - for: {department: Sales}\n    grace: 7d\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sales, err := p.For(offboarding.User{Department: "Sales"}, nil)
+	const day = 24 * time.Hour
+	got := []time.Duration{p.Grace, p.DeleteAfter, *p.ForwardFor, p.HoldFor, p.Rereads[2], sales.Grace}
+	want := []time.Duration{30 * day, 36 * time.Hour, 2 * day, 3650 * day, day, 7 * day}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
 

@@ -2,8 +2,6 @@ package config
 
 import (
 	"bytes"
-	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,10 +20,7 @@ import (
 	"leaver/shared/offboarding"
 )
 
-//go:embed policy.schema.json
-var policySchema []byte
-
-// checkSchema holds a policy to the schema. Its error says line and column, where, and what to
+// checkSchema holds a policy to [Schema]. Its error says line and column, where, and what to
 // write there.
 func checkSchema(text []byte) error {
 	file, err := parser.ParseBytes(text, 0)
@@ -41,8 +36,12 @@ func checkSchema(text []byte) error {
 		return err // an empty policy is the default one
 	}
 	compiler := jsonschema.NewCompiler()
-	var document any
-	if err := json.Unmarshal(policySchema, &document); err != nil {
+	text, err = Schema()
+	if err != nil {
+		return err
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
 		return err
 	}
 	if err := compiler.AddResource("policy.schema.json", document); err != nil {

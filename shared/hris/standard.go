@@ -184,7 +184,7 @@ func parseOptions(raw []byte) (offboarding.Options, error) {
 	if o.ForwardFor != "" {
 		d, err := offboarding.ParseDuration(o.ForwardFor)
 		if err != nil {
-			return out, invalid("data.options.forwardFor: write it like 720h or 30m, or unlimited")
+			return out, invalid("data.options.forwardFor: write it like 30d, 12h or 90m, or unlimited")
 		}
 		out.ForwardFor = &d
 	}

@@ -114,6 +114,9 @@ func TestAStandardWebhookIsRead(t *testing.T) {
 		r.Options.Mailbox != offboarding.Forward || !strings.HasPrefix(r.ID, "req-") {
 		t.Errorf("%+v", r)
 	}
+	if days, err := hris.Vouched("msg_1", []byte(strings.Replace(whole, "720h", "30d", 1)), now); err != nil || *days.Options.ForwardFor != 720*time.Hour {
+		t.Errorf("30d is read as %+v, %v", days.Options, err)
+	}
 	again, err := hris.Vouched("msg_1", []byte(strings.Replace(whole, `"leavingTime":"2026-11-22T17:00:00+01:00",`, "", 1)), now.Add(time.Minute))
 	if err != nil || again.ID != r.ID || !again.LeavingTime.Equal(now.Add(time.Minute)) {
 		t.Errorf("without a leaving time: %+v, %v", again, err)

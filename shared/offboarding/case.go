@@ -284,7 +284,7 @@ func (c *Case) join(e Entry) {
 // replan lays a plan over the case: steps that already took effect stay as they are, unless
 // the plan now asks for another effect.
 func (c *Case) replan(p Plan) {
-	old, changed := c.Steps, map[StepName]bool{StepForward: !c.Plan.same(p), StepOnedrive: !c.Plan.sameFiles(p)}
+	before, old := c.Plan, c.Steps
 	c.Plan, c.Steps, c.published = p, nil, false
 	for _, planned := range p.Steps {
 		record := &Record{Name: planned.Name, State: StatePlanned, N: 1, Due: planned.Due}
@@ -295,7 +295,7 @@ func (c *Case) replan(p Plan) {
 			if was.Name != planned.Name {
 				continue
 			}
-			if was.Observed && !changed[was.Name] {
+			if was.Observed && !Redone(was.Name, before, p) {
 				record = was
 				break
 			}

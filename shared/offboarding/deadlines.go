@@ -16,8 +16,6 @@ type Deadline struct {
 // Source: Microsoft Entra, Restore or remove a recently deleted user.
 const Restorable = 30 * day
 
-const day = 24 * time.Hour
-
 // What Microsoft does with a OneDrive by itself. Whoever administers the tenant can set the
 // retention to more.
 const (

@@ -94,7 +94,7 @@ func TestB6ContradictionsAreRefused(t *testing.T) {
 		{"none and an end", offboarding.Options{Mailbox: offboarding.None, ForwardFor: &week}, nil, "mailbox none"},
 		{"forwarding for no time", offboarding.Options{ForwardFor: &nothing}, nil, "longer than nothing"},
 		{"a policy that forwards for no time", offboarding.Options{}, func(p *offboarding.Policy) { p.ForwardFor = &nothing }, "longer than nothing"},
-		{"a domain with a wildcard", offboarding.Options{}, func(p *offboarding.Policy) { p.ForwardDomains = []string{"*.contoso.com"} }, "whole domains"},
+		{"a domain with a wildcard", offboarding.Options{}, func(p *offboarding.Policy) { p.ForwardDomains = []string{"*.contoso.com"} }, "whole ones"},
 		{"a text with an unknown placeholder", offboarding.Options{}, func(p *offboarding.Policy) { p.AutoReply.Outside = "ask {boss}" }, "{boss}"},
 		{"a handling that does not exist", offboarding.Options{Mailbox: "burn"}, nil, "burn"},
 	}
@@ -139,8 +139,12 @@ func TestB2WhichGroupsGiveLicences(t *testing.T) {
 
 func TestB2B3B4B5B12TheLicenceGateReadsTheMailbox(t *testing.T) {
 	t.Parallel()
-	end := offboarding.Plan{Mailbox: offboarding.Forward, KeepMail: offboarding.KeepNone, Forwarding: &offboarding.Forwarding{Until: leaving}}
-	shared := offboarding.Plan{Mailbox: offboarding.Shared}
+	end := planned(func(p *offboarding.Plan) {
+		p.Mailbox = offboarding.Forward
+		p.KeepMail = offboarding.KeepNone
+		p.Forwarding = &offboarding.Forwarding{Until: leaving}
+	})
+	shared := planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.Shared })
 	isShared := offboarding.MailFlow{RecipientTypeDetails: "SharedMailbox"}
 	with := func(change func(*offboarding.MailFlow)) offboarding.MailFlow {
 		m := isShared
@@ -159,16 +163,16 @@ func TestB2B3B4B5B12TheLicenceGateReadsTheMailbox(t *testing.T) {
 		{"forwarding that has ended", end, offboarding.MailFlow{}, 0, offboarding.Rule{}, ""},
 		{"forwarding that goes on to a recipient", end, offboarding.MailFlow{ForwardsTo: "alex"}, 0, offboarding.B2, "forwards now"},
 		{"forwarding that goes on to an address", end, offboarding.MailFlow{ForwardsToAddress: "a@b"}, 0, offboarding.B2, "forwards now"},
-		{"forwarding with no end", offboarding.Plan{Mailbox: offboarding.Forward, Forwarding: &offboarding.Forwarding{}}, offboarding.MailFlow{}, 0, offboarding.B2, "no end"},
+		{"forwarding with no end", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.Forward; p.Forwarding = &offboarding.Forwarding{} }), offboarding.MailFlow{}, 0, offboarding.B2, "no end"},
 		{"a small shared mailbox", shared, isShared, limit, offboarding.Rule{}, ""},
 		{"not shared yet", shared, offboarding.MailFlow{RecipientTypeDetails: "UserMailbox"}, 0, offboarding.B3, "UserMailbox"},
 		{"too large", shared, isShared, limit + 1, offboarding.B4, "53687091201 bytes"},
 		{"with an archive", shared, with(func(m *offboarding.MailFlow) { m.Archive = true }), 0, offboarding.B4, "archive"},
 		{"on hold", shared, with(func(m *offboarding.MailFlow) { m.Hold = true }), 0, offboarding.B4, "on hold"},
-		{"none whatever it does", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepNone}, offboarding.MailFlow{ForwardsTo: "alex"}, limit + 1, offboarding.Rule{}, ""},
-		{"B12: mail that nobody kept", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepHold}, offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
-		{"B12: an export that nobody signed off", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepExport}, offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
-		{"B5: mail on hold", offboarding.Plan{Mailbox: offboarding.None, KeepMail: offboarding.KeepHold}, offboarding.MailFlow{Hold: true}, 1, offboarding.B5, "deletion"},
+		{"none whatever it does", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.None; p.KeepMail = offboarding.KeepNone }), offboarding.MailFlow{ForwardsTo: "alex"}, limit + 1, offboarding.Rule{}, ""},
+		{"B12: mail that nobody kept", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.None; p.KeepMail = offboarding.KeepHold }), offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
+		{"B12: an export that nobody signed off", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.None; p.KeepMail = offboarding.KeepExport }), offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
+		{"B5: mail on hold", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.None; p.KeepMail = offboarding.KeepHold }), offboarding.MailFlow{Hold: true}, 1, offboarding.B5, "deletion"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -249,7 +253,7 @@ func TestTheTextsAreFilledInEscaped(t *testing.T) {
 
 func TestADomainIsNamedExactly(t *testing.T) {
 	t.Parallel()
-	p := offboarding.Policy{ForwardDomains: []string{"Fabrikam.com"}}
+	p := offboarding.Policy{PolicySettings: offboarding.PolicySettings{ForwardDomains: []string{"Fabrikam.com"}}}
 	for address, want := range map[string]bool{"a@fabrikam.com": true, "a@FABRIKAM.COM": true, "a@evil-fabrikam.com": false, "a@x.fabrikam.com": false, "fabrikam.com": false, "": false} {
 		if p.ForwardsTo(address) != want {
 			t.Errorf("%q: %t", address, !want)
@@ -263,7 +267,7 @@ func TestB12ACopyWithoutDeltaTokenIsComparedAgain(t *testing.T) {
 	onedrive := &offboarding.Record{Name: offboarding.StepOnedrive, State: offboarding.StateEffective, Evidence: map[string]string{
 		offboarding.DriveSeen: "b!1", offboarding.VerifiedItems: "2", offboarding.VerifiedBytes: "5",
 	}}
-	c := &offboarding.Case{Plan: offboarding.Plan{KeepFiles: offboarding.KeepMove}, Steps: []*offboarding.Record{onedrive}}
+	c := &offboarding.Case{Plan: planned(func(p *offboarding.Plan) { p.KeepFiles = offboarding.KeepMove }), Steps: []*offboarding.Record{onedrive}}
 	drive := offboarding.Drive{ID: "b!1", Content: offboarding.Content{Exists: true, Items: 2, Bytes: 5}}
 	if why, token := offboarding.FilesLost(c, drive); token != "" || !strings.Contains(why, "replay onedrive") {
 		t.Errorf("%q, token %q", why, token)
@@ -278,11 +282,18 @@ func TestB12OnlyAnExportThatWasDoneIsOne(t *testing.T) {
 	t.Parallel()
 	for accepted, kept := range map[offboarding.StepState]bool{offboarding.StateManual: true, offboarding.StateParked: false} {
 		c := &offboarding.Case{
-			Plan:  offboarding.Plan{KeepMail: offboarding.KeepExport},
+			Plan:  planned(func(p *offboarding.Plan) { p.KeepMail = offboarding.KeepExport }),
 			Steps: []*offboarding.Record{{Name: offboarding.StepPreserve, State: offboarding.StateSignedOff, SignedOff: accepted}},
 		}
 		if offboarding.MailKept(c, offboarding.MailFlow{}) != kept {
 			t.Errorf("an export that was %s before it was signed off is kept: %t", accepted, !kept)
 		}
 	}
+}
+
+// planned is a plan with some settings.
+func planned(change func(*offboarding.Plan)) offboarding.Plan {
+	var p offboarding.Plan
+	change(&p)
+	return p
 }

@@ -3,33 +3,23 @@ package offboarding
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Plan is what will be done for one leaver, compiled before any call. It holds no
-// personal data.
+// personal data. The tag step names who acts again when a new plan changes a field, see [Redone].
 type Plan struct {
-	Version     int         `json:"version"` // from 1, raised when a later request changes it
-	LeavingTime time.Time   `json:"leavingTime"`
-	Mailbox     Handling    `json:"mailbox"`
-	Forwarding  *Forwarding `json:"forwarding,omitempty"` // with the handling forward only
-	// AutoReply is what senders are told, with the placeholders of the policy.
-	AutoReply      AutoReplyTexts     `json:"autoReply,omitzero"`
-	KeepMail       Keeping            `json:"keepMail"`
-	KeepFiles      Keeping            `json:"keepFiles"`
-	HoldFor        time.Duration      `json:"holdFor,omitempty"` // of a litigation hold, nanoseconds; Unlimited has no end
-	CancelMeetings bool               `json:"cancelMeetings,omitempty"`
-	Delegates      []MailRightKind    `json:"delegates,omitempty"`  // of a shared mailbox, for the manager
-	SeatPrices     map[string]float64 `json:"seatPrices,omitempty"` // a month, by skuPartNumber
-	BlackBerry     bool               `json:"blackBerry,omitempty"`
-	// FilesTo is manager (also when empty), the id of a drive, or the object id of a person, whom the
-	// policy may name otherwise; empty as well when FilesUnclear says why nobody could be found.
-	FilesTo      string `json:"filesTo,omitempty"`
-	FilesUnclear string `json:"filesUnclear,omitempty"` // no personal data
-	// Rereads are the policy's, in nanoseconds.
-	Rereads []time.Duration `json:"rereads,omitempty"`
-	Steps   []PlannedStep   `json:"steps"`
+	Version     int       `json:"version" same:"-"` // from 1, raised when a later request changes it
+	LeavingTime time.Time `json:"leavingTime"`
+	// StepSettings are those of the policy for this leaver; a duration is in nanoseconds. Nobody
+	// is named: FilesTo is empty when FilesUnclear says why nobody could be found.
+	StepSettings
+	Forwarding   *Forwarding   `json:"forwarding,omitempty" step:"forward"`    // with the handling forward only
+	FilesUnclear string        `json:"filesUnclear,omitempty" step:"onedrive"` // no personal data
+	Steps        []PlannedStep `json:"steps"`
 }
 
 // Forwarding is where new mail goes and until when. Who gets it is looked up after the plan is
@@ -45,25 +35,13 @@ type Forwarding struct {
 	Copy    bool      `json:"copy,omitempty"` // mail also stays in the mailbox
 }
 
-// same reports whether two plans handle new mail alike.
-func (p Plan) same(q Plan) bool {
-	a, b := p.Forwarding, q.Forwarding
-	return p.Mailbox == q.Mailbox && (a == nil) == (b == nil) &&
-		(a == nil || a.To == b.To && a.Address == b.Address && a.Unclear == b.Unclear && a.Copy == b.Copy && a.Until.Equal(b.Until))
-}
-
-// sameFiles reports whether two plans keep the files alike.
-func (p Plan) sameFiles(q Plan) bool {
-	return p.KeepFiles == q.KeepFiles && p.FilesTo == q.FilesTo && p.FilesUnclear == q.FilesUnclear
-}
-
 // PlannedStep is one step of a plan: when it is due, or which rule withholds it from the
 // start.
 type PlannedStep struct {
 	Name     StepName  `json:"name"`
 	Due      time.Time `json:"due"`
 	Withheld Rule      `json:"withheld,omitzero"`
-	Why      string    `json:"why,omitempty"`
+	Why      string    `json:"why,omitempty" same:"-"`
 }
 
 // Step is the named step of the plan; false when the plan does not hold it.
@@ -94,34 +72,22 @@ func Compile(r Request, policy Policy) (Plan, error) {
 	if r.Kind != Termination {
 		return Plan{}, &Refusal{Why: fmt.Sprintf("a %s makes no plan", r.Kind)}
 	}
-	mailbox, err := handling(r.Options, policy)
-	if err != nil {
+	if err := r.Options.check(policy); err != nil {
 		return Plan{}, err
+	}
+	policy, err := policy.With(r.Options.changes())
+	if err != nil {
+		return Plan{}, &Refusal{Why: err.Error()}
 	}
 	graceFrom := r.LeavingTime
 	if r.ReceivedAt.After(graceFrom) {
 		graceFrom = r.ReceivedAt
 	}
 	release := graceFrom.Add(policy.Grace)
-	plan := Plan{
-		Version:     1,
-		LeavingTime: r.LeavingTime,
-		Mailbox:     mailbox,
-		AutoReply:   policy.AutoReply,
-		KeepMail:    policy.KeepMail,
-		KeepFiles:   policy.KeepFiles,
-		FilesTo:     policy.FilesTo,
-		HoldFor:     policy.HoldFor,
-
-		CancelMeetings: policy.CancelMeetings,
-		Delegates:      policy.Delegates,
-		SeatPrices:     policy.SeatPrices,
-		BlackBerry:     policy.BlackBerry,
-		Rereads:        policy.Rereads,
-	}
-	if mailbox == Forward {
+	plan := Plan{Version: 1, LeavingTime: r.LeavingTime, StepSettings: policy.StepSettings}
+	if plan.Mailbox == Forward {
 		plan.Forwarding = &Forwarding{Until: release, Copy: policy.ForwardCopy}
-		switch lasts := cmp.Or(r.Options.ForwardFor, policy.ForwardFor); {
+		switch lasts := policy.ForwardFor; {
 		case lasts == nil:
 		case *lasts == Unlimited:
 			plan.Forwarding.Until = time.Time{}
@@ -132,7 +98,7 @@ func Compile(r Request, policy Policy) (Plan, error) {
 			release = plan.Forwarding.Until
 		}
 	}
-	if mailbox == Hold {
+	if plan.Mailbox == Hold {
 		plan.KeepMail = KeepHold
 	}
 	for _, spec := range Steps {
@@ -147,7 +113,7 @@ func Compile(r Request, policy Policy) (Plan, error) {
 			if plan.forwardsForEver() {
 				step.Withheld, step.Why = B2, noEnd
 			}
-			if mailbox == Hold {
+			if plan.Mailbox == Hold {
 				step.Withheld, step.Why = B5, "the deletion of the account frees it"
 			}
 		case StepDelete:
@@ -160,22 +126,36 @@ func Compile(r Request, policy Policy) (Plan, error) {
 	return plan, nil
 }
 
-// handling is what the request asks for, or the policy; contradictions are refused.
-func handling(o Options, policy Policy) (Handling, error) {
+// changes are the settings that the request chooses itself: those that [Options] has a field for.
+func (o Options) changes() Changes {
+	c := Changes{}
+	chosen := reflect.ValueOf(o)
+	for _, f := range reflect.VisibleFields(chosen.Type()) {
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		isSetting := func(s Setting) bool { return s.Key == key }
+		if value := chosen.FieldByIndex(f.Index); !value.IsZero() && slices.ContainsFunc(Declared(reflect.TypeFor[Settings]()), isSetting) {
+			c[key] = value.Interface()
+		}
+	}
+	return c
+}
+
+// check refuses what contradicts itself, or the policy.
+func (o Options) check(policy Policy) error {
 	mailbox := cmp.Or(o.Mailbox, policy.Mailbox)
 	if _, err := ParseHandling(string(mailbox)); err != nil {
-		return "", &Refusal{Why: "mailbox: " + err.Error()}
+		return &Refusal{Why: "mailbox: " + err.Error()}
 	}
 	forwards := o.ForwardTo != "" || o.ForwardFor != nil
 	switch {
 	case mailbox == Hold && forwards:
-		return "", &Refusal{Why: fmt.Sprintf("%s: %s (%s); leave out forwardTo and forwardFor, or send mailbox forward", B6, B6.Text, B6.Source)}
+		return &Refusal{Why: fmt.Sprintf("%s: %s (%s); leave out forwardTo and forwardFor, or send mailbox forward", B6, B6.Text, B6.Source)}
 	case mailbox != Forward && forwards:
-		return "", &Refusal{Why: fmt.Sprintf("forwardTo and forwardFor go with mailbox forward only, and this request has mailbox %s; leave them out, or send mailbox forward", mailbox)}
+		return &Refusal{Why: fmt.Sprintf("forwardTo and forwardFor go with mailbox forward only, and this request has mailbox %s; leave them out, or send mailbox forward", mailbox)}
 	case o.ForwardFor != nil && *o.ForwardFor <= 0:
-		return "", &Refusal{Why: "forwardFor must be longer than nothing; to forward nothing, send mailbox none"}
+		return &Refusal{Why: "forwardFor must be longer than nothing; to forward nothing, send mailbox none"}
 	}
-	return mailbox, nil
+	return nil
 }
 
 // noEnd is why the gates of a plan that forwards for ever stay closed.
@@ -192,11 +172,4 @@ func (p Plan) preserves() bool {
 }
 
 // Same reports whether two plans do the same at the same times; versions do not count.
-func (p Plan) Same(q Plan) bool {
-	q.Version = p.Version
-	return p.LeavingTime.Equal(q.LeavingTime) && p.same(q) && p.AutoReply == q.AutoReply &&
-		p.KeepMail == q.KeepMail && p.HoldFor == q.HoldFor && p.CancelMeetings == q.CancelMeetings && slices.Equal(p.Delegates, q.Delegates) && p.sameFiles(q) &&
-		slices.EqualFunc(p.Steps, q.Steps, func(a, b PlannedStep) bool {
-			return a.Name == b.Name && a.Due.Equal(b.Due) && a.Withheld == b.Withheld
-		})
-}
+func (p Plan) Same(q Plan) bool { return Same(p, q) }

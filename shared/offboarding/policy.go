@@ -3,28 +3,12 @@ package offboarding
 import (
 	"fmt"
 	"html"
-	"math"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 )
-
-// Unlimited is a duration without an end. It is written "unlimited", Microsoft's word.
-const Unlimited time.Duration = math.MaxInt64
-
-// ParseDuration reads a duration as Go writes it ("720h"), or "unlimited". A negative one
-// is refused.
-func ParseDuration(s string) (time.Duration, error) {
-	if s == "unlimited" {
-		return Unlimited, nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%q is not a duration; write it like 720h or 30m, or unlimited", s)
-	}
-	return d, nil
-}
 
 // Handling is what becomes of the mailbox.
 type Handling string
@@ -66,46 +50,10 @@ type Options struct {
 
 // Policy is the organisation's way of letting people go.
 type Policy struct {
-	Grace       time.Duration // from the leaving time to the release of the licence
-	DeleteAfter time.Duration // from the end of the grace to the deletion
-	Mailbox     Handling
-	ForwardFor  *time.Duration // nil = until the grace ends
-	ForwardCopy bool           // forwarded mail also stays in the mailbox
-	// ForwardDomains are the domains outside of the organisation that mail may be forwarded to;
-	// a subdomain counts only when it is named itself.
-	ForwardDomains []string
-	AutoReply      AutoReplyTexts
-	KeepMail       Keeping // hold, export or none
-	KeepFiles      Keeping // move or none
-	CancelMeetings bool    // that the leaver organised
-	FilesTo        string  // where files are moved to: manager, a person or a drive; see [FilesToPerson]
-	// BlackBerry is set where the organisation runs a BlackBerry server of its own, which nobody but
-	// a person can take the leaver from.
-	BlackBerry bool
-	// SeatPrices are what a seat costs a month, by skuPartNumber, in the organisation's currency.
-	SeatPrices map[string]float64
-	// Delegates are the rights of the leaver's manager on a shared mailbox: fullAccess, sendAs or
-	// sendOnBehalf.
-	Delegates []MailRightKind
-	// HoldFor is how long each item is held by a litigation hold, from when it came; whole days,
-	// or Unlimited.
-	HoldFor time.Duration
-	// Rereads are how long after an account that an on-premises Active Directory masters was
-	// blocked it is looked at again, ascending.
-	Rereads []time.Duration
-	// Protected accounts are never offboarded: object ids, userPrincipalNames or any of their
-	// mail addresses, compared without regard to case.
-	Protected []string
-	// Overrides change the policy for some leavers, in this order; see [Policy.For].
+	Settings
+	PolicySettings
+	// Overrides change the settings for some leavers, in this order; see [Policy.For].
 	Overrides []Override
-}
-
-// AutoReplyTexts are the out-of-office texts in HTML, for the organisation and for everybody
-// else. They may hold {name}, the leaver's display name, and {contact}, the address of whoever
-// gets the mail now. An empty one is not sent.
-type AutoReplyTexts struct {
-	Inside  string `json:"inside,omitempty"`
-	Outside string `json:"outside,omitempty"`
 }
 
 // placeholder is anything in braces.
@@ -128,27 +76,37 @@ func (t AutoReplyTexts) Fill(name, contact string) AutoReplyTexts {
 	return AutoReplyTexts{Inside: fill.Replace(t.Inside), Outside: fill.Replace(t.Outside)}
 }
 
-// defaultReply names nobody but the leaver and holds for a forwarded and a shared mailbox.
-const defaultReply = "{name} does not work here any more. A colleague will read your message."
-
 // DefaultPolicy is what holds where the organisation says nothing: 30 days of grace in which
 // new mail goes to the manager as well, deletion right after it, and nothing deleted that was
 // not kept.
 func DefaultPolicy() Policy {
-	return Policy{
-		Grace:       30 * 24 * time.Hour,
-		Mailbox:     Forward,
-		ForwardCopy: true,
-		AutoReply:   AutoReplyTexts{Inside: defaultReply, Outside: defaultReply},
-		KeepMail:    KeepHold,
-		KeepFiles:   KeepMove,
-		FilesTo:     FilesToManager,
-		HoldFor:     Unlimited,
+	var p Policy
+	SetDefaults(&p)
+	return p
+}
 
-		Delegates:      []MailRightKind{RightFull, RightSendAs},
-		CancelMeetings: true,
-		Rereads:        []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour},
+// ReadPolicy is the default policy with what is written laid over it, by the keys of the settings
+// and "overrides". Its error is a *[PolicyError].
+func ReadPolicy(written Changes) (Policy, error) {
+	p := DefaultPolicy()
+	written = maps.Clone(written)
+	overrides, _ := written["overrides"].([]any)
+	delete(written, "overrides")
+	if err := written.validate(); err != nil {
+		return Policy{}, err
 	}
+	if err := Lay(&p, written); err != nil {
+		return Policy{}, err
+	}
+	for _, each := range overrides {
+		changes, _ := each.(map[string]any)
+		changes = maps.Clone(changes)
+		whose, _ := changes["for"].(map[string]any)
+		text := func(key string) string { s, _ := whose[key].(string); return s }
+		delete(changes, "for")
+		p.Overrides = append(p.Overrides, Override{Department: text("department"), Company: text("company"), Group: text("group"), Changes: changes})
+	}
+	return p, p.Validate()
 }
 
 // PolicyError is what is wrong with a policy, and where.
@@ -159,55 +117,24 @@ type PolicyError struct {
 
 func (e *PolicyError) Error() string { return strings.Join(e.At, ".") + ": " + e.Why }
 
-func wrong(key, format string, args ...any) error {
+func policyErrorf(key, format string, args ...any) error {
 	return &PolicyError{At: []string{key}, Why: fmt.Sprintf(format, args...)}
 }
 
-// Validate says what is wrong with the policy: a *[PolicyError].
+// Validate says what is wrong with the policy: a *[PolicyError]. Whatever concerns one setting
+// alone, its declaration says.
 func (p Policy) Validate() error {
-	if p.Grace < 0 || p.Grace == Unlimited {
-		return wrong("grace", "%s must be a limited duration", p.Grace)
-	}
-	if p.DeleteAfter < 0 || p.DeleteAfter == Unlimited {
-		return wrong("deleteAfter", "%s must be a limited duration", p.DeleteAfter)
-	}
-	if _, err := ParseHandling(string(p.Mailbox)); err != nil {
-		return wrong("mailbox", "%s", err)
+	if err := Check(p); err != nil {
+		return err
 	}
 	if p.ForwardFor != nil && *p.ForwardFor <= 0 {
-		return wrong("forwardFor", "it must be longer than nothing; to forward nothing, use mailbox none")
-	}
-	for _, d := range p.ForwardDomains {
-		if d == "" || strings.ContainsAny(d, "@* /") {
-			return wrong("forwardDomains", "%q; write whole domains, like fabrikam.com", d)
-		}
+		return policyErrorf("forwardFor", "it must be longer than nothing; to forward nothing, use mailbox none")
 	}
 	if err := p.AutoReply.validate(); err != nil {
-		return wrong("autoReply", "%s", err)
-	}
-	switch p.KeepMail {
-	case KeepHold, KeepExport, KeepNone:
-	default:
-		return wrong("keepMail", "%q; use hold, export or none", p.KeepMail)
-	}
-	switch p.KeepFiles {
-	case KeepMove, KeepNone:
-	default:
-		return wrong("keepFiles", "%q; use move or none", p.KeepFiles)
-	}
-	if p.FilesTo != FilesToManager && !FilesToDrive(p.FilesTo) && !FilesToPerson(p.FilesTo) {
-		return wrong("filesTo", "%q; use manager, the userPrincipalName or object id of a person, or the id of a drive, like b!…", p.FilesTo)
-	}
-	for _, d := range p.Delegates {
-		if d != RightFull && d != RightSendAs && d != RightOnBehalf {
-			return wrong("delegates", "%q; use fullAccess, sendAs or sendOnBehalf", d)
-		}
-	}
-	if p.HoldFor < 24*time.Hour {
-		return wrong("holdFor", "%s is too short: at least a day (24h), or unlimited", p.HoldFor)
+		return policyErrorf("autoReply", "%s", err)
 	}
 	if !slices.IsSorted(p.Rereads) || len(p.Rereads) == 0 || p.Rereads[0] <= 0 {
-		return wrong("rereads", "at least one duration longer than nothing, and ascending, like [30m, 1h, 24h]")
+		return policyErrorf("rereads", "at least one duration longer than nothing, and ascending, like [30m, 1h, 1d]")
 	}
 	return p.validateOverrides()
 }

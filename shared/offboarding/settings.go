@@ -1,147 +1,89 @@
 package offboarding
 
-import (
-	"errors"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
-)
+import "time"
 
-// Settings are the parts of a policy that may differ between leavers; nil leaves a part as it is.
+// Settings are what a policy says and an override may change for some leavers. Each setting is
+// declared here once, in the struct of the step that obeys it. Reading it, its default, its
+// validation, the JSON schema, the annotated example, whether two plans are the same and what a
+// new plan does again all follow from its tags; see [Setting].
 type Settings struct {
-	Grace          *time.Duration
-	DeleteAfter    *time.Duration
-	Mailbox        *Handling
-	ForwardFor     *time.Duration
-	ForwardCopy    *bool
-	ReplyInside    *string
-	ReplyOutside   *string
-	KeepMail       *Keeping
-	KeepFiles      *Keeping
-	HoldFor        *time.Duration
-	CancelMeetings *bool
-	FilesTo        *string
-	Delegates      *[]MailRightKind
+	TimeSettings
+	StepSettings
 }
 
-// Override changes the policy for the leavers of one department, company or group.
-type Override struct {
-	// Exactly one is set. Department and Company are compared without regard to case with the
-	// user's department and companyName; Group is an object id, and membership may be nested.
-	Department, Company, Group string
-	Settings                   Settings
+// TimeSettings are what [Compile] makes the times of a plan of.
+type TimeSettings struct {
+	Grace       time.Duration  `yaml:"grace" default:"30d" about:"how long after the leaving time (or the report of it, if that is later) the licence is released"`
+	DeleteAfter time.Duration  `yaml:"deleteAfter" default:"0s" about:"how long after that the account is deleted"`
+	ForwardFor  *time.Duration `yaml:"forwardFor" like:"90d" limit:"unlimited" about:"how long mail is forwarded; without it, until the grace ends"`
+	ForwardCopy bool           `yaml:"forwardCopy" default:"true" about:"whether forwarded mail also stays in the mailbox"`
 }
 
-// Validate says what one block of settings cannot mean together: a *[PolicyError]. What it leaves
-// out may contradict it, and then it has the last word.
-func (s Settings) Validate() error {
-	switch {
-	case s.Mailbox == nil || *s.Mailbox != Hold:
-		return nil
-	case s.ForwardFor != nil:
-		return wrong("forwardFor", "mailbox is hold, and %s: %s (%s); leave forwardFor out, or write mailbox: forward", B6, B6.Text, B6.Source)
-	case s.KeepMail != nil && *s.KeepMail != KeepHold:
-		return wrong("keepMail", "mailbox is hold, and keeps the mail by that; leave keepMail out, or write another mailbox")
-	}
-	return nil
+// StepSettings are what the steps obey; a plan holds those of its leaver. The tag step names the
+// step that acts again when a new plan changes what it obeys.
+type StepSettings struct {
+	ForwardSettings  `step:"forward"`
+	PreserveSettings `step:"preserve"`
+	OnedriveSettings `step:"onedrive"`
+	BlockSettings    `step:"block"`
+	WipeSettings     `step:"wipe"`
+	LicenceSettings  `step:"licence"`
+	WatchSettings
 }
 
-func (o Override) validate() error {
-	named := 0
-	for _, by := range []string{o.Department, o.Company, o.Group} {
-		if by != "" {
-			named++
-		}
-	}
-	if named != 1 {
-		return wrong("for", "exactly one of department, company and group")
-	}
-	return o.Settings.Validate()
+// ForwardSettings are what forward obeys.
+type ForwardSettings struct {
+	Mailbox Handling `yaml:"mailbox" json:"mailbox" default:"forward" enum:"forward,shared,hold,none" about:"what becomes of the mailbox"`
+	// AutoReply is what senders are told, with its placeholders.
+	AutoReply      AutoReplyTexts  `yaml:"autoReply" json:"autoReply,omitzero" about:"out-of-office texts in HTML; {name} is the leaver, {contact} whoever gets the mail; empty = none"`
+	CancelMeetings bool            `yaml:"cancelMeetings" json:"cancelMeetings,omitempty" default:"true" about:"whether the meetings ahead that the leaver organised are cancelled; whoever is invited hears of it"`
+	Delegates      []MailRightKind `yaml:"delegates" json:"delegates,omitempty" default:"fullAccess,sendAs" enum:"fullAccess,sendAs,sendOnBehalf" about:"what the manager may do with a shared mailbox; [] = nothing"`
 }
 
-func (o Override) fits(u User, groups []string) bool {
-	switch {
-	case o.Department != "":
-		return strings.EqualFold(o.Department, u.Department)
-	case o.Company != "":
-		return strings.EqualFold(o.Company, u.CompanyName)
-	}
-	return slices.ContainsFunc(groups, func(id string) bool { return strings.EqualFold(id, o.Group) })
+// AutoReplyTexts are the out-of-office texts in HTML, for the organisation and for everybody
+// else. They may hold {name}, the leaver's display name, and {contact}, the address of whoever
+// gets the mail now. An empty one is not sent. The defaults name nobody but the leaver, and hold
+// for a forwarded and a shared mailbox.
+type AutoReplyTexts struct {
+	Inside  string `yaml:"inside" json:"inside,omitempty" default:"{name} does not work here any more. A colleague will read your message." about:"the text for the organisation"`
+	Outside string `yaml:"outside" json:"outside,omitempty" default:"{name} does not work here any more. A colleague will read your message." about:"the text for everybody else"`
 }
 
-// With is the policy with settings laid over it.
-func (p Policy) With(s Settings) Policy {
-	lay(&p.Grace, s.Grace)
-	lay(&p.DeleteAfter, s.DeleteAfter)
-	lay(&p.Mailbox, s.Mailbox)
-	if s.ForwardFor != nil {
-		p.ForwardFor = s.ForwardFor
-	}
-	lay(&p.ForwardCopy, s.ForwardCopy)
-	lay(&p.AutoReply.Inside, s.ReplyInside)
-	lay(&p.AutoReply.Outside, s.ReplyOutside)
-	lay(&p.KeepMail, s.KeepMail)
-	lay(&p.KeepFiles, s.KeepFiles)
-	lay(&p.FilesTo, s.FilesTo)
-	lay(&p.HoldFor, s.HoldFor)
-	lay(&p.CancelMeetings, s.CancelMeetings)
-	lay(&p.Delegates, s.Delegates)
-	return p
+// PreserveSettings are what preserve obeys.
+type PreserveSettings struct {
+	KeepMail Keeping       `yaml:"keepMail" json:"keepMail" default:"hold" enum:"hold,export,none" about:"how mail is kept before the account is deleted: hold by litigation hold (then an inactive mailbox), export by hand and sign-off; none gives up what the mailbox holds"`
+	HoldFor  time.Duration `yaml:"holdFor" json:"holdFor,omitempty" default:"unlimited" limit:"unlimited" least:"1d" about:"how long a litigation hold keeps each item, from when it came, in whole days"`
 }
 
-func lay[T any](under, over *T) {
-	if over != nil {
-		*under = *over
-	}
+// OnedriveSettings are what onedrive obeys. In a plan FilesTo is manager (also when empty), the id
+// of a drive, or the object id of a person, whom the policy may name otherwise.
+type OnedriveSettings struct {
+	KeepFiles Keeping `yaml:"keepFiles" json:"keepFiles" default:"move" enum:"move,none" about:"how files are kept: move copies the OneDrive and verifies the copy before the account is deleted; none gives up what it holds"`
+	FilesTo   string  `yaml:"filesTo" json:"filesTo,omitempty" default:"manager" pattern:"^(manager|b![A-Za-z0-9_-]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^@\\s]+@[^@\\s]+)$" about:"where files are moved to: manager (who gets the mail, else the manager), the userPrincipalName or object id of a person, or the id of a drive as GET /sites/{site}/drive gives it, like b!…"`
 }
 
-// For is the policy for one leaver: every override that fits is laid over it in the order of
-// the file, so that a later one wins. Groups are those of [Policy.Groups] that the leaver is in.
-func (p Policy) For(u User, groups []string) Policy {
-	all := p.Overrides
-	p.Overrides = nil
-	for _, o := range all {
-		if o.fits(u, groups) {
-			p = p.With(o.Settings)
-		}
-	}
-	return p
+// BlockSettings are what block obeys.
+type BlockSettings struct {
+	Rereads []time.Duration `yaml:"rereads" json:"rereads,omitempty" default:"30m,1h,1d" about:"how long after its block an account that an on-premises Active Directory masters is looked at again, ascending: the synchronisation may enable it, and then it is blocked again"`
 }
 
-// Groups are the object ids of the groups that overrides ask for.
-func (p Policy) Groups() []string {
-	var ids []string
-	for _, o := range p.Overrides {
-		if o.Group != "" && !slices.Contains(ids, o.Group) {
-			ids = append(ids, o.Group)
-		}
-	}
-	return ids
+// WipeSettings are what wipe obeys.
+type WipeSettings struct {
+	BlackBerry bool `yaml:"blackBerry" json:"blackBerry,omitempty" default:"false" about:"whether the organisation runs a BlackBerry server of its own, which nobody but a person can take the leaver from"`
 }
 
-// mostOverrideGroups is how many groups one question about membership may hold.
-// Source: Microsoft Graph, directoryObject: checkMemberGroups.
-const mostOverrideGroups = 20
+// LicenceSettings are what licence obeys.
+type LicenceSettings struct {
+	SeatPrices map[string]float64 `yaml:"seatPrices" json:"seatPrices,omitempty" like:"{ENTERPRISEPACK: 23.00, SPE_E3: 36.00}" about:"what a seat costs a month, by skuPartNumber, in the organisation's currency: the release of such a licence ends as a task for a person, to buy one fewer"`
+}
 
-func (p Policy) validateOverrides() error {
-	if n := len(p.Groups()); n > mostOverrideGroups {
-		return wrong("overrides", "%d groups; Microsoft Graph answers for at most %d", n, mostOverrideGroups)
-	}
-	for i, o := range p.Overrides {
-		err := o.validate()
-		if err == nil {
-			with := p.With(o.Settings)
-			with.Overrides = nil
-			err = with.Validate()
-		}
-		var where *PolicyError
-		if errors.As(err, &where) {
-			where.At = append([]string{"overrides", strconv.Itoa(i)}, where.At...)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// WatchSettings are what watch obeys.
+type WatchSettings struct {
+	EraseAfter time.Duration `yaml:"eraseAfter" json:"eraseAfter,omitempty" default:"90d" least:"30d" about:"how long after a departure has ended its personal values (names, addresses, notes) are erased; at least 30d, in which a deleted account can be restored"`
+}
+
+// PolicySettings hold for everybody: no override changes them.
+type PolicySettings struct {
+	ForwardDomains []string `yaml:"forwardDomains" like:"[fabrikam.com]" pattern:"^[^@*/ ]+$" about:"domains outside of the organisation that mail may be forwarded to, whole ones, like fabrikam.com; a subdomain counts only when it is named itself"`
+	Protected      []string `yaml:"protected" like:"[break.glass@contoso.com]" pattern:"\\S" about:"accounts that are never offboarded: object ids, userPrincipalNames or mail addresses, whatever their case"`
 }

@@ -41,7 +41,7 @@ type Spec struct {
 
 // PastDeadline is the task that a wait becomes at the step's deadline; why is what it waited for.
 func (s Spec) PastDeadline(why string) string {
-	return fmt.Sprintf("not effective within %s, look into it and replay: %s", s.Deadline, why)
+	return fmt.Sprintf("not effective within %s, look into it and replay: %s", FormatDuration(s.Deadline), why)
 }
 
 // Steps are all steps, in the order of functions/README.md and of every report.
