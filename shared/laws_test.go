@@ -128,7 +128,7 @@ func TestLaws(t *testing.T) {
 			may("the peer of Service Bus imports go-amqp's messages and the port's entities only", func(i string) bool {
 				return standard[i] || i == "leaver/shared/bus" || i == "github.com/Azure/go-amqp"
 			}, p.Imports)
-		} else if path != "infra/leaver" && slices.Contains(p.Imports, "leaver/shared/bus/servicebustest") {
+		} else if !isCommand(path) && slices.Contains(p.Imports, "leaver/shared/bus/servicebustest") {
 			t.Errorf("%s imports servicebustest: only tests and infra/leaver do", path)
 		}
 		if path != "shared/bus/servicebus" && path != "shared/bus/servicebustest" {
@@ -138,8 +138,32 @@ func TestLaws(t *testing.T) {
 				}
 			}
 		}
-		if path != "infra/leaver" && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
+		if !isCommand(path) && path != "shared/worker/steptest" && path != "shared/simtenant" && slices.Contains(p.Imports, "leaver/shared/simtenant") {
 			t.Errorf("%s imports simtenant: only tests and infra/leaver do", path)
+		}
+	}
+}
+
+// isCommand reports whether a package is the operator's command or a room of it.
+func isCommand(path string) bool {
+	return path == "infra/leaver" || strings.HasPrefix(path, "infra/leaver/")
+}
+
+// TestNothingLooksUpAtInfra: functions and shared do without infra, the resident host without the
+// command, and no room of the command sees one above it.
+func TestNothingLooksUpAtInfra(t *testing.T) {
+	const resident, operator, terminal, demo = "infra/resident", "infra/leaver/internal/operator", "infra/leaver/internal/terminal", "infra/leaver/internal/demo"
+	below := map[string][]string{
+		resident: nil, operator: {resident}, terminal: {operator}, demo: {resident, operator, terminal},
+		"infra/leaver": {resident, operator, terminal, demo},
+	}
+	for _, p := range packages(t) {
+		path := strings.TrimPrefix(p.ImportPath, "leaver/")
+		for _, i := range p.Imports {
+			room, isOfInfra := strings.CutPrefix(i, "leaver/infra/")
+			if isOfInfra && !slices.Contains(below[path], "infra/"+room) {
+				t.Errorf("%s imports %s, which is above it", path, i)
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"leaver/infra/leaver/internal/demo"
 	"leaver/shared/bus"
 	"leaver/shared/bus/servicebustest"
 	"leaver/shared/ledger"
@@ -49,7 +50,7 @@ func goUp(t *testing.T, variables map[string]string, args ...string) (first map[
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(environment{Context: ctx, stdout: write, stderr: &stderr, getenv: func(name string) string { return variables[name] }}, append([]string{"up", "--addr", "127.0.0.1:0"}, args...))
+		ended <- run(console{Context: ctx, stdout: write, stderr: &stderr, getenv: func(name string) string { return variables[name] }}, append([]string{"up", "--addr", "127.0.0.1:0"}, args...))
 		_ = write.Close()
 	}()
 	t.Cleanup(func() {
@@ -98,7 +99,7 @@ func TestTheOperatorOfFunctionsElsewhere(t *testing.T) {
 	typed("request", "offboard", adele)
 	eventually(t, "the refused steps are parked", 30*time.Second, func() bool {
 		found := stateOf(t, data, adele)
-		return len(found) == 1 && found[0].step(offboarding.StepSignout).State == offboarding.StateParked && found[0].step(offboarding.StepBlock).State == offboarding.StateParked
+		return len(found) == 1 && found[0].Step(offboarding.StepSignout).State == offboarding.StateParked && found[0].Step(offboarding.StepBlock).State == offboarding.StateParked
 	})
 	typed("403", "status", adele)
 	typed(" --step signout --data "+data, "replay")
@@ -131,9 +132,9 @@ func TestTheOtherHostCarriesOn(t *testing.T) {
 	tenant, _, file := startTenant(t, simtenant.Config{Users: 150, SyncEvery: time.Second, Knobs: simtenant.Knobs{Latency: 20 * time.Millisecond}})
 	policy := policyFile(t, "{mailbox: none, grace: 1s, deleteAfter: 1s}")
 	hosts := []*host{startHost(t, file, t.TempDir(), policy, environ...), startHost(t, file, t.TempDir(), policy, environ...)}
-	leavers := pick(tenant, 30)
+	leavers := demo.Leavers(tenant, 30)
 	for i, person := range leavers {
-		if code, err := postTermination(t.Context(), hosts[i%2].intake, person, time.Now()); err != nil || code != http.StatusAccepted {
+		if code, err := demo.PostTermination(t.Context(), hosts[i%2].intake, person, time.Now()); err != nil || code != http.StatusAccepted {
 			t.Fatalf("%d, %v", code, err)
 		}
 	}
@@ -160,14 +161,14 @@ func TestTheOtherHostCarriesOn(t *testing.T) {
 		return n
 	}
 	eventually(t, "some are locked out", time.Minute, func() bool {
-		return those(func(c *offboarding.Case) bool { return settled(c, offboarding.StepBlock) }) > 0
+		return those(func(c *offboarding.Case) bool { return c.Step(offboarding.StepBlock).State.Settled() }) > 0
 	})
 	hosts[0].kill()
-	if those(ended) == len(leavers) {
+	if those(demo.Ended) == len(leavers) {
 		t.Fatal("all had ended before the host was killed")
 	}
-	eventually(t, "all departures have ended", 3*time.Minute, func() bool { return those(ended) == len(leavers) })
-	if err := nobodyLost(environment{stdout: io.Discard}, tenant, cases); err != nil {
+	eventually(t, "all departures have ended", 3*time.Minute, func() bool { return those(demo.Ended) == len(leavers) })
+	if err := demo.NobodyLost(io.Discard, tenant, cases); err != nil {
 		t.Error(err)
 	}
 }
@@ -182,7 +183,7 @@ func TestOneHostInADirectory(t *testing.T) {
 	goUp(t, azure, "--operator", "--tenant", file, "--data", data)
 	for name, variables := range map[string]map[string]string{"on Azure": azure, "with its own bus": nil} {
 		var stderr strings.Builder
-		code := run(environment{Context: t.Context(), stdout: io.Discard, stderr: &stderr, getenv: func(name string) string { return variables[name] }},
+		code := run(console{Context: t.Context(), stdout: io.Discard, stderr: &stderr, getenv: func(name string) string { return variables[name] }},
 			[]string{"up", "--addr", "127.0.0.1:0", "--tenant", file, "--data", data})
 		if code != 1 || !strings.Contains(stderr.String(), "choose another directory with --data") {
 			t.Errorf("another host %s: exit %d: %s", name, code, stderr.String())
@@ -219,7 +220,7 @@ func TestAnOperatorNeedsFunctionsElsewhere(t *testing.T) {
 				variables[k] = v
 			}
 			var stderr strings.Builder
-			code := run(environment{Context: t.Context(), stdout: io.Discard, stderr: &stderr, getenv: func(name string) string { return variables[name] }},
+			code := run(console{Context: t.Context(), stdout: io.Discard, stderr: &stderr, getenv: func(name string) string { return variables[name] }},
 				append([]string{"up", "--operator", "--data", t.TempDir()}, tt.args...))
 			if code != 1 || !strings.Contains(stderr.String(), tt.says) {
 				t.Errorf("exit %d: %s", code, stderr.String())

@@ -19,6 +19,9 @@ import (
 	"time"
 
 	"leaver/events"
+	"leaver/infra/leaver/internal/demo"
+	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/resident"
 	"leaver/shared/hris"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -40,7 +43,7 @@ func TestMain(m *testing.M) {
 func command(t *testing.T, args ...string) (int, string, string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code := run(environment{Context: t.Context(), stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" }}, args)
+	code := run(console{Context: t.Context(), stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" }}, args)
 	return code, stdout.String(), stderr.String()
 }
 
@@ -74,6 +77,19 @@ func TestAskingWithoutAHostSaysSo(t *testing.T) {
 	code, _, stderr := command(t, "status", "--data", t.TempDir())
 	if code != 1 || !strings.Contains(stderr, "leaver up") {
 		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestScenarioThatIsNone(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := command(t, "demo", "--scenario", "nonsense")
+	if code != 2 {
+		t.Errorf("exit %d", code)
+	}
+	for _, name := range demo.Names() {
+		if !strings.Contains(stderr, name) {
+			t.Errorf("it does not name %s: %s", name, stderr)
+		}
 	}
 }
 
@@ -175,13 +191,13 @@ func eventually(t *testing.T, what string, within time.Duration, done func() boo
 	}
 }
 
-func stateOf(t *testing.T, data, who string) []status {
+func stateOf(t *testing.T, data, who string) []operator.Status {
 	t.Helper()
-	operator, err := dialOperator(data)
+	host, err := operator.Dial(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := operator.status(t.Context(), who)
+	found, err := host.Status(t.Context(), who)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,12 +216,12 @@ func TestADepartureOfTwoProcesses(t *testing.T) {
 	body := webhook(adele)
 	for range 50 {
 		all.Go(func() {
-			if code, err := postSigned(t.Context(), h.intake, "msg_1", body); err != nil || code != http.StatusAccepted {
+			if code, err := demo.PostSigned(t.Context(), h.intake, "msg_1", body); err != nil || code != http.StatusAccepted {
 				t.Errorf("%d, %v", code, err)
 			}
 		})
 	}
-	if code, err := postSigned(t.Context(), h.intake, "msg_2", webhook("nobody.here@contoso.com")); err != nil || code != http.StatusAccepted {
+	if code, err := demo.PostSigned(t.Context(), h.intake, "msg_2", webhook("nobody.here@contoso.com")); err != nil || code != http.StatusAccepted {
 		t.Errorf("%d, %v", code, err)
 	}
 	all.Wait()
@@ -291,7 +307,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			tenant, _, file := startTenant(t, simtenant.Config{Record: trigger, Knobs: simtenant.Knobs{Latency: 5 * time.Millisecond}})
 			data := t.TempDir()
 			h := startHost(t, file, data, policy)
-			if code, err := postSigned(t.Context(), h.intake, "msg_1", webhook(adele)); err != nil || code != http.StatusAccepted {
+			if code, err := demo.PostSigned(t.Context(), h.intake, "msg_1", webhook(adele)); err != nil || code != http.StatusAccepted {
 				t.Fatalf("%d, %v", code, err)
 			}
 			select {
@@ -348,28 +364,28 @@ func BenchmarkLockout(b *testing.B) {
 			}
 		}
 	})
-	h, err := openHouse(b.Context(), houseOptions{
-		dir: b.TempDir(), tenant: tenantOf(server.Connection()), policy: offboarding.DefaultPolicy(), log: slog.New(slog.DiscardHandler),
+	h, err := resident.Open(b.Context(), resident.Options{
+		Dir: b.TempDir(), Tenant: demo.TenantOf(server.Connection()), Policy: offboarding.DefaultPolicy(), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(b.Context())
 	served := make(chan error, 1)
-	go func() { served <- h.run(ctx) }()
+	go func() { served <- h.Run(ctx) }()
 	b.Cleanup(func() { stop(); <-served; _ = h.Close() })
 	sources, err := hris.New(hris.Standard(events.Secret))
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, intake, err := h.serveIntake("127.0.0.1:0", sources)
+	_, intake, err := h.ServeIntake("127.0.0.1:0", sources)
 	if err != nil {
 		b.Fatal(err)
 	}
 	var disabled, whole time.Duration
 	leave := func(i int) (time.Duration, time.Duration) {
 		person := people[i%len(people)]
-		if code, err := postSigned(ctx, intake, fmt.Sprintf("msg_%d", i), webhook(person)); err != nil || code != http.StatusAccepted {
+		if code, err := demo.PostSigned(ctx, intake, fmt.Sprintf("msg_%d", i), webhook(person)); err != nil || code != http.StatusAccepted {
 			b.Fatalf("%d, %v", code, err)
 		}
 		accepted := time.Now()
@@ -382,7 +398,7 @@ func BenchmarkLockout(b *testing.B) {
 			if out == 0 && !user.AccountEnabled && user.SessionsValidFrom.After(accepted.Add(-2*time.Second)) {
 				out = time.Since(accepted)
 			}
-			c, err := h.ledger.Latest(ctx, id)
+			c, err := h.Ledger.Latest(ctx, id)
 			if err != nil {
 				b.Fatal(err)
 			}

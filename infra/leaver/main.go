@@ -11,9 +11,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"leaver/infra/leaver/internal/demo"
 )
 
 type commands struct {
@@ -28,8 +31,8 @@ type commands struct {
 	SignOff  signOffCommand  `cmd:"" help:"Accept a manual, withheld or parked step by name, so that its case can be complete."`
 }
 
-// environment is what a command gets from outside.
-type environment struct {
+// console is what a command gets from outside.
+type console struct {
 	context.Context
 	stdout, stderr io.Writer
 	getenv         func(string) string
@@ -38,22 +41,22 @@ type environment struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(environment{Context: ctx, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:]))
+	os.Exit(run(console{Context: ctx, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:]))
 }
 
 // run parses and runs one command and returns the exit code.
-func run(env environment, args []string) int {
+func run(on console, args []string) int {
 	exited := -1
 	var c commands
 	parser, err := kong.New(&c,
 		kong.Name("leaver"),
 		kong.Description("Carries an employee's departure through Microsoft 365."),
-		kong.Writers(env.stdout, env.stderr),
+		kong.Writers(on.stdout, on.stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Vars{"data": defaultData(env.getenv), "scenarios": scenarioNames()},
+		kong.Vars{"data": defaultData(on.getenv), "scenarios": strings.Join(demo.Names(), ",")},
 	)
 	if err != nil {
-		_, _ = fmt.Fprintln(env.stderr, "leaver:", err)
+		_, _ = fmt.Fprintln(on.stderr, "leaver:", err)
 		return 1
 	}
 	selected, err := parser.Parse(args)
@@ -61,12 +64,12 @@ func run(env environment, args []string) int {
 		return exited
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(env.stderr, "leaver: %s\nsee: %s --help\n", err, misused(err))
+		_, _ = fmt.Fprintf(on.stderr, "leaver: %s\nsee: %s --help\n", err, misused(err))
 		return 2
 	}
-	selected.Bind(env)
+	selected.Bind(on)
 	if err := selected.Run(); err != nil {
-		_, _ = fmt.Fprintln(env.stderr, "leaver:", err)
+		_, _ = fmt.Fprintln(on.stderr, "leaver:", err)
 		return 1
 	}
 	return 0

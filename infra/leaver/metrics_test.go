@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"leaver/infra/leaver/internal/demo"
+	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/resident"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
@@ -21,17 +24,17 @@ func TestMetricsAfterADeparture(t *testing.T) {
 	policy := offboarding.DefaultPolicy()
 	policy.Grace = 0
 	data := t.TempDir()
-	h, err := openHouse(t.Context(), houseOptions{
-		dir: data, tenant: tenantOf(server.Connection()), policy: policy, log: slog.New(slog.DiscardHandler),
+	h, err := resident.Open(t.Context(), resident.Options{
+		Dir: data, Tenant: demo.TenantOf(server.Connection()), Policy: policy, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- h.run(ctx) }()
+	go func() { served <- h.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-served; _ = h.Close() })
-	stopOperator, err := h.serveOperator(data)
+	stopOperator, err := (&operator.Server{Host: h}).Serve(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +44,7 @@ func TestMetricsAfterADeparture(t *testing.T) {
 			t.Fatalf("exit %d: %s", code, stderr)
 		}
 	}
-	var end []status
+	var end []operator.Status
 	eventually(t, "one case is complete, one request parked", 2*time.Minute, func() bool {
 		end = stateOf(t, data, "")
 		states := map[string]int{}
@@ -50,14 +53,14 @@ func TestMetricsAfterADeparture(t *testing.T) {
 		}
 		return states[string(offboarding.CaseComplete)] == 1 && states["parked"] == 1
 	})
-	if err := h.watch.Run(t.Context()); err != nil {
+	if err := h.Watch.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	operator, err := dialOperator(data)
+	host, err := operator.Dial(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, text := get(t, operator.file.Address+"/metrics")
+	code, text := get(t, host.Address()+"/metrics")
 	if code != http.StatusOK {
 		t.Fatalf("%d: %s", code, text)
 	}
@@ -67,7 +70,7 @@ func TestMetricsAfterADeparture(t *testing.T) {
 		if s.Case == "" {
 			continue
 		}
-		history, err := h.ledger.History(t.Context(), s.Case)
+		history, err := h.Ledger.History(t.Context(), s.Case)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,12 +102,12 @@ func TestMetricsAfterADeparture(t *testing.T) {
 	if !deleted {
 		t.Error("the account is not deleted")
 	}
-	for _, personal := range []string{user.DisplayName, user.UserPrincipalName, user.ID, "adele", "vance", "nobody", "contoso", h.tenantID, end[0].Request, end[1].Request} {
+	for _, personal := range []string{user.DisplayName, user.UserPrincipalName, user.ID, "adele", "vance", "nobody", "contoso", h.TenantID, end[0].Request, end[1].Request} {
 		if strings.Contains(strings.ToLower(text), strings.ToLower(personal)) {
 			t.Errorf("the metrics hold %q", personal)
 		}
 	}
-	if code, _ := get(t, operator.file.Address+"/status"); code != http.StatusUnauthorized {
+	if code, _ := get(t, host.Address()+"/status"); code != http.StatusUnauthorized {
 		t.Errorf("/status without the token: %d", code)
 	}
 }

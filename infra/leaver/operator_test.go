@@ -9,26 +9,29 @@ import (
 	"testing"
 	"time"
 
+	"leaver/infra/leaver/internal/demo"
+	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/resident"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
 
-// runningHouse serves a house in this process and returns its data directory.
-func runningHouse(t *testing.T, tenant simtenant.Config, policy offboarding.Policy) (*simtenant.Tenant, string) {
+// runningHost serves a host in this process and returns its data directory.
+func runningHost(t *testing.T, tenant simtenant.Config, policy offboarding.Policy) (*simtenant.Tenant, string) {
 	t.Helper()
 	sim, server, _ := startTenant(t, tenant)
 	data := t.TempDir()
-	h, err := openHouse(t.Context(), houseOptions{dir: data, tenant: tenantOf(server.Connection()), policy: policy, log: slog.New(slog.DiscardHandler)})
+	h, err := resident.Open(t.Context(), resident.Options{Dir: data, Tenant: demo.TenantOf(server.Connection()), Policy: policy, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopOperator, err := h.serveOperator(data)
+	stopOperator, err := (&operator.Server{Host: h}).Serve(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- h.run(ctx) }()
+	go func() { served <- h.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-served; err != nil {
@@ -52,13 +55,13 @@ func quickPolicy() offboarding.Policy {
 // and replay; when the cause is gone, replay ends the case.
 func TestARefusedStepIsReplayed(t *testing.T) {
 	t.Parallel()
-	tenant, data := runningHouse(t, simtenant.Config{Knobs: simtenant.Knobs{Faults: []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}}}, quickPolicy())
+	tenant, data := runningHost(t, simtenant.Config{Knobs: simtenant.Knobs{Faults: []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}}}, quickPolicy())
 	if code, _, stderr := command(t, "offboard", adele, "--mailbox", "none", "--data", data); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	eventually(t, "both steps are parked", 30*time.Second, func() bool {
 		found := stateOf(t, data, adele)
-		return len(found) == 1 && found[0].step(offboarding.StepSignout).State == offboarding.StateParked && found[0].step(offboarding.StepBlock).State == offboarding.StateParked
+		return len(found) == 1 && found[0].Step(offboarding.StepSignout).State == offboarding.StateParked && found[0].Step(offboarding.StepBlock).State == offboarding.StateParked
 	})
 	code, stdout, _ := command(t, "replay", "--data", data)
 	if code != 0 || strings.Count(stdout, "parked ") != 2 || !strings.Contains(stdout, "403") || !strings.Contains(stdout, " --step block --data "+data) {
@@ -81,7 +84,7 @@ func TestARefusedStepIsReplayed(t *testing.T) {
 
 func TestACancelledDepartureMakesNoWrite(t *testing.T) {
 	t.Parallel()
-	tenant, data := runningHouse(t, simtenant.Config{}, quickPolicy())
+	tenant, data := runningHost(t, simtenant.Config{}, quickPolicy())
 	leaving := time.Now().Add(time.Hour).Format(time.RFC3339)
 	if code, _, stderr := command(t, "offboard", adele, "--mailbox", "none", "--at", leaving, "--data", data); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
@@ -111,7 +114,7 @@ func TestACancelledDepartureMakesNoWrite(t *testing.T) {
 // somebody says that it is not wanted; what is still to be done is not taken away.
 func TestWhatNobodyWantsIsDiscarded(t *testing.T) {
 	t.Parallel()
-	_, data := runningHouse(t, simtenant.Config{}, quickPolicy())
+	_, data := runningHost(t, simtenant.Config{}, quickPolicy())
 	code, stdout, stderr := command(t, "offboard", "nobody@contoso.com", "--data", data)
 	var sent struct{ Request string }
 	if err := json.Unmarshal([]byte(stdout), &sent); code != 0 || err != nil {

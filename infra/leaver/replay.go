@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"strings"
-	"time"
 
 	"leaver/functions/replay"
+	"leaver/infra/leaver/internal/terminal"
 )
 
 type replayCommand struct {
@@ -20,9 +18,8 @@ type replayCommand struct {
 	All     bool   `help:"Everything that was parked."`
 	Preview bool   `help:"List what would be sent, and send nothing."`
 	Discard bool   `help:"Take away instead: what can never be sent, and the named request."`
-	JSON    bool   `help:"One JSON object a line."`
 	File    string `arg:"" optional:"" type:"existingfile" help:"An event to publish again: a webhook body or a kept message."`
-	Data    string `default:"${data}" help:"Data directory of the running host."`
+	asking
 }
 
 // Help implements kong.HelpProvider.
@@ -51,8 +48,8 @@ func (c *replayCommand) Validate() error {
 
 // Run lists what was parked when nothing is selected. Something that was selected and could not
 // be sent is exit 1.
-func (c *replayCommand) Run(env environment) error {
-	host, err := dialOperator(c.Data)
+func (c *replayCommand) Run(on console) error {
+	host, err := c.dial()
 	if err != nil {
 		return err
 	}
@@ -67,12 +64,8 @@ func (c *replayCommand) Run(env environment) error {
 			return fmt.Errorf("%s is not JSON", c.File)
 		}
 	}
-	answer, err := host.call(env, http.MethodPost, "/replay", selection)
+	items, err := host.Replay(on, selection)
 	if err != nil {
-		return err
-	}
-	var items []replay.Item
-	if err := json.Unmarshal(answer, &items); err != nil {
 		return err
 	}
 	lists := c.Preview || !c.All && c.Step == "" && c.Case == "" && c.Request == "" && c.File == ""
@@ -84,14 +77,14 @@ func (c *replayCommand) Run(env environment) error {
 	}
 	switch {
 	case c.JSON:
-		err = writeJSON(env.stdout, items)
+		err = terminal.WriteJSON(on.stdout, items)
 	case len(items) == 0 && lists:
-		_, err = fmt.Fprintln(env.stdout, "nothing is parked")
+		_, err = fmt.Fprintln(on.stdout, "nothing is parked")
 	case len(items) == 0:
-		_, err = fmt.Fprintln(env.stdout, "nothing of that is parked")
+		_, err = fmt.Fprintln(on.stdout, "nothing of that is parked")
 	default:
 		for _, item := range items {
-			if _, err := io.WriteString(env.stdout, parked(item, lists, dataFlag(env, c.Data))); err != nil {
+			if _, err := io.WriteString(on.stdout, terminal.Parked(item, lists, c.here(on))); err != nil {
 				return err
 			}
 		}
@@ -105,62 +98,4 @@ func (c *replayCommand) Run(env environment) error {
 		return fmt.Errorf("no request %s is parked", c.Request)
 	}
 	return nil
-}
-
-// parked is an item as an operator reads it: what it is, what was done with it, why it was parked,
-// and in a list what to type.
-func parked(item replay.Item, lists bool, data string) string {
-	if item.State == replay.StateEvent {
-		does := "would be sent"
-		if item.Sent {
-			does = "sent"
-		}
-		return fmt.Sprintf("%-8s  %s%s  %s\n", item.Step, item.Case, item.Request, does)
-	}
-	var b strings.Builder
-	attempts := "1 attempt"
-	if item.Attempts != 1 {
-		attempts = fmt.Sprintf("%d attempts", item.Attempts)
-	}
-	fmt.Fprintf(&b, "%-8s  %s%s  %s %s ago, %s", item.Step, item.Case, item.Request, item.State, item.Age.Round(time.Second), attempts)
-	switch {
-	case item.Sent:
-		b.WriteString("; sent")
-	case item.Discarded:
-		b.WriteString("; discarded")
-	case item.Refused != "":
-		b.WriteString("; refused: " + item.Refused)
-	}
-	fmt.Fprintf(&b, "\n          %s\n", item.Reason)
-	if !lists {
-		return b.String()
-	}
-	named := "--request " + item.Request
-	if item.Request == "" {
-		named = "--step " + item.Step
-	}
-	if item.Case != "" {
-		named = "--case " + item.Case + " " + named
-	}
-	if item.Refused == "" {
-		fmt.Fprintf(&b, "          leaver replay %s%s\n", named, data)
-	}
-	if item.Refused != "" || item.Request != "" {
-		fmt.Fprintf(&b, "          leaver replay --discard %s%s\n", named, data)
-	}
-	return b.String()
-}
-
-func (h *house) answerReplay(w http.ResponseWriter, r *http.Request) {
-	var selection replay.Selection
-	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&selection); err != nil {
-		http.Error(w, "the selection cannot be read", http.StatusUnprocessableEntity)
-		return
-	}
-	items, err := h.replayer.Replay(r.Context(), selection)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-		return
-	}
-	_ = json.NewEncoder(w).Encode(items)
 }

@@ -1,14 +1,8 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 
-	"leaver/shared/bus"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 )
@@ -18,7 +12,7 @@ type signOffCommand struct {
 	Step string `arg:"" help:"The manual, withheld or parked step."`
 	By   string `required:"" help:"Who accepts it; kept with the case until its personal values are erased."`
 	Note string `required:"" help:"What was done instead, or why it is accepted as it is."`
-	Data string `default:"${data}" help:"Data directory of the running host."`
+	asking
 }
 
 // Help implements kong.HelpProvider.
@@ -34,72 +28,14 @@ func (c *signOffCommand) Validate() error {
 }
 
 // Run signs off and shows the case.
-func (c *signOffCommand) Run(env environment) error {
-	host, err := dialOperator(c.Data)
+func (c *signOffCommand) Run(on console) error {
+	host, err := c.dial()
 	if err != nil {
 		return err
 	}
-	answer, err := host.call(env, http.MethodPost, "/sign-off", ledger.SignOff{Case: c.Case, Step: offboarding.StepName(c.Step), By: c.By, Note: c.Note})
+	s, err := host.SignOff(on, ledger.SignOff{Case: c.Case, Step: offboarding.StepName(c.Step), By: c.By, Note: c.Note})
 	if err != nil {
 		return err
 	}
-	var s status
-	if err := json.Unmarshal(answer, &s); err != nil {
-		return err
-	}
-	if err := writeReport(env.stdout, []status{s}); err != nil {
-		return err
-	}
-	_, err = io.WriteString(env.stdout, s.commands(dataFlag(env, c.Data)))
-	return err
-}
-
-func (h *house) answerSignOff(w http.ResponseWriter, r *http.Request) {
-	var ask ledger.SignOff
-	if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&ask); err != nil {
-		http.Error(w, "the sign-off cannot be read", http.StatusUnprocessableEntity)
-		return
-	}
-	c, err := h.signOff(r.Context(), ask)
-	switch {
-	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase):
-		http.Error(w, err.Error(), http.StatusConflict)
-		return
-	case err != nil:
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	personal, err := h.ledger.Personal(r.Context(), c.ID)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	_ = writeJSON(w, []status{statusOf(c, personal, h.now())})
-}
-
-// signOff accepts a step by name. Its dead letters go: nobody is to replay them.
-func (h *house) signOff(ctx context.Context, ask ledger.SignOff) (*offboarding.Case, error) {
-	c, err := h.ledger.SignOff(ctx, ask)
-	if err != nil {
-		return nil, err
-	}
-	return c, h.discard(ctx, ask)
-}
-
-// discard removes the dead letters of a step that was signed off.
-func (h *house) discard(ctx context.Context, s ledger.SignOff) error {
-	letters, err := h.bus.DeadLetters(ctx, string(s.Step), 1000)
-	if err != nil {
-		return fmt.Errorf("listing the dead letters of %s: %w", s.Step, err)
-	}
-	for _, letter := range letters {
-		m, err := bus.DecodeStep(letter.Body)
-		if err != nil || m.Case != s.Case {
-			continue
-		}
-		if err := h.bus.Discard(ctx, string(s.Step), letter.Key); err != nil {
-			return fmt.Errorf("removing the dead letter of case %s: %w", s.Case, err)
-		}
-	}
-	return nil
+	return c.show(on, on.stdout, s)
 }

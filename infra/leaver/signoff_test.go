@@ -14,13 +14,13 @@ import (
 // name, their dead letters are gone, and the case is complete; no other step can be accepted.
 func TestACaseIsCompleteOnceWhatIsLeftIsSignedOff(t *testing.T) {
 	t.Parallel()
-	tenant, data := runningHouse(t, simtenant.Config{Knobs: simtenant.Knobs{Faults: []simtenant.Fault{{Operation: "DELETE /users/{id}", Status: http.StatusForbidden}}}}, quickPolicy())
+	tenant, data := runningHost(t, simtenant.Config{Knobs: simtenant.Knobs{Faults: []simtenant.Fault{{Operation: "DELETE /users/{id}", Status: http.StatusForbidden}}}}, quickPolicy())
 	if code, _, stderr := command(t, "offboard", adele, "--mailbox", "none", "--data", data); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	eventually(t, "the deletion is parked", 60*time.Second, func() bool {
 		found := stateOf(t, data, adele)
-		return len(found) == 1 && found[0].step(offboarding.StepDelete).State == offboarding.StateParked
+		return len(found) == 1 && found[0].Step(offboarding.StepDelete).State == offboarding.StateParked
 	})
 	id := stateOf(t, data, adele)[0].Case
 	for _, wrong := range [][]string{

@@ -62,7 +62,7 @@ func (c *tenantCommand) Validate() error {
 }
 
 // Run serves the tenant until it is interrupted. Its first line on stdout is the connection.
-func (c *tenantCommand) Run(env environment) (err error) {
+func (c *tenantCommand) Run(on console) (err error) {
 	config := simtenant.Config{
 		Users:         c.Users,
 		TokenLifetime: c.TokenLifetime,
@@ -103,9 +103,9 @@ func (c *tenantCommand) Run(env environment) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(env.stdout).Encode(server.Connection()); err != nil {
+	if err := json.NewEncoder(on.stdout).Encode(server.Connection()); err != nil {
 		return errors.Join(err, server.Close())
 	}
-	<-env.Done()
+	<-on.Done()
 	return server.Close()
 }

@@ -6,15 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"leaver/events"
-	"leaver/functions/intake"
+	"leaver/infra/leaver/internal/demo"
+	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/resident"
 	"leaver/shared/config"
 	"leaver/shared/embedded"
 	"leaver/shared/hris"
@@ -56,18 +54,18 @@ leaver plan needs --policy there, the same as the functions'.`
 const secretsVariable = "LEAVER_WEBHOOK_SECRETS"
 
 // Run serves until it is interrupted. Its first line on stdout is JSON that says where.
-func (c *upCommand) Run(env environment) (err error) {
-	log := slog.New(slog.NewJSONHandler(env.stderr, nil))
+func (c *upCommand) Run(on console) (err error) {
+	log := slog.New(slog.NewJSONHandler(on.stderr, nil))
 	policy, err := config.LoadPolicy(c.Policy)
 	if err != nil {
 		return err
 	}
-	tenant, simulated, stopTenant, err := c.tenant(env)
+	tenant, simulated, stopTenant, err := c.tenant(on)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopTenant()) }()
-	azure, err := azureOf(env.getenv)
+	azure, err := resident.AzureOf(on.getenv)
 	if err != nil {
 		return err
 	}
@@ -84,26 +82,26 @@ func (c *upCommand) Run(env environment) (err error) {
 		}
 		defer func() { err = errors.Join(err, held.Unlock()) }()
 	}
-	h, err := openHouse(env, houseOptions{dir: c.Data, azure: azure, tenant: tenant, policy: policy, lock: c.Lock, log: log})
+	h, err := resident.Open(on, resident.Options{Dir: c.Data, Azure: azure, Tenant: tenant, Policy: policy, Lock: c.Lock, Log: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	h.unlike = c.Operator && c.Policy == ""
-	stopOperator, err := h.serveOperator(c.Data)
+	server := &operator.Server{Host: h, PolicyUnknown: c.Operator && c.Policy == ""}
+	stopOperator, err := server.Serve(c.Data)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopOperator()) }()
 	says := map[string]string{"data": c.Data, "tenantId": tenant.TenantID, "graph": tenant.Graph}
 	if c.Operator {
-		if err := json.NewEncoder(env.stdout).Encode(says); err != nil {
+		if err := json.NewEncoder(on.stdout).Encode(says); err != nil {
 			return err
 		}
-		<-env.Done()
+		<-on.Done()
 		return nil
 	}
-	secrets := env.getenv(secretsVariable)
+	secrets := on.getenv(secretsVariable)
 	if secrets == "" && simulated {
 		log.Warn("the tenant is simulated: webhooks are verified with the sample secret of events/")
 		secrets = events.Secret
@@ -112,42 +110,21 @@ func (c *upCommand) Run(env environment) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", secretsVariable, err)
 	}
-	stopIntake, address, err := h.serveIntake(c.Addr, sources)
+	stopIntake, address, err := h.ServeIntake(c.Addr, sources)
 	if err != nil {
 		return fmt.Errorf("webhooks cannot be taken on %s, choose another address with --addr: %w", c.Addr, err)
 	}
 	defer func() { err = errors.Join(err, stopIntake()) }()
 	says["intake"] = address
-	if err := json.NewEncoder(env.stdout).Encode(says); err != nil {
+	if err := json.NewEncoder(on.stdout).Encode(says); err != nil {
 		return err
 	}
-	return h.run(env)
+	return h.Run(on)
 }
-
-// serveIntake faces the HR system and returns its URL.
-func (h *house) serveIntake(addr string, sources *hris.Sources) (stop func() error, address string, err error) {
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, "", err
-	}
-	in := &intake.Intake{
-		Sources: sources, Bus: h.bus, Now: h.now, Log: h.log,
-		Limit: rate.NewLimiter(webhooksPerSecond, 2*webhooksPerSecond),
-	}
-	server := &http.Server{
-		Handler: in.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
-		WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-	}
-	go func() { _ = server.Serve(listener) }()
-	return server.Close, "http://" + listener.Addr().String(), nil
-}
-
-// webhooksPerSecond is what intake takes for long; twice as many at once.
-const webhooksPerSecond = 200
 
 // tenant says which tenant to work on: the one of a file, a simulated one, or the real one
 // that the environment names.
-func (c *upCommand) tenant(env environment) (_ identity.Tenant, simulated bool, stop func() error, err error) {
+func (c *upCommand) tenant(on console) (_ identity.Tenant, simulated bool, stop func() error, err error) {
 	none := func() error { return nil }
 	switch {
 	case c.Simulate:
@@ -159,9 +136,9 @@ func (c *upCommand) tenant(env environment) (_ identity.Tenant, simulated bool, 
 		if err != nil {
 			return identity.Tenant{}, false, none, err
 		}
-		return tenantOf(server.Connection()), true, server.Close, nil
+		return demo.TenantOf(server.Connection()), true, server.Close, nil
 	case c.Tenant != "":
-		text, err := contents(env, c.Tenant)
+		text, err := contents(on, c.Tenant)
 		if err != nil {
 			return identity.Tenant{}, false, none, err
 		}
@@ -173,11 +150,11 @@ func (c *upCommand) tenant(env environment) (_ identity.Tenant, simulated bool, 
 		return tenant, tenant.CAFile != "", none, nil
 	}
 	tenant := identity.Tenant{
-		TenantID: env.getenv("AZURE_TENANT_ID"), ClientID: env.getenv("AZURE_CLIENT_ID"),
-		ClientSecret: env.getenv("AZURE_CLIENT_SECRET"), CertificateFile: env.getenv("AZURE_CLIENT_CERTIFICATE_PATH"),
-		Cloud: env.getenv("LEAVER_CLOUD"),
+		TenantID: on.getenv("AZURE_TENANT_ID"), ClientID: on.getenv("AZURE_CLIENT_ID"),
+		ClientSecret: on.getenv("AZURE_CLIENT_SECRET"), CertificateFile: on.getenv("AZURE_CLIENT_CERTIFICATE_PATH"),
+		Cloud: on.getenv("LEAVER_CLOUD"),
 	}
-	proof := env.getenv("LEAVER_IDENTITY")
+	proof := on.getenv("LEAVER_IDENTITY")
 	if proof == "" && c.Operator && tenant.ClientID == "" {
 		proof = "cli"
 	}
@@ -216,12 +193,5 @@ func contents(ctx context.Context, file string) ([]byte, error) {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-	}
-}
-
-func tenantOf(c simtenant.Connection) identity.Tenant {
-	return identity.Tenant{
-		TenantID: c.TenantID, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
-		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange, CAFile: c.CAFile,
 	}
 }

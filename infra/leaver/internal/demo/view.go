@@ -1,53 +1,57 @@
-package main
+package demo
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
+	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/offboarding"
 )
 
 // view shows the steps of a demo as they happen.
 type view interface {
 	say(format string, args ...any)
-	update([]status)
+	update([]operator.Status)
 	close()
 }
 
 // newView is a live table on a terminal, a line for every change otherwise, and nothing when
 // only JSON is wanted.
-func newView(env environment, quiet bool) view {
-	if quiet {
+func newView(ctx context.Context, o Options) view {
+	if o.JSON {
 		return silent{}
 	}
-	if width, onTerminal := terminalWidth(env.stdout); onTerminal {
-		return newLiveTable(env, width)
+	if width, onTerminal := terminal.Width(o.Out); onTerminal {
+		return newLiveTable(ctx, o.Out, width)
 	}
-	return &lines{env: env, seen: map[string]offboarding.StepState{}}
+	return &lines{out: o.Out, seen: map[string]offboarding.StepState{}}
 }
 
 type silent struct{}
 
-func (silent) say(string, ...any) {}
-func (silent) update([]status)    {}
-func (silent) close()             {}
+func (silent) say(string, ...any)       {}
+func (silent) update([]operator.Status) {}
+func (silent) close()                   {}
 
 // lines writes one line for every step that changed its state; that all are planned at first goes
 // without saying.
 type lines struct {
-	env  environment
+	out  io.Writer
 	seen map[string]offboarding.StepState
 }
 
 func (l *lines) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(l.env.stdout, format+"\n", args...)
+	_, _ = fmt.Fprintf(l.out, format+"\n", args...)
 }
 
-func (l *lines) update(found []status) {
+func (l *lines) update(found []operator.Status) {
 	for _, s := range found {
 		for _, step := range s.Steps {
 			key := s.Case + string(step.Name)
@@ -55,7 +59,7 @@ func (l *lines) update(found []status) {
 				continue
 			}
 			if was := l.seen[key]; was != "" || step.State != offboarding.StatePlanned {
-				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-26s  %-8s  %-10s  %s", s.name(), step.Name, step.State, step.Reason), " "))
+				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-26s  %-8s  %-10s  %s", s.Name(), step.Name, step.State, step.Reason), " "))
 			}
 			l.seen[key] = step.State
 		}
@@ -70,12 +74,12 @@ type liveTable struct {
 	width   int
 	done    chan struct{}
 	once    sync.Once
-	env     environment
+	out     io.Writer
 }
 
-func newLiveTable(env environment, width int) *liveTable {
-	t := &liveTable{width: width, done: make(chan struct{}), env: env}
-	t.program = tea.NewProgram(tableModel{width: width}, tea.WithContext(env), tea.WithOutput(env.stdout), tea.WithInput(nil), tea.WithoutSignalHandler())
+func newLiveTable(ctx context.Context, out io.Writer, width int) *liveTable {
+	t := &liveTable{width: width, done: make(chan struct{}), out: out}
+	t.program = tea.NewProgram(tableModel{width: width}, tea.WithContext(ctx), tea.WithOutput(out), tea.WithInput(nil), tea.WithoutSignalHandler())
 	go func() {
 		defer close(t.done)
 		_, _ = t.program.Run()
@@ -87,13 +91,13 @@ func (t *liveTable) say(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	select {
 	case <-t.done:
-		_, _ = fmt.Fprintln(t.env.stdout, text)
+		_, _ = fmt.Fprintln(t.out, text)
 	default:
 		t.program.Send(saidMsg(text))
 	}
 }
 
-func (t *liveTable) update(found []status) { t.program.Send(foundMsg(found)) }
+func (t *liveTable) update(found []operator.Status) { t.program.Send(foundMsg(found)) }
 
 func (t *liveTable) close() {
 	t.once.Do(func() {
@@ -105,12 +109,12 @@ func (t *liveTable) close() {
 
 type (
 	saidMsg  string
-	foundMsg []status
+	foundMsg []operator.Status
 )
 
 type tableModel struct {
 	said  []string
-	found []status
+	found []operator.Status
 	width int
 }
 
@@ -134,9 +138,9 @@ func (m tableModel) View() tea.View {
 		b.WriteString(s + "\n")
 	}
 	if len(m.found) == 1 {
-		b.WriteString(m.found[0].report(m.width))
+		b.WriteString(terminal.Report(m.found[0], m.width))
 	} else {
-		b.WriteString(overview(m.found)) // tables of several do not fit a screen
+		b.WriteString(terminal.Overview(m.found)) // tables of several do not fit a screen
 	}
 	return tea.NewView(lipgloss.NewStyle().Width(m.width).Render(b.String())) // or lines would be cut
 }

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
@@ -26,70 +28,68 @@ const (
 
 // layoff lets many people leave at once and prints how long the lockout of all took, beside the
 // time that the write budget alone asks for.
-func (c *demoCommand) layoff(env environment) error {
-	out := env.stdout
-	if c.JSON {
-		env.stdout = io.Discard
+func layoff(ctx context.Context, o Options) error {
+	out, c := o.Out, o.Layoff
+	if o.JSON {
+		out = io.Discard
 	}
 	tenant, err := simtenant.New(simtenant.Config{
-		Users:     c.Users,
-		SyncEvery: 2 * time.Second,
-		Knobs:     simtenant.Knobs{Latency: c.Latency, ThrottleScale: c.Throttle},
+		Users: c.Users, SyncEvery: 2 * time.Second, Knobs: simtenant.Knobs{Latency: o.Latency, ThrottleScale: c.Throttle},
 	})
 	if err != nil {
 		return err
 	}
-	leavers := pick(tenant, c.Leavers)
+	leavers := Leavers(tenant, c.Leavers)
 	if len(leavers) < c.Leavers {
 		return fmt.Errorf("only %d of %d people can leave; give more --users", len(leavers), c.Users)
 	}
 	policy := offboarding.DefaultPolicy()
 	policy.Mailbox, policy.Grace = offboarding.None, layoffGrace
-	return onStage(env, stage{tenant: tenant, policy: policy, concurrency: 64}, func(ctx context.Context, h *house, intake string) error {
+	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, concurrency: 64, log: o.Log}, func(ctx context.Context, h *operator.Server, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
 		defer stop()
-		_, _ = fmt.Fprintf(env.stdout, "%d of %d people leave at once\n", len(leavers), c.Users)
+		_, _ = fmt.Fprintf(out, "%d of %d people leave at once\n", len(leavers), c.Users)
 		begun := time.Now()
 		posted := make(chan error, 1)
 		go func() { posted <- postAll(ctx, intake, leavers) }()
-		cases, err := untilAll(ctx, env, h, leavers, "locked out", func(cs *offboarding.Case) bool {
+		cases, err := untilAll(ctx, out, h, leavers, "locked out", func(cs *offboarding.Case) bool {
 			return settled(cs, offboarding.StepSignout) && settled(cs, offboarding.StepBlock)
 		})
 		if err != nil {
 			return err
 		}
-		lockout := phase{took: lockedOut(cases).Sub(begun), writes: tenant.IdentityWrites(), files: tenant.FileUnits()}
+		lockout := phase{took: lastLockout(cases).Sub(begun), writes: tenant.IdentityWrites(), files: tenant.FileUnits()}
 		if err := <-posted; err != nil {
 			return err
 		}
-		if cases, err = untilAll(ctx, env, h, leavers, "ended", ended); err != nil {
+		if cases, err = untilAll(ctx, out, h, leavers, "ended", Ended); err != nil {
 			return err
 		}
 		total := phase{took: time.Since(begun), idle: layoffGrace, writes: tenant.IdentityWrites(), files: tenant.FileUnits()}
 		err = errors.Join(
-			layoffReport(env, tenant, len(leavers), lockout, total),
-			nobodyLost(env, tenant, cases),
+			layoffReport(out, tenant, len(leavers), lockout, total),
+			NobodyLost(out, tenant, cases),
 		)
-		if c.JSON {
-			found, failed := statuses(ctx, h.ledger, "", h.now())
-			err = errors.Join(err, failed, writeJSON(out, everybody(found)))
+		if o.JSON {
+			found, failed := operator.Statuses(ctx, h.Ledger, "", h.Now())
+			err = errors.Join(err, failed, terminal.WriteJSON(o.Out, everybody(found)))
 		}
 		return err
 	})
 }
 
 // everybody is how it ended for each of the leavers, and why.
-func everybody(found []status) []told {
+func everybody(found []operator.Status) []result {
 	d := departure{why: "the lockout of all went before everything else"}
-	var ends []told
+	var ends []result
 	for _, s := range found {
-		ends = append(ends, told{status: s, Scenario: "layoff", Why: d.reasons(s)})
+		ends = append(ends, result{Status: s, Scenario: "layoff", Why: d.reasons(s)})
 	}
 	return ends
 }
 
-// lockedOut is when the last of the leavers was.
-func lockedOut(cases []*offboarding.Case) time.Time {
+// lastLockout is when the last of the leavers was.
+func lastLockout(cases []*offboarding.Case) time.Time {
 	var last time.Time
 	for _, c := range cases {
 		for _, name := range []offboarding.StepName{offboarding.StepSignout, offboarding.StepBlock} {
@@ -105,9 +105,9 @@ func settled(c *offboarding.Case, name offboarding.StepName) bool {
 	return c.Step(name).State == offboarding.StateEffective
 }
 
-// ended reports whether nothing moves a case any more but a person: every step is settled, or
+// Ended reports whether nothing moves a case any more but a person: every step is settled, or
 // waits for one that is a task for somebody, such as a phone that does not come back.
-func ended(c *offboarding.Case) bool {
+func Ended(c *offboarding.Case) bool {
 	for _, step := range c.Steps {
 		switch {
 		case step.State.Settled():
@@ -123,9 +123,9 @@ func forSomebody(c *offboarding.Case) bool {
 	return slices.ContainsFunc(c.Steps, func(r *offboarding.Record) bool { return r.State == offboarding.StateManual })
 }
 
-// pick chooses people who can leave without anybody's help: cloud-only members, no
+// Leavers chooses people who can leave without anybody's help: cloud-only members, no
 // administrators, none of the well-known ones with a story of their own.
-func pick(tenant *simtenant.Tenant, n int) []string {
+func Leavers(tenant *simtenant.Tenant, n int) []string {
 	var people []string
 	tenant.Edit(func(w *simtenant.World) {
 		admin := map[string]bool{}
@@ -150,7 +150,7 @@ func postAll(ctx context.Context, intake string, people []string) error {
 	for _, person := range people {
 		group.Go(func() error {
 			for {
-				status, err := postTermination(ctx, intake, person, time.Now())
+				status, err := PostTermination(ctx, intake, person, time.Now())
 				if err != nil || status == http.StatusAccepted {
 					return err
 				}
@@ -172,7 +172,7 @@ func postAll(ctx context.Context, intake string, people []string) error {
 
 // untilAll waits until every leaver's case is as wanted, returns the cases, and says how far it
 // is: at most a line a second, and no line twice.
-func untilAll(ctx context.Context, env environment, h *house, leavers []string, what string, done func(*offboarding.Case) bool) ([]*offboarding.Case, error) {
+func untilAll(ctx context.Context, out io.Writer, h *operator.Server, leavers []string, what string, done func(*offboarding.Case) bool) ([]*offboarding.Case, error) {
 	cases, finished := make([]*offboarding.Case, len(leavers)), make([]bool, len(leavers))
 	every := time.NewTicker(250 * time.Millisecond)
 	defer every.Stop()
@@ -182,7 +182,7 @@ func untilAll(ctx context.Context, env environment, h *house, leavers []string, 
 		for i, person := range leavers {
 			if !finished[i] {
 				var err error
-				if cases[i], err = h.ledger.Latest(ctx, simtenant.UserID(person)); err != nil {
+				if cases[i], err = h.Ledger.Latest(ctx, simtenant.UserID(person)); err != nil {
 					return nil, errors.Join(context.Cause(ctx), err)
 				}
 				finished[i] = cases[i] != nil && done(cases[i])
@@ -192,7 +192,7 @@ func untilAll(ctx context.Context, env environment, h *house, leavers []string, 
 			}
 		}
 		if n != last && (n == len(leavers) || time.Since(said) >= time.Second) {
-			_, _ = fmt.Fprintf(env.stdout, "  %4d of %d %s\n", n, len(leavers), what)
+			_, _ = fmt.Fprintf(out, "  %4d of %d %s\n", n, len(leavers), what)
 			said, last = time.Now(), n
 		}
 		if n == len(leavers) {
@@ -208,8 +208,8 @@ func untilAll(ctx context.Context, env environment, h *house, leavers []string, 
 
 // whatIsOpen says why cases have not ended: how many steps are in which state, and the reason of
 // one of them.
-func whatIsOpen(ctx context.Context, h *house) error {
-	cases, err := h.ledger.Cases(ctx)
+func whatIsOpen(ctx context.Context, h *operator.Server) error {
+	cases, err := h.Ledger.Cases(ctx)
 	if err != nil {
 		return err
 	}
@@ -251,7 +251,7 @@ func (p phase) String() string {
 		busy, busy/given(tightest), given(tightest), tightest.Taken, what, used(p.writes), used(p.files))
 }
 
-func layoffReport(env environment, tenant *simtenant.Tenant, leavers int, lockout, total phase) error {
+func layoffReport(out io.Writer, tenant *simtenant.Tenant, leavers int, lockout, total phase) error {
 	requests := 0
 	for operation, times := range tenant.Requests() {
 		if !strings.HasSuffix(operation, "/token") && !strings.HasSuffix(operation, "/openid-configuration") && operation != "POST /$batch" {
@@ -259,7 +259,7 @@ func layoffReport(env environment, tenant *simtenant.Tenant, leavers int, lockou
 		}
 	}
 	each := func(n int) float64 { return float64(n) / float64(leavers) }
-	_, err := fmt.Fprintf(env.stdout, `
+	_, err := fmt.Fprintf(out, `
 write budget                 %d at once and %.0f a second
 SharePoint budget            %d resource units at once and %.0f a second
 requests per leaver          %.1f; %.1f directory writes, %.1f SharePoint units
@@ -274,9 +274,9 @@ answers 429                  %d
 	return err
 }
 
-// nobodyLost is an error unless every leaver is locked out in the tenant and every step of
+// NobodyLost is an error unless every leaver is locked out in the tenant and every step of
 // every case ended as effective, withheld, or a task for a person.
-func nobodyLost(env environment, tenant *simtenant.Tenant, cases []*offboarding.Case) error {
+func NobodyLost(out io.Writer, tenant *simtenant.Tenant, cases []*offboarding.Case) error {
 	var wrong []error
 	people := 0
 	for _, c := range cases {
@@ -298,6 +298,6 @@ func nobodyLost(env environment, tenant *simtenant.Tenant, cases []*offboarding.
 			}
 		}
 	}
-	_, err := fmt.Fprintf(env.stdout, "cases with a task for a person  %d of %d; lost: %d\n", people, len(cases), len(wrong))
+	_, err := fmt.Fprintf(out, "cases with a task for a person  %d of %d; lost: %d\n", people, len(cases), len(wrong))
 	return errors.Join(append(wrong, err)...)
 }

@@ -1,4 +1,4 @@
-package main
+package resident_test
 
 import (
 	"bytes"
@@ -14,13 +14,16 @@ import (
 
 	"github.com/google/uuid"
 
+	"leaver/infra/resident"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
 	"leaver/shared/worker/steptest"
 )
 
-// line is one departure with every step, on a house whose clock the test moves.
+const adele = "adele.vance@contoso.com"
+
+// line is one departure with every step, on a host whose clock the test moves.
 type line struct {
 	*steptest.Harness
 	workers map[offboarding.StepName]*worker.Worker
@@ -29,7 +32,7 @@ type line struct {
 
 func newLine(t *testing.T, person string, policy offboarding.Policy) *line {
 	l := &line{Harness: steptest.New(t), workers: map[offboarding.StepName]*worker.Worker{}}
-	for name, step := range newSteps(l.Graph, l.Exchange, l.Ledger, policy) {
+	for name, step := range resident.Steps(l.Graph, l.Exchange, l.Ledger, policy) {
 		l.workers[name] = l.Worker(name, step)
 	}
 	l.c = l.Open(t, person, offboarding.Options{}, policy)

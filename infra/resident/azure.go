@@ -1,4 +1,4 @@
-package main
+package resident
 
 import (
 	"context"
@@ -8,19 +8,19 @@ import (
 
 	"leaver/shared/assembly"
 	"leaver/shared/bus/servicebus"
-	variables "leaver/shared/environment"
+	"leaver/shared/environment"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
 )
 
-// azure is where Service Bus and Table Storage are, which a host may share with other hosts and
+// Azure is where Service Bus and Table Storage are, which a host may share with other hosts and
 // with the functions on AWS.
-type azure variables.Host
+type Azure environment.Host
 
-// azureOf is the bus and the ledger that the environment names; nil when it names none.
-func azureOf(getenv func(string) string) (*azure, error) {
+// AzureOf is the bus and the ledger that the environment names; nil when it names none.
+func AzureOf(getenv func(string) string) (*Azure, error) {
 	var set []string
-	for _, name := range variables.Variables[variables.Host]() {
+	for _, name := range environment.Variables[environment.Host]() {
 		if value := getenv(name); value != "" {
 			set = append(set, name+"="+value)
 		}
@@ -28,12 +28,12 @@ func azureOf(getenv func(string) string) (*azure, error) {
 	if len(set) == 0 {
 		return nil, nil
 	}
-	at, err := variables.Read[variables.Host](set)
-	return (*azure)(&at), err
+	at, err := environment.Read[environment.Host](set)
+	return (*Azure)(&at), err
 }
 
 // openAzure opens the bus and the ledger that the functions on AWS, or other hosts, work on.
-func (h *house) openAzure(ctx context.Context, at azure, as identity.Connection) error {
+func (h *Host) openAzure(ctx context.Context, at Azure, as identity.Connection) error {
 	elsewhere := func(context.Context, string) (string, error) {
 		return "", errors.New("this host is not on AWS: give the value, or file:PATH")
 	}
@@ -45,13 +45,13 @@ func (h *house) openAzure(ctx context.Context, at azure, as identity.Connection)
 	if err != nil {
 		return fmt.Errorf("LEAVER_SERVICEBUS: %w", err)
 	}
-	h.bus = broker
+	h.Bus = broker
 	h.close = append(h.close, broker.Close)
 	store, err := assembly.Store(ctx, at.Ledger, as, elsewhere)
 	if err != nil {
 		return err
 	}
 	h.close = append(h.close, store.Close)
-	h.ledger = ledger.New(store, h.now, rand.Reader)
+	h.Ledger = ledger.New(store, h.Now, rand.Reader)
 	return nil
 }

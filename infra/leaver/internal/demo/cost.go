@@ -1,10 +1,11 @@
-package main
+package demo
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
+	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
@@ -75,8 +76,8 @@ type functionCost struct {
 }
 
 // cost is what was counted of a departure whose webhook was posted then.
-func (m *meter) cost(s status, posted time.Time) *cost {
-	locked, _ := s.lockedOut()
+func (m *meter) cost(s operator.Status, posted time.Time) *cost {
+	locked, _ := s.LockedOut()
 	c := &cost{LockedOut: (locked + s.Opened.Sub(posted)).Seconds(), AtWork: m.atWork().Seconds()}
 	all := functionCost{Name: "all"}
 	m.mu.Lock()

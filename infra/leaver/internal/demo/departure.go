@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"leaver/functions/replay"
+	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/hris"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
@@ -32,7 +33,7 @@ type departure struct {
 	refused offboarding.Rule
 	acts    []act
 	// check says what is wrong with the tenant; empty = nothing.
-	check func(t *simtenant.Tenant, s status) string
+	check func(t *simtenant.Tenant, s operator.Status) string
 }
 
 // ending is how a step must end: its state and, when withheld, the rule.
@@ -61,7 +62,7 @@ func (d departure) post(ctx context.Context, intake string, now time.Time) error
 	if d.event != "" {
 		return postSample(ctx, intake, d.event, now)
 	}
-	code, err := postTermination(ctx, intake, d.person, now)
+	code, err := PostTermination(ctx, intake, d.person, now)
 	if err == nil && code != http.StatusAccepted {
 		err = fmt.Errorf("intake answered the departure of %s with %d", d.person, code)
 	}
@@ -69,8 +70,8 @@ func (d departure) post(ctx context.Context, intake string, now time.Time) error
 }
 
 // in is the departure's status; nil when there is none yet.
-func (d departure) in(found []status) *status {
-	i := slices.IndexFunc(found, func(s status) bool { return strings.EqualFold(s.Leaver.UserPrincipalName, d.person) })
+func (d departure) in(found []operator.Status) *operator.Status {
+	i := slices.IndexFunc(found, func(s operator.Status) bool { return strings.EqualFold(s.Leaver.UserPrincipalName, d.person) })
 	if i < 0 {
 		return nil
 	}
@@ -80,23 +81,13 @@ func (d departure) in(found []status) *status {
 // act is what somebody does in a departure, once, as soon as it stands so.
 type act struct {
 	does string // in words
-	when func(status) bool
-	do   func(ctx context.Context, p *play, s status) error
+	when func(operator.Status) bool
+	do   func(ctx context.Context, p *play, s operator.Status) error
 }
 
 // stands reports whether a step of the case is in a state.
-func stands(step offboarding.StepName, state offboarding.StepState) func(status) bool {
-	return func(s status) bool { return s.step(step).State == state }
-}
-
-// step is the named one; the zero value when the case does not hold it.
-func (s status) step(name offboarding.StepName) stepStatus {
-	for _, step := range s.Steps {
-		if step.Name == name {
-			return step
-		}
-	}
-	return stepStatus{}
+func stands(step offboarding.StepName, state offboarding.StepState) func(operator.Status) bool {
+	return func(s operator.Status) bool { return s.Step(step).State == state }
 }
 
 // signsOff accepts a step that became a task, as leaver sign-off does.
@@ -104,17 +95,17 @@ func signsOff(step offboarding.StepName, note string) act {
 	return act{
 		does: fmt.Sprintf("an operator signs %s off: %s", step, note),
 		when: stands(step, offboarding.StateManual),
-		do: func(ctx context.Context, p *play, s status) error {
-			_, err := p.house.signOff(ctx, ledger.SignOff{Case: s.Case, Step: step, By: "the demo's operator", Note: note})
+		do: func(ctx context.Context, p *play, s operator.Status) error {
+			_, err := p.host.SignOff(ctx, ledger.SignOff{Case: s.Case, Step: step, By: "the demo's operator", Note: note})
 			return err
 		},
 	}
 }
 
 // replays sends steps of the case back to work, as leaver replay does.
-func (p *play) replays(ctx context.Context, s status, steps ...offboarding.StepName) error {
+func (p *play) replays(ctx context.Context, s operator.Status, steps ...offboarding.StepName) error {
 	for _, step := range steps {
-		items, err := p.house.replayer.Replay(ctx, replay.Selection{Case: s.Case, Step: string(step)})
+		items, err := p.host.Replayer.Replay(ctx, replay.Selection{Case: s.Case, Step: string(step)})
 		if err != nil {
 			return err
 		}
@@ -127,9 +118,9 @@ func (p *play) replays(ctx context.Context, s status, steps ...offboarding.StepN
 	return nil
 }
 
-// told is a departure as it ended, with why.
-type told struct {
-	status
+// result is a departure as it ended, with why.
+type result struct {
+	operator.Status
 	Scenario string   `json:"scenario"`
 	Why      []string `json:"why"`
 	Cost     *cost    `json:"cost,omitempty"`
@@ -137,8 +128,8 @@ type told struct {
 
 // judge compares what Leaver says, and what the tenant itself shows, with what must be. Only an
 // ending that is as it must be is told with its why.
-func (p *play) judge(ctx context.Context, found []status) ([]told, error) {
-	var ends []told
+func (p *play) judge(ctx context.Context, found []operator.Status) ([]result, error) {
+	var ends []result
 	var wrong []error
 	for _, d := range p.departures {
 		s := d.in(found)
@@ -146,7 +137,7 @@ func (p *play) judge(ctx context.Context, found []status) ([]told, error) {
 			wrong = append(wrong, fmt.Errorf("%s: there is no case", d.person))
 			continue
 		}
-		end := told{status: *s, Scenario: p.name}
+		end := result{Status: *s, Scenario: p.name}
 		misses := p.misses(ctx, d, *s)
 		if len(misses) == 0 {
 			end.Why = d.reasons(*s)
@@ -164,7 +155,7 @@ func (p *play) judge(ctx context.Context, found []status) ([]told, error) {
 
 // reasons are why the departure ended so: its own words with their rules, then each rule that
 // withheld something.
-func (d departure) reasons(s status) []string {
+func (d departure) reasons(s operator.Status) []string {
 	why := []string{d.why}
 	for _, rule := range d.rules {
 		why = append(why, fmt.Sprintf("%s: %s (%s)", rule, rule.Text, rule.Source))
@@ -177,7 +168,7 @@ func (d departure) reasons(s status) []string {
 	return why
 }
 
-func (p *play) misses(ctx context.Context, d departure, s status) []string {
+func (p *play) misses(ctx context.Context, d departure, s operator.Status) []string {
 	var wrong []string
 	miss := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	if d.check != nil {
@@ -194,7 +185,7 @@ func (p *play) misses(ctx context.Context, d departure, s status) []string {
 		}
 	}
 	for _, spec := range offboarding.Steps {
-		if is, want := s.step(spec.Name), d.end(spec.Name); is.State != want.state || is.Rule != want.rule {
+		if is, want := s.Step(spec.Name), d.end(spec.Name); is.State != want.state || is.Rule != want.rule {
 			miss("%s ended %q %s, wanted %q %s: %s", spec.Name, is.State, is.Rule, want.state, want.rule, is.Reason)
 		}
 	}
@@ -217,7 +208,7 @@ func (p *play) misses(ctx context.Context, d departure, s status) []string {
 
 // refusalMisses are what is wrong with a request that a rule refuses: it is parked with the rule's
 // text and source, leaver plan says the same, and the tenant saw no write.
-func (p *play) refusalMisses(ctx context.Context, d departure, s status) []string {
+func (p *play) refusalMisses(ctx context.Context, d departure, s operator.Status) []string {
 	var wrong []string
 	if s.State != "parked" || s.Case != "" {
 		wrong = append(wrong, fmt.Sprintf("the request is %s %s, wanted parked without a case", s.State, s.Case))
@@ -227,15 +218,15 @@ func (p *play) refusalMisses(ctx context.Context, d departure, s status) []strin
 			wrong = append(wrong, fmt.Sprintf("it is parked without %q: %s", part, s.Reason))
 		}
 	}
-	body, err := sample(d.event, p.house.now())
+	body, err := sample(d.event, p.host.Now())
 	if err != nil {
 		return append(wrong, err.Error())
 	}
-	request, err := hris.Vouched("demo", body, p.house.now())
+	request, err := hris.Vouched("demo", body, p.host.Now())
 	if err != nil {
 		return append(wrong, err.Error())
 	}
-	if _, err := p.house.preview(ctx, request); err == nil || err.Error() != s.Reason {
+	if _, err := p.host.Preview(ctx, request); err == nil || err.Error() != s.Reason {
 		wrong = append(wrong, fmt.Sprintf("leaver plan says something else: %v", err))
 	}
 	if made := written(p.tenant); len(made) > 0 {

@@ -1,28 +1,25 @@
-package main
+package terminal
 
 import (
 	"fmt"
 	"io"
-	"maps"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
-	"golang.org/x/term"
 
+	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 )
 
-// overview is a line for each case and parked request, and below it the steps that fail or need a
+// Overview is a line for each case and parked request, and below it the steps that fail or need a
 // person.
-func overview(found []status) string {
+func Overview(found []operator.Status) string {
 	longest := 0
 	for _, s := range found {
-		longest = max(longest, len(s.name()))
+		longest = max(longest, len(s.Name()))
 	}
 	var b strings.Builder
 	for _, s := range found {
@@ -30,41 +27,28 @@ func overview(found []status) string {
 		if id == "" {
 			id = s.Request
 		}
-		fmt.Fprintf(&b, "%-*s  %-10s  %s  %s\n", longest, s.name(), s.State, id, s.summary())
+		fmt.Fprintf(&b, "%-*s  %-10s  %s  %s\n", longest, s.Name(), s.State, id, summary(s))
 		for _, step := range s.Steps {
-			if step.fails() && s.running() {
-				b.WriteString(step.line(s.Opened))
+			if fails(step) && s.Running() {
+				b.WriteString(line(step, s.Opened))
 			}
 		}
 	}
 	return b.String()
 }
 
-// name is what the leaver is called, or was before the personal values were erased.
-func (s status) name() string {
-	if s.Leaver.UserPrincipalName == "" {
-		return s.Leaver.ID
-	}
-	return s.Leaver.UserPrincipalName
-}
-
-// running reports whether anything is still to be done for a case.
-func (s status) running() bool {
-	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning)
-}
-
 // fails reports whether a step needs a person, or will if it does not get better.
-func (s stepStatus) fails() bool {
+func fails(s operator.StepStatus) bool {
 	return s.State == offboarding.StateParked || s.State == offboarding.StateManual || s.State == offboarding.StateRetrying
 }
 
 // line is a step in a line of its own.
-func (s stepStatus) line(opened time.Time) string {
-	return fmt.Sprintf("  %-8s  %-10s  %s\n", s.Name, s.State, s.remark(opened))
+func line(s operator.StepStatus, opened time.Time) string {
+	return fmt.Sprintf("  %-8s  %-10s  %s\n", s.Name, s.State, remark(s, opened))
 }
 
 // summary is how many steps are effective and which of the others stand how.
-func (s status) summary() string {
+func summary(s operator.Status) string {
 	if len(s.Steps) == 0 {
 		return s.Reason
 	}
@@ -84,27 +68,27 @@ func (s status) summary() string {
 	return strings.Join(parts, "; ")
 }
 
-// writeReport writes each case with its steps, and parked requests: as tables on a terminal and in
+// WriteReport writes each case with its steps, and parked requests: as tables on a terminal and in
 // plain lines otherwise.
-func writeReport(w io.Writer, found []status) error {
-	width, _ := terminalWidth(w)
+func WriteReport(w io.Writer, found []operator.Status) error {
+	width, _ := Width(w)
 	for _, s := range found {
-		if _, err := io.WriteString(w, s.report(width)); err != nil {
+		if _, err := io.WriteString(w, Report(s, width)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// report is a case with its steps, or a parked request: as a table of that width, or in plain
+// Report is a case with its steps, or a parked request: as a table of that width, or in plain
 // lines when it is 0.
-func (s status) report(width int) string {
+func Report(s operator.Status, width int) string {
 	var b strings.Builder
 	if s.Case == "" {
-		fmt.Fprintf(&b, "%s  %s since %s\n  request %s\n", s.name(), s.State, offboarding.Stamp(s.Opened), s.Request)
-		b.WriteString(hanging("  ", s.Reason, width))
+		fmt.Fprintf(&b, "%s  %s since %s\n  request %s\n", s.Name(), s.State, offboarding.Stamp(s.Opened), s.Request)
+		b.WriteString(Hanging("  ", s.Reason, width))
 	} else {
-		fmt.Fprintf(&b, "%s  %s, opened %s\n  case %s  request %s\n", s.name(), s.State, offboarding.Stamp(s.Opened), s.Case, s.Request)
+		fmt.Fprintf(&b, "%s  %s, opened %s\n  case %s  request %s\n", s.Name(), s.State, offboarding.Stamp(s.Opened), s.Case, s.Request)
 	}
 	switch {
 	case len(s.Steps) == 0:
@@ -112,24 +96,24 @@ func (s status) report(width int) string {
 		b.WriteString(stepTable(s, width) + "\n")
 	default:
 		for _, step := range s.Steps {
-			b.WriteString(step.line(s.Opened))
+			b.WriteString(line(step, s.Opened))
 		}
 	}
 	for _, d := range s.Deadlines {
-		b.WriteString(hanging("  "+d.At.UTC().Format(time.DateOnly)+"  ", fmt.Sprintf("%s (%s)", d.What, d.Source), width))
+		b.WriteString(Hanging("  "+d.At.UTC().Format(time.DateOnly)+"  ", fmt.Sprintf("%s (%s)", d.What, d.Source), width))
 	}
 	return b.String()
 }
 
-// commands are what an operator may type next, and when; data is as of dataFlag.
-func (s status) commands(data string) string {
+// Commands are what an operator may type next, and when; data is what names the host, as " --data DIR".
+func Commands(s operator.Status, data string) string {
 	type line struct{ command, when string }
 	var lines []line
 	add := func(when, format string, args ...any) {
 		lines = append(lines, line{"leaver " + fmt.Sprintf(format, args...) + data, when})
 	}
 	switch {
-	case s.running():
+	case s.Running():
 		for _, step := range s.Steps {
 			switch step.State {
 			case offboarding.StateManual:
@@ -157,20 +141,8 @@ func (s status) commands(data string) string {
 	return b.String()
 }
 
-// dataFlag is " --data DIR" for the commands that are written, and nothing where they find the
-// host without.
-func dataFlag(env environment, dir string) string {
-	switch {
-	case dir == defaultData(env.getenv):
-		return ""
-	case strings.ContainsAny(dir, " \t\"'$\\`;&|<>()*?#~"):
-		return " --data '" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
-	}
-	return " --data " + dir
-}
-
 // remark is what an operator wants to know of a step in its state.
-func (s stepStatus) remark(opened time.Time) string {
+func remark(s operator.StepStatus, opened time.Time) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if s.EffectiveAt != nil {
@@ -187,7 +159,7 @@ func (s stepStatus) remark(opened time.Time) string {
 		add("%s", s.Reason)
 	}
 	if s.State == offboarding.StateEffective {
-		parts = append(parts, evidence(s.Evidence)...)
+		parts = append(parts, operator.Evidence(s.Evidence)...)
 	}
 	if s.Since != nil {
 		add("since %s", offboarding.Stamp(*s.Since))
@@ -212,17 +184,8 @@ func (s stepStatus) remark(opened time.Time) string {
 	return strings.Join(parts, "; ")
 }
 
-// evidence is what was observed, in the order of its names.
-func evidence(observed map[string]string) []string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(observed)) {
-		parts = append(parts, name+": "+observed[name])
-	}
-	return parts
-}
-
 // stepTable is the table of one case.
-func stepTable(s status, width int) string {
+func stepTable(s operator.Status, width int) string {
 	const narrowest, widest, borders, padding = 64, 120, 4, 1
 	columns := [3]int{len("onedrive") + 2*padding, len("signed off") + 2*padding}
 	columns[2] = max(narrowest, min(width, widest)) - borders - columns[0] - columns[1]
@@ -245,49 +208,7 @@ func stepTable(s status, width int) string {
 			return style
 		})
 	for _, step := range s.Steps {
-		t.Row(string(step.Name), string(step.State), wrapped(step.remark(s.Opened), columns[2]-2*padding))
+		t.Row(string(step.Name), string(step.State), wrapped(remark(step, s.Opened), columns[2]-2*padding))
 	}
 	return t.String()
-}
-
-// wrapped breaks lines at blanks only: an id that is broken at a hyphen cannot be copied.
-func wrapped(text string, width int) string {
-	var b strings.Builder
-	at := 0
-	for word := range strings.FieldsSeq(text) {
-		n := len([]rune(word))
-		switch {
-		case at == 0:
-		case at+1+n > width:
-			b.WriteByte('\n')
-			at = 0
-		default:
-			b.WriteByte(' ')
-			at++
-		}
-		b.WriteString(word)
-		at += n
-	}
-	return b.String()
-}
-
-// hanging is a paragraph behind its first word, in lines of that width below each other, or in one
-// when it is 0.
-func hanging(first, text string, width int) string {
-	const narrowest = 20
-	if width > 0 {
-		indent := len([]rune(first))
-		text = strings.ReplaceAll(wrapped(text, max(width-indent, narrowest)), "\n", "\n"+strings.Repeat(" ", indent))
-	}
-	return first + text + "\n"
-}
-
-// terminalWidth is the width of the terminal that w is, if it is one.
-func terminalWidth(w io.Writer) (int, bool) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return 0, false
-	}
-	width, _, err := term.GetSize(int(file.Fd()))
-	return width, err == nil
 }

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
@@ -20,7 +21,7 @@ type scenario struct {
 	departures []departure
 	counts     bool // requests and time, of the only departure
 	// run plays it in a way of its own, instead.
-	run func(*demoCommand, environment) error
+	run func(context.Context, Options) error
 }
 
 // scenarios are all of them, in the order of the README.
@@ -38,20 +39,33 @@ var scenarios = []scenario{
 	{name: "big-onedrive", departures: []departure{bigDrive}, world: fillDrive},
 	{name: "contradiction", departures: []departure{contradiction}},
 	{name: "cost", departures: []departure{costlyDeparture}, tenant: costlyTenant, counts: true},
-	{name: "layoff", run: (*demoCommand).layoff},
+	{name: "layoff", run: layoff},
 }
 
-// scenarioOf is the named one, which the command line has checked.
-func scenarioOf(name string) scenario {
-	return scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })]
-}
-
-func scenarioNames() string {
-	var all []string
-	for _, s := range scenarios {
-		all = append(all, s.name)
+func scenarioOf(name string) (scenario, error) {
+	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
+	if i < 0 {
+		return scenario{}, fmt.Errorf("no scenario is called %q; there are %s", name, strings.Join(Names(), ", "))
 	}
-	return strings.Join(all, ",")
+	return scenarios[i], nil
+}
+
+// Names are those of the scenarios, in the order of the README.
+func Names() []string {
+	var names []string
+	for _, s := range scenarios {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Help is who leaves in which scenario, and how that ends.
+func Help() string {
+	var helps []string
+	for _, s := range scenarios {
+		helps = append(helps, s.help())
+	}
+	return strings.Join(helps, "\n")
 }
 
 // help is who leaves in the scenario, and how that ends.
@@ -96,10 +110,10 @@ var (
 		title: "mail forwarded to the manager until the grace ends, then released and deleted",
 		why:   "the forwarding had an end, and was observed ended before the licence went; after that nothing anchors the account",
 		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
-		check: func(t *simtenant.Tenant, s status) string {
+		check: func(t *simtenant.Tenant, s operator.Status) string {
 			m, _ := t.Mailbox(s.Leaver.ID)
 			switch {
-			case s.step(offboarding.StepForward).Evidence["forwardedTo"] != simtenant.UserID(demoRecipient):
+			case s.Step(offboarding.StepForward).Evidence["forwardedTo"] != simtenant.UserID(demoRecipient):
 				return "mail was never forwarded to the manager"
 			case m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "":
 				return "the mailbox still forwards"
@@ -115,7 +129,7 @@ var (
 			offboarding.StepPreserve: unplanned,
 			offboarding.StepDelete:   withheld(offboarding.B1),
 		},
-		check: func(t *simtenant.Tenant, s status) string {
+		check: func(t *simtenant.Tenant, s operator.Status) string {
 			if m, _ := t.Mailbox(s.Leaver.ID); m.Type != "SharedMailbox" || !m.SoftDeletedAt.IsZero() {
 				return "the mailbox is not shared"
 			}
@@ -131,7 +145,7 @@ var (
 			offboarding.StepLicence:  withheld(offboarding.B2),
 			offboarding.StepDelete:   withheld(offboarding.B1),
 		},
-		check: func(t *simtenant.Tenant, s status) string {
+		check: func(t *simtenant.Tenant, s operator.Status) string {
 			if m, _ := t.Mailbox(s.Leaver.ID); m.ForwardingAddress != simtenant.UserID(demoRecipient) {
 				return "mail does not go to the named recipient"
 			}
@@ -145,8 +159,8 @@ var (
 		want: map[offboarding.StepName]ending{
 			offboarding.StepLicence: withheld(offboarding.B5),
 		},
-		check: func(t *simtenant.Tenant, s status) string {
-			if m, _ := t.Mailbox(s.Leaver.ID); !m.Inactive || s.step(offboarding.StepDelete).Evidence["mailbox"] != "inactive" {
+		check: func(t *simtenant.Tenant, s operator.Status) string {
+			if m, _ := t.Mailbox(s.Leaver.ID); !m.Inactive || s.Step(offboarding.StepDelete).Evidence["mailbox"] != "inactive" {
 				return "the mailbox is not inactive, or was not observed so"
 			}
 			return ""
@@ -167,7 +181,7 @@ var (
 			{
 				does: "an administrator resets the password in the on-premises Active Directory; an operator replays signout",
 				when: stands(offboarding.StepSignout, offboarding.StateManual),
-				do: func(ctx context.Context, p *play, s status) error {
+				do: func(ctx context.Context, p *play, s operator.Status) error {
 					now := p.tenant.Now()
 					p.tenant.Edit(func(w *simtenant.World) {
 						u := w.Users[s.Leaver.ID]
@@ -178,8 +192,8 @@ var (
 			},
 			{
 				does: "the synchronisation enabled the account, and block blocked it again; an administrator disables it in the on-premises Active Directory",
-				when: func(s status) bool { return s.step(offboarding.StepBlock).Evidence["blockedAgain"] != "" },
-				do: func(_ context.Context, p *play, s status) error {
+				when: func(s operator.Status) bool { return s.Step(offboarding.StepBlock).Evidence["blockedAgain"] != "" },
+				do: func(_ context.Context, p *play, s operator.Status) error {
 					p.tenant.Edit(func(w *simtenant.World) { w.Users[s.Leaver.ID].OnPremisesDisabled = true })
 					return nil
 				},
@@ -187,7 +201,7 @@ var (
 			{
 				does: "an administrator takes the leaver out of the on-premises group; an operator replays access",
 				when: stands(offboarding.StepAccess, offboarding.StateManual),
-				do: func(ctx context.Context, p *play, s status) error {
+				do: func(ctx context.Context, p *play, s operator.Status) error {
 					p.tenant.Edit(func(w *simtenant.World) {
 						g := w.Groups[simtenant.GroupID(simtenant.GroupOnPremFileShare)]
 						g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(id string) bool { return id == s.Leaver.ID })
@@ -199,7 +213,7 @@ var (
 			signsOff(offboarding.StepBlock, "disabled in the on-premises Active Directory"),
 			signsOff(offboarding.StepDelete, "will be deleted in the on-premises Active Directory with the next clearing"),
 		},
-		check: func(t *simtenant.Tenant, s status) string {
+		check: func(t *simtenant.Tenant, s operator.Status) string {
 			enabled := 0
 			t.Edit(func(w *simtenant.World) {
 				for _, e := range w.Audit {
@@ -208,7 +222,7 @@ var (
 					}
 				}
 			})
-			if enabled == 0 || s.step(offboarding.StepBlock).Evidence["blockedAgain"] == "" {
+			if enabled == 0 || s.Step(offboarding.StepBlock).Evidence["blockedAgain"] == "" {
 				return "the synchronisation did not enable the account, or block did not block it again"
 			}
 			return ""
@@ -223,16 +237,16 @@ var (
 		acts: []act{
 			{
 				does: "signout and block are refused for the role Global Administrator, and wait; Entra, too busy until now, lets access take it away",
-				when: func(s status) bool {
-					return refusedFor("Global Administrator", s.step(offboarding.StepSignout)) && refusedFor("Global Administrator", s.step(offboarding.StepBlock))
+				when: func(s operator.Status) bool {
+					return refusedFor("Global Administrator", s.Step(offboarding.StepSignout)) && refusedFor("Global Administrator", s.Step(offboarding.StepBlock))
 				},
-				do: func(_ context.Context, p *play, _ status) error {
+				do: func(_ context.Context, p *play, _ operator.Status) error {
 					p.tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
 					return nil
 				},
 			},
 		},
-		check: func(t *simtenant.Tenant, s status) string {
+		check: func(t *simtenant.Tenant, s operator.Status) string {
 			wrong := ""
 			t.Edit(func(w *simtenant.World) {
 				for _, a := range w.RoleAssignments {
@@ -259,7 +273,7 @@ func rolesAreBusy(w *simtenant.World) {
 }
 
 // refusedFor reports whether a step waits because of a role (B10).
-func refusedFor(role string, s stepStatus) bool {
+func refusedFor(role string, s operator.StepStatus) bool {
 	return s.State == offboarding.StateWaiting && strings.Contains(s.Reason, offboarding.B10.Name) && strings.Contains(s.Reason, role)
 }
 
@@ -283,7 +297,7 @@ func fillDrive(w *simtenant.World) {
 
 // filesAreWithTheManager says what is missing in the manager's drive, by path and size, of what the
 // leaver's held, and whether that was verified before the deletion.
-func filesAreWithTheManager(t *simtenant.Tenant, s status) string {
+func filesAreWithTheManager(t *simtenant.Tenant, s operator.Status) string {
 	from, _ := t.Drive(s.Leaver.ID)
 	to, _ := t.Drive(simtenant.UserID(demoRecipient))
 	there := paths(to)
@@ -292,7 +306,7 @@ func filesAreWithTheManager(t *simtenant.Tenant, s status) string {
 			return "the manager's OneDrive lacks " + path
 		}
 	}
-	verified, deleted := s.step(offboarding.StepOnedrive).Evidence["verifiedAt"], s.step(offboarding.StepDelete).Evidence["deletedDateTime"]
+	verified, deleted := s.Step(offboarding.StepOnedrive).Evidence["verifiedAt"], s.Step(offboarding.StepDelete).Evidence["deletedDateTime"]
 	if len(from.Items) == 0 || verified == "" || verified > deleted {
 		return fmt.Sprintf("%d items were verified at %q and the account deleted at %q", len(from.Items), verified, deleted)
 	}

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -37,15 +37,15 @@ func postSample(ctx context.Context, intake, file string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	status, err := postSigned(ctx, intake, "msg_"+uuid.NewString(), body)
+	status, err := PostSigned(ctx, intake, "msg_"+uuid.NewString(), body)
 	if err == nil && status != http.StatusAccepted {
 		err = fmt.Errorf("intake answered events/%s with %d", file, status)
 	}
 	return err
 }
 
-// postTermination posts a webhook for a person and returns the status of the answer.
-func postTermination(ctx context.Context, intake, person string, now time.Time) (int, error) {
+// PostTermination posts a webhook for a person and returns the status of the answer.
+func PostTermination(ctx context.Context, intake, person string, now time.Time) (int, error) {
 	body, err := json.Marshal(map[string]any{
 		"type": "employee.terminated", "timestamp": now.UTC().Format(time.RFC3339Nano),
 		"data": map[string]any{"employee": offboarding.Employee{UserPrincipalName: person}},
@@ -53,12 +53,12 @@ func postTermination(ctx context.Context, intake, person string, now time.Time) 
 	if err != nil {
 		return 0, err
 	}
-	return postSigned(ctx, intake, "msg_"+uuid.NewString(), body)
+	return PostSigned(ctx, intake, "msg_"+uuid.NewString(), body)
 }
 
-// postSigned posts a webhook with the sample secret's signature and returns the status of the
+// PostSigned posts a webhook with the sample secret's signature and returns the status of the
 // answer.
-func postSigned(ctx context.Context, intake, id string, body []byte) (int, error) {
+func PostSigned(ctx context.Context, intake, id string, body []byte) (int, error) {
 	signer, err := standardwebhooks.NewWebhook(events.Secret)
 	if err != nil {
 		return 0, err

@@ -1,4 +1,4 @@
-package main
+package terminal_test
 
 import (
 	"slices"
@@ -6,16 +6,20 @@ import (
 	"testing"
 	"time"
 
+	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 )
+
+const adele = "adele.vance@contoso.com"
 
 // TestStatusSaysWhatToType: whoever was paged sees since when each step stands so, when it goes on
 // by itself, and the commands where it does not.
 func TestStatusSaysWhatToType(t *testing.T) {
 	t.Parallel()
 	at := func(minute int) time.Time { return time.Date(2026, 11, 22, 2, minute, 0, 0, time.UTC) }
-	s := statusOf(&offboarding.Case{ID: "c-1", Leaver: "id", Requests: []string{"r-1"}, OpenedAt: at(0), Steps: []*offboarding.Record{
+	s := operator.StatusOf(&offboarding.Case{ID: "c-1", Leaver: "id", Requests: []string{"r-1"}, OpenedAt: at(0), Steps: []*offboarding.Record{
 		{Name: offboarding.StepSignout, State: offboarding.StateParked, Reason: "refused", Attempts: 2, DecidedAt: at(1)},
 		{Name: offboarding.StepBlock, State: offboarding.StateRetrying, Reason: "503", Attempts: 1, FailingSince: at(2), Since: at(2), Due: at(3)},
 		{Name: offboarding.StepWipe, State: offboarding.StateWaiting, Reason: "not gone yet", Since: at(4), Due: at(5)},
@@ -38,18 +42,18 @@ func TestStatusSaysWhatToType(t *testing.T) {
   leaver sign-off c-1 forward --by "YOUR NAME" --note "WHAT WAS DONE" --data '/srv/it'\''s'  # or accept it as it is
   leaver cancel c-1 --reason "WHY" --data '/srv/it'\''s'                                     # if the person stays
 `
-	data := dataFlag(environment{getenv: func(string) string { return "" }}, "/srv/it's")
-	if got := s.report(0) + s.commands(data); got != want {
+	const data = ` --data '/srv/it'\''s'`
+	if got := terminal.Report(s, 0) + terminal.Commands(s, data); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	parked := status{Request: "req-1", Leaver: leaverStatus{UserPrincipalName: "nobody@contoso.com"}, State: string(ledger.RequestParked), Reason: "no such user", Opened: at(0)}
+	parked := operator.Status{Request: "req-1", Leaver: operator.Leaver{UserPrincipalName: "nobody@contoso.com"}, State: string(ledger.RequestParked), Reason: "no such user", Opened: at(0)}
 	if want := `adele.vance@contoso.com  running     c-1  1 of 6 effective; parked: signout; manual: forward; retrying: block; waiting: wipe; planned: delete
   signout   parked      refused; since 2026-11-22T02:01:00Z; 2 attempts
   block     retrying    503; since 2026-11-22T02:02:00Z; tries again 2026-11-22T02:03:00Z; parked from 2026-11-23T02:02:00Z
   forward   manual      name somebody; since 2026-11-22T02:06:00Z
 nobody@contoso.com       parked      req-1  no such user
-`; overview([]status{s, parked}) != want {
-		t.Errorf("got\n%s\nwant\n%s", overview([]status{s, parked}), want)
+`; terminal.Overview([]operator.Status{s, parked}) != want {
+		t.Errorf("got\n%s\nwant\n%s", terminal.Overview([]operator.Status{s, parked}), want)
 	}
 	want = `nobody@contoso.com  parked since 2026-11-22T02:00:00Z
   request req-1
@@ -57,7 +61,7 @@ nobody@contoso.com       parked      req-1  no such user
   leaver replay --request req-1            # when what it says is mended
   leaver replay --discard --request req-1  # when nobody wants it any more
 `
-	if got := parked.report(0) + parked.commands(""); got != want {
+	if got := terminal.Report(parked, 0) + terminal.Commands(parked, ""); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -66,11 +70,50 @@ nobody@contoso.com       parked      req-1  no such user
 func TestATableBreaksNoID(t *testing.T) {
 	t.Parallel()
 	const id = "f44be2d0-2e8d-5013-ad96-3de25b75f449"
-	s := status{Steps: []stepStatus{{Name: offboarding.StepForward, State: offboarding.StateManual, Reason: strings.Repeat("task ", 9) + id}}}
+	s := operator.Status{Steps: []operator.StepStatus{{Name: offboarding.StepForward, State: offboarding.StateManual, Reason: strings.Repeat("task ", 9) + id}}}
 	for width := 80; width <= 130; width++ {
-		lines := strings.Split(s.report(width), "\n")
+		lines := strings.Split(terminal.Report(s, width), "\n")
 		if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, id) }) {
-			t.Fatalf("at %d columns:\n%s", width, s.report(width))
+			t.Fatalf("at %d columns:\n%s", width, terminal.Report(s, width))
 		}
+	}
+}
+
+// TestAPlanFitsTheTerminal: what is broken at the edge of the screen cannot be read.
+func TestAPlanFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	p := operator.Planned{
+		Leaver: operator.Leaver{ID: "c250ee6d-4fe6-5424-a724-20f63aa3849a", UserPrincipalName: adele},
+		Steps:  []operator.PlannedStep{{Name: offboarding.StepAccess, State: "manual", Reason: strings.Repeat("a task ", 40)}},
+		ByHand: []string{strings.Repeat("a task ", 40)}, Permissions: offboarding.Steps[0].Permissions,
+	}
+	for _, line := range strings.Split(terminal.Plan(p, 80), "\n") {
+		if len(line) > 80 {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}
+
+func TestStatusShowsTheDeadlines(t *testing.T) {
+	t.Parallel()
+	released := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	s := operator.StatusOf(&offboarding.Case{ID: "c", Steps: []*offboarding.Record{
+		{Name: offboarding.StepOnedrive, State: offboarding.StateEffective, Evidence: map[string]string{offboarding.DriveSeen: "b!1"}},
+		{Name: offboarding.StepLicence, State: offboarding.StateEffective, EffectiveAt: released},
+	}}, nil, released)
+	var text, lines strings.Builder
+	if err := terminal.WriteReport(&text, []operator.Status{s}); err != nil {
+		t.Fatal(err)
+	}
+	if err := terminal.WriteJSON(&lines, []operator.Status{s}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2027-01-21  the unlicensed OneDrive becomes read-only", "2027-02-23  the unlicensed OneDrive is archived"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in the report:\n%s", want, text.String())
+		}
+	}
+	if !strings.Contains(lines.String(), `"deadlines":[{"at":"2027-01-21T09:00:00Z","what":"the unlicensed OneDrive becomes read-only"`) {
+		t.Errorf("%s", lines.String())
 	}
 }

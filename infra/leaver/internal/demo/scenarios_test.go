@@ -1,14 +1,25 @@
-package main
+package demo
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
+	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
+
+// played plays and returns what was printed.
+func played(t *testing.T, o Options) (string, error) {
+	t.Helper()
+	var out, log bytes.Buffer
+	o.Out, o.Log = &out, &log
+	err := Play(t.Context(), o)
+	return out.String(), err
+}
 
 // TestScenario plays every scenario of whole departures: the judge of the demo decides.
 func TestScenario(t *testing.T) {
@@ -19,13 +30,13 @@ func TestScenario(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			code, stdout, stderr := command(t, "demo", "--json", "--scenario", s.name, "--latency", "0s")
-			if code != 0 {
-				t.Fatalf("exit %d: %s\n%s", code, stderr, stdout)
+			out, err := played(t, Options{Scenario: s.name, JSON: true})
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
 			}
-			lines := strings.Split(strings.TrimSpace(stdout), "\n")
+			lines := strings.Split(strings.TrimSpace(out), "\n")
 			if len(lines) != len(s.departures) {
-				t.Fatalf("%d lines for %d departures:\n%s", len(lines), len(s.departures), stdout)
+				t.Fatalf("%d lines for %d departures:\n%s", len(lines), len(s.departures), out)
 			}
 			for i, line := range lines {
 				var end struct {
@@ -55,18 +66,18 @@ func TestScenarioThatOnlySaysSo(t *testing.T) {
 	}
 	for _, d := range []departure{nothingToKeep, shared, held, synchronised} {
 		p := &play{scenario: scenario{departures: []departure{d}}, tenant: tenant, view: silent{}, acted: map[string]bool{}}
-		s := status{State: string(offboarding.CaseComplete), Leaver: leaverStatus{ID: simtenant.UserID(d.person), UserPrincipalName: d.person}}
+		s := operator.Status{State: string(offboarding.CaseComplete), Leaver: operator.Leaver{ID: simtenant.UserID(d.person), UserPrincipalName: d.person}}
 		for _, spec := range offboarding.Steps {
 			if end := d.end(spec.Name); end != unplanned {
-				s.Steps = append(s.Steps, stepStatus{Name: spec.Name, State: end.state, Rule: end.rule})
+				s.Steps = append(s.Steps, operator.StepStatus{Name: spec.Name, State: end.state, Rule: end.rule})
 			}
 		}
-		ends, err := p.judge(t.Context(), []status{s})
+		ends, err := p.judge(t.Context(), []operator.Status{s})
 		if err == nil || len(ends) != 1 || ends[0].Why != nil {
 			t.Errorf("%s: %v, %+v", d.title, err, ends)
 		}
 		s.Steps = s.Steps[1:]
-		if _, err := p.judge(t.Context(), []status{s}); err == nil || !strings.Contains(err.Error(), "signout") {
+		if _, err := p.judge(t.Context(), []operator.Status{s}); err == nil || !strings.Contains(err.Error(), "signout") {
 			t.Errorf("%s: a step that is missing: %v", d.title, err)
 		}
 	}
@@ -75,9 +86,9 @@ func TestScenarioThatOnlySaysSo(t *testing.T) {
 // TestScenarioCost holds that the costly departure takes effect, and that its requests are counted.
 func TestScenarioCost(t *testing.T) {
 	t.Parallel()
-	code, stdout, stderr := command(t, "demo", "--scenario", "cost", "--latency", "0s")
-	if code != 0 {
-		t.Fatalf("exit %d: %s\n%s", code, stderr, stdout)
+	stdout, err := played(t, Options{Scenario: "cost"})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stdout)
 	}
 	if !strings.Contains(stdout, "\nwhy: ") {
 		t.Errorf("no why:\n%s", stdout)
@@ -89,23 +100,10 @@ func TestScenarioCost(t *testing.T) {
 	}
 }
 
-func TestScenarioThatIsNone(t *testing.T) {
-	t.Parallel()
-	code, _, stderr := command(t, "demo", "--scenario", "nonsense")
-	if code != 2 {
-		t.Errorf("exit %d", code)
-	}
-	for _, s := range scenarios {
-		if !strings.Contains(stderr, s.name) {
-			t.Errorf("it does not name %s: %s", s.name, stderr)
-		}
-	}
-}
-
 // TestScenarioLayoffSaysWhy: its JSON has the shape of the others'.
 func TestScenarioLayoffSaysWhy(t *testing.T) {
 	t.Parallel()
-	ends := everybody([]status{{Steps: []stepStatus{{Name: offboarding.StepDelete, State: offboarding.StateWithheld, Rule: offboarding.B1, Reason: "B1: it anchors"}}}})
+	ends := everybody([]operator.Status{{Steps: []operator.StepStatus{{Name: offboarding.StepDelete, State: offboarding.StateWithheld, Rule: offboarding.B1, Reason: "B1: it anchors"}}}})
 	if len(ends) != 1 || ends[0].Scenario != "layoff" || len(ends[0].Why) != 2 || !strings.Contains(ends[0].Why[1], offboarding.B1.Text) {
 		t.Errorf("%+v", ends)
 	}

@@ -1,4 +1,4 @@
-package main
+package resident_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"leaver/events"
 	"leaver/functions/plan"
 	"leaver/functions/replay"
+	"leaver/infra/resident"
 	"leaver/shared/bus"
 	"leaver/shared/hris"
 	"leaver/shared/offboarding"
@@ -79,7 +80,7 @@ func TestThereIsASampleForEveryFunction(t *testing.T) {
 			}
 		}
 		if got, err := os.ReadFile(sampleFile(f.Name)); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("events/%s.json should hold\n%s(go test ./infra/leaver -run Sample -update) %v", f.Name, want, err)
+			t.Errorf("events/%s.json should hold\n%s(go test ./infra/resident -run Sample -update) %v", f.Name, want, err)
 		}
 	}
 }
@@ -111,7 +112,7 @@ func TestTheSamplesCarryADeparture(t *testing.T) {
 	if err := planner.Handle(t.Context(), d); err != nil || !d.Completed {
 		t.Fatalf("plan: completed %t, %v, %s", d.Completed, err, d.DeadSentence)
 	}
-	steps := newSteps(h.Graph, h.Exchange, h.Ledger, policy)
+	steps := resident.Steps(h.Graph, h.Exchange, h.Ledger, policy)
 	caseID := simtenant.UserID(sampledPerson) + "-1"
 	for _, spec := range offboarding.Steps {
 		w := h.Worker(spec.Name, steps[spec.Name])

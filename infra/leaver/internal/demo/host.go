@@ -1,0 +1,78 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"leaver/events"
+	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/resident"
+	"leaver/shared/hris"
+	"leaver/shared/identity"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+)
+
+// hostOptions say what a demo plays on.
+type hostOptions struct {
+	tenant      *simtenant.Tenant
+	policy      offboarding.Policy
+	concurrency int // as that of resident.Options
+	log         io.Writer
+	meter       *meter // nil = nothing is counted
+}
+
+// withHost serves the tenant and a host on it with its intake, in a directory that is removed
+// afterwards, while a demo plays.
+func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context, h *operator.Server, intake string) error) (err error) {
+	server, err := on.tenant.Listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	dir, err := os.MkdirTemp("", "leaver-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	options := resident.Options{
+		Dir: dir, Tenant: TenantOf(server.Connection()), Policy: on.policy, Concurrency: on.concurrency,
+		Log: slog.New(slog.NewTextHandler(on.log, &slog.HandlerOptions{Level: slog.LevelError})),
+	}
+	if m := on.meter; m != nil {
+		m.next = server.Client().Transport
+		options.Client, options.Around = &http.Client{Transport: m}, m.around
+	}
+	h, err := resident.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	sources, err := hris.New(hris.Standard(events.Secret))
+	if err != nil {
+		return err
+	}
+	stopIntake, intake, err := h.ServeIntake("127.0.0.1:0", sources)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopIntake()) }()
+	served := make(chan error, 1)
+	go func() { served <- h.Run(ctx) }()
+	defer func() { stop(); err = errors.Join(err, <-served) }()
+	return play(ctx, &operator.Server{Host: h}, intake)
+}
+
+// TenantOf is a simulated tenant as a host takes it.
+func TenantOf(c simtenant.Connection) identity.Tenant {
+	return identity.Tenant{
+		TenantID: c.TenantID, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
+		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange, CAFile: c.CAFile,
+	}
+}

@@ -1,0 +1,102 @@
+package operator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"leaver/functions/replay"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+// Client asks a running host. Its errors are the host's words, or that it does not answer.
+type Client struct{ entry entry }
+
+// Dial finds the host whose data directory that is.
+func Dial(dir string) (*Client, error) {
+	path := filepath.Join(dir, entryName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no host runs on %s; start one with leaver up, or name its directory with --data", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var c Client
+	if err := json.Unmarshal(text, &c.entry); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &c, nil
+}
+
+// Address is the host's URL, for its metrics.
+func (c *Client) Address() string { return c.entry.Address }
+
+// Status returns the cases and parked requests that match, oldest first; all without a name.
+func (c *Client) Status(ctx context.Context, who string) ([]Status, error) {
+	return statusOperation.ask(ctx, c, statusQuestion{Who: who})
+}
+
+// Offboard sends a request and returns its id. What becomes of it, [Client.Status] says.
+func (c *Client) Offboard(ctx context.Context, r offboarding.Request) (Sent, error) {
+	return requestOperation.ask(ctx, c, r)
+}
+
+// Plan says what offboarding somebody would do; nothing is written.
+func (c *Client) Plan(ctx context.Context, r offboarding.Request) (Planned, error) {
+	return planOperation.ask(ctx, c, r)
+}
+
+// Cancel stops a departure and returns how it stands.
+func (c *Client) Cancel(ctx context.Context, ask Cancellation) (Status, error) {
+	return cancelOperation.ask(ctx, c, ask)
+}
+
+// Replay sends what was parked back to work, or lists it; see [replay.Selection].
+func (c *Client) Replay(ctx context.Context, s replay.Selection) ([]replay.Item, error) {
+	return replayOperation.ask(ctx, c, s)
+}
+
+// SignOff accepts a step by name and returns how the case stands.
+func (c *Client) SignOff(ctx context.Context, ask ledger.SignOff) (Status, error) {
+	return signOffOperation.ask(ctx, c, ask)
+}
+
+// patience is for how long a host is waited for: a plan reads the tenant.
+const patience = 30 * time.Second
+
+// ask asks the host.
+func (o operation[In, Out]) ask(ctx context.Context, c *Client, in In) (out Out, err error) {
+	text, err := json.Marshal(in)
+	if err != nil {
+		return out, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.entry.Address+o.path, bytes.NewReader(text))
+	if err != nil {
+		return out, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.entry.Token)
+	response, err := (&http.Client{Timeout: patience}).Do(request)
+	if err != nil {
+		return out, fmt.Errorf("the host does not answer; is leaver up running? %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return out, err
+	}
+	if response.StatusCode >= 300 {
+		return out, errors.New(strings.TrimSpace(string(answer)))
+	}
+	return out, json.Unmarshal(answer, &out)
+}

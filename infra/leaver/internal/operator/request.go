@@ -1,0 +1,44 @@
+package operator
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"leaver/shared/bus"
+	"leaver/shared/offboarding"
+)
+
+// Sent is a request that the bus has acknowledged.
+type Sent struct {
+	Request string `json:"request"`
+}
+
+var requestOperation = operation[offboarding.Request, Sent]{"/requests", (*Server).request}
+
+func (s *Server) request(ctx context.Context, ask offboarding.Request) (Sent, error) {
+	request, err := s.received(ask)
+	if err != nil {
+		return Sent{}, err
+	}
+	m, err := bus.Request{Request: request, Attempt: 1}.Message(time.Time{})
+	if err == nil {
+		_, err = s.Bus.Publish(ctx, m)
+	}
+	return Sent{Request: request.ID}, err
+}
+
+// received is what the operator asks for; it happens now.
+func (s *Server) received(request offboarding.Request) (offboarding.Request, error) {
+	now := s.Now().UTC()
+	request.ID = offboarding.RequestID("operator", uuid.NewString())
+	request.Source, request.EventTime, request.ReceivedAt = "operator", now, now
+	if request.LeavingTime.IsZero() {
+		request.LeavingTime = now
+	}
+	if err := request.Validate(); err != nil {
+		return request, refused(err.Error())
+	}
+	return request, nil
+}

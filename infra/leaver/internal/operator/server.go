@@ -1,0 +1,129 @@
+// Package operator is how the commands of this machine's operator reach the host that runs here:
+// every question is an [operation], which the [Client] asks and the host answers.
+package operator
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"leaver/infra/resident"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+// entry is how the commands find the running host: DIR/operator.json, mode 0600.
+type entry struct {
+	Address string `json:"address"` // URL on the loopback interface
+	Token   string `json:"token"`
+}
+
+const entryName = "operator.json"
+
+// Server answers the operator about the departures of a host.
+type Server struct {
+	*resident.Host
+	// PolicyUnknown is set when others plan the requests, by a policy that this host was not told:
+	// it could only guess what they would do.
+	PolicyUnknown bool
+}
+
+// Serve answers on the loopback interface, to who can read DIR/operator.json, until stop.
+func (s *Server) Serve(dir string) (stop func() error, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	e := entry{Address: "http://" + listener.Addr().String(), Token: rand.Text()}
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, entryName)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	mux := http.NewServeMux()
+	// Without the token, for a collector on this machine: the metrics hold no personal data.
+	mux.Handle("GET /metrics", s.Metrics.Handler())
+	mux.Handle("/", authorized(e.Token, s.operations()))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	return func() error { return errors.Join(server.Close(), os.Remove(path)) }, nil
+}
+
+func (s *Server) operations() http.Handler {
+	mux := http.NewServeMux()
+	statusOperation.on(mux, s)
+	requestOperation.on(mux, s)
+	planOperation.on(mux, s)
+	cancelOperation.on(mux, s)
+	replayOperation.on(mux, s)
+	signOffOperation.on(mux, s)
+	return mux
+}
+
+func authorized(token string, next http.Handler) http.Handler {
+	want := []byte("Bearer " + token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			http.Error(w, "not the operator of this host", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// operation is what can be asked at a path, in JSON both ways.
+type operation[In, Out any] struct {
+	path   string
+	answer func(*Server, context.Context, In) (Out, error)
+}
+
+// maxQuestion bounds what is read of a question, in bytes: an event to publish again is the longest.
+const maxQuestion = 1 << 20
+
+// on serves the operation.
+func (o operation[In, Out]) on(mux *http.ServeMux, s *Server) {
+	mux.HandleFunc("POST "+o.path, func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion)).Decode(&in); err != nil {
+			http.Error(w, "the question cannot be read", http.StatusBadRequest)
+			return
+		}
+		out, err := o.answer(s, r.Context(), in)
+		if err != nil {
+			http.Error(w, err.Error(), statusCode(err))
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(out)
+	})
+}
+
+// refused is what cannot be done for whoever asked so.
+type refused string
+
+// Error implements error.
+func (r refused) Error() string { return string(r) }
+
+func statusCode(err error) int {
+	var refusal *offboarding.Refusal
+	var no refused
+	switch {
+	case errors.As(err, &no), errors.As(err, &refusal):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase):
+		return http.StatusConflict
+	}
+	return http.StatusServiceUnavailable
+}

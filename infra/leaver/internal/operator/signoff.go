@@ -1,0 +1,45 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+var signOffOperation = operation[ledger.SignOff, Status]{"/sign-off", func(s *Server, ctx context.Context, ask ledger.SignOff) (Status, error) {
+	c, err := s.SignOff(ctx, ask)
+	if err != nil {
+		return Status{}, err
+	}
+	return s.status(ctx, c)
+}}
+
+// SignOff accepts a step by name. Its dead letters go: nobody is to replay them.
+func (s *Server) SignOff(ctx context.Context, ask ledger.SignOff) (*offboarding.Case, error) {
+	c, err := s.Ledger.SignOff(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	return c, s.discard(ctx, ask)
+}
+
+// discard removes the dead letters of a step that was signed off.
+func (s *Server) discard(ctx context.Context, ask ledger.SignOff) error {
+	letters, err := s.Bus.DeadLetters(ctx, string(ask.Step), 1000)
+	if err != nil {
+		return fmt.Errorf("listing the dead letters of %s: %w", ask.Step, err)
+	}
+	for _, letter := range letters {
+		m, err := bus.DecodeStep(letter.Body)
+		if err != nil || m.Case != ask.Case {
+			continue
+		}
+		if err := s.Bus.Discard(ctx, string(ask.Step), letter.Key); err != nil {
+			return fmt.Errorf("removing the dead letter of case %s: %w", ask.Case, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/worker"
+)
+
+// Status is one case, or one request that found none, as an operator sees it.
+type Status struct {
+	Case    string       `json:"case"`
+	Request string       `json:"request"`
+	Leaver  Leaver       `json:"leaver"`
+	State   string       `json:"state"`
+	Reason  string       `json:"reason,omitempty"` // of a parked request
+	Opened  time.Time    `json:"openedAt"`
+	Steps   []StepStatus `json:"steps"`
+	// Deadlines are what ends by itself and when, earliest first.
+	Deadlines []offboarding.Deadline `json:"deadlines,omitempty"`
+
+	requests []string
+}
+
+// Leaver is who leaves, as far as it is known.
+type Leaver struct {
+	ID                string `json:"id"`
+	UserPrincipalName string `json:"userPrincipalName"`
+}
+
+// StepStatus is one step as an operator sees it.
+type StepStatus struct {
+	Name     offboarding.StepName  `json:"name"`
+	State    offboarding.StepState `json:"state"`
+	Rule     offboarding.Rule      `json:"rule,omitzero"`
+	Reason   string                `json:"reason"`
+	Attempts int                   `json:"attempts"`
+	// Since is when the step began to wait or to fail, or when it was left to a person.
+	Since *time.Time `json:"since,omitempty"`
+	Due   *time.Time `json:"due,omitempty"` // of a step that is not settled
+	// Deadline is when a step that waits becomes a task for a person, and one that fails is parked.
+	Deadline    *time.Time        `json:"deadline,omitempty"`
+	EffectiveAt *time.Time        `json:"effectiveAt"`
+	Evidence    map[string]string `json:"evidence,omitempty"`
+	SignedOff   *SignedOff        `json:"signedOff,omitempty"`
+}
+
+// SignedOff is who accepted a step, and their note, until the personal values are erased.
+type SignedOff struct {
+	By   string `json:"by"`
+	Note string `json:"note"`
+}
+
+// statusQuestion asks for the cases and parked requests of somebody, or of everybody.
+type statusQuestion struct {
+	Who string `json:"who,omitempty"`
+}
+
+var statusOperation = operation[statusQuestion, []Status]{"/status", func(s *Server, ctx context.Context, ask statusQuestion) ([]Status, error) {
+	return Statuses(ctx, s.Ledger, ask.Who, s.Now())
+}}
+
+// status is how a case stands now.
+func (s *Server) status(ctx context.Context, c *offboarding.Case) (Status, error) {
+	personal, err := s.Ledger.Personal(ctx, c.ID)
+	if err != nil {
+		return Status{}, err
+	}
+	return StatusOf(c, personal, s.Now()), nil
+}
+
+// StatusOf is a case with the personal values that were not erased.
+func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) Status {
+	s := Status{
+		Case:   c.ID,
+		Leaver: Leaver{ID: c.Leaver, UserPrincipalName: personal["userPrincipalName"]},
+		State:  string(c.State(now)), Opened: c.OpenedAt, Steps: []StepStatus{}, requests: c.Requests,
+		Deadlines: offboarding.Deadlines(c),
+	}
+	if len(c.Requests) > 0 {
+		s.Request = c.Requests[0]
+	}
+	for _, r := range c.Steps {
+		step := StepStatus{Name: r.Name, State: r.State, Rule: r.Rule, Reason: r.Reason, Attempts: r.Attempts, Evidence: r.Evidence}
+		if !r.Rule.IsZero() {
+			step.Reason = r.Rule.Name + ": " + r.Reason
+		}
+		switch r.State {
+		case offboarding.StateWaiting:
+			step.Since, step.Deadline = known(r.Since), known(r.Deadline())
+		case offboarding.StateRetrying:
+			step.Since, step.Deadline = known(r.FailingSince), known(r.FailingSince.Add(worker.DefaultBudget))
+		case offboarding.StateManual, offboarding.StateParked:
+			step.Since = known(r.DecidedAt)
+		}
+		step.EffectiveAt = known(r.EffectiveAt)
+		if !r.State.Settled() {
+			step.Due = known(r.Due)
+		}
+		if r.State == offboarding.StateSignedOff {
+			by, note := ledger.SignedOff(personal, r)
+			step.SignedOff = &SignedOff{By: cmp.Or(by, "erased"), Note: cmp.Or(note, "erased")}
+		}
+		s.Steps = append(s.Steps, step)
+	}
+	return s
+}
+
+// known is a time that there is; nil for the zero value.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// matches reports whether the operator meant this one: a case, a request, or a person by
+// object id, userPrincipalName or what the request called them.
+func (s Status) matches(who string) bool {
+	return who == "" || s.Case == who || s.Request == who || slices.Contains(s.requests, who) ||
+		strings.EqualFold(s.Leaver.ID, who) || strings.EqualFold(s.Leaver.UserPrincipalName, who)
+}
+
+// Statuses are all cases and parked requests that match, oldest first.
+func Statuses(ctx context.Context, l *ledger.Ledger, who string, now time.Time) ([]Status, error) {
+	cases, err := l.AllCases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []Status{}
+	for _, c := range cases {
+		personal, err := l.Personal(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, StatusOf(c, personal, now))
+	}
+	requests, err := l.Requests(ctx, ledger.RequestParked)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range requests {
+		personal, err := l.Personal(ctx, r.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Status{
+			Request: r.ID, Leaver: Leaver{UserPrincipalName: personal["userPrincipalName"]},
+			State: string(r.State), Reason: r.Reason, Opened: r.At, Steps: []StepStatus{},
+		})
+	}
+	out = slices.DeleteFunc(out, func(s Status) bool { return !s.matches(who) })
+	slices.SortFunc(out, func(a, b Status) int { return a.Opened.Compare(b.Opened) })
+	return out, nil
+}
+
+// Step is the named one; the zero value when the case does not hold it.
+func (s Status) Step(name offboarding.StepName) StepStatus {
+	for _, step := range s.Steps {
+		if step.Name == name {
+			return step
+		}
+	}
+	return StepStatus{}
+}
+
+// Name is what the leaver is called, or was before the personal values were erased.
+func (s Status) Name() string { return cmp.Or(s.Leaver.UserPrincipalName, s.Leaver.ID) }
+
+// Running reports whether anything is still to be done for a case.
+func (s Status) Running() bool {
+	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning)
+}
+
+// LockedOut is how long after the opening of the case signout and block had both been read back.
+func (s Status) LockedOut() (time.Duration, bool) {
+	var locked time.Duration
+	both := 0
+	for _, step := range s.Steps {
+		if (step.Name == offboarding.StepSignout || step.Name == offboarding.StepBlock) && step.State == offboarding.StateEffective {
+			locked = max(locked, step.EffectiveAt.Sub(s.Opened))
+			both++
+		}
+	}
+	return locked, both == 2
+}

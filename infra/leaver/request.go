@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"leaver/shared/offboarding"
+)
+
+// requestFlags say whom to offboard, and how.
+type requestFlags struct {
+	Who        string       `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employee id."`
+	At         timeFlag     `placeholder:"TIME" help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it."`
+	Mailbox    string       `enum:"forward,shared,hold,none," default:"" placeholder:"HANDLING" help:"forward, shared, hold or none; the policy's without it."`
+	ForwardTo  string       `placeholder:"ADDRESS" help:"Who gets the mail; the manager without it."`
+	ForwardFor durationFlag `placeholder:"DURATION" help:"How long, like 30d or 12h, or unlimited; until the grace ends without it."`
+	asking
+}
+
+// timeFlag is a time on the command line.
+type timeFlag struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *timeFlag) UnmarshalText(text []byte) (err error) {
+	if f.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
+		return fmt.Errorf("%q is not a time with its zone, like 2026-11-22T17:00:00+01:00 or 2026-11-22T16:00:00Z", text)
+	}
+	return nil
+}
+
+// durationFlag is a duration on the command line, or unlimited; nil without one.
+type durationFlag struct{ *time.Duration }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *durationFlag) UnmarshalText(text []byte) error {
+	lasting, err := offboarding.ParseDuration(string(text))
+	f.Duration = &lasting
+	return err
+}
+
+// Validate refuses a name that is none.
+func (f requestFlags) Validate() error { return said("who leaves", f.Who) }
+
+func (f requestFlags) request() offboarding.Request {
+	return offboarding.Request{
+		Kind: offboarding.Termination, Employee: employee(f.Who), LeavingTime: f.At.Time,
+		Options: offboarding.Options{Mailbox: offboarding.Handling(f.Mailbox), ForwardTo: f.ForwardTo, ForwardFor: f.ForwardFor.Duration},
+	}
+}
+
+// employee reads how an operator names a person.
+func employee(who string) offboarding.Employee {
+	if mail, ok := strings.CutPrefix(who, "mail:"); ok {
+		return offboarding.Employee{Mail: mail}
+	}
+	if _, err := uuid.Parse(who); err == nil {
+		return offboarding.Employee{ID: who}
+	}
+	if strings.Contains(who, "@") {
+		return offboarding.Employee{UserPrincipalName: who}
+	}
+	return offboarding.Employee{EmployeeID: who}
+}

@@ -1,0 +1,222 @@
+// Package resident is the host that runs every function in one process, on the embedded bus and
+// ledger or on Azure's: what leaver up, the demo and the tests of whole departures stand on.
+package resident
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"leaver/functions/access"
+	"leaver/functions/block"
+	"leaver/functions/delete"
+	"leaver/functions/forward"
+	"leaver/functions/licence"
+	"leaver/functions/onedrive"
+	"leaver/functions/plan"
+	"leaver/functions/preserve"
+	"leaver/functions/replay"
+	"leaver/functions/signout"
+	"leaver/functions/watch"
+	"leaver/functions/wipe"
+	"leaver/shared/bus"
+	natsbus "leaver/shared/bus/nats"
+	"leaver/shared/embedded"
+	"leaver/shared/exchange"
+	"leaver/shared/graph"
+	"leaver/shared/identity"
+	"leaver/shared/ledger"
+	natsledger "leaver/shared/ledger/nats"
+	"leaver/shared/offboarding"
+	"leaver/shared/telemetry"
+	"leaver/shared/worker"
+)
+
+// Host is every function in one process; [Host.ServeIntake] adds the one that faces the internet.
+type Host struct {
+	TenantID  string
+	Ledger    *ledger.Ledger
+	Bus       bus.Bus
+	Directory *graph.Client
+	Planner   *plan.Planner
+	Steps     map[offboarding.StepName]worker.Step
+	Watch     *watch.Watch
+	Replayer  *replay.Replayer
+	Metrics   *telemetry.Metrics
+	Now       func() time.Time
+
+	log         *slog.Logger
+	concurrency int
+	lane        worker.Lane
+	hosts       []*worker.Host
+	close       []func() error
+}
+
+// Options say what a host is built of.
+type Options struct {
+	Dir    string // of the embedded bus and ledger
+	Azure  *Azure // the bus and the ledger instead of the embedded ones; nil is none
+	Tenant identity.Tenant
+	Policy offboarding.Policy
+	Lock   time.Duration // of messages on the embedded bus and their leases; zero is the bus's default
+	// Concurrency is how many messages of one subscription are worked on at the same time;
+	// zero is 8.
+	Concurrency int
+	Log         *slog.Logger
+	// Client reaches the tenant; nil is one of its own.
+	Client *http.Client
+	// Around is laid around every step; nil is nothing.
+	Around func(offboarding.StepName, worker.Step) worker.Step
+}
+
+// Open opens bus and ledger and puts the functions on them. Nothing runs before [Host.Run].
+func Open(ctx context.Context, o Options) (_ *Host, err error) {
+	h := &Host{TenantID: o.Tenant.TenantID, Now: time.Now, log: o.Log, concurrency: o.Concurrency, Metrics: telemetry.New()}
+	if h.concurrency == 0 {
+		h.concurrency = 8
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.Close())
+		}
+	}()
+	connection, err := o.Tenant.Connect(o.Client)
+	if err != nil {
+		return nil, err
+	}
+	if o.Azure != nil {
+		err = h.openAzure(ctx, *o.Azure, connection)
+	} else {
+		err = h.openEmbedded(ctx, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
+	if err != nil {
+		return nil, err
+	}
+	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	h.Directory = directory
+	h.Steps = Steps(directory, mailboxes, h.Ledger, o.Policy)
+	h.Planner = &plan.Planner{
+		Directory: directory, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
+		Policy: o.Policy, Now: h.Now, Log: o.Log,
+	}
+	h.host("plan", true, h.Planner.Handle)
+	for _, spec := range offboarding.Steps {
+		step, ok := h.Steps[spec.Name]
+		if !ok {
+			return nil, fmt.Errorf("no function serves step %s", spec.Name)
+		}
+		if o.Around != nil {
+			step = o.Around(spec.Name, step)
+		}
+		w := &worker.Worker{
+			Name: spec.Name, Step: step, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
+			Now: h.Now, NewID: uuid.NewString, Log: o.Log,
+			Observe: h.Metrics.Verdict,
+		}
+		h.host(string(spec.Name), spec.Urgent, w.Handle)
+	}
+	h.Watch = &watch.Watch{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log, Report: h.Metrics}
+	h.Replayer = &replay.Replayer{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
+	return h, nil
+}
+
+// openEmbedded starts the embedded server.
+func (h *Host) openEmbedded(ctx context.Context, o Options) error {
+	server, err := embedded.Start(o.Dir, embedded.Options{Logger: o.Log})
+	if err != nil {
+		return err
+	}
+	h.close = append(h.close, server.Close)
+	// A connection each: the requests of one are written one after another.
+	forBus, err := server.Connect()
+	if err != nil {
+		return err
+	}
+	forLedger, err := server.Connect()
+	if err != nil {
+		return err
+	}
+	broker, err := natsbus.Open(ctx, forBus, natsbus.Options{Lock: o.Lock})
+	if err != nil {
+		return err
+	}
+	h.Bus = broker
+	h.close = append(h.close, broker.Close)
+	store, err := natsledger.Open(ctx, forLedger, natsledger.Options{})
+	if err != nil {
+		return err
+	}
+	h.close = append(h.close, store.Close)
+	h.Ledger = ledger.New(store, h.Now, rand.Reader)
+	return nil
+}
+
+// Steps makes every step on the adapters.
+func Steps(directory *graph.Client, mailboxes *exchange.Client, departures *ledger.Ledger, policy offboarding.Policy) map[offboarding.StepName]worker.Step {
+	return map[offboarding.StepName]worker.Step{
+		offboarding.StepSignout:  signout.New(directory, rand.Reader),
+		offboarding.StepBlock:    block.New(directory, mailboxes),
+		offboarding.StepWipe:     wipe.New(directory, mailboxes),
+		offboarding.StepForward:  forward.New(directory, mailboxes, departures, policy),
+		offboarding.StepPreserve: preserve.New(mailboxes),
+		offboarding.StepOnedrive: onedrive.New(directory, departures),
+		offboarding.StepAccess:   access.New(directory, mailboxes, departures),
+		offboarding.StepLicence:  licence.New(directory, mailboxes),
+		offboarding.StepDelete:   delete.New(directory, mailboxes),
+	}
+}
+
+func (h *Host) host(subscription string, urgent bool, handle func(context.Context, bus.Delivery) error) {
+	h.hosts = append(h.hosts, &worker.Host{
+		Bus: h.Bus, Subscription: subscription, Handle: handle, Concurrency: h.concurrency,
+		Lane: &h.lane, Urgent: urgent, Log: h.log,
+	})
+}
+
+// Run serves every subscription and watches once a minute, until ctx is done.
+func (h *Host) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, host := range h.hosts {
+		group.Go(func() error { return host.Run(ctx) })
+	}
+	group.Go(func() error {
+		every := time.NewTicker(time.Minute)
+		defer every.Stop()
+		for {
+			if err := h.Watch.Run(ctx); err != nil && ctx.Err() == nil {
+				h.log.Error("watch", "error", err)
+			}
+			select {
+			case <-every.C:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// Close ends everything that [Open] started, last first.
+func (h *Host) Close() error {
+	var failures []error
+	for i := len(h.close) - 1; i >= 0; i-- {
+		failures = append(failures, h.close[i]())
+	}
+	h.close = nil
+	return errors.Join(failures...)
+}
