@@ -2,7 +2,8 @@
 // resumes cases that were half planned, gives overdue steps a new message, and makes a manual
 // task of a wait that has passed its deadline without one. If every queued message were lost,
 // watch would bring each case to its end. It reports what waits where, and warns of dead letters
-// and of messages that nobody takes. It is done when no open case is half planned, no step is
+// and of messages that nobody takes; and it erases what is personal of departures
+// that ended long enough ago. It is done when no open case is half planned, no step is
 // overdue without a message on its way, and none waits past its deadline.
 package watch
 
@@ -45,6 +46,8 @@ type Watch struct {
 	// Expect, when set, is told of every step whose message becomes visible later, so that
 	// somebody is there to take it at once.
 	Expect func(ctx context.Context, step offboarding.StepName, due time.Time)
+
+	erased time.Time // when it was last looked for what is to be erased
 }
 
 const (
@@ -56,6 +59,8 @@ const (
 	lastChance = 10 * time.Minute
 	// tooOld is the age of a waiting message from which nobody seems to take any.
 	tooOld = 5 * time.Minute
+	// eraseEvery is how often it is looked for what is to be erased.
+	eraseEvery = time.Hour
 )
 
 // Run goes over every open case once. What fails for one case does not keep it from the
@@ -92,6 +97,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	if w.Report != nil {
 		w.Report.Cases(states, pastDeadline)
 	}
+	failures = append(failures, w.erase(ctx))
 	return errors.Join(failures...)
 }
 
@@ -142,6 +148,34 @@ func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]t
 		}
 	}
 	return c, nil
+}
+
+// erase removes the personal values of the cases that ended long enough ago; their plans say when.
+func (w *Watch) erase(ctx context.Context) error {
+	now := w.Now()
+	if now.Sub(w.erased) < eraseEvery {
+		return nil
+	}
+	cases, err := w.Ledger.Unerased(ctx)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, c := range cases {
+		if !isPast(c.EraseAt(now), now) {
+			continue
+		}
+		switch _, erased, err := w.Ledger.Erase(ctx, c.ID); {
+		case err != nil:
+			failures = append(failures, err)
+		case erased:
+			w.Log.Info("personal values erased", "case", c.ID)
+		}
+	}
+	if len(failures) == 0 {
+		w.erased = now
+	}
+	return errors.Join(failures...)
 }
 
 // expire gives up a wait.

@@ -51,6 +51,7 @@ const (
 	labelPlanning = "planning"
 	labelOpen     = "open"
 	labelClosed   = "closed"
+	labelErased   = "erased" // closed, and without personal values
 )
 
 // early is how much before its due time a step may begin: what two clocks may differ.
@@ -289,7 +290,12 @@ func (l *Ledger) Cases(ctx context.Context) ([]*offboarding.Case, error) {
 
 // AllCases returns every case there ever was.
 func (l *Ledger) AllCases(ctx context.Context) ([]*offboarding.Case, error) {
-	return l.list(ctx, labelPlanning, labelOpen, labelClosed)
+	return l.list(ctx, labelPlanning, labelOpen, labelClosed, labelErased)
+}
+
+// Unerased returns the closed cases that may have personal values.
+func (l *Ledger) Unerased(ctx context.Context) ([]*offboarding.Case, error) {
+	return l.list(ctx, labelClosed)
 }
 
 func (l *Ledger) list(ctx context.Context, labels ...string) ([]*offboarding.Case, error) {
@@ -375,6 +381,8 @@ func apply(c *offboarding.Case, raw []byte) error {
 // label is what List finds a case by.
 func label(c *offboarding.Case) string {
 	switch {
+	case !c.Open() && !c.ErasedAt.IsZero():
+		return labelErased
 	case !c.Open():
 		return labelClosed
 	case c.Published():

@@ -455,7 +455,7 @@ func TestAnAlteredHistoryIsFoundOut(t *testing.T) {
 
 func TestPersonalValuesAreErasedAndTheChainStillVerifies(t *testing.T) {
 	t.Parallel()
-	l, _, _ := newLedger(t)
+	l, _, clock := newLedger(t)
 	c := open(t, l)
 	history, err := l.History(t.Context(), c.ID)
 	if err != nil {
@@ -472,10 +472,27 @@ func TestPersonalValuesAreErasedAndTheChainStillVerifies(t *testing.T) {
 		}
 	}
 	verify("kept")
-	if err := l.Erase(t.Context(), c.ID); err != nil {
+	erase := func(want bool) {
+		t.Helper()
+		if _, got, err := l.Erase(t.Context(), c.ID); err != nil || got != want {
+			t.Errorf("erased: got %t, %v, want %t", got, err, want)
+		}
+	}
+	clock.advance(365 * 24 * time.Hour)
+	erase(false) // the case is open
+	if _, err := l.Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, Request: "req-2", EventTime: clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
+	clock.advance(90*24*time.Hour - time.Second)
+	erase(false)
+	verify("kept")
+	clock.advance(time.Second)
+	erase(true)
 	verify("erased")
+	erase(false)
+	if left, err := l.Unerased(t.Context()); err != nil || len(left) > 0 {
+		t.Errorf("%d cases are left to erase, %v", len(left), err)
+	}
 	if _, err := l.History(t.Context(), c.ID); err != nil {
 		t.Errorf("the chain does not verify any more: %v", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"maps"
 	"strings"
+
+	"leaver/shared/offboarding"
 )
 
 // seal puts personal values beside the history and returns their salted hashes by name, for
@@ -46,13 +48,25 @@ func (l *Ledger) Personal(ctx context.Context, id string) (map[string]string, er
 	return out, nil
 }
 
-// Erase removes the personal values of a case or request; the history, which holds only
-// their salted hashes, still verifies.
-func (l *Ledger) Erase(ctx context.Context, id string) error {
-	if err := l.store.Erase(ctx, id); err != nil {
-		return fmt.Errorf("erasing personal values of %s: %w", id, err)
-	}
-	return nil
+// Erase removes the personal values of a case that has ended and of its requests, when their time
+// has come, and says so in the history, which holds only salted hashes and still verifies. Before
+// that it does nothing; erased reports whether it did. A crash in between is made good by the
+// next call.
+func (l *Ledger) Erase(ctx context.Context, id string) (c *offboarding.Case, erased bool, err error) {
+	c, err = l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		erased = false
+		if due := c.EraseAt(l.now()); due.IsZero() || l.now().Before(due) || !c.ErasedAt.IsZero() {
+			return nil, nil
+		}
+		for _, each := range append([]string{id}, c.Requests...) {
+			if err := l.store.Erase(ctx, each); err != nil {
+				return nil, fmt.Errorf("erasing personal values of %s: %w", each, err)
+			}
+		}
+		erased = true
+		return &offboarding.Entry{Kind: offboarding.EntryErased}, nil
+	})
+	return c, erased && err == nil, err
 }
 
 // VerifyPersonal says what became of each personal value that an entry refers to: "kept"

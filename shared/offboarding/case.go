@@ -34,6 +34,7 @@ const (
 	EntryRescheduled EntryKind = "rescheduled" // a step's next message gets a new number
 	EntrySignedOff   EntryKind = "signed off"  // a named person accepted a step as it is
 	EntryCancelled   EntryKind = "cancelled"   // the tombstone
+	EntryErased      EntryKind = "erased"      // the personal values beside the history are gone
 )
 
 // Lease is the right of one run to work on a step until a time.
@@ -102,6 +103,8 @@ type Case struct {
 	Position  int    // of the last entry
 	Hash      string // of the last entry
 	ChangedAt time.Time
+	// ErasedAt is when the personal values were erased; zero while there may be any.
+	ErasedAt time.Time
 
 	published bool
 	sealed    map[string]string // as in the entries
@@ -264,10 +267,15 @@ func (c *Case) Apply(e Entry, hash string) error {
 				s.Reason = s.cancelled()
 			}
 		}
+	case EntryErased:
+		c.ErasedAt = e.At
 	default:
 		return fmt.Errorf("case %s: entry %d has the unknown kind %q", c.ID, e.Position, e.Kind)
 	}
 	c.sealed = merged(c.sealed, e.Sealed)
+	if len(e.Sealed) > 0 {
+		c.ErasedAt = time.Time{}
+	}
 	c.Position, c.Hash, c.ChangedAt = e.Position, hash, e.At
 	return nil
 }

@@ -31,6 +31,19 @@ const (
 	sourceRetention  = "SharePoint, retention-and-deletion; default retention"
 )
 
+// EraseAt is when the personal values of a case are to be erased: some time after it ended, as its
+// plan says, and never while its account may still be restored. It is zero while the case goes on.
+func (c *Case) EraseAt(now time.Time) time.Time {
+	if state := c.State(now); state != CaseComplete && state != CaseCancelled {
+		return time.Time{}
+	}
+	after := c.Plan.EraseAfter
+	if after == 0 { // planned by an older version, or never planned
+		after = DefaultPolicy().EraseAfter
+	}
+	return c.ChangedAt.Add(max(after, Restorable))
+}
+
 // DeletedAt is the evidence of delete that says when the account was deleted.
 const DeletedAt = "deletedDateTime"
 

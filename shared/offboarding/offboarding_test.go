@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -237,6 +238,24 @@ func TestEntriesKeepTheirWireFormat(t *testing.T) {
 	again, err := json.Marshal(e)
 	if err != nil || string(again) != kept {
 		t.Errorf("%s, %v", again, err)
+	}
+}
+
+// TestPlansOfOlderVersionsAreRead: the settings of a plan are flat in its JSON, whatever structs
+// they are declared in.
+func TestPlansOfOlderVersionsAreRead(t *testing.T) {
+	t.Parallel()
+	const kept = `{"version":2,"leavingTime":"2026-11-22T09:00:00Z","mailbox":"forward","forwarding":{"to":"a","until":"2026-12-22T09:00:00Z","copy":true},` +
+		`"autoReply":{"inside":"in","outside":"out"},"keepMail":"hold","keepFiles":"move","holdFor":9223372036854775807,"cancelMeetings":true,"delegates":["fullAccess"],` +
+		`"seatPrices":{"SPE_E3":36},"blackBerry":true,"filesTo":"manager","rereads":[1800000000000],"steps":[{"name":"delete","due":"2026-12-22T09:00:00Z","withheld":"B1","why":"w"}]}`
+	var p offboarding.Plan
+	if err := json.Unmarshal([]byte(kept), &p); err != nil {
+		t.Fatal(err)
+	}
+	var want, got map[string]any
+	again, err := json.Marshal(p)
+	if err := errors.Join(err, json.Unmarshal([]byte(kept), &want), json.Unmarshal(again, &got)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
 

@@ -23,6 +23,8 @@ type Status struct {
 	Steps   []StepStatus `json:"steps"`
 	// Deadlines are what ends by itself and when, earliest first.
 	Deadlines []offboarding.Deadline `json:"deadlines,omitempty"`
+	// Erased is when the personal values were erased.
+	Erased *time.Time `json:"erased,omitempty"`
 
 	requests []string
 }
@@ -80,7 +82,7 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 		Case:   c.ID,
 		Leaver: Leaver{ID: c.Leaver, UserPrincipalName: personal["userPrincipalName"]},
 		State:  string(c.State(now)), Opened: c.OpenedAt, Steps: []StepStatus{}, requests: c.Requests,
-		Deadlines: offboarding.Deadlines(c),
+		Deadlines: offboarding.Deadlines(c), Erased: known(c.ErasedAt),
 	}
 	if len(c.Requests) > 0 {
 		s.Request = c.Requests[0]
@@ -170,7 +172,12 @@ func (s Status) Step(name offboarding.StepName) StepStatus {
 }
 
 // Name is what the leaver is called, or was before the personal values were erased.
-func (s Status) Name() string { return cmp.Or(s.Leaver.UserPrincipalName, s.Leaver.ID) }
+func (s Status) Name() string {
+	if s.Leaver.UserPrincipalName == "" && s.Erased != nil {
+		return s.Leaver.ID + " (erased)"
+	}
+	return cmp.Or(s.Leaver.UserPrincipalName, s.Leaver.ID)
+}
 
 // Running reports whether anything is still to be done for a case.
 func (s Status) Running() bool {

@@ -117,3 +117,15 @@ func TestStatusShowsTheDeadlines(t *testing.T) {
 		t.Errorf("%s", lines.String())
 	}
 }
+
+func TestStatusSaysErased(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
+	s := operator.StatusOf(&offboarding.Case{ID: "c-1", Leaver: "id-1", ErasedAt: at}, nil, at)
+	if got, want := terminal.Report(s, 0), "id-1 (erased)  "; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want it to begin with %q", got, want)
+	}
+	if s.Erased == nil || !s.Erased.Equal(at) {
+		t.Errorf("erased at %v, want %s", s.Erased, at)
+	}
+}

@@ -1,0 +1,101 @@
+package watch_test
+
+import (
+	"testing"
+	"time"
+
+	"leaver/functions/watch"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/worker/steptest"
+)
+
+// TestPersonalValuesAreErasedSomeTimeAfterTheEnd ends departures and lets watch run a day at a time:
+// the values go when the policy says, and never within the 30 days of a restore.
+func TestPersonalValuesAreErasedSomeTimeAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, tt := range map[string]struct {
+		after time.Duration // of the plan
+		want  time.Duration
+	}{
+		"the policy's default":                 {offboarding.DefaultPolicy().EraseAfter, 90 * day},
+		"as the policy says":                   {40 * day, 40 * day},
+		"not while the account can come back":  {day, 30 * day},
+		"a plan of an older version of Leaver": {0, 90 * day},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			w := newWatch(h, lossy{Publisher: h.Sender("watch")})
+			plan, err := offboarding.Compile(offboarding.Request{
+				ID: "req-1", Kind: offboarding.Termination, EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
+				Employee: offboarding.Employee{UserPrincipalName: adele},
+			}, offboarding.DefaultPolicy())
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan.EraseAfter = tt.after
+			c, err := h.Ledger.Open(t.Context(), ledger.Opening{
+				Tenant: h.TenantID(), Leaver: "00000000-0000-0000-0000-000000000001", Plan: plan, Personal: map[string]string{"userPrincipalName": adele},
+				Request: offboarding.Request{ID: "req-1", EventTime: h.Now()},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := h.Ledger.Decide(t.Context(), ledger.Request{ID: "req-1", State: ledger.RequestPlanned, Case: c.ID}, map[string]string{"userPrincipalName": adele}); err != nil {
+				t.Fatal(err)
+			}
+			still := func() int {
+				t.Helper()
+				values := 0
+				for _, id := range []string{c.ID, "req-1"} {
+					personal, err := h.Ledger.Personal(t.Context(), id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					values += len(personal)
+				}
+				return values
+			}
+			run(t, w)
+			if got := still(); got != 2 {
+				t.Fatalf("an open case has %d personal values, want 2", got)
+			}
+			if _, err := h.Ledger.Cancel(t.Context(), ledger.Cancellation{Tenant: h.TenantID(), Leaver: c.Leaver, Request: "req-2", EventTime: h.Now().Add(time.Second)}); err != nil {
+				t.Fatal(err)
+			}
+			days := time.Duration(0)
+			for ; still() > 0 && days < 200; days++ {
+				h.Advance(day)
+				run(t, w)
+			}
+			if days*day != tt.want {
+				t.Errorf("erased after %d days, want %s", days, offboarding.FormatDuration(tt.want))
+			}
+			h.Advance(2 * time.Hour)
+			run(t, w)
+			history, err := h.Ledger.History(t.Context(), c.ID) // it verifies the chain
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := history[len(history)-1]; last.Kind != offboarding.EntryErased || history[len(history)-2].Kind == offboarding.EntryErased {
+				t.Errorf("the history ends with %s, want one erased", last.Kind)
+			}
+			sealed, err := h.Ledger.VerifyPersonal(t.Context(), c.ID, history[0].Sealed)
+			if err != nil || sealed["userPrincipalName"] != "erased" {
+				t.Errorf("the value is %q, %v, want erased", sealed["userPrincipalName"], err)
+			}
+			if all, err := h.Ledger.AllCases(t.Context()); err != nil || len(all) != 1 || all[0].ErasedAt.IsZero() {
+				t.Errorf("got %d cases, %v, want the one, erased", len(all), err)
+			}
+		})
+	}
+}
+
+func run(t *testing.T, w *watch.Watch) {
+	t.Helper()
+	if err := w.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
