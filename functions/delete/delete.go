@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -171,18 +170,11 @@ func (s *Step) mailboxItems(ctx context.Context, job *offboarding.Job) (int, err
 	if content.Exists {
 		return content.Items, nil
 	}
-	var looked string
-	if released := job.Case.Step(offboarding.StepLicence); released != nil {
-		looked = released.Progress[offboarding.MailboxItems]
-	}
-	if items, err := strconv.Atoi(looked); err == nil {
-		return items, nil
-	}
-	forward := job.Case.Step(offboarding.StepForward)
-	if looked == "" && (forward == nil || forward.Evidence[offboarding.MailboxSeen] != "none") {
+	items, known := job.Case.MailboxHeld()
+	if !known {
 		return 0, errUnseen
 	}
-	return 0, nil
+	return items, nil
 }
 
 // showsAgain looks at an account that was among the deleted items once: unless it still is, and a

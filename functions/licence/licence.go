@@ -160,7 +160,7 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 	}
 	gives := len(groups)
 	// What access left also holds groups that give no licence just now.
-	for id := range strings.FieldsSeq(leftBy(job.Case.Step(offboarding.StepAccess))) {
+	for _, id := range job.Case.LeftToLicence() {
 		if !slices.Contains(groups, id) {
 			groups = append(groups, id)
 		}
@@ -203,14 +203,6 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 		}
 	}
 	return manual, nil
-}
-
-// leftBy are the groups that the step access has left to this one.
-func leftBy(access *offboarding.Record) string {
-	if access == nil {
-		return ""
-	}
-	return access.Progress[offboarding.LicenceGroups]
 }
 
 func task(user offboarding.User, groups map[string]offboarding.Group) string {

@@ -211,7 +211,7 @@ func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboa
 // in the way of a termination is not in the way of its cancellation.
 func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.User, error) {
 	var fit []offboarding.User
-	for i, by := range r.Employee.Each() {
+	for i, by := range r.Employee.ByEachName() {
 		field, _ := by.Key()
 		users, err := p.Directory.Find(ctx, by)
 		switch {

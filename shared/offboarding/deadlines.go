@@ -44,9 +44,6 @@ func (c *Case) EraseAt(now time.Time) time.Time {
 	return c.ChangedAt.Add(max(after, Restorable))
 }
 
-// DeletedAt is the evidence of delete that says when the account was deleted.
-const DeletedAt = "deletedDateTime"
-
 // Deadlines are computed from what the case's steps observed, earliest first. What has ended
 // already is among them.
 func Deadlines(c *Case) []Deadline {
@@ -54,10 +51,7 @@ func Deadlines(c *Case) []Deadline {
 	add := func(at time.Time, what, source string) {
 		out = append(out, Deadline{At: at, What: what, Source: source})
 	}
-	var deleted, released time.Time
-	if r := c.Step(StepDelete); r != nil {
-		deleted, _ = time.Parse(time.RFC3339, r.Evidence[DeletedAt]) // zero while it is not deleted
-	}
+	deleted, released := c.AccountDeleted(), time.Time{}
 	if r := c.Step(StepLicence); r != nil {
 		released = r.EffectiveAt // also when seats are left to a person
 	}
@@ -68,10 +62,7 @@ func Deadlines(c *Case) []Deadline {
 		}
 		add(f.Until, what, "the plan")
 	}
-	hasDrive := false
-	if r := c.Step(StepOnedrive); r != nil {
-		hasDrive = r.Evidence[DriveSeen] != "" && r.Evidence[DriveSeen] != "none"
-	}
+	hasDrive := c.HasDrive()
 	switch {
 	case !deleted.IsZero():
 		add(deleted.Add(Restorable), "the account can be restored until then", "Microsoft Entra, Restore or remove a recently deleted user")

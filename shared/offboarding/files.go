@@ -94,19 +94,6 @@ type CopyState struct {
 // token: whoever asks has to look at everything again.
 var ErrResyncRequired = errors.New("what has changed is not known any more")
 
-// The evidence of onedrive that others read: the id of the drive, or "none", and what it held
-// when its copy was verified.
-const (
-	DriveSeen     = "drive"
-	VerifiedItems = "driveItems" // at the root
-	VerifiedBytes = "driveBytes"
-)
-
-// VerifiedDelta is the progress under which onedrive keeps a delta token that is older than
-// everything it compared, and delete reads it. Graph's holds numbers and the id of a list, and
-// names nobody.
-const VerifiedDelta = "driveDelta"
-
 // FilesLost says what would be lost with the drive as it is (B12). It is nothing when the drive is
 // empty, when the organisation gives its files up, and when its copy was verified and the drive
 // holds as much as then; whether it is still the same, what Graph reports since the token says.
@@ -115,22 +102,23 @@ const VerifiedDelta = "driveDelta"
 func FilesLost(c *Case, d Drive) (why, token string) {
 	r := c.Step(StepOnedrive)
 	done := r != nil && r.State == StateEffective
+	verified := c.VerifiedDrive()
 	switch {
 	case c.Plan.KeepFiles == KeepNone, d.Exists && d.Empty(), !d.Exists && done:
 		return "", ""
 	case !d.Exists:
 		return "no OneDrive shows, and nobody saw what it held" + compareAgain, ""
-	case !done || r.Evidence[VerifiedItems] == "":
+	case !done || verified.Items == "":
 		return fmt.Sprintf("the OneDrive holds %d items (%d bytes) that nobody kept", d.Items, d.Bytes), ""
-	case r.Evidence[DriveSeen] != d.ID:
+	case verified.ID != d.ID:
 		return "the OneDrive is another one than that whose copy was verified" + compareAgain, ""
-	case r.Evidence[VerifiedItems] != strconv.Itoa(d.Items) || r.Evidence[VerifiedBytes] != strconv.FormatInt(d.Bytes, 10):
+	case verified.Items != strconv.Itoa(d.Items) || verified.Bytes != strconv.FormatInt(d.Bytes, 10):
 		return fmt.Sprintf("the OneDrive has changed since its copy was verified: it holds %d items (%d bytes) now and held %s (%s bytes) then"+compareAgain,
-			d.Items, d.Bytes, r.Evidence[VerifiedItems], r.Evidence[VerifiedBytes]), ""
-	case r.Progress[VerifiedDelta] == "": // verified by an older version
+			d.Items, d.Bytes, verified.Items, verified.Bytes), ""
+	case verified.Delta == "": // verified by an older version
 		return FilesChanged(nil, ErrResyncRequired), ""
 	}
-	return "", r.Progress[VerifiedDelta]
+	return "", verified.Delta
 }
 
 const compareAgain = "; replay onedrive, then delete"

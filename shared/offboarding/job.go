@@ -131,22 +131,6 @@ func (j *Job) Await() error {
 	return j.NotYet("waits for %s", strings.Join(open, ", "))
 }
 
-// MailboxItems is the progress under which licence keeps how many items the mailbox held
-// before its licence went, or "none", and delete reads it: nobody can look any more by then.
-const MailboxItems = "mailboxItems"
-
-// MailboxSeen is the evidence under which forward says "none" of a leaver without a mailbox, and
-// delete reads it.
-const MailboxSeen = "mailbox"
-
-// LicenceGroups is the progress under which access keeps the groups that it leaves to licence,
-// by object id and separated by blanks: leaving one takes licences away, which is licence's to do
-// (B2).
-const LicenceGroups = "licenceGroups"
-
 // Stamp writes a time in whole seconds, as Microsoft keeps it, so that two of them compare as
 // text.
 func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// ResidualRisk is the evidence of what a step can neither end nor see, in words.
-const ResidualRisk = "residualRisk"

@@ -1,0 +1,51 @@
+package offboarding
+
+import "time"
+
+// Device is an Entra device registered to or owned by a user.
+type Device struct {
+	ID             string // directory object id, not deviceId
+	AccountEnabled bool
+}
+
+// ManagedDevice is a device in Intune that a user enrolled.
+// Source: Microsoft Graph, resource type managedDevice.
+type ManagedDevice struct {
+	ID              string
+	OperatingSystem string
+	User            string    // userId: object id of whoever uses it now
+	OwnerType       string    // managedDeviceOwnerType: company or personal
+	State           string    // managementState: managed, retirePending, …
+	LastSync        time.Time // lastSyncDateTime
+}
+
+// Leaving reports whether the device has been told to retire, wipe itself or go.
+func (d ManagedDevice) Leaving() bool {
+	switch d.State {
+	case "retirePending", "retireIssued", "wipePending", "wipeIssued", "deletePending":
+		return true
+	}
+	return false
+}
+
+// AppRegistration is an app under Intune's app protection, on a device that need not be in
+// Intune. Source: Microsoft Graph, resource type managedAppRegistration.
+type AppRegistration struct {
+	ID         string
+	DeviceTag  string // the same for every app of the user on one device
+	DeviceType string
+	LastSync   time.Time // lastSyncDateTime
+}
+
+// Phone is a mobile device partnership of a mailbox, as Get-MobileDevice and
+// Get-MobileDeviceStatistics show it. The wipe's times are those of the newest wipe, of the
+// account only or of the whole device.
+type Phone struct {
+	ID            string    // Guid: the Identity holds the owner's name
+	DeviceID      string    // what ActiveSyncBlockedDeviceIDs lists; may be a serial number
+	OS            string    // DeviceOS
+	Blocked       bool      // in ActiveSyncBlockedDeviceIDs
+	LastSync      time.Time // LastSuccessSync
+	WipeRequested time.Time // DeviceWipeRequestTime
+	WipeAcked     time.Time // DeviceWipeAckTime
+}

@@ -1,0 +1,65 @@
+package offboarding
+
+import "time"
+
+// User is an Entra user as the tenant showed it at AsOf. Property names are Microsoft's;
+// a property that was not asked for is the zero value.
+type User struct {
+	ID                    string
+	UserPrincipalName     string
+	Mail                  string
+	Addresses             []string // proxyAddresses without "smtp:"
+	UserType              string   // Member or Guest
+	Created               time.Time
+	Department            string
+	CompanyName           string
+	AccountEnabled        bool
+	OnPremisesSyncEnabled bool // mastered in an on-premises Active Directory
+	LastPasswordChange    time.Time
+	SessionsValidFrom     time.Time // signInSessionsValidFromDateTime
+	Licences              []Licence
+	AsOf                  time.Time // the tenant's own clock: the Date header of the answer
+}
+
+// Initiator is who did something to the directory, as its audit log says.
+// Source: Microsoft Graph, resource type auditActivityInitiator.
+type Initiator struct {
+	User            string // object id; empty when an application did it
+	Synchronisation bool   // the user is the account of Entra Connect
+	At              time.Time
+}
+
+// Licence is one licence a user holds, and by which way.
+// Source: Microsoft Graph, resource type licenseAssignmentState.
+type Licence struct {
+	SKU             string // skuId, a GUID
+	AssignedByGroup string // object id of the group it is inherited from; empty when direct
+	Error           string // None, CountViolation, …
+}
+
+// Group is an Entra group as far as leaving it goes. Reading one group does not tell the last three.
+type Group struct {
+	ID                    string
+	DisplayName           string
+	Dynamic               bool // groupTypes contains DynamicMembership
+	OnPremisesSyncEnabled bool
+	Distribution          bool   // a distribution list or mail-enabled security group: Exchange's to change
+	MembershipRule        string // of a dynamic group
+	Licensed              bool   // assigns licences to its members
+	AssignableToRole      bool
+}
+
+// Owner is an owner of a group.
+type Owner struct {
+	ID      string
+	Enabled bool // can act: an enabled user, or an application
+}
+
+// Seat is what the tenant has bought and uses of one licence.
+// Source: Microsoft Graph, resource type subscribedSku.
+type Seat struct {
+	SKU        string // skuId
+	PartNumber string // skuPartNumber, such as ENTERPRISEPACK
+	Consumed   int
+	Enabled    int // prepaidUnits.enabled
+}
