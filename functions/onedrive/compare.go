@@ -1,0 +1,132 @@
+package onedrive
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// mostNamed is how many ids a reason names.
+const mostNamed = 10
+
+// pairs lists a folder with the copies of what lies in it. Names in SharePoint differ in more
+// than case.
+func (k *keeper) pairs(ctx context.Context, folder entry) ([]entry, error) {
+	inside, err := k.files.DriveItems(ctx, k.from.ID, folder.item.ID)
+	if err != nil {
+		return nil, err
+	}
+	there, err := k.files.DriveItems(ctx, k.to.ID, folder.copy.ID)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]offboarding.DriveItem, len(there))
+	for _, i := range there {
+		byName[strings.ToLower(i.Name)] = i
+	}
+	out := make([]entry, len(inside))
+	for n, i := range inside {
+		out[n] = entry{item: i, copy: byName[strings.ToLower(i.Name)]}
+	}
+	return out, nil
+}
+
+// compare holds a folder against its copy. What is missing is copied; then the folder is looked
+// at again.
+func (k *keeper) compare(ctx context.Context, folder entry, inside []entry) error {
+	var missing []offboarding.DriveItem
+	for _, e := range inside {
+		if e.copy.ID == "" {
+			missing = append(missing, e.item)
+		}
+	}
+	if len(missing) == len(inside) && len(missing) > 1 && len(missing) <= offboarding.MostChildren && k.Whole != folder.item.ID {
+		if err := k.copyChildren(ctx, folder); err != nil {
+			return err
+		}
+	}
+	if len(missing) > 0 {
+		return k.copyMissing(ctx, folder, missing)
+	}
+	for _, e := range inside {
+		if e.item.Folder && e.copy.Folder {
+			continue
+		}
+		same, compared := e.item.Hashes.Compare(e.copy.Hashes)
+		if !same || e.item.Folder != e.copy.Folder || e.item.Size != e.copy.Size {
+			if k.Differences++; k.Differences <= mostNamed {
+				k.Different = append(k.Different, e.item.ID)
+			}
+		}
+		if compared {
+			k.Hashed++
+		} else {
+			k.Sized++
+		}
+		k.Bytes += e.item.Size
+	}
+	k.Items += len(inside)
+	k.Tries, k.Lacked, k.Failed = 0, 0, nil
+	return nil
+}
+
+// verified ends a walk that has compared everything.
+func (k *keeper) verified(ctx context.Context) error {
+	now, err := k.files.Drive(ctx, k.job.Leaver)
+	if err != nil {
+		return err
+	}
+	touched, err := k.files.Delta(ctx, k.from.ID, k.BeganDelta)
+	unknown := errors.Is(err, offboarding.ErrResyncRequired)
+	if err != nil && !unknown {
+		return err
+	}
+	outdated, err := k.outdated(ctx)
+	if err != nil {
+		return err
+	}
+	walk := k.walked
+	k.again()
+	switch {
+	case unknown:
+		return k.job.NotYet("Graph does not know any more whether the OneDrive changed while it was copied and compared; that begins anew")
+	case len(touched) > 0, walk.BeganItems != now.Items, walk.BeganBytes != now.Bytes:
+		return k.job.NotYet("the OneDrive changed while it was copied and compared; that begins anew")
+	case walk.Differences > 0:
+		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in drive %s: items %s; keep what is wanted, remove or rename those copies, then replay", walk.Differences, k.to.ID, strings.Join(walk.Different, ", ")))
+	case outdated != "":
+		k.CopiedDelta = "" // whoever replays has seen to it
+		return offboarding.Manual(outdated)
+	}
+	k.verifiedDelta = walk.BeganDelta
+	maps.Copy(k.job.Evidence, map[string]string{
+		"targetDrive": k.to.ID, "targetFolder": k.Folder, "verifiedAt": offboarding.Stamp(k.job.Now),
+		"items": strconv.Itoa(walk.Items), "bytes": strconv.FormatInt(walk.Bytes, 10), "hashed": strconv.Itoa(walk.Hashed),
+		offboarding.VerifiedItems: strconv.Itoa(walk.BeganItems), offboarding.VerifiedBytes: strconv.FormatInt(walk.BeganBytes, 10),
+	})
+	return nil
+}
+
+// outdated says why copies that were compared by their size only may be older than their files: a
+// walk that begins after a change does not see it then.
+func (k *keeper) outdated(ctx context.Context) (string, error) {
+	if k.Sized == 0 || k.CopiedDelta == k.BeganDelta {
+		return "", nil
+	}
+	changed, err := k.files.Delta(ctx, k.from.ID, k.CopiedDelta)
+	unknown := errors.Is(err, offboarding.ErrResyncRequired)
+	if unknown {
+		err = nil
+	}
+	if err != nil || len(changed) == 0 && !unknown {
+		return "", err
+	}
+	return fmt.Sprintf("%d files of which Graph gives no hash were compared by their size only, and the OneDrive has changed since it was copied to drive %s (items %s); remove the copies that are out of date, then replay",
+		k.Sized, k.to.ID, cmp.Or(strings.Join(changed[:min(len(changed), mostNamed)], ", "), "not known any more")), nil
+}

@@ -1,0 +1,185 @@
+package onedrive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"leaver/shared/offboarding"
+)
+
+const (
+	mostCopies    = 60 // of one wave: three batches
+	mostAsked     = 4  // monitors at a time
+	mostTries     = 5
+	longestLookup = 5 * time.Minute
+)
+
+// copying is a copy that was started.
+type copying struct {
+	Item    string `json:"item"`
+	Monitor string `json:"monitor"`
+}
+
+// monitors is the name of the before that seals the copies of the wave: the address of a monitor
+// may name the owner of the drive.
+func (k *keeper) monitors() string { return fmt.Sprintf("copies-%d", k.Wave) }
+
+// copyChildren starts the copy of everything in a folder by one request. That is tried once: nil is
+// Graph's refusal of it, and whatever such a copy leaves out is copied item by item.
+func (k *keeper) copyChildren(ctx context.Context, folder entry) error {
+	start := k.files.CopyChildren(ctx, k.from.ID, folder.item.ID, k.to.ID, folder.copy.ID)
+	if offboarding.IsThrottled(start.Err) {
+		return start.Err
+	}
+	k.Whole = folder.item.ID
+	switch {
+	case start.Monitor != "":
+		return k.began(ctx, []copying{{Item: folder.item.ID, Monitor: start.Monitor}})
+	case offboarding.IsPermanent(start.Err):
+		return nil
+	}
+	return start.Err
+}
+
+// copyMissing starts the copies of some of what a folder lacks. A folder whose copy failed is
+// made empty, so that what is in it is copied piece by piece.
+func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboarding.DriveItem) error {
+	tried := 0
+	if k.Lacked > 0 && len(missing) >= k.Lacked {
+		tried = k.Tries + 1
+	}
+	if tried >= mostTries {
+		why := fmt.Sprintf("%d items of folder %s cannot be copied:", len(missing), folder.item.ID)
+		for _, m := range missing[:min(len(missing), mostNamed)] {
+			why += strings.TrimRight(" "+m.ID+" "+k.Failed[m.ID], " ") + ","
+		}
+		k.again()
+		return offboarding.Manual(strings.TrimRight(why, ",") + "; copy them by hand into the same folder of the copy, then replay")
+	}
+	var ids []string
+	for _, m := range missing[:min(len(missing), mostCopies)] {
+		if _, bad := k.Failed[m.ID]; !bad || !m.Folder {
+			ids = append(ids, m.ID)
+			continue
+		}
+		if _, err := k.files.MakeFolder(ctx, k.to.ID, folder.copy.ID, m.Name); err != nil {
+			return err
+		}
+	}
+	var started []copying
+	var failures []error
+	var throttled error
+	for i, start := range k.files.Copies(ctx, k.from.ID, ids, k.to.ID, folder.copy.ID) {
+		if start.Monitor != "" {
+			started = append(started, copying{Item: ids[i], Monitor: start.Monitor})
+		}
+		failures = append(failures, start.Err)
+		if offboarding.IsThrottled(start.Err) {
+			throttled = start.Err
+		}
+	}
+	if err := offboarding.Join(failures...); err != nil && len(started) == 0 {
+		return err
+	}
+	k.Tries, k.Lacked, k.Failed = tried, len(missing), nil
+	if len(started) == 0 {
+		k.walk.pages--
+		return errCopying
+	}
+	err := k.began(ctx, started)
+	if errors.Is(err, errCopying) && throttled != nil {
+		return throttled // what was started is kept, and the rest comes when Graph takes it
+	}
+	return err // what was refused stays missing, and is told when nothing else is
+}
+
+// began keeps copies that were started, and ends the walk with errCopying.
+func (k *keeper) began(ctx context.Context, started []copying) error {
+	k.walk.pages--
+	text, err := json.Marshal(started)
+	if err != nil {
+		return err
+	}
+	k.Wave++
+	k.WaveAt = k.job.Now
+	if err := k.job.KeepPersonal(ctx, map[string]string{k.monitors(): string(text)}); err != nil {
+		return err
+	}
+	k.At = k.walk.position()
+	if err := k.save(ctx); err != nil {
+		return err
+	}
+	return errCopying
+}
+
+// full are the error codes of a copy for which the target has no room.
+var full = map[string]bool{"quotaLimitReached": true, "insufficientStorage": true}
+
+// waitForCopies is nil when every copy that was started is done, well or not.
+func (k *keeper) waitForCopies(ctx context.Context) error {
+	if k.WaveAt.IsZero() {
+		return nil
+	}
+	personal, err := k.job.Personal(ctx)
+	if err != nil {
+		return err
+	}
+	var started []copying
+	if text := personal[string(k.job.Step.Name)+"-"+k.monitors()]; text != "" { // else erased: the listing tells
+		if err := json.Unmarshal([]byte(text), &started); err != nil {
+			return err
+		}
+	}
+	var done int
+	var percent float64
+	failures := map[string]string{}
+	noRoom := false
+	states, err := k.ask(ctx, started)
+	if err != nil {
+		return err
+	}
+	for i, c := range started {
+		state := states[i]
+		percent += state.Percent / float64(len(started))
+		if state.Done {
+			done++
+		}
+		if state.Failure != "" && state.Failure != "nameAlreadyExists" { // it is there, and compared like everything
+			failures[c.Item] = state.Failure
+			noRoom = noRoom || full[state.Failure]
+		}
+	}
+	if noRoom {
+		k.again()
+		return offboarding.Manual(fmt.Sprintf("the drive %s has no room for the %d bytes of the OneDrive: make room, or name another drive, then replay", k.to.ID, k.from.Bytes))
+	}
+	if done < len(started) {
+		wait := min(max(k.job.Now.Sub(k.WaveAt)/2, 2*time.Second), longestLookup)
+		return offboarding.After(wait, fmt.Sprintf("%s; %d of %d copies of this wave are done, %.0f %%", k.soFar(), done, len(started), percent))
+	}
+	k.WaveAt, k.Failed = time.Time{}, failures
+	return nil
+}
+
+// ask asks the monitors of copies.
+func (k *keeper) ask(ctx context.Context, started []copying) ([]offboarding.CopyState, error) {
+	states := make([]offboarding.CopyState, len(started))
+	asking, ctx := errgroup.WithContext(ctx)
+	asking.SetLimit(mostAsked)
+	for i, c := range started {
+		asking.Go(func() (err error) {
+			states[i], err = k.files.CopyState(ctx, c.Monitor)
+			if errors.Is(err, offboarding.ErrNotFound) { // it does not last for ever
+				states[i], err = offboarding.CopyState{Percent: 100, Done: true}, nil
+			}
+			return err
+		})
+	}
+	return states, asking.Wait()
+}
