@@ -315,9 +315,7 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 			if tt.task != "" {
 				wanted = offboarding.StateManual
 			}
-			if record.State != wanted || !strings.Contains(record.Reason, tt.task) {
-				t.Errorf("%s: %s", record.State, record.Reason)
-			}
+			h.Wants(t, record, wanted, tt.task)
 			var want []string
 			for _, p := range tt.owners {
 				want = append(want, simtenant.UserID(p))

@@ -410,9 +410,7 @@ func TestWhoIsNotSignedOutIsNotDeleted(t *testing.T) {
 	}
 	lockOut(t, h, c)
 	h.Settle(t, c.ID, licensing)
-	if record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h))); record.State != offboarding.StateEffective {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h))), offboarding.StateEffective)
 }
 
 func TestB12DeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
@@ -426,16 +424,12 @@ func TestB12DeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	h.Advance(mailGivenUp().Grace)
 	w := h.Worker(offboarding.StepDelete, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
-	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "wipe") {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, record, offboarding.StateWaiting, "wipe")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	keepFiles(t, h, c)
 	h.Advance(time.Minute)
 	record, _ = h.Step(t, c.ID, w)
-	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "licence") {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, record, offboarding.StateWaiting, "licence")
 }
 
 func TestARestoreDeadlineIsRecorded(t *testing.T) {
@@ -461,9 +455,7 @@ func TestAnAccountThatIsNowhereIsNotCalledDeleted(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { clear(w.Users) })
 	h.Advance(mailGivenUp().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
-	if record.State != offboarding.StateWaiting {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, record, offboarding.StateWaiting)
 }
 
 // TestB12AFileThatChangedAtTheSameSizeIsNotLost fails when delete asks for the drive's size alone,
@@ -556,13 +548,9 @@ func TestB12AFileWithoutHashThatChangedSinceItWasCopiedIsATask(t *testing.T) {
 		t.Fatalf("%s: %s", record.State, record.Reason)
 	}
 	replay(offboarding.StepOnedrive) // somebody has seen to it
-	if record := keepFiles(t, h, c); record.State != offboarding.StateEffective {
-		t.Fatalf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, keepFiles(t, h, c), offboarding.StateEffective)
 	replay(offboarding.StepDelete)
-	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
 }
 
 func newAccess(h *steptest.Harness) worker.Step {

@@ -208,9 +208,7 @@ func TestWhatWasThereIsKeptInTheBeforeAndNamesNobody(t *testing.T) {
 	})
 	c := h.Open(t, henrik, offboarding.Options{ForwardFor: lasting(offboarding.Unlimited), ForwardTo: "successor@northwind.example"}, policy)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, withPolicy(policy)(h)))
-	if record.State != offboarding.StateEffective {
-		t.Fatalf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, record, offboarding.StateEffective)
 	if m := mailbox(t, h, id); m.ForwardingSMTPAddress != "smtp:successor@northwind.example" || m.ForwardingAddress != "" {
 		t.Errorf("forwards to %q and %q", m.ForwardingAddress, m.ForwardingSMTPAddress)
 	}
@@ -377,9 +375,7 @@ func TestB9ASyncedAccountIsHiddenByAPersonButItsForwardingEnds(t *testing.T) {
 	c := h.Open(t, "megan.bowen@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	w := h.Worker(offboarding.StepForward, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
-	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "in effect") || !strings.Contains(record.Reason, "on-premises Active Directory") {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, record, offboarding.StateWaiting, "in effect", "on-premises Active Directory")
 	record = h.Settle(t, c.ID, w)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "msExchHideFromAddressLists") || mailbox(t, h, c.Leaver).ForwardingAddress != "" {
 		t.Errorf("%s: %s", record.State, record.Reason)
@@ -394,9 +390,7 @@ func TestAConversionThatTakesItsTimeIsNotYet(t *testing.T) {
 	blocked(t, h, c)
 	w := h.Worker(offboarding.StepForward, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
-	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "UserMailbox") {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, record, offboarding.StateWaiting, "UserMailbox")
 	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || record.Evidence["recipientTypeDetails"] != "SharedMailbox" {
 		t.Errorf("%s: %s", record.State, record.Reason)
 	}
@@ -420,7 +414,5 @@ func TestARefusedTextIsNotHiddenByTheWait(t *testing.T) {
 	})
 	c := h.Open(t, henrik, offboarding.Options{}, offboarding.DefaultPolicy())
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
-	if record.State != offboarding.StateParked {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, record, offboarding.StateParked)
 }

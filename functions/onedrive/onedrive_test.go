@@ -209,9 +209,7 @@ func TestWhereFilesGo(t *testing.T) {
 				h.Tenant.Edit(tt.edit)
 			}
 			_, record := run(t, h, tt.person, tt.policy)
-			if record.State != tt.state || !strings.Contains(record.Reason, tt.reason) {
-				t.Fatalf("%s: %s", record.State, record.Reason)
-			}
+			h.Wants(t, record, tt.state, tt.reason)
 			if got := h.Tenant.Requests()["POST /drives/{drive}/items/{item}/copy"] > 0; got != tt.copies {
 				t.Errorf("copied: %t", got)
 			}
@@ -532,9 +530,7 @@ func TestB12ACopyThatIsNotAsItsFileIsATask(t *testing.T) {
 			}
 			touch(spoil)
 			record := h.Settle(t, c.ID, w)
-			if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "1 files") || !strings.Contains(record.Reason, "01I0000100003") {
-				t.Fatalf("%s: %s", record.State, record.Reason)
-			}
+			h.Wants(t, record, offboarding.StateManual, "1 files", "01I0000100003")
 			// Somebody renames the wrong copy and replays.
 			touch(func(i *simtenant.DriveItem) { i.Name = "Report 3 (old).docx" })
 			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepOnedrive); err != nil {
@@ -614,9 +610,7 @@ func TestB12ADriveWhoseChangesAreNotKnownIsComparedAgain(t *testing.T) {
 	for unknown := false; !unknown; {
 		record, _ := h.Step(t, c.ID, w)
 		unknown = strings.Contains(record.Reason, "does not know any more")
-		if record.State != offboarding.StateWaiting {
-			t.Fatalf("%s: %s", record.State, record.Reason)
-		}
+		h.Wants(t, record, offboarding.StateWaiting)
 		h.Advance(record.Due.Sub(h.Now()))
 	}
 	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || record.Progress[offboarding.VerifiedDelta] == "" {
@@ -633,9 +627,7 @@ func TestAFolderOfTheCopyThatGoesAwayIsMadeAgain(t *testing.T) {
 	w := h.Worker(offboarding.StepOnedrive, newStep(h))
 	h.Step(t, c.ID, w)
 	h.Tenant.Edit(func(w *simtenant.World) { w.Drives[simtenant.UserID(manager)].Items = nil; clear(w.Copies) })
-	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-		t.Fatalf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
 	copied(t, drive(t, h, grady), drive(t, h, manager))
 }
 

@@ -2,7 +2,6 @@ package signout_test
 
 import (
 	"crypto/rand"
-	"strings"
 	"testing"
 	"time"
 
@@ -57,9 +56,7 @@ func TestB9B10WhoCannotBeSignedOutByTheMachine(t *testing.T) {
 			id := simtenant.UserID(tt.person)
 			before, _ := h.Tenant.User(id)
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, newStep(h)))
-			if record.State != tt.state || !strings.Contains(record.Reason, tt.reason) {
-				t.Errorf("%s: %s", record.State, record.Reason)
-			}
+			h.Wants(t, record, tt.state, tt.reason)
 			after, _ := h.Tenant.User(id)
 			if !after.SessionsValidFrom.After(before.SessionsValidFrom) {
 				t.Error("the sessions were not revoked although they could be")
@@ -88,15 +85,11 @@ func TestB9ASynchronisedPasswordIsResetWhereItIsMastered(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, megan, offboarding.Options{}, offboarding.DefaultPolicy())
 	w := h.Worker(offboarding.StepSignout, newStep(h))
-	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateManual {
-		t.Fatalf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateManual)
 	h.Advance(time.Minute)
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(megan)].LastPasswordChange = h.Now() })
 	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepSignout); err != nil {
 		t.Fatal(err)
 	}
-	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
 }

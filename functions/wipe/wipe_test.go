@@ -339,9 +339,7 @@ func TestAnErrorAfterDaysOfWaitingIsTriedAgain(t *testing.T) {
 		w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-MobileDevice", Status: http.StatusServiceUnavailable, Times: 1})
 	})
 	record, _ := h.Step(t, c.ID, w)
-	if record.State != offboarding.StateRetrying {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
+	h.Wants(t, record, offboarding.StateRetrying)
 }
 
 func TestWhoeverHasNoDevicesIsWipedAtOnce(t *testing.T) {
@@ -437,9 +435,7 @@ func TestWhatSomebodyElseDid(t *testing.T) {
 			}
 			h.Tenant.Edit(tt.later)
 			record := h.Settle(t, c.ID, w)
-			if record.State != tt.state || !strings.Contains(record.Reason, tt.reason) {
-				t.Errorf("%s: %s", record.State, record.Reason)
-			}
+			h.Wants(t, record, tt.state, tt.reason)
 			if strings.Contains(strings.ToLower(record.Reason), "patti") {
 				t.Errorf("the reason names a person: %s", record.Reason)
 			}

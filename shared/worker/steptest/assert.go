@@ -29,6 +29,19 @@ func assertNothingPersonal(t *testing.T, where, text string, user simtenant.User
 	}
 }
 
+// Wants fails the test unless a step's record is in a state, with a reason that holds every text.
+func (h *Harness) Wants(t testing.TB, got *offboarding.Record, state offboarding.StepState, says ...string) {
+	t.Helper()
+	if got.State != state {
+		t.Errorf("step %s: got %s (%q), want %s", got.Name, got.State, got.Reason, state)
+	}
+	for _, text := range says {
+		if !strings.Contains(got.Reason, text) {
+			t.Errorf("step %s: got the reason %q, want %q in it", got.Name, got.Reason, text)
+		}
+	}
+}
+
 func asJSON(t *testing.T, v any) string {
 	t.Helper()
 	text, err := json.Marshal(v)
