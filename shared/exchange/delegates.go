@@ -23,7 +23,7 @@ func (c *Client) HasMailRight(ctx context.Context, user string, r offboarding.Ma
 		found, err := c.onBehalf(ctx, user)
 		return slices.ContainsFunc(found, func(id string) bool { return strings.EqualFold(id, r.Mailbox) }), err
 	}
-	return false, offboarding.Permanent(fmt.Errorf("%q is no right on a mailbox", r.Kind))
+	return false, offboarding.Permanent(fmt.Errorf("%q is not a right on a mailbox", r.Kind))
 }
 
 // GrantMailRight gives the user a right on a mailbox, both by object id (Add-MailboxPermission,
@@ -41,7 +41,7 @@ func (c *Client) GrantMailRight(ctx context.Context, user string, r offboarding.
 			"GrantSendOnBehalfTo": map[string]any{"@odata.type": "#Exchange.GenericHashTable", "add": []string{user}},
 		})
 	default:
-		err = offboarding.Permanent(fmt.Errorf("%q is no right on a mailbox", r.Kind))
+		err = offboarding.Permanent(fmt.Errorf("%q is not a right on a mailbox", r.Kind))
 	}
 	return err
 }

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"leaver/shared/offboarding"
+	"leaver/shared/retryafter"
 )
 
 // refused is the write guard's no; it passes through everything unchanged.
@@ -22,8 +22,9 @@ type problem struct {
 	code      string // "NotFound", "BadRequest", …
 	exception string // without its namespace: "ManagementObjectNotFoundException"
 	requestID string
-	retry     string // Retry-After
-	badToken  bool   // WWW-Authenticate says that the token, not its owner, was refused
+	wait      time.Duration // that the answer asks for, where it does
+	waits     bool
+	badToken  bool // WWW-Authenticate says that the token, not its owner, was refused
 }
 
 func (p *problem) Error() string {
@@ -43,9 +44,10 @@ func (p *problem) Error() string {
 // or something else altogether; the header X-ExceptionType helps then.
 func newProblem(status int, header http.Header, raw []byte) *problem {
 	p := &problem{
-		status: status, requestID: header.Get("request-id"), retry: header.Get("Retry-After"),
+		status: status, requestID: header.Get("request-id"),
 		badToken: strings.Contains(header.Get("WWW-Authenticate"), `error="invalid_token"`),
 	}
+	p.wait, p.waits = retryafter.Of(header)
 	var body struct {
 		Error struct {
 			Code    string `json:"code"`
@@ -113,26 +115,12 @@ func classify(doing string, err error) error {
 	case p.exception == "ManagementObjectNotFoundException":
 		return fmt.Errorf("%w: %w", offboarding.ErrNotFound, err)
 	case p.status == http.StatusTooManyRequests, p.status >= 500, passing[p.exception]:
-		if d, ok := retryAfter(p.retry, time.Now()); ok {
-			return offboarding.Throttled(d, err)
+		if p.waits {
+			return offboarding.Throttled(p.wait, err)
 		}
 		return err
 	case p.status == http.StatusRequestTimeout, p.status == http.StatusUnauthorized && (p.badToken || p.code == ""):
 		return err
 	}
 	return offboarding.Permanent(err)
-}
-
-// longest is how far a header may put something off.
-const longest = 15 * time.Minute
-
-// retryAfter reads the header of that name, seconds or a date, up to the longest.
-func retryAfter(text string, now time.Time) (time.Duration, bool) {
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, longest), true
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return min(max(at.Sub(now), 0), longest), true
-	}
-	return 0, false
 }

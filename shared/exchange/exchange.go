@@ -12,6 +12,7 @@ package exchange
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,11 +69,11 @@ func New(cred azcore.TokenCredential, baseURL, scope, tenantID string, client *h
 func invoke[T any](ctx context.Context, c *Client, cmdlet string, parameters map[string]any) ([]T, error) {
 	rows, err := run[T](ctx, c, cmdlet, parameters)
 	if err != nil {
-		whom := parameters["Identity"]
-		if whom == nil {
-			whom = parameters["Mailbox"]
+		doing := "running " + cmdlet
+		if whom := cmp.Or(parameters["Identity"], parameters["Mailbox"]); whom != nil {
+			doing += fmt.Sprintf(" for %v", whom)
 		}
-		return nil, classify(fmt.Sprintf("%s %v", cmdlet, whom), err)
+		return nil, classify(doing, err)
 	}
 	return rows, nil
 }

@@ -314,20 +314,6 @@ func TestAnAnswerWithoutEndIsRefused(t *testing.T) {
 	}
 }
 
-func TestANextTryAsksWhenItWasToldTo(t *testing.T) {
-	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	for text, want := range map[string]time.Duration{
-		"0": 0, "10": 10 * time.Second, "Sun, 22 Nov 2026 09:01:00 GMT": time.Minute, "Sun, 22 Nov 2026 08:00:00 GMT": 0,
-		"864000": longest, "Fri, 01 Jan 2100 00:00:00 GMT": longest,
-		"": -1, "-5": -1, "soon": -1, "1.5": -1, "99999999999999999999": -1,
-	} {
-		got, ok := retryAfter(text, now)
-		if ok != (want >= 0) || ok && got != want {
-			t.Errorf("%q: %s, %v", text, got, ok)
-		}
-	}
-}
-
 func FuzzErrorBody(f *testing.F) {
 	f.Add(404, "", notFound)
 	f.Add(400, "Microsoft.X", errorBody("BadRequest", "a|b.c|adele@contoso.com"))

@@ -37,17 +37,17 @@ func (c *Client) Mailbox(ctx context.Context, id string) (offboarding.Mailbox, e
 		return offboarding.Mailbox{}, err
 	}
 	if len(found) == 0 {
-		return offboarding.Mailbox{}, fmt.Errorf("Get-Mailbox %s: %w", id, offboarding.ErrNotFound)
+		return offboarding.Mailbox{}, fmt.Errorf("running Get-Mailbox for %s: %w", id, offboarding.ErrNotFound)
 	}
 	if len(found) > 1 || !strings.EqualFold(found[0].ExternalDirectoryObjectID, id) {
-		return offboarding.Mailbox{}, offboarding.Permanent(fmt.Errorf("Get-Mailbox %s: Exchange answered with another mailbox", id))
+		return offboarding.Mailbox{}, offboarding.Permanent(fmt.Errorf("running Get-Mailbox for %s: Exchange answered with another mailbox", id))
 	}
 	access, err := invoke[map[string]json.RawMessage](ctx, c, "Get-CASMailbox", map[string]any{"Identity": id})
 	if err != nil {
 		return offboarding.Mailbox{}, err
 	}
 	if len(access) != 1 {
-		return offboarding.Mailbox{}, fmt.Errorf("Get-CASMailbox %s: %d mailboxes instead of one", id, len(access))
+		return offboarding.Mailbox{}, fmt.Errorf("running Get-CASMailbox for %s: %d mailboxes instead of one", id, len(access))
 	}
 	open := offboarding.Protocols{smtp: string(access[0][smtpDisabled]) != "true"}
 	for _, name := range protocols {
@@ -95,7 +95,7 @@ func (c *Client) MailboxContent(ctx context.Context, id string) (offboarding.Con
 	for _, row := range rows {
 		size, err := parseSize(row.TotalItemSize)
 		if err != nil {
-			return offboarding.Content{}, fmt.Errorf("Get-MailboxStatistics %s: %w", id, err)
+			return offboarding.Content{}, fmt.Errorf("running Get-MailboxStatistics for %s: %w", id, err)
 		}
 		content.Items += row.ItemCount
 		content.Bytes += size

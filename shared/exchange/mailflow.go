@@ -34,16 +34,16 @@ func (c *Client) MailFlow(ctx context.Context, id string) (offboarding.MailFlow,
 		return offboarding.MailFlow{}, err
 	}
 	if len(found) == 0 {
-		return offboarding.MailFlow{}, fmt.Errorf("Get-Mailbox %s: %w", id, offboarding.ErrNotFound)
+		return offboarding.MailFlow{}, fmt.Errorf("running Get-Mailbox for %s: %w", id, offboarding.ErrNotFound)
 	}
 	m := found[0]
 	if len(found) > 1 || !strings.EqualFold(m.ExternalDirectoryObjectID, id) {
-		return offboarding.MailFlow{}, offboarding.Permanent(fmt.Errorf("Get-Mailbox %s: Exchange answered with another mailbox", id))
+		return offboarding.MailFlow{}, offboarding.Permanent(fmt.Errorf("running Get-Mailbox for %s: Exchange answered with another mailbox", id))
 	}
 	var holdFor time.Duration
 	if m.LitigationHoldEnabled {
 		if holdFor, err = parseHold(m.LitigationHoldDuration); err != nil {
-			return offboarding.MailFlow{}, fmt.Errorf("Get-Mailbox %s: %w", id, err)
+			return offboarding.MailFlow{}, fmt.Errorf("running Get-Mailbox for %s: %w", id, err)
 		}
 	}
 	return offboarding.MailFlow{
@@ -222,7 +222,7 @@ func (c *Client) AutoReply(ctx context.Context, id string) (offboarding.AutoRepl
 		return offboarding.AutoReply{}, err
 	}
 	if len(found) != 1 {
-		return offboarding.AutoReply{}, fmt.Errorf("Get-MailboxAutoReplyConfiguration %s: %d answers instead of one", id, len(found))
+		return offboarding.AutoReply{}, fmt.Errorf("running Get-MailboxAutoReplyConfiguration for %s: %d answers instead of one", id, len(found))
 	}
 	return offboarding.AutoReply{
 		State: found[0].AutoReplyState, Audience: found[0].ExternalAudience,

@@ -18,7 +18,7 @@ type moment struct{ time.Time }
 func (m *moment) UnmarshalJSON(raw []byte) error {
 	var text *string
 	if err := json.Unmarshal(raw, &text); err != nil {
-		return fmt.Errorf("a time is no string: %w", err)
+		return fmt.Errorf("a time is not a string: %w", err)
 	}
 	if text == nil || *text == "" {
 		return nil
@@ -71,12 +71,12 @@ func (c *Client) Phones(ctx context.Context, user string) ([]offboarding.Phone, 
 		return nil, err
 	}
 	if len(access) != 1 {
-		return nil, fmt.Errorf("Get-CASMailbox %s: %d mailboxes instead of one", user, len(access))
+		return nil, fmt.Errorf("running Get-CASMailbox for %s: %d mailboxes instead of one", user, len(access))
 	}
 	var phones []offboarding.Phone
 	for _, d := range found {
 		if d.GUID == "" || d.DeviceID == "" {
-			return nil, fmt.Errorf("Get-MobileDevice %s: a phone without Guid or DeviceId", user)
+			return nil, fmt.Errorf("running Get-MobileDevice for %s: a phone without Guid or DeviceId", user)
 		}
 		p := offboarding.Phone{
 			ID: d.GUID, DeviceID: d.DeviceID, OS: d.DeviceOS,

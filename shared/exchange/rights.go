@@ -109,7 +109,7 @@ func (c *Client) onBehalf(ctx context.Context, user string) ([]string, error) {
 		return nil, orNobody(err)
 	}
 	if len(who) > 1 || !strings.EqualFold(who[0].ExternalDirectoryObjectID, user) || who[0].DistinguishedName == "" {
-		return nil, offboarding.Permanent(fmt.Errorf("Get-Recipient %s: Exchange answered with another recipient", user))
+		return nil, offboarding.Permanent(fmt.Errorf("running Get-Recipient for %s: Exchange answered with another recipient", user))
 	}
 	filter := "GrantSendOnBehalfTo -eq '" + strings.ReplaceAll(who[0].DistinguishedName, "'", "''") + "'"
 	found, err := run[mailbox](ctx, c, "Get-Mailbox", map[string]any{"Filter": filter, "ResultSize": "Unlimited"})
@@ -222,7 +222,7 @@ func (c *Client) RemoveMailRight(ctx context.Context, user string, r offboarding
 		}
 		return err
 	}
-	return offboarding.Permanent(fmt.Errorf("%q is no right on a mailbox", r.Kind))
+	return offboarding.Permanent(fmt.Errorf("%q is not a right on a mailbox", r.Kind))
 }
 
 // LeaveDistributionGroup takes the user off a distribution list or mail-enabled security group,

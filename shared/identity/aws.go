@@ -33,10 +33,10 @@ func FederatedByAWS(c aws.Config) func(context.Context) (string, error) {
 			DurationSeconds: aws.Int32(int32(assertionLife / time.Second)),
 		})
 		if err != nil {
-			return "", fmt.Errorf("get a token of AWS: %w", err)
+			return "", fmt.Errorf("getting a token from AWS: %w", err)
 		}
 		if answer.WebIdentityToken == nil {
-			return "", errors.New("get a token of AWS: the answer holds none")
+			return "", errors.New("getting a token from AWS: the answer holds none")
 		}
 		return *answer.WebIdentityToken, nil
 	}

@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"leaver/shared/offboarding"
+	"leaver/shared/retryafter"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -37,17 +37,17 @@ func classify(err error) error {
 	}
 	var failed *azidentity.AuthenticationFailedError
 	if !errors.As(err, &failed) || failed.RawResponse == nil {
-		return fmt.Errorf("get a token: %w", err)
+		return fmt.Errorf("getting a token: %w", err)
 	}
 	res := failed.RawResponse
 	refusal := refusalIn(res)
-	err = fmt.Errorf("get a token: Entra answered %d%s", res.StatusCode, refusal)
+	err = fmt.Errorf("getting a token: Entra answered %d%s", res.StatusCode, refusal)
 	switch {
 	case refusal.unfederated():
 		return err
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
-		if seconds, bad := strconv.Atoi(res.Header.Get("Retry-After")); bad == nil {
-			return offboarding.Throttled(time.Duration(seconds)*time.Second, err)
+		if d, said := retryafter.Of(res.Header); said {
+			return offboarding.Throttled(d, err)
 		}
 		return err
 	case res.StatusCode >= 400 && res.StatusCode != http.StatusRequestTimeout:
