@@ -85,7 +85,7 @@ func TestWritesOfABatchAreAnsweredOneByOne(t *testing.T) {
 	s, ctx := serve(t, batch(map[string]string{
 		path(team):  `"status":204`,
 		path(gone):  `"status":404,"body":{"error":{"code":"Request_ResourceNotFound"}}`,
-		path(other): `"status":429,"headers":{"Retry-After":"7"},"body":{"error":{"code":"TooManyRequests"}}`,
+		path(other): `"status":429,"headers":{"Retry-After":"11"},"body":{"error":{"code":"TooManyRequests"}}`,
 	}))
 	errs := s.LeaveGroups(ctx, leaver, []string{team, gone, other})
 	var throttled *offboarding.ThrottledError
@@ -105,7 +105,7 @@ func TestWritesOfABatchAreAnsweredOneByOne(t *testing.T) {
 
 func TestABatchThatIsNotAnsweredFailsEveryWrite(t *testing.T) {
 	for status, body := range map[int]string{503: "", 200: `{"responses":[]}`} {
-		s, ctx := serve(t, answer(status, body))
+		s, ctx := serve(t, respond(status, body))
 		errs := s.LeaveGroups(ctx, leaver, []string{team, leaver})
 		var permanent *offboarding.PermanentError
 		for _, err := range errs {
@@ -133,14 +133,12 @@ func TestManyWritesAreSentTwentyAtATime(t *testing.T) {
 }
 
 func TestAnEligibleRoleIsRemovedByRequest(t *testing.T) {
-	s, ctx := serve(t, batch(map[string]string{
-		"/roleManagement/directory/roleEligibilityScheduleRequests": `"status":400,"body":{"error":{"code":"RoleAssignmentDoesNotExist"}}`,
-	}))
+	s, ctx := serve(t, respond(400, `{"error":{"code":"RoleAssignmentDoesNotExist"}}`))
 	errs := s.Revoke(ctx, leaver, []offboarding.Grant{{Kind: offboarding.GrantEligibleRole, ID: "e", Of: "role", Type: "/administrativeUnits/1"}})
 	if !errors.Is(errs[0], offboarding.ErrNotFound) {
 		t.Errorf("%v", errs)
 	}
-	for _, want := range []string{`"action":"adminRemove"`, `"principalId":"` + leaver + `"`, `"roleDefinitionId":"role"`, `"directoryScopeId":"/administrativeUnits/1"`, `"Content-Type":"application/json"`} {
+	for _, want := range []string{`"action":"adminRemove"`, `"principalId":"` + leaver + `"`, `"roleDefinitionId":"role"`, `"directoryScopeId":"/administrativeUnits/1"`} {
 		if !strings.Contains(s.seen[0].body, want) {
 			t.Errorf("%s is missing: %s", want, s.seen[0].body)
 		}
@@ -153,7 +151,7 @@ func FuzzBatch(f *testing.F) {
 		if n = min(max(n, 0), 20); n == 0 {
 			return
 		}
-		answers, err := budgets{}.readBatch(text, make([]batchItem, n))
+		answers, err := readBatch(text, n)
 		if err == nil && len(answers) != n {
 			t.Errorf("%d answers to %d requests", len(answers), n)
 		}

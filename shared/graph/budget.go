@@ -1,89 +1,109 @@
 package graph
 
 import (
-	"encoding/json"
 	"net/http"
-	"slices"
-	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// budgets are those that Microsoft documents and says something about before they are spent.
-type budgets struct {
-	reads, writes *pace // of the identity service, one for a request
-	files         *pace // of SharePoint, in resource units
+// budget is what a call draws on. A service that budgets for a whole tenant has a limiter.
+type budget int
+
+const (
+	_               budget = iota // no budget: such a call is not sent
+	budgetDirectory               // the identity service: one of its reads or writes
+	budgetFile                    // SharePoint: one item, or the changes since a token
+	budgetFiles                   // SharePoint: several items, or a write
+	budgetSharing                 // SharePoint: permissions
+	budgetRoles                   // role management
+	budgetAudit                   // the audit logs
+	budgetIntune
+	budgetTeams
+	budgetMailbox // Outlook: of each mailbox for itself, and far from what Leaver asks of one
+)
+
+// What an app may ask in one tenant, each second in the long run: of the identity service by two
+// token buckets, of SharePoint by a count that begins anew each minute. The units are those of a
+// large tenant for the identity service and of a small one for SharePoint; where it is another,
+// the answers say so. The others say only 429.
+// Sources: Microsoft Graph, throttling-limits, Identity and access: 8,000 resource units in 10 s,
+// 3,000 writes in 2 min 30 s; SharePoint, Avoid getting throttled or blocked: 1,200 resource units
+// in a minute.
+const (
+	documentedReads  = rate.Limit(8000.0 / 10)
+	documentedWrites = rate.Limit(3000.0 / 150)
+	documentedFiles  = rate.Limit(1200.0 / 60)
+	filesWindow      = time.Minute
+)
+
+// What SharePoint charges for a request.
+// Source: SharePoint, Avoid getting throttled or blocked, resource units.
+const (
+	unitsFile    = 1
+	unitsFiles   = 2
+	unitsSharing = maxUnits
+)
+
+// limiters keep to the budgets.
+type limiters struct{ reads, writes, files, roles, audit, intune, teams *limiter }
+
+func newLimiters(now func() time.Time) limiters {
+	return limiters{
+		reads: newLimiter(documentedReads, 0, now), writes: newLimiter(documentedWrites, 0, now),
+		files: newLimiter(documentedFiles, filesWindow, now),
+		roles: newLimiter(rate.Inf, 0, now), audit: newLimiter(rate.Inf, 0, now),
+		intune: newLimiter(rate.Inf, 0, now), teams: newLimiter(rate.Inf, 0, now),
+	}
 }
 
-// part is a request, or one of a batch: its method, and its address from behind the version.
-type part struct{ Method, URL string }
-
-// requests are those a request to Graph consists of: itself, or the parts of a batch. None when
-// the batch cannot be read.
-func requests(method, address string, body []byte) []part {
-	if address != "/$batch" {
-		return []part{{method, address}}
-	}
-	var batch struct{ Requests []part }
-	if json.Unmarshal(body, &batch) != nil {
-		return nil
-	}
-	return batch.Requests
-}
-
-// writes reports whether one of some requests may change the world, or nobody knows.
-func writes(parts []part) bool { return len(parts) == 0 || slices.ContainsFunc(parts, part.writes) }
-
-// writes reports whether a request may change the world.
-func (p part) writes() bool {
-	path, _, _ := strings.Cut(p.URL, "?")
-	return p.Method != http.MethodGet && p.Method != http.MethodHead &&
-		!strings.HasSuffix(path, "/checkMemberGroups") // a question that is put as a POST
-}
-
-// budget is what a request draws on, and how much. Nil for Intune, Outlook and Exchange, whose
-// budgets are of their own and far from what Leaver asks of one mailbox or device.
-func (b budgets) budget(p part) (*pace, int) {
-	path, query, _ := strings.Cut(strings.TrimPrefix(p.URL, "/"), "?")
-	segments := strings.Split(path, "/")
-	second := ""
-	if len(segments) > 2 {
-		second = segments[2]
-	}
-	switch segments[0] {
-	case "drives":
-		return b.files, units(p, path, query)
-	case "users":
-		switch second {
-		case "drive":
-			return b.files, units(p, path, query)
-		case "mailboxSettings", "mailFolders", "calendars", "events", "managedDevices", "managedAppRegistrations", "wipeManagedAppRegistrationsByDeviceTag":
-			return nil, 0
+// of is the limiter of a call, and how many units it draws; nil when none is needed.
+func (l limiters) of(c call) (*limiter, int) {
+	switch c.budget {
+	case budgetDirectory:
+		if c.writes() {
+			return l.writes, 1
 		}
-	case "groups", "devices", "directory", "subscribedSkus", "oauth2PermissionGrants":
-	default:
-		return nil, 0
+		return l.reads, 1
+	case budgetFile:
+		return l.files, unitsFile
+	case budgetFiles:
+		return l.files, unitsFiles
+	case budgetSharing:
+		return l.files, unitsSharing
+	case budgetRoles:
+		return l.roles, 1
+	case budgetAudit:
+		return l.audit, 1
+	case budgetIntune:
+		return l.intune, 1
+	case budgetTeams:
+		return l.teams, 1
 	}
-	if p.writes() {
-		return b.writes, 1
-	}
-	return b.reads, 1
+	return nil, 0
 }
 
-// hear tells the budget of a request what its answer says.
-func (b budgets) hear(p part, status int, header http.Header) {
-	if budget, _ := b.budget(p); budget != nil {
-		budget.hear(status, header)
+// draws is what some calls draw on each limiter.
+func (l limiters) draws(calls []call) map[*limiter]int {
+	draws := map[*limiter]int{}
+	for _, one := range calls {
+		if limiter, units := l.of(one); limiter != nil {
+			draws[limiter] += units
+		}
+	}
+	return draws
+}
+
+// observe tells the limiter of a call what its answer says.
+func (l limiters) observe(c call, status int, header http.Header) {
+	if limiter, _ := l.of(c); limiter != nil {
+		limiter.observe(status, header)
 	}
 }
 
-// units is what SharePoint charges for a request: 5 for permissions, 1 for reading one item or
-// the changes since a token, 2 for anything else. Source: SharePoint, Avoid getting throttled or
-// blocked, resource units.
-func units(p part, path, query string) int {
-	switch last := path[strings.LastIndexByte(path, '/')+1:]; {
-	case strings.Contains(path, "/permissions"), last == "invite":
-		return dearest
-	case p.writes(), last == "children", last == "delta" && !strings.Contains(query, "token="):
-		return 2
+// lost tells the limiters that calls got no answer.
+func (l limiters) lost(calls []call) {
+	for limiter := range l.draws(calls) {
+		limiter.lost()
 	}
-	return 1
 }

@@ -51,7 +51,7 @@ func TestWhatACopyAnswers(t *testing.T) {
 			if tt.location != "" {
 				w.Header().Set("Location", tt.location)
 			}
-			answer(tt.status, tt.body)(w, r)
+			respond(tt.status, tt.body)(w, r)
 		})
 		right("the children", s.CopyChildren(ctx, "b!1", "01A", "b!2", "01F"))
 		if q, _ := url.Parse(s.seen[0].target); q.Query().Get("@microsoft.graph.conflictBehavior") != "fail" || !strings.Contains(s.seen[0].body, `"childrenOnly":true`) {
@@ -62,9 +62,11 @@ func TestWhatACopyAnswers(t *testing.T) {
 			one += `,"body":` + tt.body
 		}
 		s, ctx = serve(t, batch(map[string]string{"/drives/b!1/items/01A/copy?@microsoft.graph.conflictBehavior=fail": one}))
-		right("in a batch", s.Copies(ctx, "b!1", []string{"01A"}, "b!2", "01F")[0])
+		for _, start := range s.Copies(ctx, "b!1", []string{"01A", "01A"}, "b!2", "01F") {
+			right("in a batch", start)
+		}
 	}
-	s, ctx := serve(t, answer(409, taken))
+	s, ctx := serve(t, respond(409, taken))
 	var p *offboarding.PermanentError
 	if _, err := s.MakeFolder(ctx, "b!1", "01R", "Files"); err == nil || errors.As(err, &p) || strings.Contains(err.Error(), "Adele") {
 		t.Errorf("a taken name is worth a second look: %v", err)
@@ -110,13 +112,13 @@ func TestCopiesAreStartedTwentyAtATime(t *testing.T) {
 			t.Errorf("%s: %+v", ids[i], got)
 		}
 	}
-	if !s.budgets.writes.until.IsZero() {
+	if !s.limiters.writes.until.IsZero() {
 		t.Error("the identity service's writes wait for SharePoint")
 	}
 	if len(s.guard.notes) < len(ids) {
 		t.Errorf("%d calls are evidence", len(s.guard.notes))
 	}
-	s, ctx = serve(t, answer(503, `{"error":{"code":"serviceNotAvailable"}}`))
+	s, ctx = serve(t, respond(503, `{"error":{"code":"serviceNotAvailable"}}`))
 	for _, got := range s.Copies(ctx, "b!1", ids[:2], "b!2", "01F") {
 		if got.Err == nil || got.Monitor != "" {
 			t.Errorf("a batch that failed as a whole: %+v", got)
@@ -129,13 +131,13 @@ func TestWhatDeltaAnswers(t *testing.T) {
 		"in the query": "https://graph.microsoft.com/v1.0/drives/b!1/root/delta?token=a%2Bb%3D",
 		"in the path":  "https://graph.microsoft.com/v1.0/drives('b!1')/root/microsoft.graph.delta(token='a+b=')?$select=id",
 	} {
-		s, ctx := serve(t, answer(200, `{"value":[],"@odata.deltaLink":"`+link+`"}`))
+		s, ctx := serve(t, respond(200, `{"value":[],"@odata.deltaLink":"`+link+`"}`))
 		if token, err := s.DeltaToken(ctx, "b!1"); err != nil || token != "a+b=" || !strings.Contains(s.seen[0].target, "token=latest") {
 			t.Errorf("%s: %q, %v", name, token, err)
 		}
 	}
 	for _, link := range []string{"", "https://graph.microsoft.com/v1.0/drives/b!1/root/delta", "://"} {
-		s, ctx := serve(t, answer(200, `{"value":[],"@odata.deltaLink":"`+link+`"}`))
+		s, ctx := serve(t, respond(200, `{"value":[],"@odata.deltaLink":"`+link+`"}`))
 		if token, err := s.DeltaToken(ctx, "b!1"); err == nil {
 			t.Errorf("%q: %q", link, token)
 		}
@@ -171,7 +173,7 @@ func TestWhatDeltaAnswers(t *testing.T) {
 			t.Errorf("%s: %s", name, s.seen[0].target)
 		}
 	}
-	s, ctx := serve(t, answer(410, `{"error":{"code":"resyncRequired","message":"x","innerError":{"code":"resyncChangesApplyDifferences"}}}`))
+	s, ctx := serve(t, respond(410, `{"error":{"code":"resyncRequired","message":"x","innerError":{"code":"resyncChangesApplyDifferences"}}}`))
 	if _, err := s.Delta(ctx, "b!1", "old"); !errors.Is(err, offboarding.ErrResyncRequired) {
 		t.Errorf("an old token: %v", err)
 	}
@@ -202,13 +204,13 @@ func TestWhatAMonitorAnswers(t *testing.T) {
 			fmt.Fprint(w, tt.body)
 		}))
 		defer monitor.Close()
-		s, ctx := serve(t, answer(500, ""))
+		s, ctx := serve(t, respond(500, ""))
 		got, err := s.CopyState(ctx, monitor.URL+"/monitor/1")
 		if got != tt.want || (err != nil) != tt.err || errors.Is(err, offboarding.ErrNotFound) != (tt.status == 404) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	s, ctx := serve(t, answer(200, `{}`))
+	s, ctx := serve(t, respond(200, `{}`))
 	for _, bad := range []string{"http://contoso/monitor/1", "file:///etc/passwd", "https://user:pw@contoso/", "", "://"} {
 		if _, err := s.CopyState(ctx, bad); err == nil || strings.Contains(err.Error(), "contoso") {
 			t.Errorf("%q: %v", bad, err)
@@ -217,7 +219,7 @@ func TestWhatAMonitorAnswers(t *testing.T) {
 }
 
 func TestSharingPermissions(t *testing.T) {
-	s, ctx := serve(t, answer(200, `{"value":[
+	s, ctx := serve(t, respond(200, `{"value":[
 		{"id":"1","roles":["read"],"link":{"type":"view","scope":"anonymous","webUrl":"https://x"}},
 		{"id":"2","roles":["write"],"grantedToV2":{"user":{"id":"`+leaver+`"}},"inheritedFrom":{"id":"01R"}}]}`))
 	got, err := s.SharingPermissions(ctx, "b!1", "01A")
@@ -225,7 +227,7 @@ func TestSharingPermissions(t *testing.T) {
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	s, ctx = serve(t, answer(207, `{"value":[{"error":{"code":"noResolvedUsers"}}]}`))
+	s, ctx = serve(t, respond(207, `{"value":[{"error":{"code":"noResolvedUsers"}}]}`))
 	var p *offboarding.PermanentError
 	if err := s.LetRead(ctx, "b!1", "01A", leaver); !errors.As(err, &p) || !strings.Contains(err.Error(), "noResolvedUsers") {
 		t.Errorf("an invitation that failed in part: %v", err)
@@ -233,7 +235,7 @@ func TestSharingPermissions(t *testing.T) {
 }
 
 func TestB15FilesAreAddressedByID(t *testing.T) {
-	s, ctx := serve(t, answer(200, `{}`))
+	s, ctx := serve(t, respond(200, `{}`))
 	for name, call := range map[string]func() error{
 		"a path":              func() error { _, err := s.DriveItems(ctx, "b!1", "root:/Reports"); return err },
 		"another operation":   func() error { return s.RemoveSharing(ctx, "b!1", "01A/children", "p") },

@@ -7,28 +7,31 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"leaver/shared/offboarding"
-
-	abstractions "github.com/microsoft/kiota-abstractions-go"
-	"github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
+	"leaver/shared/retryafter"
 )
 
-// refused is the write guard's no; it passes through everything unchanged.
+// refused is a no before anything was sent, the write guard's above all; it passes through
+// everything unchanged.
 type refused struct{ error }
-
-// errNothing is a success without the object that was asked for.
-var errNothing = errors.New("graph answered with nothing")
 
 // problem is an error answer of Graph, without its text.
 type problem struct {
 	status    int
 	codes     []string // from the outer, general one to the innermost, special one
 	requestID string
-	retry     string // Retry-After
+	wait      time.Duration // that the answer asks for, where it does
+	waits     bool
+	whole     bool // of a batch, so that none of its requests was looked at
+}
+
+func newProblem(status int, header http.Header, body []byte, requestID string) *problem {
+	p := &problem{status: status, codes: codesOf(body), requestID: requestID}
+	p.wait, p.waits = retryafter.Of(header)
+	return p
 }
 
 func (p *problem) Error() string {
@@ -40,6 +43,17 @@ func (p *problem) Error() string {
 		s += " (request " + p.requestID + ")"
 	}
 	return s
+}
+
+// passing reports whether a later try may not meet it.
+func (p *problem) passing() bool {
+	return p.status == http.StatusTooManyRequests || p.status == http.StatusRequestTimeout || p.status >= 500
+}
+
+// has reports whether an error is an answer of Graph with a code.
+func has(err error, code string) bool {
+	var p *problem
+	return errors.As(err, &p) && slices.Contains(p.codes, code)
 }
 
 // codesOf reads the codes of an error body from the outside in. What does not look like a
@@ -83,8 +97,8 @@ func isCode(s string) bool {
 //
 //   - 404 wraps offboarding.ErrNotFound, and so does a role that is to be removed and is not there;
 //   - 410 wraps offboarding.ErrResyncRequired;
-//   - 429 and every 5xx are transient, throttled when the answer says until when;
-//   - 408, 401 (the token is renewed), an expired page token (the listing begins again),
+//   - 429, 408 and every 5xx are transient, throttled when the answer says until when;
+//   - 401 (the token is renewed), an expired page token (the listing begins again),
 //     and whatever never became an answer, are transient;
 //   - everything else is permanent;
 //   - what the write guard or the credential says stays what it is.
@@ -99,9 +113,7 @@ func classify(doing string, err error) error {
 	}
 	var p *problem
 	if !errors.As(err, &p) {
-		if p = problemOf(err); p == nil {
-			return fmt.Errorf("%s: %w", doing, err)
-		}
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	err = fmt.Errorf("%s: %w", doing, p)
 	switch {
@@ -109,44 +121,10 @@ func classify(doing string, err error) error {
 		return fmt.Errorf("%w: %w", offboarding.ErrNotFound, err)
 	case p.status == http.StatusGone:
 		return fmt.Errorf("%w: %w", offboarding.ErrResyncRequired, err)
-	case p.status == http.StatusTooManyRequests, p.status >= 500:
-		if d, ok := retryAfter(p.retry, time.Now()); ok {
-			return offboarding.Throttled(d, err)
-		}
-		return err
-	case p.status == http.StatusRequestTimeout, p.status == http.StatusUnauthorized, slices.Contains(p.codes, "Directory_ExpiredPageToken"):
+	case p.waits && p.passing():
+		return offboarding.Throttled(p.wait, err)
+	case p.passing(), p.status == http.StatusUnauthorized, slices.Contains(p.codes, "Directory_ExpiredPageToken"):
 		return err
 	}
 	return offboarding.Permanent(err)
-}
-
-// problemOf reads an error of the SDK; nil when it is no answer of Graph.
-func problemOf(err error) *problem {
-	var api abstractions.ApiErrorable
-	if !errors.As(err, &api) {
-		return nil
-	}
-	p := &problem{status: api.GetStatusCode()}
-	if h := api.GetResponseHeaders(); h != nil {
-		p.requestID = strings.Join(h.Get("request-id"), " ")
-		p.retry = strings.Join(h.Get("Retry-After"), " ")
-	}
-	var odata *odataerrors.ODataError // never call its Error: it panics when there is no message
-	if errors.As(err, &odata) && odata.GetErrorEscaped() != nil {
-		if codes := value(odata.GetErrorEscaped().GetCode()); codes != "" {
-			p.codes = strings.Split(codes, "/")
-		}
-	}
-	return p
-}
-
-// retryAfter reads the header of that name, seconds or a date, up to the longest.
-func retryAfter(text string, now time.Time) (time.Duration, bool) {
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, longest), true
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return min(max(at.Sub(now), 0), longest), true
-	}
-	return 0, false
 }

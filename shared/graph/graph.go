@@ -1,32 +1,32 @@
-// Package graph is the adapter to Microsoft Graph: it turns calls of msgraph-sdk-go into the
-// types and verdicts of the domain. It is the one package that imports the SDK, and of that
-// only what it needs, because its models alone compile for minutes.
+// Package graph is the adapter to Microsoft Graph: it turns answers of Graph into the types and
+// verdicts of the domain. It is the one package that imports msgraph-sdk-go, and of that only what
+// it needs: the pipeline that carries every request, and models where they read more than a struct
+// would. The packages of request builders compile for minutes and are not used.
+//
+// Every request is a [call], and is sent in one of four ways: get, list, write and batch.
 //
 // Every object is addressed by object id (rule B15); anything else is refused before it is
 // sent. No error holds a name, an address or Graph's own text, which may hold both.
 //
-// Requests to the identity service and to SharePoint keep to their budgets: see pace.
+// Every call names the budget that it draws on, and the requests keep to the budgets: see limiter.
 //
-// The client never repeats a call. The SDK's retry handler is left out on purpose: the worker
-// is the one owner of retry, it knows the lease, the tombstone and the budget; kiota's would
-// multiply with it, sleep under a lease, and repeat POSTs that had taken effect before their
-// answer was lost. The SDK's compression handler is left out too, because it sends a request
-// again after a 415, and bodies of some hundred bytes win nothing; its redirect handler,
-// because Graph redirects none of these calls and a token must not follow one.
+// The client repeats no call but those requests of a batch that failed for the moment: see batch.
+// The SDK's retry handler is left out on purpose: the worker is the one owner of retry, it knows
+// the lease, the tombstone and the budget; kiota's would multiply with it, sleep under a lease, and
+// repeat POSTs that had taken effect before their answer was lost. The SDK's compression handler is
+// left out too, because it sends a request again after a 415, and bodies of some hundred bytes win
+// nothing; its redirect handler, because Graph redirects none of these calls and a token must not
+// follow one.
 package graph
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"leaver/shared/offboarding"
-
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/google/uuid"
 	khttp "github.com/microsoft/kiota-http-go"
 	kjson "github.com/microsoft/kiota-serialization-json-go"
 	"github.com/microsoftgraph/msgraph-sdk-go-core/authentication"
@@ -39,9 +39,10 @@ const timeout = 30 * time.Second
 
 // Client calls Microsoft Graph in one tenant. It is safe for concurrent use.
 type Client struct {
-	adapter *khttp.NetHttpRequestAdapter
-	budgets budgets
-	plain   *http.Client // adds no token
+	adapter  *khttp.NetHttpRequestAdapter
+	base     string // of every address
+	limiters limiters
+	plain    *http.Client // adds no token
 }
 
 // Option is what can be chosen about a client.
@@ -73,78 +74,16 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 	own := *client
 	own.Timeout = timeout
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	budgets := budgets{
-		reads: newPace(documentedReads, 0, o.now), writes: newPace(documentedWrites, 0, o.now),
-		files: newPace(documentedFiles, filesWindow, o.now),
-	}
+	limiters := newLimiters(o.now)
 	plain := own
 	own.Transport = khttp.NewCustomTransportWithParentTransport(client.Transport,
 		core.NewGraphTelemetryHandler(nil),
-		khttp.NewParametersNameDecodingHandler(),
-		guard{base: strings.TrimSuffix(base.Path, "/"), budgets: budgets}, // last: it sees what really goes out
+		guard{limiters}, // last: it sees what really goes out
 	)
 	adapter, err := khttp.NewNetHttpRequestAdapterWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
 		auth, kjson.NewJsonParseNodeFactory(), kjson.NewJsonSerializationWriterFactory(), &own)
 	if err != nil {
 		return nil, fmt.Errorf("graph: %w", err)
 	}
-	adapter.SetBaseUrl(strings.TrimSuffix(baseURL, "/"))
-	return &Client{adapter: adapter, budgets: budgets, plain: &plain}, nil
+	return &Client{adapter: adapter, base: strings.TrimSuffix(baseURL, "/"), limiters: limiters, plain: &plain}, nil
 }
-
-// ask makes one call about the objects of some ids, which it verifies to be object ids. It
-// returns the answer and the tenant's own time of it; an error says what was being done, and
-// to which object ids.
-func ask[T any](ctx context.Context, doing string, ids []string, call func(context.Context) (T, error)) (T, time.Time, error) {
-	var none T
-	if err := verify(doing, ids); err != nil {
-		return none, time.Time{}, err
-	}
-	for _, id := range ids {
-		doing += " " + id
-	}
-	var heard heard
-	answer, err := call(context.WithValue(ctx, heardKey{}, &heard))
-	if err == nil && any(answer) == nil {
-		err = errNothing
-	}
-	if err != nil {
-		return none, time.Time{}, classify(doing, err)
-	}
-	return answer, heard.date, nil
-}
-
-// verify refuses what is not an object id (B15).
-func verify(doing string, ids []string) error {
-	for _, id := range ids {
-		if err := objectID(id); err != nil {
-			return fmt.Errorf("%s: %w", doing, err)
-		}
-	}
-	return nil
-}
-
-// objectID is nil for an object id, and permanent for anything else.
-func objectID(id string) error {
-	if len(id) != 36 || uuid.Validate(id) != nil {
-		return offboarding.Permanent(fmt.Errorf("%s: a name instead of an object id", offboarding.B15))
-	}
-	return nil
-}
-
-// tell is ask for a call whose answer does not matter.
-func tell(ctx context.Context, doing string, ids []string, call func(context.Context) error) (time.Time, error) {
-	_, at, err := ask(ctx, doing, ids, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
-	return at, err
-}
-
-// value is what a pointer of the SDK's models points to, or the zero value.
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-func pointer[T any](v T) *T { return &v }

@@ -1,11 +1,11 @@
 package graph
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,56 +19,50 @@ const (
 	biggestError  = 1 << 20
 )
 
-// heard is what an answer says beside its body; a call finds it in its context.
-type heard struct {
+// outgoing is a request on its way through the SDK: the calls that it makes, and what its answer
+// says beside its body. It travels in the request's context.
+type outgoing struct {
+	calls []call // several are a batch
+	body  []byte
+
 	date      time.Time
+	dateText  string
 	requestID string
+	location  string
+	failed    *problem // the answer is an error
 }
 
-type heardKey struct{}
+func (o *outgoing) batch() bool  { return len(o.calls) > 1 }
+func (o *outgoing) writes() bool { return slices.ContainsFunc(o.calls, call.writes) }
 
-// locationKey is the key under which a call that wants the Location of its answer puts a *string
-// into its context. The SDK drops it.
-type locationKey struct{}
+type outgoingKey struct{}
 
 // guard is the middleware next to the wire. It keeps to Microsoft's budgets, asks the write guard
 // before every write and tells it about every answered one, keeps the tenant's clock, and takes
 // the text out of errors before the SDK, its tracing or anybody else can repeat it.
-type guard struct {
-	base    string // path of the base URL, which templates leave out
-	budgets budgets
-}
+type guard struct{ limiters limiters }
 
 // Intercept implements [khttp.Middleware].
 func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	body, err := takeBody(req)
-	if err != nil {
-		return nil, err
+	out, ok := ctx.Value(outgoingKey{}).(*outgoing)
+	if !ok {
+		return nil, refused{offboarding.Permanent(errors.New("a request to Graph that no call describes"))}
 	}
-	path := strings.TrimPrefix(req.URL.Path, g.base)
-	address := path
-	if req.URL.RawQuery != "" {
-		address += "?" + req.URL.RawQuery
-	}
-	parts := requests(req.Method, address, body)
-	write := writes(parts)
-	draws := map[*pace]int{}
-	for _, one := range parts {
-		if budget, units := g.budgets.budget(one); budget != nil {
-			draws[budget] += units
-		}
-	}
-	for budget, units := range draws {
-		if err := budget.wait(ctx, units); err != nil {
+	for limiter, units := range g.limiters.draws(out.calls) {
+		if err := limiter.wait(ctx, units); err != nil {
 			return nil, err
 		}
 	}
-	guarded := offboarding.WriteGuardFrom(ctx)
-	if write { // after the wait: the case may have been cancelled in it
-		if err := guarded.Allow(ctx); err != nil {
+	write := offboarding.WriteGuardFrom(ctx)
+	if out.writes() { // after the wait: the case may have been cancelled in it
+		if err := write.Allow(ctx); err != nil {
+			g.limiters.lost(out.calls)
 			return nil, refused{err}
 		}
+	}
+	if out.body != nil {
+		req.ContentLength = int64(len(out.body)) // which kiota does not set
 	}
 	req.Header.Set("User-Agent", "leaver")
 	if offboarding.Urgent(ctx) {
@@ -77,50 +71,59 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 	}
 	res, err := next.Next(req, index)
 	if err != nil {
+		g.limiters.lost(out.calls)
 		return nil, err
 	}
-	if write {
-		guarded.Record(offboarding.Call{Operation: req.Method + " " + template(path), Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
-	}
-	if path != "/$batch" || res.StatusCode == http.StatusTooManyRequests { // else it says it of each of its requests
-		for budget := range draws {
-			budget.hear(res.StatusCode, res.Header)
+	if out.writes() {
+		operation := req.Method + " " + batchPath
+		if !out.batch() {
+			operation = req.Method + " " + template(out.calls[0].address())
 		}
-	}
-	if h, ok := ctx.Value(heardKey{}).(*heard); ok {
-		h.date, _ = http.ParseTime(res.Header.Get("Date"))
-		h.requestID = res.Header.Get("request-id")
-	}
-	if location, ok := ctx.Value(locationKey{}).(*string); ok {
-		*location = res.Header.Get("Location")
+		write.Record(offboarding.Call{Operation: operation, Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
 	}
 	switch {
-	case res.StatusCode >= 400:
-		return withoutText(res)
-	case res.StatusCode >= 300:
-		_ = res.Body.Close()
-		return nil, fmt.Errorf("graph answered with the redirect %d", res.StatusCode)
+	case !out.batch() || res.StatusCode == http.StatusTooManyRequests:
+		for limiter := range g.limiters.draws(out.calls) {
+			limiter.observe(res.StatusCode, res.Header)
+		}
+	case res.StatusCode != http.StatusOK: // else it says it of each of its requests
+		g.limiters.lost(out.calls)
 	}
-	res.Body = http.MaxBytesReader(nil, res.Body, biggestAnswer)
+	if err := out.hear(res); err != nil {
+		return nil, err
+	}
 	return res, nil
 }
 
-// takeBody reads the body of a request and gives it a length, which kiota does not.
-func takeBody(req *http.Request) ([]byte, error) {
-	if req.Body == nil {
-		return nil, nil
+// hear takes from an answer what a call may want beside its body. An error's body goes no further.
+func (o *outgoing) hear(res *http.Response) error {
+	o.dateText = res.Header.Get("Date")
+	o.date, _ = http.ParseTime(o.dateText)
+	o.requestID = res.Header.Get("request-id")
+	o.location = res.Header.Get("Location")
+	o.failed = nil // of a first try with an outdated token
+	if res.StatusCode < 300 {
+		res.Body = http.MaxBytesReader(nil, res.Body, biggestAnswer)
+		return nil
 	}
-	body, err := io.ReadAll(req.Body)
+	body, err := io.ReadAll(io.LimitReader(res.Body, biggestError))
+	_ = res.Body.Close()
+	res.Body, res.ContentLength = http.NoBody, 0
+	res.Header.Del("Content-Length")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return body, nil
+	if res.StatusCode < 400 {
+		return fmt.Errorf("Graph answered with the redirect %d", res.StatusCode)
+	}
+	o.failed = newProblem(res.StatusCode, res.Header, body, o.requestID)
+	return nil
 }
 
 // template is a path with {id} for every segment that is not a word of Graph, so that evidence
 // names an operation and nobody.
-func template(path string) string {
+func template(address string) string {
+	path, _, _ := strings.Cut(address, "?")
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ$.") != "" {
@@ -128,24 +131,4 @@ func template(path string) string {
 		}
 	}
 	return strings.Join(segments, "/")
-}
-
-// withoutText replaces the body of an error answer by one that holds its codes only. It is
-// always JSON and always has a message, without which the SDK panics or forgets the status:
-// a gateway in between answers in HTML.
-func withoutText(res *http.Response) (*http.Response, error) {
-	body, err := io.ReadAll(io.LimitReader(res.Body, biggestError))
-	_ = res.Body.Close()
-	if err != nil {
-		return nil, err
-	}
-	codes := strings.Join(codesOf(body), "/")
-	short, err := json.Marshal(map[string]any{"error": map[string]any{"code": codes, "message": fmt.Sprintf("%d %s", res.StatusCode, codes)}})
-	if err != nil {
-		return nil, err
-	}
-	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(short)), int64(len(short))
-	res.Header.Set("Content-Type", "application/json")
-	res.Header.Del("Content-Length")
-	return res, nil
 }

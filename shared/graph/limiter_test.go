@@ -13,9 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"leaver/shared/offboarding"
+	"leaver/shared/retryafter"
+
+	"golang.org/x/time/rate"
 )
 
 // service is a budget as Microsoft describes its own: it answers 429 when it is empty and says
@@ -98,7 +99,7 @@ func (w *window) answer(units int) (int, http.Header) {
 
 // sendMany makes n requests of some units, some at a time, each taking a while, and those that
 // are throttled again when they were told to.
-func sendMany(t *testing.T, p *pace, s service, n, units, atOnce int) {
+func sendMany(t *testing.T, p *limiter, s service, n, units, atOnce int) {
 	t.Helper()
 	slots, done := make(chan struct{}, atOnce), make(chan struct{}, n)
 	for range n {
@@ -110,7 +111,7 @@ func sendMany(t *testing.T, p *pace, s service, n, units, atOnce int) {
 				if err == nil {
 					<-time.After(20 * time.Millisecond)
 					status, header := s.answer(units)
-					p.hear(status, header)
+					p.observe(status, header)
 					if status == http.StatusNoContent {
 						<-slots
 						return
@@ -154,7 +155,7 @@ func TestABudgetIsUsedAndNotOverrun(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				given := scale * float64(documentedWrites)
-				s, p := newBucket(3000, given), newPace(documentedWrites, 0, time.Now)
+				s, p := newBucket(3000, given), newLimiter(documentedWrites, 0, time.Now)
 				begun := time.Now()
 				sendMany(t, p, s, 3000+int(60*given), 1, 64)
 				wasUsed(t, s, 3000+given*time.Since(begun).Seconds())
@@ -174,7 +175,7 @@ func TestABudgetThatBeginsAnewIsUsedAndNotOverrun(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					const windows = 10
-					s, p := &window{limit: limit, length: filesWindow}, newPace(documentedFiles, filesWindow, time.Now)
+					s, p := &window{limit: limit, length: filesWindow}, newLimiter(documentedFiles, filesWindow, time.Now)
 					begun := time.Now()
 					sendMany(t, p, s, windows*limit/units, units, min(64, limit/8/units))
 					wasUsed(t, s, float64(limit)*math.Ceil(time.Since(begun).Minutes()))
@@ -192,12 +193,12 @@ func spent() http.Header {
 func TestFarFromSpentNobodyWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, begun := newPace(1, 0, time.Now), time.Now()
+		p, begun := newLimiter(1, 0, time.Now), time.Now()
 		for range 1000 {
 			if err := p.wait(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}
-			p.hear(http.StatusNoContent, http.Header{"X-Ms-Throttle-Limit-Percentage": {"0.9"}})
+			p.observe(http.StatusNoContent, http.Header{"X-Ms-Throttle-Limit-Percentage": {"0.9"}})
 		}
 		if waited := time.Since(begun); waited > 0 {
 			t.Errorf("waited %s", waited)
@@ -208,8 +209,8 @@ func TestFarFromSpentNobodyWaits(t *testing.T) {
 func TestUrgentRequestsGoFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(1, 0, time.Now)
-		p.hear(http.StatusNoContent, spent())
+		p := newLimiter(1, 0, time.Now)
+		p.observe(http.StatusNoContent, spent())
 		if err := p.wait(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
@@ -251,25 +252,25 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 	t.Run("behind too many", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p := newPace(1, 0, time.Now)
-			p.hear(http.StatusNoContent, spent())
+			p := newLimiter(1, 0, time.Now)
+			p.observe(http.StatusNoContent, spent())
 			for range 11 { // one goes at once
 				go func() { _ = p.wait(t.Context(), 1) }()
 			}
 			synctest.Wait()
 			begun := time.Now()
-			throttled(t, p.wait(t.Context(), 1), patience, 2*patience)
+			throttled(t, p.wait(t.Context(), 1), maxWait, 2*maxWait)
 			if time.Since(begun) > 0 {
 				t.Error("it waited for that")
 			}
-			<-time.After(2 * patience)
+			<-time.After(2 * maxWait)
 		})
 	})
 	t.Run("overtaken by urgent ones", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p := newPace(1, 0, time.Now)
-			p.hear(http.StatusNoContent, spent())
+			p := newLimiter(1, 0, time.Now)
+			p.observe(http.StatusNoContent, spent())
 			go func() {
 				for range 20 {
 					if err := p.wait(offboarding.WithUrgency(t.Context()), 1); err != nil {
@@ -282,24 +283,24 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 			}
 			synctest.Wait()
 			begun := time.Now()
-			throttled(t, p.wait(t.Context(), 1), time.Second, 2*patience)
-			if waited := time.Since(begun); waited != patience {
+			throttled(t, p.wait(t.Context(), 1), time.Second, 2*maxWait)
+			if waited := time.Since(begun); waited != maxWait {
 				t.Errorf("after %s", waited)
 			}
-			<-time.After(3 * patience)
+			<-time.After(3 * maxWait)
 		})
 	})
 	t.Run("told to come later", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			p := newPace(1, 0, time.Now)
-			p.hear(http.StatusTooManyRequests, http.Header{"Retry-After": {"5"}})
+			p := newLimiter(1, 0, time.Now)
+			p.observe(http.StatusTooManyRequests, http.Header{"Retry-After": {"5"}})
 			throttled(t, p.wait(t.Context(), 1), 5*time.Second, 8*time.Second)
 			<-time.After(5 * time.Second)
 			if err := p.wait(t.Context(), 1); err != nil {
 				t.Error(err)
 			}
-			p.hear(http.StatusTooManyRequests, http.Header{})
+			p.observe(http.StatusTooManyRequests, http.Header{})
 			throttled(t, p.wait(t.Context(), 1), pause, pause+5*time.Second)
 		})
 	})
@@ -308,8 +309,8 @@ func TestWhatWouldWaitTooLongIsThrottled(t *testing.T) {
 func TestWhoGivesUpLeavesTheLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(1, 0, time.Now)
-		p.hear(http.StatusNoContent, spent())
+		p := newLimiter(1, 0, time.Now)
+		p.observe(http.StatusNoContent, spent())
 		if err := p.wait(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
@@ -331,66 +332,26 @@ func TestWhoGivesUpLeavesTheLine(t *testing.T) {
 func TestSeveral429sOfOneMomentSlowDownOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(16, 0, time.Now)
+		p := newLimiter(16, 0, time.Now)
 		for range 20 {
-			p.hear(http.StatusTooManyRequests, http.Header{"Retry-After": {"1"}})
+			p.observe(http.StatusTooManyRequests, http.Header{"Retry-After": {"1"}})
 		}
 		if p.steady != 8 {
 			t.Errorf("%v", p.steady)
 		}
 		for range 20 {
 			<-time.After(2 * time.Second)
-			p.hear(http.StatusTooManyRequests, http.Header{"Retry-After": {"1"}})
+			p.observe(http.StatusTooManyRequests, http.Header{"Retry-After": {"1"}})
 		}
 		if p.steady != 1 {
 			t.Errorf("%v", p.steady)
 		}
 		<-time.After(2 * time.Second)
-		p.hear(http.StatusNoContent, http.Header{})
-		if p.limiter.Limit() != rate.Inf || p.steady <= 1 {
-			t.Errorf("%v, %v", p.limiter.Limit(), p.steady)
+		p.observe(http.StatusNoContent, http.Header{})
+		if p.rate.Limit() != rate.Inf || p.steady <= 1 {
+			t.Errorf("%v, %v", p.rate.Limit(), p.steady)
 		}
 	})
-}
-
-func TestWhatARequestDraws(t *testing.T) {
-	t.Parallel()
-	b := budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
-	name := map[*pace]string{b.reads: "reads", b.writes: "writes", b.files: "files"}
-	for _, tt := range []struct {
-		method, url, from string
-		units             int
-	}{
-		{"GET", "/users/{id}?$select=id", "reads", 1},
-		{"GET", "/users", "reads", 1},
-		{"GET", "/users/{id}/transitiveMemberOf", "reads", 1},
-		{"POST", "/users/{id}/checkMemberGroups", "reads", 1},
-		{"PATCH", "/users/{id}", "writes", 1},
-		{"DELETE", "/groups/{id}/members/{id}/$ref", "writes", 1},
-		{"PATCH", "/devices/{id}", "writes", 1},
-		{"GET", "/directory/deletedItems/{id}", "reads", 1},
-		{"GET", "/subscribedSkus", "reads", 1},
-		{"DELETE", "/oauth2PermissionGrants/{id}", "writes", 1},
-		{"GET", "/users/{id}/drive/root?$select=id", "files", 1},
-		{"GET", "/drives/{id}/items/{id}/children?$top=200", "files", 2},
-		{"POST", "/drives/{id}/items/{id}/children", "files", 2},
-		{"POST", "/drives/{id}/items/{id}/copy?@microsoft.graph.conflictBehavior=fail", "files", 2},
-		{"GET", "/drives/{id}/root/delta?token=latest", "files", 1},
-		{"GET", "/drives/{id}/root/delta", "files", 2},
-		{"GET", "/drives/{id}/items/{id}/permissions", "files", 5},
-		{"DELETE", "/drives/{id}/items/{id}/permissions/{id}", "files", 5},
-		{"POST", "/drives/{id}/items/{id}/invite", "files", 5},
-		{"GET", "/users/{id}/managedDevices", "", 0},
-		{"POST", "/deviceManagement/managedDevices/{id}/wipe", "", 0},
-		{"GET", "/users/{id}/mailFolders/inbox/messageRules", "", 0},
-		{"GET", "/users/{id}/managedAppRegistrations", "", 0},
-		{"GET", "/users/{id}/calendars?$select=id,owner", "", 0},
-		{"GET", "/users/{id}/events?$top=100", "", 0},
-	} {
-		if from, units := b.budget(part{tt.method, tt.url}); name[from] != tt.from || units != tt.units {
-			t.Errorf("%s %s: %d of %q", tt.method, tt.url, units, name[from])
-		}
-	}
 }
 
 // answering is the rest of a pipeline: it answers every request in the same way.
@@ -403,28 +364,43 @@ func (a answering) Next(*http.Request, int) (*http.Response, error) {
 	return &http.Response{StatusCode: a.status, Header: a.header, Body: http.NoBody}, nil
 }
 
+// intercept sends calls through the guard, to a wire that answers them all in one way.
+func intercept(t *testing.T, l limiters, wire answering, calls ...call) {
+	t.Helper()
+	ctx := context.WithValue(offboarding.WithWriteGuard(t.Context(), free{}), outgoingKey{}, &outgoing{calls: calls})
+	req, err := http.NewRequestWithContext(ctx, "GET", "https://graph.example/v1.0/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (guard{l}).Intercept(wire, 0, req); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// named are limiters by the names of their budgets.
+func (l limiters) named() map[string]*limiter {
+	return map[string]*limiter{"reads": l.reads, "writes": l.writes, "files": l.files, "roles": l.roles, "audit": l.audit, "intune": l.intune, "teams": l.teams}
+}
+
+var (
+	readsUser  = call{budget: budgetDirectory}
+	leavesTeam = call{budget: budgetDirectory, method: "DELETE"}
+	readsDrive = call{budget: budgetFile}
+	readsRoles = call{budget: budgetRoles}
+)
+
 func TestTheGuardTellsTheBudgetsApart(t *testing.T) {
 	t.Parallel()
-	const id = "87d349ed-44d7-43e1-9a83-5f2406dee5bd"
-	for _, tt := range []struct{ method, path, body, slowed string }{
-		{"GET", "/users/" + id, "", "reads"},
-		{"PATCH", "/users/" + id, "", "writes"},
-		{"GET", "/users/" + id + "/drive/root", "", "files"},
-		{"POST", "/deviceManagement/managedDevices/" + id + "/wipe", "", ""},
-		{"POST", "/$batch", `{"requests":[{"id":"0","method":"GET","url":"/users/` + id + `"}]}`, ""}, // says it of each of its requests
+	for slowed, calls := range map[string][]call{
+		"reads": {readsUser}, "writes": {leavesTeam}, "files": {readsDrive},
+		"none, of a mailbox": {{budget: budgetMailbox}},
+		"none, of a batch":   {readsUser, leavesTeam}, // says it of each of its requests
 	} {
-		b := budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
-		req, err := http.NewRequest(tt.method, "https://graph.example/v1.0"+tt.path, strings.NewReader(tt.body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx := offboarding.WithWriteGuard(t.Context(), free{})
-		if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(answering{http.StatusOK, spent()}, 0, req.WithContext(ctx)); err != nil {
-			t.Fatal(err)
-		}
-		for name, p := range map[string]*pace{"reads": b.reads, "writes": b.writes, "files": b.files} {
-			if slowed := p.limiter.Limit() != rate.Inf; slowed != (name == tt.slowed) {
-				t.Errorf("%s %s: %s slowed down: %t", tt.method, tt.path, name, slowed)
+		l := newLimiters(time.Now)
+		intercept(t, l, answering{http.StatusOK, spent()}, calls...)
+		for name, limiter := range l.named() {
+			if got := limiter.rate.Limit() != rate.Inf; got != (name == slowed) {
+				t.Errorf("%s: %s slowed down: %t", slowed, name, got)
 			}
 		}
 	}
@@ -433,33 +409,34 @@ func TestTheGuardTellsTheBudgetsApart(t *testing.T) {
 // TestTheAnswersOfABatchAreHeardApart: a refusal of role management or of one drive keeps nobody
 // from asking for users, and one of the whole batch does.
 func TestTheAnswersOfABatchAreHeardApart(t *testing.T) {
-	t.Parallel()
-	const id = "87d349ed-44d7-43e1-9a83-5f2406dee5bd"
-	b := budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
-	items := []batchItem{
-		{Method: "GET", URL: "/users/" + id + "/memberOf"}, {Method: "GET", URL: "/roleManagement/directory/roleAssignments"},
-		{Method: "GET", URL: "/users/" + id + "/drive/root"}, {Method: "DELETE", URL: "/groups/" + id + "/members/" + id + "/$ref"},
+	calls := []call{
+		{path: "/users/x/memberOf", budget: budgetDirectory}, {path: "/roleManagement/directory/roleAssignments", budget: budgetRoles},
+		{path: "/users/x/drive/root", budget: budgetFile}, {path: "/groups/x", method: "DELETE", budget: budgetDirectory},
 	}
-	for refused, slowed := range []string{"reads", "", "files", "writes"} {
-		if _, err := b.readBatch(fmt.Appendf(nil, `{"responses":[{"id":"%d","status":429,"headers":{"Retry-After":"10"},"body":{}}]}`, refused), items); err == nil {
-			t.Error("an answer in part was taken for the whole")
+	for refused, stopped := range []string{"reads", "roles", "files", "writes"} {
+		s, ctx := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			var all []string
+			for i := range calls {
+				status := 200
+				if i == refused {
+					status = 429
+				}
+				all = append(all, fmt.Sprintf(`{"id":"%d","status":%d,"headers":{"Retry-After":"60"},"body":{}}`, i, status))
+			}
+			fmt.Fprintf(w, `{"responses":[%s]}`, strings.Join(all, ","))
+		})
+		if _, errs := s.batch(ctx, calls...); errs[refused] == nil || firstOf(errs) != errs[refused] {
+			t.Errorf("429 to %s: %v", calls[refused].path, errs)
 		}
-		for name, p := range map[string]*pace{"reads": b.reads, "writes": b.writes, "files": b.files} {
-			if now := p.limiter.Limit() != rate.Inf; now != (name == slowed) {
-				t.Errorf("429 to %s: %s slowed down: %t", items[refused].URL, name, now)
+		for name, limiter := range s.limiters.named() {
+			if got := !limiter.until.IsZero(); got != (name == stopped) {
+				t.Errorf("429 to %s: %s stopped: %t", calls[refused].path, name, got)
 			}
 		}
-		b = budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
 	}
-	req, err := http.NewRequest("POST", "https://graph.example/v1.0/$batch", strings.NewReader(`{"requests":[{"id":"0","method":"GET","url":"/users/`+id+`"}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	refusal := answering{http.StatusTooManyRequests, http.Header{"Retry-After": {"10"}}}
-	if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(refusal, 0, req.WithContext(offboarding.WithWriteGuard(t.Context(), free{}))); err != nil {
-		t.Fatal(err)
-	}
-	if b.reads.limiter.Limit() == rate.Inf || b.writes.limiter.Limit() != rate.Inf {
+	l := newLimiters(time.Now)
+	intercept(t, l, answering{http.StatusTooManyRequests, http.Header{"Retry-After": {"10"}}}, readsUser, readsUser)
+	if l.reads.until.IsZero() || !l.writes.until.IsZero() {
 		t.Error("the refusal of a whole batch was not heard, or by others")
 	}
 }
@@ -481,8 +458,8 @@ func TestNoHeaderStopsEverythingForGood(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := newPace(documentedFiles, filesWindow, time.Now)
-				p.hear(tt.status, tt.header)
+				p := newLimiter(documentedFiles, filesWindow, time.Now)
+				p.observe(tt.status, tt.header)
 				begun := time.Now()
 				for {
 					err := p.wait(offboarding.WithUrgency(t.Context()), 1)
@@ -492,7 +469,7 @@ func TestNoHeaderStopsEverythingForGood(t *testing.T) {
 					}
 					<-time.After(max(throttled.Delay, time.Second))
 				}
-				if waited := time.Since(begun); waited > longest+time.Second {
+				if waited := time.Since(begun); waited > retryafter.Longest+time.Second {
 					t.Errorf("the next request went after %s", waited)
 				}
 			})
@@ -505,27 +482,19 @@ func TestNoHeaderStopsEverythingForGood(t *testing.T) {
 func TestABatchWaitsForEachOfItsRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := budgets{reads: newPace(1, 0, time.Now), writes: newPace(1, 0, time.Now), files: newPace(1, time.Minute, time.Now)}
-		for _, p := range []*pace{b.writes, b.files} {
-			p.hear(http.StatusNoContent, spent())
+		l := newLimiters(time.Now)
+		l.writes, l.files = newLimiter(1, 0, time.Now), newLimiter(1, time.Minute, time.Now)
+		for _, p := range []*limiter{l.writes, l.files} {
+			p.observe(http.StatusNoContent, spent())
 		}
-		send := func(body string) {
-			req, err := http.NewRequest("POST", "https://graph.example/v1.0/$batch", strings.NewReader(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx := offboarding.WithWriteGuard(t.Context(), free{})
-			if _, err := (guard{base: "/v1.0", budgets: b}).Intercept(answering{http.StatusOK, nil}, 0, req.WithContext(ctx)); err != nil {
-				t.Fatal(err)
-			}
-		}
+		copies := call{budget: budgetFiles, method: "POST"}
 		begun := time.Now()
-		send(`{"requests":[{"method":"POST","url":"/drives/d/items/i/copy"},{"method":"POST","url":"/drives/d/items/j/copy"}]}`)
-		send(`{"requests":[{"method":"DELETE","url":"/groups/g/members/m/$ref"}]}`)
+		intercept(t, l, answering{http.StatusOK, nil}, copies, copies)
+		intercept(t, l, answering{http.StatusOK, nil}, leavesTeam)
 		if waited := time.Since(begun); waited > 0 {
 			t.Errorf("waited %s for what was there", waited)
 		}
-		send(`{"requests":[{"method":"POST","url":"/drives/d/items/k/copy"}]}`)
+		intercept(t, l, answering{http.StatusOK, nil}, copies)
 		if waited := time.Since(begun); waited != 4*time.Second {
 			t.Errorf("after %s, not when the units of two copies were given back", waited)
 		}
@@ -537,3 +506,46 @@ type free struct{}
 
 func (free) Allow(context.Context) error { return nil }
 func (free) Record(offboarding.Call)     {}
+
+// TestOneRequestProbesWhenARefusalIsOver: when everybody was told to come later, one of those who
+// come asks, and the others wait for its answer.
+func TestOneRequestProbesWhenARefusalIsOver(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		answer func(*limiter)
+		sent   int // of fifty, a second after the probe went
+	}{
+		"there is something again": {func(l *limiter) { l.observe(http.StatusNoContent, http.Header{}) }, 50},
+		"refused again":            {func(l *limiter) { l.observe(http.StatusTooManyRequests, http.Header{"Retry-After": {"8"}}) }, 1},
+		"lost on the way":          {(*limiter).lost, 2}, // the next one probes
+		"not answered yet":         {func(*limiter) {}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l, ctx := newLimiter(rate.Inf, 0, time.Now), t.Context()
+				l.observe(http.StatusTooManyRequests, http.Header{"Retry-After": {"5"}})
+				l.observe(http.StatusNoContent, http.Header{}) // of a request that was under way
+				<-time.After(5 * time.Second)
+				sent := make(chan struct{}, 50)
+				for range 50 {
+					go func() {
+						if l.wait(ctx, 1) == nil {
+							sent <- struct{}{}
+						}
+					}()
+				}
+				synctest.Wait()
+				if n := len(sent); n != 1 {
+					t.Errorf("%d requests probe, want 1", n)
+				}
+				test.answer(l)
+				<-time.After(time.Second)
+				if n := len(sent); n != test.sent {
+					t.Errorf("%d requests were sent, want %d", n, test.sent)
+				}
+				<-time.After(time.Minute)
+			})
+		})
+	}
+}

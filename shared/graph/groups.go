@@ -1,0 +1,130 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"leaver/shared/offboarding"
+)
+
+// group is what Graph says of a group, or of another object in a listing that mixes types.
+type group struct {
+	directoryObject
+	GroupTypes            []string
+	MailEnabled           bool
+	OnPremisesSyncEnabled bool
+	IsAssignableToRole    bool
+	MembershipRule        string
+	AssignedLicenses      *[]json.RawMessage
+}
+
+func (g group) domain() offboarding.Group {
+	return offboarding.Group{
+		ID: g.ID, DisplayName: g.DisplayName, OnPremisesSyncEnabled: g.OnPremisesSyncEnabled, AssignableToRole: g.IsAssignableToRole,
+		Dynamic:        slices.Contains(g.GroupTypes, "DynamicMembership"),
+		MembershipRule: g.MembershipRule,
+		Licensed:       g.AssignedLicenses != nil && len(*g.AssignedLicenses) > 0,
+		Distribution:   g.MailEnabled && !slices.Contains(g.GroupTypes, "Unified"),
+	}
+}
+
+// selectGroups asks for what an offboarding.Group holds, in a listing.
+const selectGroups = "$select=id,displayName,groupTypes,mailEnabled,onPremisesSyncEnabled,isAssignableToRole,membershipRule,assignedLicenses&$top=999"
+
+// groupsIn picks the groups out of a listing of directory objects.
+func groupsIn(objects []group) ([]offboarding.Group, error) {
+	var groups []offboarding.Group
+	for _, o := range objects {
+		if o.Type != typeGroup {
+			continue
+		}
+		if o.AssignedLicenses == nil {
+			return nil, offboarding.Permanent(fmt.Errorf("which licences group %s assigns is not shown", o.ID))
+		}
+		groups = append(groups, o.domain())
+	}
+	return groups, nil
+}
+
+// Group reads a group. Permission: Group.Read.All. A group that is not there is
+// offboarding.ErrNotFound.
+func (c *Client) Group(ctx context.Context, id string) (offboarding.Group, error) {
+	g, err := get[group](ctx, c, call{
+		doing: "reading group", objects: []string{id}, path: "/groups/{}", query: "$select=id,displayName,groupTypes,mailEnabled,onPremisesSyncEnabled",
+		budget: budgetDirectory,
+	})
+	return g.domain(), err
+}
+
+// MemberGroups returns those of at most 20 groups, by object id, that the user is in, directly or
+// through other groups. Permission: User.Read.All.
+func (c *Client) MemberGroups(ctx context.Context, id string, groups []string) ([]string, error) {
+	return list[string](ctx, c, call{
+		doing: "checking the groups of user", objects: []string{id}, path: "/users/{}/checkMemberGroups", body: map[string][]string{"groupIds": groups},
+		budget: budgetDirectory,
+	})
+}
+
+func leaveGroup(group, user string) call {
+	return call{
+		doing: "leaving group", objects: []string{group, user}, method: http.MethodDelete, budget: budgetDirectory,
+		path: "/groups/{}/members/{}/$ref", // without $ref the call can delete the user
+	}
+}
+
+// LeaveGroup takes the user out of a group. A user who is no member is
+// offboarding.ErrNotFound; a group that is dynamic, mail-enabled or mastered on-premises is
+// refused: permanent. Permission: GroupMember.ReadWrite.All.
+func (c *Client) LeaveGroup(ctx context.Context, group, user string) error {
+	_, err := c.write(ctx, leaveGroup(group, user))
+	return err
+}
+
+// LeaveGroups takes the user out of groups, 20 in one round trip, and returns for each what
+// became of it, as [Client.LeaveGroup] does. Permission: GroupMember.ReadWrite.All, and
+// RoleManagement.ReadWrite.Directory for those that hold a role.
+func (c *Client) LeaveGroups(ctx context.Context, user string, groups []string) []error {
+	var calls []call
+	for _, g := range groups {
+		calls = append(calls, leaveGroup(g, user))
+	}
+	_, errs := c.batch(ctx, calls...)
+	return errs
+}
+
+// Owners lists the owners of a group. Permission: Group.Read.All or Directory.Read.All.
+func (c *Client) Owners(ctx context.Context, group string) ([]offboarding.Owner, error) {
+	objects, err := list[directoryObject](ctx, c, call{
+		doing: "reading the owners of group", objects: []string{group}, path: "/groups/{}/owners", query: "$select=id,accountEnabled", budget: budgetDirectory,
+	})
+	if err != nil {
+		return nil, err
+	}
+	owners := []offboarding.Owner{}
+	for _, o := range objects {
+		owners = append(owners, offboarding.Owner{ID: o.ID, Enabled: value(o.AccountEnabled)})
+	}
+	return owners, nil
+}
+
+// AddOwner makes a user an owner of a group. One who is already is refused: permanent.
+// Permission: Group.ReadWrite.All.
+func (c *Client) AddOwner(ctx context.Context, group, user string) error {
+	_, err := c.write(ctx, call{
+		doing: "adding an owner to group", objects: []string{group, user}, path: "/groups/{}/owners/$ref",
+		body: map[string]string{"@odata.id": c.base + "/users/" + user}, budget: budgetDirectory,
+	})
+	return err
+}
+
+// RemoveOwner takes an ownership of a group from a user; offboarding.ErrNotFound when there is
+// none. The last owner is refused: permanent. Permission: Group.ReadWrite.All.
+func (c *Client) RemoveOwner(ctx context.Context, group, user string) error {
+	_, err := c.write(ctx, call{
+		doing: "removing an owner of group", objects: []string{group, user}, method: http.MethodDelete, path: "/groups/{}/owners/{}/$ref", budget: budgetDirectory,
+	})
+	return err
+}
