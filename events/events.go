@@ -1,6 +1,6 @@
 // Package events holds sample inputs. Those of [Files] are webhooks as an HR system sends them:
 // they are what the demo posts and the tests read. One more for each function, named after it,
-// is what AWS Lambda hands it: README.md says how to run a function on its sample.
+// is what AWS Lambda hands it: README.md here says how to run a function on its sample.
 //
 // The sample secret signs the webhooks and nothing else.
 package events

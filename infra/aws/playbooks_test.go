@@ -50,9 +50,9 @@ func TestEveryPlaybookHasItsAlarm(t *testing.T) {
 	}
 }
 
-// TestTheReadmeCountsRight holds the counts in the README's costs against what is deployed.
+// TestTheReadmeCountsRight holds the counts in the costs of infra/README.md against what is deployed.
 func TestTheReadmeCountsRight(t *testing.T) {
-	readme, err := os.ReadFile(root + "README.md")
+	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestTheReadmeCountsRight(t *testing.T) {
 		fmt.Sprintf("43,800 × (%d × 5 + %d)", queues, 2*queues),
 	} {
 		if !strings.Contains(string(readme), count) {
-			t.Errorf("the README's costs should count %q", count)
+			t.Errorf("the costs of infra/README.md should count %q", count)
 		}
 	}
 }

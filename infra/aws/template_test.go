@@ -435,8 +435,8 @@ func TestThePolicyGoesToThoseWhoReadIt(t *testing.T) {
 // the mains alone, and builds as the tests and the figures do.
 func TestWhatIsDeployedIsWhatIsTested(t *testing.T) {
 	for file, line := range map[string]string{
-		"samconfig.toml": "\ncached = false\n",
-		"README.md":      `CGO_ENABLED=0 GOFLAGS="-tags=lambda.norpc -ldflags=-s" sam build`,
+		"samconfig.toml":  "\ncached = false\n",
+		"infra/README.md": `CGO_ENABLED=0 GOFLAGS="-tags=lambda.norpc -ldflags=-s" sam build`,
 	} {
 		text, err := os.ReadFile(root + file)
 		if err != nil {

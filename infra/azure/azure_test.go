@@ -4,8 +4,6 @@ package azure_test
 
 import (
 	"bytes"
-	"flag"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -27,65 +25,6 @@ import (
 	"leaver/shared/offboarding"
 )
 
-var update = flag.Bool("update", false, "write functions.tf anew")
-
-// lists is functions.tf: what the code says, for Terraform.
-func lists() []byte {
-	var b strings.Builder
-	list := func(words []string) string {
-		if len(words) == 0 {
-			return "[]"
-		}
-		return `["` + strings.Join(words, `", "`) + `"]`
-	}
-	b.WriteString(`# The lists of the code: go test ./infra/azure -update writes them.
-locals {
-	# What each function may do: application permissions of Microsoft Graph, cmdlets of Exchange,
-	# the ledger, and entities of the bus to send to and to listen on.
-	functions = {
-`)
-	for _, f := range offboarding.Functions() {
-		rights := bus.RightsOf(f.Name)
-		var listen []string
-		for _, s := range bus.Subscriptions() {
-			if slices.Contains(rights.Listen, s.Name) {
-				listen = append(listen, entity(s))
-			}
-		}
-		fmt.Fprintf(&b, "%s = {\npermissions = %s\nexchange = %t\nlegal_hold = %t\nledger = %t\nsend = %s\nlisten = %s\n}\n",
-			f.Name, list(f.Permissions), f.Exchange, f.LegalHold, f.Ledger, list(rights.Send), list(listen))
-	}
-	b.WriteString("}\n\n")
-	fmt.Fprintf(&b, "queues = toset(%s)\n\n# The labels are the subjects that a subscription takes.\nsubscriptions = {\n", list([]string{bus.Queue}))
-	for _, s := range bus.Subscriptions() {
-		if s.Entity == bus.Topic {
-			fmt.Fprintf(&b, "%s = { topic = %q, labels = %s }\n", s.Name, s.Entity, list(s.Subjects))
-		}
-	}
-	b.WriteString("}\n}\n")
-	return hclwrite.Format([]byte(b.String()))
-}
-
-// entity is how the Terraform names what a subscription is on the broker.
-func entity(s bus.Subscription) string {
-	if s.Entity == bus.Queue {
-		return s.Entity
-	}
-	return s.Entity + "/" + s.Name
-}
-
-func TestTheListsAreThoseOfTheCode(t *testing.T) {
-	want := lists()
-	if *update {
-		if err := os.WriteFile("functions.tf", want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := os.ReadFile("functions.tf"); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("functions.tf is not what the code says (%v); go test ./infra/azure -update writes\n%s", err, want)
-	}
-}
-
 func files(t *testing.T) map[string][]byte {
 	t.Helper()
 	names, err := filepath.Glob("*.tf")
@@ -99,6 +38,14 @@ func files(t *testing.T) map[string][]byte {
 		}
 	}
 	return all
+}
+
+// entity is how the Terraform names what a subscription is on the broker.
+func entity(s bus.Subscription) string {
+	if s.Entity == bus.Queue {
+		return s.Entity
+	}
+	return s.Entity + "/" + s.Name
 }
 
 // TestTheTerraformIsFormatted is terraform fmt -check, on machines without Terraform.

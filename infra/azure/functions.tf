@@ -1,7 +1,8 @@
-# The lists of the code: go test ./infra/azure -update writes them.
+# The lists of the code: go generate ./... writes them.
 locals {
   # What each function may do: application permissions of Microsoft Graph, cmdlets of Exchange,
   # the ledger, and entities of the bus to send to and to listen on.
+  # catalogue:functions
   functions = {
     intake = {
       permissions = []
@@ -123,4 +124,5 @@ locals {
     licence  = { topic = "leaver", labels = ["licence"] }
     delete   = { topic = "leaver", labels = ["delete"] }
   }
+  # catalogue:end
 }

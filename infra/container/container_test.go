@@ -6,13 +6,10 @@ import (
 	"errors"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
-
-	"leaver/shared/bus"
 )
 
 func documents(t *testing.T, name string) []map[string]any {
@@ -32,34 +29,6 @@ func documents(t *testing.T, name string) []map[string]any {
 			t.Fatal(err)
 		}
 		all = append(all, d)
-	}
-}
-
-// TestEverySubscriptionIsScaledOn finds the subscription that a new step brings.
-func TestEverySubscriptionIsScaledOn(t *testing.T) {
-	var got, want []string
-	for _, s := range bus.Subscriptions() {
-		if s.Entity == bus.Queue {
-			want = append(want, s.Entity)
-		} else {
-			want = append(want, s.Entity+"/"+s.Name)
-		}
-	}
-	for _, d := range documents(t, "keda.yaml") {
-		if d["kind"] != "ScaledObject" {
-			continue
-		}
-		for _, trigger := range d["spec"].(map[string]any)["triggers"].([]any) {
-			m := trigger.(map[string]any)["metadata"].(map[string]any)
-			if queue, is := m["queueName"].(string); is {
-				got = append(got, queue)
-				continue
-			}
-			got = append(got, m["topicName"].(string)+"/"+m["subscriptionName"].(string))
-		}
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("keda.yaml scales on %v, and the subscriptions are %v", got, want)
 	}
 }
 

@@ -1,9 +1,7 @@
 package resident_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"net/http"
 	"os"
 	"testing"
@@ -11,7 +9,6 @@ import (
 
 	"leaver/events"
 	"leaver/functions/plan"
-	"leaver/functions/replay"
 	"leaver/infra/resident"
 	"leaver/shared/bus"
 	"leaver/shared/hris"
@@ -20,70 +17,12 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-var update = flag.Bool("update", false, "write the samples of the functions in events/ anew")
-
-// sampled is when the samples happen.
-var sampled = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-
+// sampledPerson is who leaves in the samples, and sampled when.
 const sampledPerson = "irvin.sayers@contoso.com"
 
-// samples are what events/NAME.json holds, for every function.
-func samples(t *testing.T, tenant string) map[string]any {
-	t.Helper()
-	message := func(m bus.Message, err error) any {
-		if err != nil {
-			t.Fatal(err)
-		}
-		return map[string]any{"messages": []json.RawMessage{m.Body}}
-	}
-	webhook, err := events.Files.ReadFile("terminated-forward.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := events.Sign(webhook, "msg_1", sampled)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaver := simtenant.UserID(sampledPerson)
-	all := map[string]any{
-		"intake": json.RawMessage(signed),
-		"plan": message(bus.Request{Attempt: 1, Request: offboarding.Request{
-			ID: offboarding.RequestID(hris.SourceStandard, "msg_1"), Kind: offboarding.Termination, Source: hris.SourceStandard,
-			EventTime: sampled, ReceivedAt: sampled, LeavingTime: sampled,
-			Employee: offboarding.Employee{UserPrincipalName: sampledPerson},
-		}}.Message(time.Time{})),
-		"watch":  map[string]any{"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "time": sampled, "detail": map[string]any{}},
-		"replay": replay.Selection{Step: "signout", Preview: true},
-	}
-	for _, spec := range offboarding.Steps {
-		all[string(spec.Name)] = message(bus.Step{
-			Tenant: tenant, Case: leaver + "-1", PlanVersion: 1, Step: spec.Name, N: 1, Leaver: leaver,
-		}.Message(time.Time{}))
-	}
-	return all
-}
+var sampled = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
 func sampleFile(function string) string { return "../../events/" + function + ".json" }
-
-func TestThereIsASampleForEveryFunction(t *testing.T) {
-	t.Parallel()
-	all := samples(t, simtenant.DefaultTenantID)
-	for _, f := range offboarding.Functions() {
-		want, err := json.MarshalIndent(all[f.Name], "", "  ")
-		if err != nil || all[f.Name] == nil {
-			t.Fatalf("%s has no sample: %v", f.Name, err)
-		}
-		want = append(want, '\n')
-		if *update {
-			if err := os.WriteFile(sampleFile(f.Name), want, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got, err := os.ReadFile(sampleFile(f.Name)); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("events/%s.json should hold\n%s(go test ./infra/resident -run Sample -update) %v", f.Name, want, err)
-		}
-	}
-}
 
 // TestTheSamplesCarryADeparture hands every function its sample, in order: plan opens the case
 // that the steps' messages are about.

@@ -32,6 +32,9 @@ type Function struct {
 	Policy bool
 	// Done says what has been observed when the function has done its work.
 	Done string
+	// AtWorst says what somebody in control of the function could do with its own rights in
+	// Microsoft 365, for SECURITY.md.
+	AtWorst string
 }
 
 // ManageAsApp is the application permission of Exchange Online that lets an app run cmdlets;
@@ -43,12 +46,14 @@ func Functions() []Function {
 	all := []Function{
 		{
 			Name: FunctionIntake, Does: "takes webhooks and sends requests to the queue",
-			Done: "the bus has acknowledged the request",
+			Done:    "the bus has acknowledged the request",
+			AtWorst: "ask for anybody's departure, or for its cancellation; it reads nothing, and has no ledger",
 		},
 		{
 			Name: FunctionPlan, Does: "turns a request into a case and publishes its messages",
 			Ledger: true, Policy: true, Permissions: []string{"User.Read.All"},
-			Done: "the case is open and every message of its plan is acknowledged",
+			Done:    "the case is open and every message of its plan is acknowledged",
+			AtWorst: "read every account; it changes nothing in Microsoft 365",
 		},
 	}
 	for _, s := range Steps {
@@ -59,11 +64,13 @@ func Functions() []Function {
 	return append(all,
 		Function{
 			Name: FunctionWatch, Does: "looks after all open cases, and measures every subscription", Ledger: true,
-			Done: "no open case is half planned, no step overdue without a message on its way, none waiting past its deadline",
+			Done:    "no open case is half planned, no step overdue without a message on its way, none waiting past its deadline",
+			AtWorst: "read and take away every message on the bus; it has no permission in Microsoft 365",
 		},
 		Function{
 			Name: FunctionReplay, Does: "sends what was parked back to work", Ledger: true,
-			Done: "every chosen message is back on the bus",
+			Done:    "every chosen message is back on the bus",
+			AtWorst: "read and take away every message on the bus; it has no permission in Microsoft 365",
 		},
 	)
 }

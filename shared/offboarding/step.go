@@ -54,7 +54,8 @@ var Steps = []Spec{
 				"User.Read.All", "RoleManagement.Read.Directory", "User-PasswordProfile.ReadWrite.All",
 				"User.RevokeSessions.All",
 			},
-			Done: "the password has changed and no session is valid from before",
+			Done:    "the password has changed and no session is valid from before",
+			AtWorst: "set a password it knows on any account that holds no administrator role, and sign in as whoever has no second factor",
 		},
 	},
 	{
@@ -65,7 +66,8 @@ var Steps = []Spec{
 				"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All",
 				"RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All",
 			},
-			Done: "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
+			Done:    "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
+			AtWorst: "disable or enable any account that holds no administrator role, and any device; change every mailbox",
 		},
 	},
 	{
@@ -79,7 +81,8 @@ var Steps = []Spec{
 				"DeviceManagementManagedDevices.PrivilegedOperations.All",
 				"DeviceManagementApps.ReadWrite.All",
 			},
-			Done: "every managed device and protected app is gone from Intune, and every phone has acknowledged its wipe and is blocked",
+			Done:    "every managed device and protected app is gone from Intune, and every phone has acknowledged its wipe and is blocked",
+			AtWorst: "wipe every managed device and every phone; change every mailbox",
 		},
 	},
 	{
@@ -88,13 +91,15 @@ var Steps = []Spec{
 			Does: "sends new mail where the plan says", Exchange: true, Policy: true,
 			Permissions: []string{"User.Read.All", "Calendars.Read"},
 			Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside, and no meeting of the leaver's is ahead",
+			AtWorst:     "forward every mailbox to anywhere and give anybody access to it; read every calendar",
 		},
 	},
 	{
 		Name: StepPreserve, Deadline: 24 * time.Hour,
 		Function: Function{
 			Does: "keeps the mail before the account goes", Exchange: true, LegalHold: true,
-			Done: "the mailbox is on litigation hold, or a person has signed its export off",
+			Done:    "the mailbox is on litigation hold, or a person has signed its export off",
+			AtWorst: "take every litigation hold away; change every mailbox",
 		},
 	},
 	{
@@ -105,6 +110,7 @@ var Steps = []Spec{
 			Does:        "copies the files to where the policy wants them, and compares the copies",
 			Permissions: []string{"User.Read.All", "Files.ReadWrite.All"},
 			Done:        "sharing links are off, and every file was compared with its copy in the drive of the manager or of the policy",
+			AtWorst:     "read, change and delete every file",
 		},
 	},
 	{
@@ -117,7 +123,8 @@ var Steps = []Spec{
 				"UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All",
 				"Calendars.Read",
 			},
-			Done: "no group (but those that give licences), ownership, role, consent, app role, authentication method but the password, telephone number or right on another mailbox is left",
+			Done:    "no group (but those that give licences), ownership, role, consent, app role, authentication method but the password, telephone number or right on another mailbox is left",
+			AtWorst: "make anybody a Global Administrator: as sensitive as that role itself",
 		},
 	},
 	{
@@ -129,7 +136,8 @@ var Steps = []Spec{
 				"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All",
 				"GroupMember.ReadWrite.All", "Group.Read.All",
 			},
-			Done: "the user holds no licence",
+			Done:    "the user holds no licence",
+			AtWorst: "take every licence away, and change the members of every group that administrator roles do not depend on; change every mailbox",
 		},
 	},
 	{
@@ -139,6 +147,7 @@ var Steps = []Spec{
 			Does: "deletes the account, when nothing is lost with it", Exchange: true,
 			Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 			Done:        "the account is among the deleted items",
+			AtWorst:     "delete every account that holds no administrator role, for good; read every file; change every mailbox",
 		},
 	},
 }
