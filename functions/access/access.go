@@ -1,24 +1,15 @@
 // Package access is the step that takes away what the leaver can still reach: groups, Teams and
 // distribution lists, ownerships, directory roles that are active or eligible, OAuth grants, app
 // roles, authentication methods, telephone numbers of Teams, and rights on the mailboxes and
-// calendars of others. It is done when none of that is read back any more.
-//
-// Roles go first (B10): while somebody holds one, Microsoft refuses Leaver more of what follows. The
-// last Global Administrator stays one until a person has made another.
-// A group gets a new owner before the leaver's ownership goes (B14). Groups that give licences
-// are left to the gate licence (B2): who leaves them early loses the mailbox. Groups that are
-// dynamic or mastered on-premises, and those that hold a role and that Leaver's application may
-// not touch, become one task for a person, when everything else is done.
-//
-// Leaving a group takes the user out of the call queues that ring it. Agents who were added to
-// a queue one by one are not seen: Graph has no interface for them, and the evidence of somebody
-// who has Teams Phone says so. Calendars are found that
-// the leaver has opened; one that was shared and never opened is not seen. Rights on mailboxes are
-// found by three queries over the whole tenant, however many mailboxes it has; the one for full
-// access makes Exchange look through every mailbox, which takes it some seconds a thousand.
+// calendars of others. It is done when none of that is read back any more. What only a person can
+// take away becomes one task, when everything else is done.
 //
 // The before holds every single thing that is taken away, so that it can be given back; what
 // nobody can give back are authentication methods.
+//
+// What it does not see: agents who were added to a call queue one by one, for whom Graph has no
+// interface (leaving a group takes the user out of the queues that ring it); and calendars that were
+// shared with the leaver and never opened.
 //
 // Sources: Microsoft 365 admin, Remove a former employee; Microsoft Graph, group: remove
 // member, unifiedRoleEligibilityScheduleRequest, authentication methods, numberAssignment.
@@ -69,7 +60,6 @@ type Step struct {
 	departures offboarding.Departures
 }
 
-// New makes the step.
 func New(directory Directory, mailboxes Mailboxes, departures offboarding.Departures) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes, departures: departures}
 }
@@ -114,7 +104,8 @@ func (r *run) inDirectory(ctx context.Context) error {
 	if by[offboarding.GrantRole], err = r.butTheLast(ctx, by[offboarding.GrantRole]); err != nil {
 		return err
 	}
-	// In this order: B10, and a role that can be activated again is not gone.
+	// In this order: while somebody holds a role, Microsoft refuses more of what follows (B10), and one
+	// that can be activated again is not gone.
 	verdict := offboarding.Join(
 		r.revoke(ctx, by[offboarding.GrantEligibleRole]), r.revoke(ctx, by[offboarding.GrantRole]),
 		r.handOver(ctx, access.Owned), r.leave(ctx, groups),

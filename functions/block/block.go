@@ -42,7 +42,6 @@ type Step struct {
 	mailboxes Mailboxes
 }
 
-// New makes the step.
 func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }

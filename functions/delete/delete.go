@@ -1,9 +1,8 @@
-// Package delete is the gate that deletes the leaver's account when that loses nothing. It
-// is the one irreversible step, so everything is read again right before the write: the case,
-// the account by its object id, that it is still blocked, that it anchors neither forwarding nor
-// a shared mailbox (B1), and that mailbox and OneDrive hold nothing that nobody
-// kept: the OneDrive is as it was when its copy was verified (B12). It is
-// done when the account is among the deleted items, from where it can be restored for 30 days.
+// Package delete is the gate that deletes the leaver's account when that loses nothing. It is the one
+// irreversible step, so everything is read again right before the write: the case, the account by its
+// object id, that it is still blocked, that it anchors neither forwarding nor a shared mailbox (B1),
+// and that mailbox and OneDrive hold nothing that nobody kept (B12). It is done when the account is
+// among the deleted items, from where it can be restored for 30 days.
 //
 // Sources: Microsoft Graph, Delete a user, and List deletedItems; Microsoft 365 admin, Remove
 // a former employee, step 7.
@@ -41,7 +40,6 @@ type Step struct {
 	mailboxes Mailboxes
 }
 
-// New makes the step.
 func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }

@@ -60,7 +60,6 @@ type Step struct {
 	policy     offboarding.Policy
 }
 
-// New makes the step.
 func New(directory Directory, mailboxes Mailboxes, departures offboarding.Departures, policy offboarding.Policy) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes, departures: departures, policy: policy}
 }

@@ -1,10 +1,8 @@
-// Package licence is the gate that releases the leaver's licences when the grace is over:
-// direct ones by assignLicense, inherited ones by leaving the group that gives them (B11), which
-// the step access leaves to it. A
-// licence that comes from a dynamic or synchronised group is a task for a person, with the
-// group's name. Right before that the mailbox is read again: a forwarding that goes on (B2), a
-// mailbox that is not shared yet (B3), or one that needs Exchange Plan 2 (B4) keeps the licence.
-// It is done when the tenant shows no licence on the user any more.
+// Package licence is the gate that releases the leaver's licences when the grace is over: direct
+// ones by assignLicense, inherited ones by leaving the group that gives them (B11), which the step
+// access leaves to it. Right before that the mailbox is read again: a forwarding that goes on (B2), a
+// mailbox that is not shared yet (B3), or one that needs Exchange Plan 2 (B4) keeps the licence. It is
+// done when the tenant shows no licence on the user any more.
 //
 // Mail stays recoverable for 30 days after that. Sources: Microsoft Graph, user: assignLicense
 // and licenseAssignmentState; Microsoft 365 admin, Remove a former employee, step 6.
@@ -43,7 +41,6 @@ type Step struct {
 	mailboxes Mailboxes
 }
 
-// New makes the step.
 func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }

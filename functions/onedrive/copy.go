@@ -48,7 +48,8 @@ func (k *keeper) copyChildren(ctx context.Context, folder entry) error {
 }
 
 // copyMissing starts the copies of some of what a folder lacks. A folder whose copy failed is
-// made empty, so that what is in it is copied piece by piece.
+// made empty, so that what is in it is copied piece by piece: a single copy is limited to 30,000
+// items.
 func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboarding.DriveItem) error {
 	tried := 0
 	if k.Lacked > 0 && len(missing) >= k.Lacked {

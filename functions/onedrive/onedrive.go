@@ -1,22 +1,16 @@
-// Package onedrive is the step that keeps the leaver's files. It turns off the sharing links of
-// the OneDrive, lets whoever gets the mail, or the manager, read it, and copies it into their
-// OneDrive or the drive of the policy; then it compares every file with its copy. What the policy
-// gives up is not copied, and nobody is let in; the links go all the same.
+// Package onedrive is the step that keeps the leaver's files. It turns the sharing links of the
+// OneDrive off, lets the successor read it, copies it into their OneDrive or the drive of the policy,
+// and compares every file with its copy. What the policy gives up is not copied, and nobody is let
+// in; the links go all the same.
 //
-// Nothing is read or copied as a whole: a run visits some pages of folders, keeps where it
-// stands, and the next one goes on there. Copies are Graph's own, asynchronous ones: the children
-// of a folder by one request where Graph takes it, and otherwise item by item in batches, some at
-// a time; one that fails for a folder is made folder by folder, because a single copy is limited
-// to 30,000 items. A copy never replaces anything, so that one which a crash kept from being
-// recorded is not made twice. The names of files are personal: they are compared, and neither
-// kept nor told.
+// A run visits some pages of folders and keeps where it stands; the next one goes on there. Copies are
+// Graph's own, asynchronous ones, and never replace anything. The names of files are personal: they
+// are compared, and neither kept nor told.
 //
-// It is done when a whole walk found every folder and file in the copy, with the same size and
-// by every hash that Graph gives the same content, and the drive held as much after as before,
-// and Graph's delta reports no change since before the walk. The gate of the deletion reads again
-// whether that still holds (B12). Delta reports changes of permissions as well, so the walk begins
-// after the links were turned off and the recipient was let in. Where Graph gives no hash and delta
-// reports a change since the first copy, a person looks at the copies.
+// It is done when a whole walk found every folder and file in the copy, with the same size and the
+// same content by every hash that Graph gives, and Graph's delta reports no change since before the
+// walk. The gate of the deletion reads again whether that still holds (B12). Delta reports changes of
+// permissions as well, so the walk begins after the links were turned off and the successor let in.
 //
 // Sources: Microsoft Graph, driveItem: copy, driveItem: delta, driveItem: invite, Delete
 // permission, and Working with long-running actions; Microsoft 365 admin, Remove a former
@@ -58,7 +52,6 @@ type Step struct {
 	departures offboarding.Departures
 }
 
-// New makes the step.
 func New(files Files, departures offboarding.Departures) *Step {
 	return &Step{files: files, departures: departures}
 }

@@ -28,7 +28,6 @@ type Mailboxes interface {
 // Step keeps a leaver's mail.
 type Step struct{ mailboxes Mailboxes }
 
-// New makes the step.
 func New(mailboxes Mailboxes) *Step { return &Step{mailboxes: mailboxes} }
 
 // The before.

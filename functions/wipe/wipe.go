@@ -1,27 +1,20 @@
-// Package wipe is the step that takes the organisation's data off the leaver's devices, and
-// nothing else: photographs and private accounts stay.
+// Package wipe is the step that takes the organisation's data off the leaver's devices, and nothing
+// else: photographs and private accounts stay. Phones of the mailbox wipe the account only, are
+// blocked, and lose their partnership once they have acknowledged (B13); devices in Intune are
+// retired; apps under Intune's app protection lose the organisation's data.
 //
-//   - Phones that synchronise with the mailbox wipe the account only (Clear-MobileDevice
-//     -AccountOnly, never without), then are blocked by their device id, and their partnership
-//     is removed when they have acknowledged, not before (B13): a partnership that goes first
-//     takes the pending wipe with it, and the data stays on the phone.
-//   - Devices in Intune are retired, corporate ones too. A wipe back to the factory's state
-//     needs an approval in the ledger, and there are none yet: the step has no way to ask for one.
-//   - Apps under Intune's app protection lose the organisation's data, device by device, also
-//     on devices that Intune does not manage.
+// It is done when the records are gone from Intune, and every phone has acknowledged, reads blocked
+// and has no partnership any more. Until then it says how long each device has not been seen; at the
+// deadline that becomes a manual task, so that a phone at the bottom of a lake does not hold the
+// departure for ever.
 //
-// It is done when that has been observed: the records are gone from Intune, and every phone
-// has acknowledged, reads blocked, and has no partnership any more. Until then it waits and
-// says how long each device has not been seen; at the deadline that becomes a manual task, so
-// that a phone at the bottom of a lake does not hold the departure for ever.
+// The step neither waits for block nor holds it up, though a phone that is let in no more hears of no
+// wipe: keeping a leaver out is worth more than an acknowledgement, and Microsoft's order is to block
+// first. A phone on push that is still signed in carries the wipe out in the same seconds, and a
+// device in Intune hears of it by its enrolment, whoever may sign in.
 //
-// The step neither waits for block nor holds it up, though block closes ActiveSync and Outlook
-// and a phone that is let in no more hears of no wipe. Keeping a leaver out is worth more than
-// an acknowledgement, signout's new password shuts the phone's own mail program out all the
-// same, and Microsoft's order is to block first and wipe then. So the wipe is asked for in the
-// same seconds as the lockout: a phone on push that is still signed in carries it out at once,
-// a device in Intune hears of it by its enrolment whoever may sign in, and the rest is the
-// manual task at the deadline.
+// A wipe back to the factory's state needs an approval in the ledger, and there are none yet: the
+// step has no way to ask for one.
 //
 // Sources: Microsoft 365 admin, Remove a former employee, steps 1 and 3; Exchange PowerShell,
 // Clear-MobileDevice, Get-MobileDeviceStatistics, Set-CASMailbox; Microsoft Graph, managedDevice:
@@ -64,7 +57,6 @@ type Step struct {
 	mailboxes Mailboxes
 }
 
-// New makes the step.
 func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }
@@ -108,7 +100,8 @@ func cameBack(job *offboarding.Job) bool {
 	return block != nil && block.State == offboarding.StateEffective && job.Now.Sub(block.EffectiveAt) > time.Hour
 }
 
-// phones clears, blocks and, once acknowledged, removes the phones of the mailbox, in this order.
+// phones clears, blocks and, once acknowledged, removes the phones of the mailbox, in this order: a
+// partnership that goes first takes the pending wipe with it, and the data stays on the phone (B13).
 func (s *Step) phones(ctx context.Context, r *run) {
 	found, err := s.mailboxes.Phones(ctx, r.Leaver)
 	if err != nil && !errors.Is(err, offboarding.ErrNotFound) { // no mailbox, no phones
