@@ -173,7 +173,7 @@ func (tp template) faults(exists func(path string) bool) []string {
 		fault("Federation is %s", asJSON(got))
 	}
 	for name, v := range at(tp.globals, "Environment", "Variables") {
-		if !slices.Contains(environment.Variables[environment.Function](), name) {
+		if !slices.ContainsFunc(offboarding.Functions(), func(f offboarding.Function) bool { return slices.Contains(environment.VariablesOf(f), name) }) {
 			fault("nobody reads %s", name)
 		}
 		if strings.Contains(name, "SECRET") && v != "" {
@@ -251,14 +251,10 @@ func (tp template) function(f offboarding.Function, exists func(string) bool, fa
 
 func (tp template) environment(f offboarding.Function, fault func(string, ...any)) {
 	environ := tp.environ(f.Name)
-	var err error
-	var known []string
+	known := environment.VariablesOf(f)
+	_, err := environment.Read[environment.Function](environ)
 	if f.Name == "intake" {
 		_, err = environment.Read[environment.Intake](environ)
-		known = environment.Variables[environment.Intake]()
-	} else {
-		_, err = environment.Read[environment.Function](environ)
-		known = environment.Variables[environment.Function]()
 	}
 	if err != nil {
 		fault("%s: its environment is refused: %v", f.Name, err)

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -42,26 +44,33 @@ func onAzure(t *testing.T) map[string]string {
 	return map[string]string{"LEAVER_SERVICEBUS_CONNECTION": peer.ConnectionString(), "LEAVER_TABLES_CONNECTION": tables}
 }
 
-// goUp runs leaver up until the test ends and returns its first line.
-func goUp(t *testing.T, variables map[string]string, args ...string) (first map[string]string) {
+func environOf(variables map[string]string) (environ []string) {
+	for name, value := range variables {
+		environ = append(environ, name+"="+value)
+	}
+	return environ
+}
+
+// serving runs leaver up or leaver attach until the test ends and returns its first line.
+func serving(t *testing.T, variables map[string]string, args ...string) (first map[string]string) {
 	t.Helper()
 	read, write := io.Pipe()
 	var stderr strings.Builder
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(console{Context: ctx, stdout: write, stderr: &stderr, getenv: func(name string) string { return variables[name] }}, append([]string{"up", "--addr", "127.0.0.1:0"}, args...))
+		ended <- run(console{Context: ctx, stdout: write, stderr: &stderr, environ: environOf(variables)}, args)
 		_ = write.Close()
 	}()
 	t.Cleanup(func() {
 		stop()
 		if code := <-ended; code != 0 {
-			t.Errorf("leaver up: exit %d: %s", code, stderr.String())
+			t.Errorf("leaver %v: exit %d: %s", args, code, stderr.String())
 		}
 	})
 	line, err := bufio.NewReader(read).ReadBytes('\n')
 	if err != nil {
-		t.Fatalf("leaver up said nothing: %v", err)
+		t.Fatalf("leaver %v said nothing: %v", args, err)
 	}
 	if err := json.Unmarshal(line, &first); err != nil {
 		t.Fatal(err)
@@ -80,12 +89,12 @@ func TestTheOperatorOfFunctionsElsewhere(t *testing.T) {
 		}},
 	})
 	policy := policyFile(t, "{mailbox: none, grace: 1s, deleteAfter: 1s}")
-	carries := goUp(t, azure, "--tenant", file, "--policy", policy, "--data", t.TempDir())
+	carries := serving(t, azure, "up", "--addr", "127.0.0.1:0", "--tenant", file, "--policy", policy, "--data", t.TempDir())
 	if carries["intake"] == "" {
 		t.Fatalf("no intake: %v", carries)
 	}
 	data := t.TempDir()
-	if asks := goUp(t, azure, "--operator", "--tenant", file, "--policy", policy, "--data", data); asks["intake"] != "" {
+	if asks := serving(t, azure, "attach", "--tenant", file, "--policy", policy, "--data", data); asks["intake"] != "" {
 		t.Errorf("it takes webhooks: %v", asks)
 	}
 	typed := func(wanted string, args ...string) {
@@ -125,10 +134,7 @@ func TestTheOperatorOfFunctionsElsewhere(t *testing.T) {
 func TestTheOtherHostCarriesOn(t *testing.T) {
 	t.Parallel()
 	azure := onAzure(t)
-	var environ []string
-	for name, value := range azure {
-		environ = append(environ, name+"="+value)
-	}
+	environ := environOf(azure)
 	tenant, _, file := startTenant(t, simtenant.Config{Users: 150, SyncEvery: time.Second, Knobs: simtenant.Knobs{Latency: 20 * time.Millisecond}})
 	policy := policyFile(t, "{mailbox: none, grace: 1s, deleteAfter: 1s}")
 	hosts := []*host{startHost(t, file, t.TempDir(), policy, environ...), startHost(t, file, t.TempDir(), policy, environ...)}
@@ -180,10 +186,10 @@ func TestOneHostInADirectory(t *testing.T) {
 	azure := onAzure(t)
 	_, _, file := startTenant(t, simtenant.Config{})
 	data := t.TempDir()
-	goUp(t, azure, "--operator", "--tenant", file, "--data", data)
+	serving(t, azure, "attach", "--tenant", file, "--data", data)
 	for name, variables := range map[string]map[string]string{"on Azure": azure, "with its own bus": nil} {
 		var stderr strings.Builder
-		code := run(console{Context: t.Context(), stdout: io.Discard, stderr: &stderr, getenv: func(name string) string { return variables[name] }},
+		code := run(console{Context: t.Context(), stdout: io.Discard, stderr: &stderr, environ: environOf(variables)},
 			[]string{"up", "--addr", "127.0.0.1:0", "--tenant", file, "--data", data})
 		if code != 1 || !strings.Contains(stderr.String(), "choose another directory with --data") {
 			t.Errorf("another host %s: exit %d: %s", name, code, stderr.String())
@@ -197,20 +203,56 @@ func TestOneHostInADirectory(t *testing.T) {
 	}
 }
 
+// TestTheSampleSecretOpensASimulatedTenantOnly: it is published, so a tenant file of the real tenant
+// must not be taken for a simulated one, whatever certificate authority it brings.
+func TestTheSampleSecretOpensASimulatedTenantOnly(t *testing.T) {
+	t.Parallel()
+	_, server, _ := startTenant(t, simtenant.Config{})
+	c := server.Connection()
+	for name, change := range map[string]func(*simtenant.Connection){
+		"another tenant id":     func(c *simtenant.Connection) { c.TenantID = "11111111-2222-3333-4444-555555555555" },
+		"Microsoft's addresses": func(c *simtenant.Connection) { c.Graph, c.Authority, c.Exchange = "", "", "" },
+	} {
+		real := c
+		change(&real)
+		text, err := json.Marshal(real)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "tenant.json")
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, _, stderr := command(t, "up", "--addr", "127.0.0.1:0", "--tenant", file, "--data", t.TempDir())
+		if code != 1 || !strings.Contains(stderr, "LEAVER_WEBHOOK_SECRETS") {
+			t.Errorf("%s: exit %d: %s", name, code, stderr)
+		}
+	}
+}
+
+func TestASimulatedTenantIsNotOnASharedLedger(t *testing.T) {
+	t.Parallel()
+	var stderr strings.Builder
+	code := run(console{Context: t.Context(), stdout: io.Discard, stderr: &stderr, environ: environOf(map[string]string{
+		"LEAVER_SERVICEBUS": "contoso-leaver.servicebus.windows.net", "LEAVER_TABLES": "https://contosoleaver.table.core.windows.net",
+	})}, []string{"up", "--simulate", "--data", t.TempDir()})
+	if code != 1 || !strings.Contains(stderr.String(), "unset them") {
+		t.Errorf("exit %d: %s", code, stderr.String())
+	}
+}
+
 func TestAnOperatorNeedsFunctionsElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		variables map[string]string
 		says      string
-		args      []string
 	}{
-		"nothing is named":   {nil, "set LEAVER_SERVICEBUS and LEAVER_TABLES", nil},
-		"no ledger is named": {map[string]string{"LEAVER_SERVICEBUS": "contoso-leaver.servicebus.windows.net"}, "LEAVER_TABLES is not set", nil},
-		"an ARN":             {map[string]string{"LEAVER_SERVICEBUS_CONNECTION": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bus", "LEAVER_TABLES": "https://contosoleaver.table.core.windows.net"}, "not on AWS", nil},
-		"another identity":   {map[string]string{"LEAVER_IDENTITY": "aws"}, "put there managed, workload or cli", nil},
-		"nobody is real": {
-			map[string]string{"LEAVER_SERVICEBUS": "contoso-leaver.servicebus.windows.net", "LEAVER_TABLES": "https://contosoleaver.table.core.windows.net"},
-			"unset them", []string{"--simulate"},
+		"nothing is named":   {nil, "set LEAVER_SERVICEBUS and LEAVER_TABLES"},
+		"no ledger is named": {map[string]string{"LEAVER_SERVICEBUS": "contoso-leaver.servicebus.windows.net"}, "LEAVER_TABLES is not set"},
+		"an ARN":             {map[string]string{"LEAVER_SERVICEBUS_CONNECTION": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bus", "LEAVER_TABLES": "https://contosoleaver.table.core.windows.net"}, "not on AWS"},
+		"the identity of AWS": {
+			map[string]string{"LEAVER_SERVICEBUS": "contoso-leaver.servicebus.windows.net", "LEAVER_TABLES": "https://contosoleaver.table.core.windows.net", "LEAVER_IDENTITY": "aws", "LEAVER_CLIENT_ID": "22222222-3333-4444-5555-666666666666"},
+			"set it to managed, workload or cli",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,8 +262,8 @@ func TestAnOperatorNeedsFunctionsElsewhere(t *testing.T) {
 				variables[k] = v
 			}
 			var stderr strings.Builder
-			code := run(console{Context: t.Context(), stdout: io.Discard, stderr: &stderr, getenv: func(name string) string { return variables[name] }},
-				append([]string{"up", "--operator", "--data", t.TempDir()}, tt.args...))
+			code := run(console{Context: t.Context(), stdout: io.Discard, stderr: &stderr, environ: environOf(variables)},
+				[]string{"attach", "--data", t.TempDir()})
 			if code != 1 || !strings.Contains(stderr.String(), tt.says) {
 				t.Errorf("exit %d: %s", code, stderr.String())
 			}

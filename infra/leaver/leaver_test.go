@@ -43,14 +43,14 @@ func TestMain(m *testing.M) {
 func command(t *testing.T, args ...string) (int, string, string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code := run(console{Context: t.Context(), stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" }}, args)
+	code := run(console{Context: t.Context(), stdout: &stdout, stderr: &stderr}, args)
 	return code, stdout.String(), stderr.String()
 }
 
 func TestWrongUsageIsTwo(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{}, {"promote"}, {"demo", "--no-such-flag"}, {"up", "--tenant", "a", "--simulate"},
+		{}, {"promote"}, {"up", "--operator"}, {"demo", "--no-such-flag"}, {"up", "--tenant", "a", "--simulate"},
 		{"offboard"}, {"offboard", " "}, {"offboard", adele, "--at", "tomorrow"}, {"plan", adele, "--forward-for", "soon"},
 		{"cancel", adele}, {"cancel", adele, "--reason", " "}, {"sign-off", "c-1", "block", "--by", "", "--note", "done"},
 		{"replay", "--discard"}, {"replay", "--all", "leaver_test.go"}, {"tenant", "--users=-1"}, {"demo", "--leavers", "0"},
@@ -65,7 +65,7 @@ func TestWrongUsageIsTwo(t *testing.T) {
 // TestEveryCommandHelps with examples.
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"demo", "tenant", "up", "offboard", "plan", "status", "cancel", "replay", "sign-off"} {
+	for _, name := range []string{"demo", "tenant", "up", "attach", "offboard", "plan", "status", "cancel", "replay", "sign-off"} {
 		if code, stdout, _ := command(t, name, "--help"); code != 0 || !strings.Contains(stdout, "\n    leaver "+name) {
 			t.Errorf("%s: exit %d\n%s", name, code, stdout)
 		}

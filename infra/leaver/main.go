@@ -23,6 +23,7 @@ type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Carry whole departures through a simulated tenant and report what was observed."`
 	Tenant   tenantCommand   `cmd:"" help:"Serve a simulated Microsoft 365 tenant."`
 	Up       upCommand       `cmd:"" help:"Run every function in this process, with the webhook intake."`
+	Attach   attachCommand   `cmd:"" help:"Answer the other commands about departures that functions elsewhere carry."`
 	Offboard offboardCommand `cmd:"" help:"Ask the running host to offboard somebody."`
 	Plan     planCommand     `cmd:"" help:"Show what offboarding somebody would do; writes nothing."`
 	Status   statusCommand   `cmd:"" help:"Show cases and parked requests of the running host."`
@@ -35,13 +36,22 @@ type commands struct {
 type console struct {
 	context.Context
 	stdout, stderr io.Writer
-	getenv         func(string) string
+	environ        []string // as os.Environ
+}
+
+func (on console) getenv(name string) string {
+	for _, variable := range on.environ {
+		if value, is := strings.CutPrefix(variable, name+"="); is {
+			return value
+		}
+	}
+	return ""
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(console{Context: ctx, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:]))
+	os.Exit(run(console{Context: ctx, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}, os.Args[1:]))
 }
 
 // run parses and runs one command and returns the exit code.

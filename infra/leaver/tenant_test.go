@@ -92,7 +92,7 @@ func serveTenant(t *testing.T, args ...string) (simtenant.Connection, *http.Clie
 	stdout, line := io.Pipe()
 	exited := make(chan int, 1)
 	go func() {
-		exited <- run(console{Context: ctx, stdout: line, stderr: os.Stderr, getenv: func(string) string { return "" }}, append([]string{"tenant"}, args...))
+		exited <- run(console{Context: ctx, stdout: line, stderr: os.Stderr}, append([]string{"tenant"}, args...))
 		_ = line.Close()
 	}()
 	t.Cleanup(func() {

@@ -3,40 +3,24 @@ package resident
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 
 	"leaver/shared/assembly"
 	"leaver/shared/bus/servicebus"
+	"leaver/shared/embedded"
 	"leaver/shared/environment"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
 )
 
-// Azure is where Service Bus and Table Storage are, which a host may share with other hosts and
-// with the functions on AWS.
-type Azure environment.Host
-
-// AzureOf is the bus and the ledger that the environment names; nil when it names none.
-func AzureOf(getenv func(string) string) (*Azure, error) {
-	var set []string
-	for _, name := range environment.Variables[environment.Host]() {
-		if value := getenv(name); value != "" {
-			set = append(set, name+"="+value)
-		}
+// openAzure opens the bus and the ledger that the functions on AWS, or other hosts, work on. The
+// directory is held all the same: the operator's commands find one host there.
+func (h *Host) openAzure(ctx context.Context, dir string, at environment.Host, as identity.Connection) error {
+	held, err := embedded.Hold(dir)
+	if err != nil {
+		return err
 	}
-	if len(set) == 0 {
-		return nil, nil
-	}
-	at, err := environment.Read[environment.Host](set)
-	return (*Azure)(&at), err
-}
-
-// openAzure opens the bus and the ledger that the functions on AWS, or other hosts, work on.
-func (h *Host) openAzure(ctx context.Context, at Azure, as identity.Connection) error {
-	elsewhere := func(context.Context, string) (string, error) {
-		return "", errors.New("this host is not on AWS: give the value, or file:PATH")
-	}
+	h.close = append(h.close, held.Unlock)
 	options, err := assembly.BusOptions(ctx, at.Bus, as, elsewhere)
 	if err != nil {
 		return err

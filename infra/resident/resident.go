@@ -29,6 +29,7 @@ import (
 	"leaver/shared/bus"
 	natsbus "leaver/shared/bus/nats"
 	"leaver/shared/embedded"
+	"leaver/shared/environment"
 	"leaver/shared/exchange"
 	"leaver/shared/graph"
 	"leaver/shared/identity"
@@ -61,8 +62,8 @@ type Host struct {
 
 // Options say what a host is built of.
 type Options struct {
-	Dir    string // of the embedded bus and ledger
-	Azure  *Azure // the bus and the ledger instead of the embedded ones; nil is none
+	Dir    string            // of the embedded bus and ledger; one host holds it
+	Shared *environment.Host // the bus and the ledger instead of the embedded ones; nil is none
 	Tenant identity.Tenant
 	Policy offboarding.Policy
 	Lock   time.Duration // of messages on the embedded bus and their leases; zero is the bus's default
@@ -91,8 +92,8 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Azure != nil {
-		err = h.openAzure(ctx, *o.Azure, connection)
+	if o.Shared != nil {
+		err = h.openAzure(ctx, o.Dir, *o.Shared, connection)
 	} else {
 		err = h.openEmbedded(ctx, o)
 	}

@@ -4,9 +4,9 @@
 package assembly
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -55,7 +55,11 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 		}
 		f := &Function{Tenant: c.Identity.TenantID, Now: time.Now, Log: log, config: c, fetch: lambda.Stored(aws)}
 		f.Metrics = &lambda.Metrics{Out: os.Stdout, Now: f.Now}
-		if f.identity, err = connect(ctx, c.Identity, c.Graph, c.Exchange, f.fetch, identity.FederatedByAWS(aws)); err != nil {
+		tenant, err := TenantOf(ctx, c.Identity, f.fetch, identity.FederatedByAWS(aws))
+		if err != nil {
+			return nil, err
+		}
+		if f.identity, err = connect(tenant); err != nil {
 			return nil, err
 		}
 		store, err := Store(ctx, c.Ledger, f.identity, f.fetch)
@@ -78,24 +82,24 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 
 // Graph is what graph.New takes.
 func (f *Function) Graph() (cred azcore.TokenCredential, baseURL, scope string, client *http.Client) {
-	return f.identity.Credential, f.identity.Graph, f.identity.GraphScope, f.identity.HTTP
+	at, _ := environment.Read[environment.Graph](os.Environ()) // nothing in it can be wrong
+	return f.identity.Credential, cmp.Or(at.URL, f.identity.Graph), f.identity.GraphScope, f.identity.HTTP
 }
 
 // Exchange is what exchange.New takes.
 func (f *Function) Exchange() (cred azcore.TokenCredential, baseURL, scope, tenantID string, client *http.Client) {
-	return f.identity.Credential, f.identity.Exchange, f.identity.ExchangeScope, f.identity.TenantID, f.identity.HTTP
+	at, _ := environment.Read[environment.Exchange](os.Environ()) // nothing in it can be wrong
+	return f.identity.Credential, cmp.Or(at.URL, f.identity.Exchange), f.identity.ExchangeScope, f.identity.TenantID, f.identity.HTTP
 }
 
-// Policy reads the policy from where LEAVER_POLICY says; parse is config.ParsePolicy. There is no
-// default: two functions that go by different policies would be worse than one that does not
-// start.
+// Policy reads the policy from where LEAVER_POLICY says; parse is config.ParsePolicy.
 func (f *Function) Policy(ctx context.Context, parse func([]byte) (offboarding.Policy, error)) (policy offboarding.Policy, err error) {
-	text, err := f.config.Policy.Read(ctx, f.fetch)
-	switch {
-	case err != nil:
-	case text == "":
-		err = errors.New("it is not set: put there " + environment.About[environment.Function]("LEAVER_POLICY"))
-	default:
+	c, err := environment.Read[environment.Policy](os.Environ())
+	if err != nil {
+		return offboarding.Policy{}, err
+	}
+	text, err := c.Text.Read(ctx, f.fetch)
+	if err == nil {
 		policy, err = parse([]byte(text))
 	}
 	if err != nil {
@@ -116,6 +120,6 @@ func (f *Function) Step(name offboarding.StepName, step worker.Step) lambda.Hand
 // Queue is the handler of a function that takes the messages of a subscription.
 func (f *Function) Queue(subscription string, handle func(context.Context, bus.Delivery) error) lambda.Handler {
 	return &lambda.Queue{
-		Subscription: subscription, Handle: handle, Bus: f.Bus, Concurrency: f.config.Concurrency, Now: f.Now, Log: f.Log,
+		Subscription: subscription, Handle: handle, Bus: f.Bus, Concurrency: f.config.Concurrency.Messages, Now: f.Now, Log: f.Log,
 	}
 }

@@ -42,7 +42,11 @@ func RunIntake(build func(Intake) http.Handler) {
 			return nil, err
 		}
 		fetch := lambda.Stored(aws)
-		as, err := connect(ctx, c.Identity, "", "", fetch, identity.FederatedByAWS(aws))
+		tenant, err := TenantOf(ctx, c.Identity, fetch, identity.FederatedByAWS(aws))
+		if err != nil {
+			return nil, err
+		}
+		as, err := connect(tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +54,7 @@ func RunIntake(build func(Intake) http.Handler) {
 		if err != nil {
 			return nil, err
 		}
-		sources, err := sourcesOf(ctx, c.WebhookSecrets, fetch)
+		sources, err := sourcesOf(ctx, c.Webhooks.Secrets, fetch)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +63,7 @@ func RunIntake(build func(Intake) http.Handler) {
 		refreshed := lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 			if in.Now().Sub(read) > rotation {
 				read = in.Now()
-				if sources, err := sourcesOf(ctx, c.WebhookSecrets, fetch); err == nil {
+				if sources, err := sourcesOf(ctx, c.Webhooks.Secrets, fetch); err == nil {
 					in.Sources = sources
 					handler = lambda.HTTP(build(in), waker.Flush)
 				} else {

@@ -3,6 +3,7 @@ package assembly
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -19,33 +20,40 @@ import (
 // logger writes lines of JSON, as CloudWatch reads them.
 func logger() *slog.Logger { return slog.New(slog.NewJSONHandler(os.Stderr, nil)) }
 
-// connect is the identity of a function, ready to be used. Graph and exchange replace the
-// addresses of the cloud.
-func connect(ctx context.Context, c environment.Identity, graph, exchange string, fetch environment.Fetch, federated func(context.Context) (string, error)) (identity.Connection, error) {
-	t := identity.Tenant{
-		TenantID: c.TenantID, ClientID: c.ClientID, Cloud: c.Cloud,
-		Graph: graph, Exchange: exchange, Authority: c.Authority, CAFile: c.CAFile,
-	}
+// TenantOf is the tenant of an identity. Federated gives the word of AWS; nil where the process is
+// not on AWS.
+func TenantOf(ctx context.Context, c environment.Identity, fetch environment.Fetch, federated func(context.Context) (string, error)) (identity.Tenant, error) {
+	t := identity.Tenant{TenantID: c.TenantID, ClientID: c.ClientID, Cloud: c.Cloud, Authority: c.Authority, CAFile: c.CAFile}
 	switch c.Proof {
 	case environment.ProofAWS:
+		if federated == nil {
+			return t, errors.New("LEAVER_IDENTITY: this host is not on AWS: set it to managed, workload or cli, or set LEAVER_CLIENT_SECRET or LEAVER_CLIENT_CERTIFICATE")
+		}
 		t.Assertion = federated
 	case environment.ProofManaged:
 		t.Managed = true
 	case environment.ProofWorkload:
 		t.Workload = true
+	case environment.ProofCLI:
+		t.AzureCLI = true
 	case environment.ProofCertificate:
 		text, err := c.Certificate.Read(ctx, fetch)
 		if err != nil {
-			return identity.Connection{}, fmt.Errorf("LEAVER_CLIENT_CERTIFICATE: %w", err)
+			return t, fmt.Errorf("LEAVER_CLIENT_CERTIFICATE: %w", err)
 		}
 		t.Certificate = []byte(text)
 	case environment.ProofSecret:
 		text, err := c.Secret.Read(ctx, fetch)
 		if err != nil {
-			return identity.Connection{}, fmt.Errorf("LEAVER_CLIENT_SECRET: %w", err)
+			return t, fmt.Errorf("LEAVER_CLIENT_SECRET: %w", err)
 		}
 		t.ClientSecret = text
 	}
+	return t, nil
+}
+
+// connect is a tenant, ready to be called.
+func connect(t identity.Tenant) (identity.Connection, error) {
 	connection, err := t.Connect(nil)
 	if err != nil {
 		return identity.Connection{}, fmt.Errorf("LEAVER_CLOUD, LEAVER_IDENTITY and what belongs to them: %w", err)

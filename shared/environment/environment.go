@@ -1,4 +1,5 @@
-// Package environment reads what a deployed function is told by its environment variables. It is
+// Package environment reads what a process is told by its environment variables: a function on AWS,
+// or a host of all functions. Each variable is declared once, in the part of what it is about. It is
 // apart from package config, so that a function without a policy links nothing that reads one.
 package environment
 
@@ -7,37 +8,47 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+
+	"leaver/shared/offboarding"
 )
 
-// Identity is which application of which tenant a function is, and how it proves that. Every
+// Identity is which application of which tenant a process is, and how it proves that. On AWS every
 // function has an application of its own, with the permissions of that function only.
+//
+// Where a variable of Leaver's own is not set, that of the tag azure is read: the names that the SDKs
+// of Azure know, which workload identity and deployments from before have.
 type Identity struct {
-	TenantID string `env:"LEAVER_TENANT_ID,required" about:"the id of the Entra tenant, a GUID"`
-	ClientID string `env:"LEAVER_CLIENT_ID,required" about:"the application (client) id of this function's own app registration, a GUID"`
+	TenantID string `env:"LEAVER_TENANT_ID" azure:"AZURE_TENANT_ID" about:"the id of the Entra tenant, a GUID"`
+	ClientID string `env:"LEAVER_CLIENT_ID" azure:"AZURE_CLIENT_ID" about:"the application (client) id of the app registration, a GUID; of each function's own on AWS"`
 	Cloud    string `env:"LEAVER_CLOUD" envDefault:"worldwide" about:"worldwide, usgov, usgovdod or china"`
 
-	Proof       Proof  `env:"LEAVER_IDENTITY" envDefault:"aws" about:"aws, managed, workload, certificate or secret"`
-	Certificate Source `env:"LEAVER_CLIENT_CERTIFICATE" about:"for LEAVER_IDENTITY=certificate: the Secrets Manager ARN of the PEM with certificate and private key, or file:PATH"`
-	Secret      Source `env:"LEAVER_CLIENT_SECRET" about:"for LEAVER_IDENTITY=secret: the Secrets Manager ARN of the client secret, or file:PATH"`
+	Proof       Proof  `env:"LEAVER_IDENTITY" about:"aws, managed, workload, certificate, secret or cli; without it certificate or secret where one is given, and else aws"`
+	Certificate Source `env:"LEAVER_CLIENT_CERTIFICATE" azure:"AZURE_CLIENT_CERTIFICATE_PATH" about:"for LEAVER_IDENTITY=certificate: the Secrets Manager ARN of the PEM with certificate and private key, or file:PATH"`
+	Secret      Source `env:"LEAVER_CLIENT_SECRET" azure:"AZURE_CLIENT_SECRET" about:"for LEAVER_IDENTITY=secret: the Secrets Manager ARN of the client secret, or file:PATH"`
 
 	// These replace the addresses of the cloud, for a tenant that is simulated.
 	Authority string `env:"LEAVER_AUTHORITY" about:"the base URL of the token endpoint, without the tenant"`
 	CAFile    string `env:"LEAVER_CA_FILE" about:"the path of a PEM file with the only authority to trust, instead of the system's"`
 }
 
-// Proof is how a function proves to Entra which application it is.
+// azureCertificate is the one of the names of Azure that holds a path.
+const azureCertificate = "AZURE_CLIENT_CERTIFICATE_PATH"
+
+// Proof is how a process proves to Entra which application it is.
 type Proof string
 
-// The proofs. The first three need no secret.
+// The proofs. ProofAWS, ProofManaged and ProofWorkload need no secret, ProofCLI no application.
 const (
 	ProofAWS         Proof = "aws"      // outbound identity federation of the Lambda's role
 	ProofManaged     Proof = "managed"  // a managed identity, on Azure; LEAVER_CLIENT_ID is the identity's
 	ProofWorkload    Proof = "workload" // the federated service account of a pod, on Kubernetes
 	ProofCertificate Proof = "certificate"
 	ProofSecret      Proof = "secret"
+	ProofCLI         Proof = "cli" // the person who ran az login on this machine
 )
 
 // Bus is the Service Bus namespace; one of the two is given.
@@ -59,21 +70,40 @@ type Wake struct {
 	Prefix string `env:"LEAVER_WAKE_PREFIX" about:"what the Lambda functions' names begin with, like leaver- for leaver-signout"`
 }
 
-// Function is what a queue function, watch and replay read.
+// Concurrency is how much is worked on at the same time.
+type Concurrency struct {
+	Messages int `env:"LEAVER_CONCURRENCY" envDefault:"8" about:"how many messages of a subscription to work on at the same time, 1 to 64"`
+}
+
+// Function is what every queue function, watch and replay read. What only some of them reach is a
+// part of its own: [Policy], [Graph], [Exchange]; see [VariablesOf].
 type Function struct {
-	Identity Identity
-	Bus      Bus
-	Ledger   Ledger
-	Wake     Wake
+	Identity    Identity
+	Bus         Bus
+	Ledger      Ledger
+	Wake        Wake
+	Concurrency Concurrency
+}
 
-	// Policy is needed by the functions that plan or write what the policy says.
-	Policy Source `env:"LEAVER_POLICY" about:"the policy in YAML: the ARN of a parameter in the SSM Parameter Store, file:PATH, or {} for the default policy"`
-	// Concurrency is how many messages one invocation works on at the same time.
-	Concurrency int `env:"LEAVER_CONCURRENCY" envDefault:"8" about:"how many messages to work on at the same time, 1 to 64"`
+// Policy is read by what plans, or writes what the policy says. There is no default where functions
+// run apart: two that go by different policies would be worse than one that does not start.
+type Policy struct {
+	Text Source `env:"LEAVER_POLICY" about:"the policy in YAML: the ARN of a parameter in the SSM Parameter Store, file:PATH, or {} for the default policy"`
+}
 
-	// These replace the addresses of the cloud, for a tenant that is simulated.
-	Graph    string `env:"LEAVER_GRAPH" about:"the base URL of Microsoft Graph, with the version"`
-	Exchange string `env:"LEAVER_EXCHANGE" about:"the base URL of Exchange Online, without /adminapi"`
+// Graph is read by what has permissions in Microsoft Graph.
+type Graph struct {
+	URL string `env:"LEAVER_GRAPH" about:"for a tenant that is simulated: the base URL of Microsoft Graph, with the version"`
+}
+
+// Exchange is read by what has a role in Exchange Online.
+type Exchange struct {
+	URL string `env:"LEAVER_EXCHANGE" about:"for a tenant that is simulated: the base URL of Exchange Online, without /adminapi"`
+}
+
+// Webhooks is read by what faces the HR systems.
+type Webhooks struct {
+	Secrets Source `env:"LEAVER_WEBHOOK_SECRETS" about:"the webhook secrets (whsec_…, separated by spaces): their Secrets Manager ARN, or file:PATH"`
 }
 
 // Intake is what intake reads: nothing of Microsoft 365 and nothing of the ledger.
@@ -81,8 +111,14 @@ type Intake struct {
 	Identity Identity
 	Bus      Bus
 	Wake     Wake
+	Webhooks Webhooks
+}
 
-	WebhookSecrets Source `env:"LEAVER_WEBHOOK_SECRETS,required" about:"the Secrets Manager ARN of the webhook secrets (whsec_…, separated by spaces), or file:PATH"`
+// Tenant is which tenant a host of all functions works on, and as which application.
+type Tenant struct {
+	Identity Identity
+	Graph    Graph
+	Exchange Exchange
 }
 
 // Host is where a host that is not on AWS finds the bus and the ledger that it shares with others.
@@ -91,37 +127,101 @@ type Host struct {
 	Ledger Ledger
 }
 
-// Read reads [Function], [Intake] or [Host] from environment variables as os.Environ lists them; an
-// empty variable counts as not set, because a template cannot leave one out. The error names
-// every variable that is missing or cannot be used, and what to put there.
-func Read[T Function | Intake | Host](environ []string) (T, error) {
-	set := env.ToMap(environ)
-	maps.DeleteFunc(set, func(_, value string) bool { return value == "" })
+// VariablesOf are the variables that a function reads, in order: it is told nothing of what it may
+// not reach.
+func VariablesOf(f offboarding.Function) []string {
+	if !f.Ledger {
+		return Variables[Intake]()
+	}
+	all := Variables[Function]()
+	for _, part := range []struct {
+		read  bool
+		names func() []string
+	}{
+		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]},
+	} {
+		if part.read {
+			all = append(all, part.names()...)
+		}
+	}
+	return all
+}
+
+// Given reports whether the environment says anything of T.
+func Given[T any](environ []string) bool {
+	set := known(environ)
+	return slices.ContainsFunc(fields(reflect.TypeFor[T]()), func(f field) bool {
+		return set[f.variable] != "" || f.azure != "" && set[f.azure] != ""
+	})
+}
+
+// Read reads a struct of this package, or one that is made of those, from environment variables as
+// os.Environ lists them; an empty variable counts as not set, because a template cannot leave one
+// out. The error names every variable that is missing or cannot be used, and what to set it to.
+func Read[T any](environ []string) (T, error) {
+	set := known(environ)
+	for _, f := range fields(reflect.TypeFor[T]()) {
+		if value := set[f.azure]; f.azure != "" && value != "" && set[f.variable] == "" {
+			if f.azure == azureCertificate {
+				value = "file:" + value
+			}
+			set[f.variable] = value
+		}
+	}
 	c, err := env.ParseAsWithOptions[T](env.Options{Environment: set})
 	if err != nil {
 		return c, explain(reflect.TypeFor[T](), err)
 	}
-	switch c := any(c).(type) {
-	case Function:
-		err = errors.Join(c.Identity.check(), c.Bus.check(), c.Ledger.check(), c.check())
-	case Intake:
-		err = errors.Join(c.Identity.check(), c.Bus.check())
-	case Host:
-		err = errors.Join(c.Bus.check(), c.Ledger.check())
-	}
-	return c, err
+	return c, check(reflect.ValueOf(&c).Elem())
 }
 
-func (i Identity) check() error {
-	switch i.Proof {
-	case ProofAWS, ProofManaged, ProofWorkload:
-		return nil
-	case ProofCertificate:
-		return needed(i, "LEAVER_CLIENT_CERTIFICATE", i.Certificate)
-	case ProofSecret:
-		return needed(i, "LEAVER_CLIENT_SECRET", i.Secret)
+// known are the variables that are set to something.
+func known(environ []string) map[string]string {
+	set := env.ToMap(environ)
+	maps.DeleteFunc(set, func(_, value string) bool { return value == "" })
+	return set
+}
+
+// check joins what is wrong with a struct and with those in it.
+func check(of reflect.Value) error {
+	var failures []error
+	if part, is := of.Addr().Interface().(interface{ check() error }); is {
+		failures = append(failures, part.check())
 	}
-	return fmt.Errorf("LEAVER_IDENTITY is %q: put there %s", i.Proof, about(reflect.TypeOf(i), "LEAVER_IDENTITY"))
+	for _, f := range of.Fields() {
+		if f.Kind() == reflect.Struct {
+			failures = append(failures, check(f))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// check also settles which proof is meant where nothing says so.
+func (i *Identity) check() error {
+	if i.Proof == "" {
+		switch {
+		case i.Certificate != "":
+			i.Proof = ProofCertificate
+		case i.Secret != "":
+			i.Proof = ProofSecret
+		default:
+			i.Proof = ProofAWS
+		}
+	}
+	failures := []error{needed(*i, "LEAVER_TENANT_ID", i.TenantID)}
+	if i.Proof != ProofCLI {
+		failures = append(failures, needed(*i, "LEAVER_CLIENT_ID", i.ClientID))
+	}
+	switch i.Proof {
+	case ProofAWS, ProofManaged, ProofWorkload, ProofCLI:
+	case ProofCertificate:
+		failures = append(failures, needed(*i, "LEAVER_CLIENT_CERTIFICATE", i.Certificate))
+	case ProofSecret:
+		failures = append(failures, needed(*i, "LEAVER_CLIENT_SECRET", i.Secret))
+	default:
+		failures = append(failures, fmt.Errorf("LEAVER_IDENTITY is %q: set it to %s", i.Proof, about(reflect.TypeFor[Identity](), "LEAVER_IDENTITY")))
+	}
+	return errors.Join(failures...)
 }
 
 func (b Bus) check() error {
@@ -132,7 +232,7 @@ func (b Bus) check() error {
 		return nil
 	}
 	if strings.ContainsAny(b.Namespace, "/;=") { // maybe a connection string: the error must not repeat its key
-		return fmt.Errorf("LEAVER_SERVICEBUS is no host name: put there %s", about(reflect.TypeOf(b), "LEAVER_SERVICEBUS"))
+		return fmt.Errorf("LEAVER_SERVICEBUS is no host name: set it to %s", about(reflect.TypeOf(b), "LEAVER_SERVICEBUS"))
 	}
 	return needed(b, "LEAVER_SERVICEBUS", b.Namespace)
 }
@@ -145,14 +245,18 @@ func (l Ledger) check() error {
 		return nil
 	}
 	if l.Endpoint != "" && (!strings.HasPrefix(l.Endpoint, "https://") || strings.Contains(l.Endpoint, "?")) { // as above; or with a signature
-		return fmt.Errorf("LEAVER_TABLES is no endpoint: put there %s", about(reflect.TypeOf(l), "LEAVER_TABLES"))
+		return fmt.Errorf("LEAVER_TABLES is no endpoint: set it to %s", about(reflect.TypeOf(l), "LEAVER_TABLES"))
 	}
 	return needed(l, "LEAVER_TABLES", l.Endpoint)
 }
 
-func (f Function) check() error {
-	if f.Concurrency < 1 || f.Concurrency > 64 {
-		return fmt.Errorf("LEAVER_CONCURRENCY is %d: put there %s", f.Concurrency, about(reflect.TypeOf(f), "LEAVER_CONCURRENCY"))
+func (p Policy) check() error { return needed(p, "LEAVER_POLICY", p.Text) }
+
+func (w Webhooks) check() error { return needed(w, "LEAVER_WEBHOOK_SECRETS", w.Secrets) }
+
+func (c Concurrency) check() error {
+	if c.Messages < 1 || c.Messages > 64 {
+		return fmt.Errorf("LEAVER_CONCURRENCY is %d: set it to %s", c.Messages, about(reflect.TypeOf(c), "LEAVER_CONCURRENCY"))
 	}
 	return nil
 }
@@ -162,10 +266,10 @@ func needed[V ~string](of any, variable string, value V) error {
 	if value != "" {
 		return nil
 	}
-	return fmt.Errorf("%s is not set: put there %s", variable, about(reflect.TypeOf(of), variable))
+	return fmt.Errorf("%s is not set: set it to %s", variable, about(reflect.TypeOf(of), variable))
 }
 
-// explain says of each error of package env what to put into the variable.
+// explain says of each error of package env what to set the variable to.
 func explain(of reflect.Type, err error) error {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
@@ -173,23 +277,18 @@ func explain(of reflect.Type, err error) error {
 	}
 	failures := make([]error, len(all.Errors))
 	for i, err := range all.Errors {
-		var unset env.VarIsNotSetError
+		failures[i] = err
 		var unread env.ParseError
-		switch {
-		case errors.As(err, &unset):
-			failures[i] = fmt.Errorf("%s is not set: put there %s", unset.Key, about(of, unset.Key))
-		case errors.As(err, &unread):
+		if errors.As(err, &unread) {
 			name := variableOf(of, unread.Name)
-			failures[i] = fmt.Errorf("%s cannot be read: put there %s", name, about(of, name))
-		default:
-			failures[i] = err
+			failures[i] = fmt.Errorf("%s cannot be read: set it to %s", name, about(of, name))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// Variables are the names of the variables that [Function], [Intake] or [Host] reads, in order.
-func Variables[T Function | Intake | Host]() []string {
+// Variables are the names of the variables that a struct of this package reads, in order.
+func Variables[T any]() []string {
 	var names []string
 	for _, f := range fields(reflect.TypeFor[T]()) {
 		names = append(names, f.variable)
@@ -197,13 +296,11 @@ func Variables[T Function | Intake | Host]() []string {
 	return names
 }
 
-// About says what to put into a variable of [Function], [Intake] or [Host].
-func About[T Function | Intake | Host](variable string) string {
-	return about(reflect.TypeFor[T](), variable)
-}
+// About says what to set a variable of a struct of this package to.
+func About[T any](variable string) string { return about(reflect.TypeFor[T](), variable) }
 
-// field is one that a variable is read into.
-type field struct{ name, variable, about string }
+// field is one that a variable is read into; azure is the name that the SDKs of Azure have for it.
+type field struct{ name, variable, azure, about string }
 
 // fields are those of a struct and of the structs in it.
 func fields(of reflect.Type) []field {
@@ -215,7 +312,7 @@ func fields(of reflect.Type) []field {
 			continue
 		}
 		variable, _, _ := strings.Cut(f.Tag.Get("env"), ",")
-		all = append(all, field{name: f.Name, variable: variable, about: f.Tag.Get("about")})
+		all = append(all, field{name: f.Name, variable: variable, azure: f.Tag.Get("azure"), about: f.Tag.Get("about")})
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"leaver/shared/environment"
+	"leaver/shared/offboarding"
 )
 
 // deployed is the environment of a function as template.yaml gives it.
@@ -35,14 +36,13 @@ func TestTheEnvironmentOfAFunction(t *testing.T) {
 		},
 		Bus:    environment.Bus{Namespace: "contoso-leaver.servicebus.windows.net"},
 		Ledger: environment.Ledger{Endpoint: "https://contosoleaver.table.core.windows.net"},
-		Wake:   environment.Wake{Prefix: "leaver-"},
-		Policy: "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/policy", Concurrency: 8,
+		Wake:   environment.Wake{Prefix: "leaver-"}, Concurrency: environment.Concurrency{Messages: 8},
 	}
 	if err != nil || c != want {
 		t.Errorf("%+v, %v", c, err)
 	}
 	in, err := environment.Read[environment.Intake](deployed(nil))
-	if err != nil || in.Identity != want.Identity || in.Bus != want.Bus || in.Wake != want.Wake || in.WebhookSecrets == "" {
+	if err != nil || in.Identity != want.Identity || in.Bus != want.Bus || in.Wake != want.Wake || in.Webhooks.Secrets == "" {
 		t.Errorf("%+v, %v", in, err)
 	}
 }
@@ -55,11 +55,11 @@ func TestABadVariableIsNamedWithItsRemedy(t *testing.T) {
 	}{
 		"nothing set": {
 			map[string]string{"LEAVER_TENANT_ID": "", "LEAVER_CLIENT_ID": ""},
-			[]string{"LEAVER_TENANT_ID is not set: put there the id of the Entra tenant", "LEAVER_CLIENT_ID is not set"},
+			[]string{"LEAVER_TENANT_ID is not set: set it to the id of the Entra tenant", "LEAVER_CLIENT_ID is not set"},
 		},
 		"no bus and no tables": {
 			map[string]string{"LEAVER_SERVICEBUS": "", "LEAVER_TABLES": ""},
-			[]string{"LEAVER_SERVICEBUS is not set: put there the host name", "LEAVER_TABLES is not set"},
+			[]string{"LEAVER_SERVICEBUS is not set: set it to the host name", "LEAVER_TABLES is not set"},
 		},
 		"two buses": {
 			map[string]string{"LEAVER_SERVICEBUS_CONNECTION": "Endpoint=sb://127.0.0.1"},
@@ -89,10 +89,10 @@ func TestABadVariableIsNamedWithItsRemedy(t *testing.T) {
 			map[string]string{"LEAVER_TABLES": "http://contosoleaver.table.core.windows.net"},
 			[]string{"LEAVER_TABLES is no endpoint"},
 		},
-		"an unknown proof":         {map[string]string{"LEAVER_IDENTITY": "magic"}, []string{"LEAVER_IDENTITY is \"magic\": put there aws, managed"}},
+		"an unknown proof":         {map[string]string{"LEAVER_IDENTITY": "magic"}, []string{"LEAVER_IDENTITY is \"magic\": set it to aws, managed"}},
 		"no certificate":           {map[string]string{"LEAVER_IDENTITY": "certificate"}, []string{"LEAVER_CLIENT_CERTIFICATE is not set"}},
 		"no secret":                {map[string]string{"LEAVER_IDENTITY": "secret"}, []string{"LEAVER_CLIENT_SECRET is not set"}},
-		"no number":                {map[string]string{"LEAVER_CONCURRENCY": "many"}, []string{"LEAVER_CONCURRENCY cannot be read: put there how many"}},
+		"no number":                {map[string]string{"LEAVER_CONCURRENCY": "many"}, []string{"LEAVER_CONCURRENCY cannot be read: set it to how many"}},
 		"too much at a time":       {map[string]string{"LEAVER_CONCURRENCY": "1000"}, []string{"LEAVER_CONCURRENCY is 1000"}},
 		"nothing at all at a time": {map[string]string{"LEAVER_CONCURRENCY": "0"}, []string{"LEAVER_CONCURRENCY is 0"}},
 	} {
@@ -115,15 +115,54 @@ func TestABadVariableIsNamedWithItsRemedy(t *testing.T) {
 	}
 }
 
-func TestIntakeReadsNothingOfTheTenantAndTheLedger(t *testing.T) {
-	for _, name := range environment.Variables[environment.Intake]() {
-		if slices.Contains([]string{"LEAVER_GRAPH", "LEAVER_EXCHANGE", "LEAVER_TABLES", "LEAVER_TABLES_CONNECTION", "LEAVER_POLICY"}, name) {
-			t.Errorf("intake reads %s", name)
+func TestAFunctionIsToldNothingOfWhatItMayNotReach(t *testing.T) {
+	for _, f := range offboarding.Functions() {
+		reads := environment.VariablesOf(f)
+		for variable, want := range map[string]bool{
+			"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_TABLES": f.Ledger, "LEAVER_TABLES_CONNECTION": f.Ledger,
+			"LEAVER_POLICY": f.Policy, "LEAVER_GRAPH": len(f.Permissions) > 0, "LEAVER_EXCHANGE": f.Exchange, "LEAVER_SERVICEBUS": true,
+		} {
+			if got := slices.Contains(reads, variable); got != want {
+				t.Errorf("%s reads %s: got %t, want %t", f.Name, variable, got, want)
+			}
 		}
 	}
-	for _, name := range environment.Variables[environment.Function]() {
-		if name == "LEAVER_WEBHOOK_SECRETS" {
-			t.Errorf("every function reads %s", name)
+}
+
+// TestTheNamesOfAzureAreRead where Leaver's own are not set: deployments from before have them, and
+// pods with workload identity.
+func TestTheNamesOfAzureAreRead(t *testing.T) {
+	for name, tt := range map[string]struct {
+		environ []string
+		want    environment.Identity
+	}{
+		"a secret": {
+			[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_CLIENT_SECRET=s"},
+			environment.Identity{TenantID: "t", ClientID: "c", Secret: "s", Proof: environment.ProofSecret},
+		},
+		"a certificate": {
+			[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "AZURE_CLIENT_CERTIFICATE_PATH=/cert.pem"},
+			environment.Identity{TenantID: "t", ClientID: "c", Certificate: "file:/cert.pem", Proof: environment.ProofCertificate},
+		},
+		"a pod": {
+			[]string{"AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c", "LEAVER_IDENTITY=workload"},
+			environment.Identity{TenantID: "t", ClientID: "c", Proof: environment.ProofWorkload},
+		},
+		"Leaver's own go first": {
+			[]string{"AZURE_TENANT_ID=other", "LEAVER_TENANT_ID=t", "LEAVER_CLIENT_ID=c", "AZURE_CLIENT_SECRET=s"},
+			environment.Identity{TenantID: "t", ClientID: "c", Secret: "s", Proof: environment.ProofSecret},
+		},
+		"a person needs no application": {
+			[]string{"AZURE_TENANT_ID=t", "LEAVER_IDENTITY=cli"},
+			environment.Identity{TenantID: "t", Proof: environment.ProofCLI},
+		},
+	} {
+		tt.want.Cloud = "worldwide"
+		if got, err := environment.Read[environment.Identity](tt.environ); err != nil || got != tt.want {
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, tt.want)
 		}
+	}
+	if environment.Given[environment.Host]([]string{"LEAVER_SERVICEBUS=", "LEAVER_POLICY={}"}) || !environment.Given[environment.Identity]([]string{"AZURE_CLIENT_ID=c"}) {
+		t.Error("what is given was not seen so")
 	}
 }

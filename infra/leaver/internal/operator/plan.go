@@ -48,7 +48,7 @@ func (s *Server) plan(ctx context.Context, ask offboarding.Request) (Planned, er
 	case err != nil:
 		return Planned{}, err
 	case s.PolicyUnknown:
-		return Planned{}, refused("this host does not know the policy of the functions: start it with leaver up --operator --policy FILE, the same as theirs")
+		return Planned{}, refused("this host does not know the policy of the functions: start it with leaver attach --policy FILE, the same as theirs")
 	}
 	return s.Preview(ctx, request)
 }
