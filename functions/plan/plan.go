@@ -47,7 +47,12 @@ type Planner struct {
 const (
 	reasonMalformed = "malformed"
 	reasonParked    = "parked"
+	reasonConflict  = "conflict"
 )
+
+// errOtherContent is of a request whose id was another one's before: a sender mixes its ids up, or
+// somebody repeats one of them.
+var errOtherContent = errors.New("the source sent something else under this id before; that stands, and if this one is meant, use leaver offboard or leaver cancel")
 
 // budget bounds the tries of a request whose leaver cannot be looked up.
 const budget = 24 * time.Hour
@@ -55,6 +60,9 @@ const budget = 24 * time.Hour
 // Handle settles one delivery of the request queue. An error means that it could not be
 // settled and comes again.
 func (p *Planner) Handle(ctx context.Context, d bus.Delivery) error {
+	if n, err := bus.DecodeNotice(d.Body()); err == nil {
+		return p.refused(ctx, d, n)
+	}
 	r, err := bus.DecodeRequest(d.Body())
 	if errors.Is(err, bus.ErrNewerSchema) {
 		return worker.Later(ctx, p.Bus, d, bus.Queue, "", p.Now())
@@ -70,6 +78,9 @@ func (p *Planner) Handle(ctx context.Context, d bus.Delivery) error {
 	case err == nil:
 		log.Info("planned", "case", c.ID, "state", c.State(p.Now()))
 		return d.Complete(ctx)
+	case errors.Is(err, errOtherContent):
+		log.Error("two requests came under one id", "source", r.Source)
+		return d.DeadLetter(ctx, reasonConflict, err.Error())
 	case errors.As(err, &refusal), offboarding.IsPermanent(err):
 		return p.park(ctx, d, r, err.Error())
 	case p.Now().Sub(r.ReceivedAt) >= budget:
@@ -97,6 +108,9 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	record, known, err := p.Ledger.Request(ctx, r.ID)
 	if err != nil {
 		return nil, err
+	}
+	if known && record.Digest != "" && r.Digest != "" && record.Digest != r.Digest {
+		return nil, errOtherContent
 	}
 	if known && record.Case != "" {
 		c, err := p.Ledger.Case(ctx, record.Case)
@@ -278,10 +292,22 @@ func (p *Planner) park(ctx context.Context, d bus.Delivery, r bus.Request, reaso
 	return d.DeadLetter(ctx, reasonParked, reason)
 }
 
+// refused keeps a notice for whoever looks at what became of the requests.
+func (p *Planner) refused(ctx context.Context, d bus.Delivery, n bus.Notice) error {
+	err := p.Ledger.Decide(ctx, ledger.Request{
+		ID: n.ID, Source: n.Source, EventTime: n.ReceivedAt, State: ledger.RequestRefused, Reason: n.Reason,
+	}, nil)
+	if err != nil {
+		return err
+	}
+	p.Log.Warn("a webhook cannot be used", "request", n.ID, "source", n.Source, "reason", n.Reason)
+	return d.Complete(ctx)
+}
+
 // userPrincipalName is the personal value kept beside cases and requests.
 const userPrincipalName = "userPrincipalName"
 
 func (p *Planner) decide(ctx context.Context, r offboarding.Request, decided ledger.Request, who string) error {
-	decided.ID, decided.Kind, decided.Source, decided.EventTime = r.ID, r.Kind, r.Source, r.EventTime
+	decided.ID, decided.Kind, decided.Source, decided.EventTime, decided.Digest = r.ID, r.Kind, r.Source, r.EventTime, r.Digest
 	return p.Ledger.Decide(ctx, decided, map[string]string{userPrincipalName: who})
 }

@@ -17,6 +17,7 @@ const Schema = 1
 // The CloudEvents types of the messages.
 const (
 	TypeRequest = "leaver.request"
+	TypeNotice  = "leaver.notice"
 	TypeStep    = "leaver.step"
 )
 
@@ -57,11 +58,36 @@ type Request struct {
 	Attempt int `json:"attempt"`
 }
 
-// Message is the request message to publish, visible at a time.
+// Message is the request message to publish, visible at a time. Its id holds the digest, so that of
+// two contents with one id the broker keeps both, and the plan function sees that they differ.
 func (r Request) Message(at time.Time) (Message, error) {
 	id := fmt.Sprintf("%s/%d", r.ID, r.Attempt)
+	if r.Digest != "" {
+		id = fmt.Sprintf("%s/%s/%d", r.ID, r.Digest, r.Attempt)
+	}
 	body, err := encode(TypeRequest, id, r)
 	return Message{ID: id, Entity: Queue, Body: body, At: at}, err
+}
+
+// Notice is the message that brings a notice to the plan function, which keeps it.
+type Notice struct{ offboarding.Notice }
+
+// Message is the notice message to publish.
+func (n Notice) Message() (Message, error) {
+	body, err := encode(TypeNotice, n.ID, n)
+	return Message{ID: n.ID, Entity: Queue, Body: body}, err
+}
+
+// DecodeNotice reads a notice message. Errors: ErrMalformed, ErrNewerSchema.
+func DecodeNotice(body []byte) (Notice, error) {
+	var n Notice
+	if err := decode(body, TypeNotice, &n); err != nil {
+		return Notice{}, err
+	}
+	if n.ID == "" || n.Source == "" || n.Reason == "" || n.ReceivedAt.IsZero() {
+		return Notice{}, fmt.Errorf("%w: id, source, receivedAt and reason are needed", ErrMalformed)
+	}
+	return n, nil
 }
 
 // envelope is a CloudEvent 1.0 in JSON.

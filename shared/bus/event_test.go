@@ -29,6 +29,20 @@ func request() bus.Request {
 	}}
 }
 
+// dated is a request as a source with dates makes it.
+func dated() bus.Request {
+	return bus.Request{Attempt: 1, Request: offboarding.Request{
+		ID: "req-2", Kind: offboarding.Termination, Source: "webhooks/bob", EventTime: at, ReceivedAt: at, LeavingTime: at,
+		Employee:    offboarding.Employee{EmployeeID: "4711"},
+		LeavingDate: offboarding.Date{Year: 2026, Month: 11, Day: 22}, Zone: "Europe/Berlin", EndOfEmployment: at.Add(720 * time.Hour),
+		Reversible: true, Person: "200047", Digest: "0123456789abcdef",
+	}}
+}
+
+func notice() bus.Notice {
+	return bus.Notice{Notice: offboarding.Notice{ID: "req-3", Source: "webhooks/bob", ReceivedAt: at, Reason: "it names nobody"}}
+}
+
 // TestOldMessagesStayReadable reads a message of every schema version there was: a delayed one
 // may be a month old, and a dead letter a year.
 func TestOldMessagesStayReadable(t *testing.T) {
@@ -47,9 +61,18 @@ func TestOldMessagesStayReadable(t *testing.T) {
 	if err != nil || r.ID != "req-1" || *r.Options.ForwardFor != 720*time.Hour || r.Attempt != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
+	n, err := bus.DecodeNotice(read("notice-1.json"))
+	if err != nil || n != notice() {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if r, err := bus.DecodeRequest(read("request-1-dated.json")); err != nil || r != dated() {
+		t.Errorf("%+v, %v", r, err)
+	}
 	for name, message := range map[string]func() (bus.Message, error){
-		"step-1.json":    func() (bus.Message, error) { return step().Message(at) },
-		"request-1.json": func() (bus.Message, error) { return request().Message(at) },
+		"notice-1.json":        func() (bus.Message, error) { return notice().Message() },
+		"request-1-dated.json": func() (bus.Message, error) { return dated().Message(at) },
+		"step-1.json":          func() (bus.Message, error) { return step().Message(at) },
+		"request-1.json":       func() (bus.Message, error) { return request().Message(at) },
 	} {
 		m, err := message()
 		if want := strings.TrimSpace(string(read(name))); err != nil || string(m.Body) != want {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -15,17 +16,10 @@ import (
 // standard is Standard Webhooks with Leaver's own payload.
 // Source: standard-webhooks, spec/standard-webhooks.md.
 var standard = vendor{
-	name: "standard",
-	verifier: func(c Config) (webhook.Verifier, error) {
-		for i, secret := range c.Secrets {
-			if n := webhook.Whsec.Bytes(secret); n > 0 && n < leastSecret {
-				return nil, fmt.Errorf("secret %d has fewer than %d bytes", i+1, leastSecret)
-			}
-		}
-		return standardSignature.With(c.Secrets)
-	},
-	read: func(s *Source, v webhook.Verified) (Meaning, error) {
-		r, err := parseStandard(s.Origin(), v)
+	name: nameStandard, key: webhook.Whsec, unusable: http.StatusUnprocessableEntity,
+	verifier: func(c Config) (webhook.Verifier, error) { return standardSignature.With(c.Secrets) },
+	read: func(c Config, v webhook.Verified) (Meaning, error) {
+		r, err := parseStandard(c, v)
 		if err != nil {
 			return Meaning{}, err
 		}
@@ -38,21 +32,13 @@ var standardSignature = webhook.Signature{
 	Signed: "{id}.{timestamp}.{body}", ID: "webhook-id", Timestamp: "webhook-timestamp", Tolerance: tolerance,
 }
 
-// leastSecret is the least number of bytes of a secret that signs.
-// Source: standard-webhooks, spec/standard-webhooks.md, Signature scheme.
-const leastSecret = 24
-
-// tolerance is how far the timestamp of a webhook may be from our clock, either way.
-// Source: standard-webhooks, spec/standard-webhooks.md, Verifying webhook authenticity.
-const tolerance = 5 * time.Minute
-
 // SourceStandard is the origin of the requests that /webhooks/standard takes.
 const SourceStandard = "webhooks/standard"
 
 // Vouched is the request of a body as /webhooks/standard takes it, which nobody signed: an operator
 // hands it in. Errors: ErrInvalid.
 func Vouched(id string, body []byte, at time.Time) (offboarding.Request, error) {
-	return parseStandard(SourceStandard, webhook.Vouched(id, body, at))
+	return parseStandard(Standard(""), webhook.Vouched(id, body, at))
 }
 
 // payload is the body of the webhook. Unknown keys are refused inside options, which are
@@ -61,9 +47,12 @@ type payload struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
 	Data      struct {
-		Employee    offboarding.Employee `json:"employee"`
-		LeavingTime *time.Time           `json:"leavingTime"`
-		Options     json.RawMessage      `json:"options"`
+		Employee        offboarding.Employee `json:"employee"`
+		LeavingTime     *time.Time           `json:"leavingTime"`
+		LeavingDate     string               `json:"leavingDate"`
+		EndOfEmployment string               `json:"endOfEmployment"`
+		Zone            string               `json:"zone"`
+		Options         json.RawMessage      `json:"options"`
 	} `json:"data"`
 }
 
@@ -79,10 +68,10 @@ const (
 	typeCancelled  = "employee.termination_cancelled"
 )
 
-// parseStandard maps a verified webhook to a request of an origin. Its errors are ErrInvalid, name
-// the field and repeat no value.
-func parseStandard(origin string, v webhook.Verified) (offboarding.Request, error) {
-	body, receivedAt := v.Body(), v.At()
+// parseStandard maps a verified webhook to a request. Its errors are ErrInvalid, name the field and
+// repeat no value.
+func parseStandard(c Config, v webhook.Verified) (offboarding.Request, error) {
+	body := v.Body()
 	var p payload
 	if err := json.Unmarshal(body, &p); err != nil {
 		return offboarding.Request{}, invalid("%s", explainJSON(err))
@@ -90,57 +79,50 @@ func parseStandard(origin string, v webhook.Verified) (offboarding.Request, erro
 	if at := ambiguous(json.NewDecoder(bytes.NewReader(body))); at > 0 {
 		return offboarding.Request{}, invalid("a key stands in one object twice, or in upper and in lower case (byte %d); send each once", at)
 	}
-	field, who := p.Data.Employee.Key()
-	r := offboarding.Request{
-		// Of a sender who gives two events the same id, neither may pass for the other.
-		ID:          offboarding.RequestID(origin, strings.Join([]string{v.ID(), p.Type, field, who}, "\x00")),
-		Source:      origin,
-		EventTime:   earlier(p.Timestamp, receivedAt.Add(tolerance)),
-		ReceivedAt:  receivedAt.UTC(),
-		LeavingTime: receivedAt.UTC(),
-		Employee:    p.Data.Employee,
-	}
+	e := event{id: v.ID(), name: p.Type, raw: body, at: p.Timestamp, employee: p.Data.Employee, leaving: Leaving{Zone: p.Data.Zone}}
 	switch p.Type {
 	case typeTerminated:
-		r.Kind = offboarding.Termination
+		e.kind = offboarding.Termination
 	case typeCancelled:
-		r.Kind = offboarding.Cancellation
+		e.kind = offboarding.Cancellation
 	default:
 		return offboarding.Request{}, invalid("type: send %s or %s, and unsubscribe this endpoint from all others", typeTerminated, typeCancelled)
 	}
 	if p.Timestamp.IsZero() {
 		return offboarding.Request{}, invalid("timestamp: say when it happened, like 2026-11-22T09:00:00Z")
 	}
-	if field == "" {
-		return offboarding.Request{}, invalid("data.employee: name the person by id, userPrincipalName, mail or employeeId")
+	if p.Data.LeavingTime != nil {
+		if e.leaving.Time = *p.Data.LeavingTime; e.leaving.Time.IsZero() {
+			return offboarding.Request{}, invalid("data.leavingTime: leave it out for now, or send the moment")
+		}
 	}
-	if p.Data.LeavingTime != nil && r.Kind == offboarding.Termination {
-		r.LeavingTime = *p.Data.LeavingTime
+	for _, day := range []struct {
+		field, text string
+		into        *offboarding.Date
+	}{{"leavingDate", p.Data.LeavingDate, &e.leaving.LastDay}, {"endOfEmployment", p.Data.EndOfEmployment, &e.leaving.EndOfEmployment}} {
+		if day.text == "" {
+			continue
+		}
+		var err error
+		if *day.into, err = parseDay(day.text); err != nil || day.into.IsZero() {
+			return offboarding.Request{}, invalid("data.%s: write a day like 2026-11-30, or leave it out", day.field)
+		}
+	}
+	r, err := c.request(e, v.At())
+	if err != nil {
+		return offboarding.Request{}, err
 	}
 	if len(p.Data.Options) > 0 {
-		var err error
 		if r.Options, err = parseOptions(p.Data.Options); err != nil {
 			return offboarding.Request{}, err
 		}
 	}
-	if err := r.Validate(); err != nil {
-		return offboarding.Request{}, invalid("%s", err)
-	}
 	return r, nil
 }
 
-// earlier of two times. An event cannot happen after it was told: one that says so would stand
-// before every cancellation that comes until then.
-func earlier(a, b time.Time) time.Time {
-	if a.After(b) {
-		return b
-	}
-	return a
-}
-
 // ambiguous is where the next value of the decoder has an object with one key twice, in whichever
-// case; 0 when it has none. encoding/json would take the last of them, or make one
-// person out of two.
+// case; 0 when it has none. encoding/json would take the last of them, or make one person out of
+// two.
 func ambiguous(d *json.Decoder) (at int64) {
 	token, _ := d.Token()
 	open, nested := token.(json.Delim)
@@ -173,7 +155,7 @@ func parseOptions(raw []byte) (offboarding.Options, error) {
 	if err := decoder.Decode(&o); err != nil {
 		return offboarding.Options{}, invalid("data.options: %s; it takes mailbox, forwardFor and forwardTo", explainJSON(err))
 	}
-	out := offboarding.Options{ForwardTo: o.ForwardTo}
+	out := offboarding.Options{ForwardTo: strings.TrimSpace(o.ForwardTo)}
 	if o.Mailbox != "" {
 		h, err := offboarding.ParseHandling(o.Mailbox)
 		if err != nil {
@@ -191,7 +173,8 @@ func parseOptions(raw []byte) (offboarding.Options, error) {
 	return out, nil
 }
 
-// explainJSON says what is wrong with a JSON body without repeating any of its values.
+// explainJSON says what is wrong with a JSON body without repeating any of its values, nor a key
+// that is none of ours: senders put values there, too.
 func explainJSON(err error) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
@@ -204,7 +187,7 @@ func explainJSON(err error) string {
 	case errors.As(err, &when):
 		return "a time is not written like 2026-11-22T09:00:00Z"
 	case strings.HasPrefix(err.Error(), "json: unknown field"):
-		return strings.TrimPrefix(err.Error(), "json: ")
+		return "it holds an unknown key"
 	}
 	return "the body cannot be read as JSON"
 }

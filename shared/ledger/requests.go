@@ -21,6 +21,7 @@ const (
 	RequestCancelled RequestState = "cancelled" // it was a cancellation, or one had overtaken it
 	RequestParked    RequestState = "parked"    // it found no case; the reason says why
 	RequestDiscarded RequestState = "discarded" // it was parked, and nobody wants it any more
+	RequestRefused   RequestState = "refused"   // it was proved, but cannot be used; the reason says why
 )
 
 // Request is the ledger's record of one request.
@@ -34,6 +35,7 @@ type Request struct {
 	State     RequestState      `json:"state"`
 	Case      string            `json:"case,omitempty"`
 	Reason    string            `json:"reason,omitempty"` // no personal data
+	Digest    string            `json:"digest,omitempty"` // of what its sender sent
 	Sealed    map[string]string `json:"sealed,omitempty"`
 	Previous  string            `json:"previous,omitempty"`
 }
@@ -46,7 +48,7 @@ func (l *Ledger) Request(ctx context.Context, id string) (Request, bool, error) 
 
 // Requests returns the newest record of every request in one of the states; none = all.
 func (l *Ledger) Requests(ctx context.Context, states ...RequestState) ([]Request, error) {
-	labels := []string{string(RequestPlanned), string(RequestCancelled), string(RequestParked), string(RequestDiscarded)}
+	labels := []string{string(RequestPlanned), string(RequestCancelled), string(RequestParked), string(RequestDiscarded), string(RequestRefused)}
 	if len(states) > 0 {
 		labels = nil
 		for _, s := range states {

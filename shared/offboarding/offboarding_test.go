@@ -281,3 +281,25 @@ func FuzzParseDuration(f *testing.F) {
 		}
 	})
 }
+
+// TestB18ASourceWithoutADateBeginsOnlyWhatCanBeTakenBack fails when it wipes, releases or deletes.
+func TestB18ASourceWithoutADateBeginsOnlyWhatCanBeTakenBack(t *testing.T) {
+	t.Parallel()
+	r := request()
+	r.Reversible = true
+	plan, err := offboarding.Compile(r, offboarding.DefaultPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range plan.Steps {
+		final := step.Name == offboarding.StepWipe || step.Name == offboarding.StepLicence || step.Name == offboarding.StepDelete
+		if final != (step.Withheld == offboarding.B18) {
+			t.Errorf("%s: got withheld by %q, want B18: %t", step.Name, step.Withheld, final)
+		}
+	}
+	r.Reversible = false
+	word, err := offboarding.Compile(r, offboarding.DefaultPolicy())
+	if err != nil || word.Same(plan) {
+		t.Errorf("a person's word changes nothing: %v", err)
+	}
+}

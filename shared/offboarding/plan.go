@@ -14,6 +14,12 @@ import (
 type Plan struct {
 	Version     int       `json:"version" same:"-"` // from 1, raised when a later request changes it
 	LeavingTime time.Time `json:"leavingTime"`
+	// LeavingDate is set where LeavingTime is the end of a day at work, and Zone is where: what a
+	// person is told about the moment. EndOfEmployment is set where the employment ends later, and
+	// licence and delete with it.
+	LeavingDate     Date      `json:"leavingDate,omitzero" same:"-"`
+	Zone            string    `json:"zone,omitempty" same:"-"`
+	EndOfEmployment time.Time `json:"endOfEmployment,omitzero"`
 	// StepSettings are those of the policy for this leaver; a duration is in nanoseconds. Nobody
 	// is named: FilesTo is empty when FilesUnclear says why nobody could be found.
 	StepSettings
@@ -83,8 +89,14 @@ func Compile(r Request, policy Policy) (Plan, error) {
 	if r.ReceivedAt.After(graceFrom) {
 		graceFrom = r.ReceivedAt
 	}
+	if r.EndOfEmployment.After(graceFrom) {
+		graceFrom = r.EndOfEmployment
+	}
 	release := graceFrom.Add(policy.Grace)
-	plan := Plan{Version: 1, LeavingTime: r.LeavingTime, StepSettings: policy.StepSettings}
+	plan := Plan{
+		Version: 1, LeavingTime: r.LeavingTime, LeavingDate: r.LeavingDate, Zone: r.Zone, EndOfEmployment: r.EndOfEmployment,
+		StepSettings: policy.StepSettings,
+	}
 	if plan.Mailbox == Forward {
 		plan.Forwarding = &Forwarding{Until: release, Copy: policy.ForwardCopy}
 		switch lasts := policy.ForwardFor; {
@@ -120,6 +132,9 @@ func Compile(r Request, policy Policy) (Plan, error) {
 			step.Due = release.Add(policy.DeleteAfter)
 			may := VerdictOf(MayDelete(plan))
 			step.Withheld, step.Why = may.Rule, may.Why
+		}
+		if r.Reversible && slices.Contains([]StepName{StepWipe, StepLicence, StepDelete}, spec.Name) {
+			step.Withheld, step.Why = B18, "the source of the request knows no leaving date; if the person left, use leaver offboard"
 		}
 		plan.Steps = append(plan.Steps, step)
 	}

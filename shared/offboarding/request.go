@@ -29,6 +29,43 @@ type Request struct {
 	// LeavingTime is when the person must be out; where the sender named none, ReceivedAt.
 	LeavingTime time.Time `json:"leavingTime"`
 	Options     Options   `json:"options"`
+
+	// LeavingDate is the last day at work where the sender told a day, of which LeavingTime is the end;
+	// Zone is the time zone that it ends in, by its name in the time zone database.
+	LeavingDate Date   `json:"leavingDate,omitzero"`
+	Zone        string `json:"zone,omitempty"`
+	// EndOfEmployment is when the employment ends, where that is after LeavingTime: the mailbox and
+	// the account stay until then.
+	EndOfEmployment time.Time `json:"endOfEmployment,omitzero"`
+	// Reversible says that its sender cannot know that the employment ended: only what can be taken
+	// back is done without a person's word.
+	Reversible bool `json:"reversible,omitempty"`
+	// Person is the HR system's own id of the employee, where it can be asked again.
+	Person string `json:"person,omitempty"`
+	// Digest is short for what the sender sent: the same id with another digest is another request.
+	Digest string `json:"digest,omitempty"`
+}
+
+// Hint says that an HR system may have something to tell about somebody. It is no authority: the
+// HR system is asked, and what it answers counts.
+type Hint struct {
+	ID     string `json:"id"`
+	Source string `json:"source"` // name of the source
+	// Person is the HR system's own id of the employee; empty = everybody who leaves.
+	Person     string    `json:"person,omitempty"`
+	Event      string    `json:"event"` // as the HR system names it, for the log
+	ReceivedAt time.Time `json:"receivedAt"`
+	// LeavingTime is set of the second look, right before the moment that was told last.
+	LeavingTime time.Time `json:"leavingTime,omitzero"`
+	Digest      string    `json:"digest,omitempty"` // as of a request
+}
+
+// Notice says of something proved that nothing can be done about it without a person.
+type Notice struct {
+	ID         string    `json:"id"` // as of a request
+	Source     string    `json:"source"`
+	ReceivedAt time.Time `json:"receivedAt"`
+	Reason     string    `json:"reason"` // what to do about it; no personal data
 }
 
 // RequestID derives the id of a request from where it came from and the id its sender

@@ -33,11 +33,12 @@ var (
 	B15 = Rule{"B15", "everybody is addressed by object id", "Leaver"}
 	B16 = Rule{"B16", "a cancelled or re-enabled leaver stops every queued step", "Leaver"}
 	B17 = Rule{"B17", "closed protocols of a mailbox that became shared may keep its delegates out: have one of them try it", "unverified"}
+	B18 = Rule{"B18", "a source that cannot know whether the employment ended begins only what can be taken back", "Okta, event hooks: a deactivation carries no date, and an import that loses somebody sends one"}
 )
 
 // Rules are all rules, in the order of the reports.
 func Rules() []Rule {
-	return []Rule{B1, B2, B3, B4, B5, B6, B7, B8, B9, B10, B11, B12, B13, B14, B15, B16, B17}
+	return []Rule{B1, B2, B3, B4, B5, B6, B7, B8, B9, B10, B11, B12, B13, B14, B15, B16, B17, B18}
 }
 
 // IsZero reports whether it is no rule.

@@ -142,7 +142,7 @@ func Statuses(ctx context.Context, l *ledger.Ledger, who string, now time.Time) 
 		}
 		out = append(out, StatusOf(c, personal, now))
 	}
-	requests, err := l.Requests(ctx, ledger.RequestParked)
+	requests, err := l.Requests(ctx, ledger.RequestParked, ledger.RequestRefused)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,223 @@
+package hris
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"leaver/shared/hris/webhook"
+	"leaver/shared/offboarding"
+)
+
+// Declaration is the file of an installation's sources.
+type Declaration struct {
+	// Public is the URL at which the endpoints are seen from outside; Graph's subscriptions need it.
+	Public  string   `yaml:"public"`
+	Sources []Config `yaml:"sources"`
+}
+
+// Config declares one source. A secret is a place until Read puts the value there: env:NAME,
+// file:PATH, an ARN, or the value itself.
+type Config struct {
+	Name   string `yaml:"name"` // its endpoint is /webhooks/NAME
+	Vendor string `yaml:"vendor"`
+	// Secrets prove the webhooks of the source; any does, so that they can be rotated without a
+	// gap. The newest comes first.
+	Secrets []string `yaml:"secrets"`
+	// Zone is that of dates which come without a time, where the person has none. At is when on the
+	// last day at work the person is out; by default when the day ends.
+	Zone string `yaml:"zone"`
+	At   string `yaml:"at"`
+	// Match is which of the names that the HR system has for a person the tenant knows; by default
+	// all that it tells, and all have to mean the same person.
+	Match []string `yaml:"match"`
+	// API is where and how the HR system is read.
+	API API `yaml:"api"`
+	// Every is how often everybody who leaves is read; 0 = never.
+	Every Duration `yaml:"every"`
+	// Limits bound the departures that begin by the word of this source.
+	Limits Limits `yaml:"limits"`
+	// Signature and Map are how the vendors that have no format of their own sign and what they say.
+	Signature *Signature `yaml:"signature"`
+	Map       *Map       `yaml:"map"`
+
+	public string
+}
+
+// API is the read side of an HR system.
+type API struct {
+	URL    string `yaml:"url"`
+	User   string `yaml:"user"`
+	Secret string `yaml:"secret"`
+}
+
+// Limits bound one source; 0 is no bound of its own.
+type Limits struct {
+	PerHour int `yaml:"perHour"`
+}
+
+// Signature is a webhook.Signature as it is declared.
+type Signature struct {
+	webhook.Signature `yaml:",inline"`
+	Tolerance         Duration `yaml:"tolerance"`
+}
+
+// Duration is a duration as offboarding.ParseDuration reads it.
+type Duration time.Duration
+
+// UnmarshalYAML implements yaml.BytesUnmarshaler.
+func (d *Duration) UnmarshalYAML(text []byte) error {
+	var s string
+	if err := yaml.Unmarshal(text, &s); err != nil {
+		return err
+	}
+	parsed, err := offboarding.ParseDuration(s)
+	if err == nil && parsed == offboarding.Unlimited {
+		err = fmt.Errorf("%q has no end; write it like 15m", s)
+	}
+	*d = Duration(parsed)
+	return err
+}
+
+// Parse reads the file of an installation's sources, in YAML. Its errors say what to fix, with line
+// and column where YAML is at fault.
+func Parse(text []byte) (Declaration, error) {
+	var d Declaration
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(&d); err != nil && !errors.Is(err, io.EOF) {
+		return Declaration{}, errors.New(yaml.FormatError(err, false, false)) // the line may hold a secret
+	}
+	var names []string
+	for i := range d.Sources {
+		c := &d.Sources[i]
+		c.public = d.Public
+		if err := c.Validate(); err != nil {
+			return Declaration{}, fmt.Errorf("source %d (%s): %w", i+1, c.Name, err)
+		}
+		if slices.Contains(names, c.Name) {
+			return Declaration{}, fmt.Errorf("source %d: another one is named %s too", i+1, c.Name)
+		}
+		names = append(names, c.Name)
+	}
+	return d, nil
+}
+
+// Read returns the value that stands at a place: env:NAME, file:PATH, an ARN, or the value itself.
+type Read func(ctx context.Context, place string) (string, error)
+
+// ReadSecrets puts the values of the webhook secrets in their places, for the function that takes
+// webhooks; it needs no other.
+func (d *Declaration) ReadSecrets(ctx context.Context, read Read) error {
+	for i := range d.Sources {
+		c := &d.Sources[i]
+		c.Secrets = slices.Clone(c.Secrets)
+		for j, place := range c.Secrets {
+			value, err := read(ctx, place)
+			if err != nil {
+				return fmt.Errorf("source %s: secret %d: %w", c.Name, j+1, err)
+			}
+			c.Secrets[j] = value
+		}
+	}
+	return nil
+}
+
+// ReadCredentials puts the values of the HR systems' credentials in their places, for the function
+// that reads them; it needs no other.
+func (d *Declaration) ReadCredentials(ctx context.Context, read Read) error {
+	for i := range d.Sources {
+		c := &d.Sources[i]
+		value, err := read(ctx, c.API.Secret)
+		if err != nil {
+			return fmt.Errorf("source %s: api.secret: %w", c.Name, err)
+		}
+		c.API.Secret = value
+	}
+	return nil
+}
+
+// Standard declares the source that exists without a declaration: /webhooks/standard, with the
+// secrets separated by spaces.
+func Standard(secrets string) Config {
+	return Config{Name: nameStandard, Vendor: nameStandard, Secrets: strings.Fields(secrets)}
+}
+
+// nameStandard is the vendor, and the source that exists without a declaration.
+const nameStandard = "standard"
+
+// Origin is what the requests of the source say they came by.
+func (c Config) Origin() string { return "webhooks/" + c.Name }
+
+var sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+
+// Validate says what is wrong with the declaration of a source, and shows no secret.
+func (c Config) Validate() error {
+	v, err := vendorOf(c.Vendor)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !sourceName.MatchString(c.Name):
+		return errors.New("name: use up to 32 of a-z, 0-9 and -, because it stands in the address")
+	case c.Every < 0:
+		return errors.New("every: write a duration like 15m")
+	case c.Limits.PerHour < 0:
+		return errors.New("limits.perHour: write a number, or leave it out")
+	case v.dated && c.Zone == "":
+		return errors.New("zone: the dates of this vendor have no time, so it has to be said where they are meant, like Europe/Berlin")
+	case v.reader == nil && c.API != API{}:
+		return errors.New("api: the webhooks of this vendor say all there is to know, nothing is read")
+	case v.reader != nil && c.API.URL == "":
+		return errors.New("api.url: the webhooks of this vendor are only hints, so say where it is read")
+	}
+	if c.Zone != "" {
+		if _, err := offboarding.LoadZone(c.Zone); err != nil {
+			return fmt.Errorf("zone: %w", err)
+		}
+	}
+	if c.At != "" {
+		if _, err := offboarding.ParseClock(c.At); err != nil {
+			return fmt.Errorf("at: %w", err)
+		}
+	}
+	if c.API.URL != "" {
+		if err := safe(c.API.URL); err != nil {
+			return fmt.Errorf("api.url: %w", err)
+		}
+	}
+	for _, m := range c.Match {
+		if !slices.Contains([]string{"id", "userPrincipalName", "mail", "employeeId"}, m) {
+			return errors.New("match: use id, userPrincipalName, mail or employeeId")
+		}
+	}
+	if v.validate == nil {
+		if c.Signature != nil || c.Map != nil {
+			return errors.New("signature and map: this vendor has its own")
+		}
+		return nil
+	}
+	return v.validate(c)
+}
+
+// safe refuses an address to which a credential would travel in the clear.
+func safe(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return errors.New("write it like https://api.example.com, without a name, a query or a fragment")
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()):
+		return nil
+	}
+	return errors.New("use https; http is for a simulated system on this machine alone")
+}
