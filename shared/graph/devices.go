@@ -10,10 +10,12 @@ import (
 
 // The types of what a listing of directory objects holds.
 const (
-	typeUser   = "#microsoft.graph.user"
-	typeGroup  = "#microsoft.graph.group"
-	typeRole   = "#microsoft.graph.directoryRole"
-	typeDevice = "#microsoft.graph.device"
+	typeUser    = "#microsoft.graph.user"
+	typeGroup   = "#microsoft.graph.group"
+	typeRole    = "#microsoft.graph.directoryRole"
+	typeDevice  = "#microsoft.graph.device"
+	typeApp     = "#microsoft.graph.application"
+	typeService = "#microsoft.graph.servicePrincipal"
 )
 
 // directoryObject is an object of a listing that mixes types.
@@ -23,6 +25,8 @@ type directoryObject struct {
 	DisplayName    string
 	RoleTemplateID string
 	AccountEnabled *bool
+	TrustType      string // of a device
+	AppID          string // of an application or service principal
 }
 
 // Devices lists the devices that the user registered or owns, each once, in one round trip as
@@ -30,7 +34,7 @@ type directoryObject struct {
 // User.Read.All, and Device.Read.All or Directory.Read.All for their state.
 func (c *Client) Devices(ctx context.Context, id string) ([]offboarding.Device, error) {
 	devices := func(doing, collection string) call {
-		return call{doing: doing, objects: []string{id}, path: "/users/{}/" + collection, query: "$select=id,accountEnabled", budget: budgetDirectory}
+		return call{doing: doing, objects: []string{id}, path: "/users/{}/" + collection, query: "$select=id,accountEnabled,trustType", budget: budgetDirectory}
 	}
 	calls := []call{devices("reading the registered devices of user", "registeredDevices"), devices("reading the owned devices of user", "ownedDevices")}
 	answers, errs := c.batch(ctx, calls...)
@@ -45,11 +49,41 @@ func (c *Client) Devices(ctx context.Context, id string) ([]offboarding.Device, 
 		}
 		for _, o := range objects {
 			if o.Type == typeDevice && !slices.ContainsFunc(out, func(seen offboarding.Device) bool { return seen.ID == o.ID }) {
-				out = append(out, offboarding.Device{ID: o.ID, AccountEnabled: o.AccountEnabled == nil || *o.AccountEnabled})
+				out = append(out, offboarding.Device{ID: o.ID, AccountEnabled: o.AccountEnabled == nil || *o.AccountEnabled, TrustType: o.TrustType})
 			}
 		}
 	}
 	return out, nil
+}
+
+// DeviceUsers lists who registered a device and who owns it, by object id, each once and in one
+// round trip; the id is the device's object id. Permission: Device.Read.All.
+func (c *Client) DeviceUsers(ctx context.Context, id string) ([]string, error) {
+	people := func(doing, collection string) call {
+		return call{doing: doing, objects: []string{id}, path: "/devices/{}/" + collection, query: "$select=id", budget: budgetDirectory}
+	}
+	return c.everybody(ctx, people("reading the registered users of device", "registeredUsers"), people("reading the registered owners of device", "registeredOwners"))
+}
+
+// everybody lists the objects of several collections, by id and each once.
+func (c *Client) everybody(ctx context.Context, calls ...call) ([]string, error) {
+	answers, errs := c.batch(ctx, calls...)
+	if err := firstOf(errs); err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	for i, a := range answers {
+		objects, err := rest[directoryObject](ctx, c, calls[i], a)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range objects {
+			if !slices.Contains(ids, o.ID) {
+				ids = append(ids, o.ID)
+			}
+		}
+	}
+	return ids, nil
 }
 
 // DisableDevice forbids a device to sign anybody in; the id is its object id. Repeating it

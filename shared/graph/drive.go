@@ -19,6 +19,9 @@ type driveItem struct {
 		Hashes struct{ QuickXorHash, Sha1Hash, Sha256Hash string }
 	}
 	Shared          *struct{}
+	RemoteItem      *struct{}
+	Package         *struct{ Type string }
+	WebURL          string
 	Root            *struct{}
 	Deleted         *struct{}
 	ParentReference struct{ DriveID string }
@@ -33,7 +36,10 @@ func (i driveItem) drive() offboarding.Drive {
 }
 
 func (i driveItem) domain() offboarding.DriveItem {
-	d := offboarding.DriveItem{ID: i.ID, Name: i.Name, Folder: i.Folder != nil, Size: i.Size, Shared: i.Shared != nil}
+	d := offboarding.DriveItem{ID: i.ID, Name: i.Name, Folder: i.Folder != nil, Size: i.Size, Shared: i.Shared != nil, Remote: i.RemoteItem != nil, WebURL: i.WebURL}
+	if i.Package != nil {
+		d.Package = i.Package.Type
+	}
 	if i.File != nil {
 		h := i.File.Hashes
 		d.Hashes = offboarding.Hashes{QuickXor: h.QuickXorHash, SHA1: h.Sha1Hash, SHA256: h.Sha256Hash}
@@ -75,7 +81,7 @@ func (c *Client) DriveRoot(ctx context.Context, drive string) (offboarding.Drive
 // offboarding.ErrNotFound. Permission: Files.Read.All.
 func (c *Client) DriveItems(ctx context.Context, drive, folder string) ([]offboarding.DriveItem, error) {
 	found, err := list[driveItem](ctx, c, call{
-		doing: "listing folder", files: []string{drive, folder}, path: "/drives/{}/items/{}/children", query: "$top=200&$select=id,name,size,folder,file,shared",
+		doing: "listing folder", files: []string{drive, folder}, path: "/drives/{}/items/{}/children", query: "$top=200&$select=id,name,size,folder,file,shared,remoteItem,package,webUrl",
 		budget: budgetFiles,
 	})
 	items := make([]offboarding.DriveItem, len(found))
@@ -83,6 +89,28 @@ func (c *Client) DriveItems(ctx context.Context, drive, folder string) ([]offboa
 		items[n] = found[n].domain()
 	}
 	return items, err
+}
+
+// DriveQuota reads how much a drive holds, and how much of it lies in its recycle bin, which goes
+// with the drive. Permission: Files.Read.All.
+func (c *Client) DriveQuota(ctx context.Context, drive string) (offboarding.Quota, error) {
+	type quota struct {
+		Used    int64
+		Deleted *int64
+	}
+	d, err := get[struct{ Quota quota }](ctx, c, call{
+		doing: "reading the quota of drive", files: []string{drive}, path: "/drives/{}", query: "$select=id,quota", budget: budgetFile,
+	})
+	return offboarding.Quota{Used: d.Quota.Used, Deleted: value(d.Quota.Deleted), Unknown: d.Quota.Deleted == nil}, err
+}
+
+// FileVersions counts the versions of a file, the current one too; a copy has only that one.
+// Permission: Files.Read.All.
+func (c *Client) FileVersions(ctx context.Context, drive, id string) (int, error) {
+	versions, err := list[struct{ ID string }](ctx, c, call{
+		doing: "reading the versions of item", files: []string{drive, id}, path: "/drives/{}/items/{}/versions", query: "$select=id", budget: budgetFiles,
+	})
+	return len(versions), err
 }
 
 // SharingPermissions lists who may use an item, with what it inherits. Permission:

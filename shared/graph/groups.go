@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -68,6 +69,22 @@ func (c *Client) MemberGroups(ctx context.Context, id string, groups []string) (
 	})
 }
 
+// DeletedGroups lists the groups among the deleted items. Permission: Group.Read.All.
+func (c *Client) DeletedGroups(ctx context.Context) ([]offboarding.DeletedGroup, error) {
+	type deleted struct {
+		ID, DisplayName string
+		DeletedDateTime time.Time
+	}
+	found, err := list[deleted](ctx, c, call{
+		doing: "reading the deleted groups", path: "/directory/deletedItems/microsoft.graph.group", query: "$select=id,displayName,deletedDateTime", budget: budgetDirectory,
+	})
+	groups := make([]offboarding.DeletedGroup, len(found))
+	for i, g := range found {
+		groups[i] = offboarding.DeletedGroup{ID: g.ID, DisplayName: g.DisplayName, Deleted: g.DeletedDateTime}
+	}
+	return groups, err
+}
+
 func leaveGroup(group, user string) call {
 	return call{
 		doing: "leaving group", objects: []string{group, user}, method: http.MethodDelete, budget: budgetDirectory,
@@ -97,9 +114,12 @@ func (c *Client) LeaveGroups(ctx context.Context, user string, groups []string) 
 
 // Owners lists the owners of a group. Permission: Group.Read.All or Directory.Read.All.
 func (c *Client) Owners(ctx context.Context, group string) ([]offboarding.Owner, error) {
-	objects, err := list[directoryObject](ctx, c, call{
-		doing: "reading the owners of group", objects: []string{group}, path: "/groups/{}/owners", query: "$select=id,accountEnabled", budget: budgetDirectory,
-	})
+	return c.owners(ctx, call{doing: "reading the owners of group", objects: []string{group}, path: "/groups/{}/owners"})
+}
+
+func (c *Client) owners(ctx context.Context, reading call) ([]offboarding.Owner, error) {
+	reading.query, reading.budget = "$select=id,accountEnabled", budgetDirectory
+	objects, err := list[directoryObject](ctx, c, reading)
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,21 @@ func (c *Client) ManagedDevice(ctx context.Context, id string) (offboarding.Mana
 	return d.domain(), err
 }
 
+// PrimaryUsers lists whom Intune takes a device to be for, by object id: one, or nobody where it is
+// shared. Whoever enrolled it may be another. Permission: DeviceManagementManagedDevices.Read.All.
+// Source: Microsoft Graph, List users of managedDevice.
+func (c *Client) PrimaryUsers(ctx context.Context, device string) ([]string, error) {
+	users, err := list[directoryObject](ctx, c, call{
+		doing: "reading the primary user of managed device", objects: []string{device}, path: "/deviceManagement/managedDevices/{}/users", query: "$select=id",
+		budget: budgetIntune,
+	})
+	ids := make([]string, len(users))
+	for i := range users {
+		ids[i] = users[i].ID
+	}
+	return ids, err
+}
+
 // Retire has a device remove the organisation's data and leave Intune when it synchronises
 // next. Repeating it changes nothing; a device that is not there is offboarding.ErrNotFound.
 // Permission: DeviceManagementManagedDevices.PrivilegedOperations.All.

@@ -32,13 +32,18 @@ func (c *Client) Seats(ctx context.Context) ([]offboarding.Seat, error) {
 		SkuPartNumber string
 		ConsumedUnits int
 		PrepaidUnits  struct{ Enabled int }
+		ServicePlans  []servicePlan
 	}
 	skus, err := list[subscribed](ctx, c, call{
-		doing: "reading the subscribed SKUs", path: "/subscribedSkus", query: "$select=skuId,skuPartNumber,consumedUnits,prepaidUnits", budget: budgetDirectory,
+		doing: "reading the subscribed SKUs", path: "/subscribedSkus", query: "$select=skuId,skuPartNumber,consumedUnits,prepaidUnits,servicePlans", budget: budgetDirectory,
 	})
 	var seats []offboarding.Seat
 	for _, s := range skus {
-		seats = append(seats, offboarding.Seat{SKU: s.SkuID, PartNumber: s.SkuPartNumber, Consumed: s.ConsumedUnits, Enabled: s.PrepaidUnits.Enabled})
+		seat := offboarding.Seat{SKU: s.SkuID, PartNumber: s.SkuPartNumber, Consumed: s.ConsumedUnits, Enabled: s.PrepaidUnits.Enabled}
+		for _, p := range s.ServicePlans {
+			seat.Plans = append(seat.Plans, p.ServicePlanName)
+		}
+		seats = append(seats, seat)
 	}
 	return seats, err
 }
@@ -50,8 +55,10 @@ const phonePlan = "MCOEV"
 
 // licenceDetails are the service plans of a licence that a user holds.
 type licenceDetails struct {
-	ServicePlans []struct{ ServicePlanName string }
+	ServicePlans []servicePlan
 }
+
+type servicePlan struct{ ServicePlanName string }
 
 // phone reports whether the licence brings Teams Phone.
 func (l licenceDetails) phone() bool {

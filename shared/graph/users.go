@@ -51,7 +51,7 @@ func (u user) domain(at time.Time) offboarding.User {
 	for _, l := range u.GetLicenseAssignmentStates() {
 		sku := value(l.GetSkuId()).String()
 		explained[sku] = true
-		out.Licences = append(out.Licences, offboarding.Licence{SKU: sku, AssignedByGroup: value(l.GetAssignedByGroup()), Error: value(l.GetError())})
+		out.Licences = append(out.Licences, offboarding.Licence{SKU: sku, AssignedByGroup: value(l.GetAssignedByGroup()), State: value(l.GetState()), Error: value(l.GetError())})
 	}
 	for _, l := range u.GetAssignedLicenses() { // what the states have not caught up with
 		if sku := value(l.GetSkuId()).String(); !explained[sku] {
@@ -173,6 +173,26 @@ func (c *Client) Manager(ctx context.Context, id string) (offboarding.User, erro
 		return offboarding.User{}, fmt.Errorf("%s: not a user: %w", a.what, offboarding.ErrNotFound)
 	}
 	return u.domain(a.at), nil
+}
+
+// DirectReports lists who reports to the user. Not seen are organisational contacts. Permission:
+// User.Read.All.
+func (c *Client) DirectReports(ctx context.Context, id string) ([]offboarding.User, error) {
+	var out []offboarding.User
+	for page, err := range pages[user](ctx, c, call{
+		doing: "reading the direct reports of user", objects: []string{id}, path: "/users/{}/directReports",
+		query: "$select=id,userPrincipalName,mail,userType,accountEnabled&$top=999", budget: budgetDirectory,
+	}) {
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range *page.Value {
+			if value(u.GetOdataType()) == typeUser {
+				out = append(out, u.domain(page.at))
+			}
+		}
+	}
+	return out, nil
 }
 
 // SetPassword sets a password that has to be changed at the next sign-in. Each call really

@@ -6,6 +6,9 @@ import "time"
 type Device struct {
 	ID             string // directory object id, not deviceId
 	AccountEnabled bool
+	// TrustType is AzureAd (joined), ServerAd (joined to an on-premises Active Directory too, whose
+	// synchronisation writes the device again) or Workplace (registered by its owner).
+	TrustType string
 }
 
 // ManagedDevice is a device in Intune that a user enrolled.

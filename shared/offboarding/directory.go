@@ -34,7 +34,26 @@ type Initiator struct {
 type Licence struct {
 	SKU             string // skuId, a GUID
 	AssignedByGroup string // object id of the group it is inherited from; empty when direct
-	Error           string // None, CountViolation, …
+	State           string // Active, ActiveWithError, Disabled, Error
+	Error           string // None, CountViolation, DependencyViolation, …
+}
+
+// OwnedApp is an application or a service principal that somebody owns: what it may do in the
+// tenant goes on without them.
+// Source: Microsoft Graph, resource types application and servicePrincipal.
+type OwnedApp struct {
+	ID          string // object id
+	AppID       string // appId, by which a portal finds it
+	DisplayName string
+	Service     bool // a service principal, not the application's registration
+}
+
+// DeletedGroup is a group among the deleted items, from where it can be restored with its members
+// for 30 days.
+type DeletedGroup struct {
+	ID          string
+	DisplayName string
+	Deleted     time.Time // deletedDateTime
 }
 
 // Group is an Entra group as far as leaving it goes. Reading one group does not tell the last three.
@@ -62,4 +81,7 @@ type Seat struct {
 	PartNumber string // skuPartNumber, such as ENTERPRISEPACK
 	Consumed   int
 	Enabled    int // prepaidUnits.enabled
+	// Plans are the names of its service plans (servicePlanName): one licence can need a plan of
+	// another.
+	Plans []string
 }

@@ -43,6 +43,20 @@ type DriveItem struct {
 	Size   int64 // bytes; of a folder, of everything in it
 	Hashes Hashes
 	Shared bool // the item has a sharing permission of its own, or inherits one
+	// Remote is set for a link to an item of another drive ("Add shortcut to OneDrive"): it is no
+	// content of this one.
+	Remote bool
+	// Package is the type of an item that is several files and shown as one, as oneNote.
+	Package string
+	WebURL  string // by which a person finds it; personal
+}
+
+// Quota is what a drive holds by the bytes that count, and what its recycle bin does. Unknown is
+// set where Graph does not say what is deleted.
+// Source: Microsoft Graph, resource type quota.
+type Quota struct {
+	Used, Deleted int64
+	Unknown       bool
 }
 
 // Hashes are those of a file's content; which of them there are is up to Graph.

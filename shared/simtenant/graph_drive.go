@@ -154,6 +154,8 @@ var itemSchema = newSchema("driveItem", "",
 	field[entry]{"webUrl", func(_ *call, e *entry) any {
 		return "https://contoso-my.sharepoint.com/personal/items/" + e.id()
 	}},
+	field[entry]{"remoteItem", func(*call, *entry) any { return nil }}, // no link to another drive
+	field[entry]{"package", func(*call, *entry) any { return nil }},    // no notebook
 )
 
 // present leaves out facets that do not apply, which Graph omits instead of writing null.
