@@ -1,9 +1,9 @@
 package simtenant
 
 import (
-	"maps"
+	"cmp"
+	"container/heap"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -13,50 +13,77 @@ type version struct {
 	value any
 }
 
-// before keeps the state of an object that is about to change, for reads under a lag.
-func (t *Tenant) before(kind, id string, at time.Time) {
-	lag := t.world.ReadLag
-	if lag <= 0 {
-		return
-	}
-	var was any
-	w := t.world
-	switch kind {
-	case "user":
-		was = kept(w.Users[id])
-	case "deleted":
-		was = kept(w.Deleted[id])
-	case "group":
-		was = kept(w.Groups[id])
-	case "device":
-		was = kept(w.Devices[id])
-	case "managed":
-		was = kept(w.Managed[id])
-	case "app":
-		was = kept(w.AppRegistrations[id])
-	case "mailbox":
-		was = kept(w.Mailboxes[id])
-	}
-	key := kind + "/" + id
-	old := slices.DeleteFunc(t.past[key], func(v version) bool { return v.until.Before(at.Add(-lag)) })
-	t.past[key] = append(old, version{until: at, value: was})
+// touch is an object that a request changes.
+type touch struct {
+	kind, id string
+	at       time.Time
 }
 
-func kept[T any, P interface {
-	*T
-	clone() *T
-}](p P) any {
-	if p == nil {
-		return nil
+// before is called before an object changes, is made or goes: it keeps the state for reads under a
+// lag, and has the index brought in line afterwards.
+func (t *Tenant) before(kind, id string, at time.Time) {
+	t.touched = append(t.touched, touch{kind, id, at})
+	if kind == kindUser || kind == kindMailbox {
+		for _, p := range t.world.under(kindPhone, "mailbox:"+id) {
+			t.world.callHome(t.world.Phones[p], at) // what it could still reach until now
+		}
 	}
-	return p.clone()
+	if t.world.ReadLag > 0 {
+		t.keep(kind, id, at, t.kinds[kind].version(t.world, id))
+	}
+}
+
+func (t *Tenant) keep(kind, id string, at time.Time, was any) {
+	if t.past[kind] == nil {
+		t.past[kind] = map[string][]version{}
+	}
+	t.past[kind][id] = append(t.past[kind][id], version{until: at, value: was})
+	t.changes = append(t.changes, touch{kind, id, at})
+}
+
+// forget drops the versions that no read can find any more.
+func (t *Tenant) forget(now time.Time) {
+	cut := now.Add(-t.world.ReadLag)
+	for len(t.changes) > 0 && !t.changes[0].at.After(cut) {
+		c := t.changes[0]
+		t.changes = t.changes[1:]
+		left := slices.DeleteFunc(t.past[c.kind][c.id], func(v version) bool { return !v.until.After(cut) })
+		if t.past[c.kind][c.id] = left; len(left) == 0 {
+			delete(t.past[c.kind], c.id)
+		}
+	}
+}
+
+// refresh brings the index in line with what was touched, and with what depends on it.
+func (t *Tenant) refresh() {
+	w := t.world
+	for len(t.touched) > 0 {
+		c := t.touched[0]
+		t.touched = t.touched[1:]
+		t.kinds[c.kind].refresh(w, c.id)
+		switch c.kind {
+		case kindUser:
+			t.kinds[kindMailbox].refresh(w, c.id) // it is found by the names of its owner
+			w.count(c.id, func(sku string) {
+				if w.ReadLag > 0 {
+					t.keep(kindSeats, sku, c.at, w.index.seats[sku].clone())
+				}
+			})
+			fallthrough
+		case kindMailbox:
+			for _, p := range w.under(kindPhone, "mailbox:"+c.id) {
+				t.kinds[kindPhone].refresh(w, p)
+			}
+		}
+	}
+	t.touched = nil
 }
 
 // seen is one object as a read under the lag finds it; nil when it finds none.
 func seen[T any](t *Tenant, kind, id string, current map[string]*T) *T {
 	if lag := t.world.ReadLag; lag > 0 {
 		cut := t.clock().Add(-lag)
-		for _, v := range t.past[kind+"/"+id] {
+		for _, v := range t.past[kind][id] {
 			if v.until.After(cut) {
 				was, _ := v.value.(*T)
 				return was
@@ -66,82 +93,79 @@ func seen[T any](t *Tenant, kind, id string, current map[string]*T) *T {
 	return current[id]
 }
 
-// seenAll is the whole map as a read under the lag finds it. Without a lag it is the map itself: do
-// not change it.
-func seenAll[T any](t *Tenant, kind string, current map[string]*T) map[string]*T {
-	if t.world.ReadLag <= 0 || len(t.past) == 0 {
-		return current
-	}
-	all := maps.Clone(current)
-	for key := range t.past {
-		if k, id, _ := strings.Cut(key, "/"); k == kind {
-			delete(all, id)
-			if was := seen(t, kind, id, current); was != nil {
-				all[id] = was
-			}
-		}
-	}
-	return all
+// deadline is when something falls due for an object.
+type deadline struct {
+	at       time.Time
+	kind, id string
+}
+
+// schedule is a heap of deadlines, the earliest first. It may hold some that mean nothing any more:
+// whoever is asked looks at the object.
+type schedule []deadline
+
+func (s schedule) Len() int { return len(s) }
+func (s schedule) Less(i, j int) bool {
+	return cmp.Or(s[i].at.Compare(s[j].at), cmp.Compare(s[i].kind, s[j].kind), cmp.Compare(s[i].id, s[j].id)) < 0
+}
+func (s schedule) Swap(i, j int)    { s[i], s[j] = s[j], s[i] }
+func (s *schedule) Push(x any)      { *s = append(*s, x.(deadline)) }
+func (s *schedule) push(d deadline) { heap.Push(s, d) }
+func (s *schedule) Pop() any {
+	last := len(*s) - 1
+	d := (*s)[last]
+	*s = (*s)[:last]
+	return d
 }
 
 // settle lets happen what has fallen due by the tenant's clock.
 func (t *Tenant) settle() {
-	w, now := t.world, t.clock()
+	now := t.clock()
+	t.refresh()
 	t.syncDirectory(now)
-	w.finishCopies(now)
-	t.releaseNumbers(now)
-	for id, u := range w.Deleted {
-		if gone := u.DeletedAt.Add(keptDeleted); !gone.After(now) {
-			t.before("deleted", id, gone)
-			delete(w.Deleted, id)
-			delete(w.Drives, id)
-			if m := w.Mailboxes[id]; m != nil && !m.Inactive {
-				delete(w.Mailboxes, id)
-			}
-		}
+	for due := &t.world.index.due; len(*due) > 0 && !(*due)[0].at.After(now); {
+		d := heap.Pop(due).(deadline)
+		t.kinds[d.kind].fall(t, d.id, now)
+		t.refresh()
 	}
-	for id, m := range w.Mailboxes {
-		if m.PendingType != "" && !m.PendingFrom.After(now) {
-			t.before("mailbox", id, m.PendingFrom)
-			m.Type, m.PendingType = m.PendingType, ""
-			w.reconcile(id, now)
-		}
-		if !m.SoftDeletedAt.IsZero() && !m.Inactive && !m.SoftDeletedAt.Add(keptDeleted).After(now) {
-			delete(w.Mailboxes, id)
-		}
+	t.forget(now)
+}
+
+// purge ends the 30 days of a deleted user, and of what was the user's.
+func purge(t *Tenant, u *User, now time.Time) {
+	gone := u.DeletedAt.Add(keptDeleted)
+	if gone.After(now) {
+		return
 	}
-	for id, d := range w.Managed {
-		last := lastSync(d.LastSync, d.SyncEvery, d.Dead, now)
-		if (d.State == "retirePending" || d.State == "wipePending") && last.After(d.Requested) {
-			t.before("managed", id, firstSync(d.LastSync, d.SyncEvery, d.Requested))
-			delete(w.Managed, id)
-			continue
-		}
-		d.LastSync = last
+	w := t.world
+	t.before(kindDeleted, u.ID, gone)
+	t.before(kindMailbox, u.ID, gone)
+	t.before(kindDrive, u.ID, gone)
+	delete(w.Deleted, u.ID)
+	delete(w.Drives, u.ID)
+	if m := w.Mailboxes[u.ID]; m != nil && !m.Inactive {
+		delete(w.Mailboxes, u.ID)
 	}
-	for id, r := range w.AppRegistrations {
-		last := lastSync(r.LastSync, r.SyncEvery, r.Dead, now)
-		if !r.WipeRequested.IsZero() && last.After(r.WipeRequested) {
-			t.before("app", id, firstSync(r.LastSync, r.SyncEvery, r.WipeRequested))
-			delete(w.AppRegistrations, id)
-			continue
-		}
-		r.LastSync = last
+}
+
+func nextOfMailbox(_ *World, m *Mailbox) time.Time {
+	switch {
+	case m.PendingType != "":
+		return m.PendingFrom
+	case !m.SoftDeletedAt.IsZero() && !m.Inactive:
+		return m.SoftDeletedAt.Add(keptDeleted)
 	}
-	for _, p := range w.Phones {
-		// A phone reaches Exchange only while there is a mailbox to sync with: a wipe asked for
-		// after that is never acknowledged.
-		if p.Removed || !usable(w.Mailboxes[p.Mailbox]) {
-			continue
-		}
-		last := lastSync(p.LastSync, p.SyncEvery, p.Dead, now)
-		if !p.WipeRequested.IsZero() && p.WipeAcked.IsZero() && last.After(p.WipeRequested) {
-			p.WipeAcked = firstSync(p.LastSync, p.SyncEvery, p.WipeRequested)
-			last = p.WipeAcked
-		}
-		if p.WipeAcked.IsZero() || last.Equal(p.WipeAcked) {
-			p.LastSync = last
-		}
+	return time.Time{}
+}
+
+func mailboxFalls(t *Tenant, m *Mailbox, now time.Time) {
+	if m.PendingType != "" && !m.PendingFrom.After(now) {
+		t.before(kindMailbox, m.Owner, m.PendingFrom)
+		m.Type, m.PendingType = m.PendingType, ""
+		t.world.reconcile(m.Owner, now)
+	}
+	if !m.SoftDeletedAt.IsZero() && !m.Inactive && !m.SoftDeletedAt.Add(keptDeleted).After(now) {
+		t.before(kindMailbox, m.Owner, now)
+		delete(t.world.Mailboxes, m.Owner)
 	}
 }
 
@@ -153,10 +177,88 @@ func lastSync(last time.Time, every time.Duration, dead bool, now time.Time) tim
 	return last.Add(now.Sub(last) / every * every)
 }
 
-// firstSync is the device's first call home after a moment.
-func firstSync(last time.Time, every time.Duration, after time.Time) time.Time {
-	if after.Before(last) {
+// firstSync is the device's first call home after a moment; zero when it never calls.
+func firstSync(last time.Time, every time.Duration, dead bool, after time.Time) time.Time {
+	switch {
+	case dead || every <= 0:
+		return time.Time{}
+	case after.Before(last):
 		return last
 	}
 	return last.Add((after.Sub(last)/every + 1) * every)
+}
+
+func (d *ManagedDevice) pending() bool { return d.State == "retirePending" || d.State == "wipePending" }
+
+func nextCallOfDevice(_ *World, d *ManagedDevice) time.Time {
+	if !d.pending() {
+		return time.Time{}
+	}
+	return firstSync(d.LastSync, d.SyncEvery, d.Dead, d.Requested)
+}
+
+// deviceCalls carries out what the device was asked; then its record is gone.
+func deviceCalls(t *Tenant, d *ManagedDevice, now time.Time) {
+	if at := nextCallOfDevice(t.world, d); !at.IsZero() && !at.After(now) {
+		t.before(kindManaged, d.ID, at)
+		delete(t.world.Managed, d.ID)
+	}
+}
+
+func nextCallOfApp(_ *World, r *AppRegistration) time.Time {
+	if r.WipeRequested.IsZero() {
+		return time.Time{}
+	}
+	return firstSync(r.LastSync, r.SyncEvery, r.Dead, r.WipeRequested)
+}
+
+func appCalls(t *Tenant, r *AppRegistration, now time.Time) {
+	if at := nextCallOfApp(t.world, r); !at.IsZero() && !at.After(now) {
+		t.before(kindApp, r.ID, at)
+		delete(t.world.AppRegistrations, r.ID)
+	}
+}
+
+// reaches says whether a phone reaches Exchange: only while there is a mailbox to sync with. A wipe
+// asked for after that is never acknowledged.
+func (w *World) reaches(p *Phone) bool { return !p.Removed && usable(w.Mailboxes[p.Mailbox]) }
+
+func nextCallOfPhone(w *World, p *Phone) time.Time {
+	if p.WipeRequested.IsZero() || !p.WipeAcked.IsZero() || !w.reaches(p) {
+		return time.Time{}
+	}
+	after := p.WipeRequested
+	if p.shutOut.After(after) {
+		after = p.shutOut
+	}
+	return firstSync(p.LastSync, p.SyncEvery, p.Dead, after)
+}
+
+func phoneCalls(t *Tenant, p *Phone, now time.Time) { t.world.callHome(p, now) }
+
+// callHome lets a phone have synchronised up to now, and acknowledge a wipe on the way.
+func (w *World) callHome(p *Phone, now time.Time) {
+	if !w.reaches(p) {
+		p.shutOut = now
+		return
+	}
+	if ack := nextCallOfPhone(w, p); !ack.IsZero() && !ack.After(now) {
+		p.WipeAcked, p.LastSync = ack, ack
+	}
+	if last := lastSync(p.LastSync, p.SyncEvery, p.Dead, now); p.WipeAcked.IsZero() && last.After(p.shutOut) {
+		p.LastSync = last
+	}
+}
+
+// callEverything brings the last calls of all devices up to now.
+func (w *World) callEverything(now time.Time) {
+	for _, d := range w.Managed {
+		d.LastSync = lastSync(d.LastSync, d.SyncEvery, d.Dead, now)
+	}
+	for _, r := range w.AppRegistrations {
+		r.LastSync = lastSync(r.LastSync, r.SyncEvery, r.Dead, now)
+	}
+	for _, p := range w.Phones {
+		w.callHome(p, now)
+	}
 }

@@ -2,7 +2,6 @@ package simtenant
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -57,7 +56,7 @@ func (c *invocation) named(parameter string, reading bool) (*Mailbox, *failure) 
 	}
 	m := c.t.world.mailbox(identity)
 	if m != nil && reading {
-		m = seen(c.t, "mailbox", m.Owner, c.t.world.Mailboxes)
+		m = seen(c.t, kindMailbox, m.Owner, c.t.world.Mailboxes)
 	}
 	if !usable(m) {
 		return nil, noObject(identity)
@@ -76,14 +75,14 @@ func (c *invocation) change(m *Mailbox, edit func(*Mailbox) *failure) ([]object,
 		c.warnings = append(c.warnings, fmt.Sprintf("The command completed successfully but no settings of '%s' have been modified.", m.Alias))
 		return nil, nil
 	}
-	c.t.before("mailbox", m.Owner, c.now)
+	c.t.before(kindMailbox, m.Owner, c.now)
 	*m = *after
 	return nil, nil
 }
 
 // enabled is what the owner's account was when the mailbox is read.
 func (c *invocation) enabled(owner string) bool {
-	u := seen(c.t, "user", owner, c.t.world.Users)
+	u := seen(c.t, kindUser, owner, c.t.world.Users)
 	return u != nil && u.AccountEnabled
 }
 
@@ -110,10 +109,9 @@ func (c *invocation) each(show func(*Mailbox) object) ([]object, *failure) {
 		return []object{show(m)}, nil
 	}
 	var out []object
-	all := seenAll(c.t, "mailbox", c.t.world.Mailboxes)
-	for _, id := range slices.Sorted(maps.Keys(all)) {
-		if usable(all[id]) {
-			out = append(out, show(all[id]))
+	for _, m := range c.t.mailboxes().every() {
+		if usable(m) {
+			out = append(out, show(m))
 		}
 	}
 	return c.limit(out)
@@ -133,30 +131,26 @@ func (c *invocation) onBehalfFilter() (string, bool, *failure) {
 	}
 	name, ok := strings.CutPrefix(filter, "GrantSendOnBehalfTo -eq '")
 	if name, ok2 := strings.CutSuffix(name, "'"); ok && ok2 {
-		for id, m := range c.t.world.Mailboxes {
-			if c.t.world.distinguishedName(m) == strings.ReplaceAll(name, "''", "'") {
-				return id, true, nil
-			}
+		if id := c.t.world.one(kindMailbox, key("identity:", strings.ReplaceAll(name, "''", "'"))); id != "" {
+			return id, true, nil
 		}
 		return "", true, badValue("Filter", filter)
 	}
 	return "", true, refused(taskException, "%s", c.t.notSimulated("the filter %s of %s", filter, c.cmdlet))
 }
 
-// others are the mailboxes that Identity means: one, or with "*" or without it all.
-func (c *invocation) others() ([]*Mailbox, *failure) {
+// others are the mailboxes that Identity means: one, or with "*" or without it those that stand
+// under a key, "" = all.
+func (c *invocation) others(under string) ([]*Mailbox, *failure) {
 	if identity, given, bad := c.text("Identity"); bad != nil {
 		return nil, bad
 	} else if given && identity != "*" {
 		m, bad := c.named("Identity", true)
 		return []*Mailbox{m}, bad
 	}
-	all := seenAll(c.t, "mailbox", c.t.world.Mailboxes)
-	var found []*Mailbox
-	for _, id := range slices.Sorted(maps.Keys(all)) {
-		if usable(all[id]) {
-			found = append(found, all[id])
-		}
+	all := c.t.mailboxes().every
+	if under != "" {
+		all = func() []*Mailbox { return c.t.mailboxes().under(under) }
 	}
-	return found, nil
+	return slices.DeleteFunc(all(), func(m *Mailbox) bool { return !usable(m) }), nil
 }

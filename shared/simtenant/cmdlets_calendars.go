@@ -51,7 +51,7 @@ func (c *invocation) folder(reading bool) (*Mailbox, int, *failure) {
 	box, path, _ := strings.Cut(identity, ":")
 	m := c.t.world.mailbox(box)
 	if m != nil && reading {
-		m = seen(c.t, "mailbox", m.Owner, c.t.world.Mailboxes)
+		m = seen(c.t, kindMailbox, m.Owner, c.t.world.Mailboxes)
 	}
 	if !usable(m) {
 		return nil, 0, noObject(identity)

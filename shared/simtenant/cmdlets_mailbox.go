@@ -2,7 +2,6 @@ package simtenant
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,7 +99,7 @@ func getMailbox(c *invocation) ([]object, *failure) {
 	} else if given {
 		m := c.t.world.mailbox(identity)
 		if m != nil {
-			m = seen(c.t, "mailbox", m.Owner, c.t.world.Mailboxes)
+			m = seen(c.t, kindMailbox, m.Owner, c.t.world.Mailboxes)
 		}
 		if m == nil || !wanted(m) {
 			return nil, noObject(identity)
@@ -108,10 +107,13 @@ func getMailbox(c *invocation) ([]object, *failure) {
 		return []object{c.show(m)}, nil
 	}
 	var out []object
-	all := seenAll(c.t, "mailbox", c.t.world.Mailboxes)
-	for _, id := range slices.Sorted(maps.Keys(all)) {
-		if wanted(all[id]) {
-			out = append(out, c.show(all[id]))
+	all := c.t.mailboxes().every
+	if filtered {
+		all = func() []*Mailbox { return c.t.mailboxes().under("onbehalf:" + onBehalf) }
+	}
+	for _, m := range all() {
+		if wanted(m) {
+			out = append(out, c.show(m))
 		}
 	}
 	return c.limit(out)
@@ -186,7 +188,7 @@ func setMailbox(c *invocation) ([]object, *failure) {
 	}
 	if accountDiffers {
 		c.warnings = nil
-		c.t.before("user", u.ID, c.now)
+		c.t.before(kindUser, u.ID, c.now)
 		u.AccountEnabled = !disabled
 	}
 	c.t.settle() // a conversion without delay shows at once
@@ -367,8 +369,8 @@ func getRecipient(c *invocation) ([]object, *failure) {
 	if bad != nil {
 		return nil, bad
 	}
-	for _, g := range c.t.world.Groups {
-		if g.MailEnabled && identity != "" && (strings.EqualFold(g.ID, identity) || strings.EqualFold(g.Mail, identity)) {
+	for _, id := range append(c.t.world.under(kindGroup, key("mail:", identity)), strings.ToLower(identity)) {
+		if g := c.t.world.Groups[id]; g != nil && g.MailEnabled && identity != "" {
 			kind := "MailUniversalDistributionGroup"
 			if g.Unified {
 				kind = "GroupMailbox"

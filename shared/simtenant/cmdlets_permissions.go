@@ -17,15 +17,17 @@ func (c *invocation) trustee(parameter string) (string, *failure) {
 }
 
 func getMailboxPermission(c *invocation) ([]object, *failure) {
-	boxes, bad := c.others()
-	if bad != nil {
-		return nil, bad
-	}
-	var only string
+	only, under := "", ""
 	if _, given := c.args["User"]; given {
-		if only, bad = c.trustee("User"); bad != nil {
+		id, bad := c.trustee("User")
+		if bad != nil {
 			return nil, bad
 		}
+		only, under = id, "permission:"+id
+	}
+	boxes, bad := c.others(under)
+	if bad != nil {
+		return nil, bad
 	}
 	out := []object{}
 	for _, m := range boxes {
@@ -92,15 +94,17 @@ func (c *invocation) permission(edit func(have, rights []string) []string) ([]ob
 }
 
 func getRecipientPermission(c *invocation) ([]object, *failure) {
-	boxes, bad := c.others()
-	if bad != nil {
-		return nil, bad
-	}
-	only := ""
+	only, under := "", ""
 	if _, given := c.args["Trustee"]; given {
-		if only, bad = c.trustee("Trustee"); bad != nil {
+		id, bad := c.trustee("Trustee")
+		if bad != nil {
 			return nil, bad
 		}
+		only, under = id, "sendas:"+id
+	}
+	boxes, bad := c.others(under)
+	if bad != nil {
+		return nil, bad
 	}
 	var out []object
 	for _, m := range boxes {

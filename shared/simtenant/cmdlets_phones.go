@@ -1,7 +1,6 @@
 package simtenant
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,10 +22,13 @@ func (c *invocation) phones() ([]*Phone, *failure) {
 		}
 		owner = m.Owner
 	}
+	all := view[Phone]{c.t, phones}.every
+	if owner != "" {
+		all = func() []*Phone { return view[Phone]{c.t, phones}.under("mailbox:" + owner) }
+	}
 	var out []*Phone
-	for _, id := range slices.Sorted(maps.Keys(c.t.world.Phones)) {
-		p := c.t.world.Phones[id]
-		if !p.Removed && (owner == "" && usable(c.t.world.Mailboxes[p.Mailbox]) || p.Mailbox == owner) {
+	for _, p := range all() {
+		if c.t.world.callHome(p, c.now); !p.Removed && usable(c.t.world.Mailboxes[p.Mailbox]) {
 			out = append(out, p)
 		}
 	}
@@ -38,6 +40,7 @@ func (c *invocation) namedPhone(identity string) (*Phone, *failure) {
 	if p == nil || p.Removed || !usable(c.t.world.Mailboxes[p.Mailbox]) {
 		return nil, noObject(identity)
 	}
+	c.t.world.callHome(p, c.now)
 	return p, nil
 }
 
@@ -117,8 +120,10 @@ func clearMobileDevice(c *invocation) ([]object, *failure) {
 	case bad != nil:
 		return nil, bad
 	case cancel && p.WipeAcked.IsZero():
+		c.t.before(kindPhone, p.Identity, c.now)
 		p.WipeRequested, p.WipeAccountOnly = time.Time{}, false
 	case !cancel && (p.WipeRequested.IsZero() || !p.WipeAcked.IsZero() && p.LastSync.After(p.WipeAcked)): // the account may have been put back since
+		c.t.before(kindPhone, p.Identity, c.now)
 		p.WipeRequested, p.WipeAcked, p.WipeAccountOnly = c.now, time.Time{}, accountOnly || p.ClientType == "REST"
 	}
 	return nil, nil
@@ -135,6 +140,7 @@ func removeMobileDevice(c *invocation) ([]object, *failure) {
 	if bad != nil {
 		return nil, bad
 	}
+	c.t.before(kindPhone, p.Identity, c.now)
 	p.Removed = true
 	return nil, nil
 }

@@ -1,7 +1,10 @@
 package simtenant
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -32,6 +35,7 @@ func (t *Tenant) setEnabled(u *User, on bool, at time.Time, by AuditEntry) {
 	if on {
 		by.Activity = enableAccount
 	}
+	t.world.index.audit[by.Target] = append(t.world.index.audit[by.Target], len(t.world.Audit))
 	t.world.Audit = append(t.world.Audit, by)
 }
 
@@ -41,7 +45,7 @@ func (t *Tenant) EnableAccount(user, by string) {
 	defer t.mu.Unlock()
 	t.settle()
 	if u := t.world.Users[user]; u != nil {
-		t.before("user", user, t.clock())
+		t.before(kindUser, user, t.clock())
 		t.setEnabled(u, true, t.clock(), AuditEntry{User: by})
 	}
 }
@@ -62,15 +66,16 @@ func (t *Tenant) syncDirectory(now time.Time) {
 	w.directorySynced = last
 	account := UserID(SyncAccount)
 	if w.Users[account] == nil {
+		t.before(kindUser, account, now)
 		w.Users[account] = &User{ID: account, UserPrincipalName: SyncAccount, DisplayName: "On-Premises Directory Synchronization Service Account", UserType: "Member", AccountEnabled: true, Created: now}
 		w.RoleAssignments = append(w.RoleAssignments, RoleAssignment{ID: derived("roleAssignment", account), Principal: account, Role: roleSyncAccounts})
 	}
-	for _, u := range w.Users {
-		if u.Synced() && u.AccountEnabled == u.OnPremisesDisabled {
-			t.before("user", u.ID, last)
-			t.setEnabled(u, !u.OnPremisesDisabled, last, AuditEntry{User: account})
-		}
+	for _, id := range slices.Clone(w.under(kindUser, "has:drift")) {
+		u := w.Users[id]
+		t.before(kindUser, u.ID, last)
+		t.setEnabled(u, !u.OnPremisesDisabled, last, AuditEntry{User: account})
 	}
+	t.refresh()
 }
 
 var auditSchema = newSchema("directoryAudit", "",
@@ -90,7 +95,7 @@ var auditSchema = newSchema("directoryAudit", "",
 			return map[string]any{"user": nil, "app": map[string]any{"appId": e.App, "displayName": nil, "servicePrincipalId": derived("servicePrincipal", e.App), "servicePrincipalName": nil}}
 		}
 		var name any
-		if u := c.users()[e.User]; u != nil {
+		if u := c.users().get(e.User); u != nil {
 			name = u.UserPrincipalName
 		}
 		return map[string]any{"app": nil, "user": map[string]any{"id": e.User, "displayName": nil, "userPrincipalName": name, "ipAddress": nil}}
@@ -101,10 +106,38 @@ var auditSchema = newSchema("directoryAudit", "",
 	field[AuditEntry]{"additionalDetails", func(*call, *AuditEntry) any { return []any{} }},
 )
 
+// listAudits answers the newest entries first. A filter by a target looks at its entries only.
 func listAudits(c *call) reply {
-	var items []item
-	for i := range c.t.world.Audit {
-		items = append(items, auditSchema.item(c, strconv.Itoa(1000000-i), &c.t.world.Audit[i])) // newest first
+	name := func(i int) string { return fmt.Sprintf("%09d", 1e8-i) }
+	all := func(entries []int) []string {
+		ids := make([]string, 0, len(entries))
+		for _, i := range slices.Backward(entries) {
+			ids = append(ids, name(i))
+		}
+		return ids
 	}
-	return c.list(items, page{set: "auditLogs/directoryAudits", size: 1000, most: 1000}, auditSchema)
+	w := c.t.world
+	from := source{
+		ids: func() []string {
+			entries := make([]int, len(w.Audit))
+			for i := range entries {
+				entries[i] = i
+			}
+			return all(entries)
+		},
+		item: func(_ int, id string) (item, bool) {
+			i, err := strconv.Atoi(id)
+			return auditSchema.item(c, id, &w.Audit[1e8-i]), err == nil
+		},
+		narrow: func(f *filter) ([]string, bool) {
+			keys, ok := f.keys([]string{"targetresources/id"})
+			var entries []int
+			for _, k := range keys {
+				entries = append(entries, w.index.audit[strings.TrimPrefix(k, "targetresources/id:")]...)
+			}
+			slices.Sort(entries)
+			return all(entries), ok
+		},
+	}
+	return c.listFrom(from, page{set: "auditLogs/directoryAudits", size: 1000, most: 1000}, auditSchema)
 }

@@ -127,6 +127,7 @@ func (t *Tenant) exchange(r *http.Request, raw []byte, requestID string) (decisi
 		d.reply = unauthorized("The tenant " + segments[2] + " is not the token's.")
 	default:
 		d.reply = c.answer(body.CmdletInput.Parameters, r)
+		t.refresh()
 		if f.hides() {
 			d.reply = c.faulty(f, r)
 		}
@@ -265,32 +266,16 @@ func (c *invocation) pages(results []object, r *http.Request) reply {
 // mailbox finds a mailbox by the identities Exchange takes: object id, ExchangeGuid, alias, address
 // or UPN of the owner.
 func (w *World) mailbox(identity string) *Mailbox {
-	if identity == "" {
-		return nil
-	}
-	if m := w.Mailboxes[strings.ToLower(identity)]; m != nil {
+	lower := strings.ToLower(identity)
+	if m := w.Mailboxes[lower]; m != nil {
 		return m
 	}
-	for id, m := range w.Mailboxes {
-		if strings.EqualFold(m.ExchangeGUID, identity) || strings.EqualFold(m.Alias, identity) || strings.EqualFold(m.PrimarySMTPAddress, identity) {
-			return m
-		}
-		if u := w.Users[id]; u != nil && (strings.EqualFold(u.UserPrincipalName, identity) ||
-			slices.ContainsFunc(u.ProxyAddresses, func(a string) bool { return strings.EqualFold(a, "smtp:"+identity) })) {
-			return m
-		}
-	}
-	return nil
+	return w.Mailboxes[w.one(kindMailbox, "identity:"+lower)]
 }
 
 // phone finds a partnership by Identity, GUID or device id.
 func (w *World) phone(identity string) *Phone {
-	for _, p := range w.Phones {
-		if identity != "" && (strings.EqualFold(p.Identity, identity) || strings.EqualFold(p.GUID, identity) || strings.EqualFold(p.DeviceID, identity)) {
-			return p
-		}
-	}
-	return nil
+	return w.Phones[w.one(kindPhone, key("identity:", identity))]
 }
 
 // The readers of parameters. Each answers whether the parameter was given; null counts as given and

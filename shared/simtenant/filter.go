@@ -1,13 +1,16 @@
 package simtenant
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// filter is a parsed $filter. It knows comparison with eq, ne, in, startswith and endswith, any()
+// filter is a parsed $filter. It knows comparison with eq, ne, gt, ge, lt, le, in, startswith and endswith, any()
 // over a collection, and, or, not and parentheses. Strings compare without case, as Entra's do.
 type filter struct {
 	op    string // and, or, not, eq, ne, in, startswith, endswith, any
@@ -43,11 +46,13 @@ func parseFilter(text string) (*filter, error) {
 func (p *filterParser) space() { p.rest = strings.TrimLeft(p.rest, " ") }
 
 // word takes a keyword or a name.
-func (p *filterParser) word() string {
+func (p *filterParser) word() string { return p.take("_/-.@$") }
+
+// take takes letters, digits and some signs.
+func (p *filterParser) take(signs string) string {
 	p.space()
 	n := 0
-	for n < len(p.rest) && (p.rest[n] == '_' || p.rest[n] == '/' || p.rest[n] == '-' || p.rest[n] == '.' || p.rest[n] == '@' ||
-		'a' <= p.rest[n]|0x20 && p.rest[n]|0x20 <= 'z' || '0' <= p.rest[n] && p.rest[n] <= '9') {
+	for n < len(p.rest) && ('a' <= p.rest[n]|0x20 && p.rest[n]|0x20 <= 'z' || '0' <= p.rest[n] && p.rest[n] <= '9' || strings.IndexByte(signs, p.rest[n]) >= 0) {
 		n++
 	}
 	w := p.rest[:n]
@@ -156,7 +161,7 @@ func (p *filterParser) comparison() (*filter, error) {
 		return f, err
 	}
 	switch op := strings.ToLower(p.word()); op {
-	case "eq", "ne":
+	case "eq", "ne", "gt", "ge", "lt", "le":
 		v, err := p.literal()
 		return &filter{op: op, path: name, value: v}, err
 	case "in":
@@ -202,7 +207,7 @@ func (p *filterParser) literal() (any, error) {
 			b.WriteByte('\'')
 		}
 	}
-	switch w := p.word(); strings.ToLower(w) {
+	switch w := p.take("_/-.:+"); strings.ToLower(w) {
 	case "":
 		return nil, fmt.Errorf("a value is missing before %q", p.rest)
 	case "true":
@@ -240,6 +245,50 @@ func (f *filter) properties() []string {
 	return names
 }
 
+// keys are the keys that objects stand under for which the filter can hold: see objects. They are
+// known for comparisons of properties that are keys, and for what is made of such.
+func (f *filter) keys(keyed []string) ([]string, bool) {
+	of := func(path string, value any) ([]string, bool) {
+		path = strings.ToLower(path)
+		text, isText := value.(string)
+		if path == "id" {
+			return []string{strings.ToLower(text)}, isText
+		}
+		return []string{key(path+":", text)}, isText && text != "" && slices.Contains(keyed, path)
+	}
+	switch f.op {
+	case "and":
+		if k, ok := f.left.keys(keyed); ok {
+			return k, true
+		}
+		return f.right.keys(keyed)
+	case "or":
+		left, ok := f.left.keys(keyed)
+		right, ok2 := f.right.keys(keyed)
+		return append(left, right...), ok && ok2
+	case "any":
+		if of2, inside := strings.CutPrefix(f.left.path, f.inner); f.left.op == "eq" && inside {
+			return of(f.path+of2, f.left.value)
+		}
+	case "eq":
+		return of(f.path, f.value)
+	case "gt", "ge", "lt", "le":
+		has := "has:" + strings.ToLower(f.path)
+		return []string{has}, slices.Contains(keyed, has)
+	case "in":
+		var all []string
+		for _, v := range f.list {
+			k, ok := of(f.path, v)
+			if !ok {
+				return nil, false
+			}
+			all = append(all, k...)
+		}
+		return all, true
+	}
+	return nil, false
+}
+
 // advanced says that Entra answers the filter only with ConsistencyLevel: eventual and $count=true.
 func (f *filter) advanced() bool {
 	return f != nil && (f.op == "ne" || f.op == "not" || f.op == "endswith" || f.left.advanced() || f.right.advanced())
@@ -265,6 +314,9 @@ func (f *filter) holds(get func(string) (any, bool)) bool {
 		return same(v, f.value)
 	case "ne":
 		return !same(v, f.value)
+	case "gt", "ge", "lt", "le":
+		order, ok := compare(v, f.value)
+		return ok && (order != 0 && (order < 0) == (f.op[0] == 'l') || order == 0 && f.op[1] == 'e')
 	case "in":
 		return slices.ContainsFunc(f.list, func(x any) bool { return same(v, x) })
 	}
@@ -301,6 +353,27 @@ func elements(v any) []any {
 		return out
 	}
 	return nil
+}
+
+// compare orders a value against a literal: moments as such, numbers as such, other text by case-
+// less order. Null has no order.
+func compare(have, want any) (int, bool) {
+	literal, ok := want.(string)
+	if !ok || have == nil {
+		return 0, false
+	}
+	text := fmt.Sprint(have)
+	if a, err := time.Parse(time.RFC3339, text); err == nil {
+		if b, err := time.Parse(time.RFC3339, literal); err == nil {
+			return a.Compare(b), true
+		}
+	}
+	if a, err := strconv.ParseFloat(text, 64); err == nil {
+		if b, err := strconv.ParseFloat(literal, 64); err == nil {
+			return cmp.Compare(a, b), true
+		}
+	}
+	return strings.Compare(strings.ToLower(text), strings.ToLower(literal)), true
 }
 
 func same(have, want any) bool {

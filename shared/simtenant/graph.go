@@ -272,6 +272,7 @@ func (t *Tenant) run(c *call, path string) decision {
 		return d
 	}
 	d.reply = finish(c.act())
+	t.refresh()
 	if f.hides() {
 		d.reply = finish(c.faulty(f))
 	}

@@ -2,7 +2,6 @@ package simtenant
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -20,9 +19,9 @@ func listCalendars(c *call) reply {
 		}},
 	)
 	items := []item{shape.item(c, m.Owner, m)}
-	for id, other := range seenAll(c.t, "mailbox", c.t.world.Mailboxes) {
-		if id != u.ID && usable(other) && slices.ContainsFunc(other.Calendars, func(f Calendar) bool { return f.sharedWith(u.ID) }) {
-			items = append(items, shape.item(c, id, other))
+	for _, other := range c.t.mailboxes().under("calendar:" + u.ID) {
+		if other.Owner != u.ID && usable(other) {
+			items = append(items, shape.item(c, other.Owner, other))
 		}
 	}
 	return c.list(items, page{set: "users('" + u.ID + "')/calendars", size: 10, most: 1000}, shape)

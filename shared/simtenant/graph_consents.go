@@ -43,9 +43,9 @@ func listConsents(c *call) reply {
 }
 
 func deleteConsent(c *call) reply {
-	for _, u := range c.t.world.Users {
+	if u := c.t.world.Users[c.t.world.one(kindUser, key("consent:", c.arg["id"]))]; u != nil {
 		if i := slices.IndexFunc(u.Consents, func(g Consent) bool { return g.ID == c.arg["id"] }); i >= 0 {
-			c.t.before("user", u.ID, c.now)
+			c.t.before(kindUser, u.ID, c.now)
 			u.Consents = slices.Delete(slices.Clone(u.Consents), i, i+1)
 			return noContent
 		}
@@ -81,7 +81,7 @@ func deleteAppRole(c *call) reply {
 	if i < 0 {
 		return c.notFound(c.arg["assignment"])
 	}
-	c.t.before("user", u.ID, c.now)
+	c.t.before(kindUser, u.ID, c.now)
 	u.AppRoles = slices.Delete(slices.Clone(u.AppRoles), i, i+1)
 	return noContent
 }

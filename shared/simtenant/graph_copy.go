@@ -66,7 +66,8 @@ func copyItem(c *call) reply {
 		c.t.world.CopiesFail--
 		job.Failure, job.coming = "generalException", job.coming[:len(job.coming)/2]
 	}
-	c.t.world.finishCopies(c.now)
+	c.t.before(kindCopy, job.ID, c.now)
+	c.t.settle()
 	return accepted
 }
 
@@ -118,20 +119,16 @@ func copies(d *Drive, inside map[string][]DriveItem, from, to, unique string) []
 	return out
 }
 
-// finishCopies lets show what the copies that are done by now have made, but for what has got a
-// namesake meanwhile, with all that is in it.
-func (w *World) finishCopies(now time.Time) {
-	for _, job := range w.Copies {
-		if len(job.coming) == 0 || job.Done.After(now) {
-			continue
-		}
-		for _, d := range w.Drives {
-			if d.ID == job.ToDrive && !d.receive(job.coming) {
-				job.Failure = orElse(job.Failure, "nameAlreadyExists")
-			}
-		}
-		job.coming = nil
+// finishCopy lets show what a copy that is done by now has made, but for what has got a namesake
+// meanwhile, with all that is in it.
+func finishCopy(t *Tenant, job *Copy, now time.Time) {
+	if len(job.coming) == 0 || job.Done.After(now) {
+		return
 	}
+	if d := t.world.Drives[t.world.one(kindDrive, "id:"+job.ToDrive)]; d != nil && !d.receive(job.coming) {
+		job.Failure = orElse(job.Failure, "nameAlreadyExists")
+	}
+	job.coming = nil
 }
 
 // receive reports whether everything was taken.

@@ -2,7 +2,6 @@ package simtenant
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -17,40 +16,34 @@ var deviceSchema = newSchema("device", "",
 	field[Device]{"approximateLastSignInDateTime", func(_ *call, d *Device) any { return stamp(d.LastSignIn) }},
 )
 
-func (c *call) devices() map[string]*Device { return seenAll(c.t, "device", c.t.world.Devices) }
+func (c *call) devices() view[Device] { return view[Device]{c.t, devices} }
 
 func listOwnedDevices(c *call) reply {
-	return c.userDevices(func(d *Device) []string { return d.Owners })
+	return c.userDevices("owner:")
 }
 
 func listRegisteredDevices(c *call) reply {
-	return c.userDevices(func(d *Device) []string { return d.Registered })
+	return c.userDevices("registered:")
 }
 
-func (c *call) userDevices(people func(*Device) []string) reply {
+func (c *call) userDevices(as string) reply {
 	u, bad := c.reading()
 	if bad != nil {
 		return *bad
 	}
 	var items []item
-	for id, d := range c.devices() {
-		if slices.Contains(people(d), u.ID) {
-			items = append(items, deviceSchema.item(c, id, d))
-		}
+	for _, d := range c.devices().under(as + u.ID) {
+		items = append(items, deviceSchema.item(c, d.ID, d))
 	}
 	return c.list(items, directoryPage.of("directoryObjects", true), deviceSchema)
 }
 
 func listDevices(c *call) reply {
-	var items []item
-	for id, d := range c.devices() {
-		items = append(items, deviceSchema.item(c, id, d))
-	}
-	return c.list(items, directoryPage.of("devices", false), deviceSchema)
+	return listView(c, c.devices(), deviceSchema, directoryPage.of("devices", false))
 }
 
 func getDevice(c *call) reply {
-	d := c.devices()[strings.ToLower(c.arg["id"])]
+	d := c.devices().get(strings.ToLower(c.arg["id"]))
 	if d == nil {
 		return c.notFound(c.arg["id"])
 	}
@@ -69,7 +62,7 @@ func patchDevice(c *call) reply {
 	if !ok {
 		return c.badRequest("Invalid value specified for property 'accountEnabled' of resource 'Device'.")
 	}
-	c.t.before("device", d.ID, c.now)
+	c.t.before(kindDevice, d.ID, c.now)
 	d.AccountEnabled = on
 	return noContent
 }
@@ -79,7 +72,7 @@ var managedSchema = newSchema("managedDevice", "",
 	field[ManagedDevice]{"deviceName", func(_ *call, d *ManagedDevice) any { return d.DeviceName }},
 	field[ManagedDevice]{"userId", func(_ *call, d *ManagedDevice) any { return d.UserID }},
 	field[ManagedDevice]{"userPrincipalName", func(c *call, d *ManagedDevice) any {
-		if u := c.users()[d.UserID]; u != nil {
+		if u := c.users().get(d.UserID); u != nil {
 			return u.UserPrincipalName
 		}
 		return ""
@@ -90,15 +83,15 @@ var managedSchema = newSchema("managedDevice", "",
 	field[ManagedDevice]{"managementState", func(_ *call, d *ManagedDevice) any { return d.State }},
 	field[ManagedDevice]{"managementAgent", func(*call, *ManagedDevice) any { return "mdm" }},
 	field[ManagedDevice]{"enrolledDateTime", func(_ *call, d *ManagedDevice) any { return stamp(d.Enrolled) }},
-	field[ManagedDevice]{"lastSyncDateTime", func(_ *call, d *ManagedDevice) any { return stamp(d.LastSync) }},
+	field[ManagedDevice]{"lastSyncDateTime", func(c *call, d *ManagedDevice) any {
+		return stamp(lastSync(d.LastSync, d.SyncEvery, d.Dead, c.now))
+	}},
 	field[ManagedDevice]{"complianceState", func(*call, *ManagedDevice) any { return "compliant" }},
 	// Microsoft leaves it empty for wipe and retire as often as not; a client must not rely on it.
 	field[ManagedDevice]{"deviceActionResults", func(*call, *ManagedDevice) any { return []any{} }},
 )
 
-func (c *call) managed() map[string]*ManagedDevice {
-	return seenAll(c.t, "managed", c.t.world.Managed)
-}
+func (c *call) managed() view[ManagedDevice] { return view[ManagedDevice]{c.t, managedDevices} }
 
 func listUserManagedDevices(c *call) reply {
 	u, bad := c.reading()
@@ -106,20 +99,14 @@ func listUserManagedDevices(c *call) reply {
 		return *bad
 	}
 	var items []item
-	for id, d := range c.managed() {
-		if d.UserID == u.ID {
-			items = append(items, managedSchema.item(c, id, d))
-		}
+	for _, d := range c.managed().under("userid:" + u.ID) {
+		items = append(items, managedSchema.item(c, d.ID, d))
 	}
 	return c.list(items, page{set: "managedDevices", size: 1000, most: 1000}, managedSchema)
 }
 
 func listManagedDevices(c *call) reply {
-	var items []item
-	for id, d := range c.managed() {
-		items = append(items, managedSchema.item(c, id, d))
-	}
-	return c.list(items, page{set: "deviceManagement/managedDevices", size: 1000, most: 1000}, managedSchema)
+	return listView(c, c.managed(), managedSchema, page{set: "deviceManagement/managedDevices", size: 1000, most: 1000})
 }
 
 func (c *call) noManagedDevice() reply {
@@ -127,7 +114,7 @@ func (c *call) noManagedDevice() reply {
 }
 
 func getManagedDevice(c *call) reply {
-	d := c.managed()[strings.ToLower(c.arg["id"])]
+	d := c.managed().get(strings.ToLower(c.arg["id"]))
 	if d == nil {
 		return c.noManagedDevice()
 	}
@@ -155,7 +142,7 @@ func (c *call) pending(state string) reply {
 		return c.noManagedDevice()
 	}
 	if d.State != state && d.State != "wipePending" {
-		c.t.before("managed", d.ID, c.now)
+		c.t.before(kindManaged, d.ID, c.now)
 		d.State, d.Requested = state, c.now
 	}
 	return noContent
@@ -168,7 +155,9 @@ var appRegistrationSchema = newSchema("managedAppRegistration", "",
 	field[AppRegistration]{"deviceType", func(_ *call, r *AppRegistration) any { return r.DeviceType }},
 	field[AppRegistration]{"deviceName", func(_ *call, r *AppRegistration) any { return r.DeviceName }},
 	field[AppRegistration]{"createdDateTime", func(_ *call, r *AppRegistration) any { return stamp(r.Created) }},
-	field[AppRegistration]{"lastSyncDateTime", func(_ *call, r *AppRegistration) any { return stamp(r.LastSync) }},
+	field[AppRegistration]{"lastSyncDateTime", func(c *call, r *AppRegistration) any {
+		return stamp(lastSync(r.LastSync, r.SyncEvery, r.Dead, c.now))
+	}},
 	field[AppRegistration]{"flaggedReasons", func(*call, *AppRegistration) any { return []any{} }},
 )
 
@@ -178,15 +167,13 @@ func listUserAppRegistrations(c *call) reply {
 		return *bad
 	}
 	var items []item
-	for id, r := range seenAll(c.t, "app", c.t.world.AppRegistrations) {
-		if r.UserID == u.ID {
-			i := appRegistrationSchema.item(c, id, r)
-			i.typ = "iosManagedAppRegistration" // the type itself is abstract
-			if strings.HasPrefix(r.DeviceType, "Android") {
-				i.typ = "androidManagedAppRegistration"
-			}
-			items = append(items, i)
+	for _, r := range (view[AppRegistration]{c.t, appRegistrations}).under("user:" + u.ID) {
+		i := appRegistrationSchema.item(c, r.ID, r)
+		i.typ = "iosManagedAppRegistration" // the type itself is abstract
+		if strings.HasPrefix(r.DeviceType, "Android") {
+			i.typ = "androidManagedAppRegistration"
 		}
+		items = append(items, i)
 	}
 	return c.list(items, page{set: "managedAppRegistrations", typed: true, size: 1000, most: 1000}, appRegistrationSchema)
 }
@@ -206,8 +193,9 @@ func wipeAppData(c *call) reply {
 	if tag == "" {
 		return c.intuneError(http.StatusBadRequest, "BadRequest", "deviceTag is required")
 	}
-	for _, r := range c.t.world.AppRegistrations {
-		if r.UserID == u.ID && r.DeviceTag == tag && r.WipeRequested.IsZero() {
+	for _, id := range c.t.world.under(kindApp, "user:"+u.ID) {
+		if r := c.t.world.AppRegistrations[id]; r.DeviceTag == tag && r.WipeRequested.IsZero() {
+			c.t.before(kindApp, id, c.now)
 			r.WipeRequested = c.now
 		}
 	}

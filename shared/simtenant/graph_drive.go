@@ -189,10 +189,8 @@ func (c *call) noItem() *reply {
 
 // drive is the drive in the path; it outlives its owner by 30 days.
 func (c *call) drive() (*Drive, *reply) {
-	for _, d := range c.t.world.Drives {
-		if d.ID == c.arg["drive"] {
-			return d, nil
-		}
+	if d := c.t.world.Drives[c.t.world.one(kindDrive, "id:"+c.arg["drive"])]; d != nil {
+		return d, nil
 	}
 	return nil, c.noItem()
 }

@@ -62,7 +62,7 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 	}
 	var items []item
 	var shapes []shape
-	found := groupsOf(u.ID, c.groups(), deep)
+	found := c.t.groupsOf(u.ID, deep)
 	if wantGroups {
 		shapes = append(shapes, groupSchema)
 		for _, g := range found {
@@ -114,7 +114,7 @@ func checkMemberGroups(c *call) reply {
 		return c.badRequest("Too many elements in the collection groupIds. The maximum is 20.")
 	}
 	in := []string{}
-	for _, g := range groupsOf(u.ID, c.groups(), true) {
+	for _, g := range c.t.groupsOf(u.ID, true) {
 		if slices.Contains(asked, g.ID) {
 			in = append(in, g.ID)
 		}
@@ -128,24 +128,18 @@ func listOwnedObjects(c *call) reply {
 		return *bad
 	}
 	var items []item
-	for id, g := range c.groups() {
-		if slices.Contains(g.Owners, u.ID) {
-			items = append(items, groupSchema.item(c, id, g))
-		}
+	for _, g := range c.groups().under("owner:" + u.ID) {
+		items = append(items, groupSchema.item(c, g.ID, g))
 	}
 	return c.list(items, directoryPage.of("directoryObjects", true), groupSchema)
 }
 
 func listGroups(c *call) reply {
-	var items []item
-	for id, g := range c.groups() {
-		items = append(items, groupSchema.item(c, id, g))
-	}
-	return c.list(items, directoryPage.of("groups", false), groupSchema)
+	return listView(c, c.groups(), groupSchema, directoryPage.of("groups", false))
 }
 
 func getGroup(c *call) reply {
-	g := c.groups()[strings.ToLower(c.arg["id"])]
+	g := c.groups().get(strings.ToLower(c.arg["id"]))
 	if g == nil {
 		return c.notFound(c.arg["id"])
 	}
@@ -154,15 +148,15 @@ func getGroup(c *call) reply {
 
 func listMembers(c *call) reply {
 	groups, users := c.groups(), c.users()
-	g := groups[strings.ToLower(c.arg["id"])]
+	g := groups.get(strings.ToLower(c.arg["id"]))
 	if g == nil {
 		return c.notFound(c.arg["id"])
 	}
 	var items []item
 	for _, id := range g.Members {
-		if u := users[id]; u != nil {
+		if u := users.get(id); u != nil {
 			items = append(items, userSchema.item(c, id, u))
-		} else if sub := groups[id]; sub != nil {
+		} else if sub := groups.get(id); sub != nil {
 			items = append(items, groupSchema.item(c, id, sub))
 		}
 	}
@@ -188,7 +182,7 @@ func leaveGroup(c *call) reply {
 		return c.insufficient()
 	case g.MailEnabled && !g.Unified:
 		return c.badRequest("Cannot Update a mail-enabled security groups and or distribution list.")
-	case !live || !slices.Contains(g.Members, member):
+	case !live || !w.isMember(g, member):
 		return c.notFound(c.arg["member"])
 	}
 	c.t.dropMember(g, member)
@@ -197,20 +191,21 @@ func leaveGroup(c *call) reply {
 
 func (t *Tenant) dropMember(g *Group, member string) {
 	now := t.clock()
-	t.before("group", g.ID, now)
-	t.before("mailbox", member, now)
-	g.Members = slices.DeleteFunc(g.Members, func(id string) bool { return id == member })
+	t.before(kindGroup, g.ID, now)
+	t.before(kindUser, member, now)
+	t.before(kindMailbox, member, now)
+	t.world.removeMember(g, member)
 	t.world.reconcile(member, now)
 }
 
 func listOwners(c *call) reply {
-	g := c.groups()[strings.ToLower(c.arg["id"])]
+	g := c.groups().get(strings.ToLower(c.arg["id"]))
 	if g == nil {
 		return c.notFound(c.arg["id"])
 	}
 	var items []item
 	for _, id := range g.Owners {
-		if u := c.users()[id]; u != nil {
+		if u := c.users().get(id); u != nil {
 			items = append(items, userSchema.item(c, id, u))
 		}
 	}
@@ -249,7 +244,7 @@ func addOwner(c *call) reply {
 	case slices.Contains(g.Owners, id):
 		return c.badRequest("One or more added object references already exist for the following modified properties: 'owners'.")
 	}
-	c.t.before("group", g.ID, c.now)
+	c.t.before(kindGroup, g.ID, c.now)
 	g.Owners = append(slices.Clone(g.Owners), id)
 	return noContent
 }
@@ -266,7 +261,7 @@ func removeOwner(c *call) reply {
 	case len(g.Owners) == 1:
 		return c.badRequest("The group must have at least one owner, hence this owner cannot be removed.")
 	}
-	c.t.before("group", g.ID, c.now)
+	c.t.before(kindGroup, g.ID, c.now)
 	g.Owners = slices.DeleteFunc(slices.Clone(g.Owners), func(o string) bool { return o == id })
 	return noContent
 }

@@ -22,7 +22,7 @@ const (
 func assignedLicences(c *call, u *User) any {
 	out := []any{}
 	listed := map[string]bool{}
-	for _, l := range c.t.world.licencesOf(u, c.groups()) {
+	for _, l := range c.t.world.licencesOf(u, c.t.holding(u.ID)) {
 		if !listed[l.SKU] {
 			listed[l.SKU] = true
 			out = append(out, map[string]any{"skuId": l.SKU, "disabledPlans": texts(l.DisabledPlans)})
@@ -33,7 +33,7 @@ func assignedLicences(c *call, u *User) any {
 
 func licenceStates(c *call, u *User) any {
 	out := []any{}
-	for _, l := range c.t.world.licencesOf(u, c.groups()) {
+	for _, l := range c.t.world.licencesOf(u, c.t.holding(u.ID)) {
 		out = append(out, map[string]any{"skuId": l.SKU, "disabledPlans": texts(l.DisabledPlans), "assignedByGroup": text(l.Group), "state": "Active", "error": "None", "lastUpdatedDateTime": stamp(l.Since)})
 	}
 	return out
@@ -69,7 +69,7 @@ func assignLicense(c *call) reply {
 	for _, sku := range remove {
 		i := slices.IndexFunc(after.Licences, func(l Licence) bool { return strings.EqualFold(l.SKU, sku) })
 		if i < 0 {
-			if slices.ContainsFunc(w.licencesOf(u, w.Groups), func(l Licence) bool { return strings.EqualFold(l.SKU, sku) }) {
+			if slices.ContainsFunc(w.licencesOf(u, w.holding(u.ID)), func(l Licence) bool { return strings.EqualFold(l.SKU, sku) }) {
 				return c.badRequest(errInherited)
 			}
 			return c.badRequest(errNotAssigned)
@@ -93,13 +93,13 @@ func assignLicense(c *call) reply {
 			}
 		}
 		holds := func(l Licence) bool { return l.SKU == sku.ID }
-		if !slices.ContainsFunc(w.licencesOf(u, w.Groups), holds) && consumed(sku.ID, w.Users, w.Groups) >= sku.Seats {
+		if !slices.ContainsFunc(w.licencesOf(u, w.holding(u.ID)), holds) && w.taken(sku.ID) >= sku.Seats {
 			return c.badRequest(errNoSeats, sku.ID)
 		}
 		after.Licences = append(slices.DeleteFunc(after.Licences, holds), Licence{SKU: sku.ID, DisabledPlans: disabled, Since: c.now.Truncate(time.Second)})
 	}
-	c.t.before("user", u.ID, c.now)
-	c.t.before("mailbox", u.ID, c.now)
+	c.t.before(kindUser, u.ID, c.now)
+	c.t.before(kindMailbox, u.ID, c.now)
 	*u = *after
 	w.reconcile(u.ID, c.now)
 	body := userSchema.item(c, u.ID, u).render(nil, false)
@@ -131,7 +131,7 @@ func listLicenseDetails(c *call) reply {
 	}
 	var items []item
 	listed := map[string]bool{}
-	for _, l := range c.t.world.licencesOf(u, c.groups()) {
+	for _, l := range c.t.world.licencesOf(u, c.t.holding(u.ID)) {
 		if s := c.t.world.sku(l.SKU); s != nil && !listed[s.ID] {
 			listed[s.ID] = true
 			items = append(items, licenceDetailSchema.item(c, licenceDetailID(c.arg["id"], s.ID), s))
@@ -146,7 +146,12 @@ var skuSchema = newSchema("subscribedSku", "",
 	field[SKU]{"skuPartNumber", func(_ *call, s *SKU) any { return s.PartNumber }},
 	field[SKU]{"capabilityStatus", func(*call, *SKU) any { return "Enabled" }},
 	field[SKU]{"appliesTo", func(*call, *SKU) any { return "User" }},
-	field[SKU]{"consumedUnits", func(c *call, s *SKU) any { return consumed(s.ID, c.users(), c.groups()) }},
+	field[SKU]{"consumedUnits", func(c *call, s *SKU) any {
+		if s := seen(c.t, kindSeats, strings.ToLower(s.ID), c.t.world.index.seats); s != nil {
+			return s.taken
+		}
+		return 0
+	}},
 	field[SKU]{"prepaidUnits", func(_ *call, s *SKU) any {
 		return map[string]any{"enabled": s.Seats, "suspended": 0, "warning": 0, "lockedOut": 0}
 	}},

@@ -20,7 +20,7 @@ func (c *call) mailbox(reading bool) (*Mailbox, *User, *reply) {
 	}
 	m := c.t.world.Mailboxes[u.ID]
 	if reading {
-		m = seen(c.t, "mailbox", u.ID, c.t.world.Mailboxes)
+		m = seen(c.t, kindMailbox, u.ID, c.t.world.Mailboxes)
 	}
 	if !usable(m) {
 		r := c.fail(http.StatusNotFound, "MailboxNotEnabledForRESTAPI", "The mailbox is either inactive, soft-deleted, or is hosted on-premise.")
@@ -114,7 +114,7 @@ func patchMailboxSettings(c *call) reply {
 		}
 		*to.at, *to.zone = moment, zone
 	}
-	c.t.before("mailbox", u.ID, c.now)
+	c.t.before(kindMailbox, u.ID, c.now)
 	m.AutoReply = a
 	body := settingsSchema.item(c, "", m).render([]string{"automaticRepliesSetting"}, false)
 	body["@odata.context"] = c.context(fmt.Sprintf("users('%s')/mailboxSettings", u.ID), nil, false)
@@ -195,7 +195,7 @@ func createRule(c *call) reply {
 	if r.Name == "" || len(r.Actions) == 0 {
 		return *c.invalidArgument("A rule needs displayName and actions.")
 	}
-	c.t.before("mailbox", u.ID, c.now)
+	c.t.before(kindMailbox, u.ID, c.now)
 	m.Rules = append(slices.Clone(m.Rules), r)
 	body := ruleSchema.item(c, r.ID, &r).render(nil, false)
 	body["@odata.context"] = c.context(fmt.Sprintf("users('%s')/mailFolders('inbox')/messageRules", u.ID), nil, true)
@@ -241,7 +241,7 @@ func patchRule(c *call) reply {
 	if bad := c.fillRule(&changed); bad != nil {
 		return *bad
 	}
-	c.t.before("mailbox", u.ID, c.now)
+	c.t.before(kindMailbox, u.ID, c.now)
 	*r = changed
 	body := ruleSchema.item(c, r.ID, r).render(nil, false)
 	body["@odata.context"] = c.context(fmt.Sprintf("users('%s')/mailFolders('inbox')/messageRules", u.ID), nil, true)
@@ -256,7 +256,7 @@ func deleteRule(c *call) reply {
 	if m.rule(c.arg["rule"]) == nil {
 		return c.noRule()
 	}
-	c.t.before("mailbox", u.ID, c.now)
+	c.t.before(kindMailbox, u.ID, c.now)
 	m.Rules = slices.DeleteFunc(slices.Clone(m.Rules), func(r InboxRule) bool { return r.ID == c.arg["rule"] })
 	return noContent
 }

@@ -50,7 +50,7 @@ func deleteMethod(c *call) reply {
 	case u.Methods[i].Default && len(u.Methods) > 1:
 		return c.fail(http.StatusBadRequest, "badRequest", "Cannot delete default method with other methods configured. Please change default method before deletion.")
 	}
-	c.t.before("user", u.ID, c.now)
+	c.t.before(kindUser, u.ID, c.now)
 	u.Methods = slices.Delete(slices.Clone(u.Methods), i, i+1)
 	return noContent
 }

@@ -34,9 +34,9 @@ var numberSchema = newSchema("teamsAdministration.numberAssignment", "",
 
 func listNumbers(c *call) reply {
 	var items []item
-	for id, u := range c.users() {
+	for _, u := range c.users().under("has:numbers") {
 		for _, n := range u.Numbers {
-			items = append(items, numberSchema.item(c, n.Number, &numberAssignment{n, id}))
+			items = append(items, numberSchema.item(c, n.Number, &numberAssignment{n, u.ID}))
 		}
 	}
 	return c.list(items, page{set: "admin/teams/telephoneNumberManagement/numberAssignments", size: 100, most: 999}, numberSchema)
@@ -49,12 +49,13 @@ func unassignNumber(c *call) reply {
 	}
 	number, _ := str(c.body, "telephoneNumber")
 	kind, _ := str(c.body, "numberType")
-	for _, u := range c.t.world.Users {
+	for _, id := range c.t.world.under(kindUser, key("number:", number)) {
+		u := c.t.world.Users[id]
 		i := slices.IndexFunc(u.Numbers, func(n TelephoneNumber) bool { return n.Number == number && strings.EqualFold(n.Type, kind) })
 		if i < 0 {
 			continue
 		}
-		c.t.before("user", u.ID, c.now)
+		c.t.before(kindUser, u.ID, c.now)
 		u.Numbers = slices.Clone(u.Numbers)
 		if u.Numbers[i].ReleaseAt.IsZero() {
 			u.Numbers[i].ReleaseAt = c.now.Add(c.t.world.NumberDelay)
@@ -67,13 +68,22 @@ func unassignNumber(c *call) reply {
 	return c.badRequest("The telephone number is not assigned.")
 }
 
-// releaseNumbers carries out the orders of unassignNumber that are due.
-func (t *Tenant) releaseNumbers(now time.Time) {
-	due := func(n TelephoneNumber) bool { return !n.ReleaseAt.IsZero() && !n.ReleaseAt.After(now) }
-	for _, u := range t.world.Users {
-		if slices.ContainsFunc(u.Numbers, due) {
-			t.before("user", u.ID, now)
-			u.Numbers = slices.DeleteFunc(slices.Clone(u.Numbers), due)
+// nextRelease is when an order of unassignNumber is due.
+func nextRelease(_ *World, u *User) time.Time {
+	var next time.Time
+	for _, n := range u.Numbers {
+		if !n.ReleaseAt.IsZero() && (next.IsZero() || n.ReleaseAt.Before(next)) {
+			next = n.ReleaseAt
 		}
+	}
+	return next
+}
+
+// releaseNumbers carries out the orders of unassignNumber that are due.
+func releaseNumbers(t *Tenant, u *User, now time.Time) {
+	due := func(n TelephoneNumber) bool { return !n.ReleaseAt.IsZero() && !n.ReleaseAt.After(now) }
+	if slices.ContainsFunc(u.Numbers, due) {
+		t.before(kindUser, u.ID, now)
+		u.Numbers = slices.DeleteFunc(slices.Clone(u.Numbers), due)
 	}
 }

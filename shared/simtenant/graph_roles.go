@@ -41,9 +41,9 @@ func listEligibilities(c *call) reply {
 		return *bad
 	}
 	var items []item
-	for id, u := range c.users() {
+	for _, u := range c.users().under("has:eligible") {
 		for i := range u.Eligible {
-			items = append(items, eligibilitySchema.item(c, u.Eligible[i].ID, &eligibility{&u.Eligible[i], id}))
+			items = append(items, eligibilitySchema.item(c, u.Eligible[i].ID, &eligibility{&u.Eligible[i], u.ID}))
 		}
 	}
 	return c.list(items, directoryPage.of("roleManagement/directory/roleEligibilitySchedules", false), eligibilitySchema)
@@ -72,7 +72,7 @@ func requestEligibility(c *call) reply {
 	if i < 0 {
 		return c.fail(http.StatusBadRequest, "RoleAssignmentDoesNotExist", "The Role assignment does not exist.")
 	}
-	c.t.before("user", u.ID, c.now)
+	c.t.before(kindUser, u.ID, c.now)
 	u.Eligible = slices.Delete(slices.Clone(u.Eligible), i, i+1)
 	return reply{status: http.StatusCreated, body: map[string]any{
 		"@odata.context": c.base() + "/$metadata#roleManagement/directory/roleEligibilityScheduleRequests/$entity",

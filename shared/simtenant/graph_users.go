@@ -45,28 +45,28 @@ var userSchema = newSchema("user",
 	field[User]{"licenseAssignmentStates", func(c *call, u *User) any { return licenceStates(c, u) }},
 )
 
-func (c *call) users() map[string]*User   { return seenAll(c.t, "user", c.t.world.Users) }
-func (c *call) groups() map[string]*Group { return seenAll(c.t, "group", c.t.world.Groups) }
+func (c *call) users() view[User]   { return view[User]{c.t, users} }
+func (c *call) groups() view[Group] { return view[Group]{c.t, groups} }
 
 // reading is the user of the path as a read finds it.
-func (c *call) reading() (*User, *reply) { return c.pick(c.users()) }
-
-// writing is the user of the path as it is now; writes do not act on the past.
-func (c *call) writing() (*User, *reply) { return c.pick(c.t.world.Users) }
-
-func (c *call) pick(users map[string]*User) (*User, *reply) {
-	key := c.arg["id"]
-	if u := users[strings.ToLower(key)]; u != nil {
+func (c *call) reading() (*User, *reply) {
+	name := strings.ToLower(c.arg["id"])
+	if u := c.users().get(name); u != nil {
 		return u, nil
 	}
-	if strings.Contains(key, "@") {
-		for _, u := range users {
-			if strings.EqualFold(u.UserPrincipalName, key) {
-				return u, nil
-			}
-		}
+	if list := c.users().under("userprincipalname:" + name); len(list) > 0 {
+		return list[0], nil
 	}
-	r := c.notFound(key)
+	r := c.notFound(c.arg["id"])
+	return nil, &r
+}
+
+// writing is the user of the path as it is now; writes do not act on the past.
+func (c *call) writing() (*User, *reply) {
+	if u := c.t.world.Users[c.t.world.userID(c.arg["id"])]; u != nil {
+		return u, nil
+	}
+	r := c.notFound(c.arg["id"])
 	return nil, &r
 }
 
@@ -89,11 +89,7 @@ func listUsers(c *call) reply {
 	if bad := c.basicOnly(); bad != nil {
 		return *bad
 	}
-	var items []item
-	for id, u := range c.users() {
-		items = append(items, userSchema.item(c, id, u))
-	}
-	return c.list(items, directoryPage.of("users", false), userSchema)
+	return listView(c, c.users(), userSchema, directoryPage.of("users", false))
 }
 
 func getUser(c *call) reply {
@@ -153,8 +149,8 @@ func patchUser(c *call) reply {
 			return c.badRequest("The specified password does not comply with password complexity requirements. Please provide a different password.")
 		}
 	}
-	c.t.before("user", u.ID, c.now)
-	c.t.before("mailbox", u.ID, c.now)
+	c.t.before(kindUser, u.ID, c.now)
+	c.t.before(kindMailbox, u.ID, c.now)
 	if hasEnabled {
 		c.t.setEnabled(u, on, c.now, AuditEntry{App: c.app.ClientID})
 	}
@@ -189,7 +185,7 @@ func revokeSessions(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	c.t.before("user", u.ID, c.now)
+	c.t.before(kindUser, u.ID, c.now)
 	if u.UserType != "Guest" { // guests sign in through their home tenant: 200, and nothing happens
 		u.SessionsValidFrom = c.now.Truncate(time.Second)
 	}
@@ -201,7 +197,7 @@ func getManager(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	m := c.users()[u.ManagerID]
+	m := c.users().get(u.ManagerID)
 	if m == nil {
 		return c.notFound("manager")
 	}
@@ -220,9 +216,9 @@ func deleteUser(c *call) reply {
 		return c.onPremises()
 	}
 	w := c.t.world
-	c.t.before("user", u.ID, c.now)
-	c.t.before("deleted", u.ID, c.now)
-	c.t.before("mailbox", u.ID, c.now)
+	c.t.before(kindUser, u.ID, c.now)
+	c.t.before(kindDeleted, u.ID, c.now)
+	c.t.before(kindMailbox, u.ID, c.now)
 	delete(w.Users, u.ID)
 	gone := u.clone() // a read under the lag may still hold the live one
 	gone.DeletedAt = c.now.Truncate(time.Second)
@@ -235,28 +231,27 @@ func deleteUser(c *call) reply {
 	return noContent
 }
 
+// deletedSchema is userSchema as directory/deletedItems shows it.
+var deletedSchema = func() *schema[User] {
+	s := *userSchema
+	s.defaults = append(slices.Clone(s.defaults), "deletedDateTime")
+	return &s
+}()
+
 // deleted is what directory/deletedItems shows.
-func (c *call) deleted() map[string]*User { return seenAll(c.t, "deleted", c.t.world.Deleted) }
+func (c *call) deleted() view[User] { return view[User]{c.t, deletedUsers} }
 
 func getDeleted(c *call) reply {
-	u := c.deleted()[strings.ToLower(c.arg["id"])]
+	u := c.deleted().get(strings.ToLower(c.arg["id"]))
 	if u == nil {
 		return c.notFound(c.arg["id"])
 	}
-	i := userSchema.item(c, u.ID, u)
-	i.defaults = append(slices.Clone(i.defaults), "deletedDateTime")
-	return c.entity("directoryObjects", i, true, userSchema)
+	return c.entity("directoryObjects", deletedSchema.item(c, u.ID, u), true, deletedSchema)
 }
 
+// listDeletedUsers lists by a cast, which plain is no advanced query; with a filter it is.
 func listDeletedUsers(c *call) reply {
-	var items []item
-	for id, u := range c.deleted() {
-		i := userSchema.item(c, id, u)
-		i.defaults = append(slices.Clone(i.defaults), "deletedDateTime")
-		items = append(items, i)
-	}
-	// The path is a cast, but listing it plain is no advanced query; a filter is.
-	return c.list(items, directoryPage.of("users", false), userSchema)
+	return listView(c, c.deleted(), deletedSchema, directoryPage.of("users", false))
 }
 
 func restoreUser(c *call) reply {
@@ -278,9 +273,9 @@ func restoreUser(c *call) reply {
 	if w.userID(upn) != "" {
 		return c.badRequest("Another object with the same value for property userPrincipalName already exists.")
 	}
-	c.t.before("user", u.ID, c.now)
-	c.t.before("deleted", u.ID, c.now)
-	c.t.before("mailbox", u.ID, c.now)
+	c.t.before(kindUser, u.ID, c.now)
+	c.t.before(kindDeleted, u.ID, c.now)
+	c.t.before(kindMailbox, u.ID, c.now)
 	delete(w.Deleted, u.ID)
 	back := u.clone()
 	back.DeletedAt, back.UserPrincipalName = time.Time{}, upn

@@ -171,53 +171,91 @@ type skipToken struct {
 	Path   string `json:"p"`
 }
 
-// list filters, orders by id, cuts and renders.
+// source is what a list is taken from: ids in order, and the item behind each, if there is one.
+type source struct {
+	ids  func() []string
+	item func(at int, id string) (item, bool)
+	// narrow are the ids of those that a filter can hold for, where that is known without a look at
+	// all of them.
+	narrow func(*filter) ([]string, bool)
+}
+
+// listView answers objects of a kind. A filter by a key looks at those under the key only.
+func listView[T any](c *call, v view[T], s *schema[T], p page) reply {
+	return c.listFrom(source{
+		ids: v.ids,
+		item: func(_ int, id string) (item, bool) {
+			x := v.get(id)
+			if x == nil {
+				return item{}, false
+			}
+			return s.item(c, id, x), true
+		},
+		narrow: func(f *filter) ([]string, bool) {
+			keys, ok := f.keys(v.keyed)
+			if !ok {
+				return nil, false
+			}
+			var ids []string
+			for _, k := range keys {
+				ids = append(ids, v.idsUnder(k)...)
+			}
+			slices.Sort(ids)
+			return slices.Compact(ids), true
+		},
+	}, p, s)
+}
+
+// list answers items.
 func (c *call) list(items []item, p page, shapes ...shape) reply {
+	sort.Slice(items, func(a, b int) bool { return items[a].id < items[b].id })
+	ids := make([]string, len(items))
+	for i, x := range items {
+		ids[i] = x.id
+	}
+	return c.listFrom(source{ids: func() []string { return ids }, item: func(at int, _ string) (item, bool) { return items[at], true }}, p, shapes...)
+}
+
+// listFrom filters, cuts and renders.
+func (c *call) listFrom(from source, p page, shapes ...shape) reply {
 	names, bad := c.selection(shapes...)
 	if bad != nil {
 		return *bad
 	}
-	if text := c.query.Get("$filter"); text != "" {
-		f, err := parseFilter(text)
-		if err != nil {
-			return c.fail(http.StatusBadRequest, "Request_BadRequest", "Invalid filter clause: %v", err)
-		}
-		for _, prop := range f.properties() {
-			if !slices.ContainsFunc(shapes, func(s shape) bool { _, ok := s.canonical(prop); return ok }) {
-				return c.fail(http.StatusBadRequest, "BadRequest", "Invalid filter clause: Could not find a property named '%s' on type 'microsoft.graph.%s'.", prop, shapes[0].name())
+	wanted, bad := c.filter(&from, shapes)
+	if bad != nil {
+		return *bad
+	}
+	size, after, bad := c.position(p)
+	if bad != nil {
+		return *bad
+	}
+	var found []item
+	total := 0
+	ids := from.ids()
+	start := sort.Search(len(ids), func(i int) bool { return ids[i] > after })
+	if c.advanced() {
+		for at, id := range ids[:start] {
+			if x, ok := from.item(at, id); ok && wanted(x) {
+				total++
 			}
 		}
-		if (f.advanced() || strings.Contains(c.url.Path, "/microsoft.graph.")) && c.op.service == serviceIdentity && !c.advanced() {
-			return c.fail(http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported Query.")
-		}
-		items = slices.DeleteFunc(items, func(i item) bool { return !f.holds(i.get) })
 	}
-	sort.Slice(items, func(a, b int) bool { return items[a].id < items[b].id })
-	total := len(items)
-
-	size := p.size
-	if top := c.query.Get("$top"); top != "" {
-		n, err := strconv.Atoi(top)
-		if err != nil || n < 1 || n > p.most {
-			return c.fail(http.StatusBadRequest, "Request_UnsupportedQuery", "Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", top, p.most)
+	for at, id := range ids[start:] {
+		x, ok := from.item(start+at, id)
+		if !ok || !wanted(x) {
+			continue
 		}
-		size = n
-	}
-	if text := c.query.Get("$skiptoken"); text != "" {
-		var tok skipToken
-		raw, err := base64.RawURLEncoding.DecodeString(text)
-		if err != nil || json.Unmarshal(raw, &tok) != nil || tok.Path != c.url.Path {
-			return c.fail(http.StatusBadRequest, "Request_BadRequest", "The specified skip token is not valid.")
+		if total++; len(found) <= size {
+			found = append(found, x)
+		} else if !c.advanced() {
+			break
 		}
-		if c.now.Sub(time.Unix(tok.Issued, 0)) > tokenLife {
-			return c.fail(http.StatusBadRequest, "Directory_ExpiredPageToken", "The specified page token value has expired and can no longer be included in your request.")
-		}
-		items = items[sort.Search(len(items), func(i int) bool { return items[i].id > tok.After }):]
 	}
 	body := map[string]any{"@odata.context": c.context(p.set, names, false)}
-	if len(items) > size {
-		items = items[:size]
-		raw, _ := json.Marshal(skipToken{After: items[size-1].id, Issued: c.now.Unix(), Path: c.url.Path}) // strings and a number always marshal
+	if len(found) > size {
+		found = found[:size]
+		raw, _ := json.Marshal(skipToken{After: found[size-1].id, Issued: c.now.Unix(), Path: c.url.Path}) // strings and a number always marshal
 		next, q := *c.url, c.url.Query()
 		q.Set("$skiptoken", base64.RawURLEncoding.EncodeToString(raw))
 		next.RawQuery = q.Encode()
@@ -226,12 +264,70 @@ func (c *call) list(items []item, p page, shapes ...shape) reply {
 	if c.advanced() {
 		body["@odata.count"] = total
 	}
-	value := make([]any, 0, len(items))
-	for _, i := range items {
+	value := make([]any, 0, len(found))
+	for _, i := range found {
 		value = append(value, i.render(names, p.typed))
 	}
 	body["value"] = value
 	return reply{status: http.StatusOK, body: body}
+}
+
+// filter reads $filter, and narrows the source by it.
+func (c *call) filter(from *source, shapes []shape) (func(item) bool, *reply) {
+	text := c.query.Get("$filter")
+	if text == "" {
+		return func(item) bool { return true }, nil
+	}
+	refuse := func(code, format string, args ...any) (func(item) bool, *reply) {
+		r := c.fail(http.StatusBadRequest, code, format, args...)
+		return nil, &r
+	}
+	f, err := parseFilter(text)
+	if err != nil {
+		return refuse("Request_BadRequest", "Invalid filter clause: %v", err)
+	}
+	for _, prop := range f.properties() {
+		if !slices.ContainsFunc(shapes, func(s shape) bool { _, ok := s.canonical(prop); return ok }) {
+			return refuse("BadRequest", "Invalid filter clause: Could not find a property named '%s' on type 'microsoft.graph.%s'.", prop, shapes[0].name())
+		}
+	}
+	if (f.advanced() || strings.Contains(c.url.Path, "/microsoft.graph.")) && c.op.service == serviceIdentity && !c.advanced() {
+		return refuse("Request_UnsupportedQuery", "Unsupported Query.")
+	}
+	if from.narrow != nil {
+		if ids, ok := from.narrow(f); ok {
+			from.ids = func() []string { return ids }
+		}
+	}
+	return func(i item) bool { return f.holds(i.get) }, nil
+}
+
+// position reads $top and $skiptoken: how many, and after which id.
+func (c *call) position(p page) (int, string, *reply) {
+	size := p.size
+	if top := c.query.Get("$top"); top != "" {
+		n, err := strconv.Atoi(top)
+		if err != nil || n < 1 || n > p.most {
+			r := c.fail(http.StatusBadRequest, "Request_UnsupportedQuery", "Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", top, p.most)
+			return 0, "", &r
+		}
+		size = n
+	}
+	text := c.query.Get("$skiptoken")
+	if text == "" {
+		return size, "", nil
+	}
+	var tok skipToken
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || json.Unmarshal(raw, &tok) != nil || tok.Path != c.url.Path {
+		r := c.fail(http.StatusBadRequest, "Request_BadRequest", "The specified skip token is not valid.")
+		return 0, "", &r
+	}
+	if c.now.Sub(time.Unix(tok.Issued, 0)) > tokenLife {
+		r := c.fail(http.StatusBadRequest, "Directory_ExpiredPageToken", "The specified page token value has expired and can no longer be included in your request.")
+		return 0, "", &r
+	}
+	return size, tok.After, nil
 }
 
 // advanced says that the caller asked for Entra's advanced queries in the two ways it must.

@@ -66,8 +66,13 @@ func (w *World) protection(userID string) weight {
 			heaviest = max(heaviest, r.weight)
 		}
 	}
-	for _, g := range w.Groups {
-		if g.AssignableToRole && (slices.Contains(g.Members, userID) || slices.Contains(g.Owners, userID)) {
+	for _, g := range w.holding(userID) {
+		if g.AssignableToRole {
+			return privilegedAdmin
+		}
+	}
+	for _, id := range w.under(kindGroup, "owner:"+userID) {
+		if w.Groups[id].AssignableToRole {
 			return privilegedAdmin
 		}
 	}

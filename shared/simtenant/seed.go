@@ -190,6 +190,7 @@ type builder struct {
 	now   time.Time
 	every time.Duration
 	names map[string]string // group name → id
+	byUPN map[string]string // user principal name in lower case → id
 }
 
 func (s *Seed) build(now time.Time, every time.Duration) (*World, error) {
@@ -329,14 +330,14 @@ func (b *builder) people() error {
 
 // references resolves what users and groups say of each other; all of them exist by now.
 func (b *builder) references() error {
-	byUPN := make(map[string]string, len(b.w.Users))
+	b.byUPN = make(map[string]string, len(b.w.Users))
 	for id, u := range b.w.Users {
-		byUPN[strings.ToLower(u.UserPrincipalName)] = id
+		b.byUPN[strings.ToLower(u.UserPrincipalName)] = id
 	}
 	for i := range b.seed.Users {
 		s := &b.seed.Users[i]
 		if s.Manager != "" {
-			id := byUPN[strings.ToLower(s.Manager)]
+			id := b.byUPN[strings.ToLower(s.Manager)]
 			if id == "" {
 				return fmt.Errorf("%s: no manager %q", s.UPN, s.Manager)
 			}
@@ -360,7 +361,7 @@ func (b *builder) references() error {
 			g.Members = append(g.Members, id)
 		}
 		for _, upn := range s.Owners {
-			owner := byUPN[strings.ToLower(upn)]
+			owner := b.byUPN[strings.ToLower(upn)]
 			if owner == "" {
 				return fmt.Errorf("group %q: no owner %q", s.Name, upn)
 			}
@@ -444,7 +445,7 @@ func (b *builder) access() error {
 			}},
 		} {
 			for _, upn := range right.on {
-				m := b.w.Mailboxes[b.w.userID(upn)]
+				m := b.w.Mailboxes[b.byUPN[strings.ToLower(upn)]]
 				if m == nil {
 					return fmt.Errorf("%s: no mailbox %q", s.UPN, upn)
 				}

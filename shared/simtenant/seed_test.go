@@ -82,7 +82,7 @@ func TestCompanyIsTheSameEveryTime(t *testing.T) {
 		}
 	}
 	for _, s := range a.world.SKUs {
-		if n := consumed(s.ID, a.world.Users, a.world.Groups); n > s.Seats {
+		if n := a.world.taken(s.ID); n > s.Seats {
 			t.Errorf("%s: %d of %d seats", s.PartNumber, n, s.Seats)
 		}
 	}

@@ -49,7 +49,10 @@ type Tenant struct {
 	world     *World
 	advanced  time.Duration
 	epoch     int // tokens of an earlier epoch are expired
-	past      map[string][]version
+	kinds     map[string]kind
+	past      map[string]map[string][]version // by kind and id
+	changes   []touch                         // the versions in past, oldest first
+	touched   []touch                         // what the index does not know yet
 	counts    map[string]int
 	unknown   []string
 	chance    *rand.Rand
@@ -71,7 +74,8 @@ func New(cfg Config) (*Tenant, error) {
 		tokenLifetime: cfg.TokenLifetime,
 		key:           key,
 		recorder:      recorder{graph: cfg.Record, exchange: cfg.RecordExchange},
-		past:          map[string][]version{},
+		kinds:         allKinds(),
+		past:          map[string]map[string][]version{},
 		counts:        map[string]int{},
 		chance:        rand.New(rand.NewPCG(365, 1)), // faults with a share fall the same way in every run
 		buckets:       map[string]*bucket{},
@@ -97,6 +101,7 @@ func New(cfg Config) (*Tenant, error) {
 	}
 	t.world.Knobs = cfg.Knobs
 	t.world.Faults = slices.Clone(cfg.Faults)
+	t.world.reindex(t.kinds)
 	return t, nil
 }
 
@@ -138,8 +143,11 @@ func (t *Tenant) Edit(change func(*World)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.settle()
+	t.world.callEverything(t.clock())
 	change(t.world)
 	clear(t.past)
+	t.changes = nil
+	t.world.reindex(t.kinds)
 	for _, d := range t.world.Drives {
 		if d.log != nil {
 			d.look()
@@ -148,6 +156,9 @@ func (t *Tenant) Edit(change func(*World)) {
 	licensed := t.world.planHolders("EXCHANGE_S_")
 	for id := range t.world.Mailboxes {
 		t.world.reconcileWith(id, licensed[id], t.clock())
+	}
+	for id := range t.world.Mailboxes {
+		t.kinds[kindMailbox].refresh(t.world, id) // what it is soft-deleted for
 	}
 }
 
@@ -176,12 +187,7 @@ func (t *Tenant) Group(id string) (Group, bool) {
 // GroupByName is the current state of the group with that display name.
 func (t *Tenant) GroupByName(name string) (Group, bool) {
 	return copied(t, func(w *World) *Group {
-		for _, g := range w.Groups {
-			if g.DisplayName == name {
-				return g
-			}
-		}
-		return nil
+		return w.Groups[w.one(kindGroup, key("displayname:", name))]
 	})
 }
 
@@ -193,13 +199,25 @@ func (t *Tenant) Device(id string) (Device, bool) {
 // ManagedDevice is the current state of an Intune device; it is not found once the device has left
 // Intune.
 func (t *Tenant) ManagedDevice(id string) (ManagedDevice, bool) {
-	return copied(t, func(w *World) *ManagedDevice { return w.Managed[id] })
+	return copied(t, func(w *World) *ManagedDevice {
+		d := w.Managed[id]
+		if d != nil {
+			d.LastSync = lastSync(d.LastSync, d.SyncEvery, d.Dead, t.clock())
+		}
+		return d
+	})
 }
 
 // Phone is the current state of an Exchange mobile device by its Identity, also after its
 // partnership was removed.
 func (t *Tenant) Phone(identity string) (Phone, bool) {
-	return copied(t, func(w *World) *Phone { return w.Phones[identity] })
+	return copied(t, func(w *World) *Phone {
+		p := w.Phones[identity]
+		if p != nil {
+			w.callHome(p, t.clock())
+		}
+		return p
+	})
 }
 
 // Mailbox is the current state of a mailbox by its owner's object id, also when it is soft-deleted.
@@ -222,7 +240,7 @@ func (t *Tenant) Licences(userID string) []string {
 		return nil
 	}
 	var skus []string
-	for _, l := range t.world.licencesOf(u, t.world.Groups) {
+	for _, l := range t.world.licencesOf(u, t.world.holding(u.ID)) {
 		skus = append(skus, l.SKU)
 	}
 	slices.Sort(skus)

@@ -37,6 +37,7 @@ type World struct {
 	Knobs
 
 	directorySynced time.Time
+	index           *index
 }
 
 // User is a person in Entra.
@@ -181,6 +182,7 @@ type Phone struct {
 	WipeRequested   time.Time // zero = none
 	WipeAccountOnly bool
 	WipeAcked       time.Time // the phone has carried it out
+	shutOut         time.Time // it could not reach Exchange then
 	Removed         bool      // the partnership is gone; with WipeAcked zero the data is still on the phone
 }
 
@@ -375,20 +377,12 @@ func (d *Drive) clone() *Drive {
 }
 
 // userID finds a live user by object id or UPN; "" when there is none.
-func (w *World) userID(key string) string {
-	if w.Users[key] != nil {
-		return key
-	}
-	lower := strings.ToLower(key)
+func (w *World) userID(name string) string {
+	lower := strings.ToLower(name)
 	if w.Users[lower] != nil {
 		return lower
 	}
-	for id, u := range w.Users {
-		if strings.EqualFold(u.UserPrincipalName, key) {
-			return id
-		}
-	}
-	return ""
+	return w.one(kindUser, "userprincipalname:"+lower)
 }
 
 func (w *World) sku(id string) *SKU {
@@ -400,15 +394,13 @@ func (w *World) sku(id string) *SKU {
 	return nil
 }
 
-// licencesOf lists direct and inherited licences. Only direct members of a group inherit, as in
-// Entra.
-func (w *World) licencesOf(u *User, groups map[string]*Group) []Licence {
+// licencesOf lists direct licences, and those inherited from the groups that hold the user. Only
+// direct members of a group inherit, as in Entra.
+func (w *World) licencesOf(u *User, holding []*Group) []Licence {
 	all := slices.Clone(u.Licences)
-	for _, id := range slices.Sorted(maps.Keys(groups)) {
-		if g := groups[id]; len(g.Licences) > 0 && slices.Contains(g.Members, u.ID) {
-			for _, sku := range g.Licences {
-				all = append(all, Licence{SKU: sku, Group: g.ID, Since: u.Created})
-			}
+	for _, g := range holding {
+		for _, sku := range g.Licences {
+			all = append(all, Licence{SKU: sku, Group: g.ID, Since: u.Created})
 		}
 	}
 	return all
@@ -417,7 +409,7 @@ func (w *World) licencesOf(u *User, groups map[string]*Group) []Licence {
 // hasPlan says whether one of the licences of a live user brings a service plan whose name starts
 // so.
 func (w *World) hasPlan(u *User, prefix string) bool {
-	for _, l := range w.licencesOf(u, w.Groups) {
+	for _, l := range w.licencesOf(u, w.holding(u.ID)) {
 		if s := w.sku(l.SKU); s != nil {
 			for _, p := range s.Plans {
 				if strings.HasPrefix(p.Name, prefix) && !slices.Contains(l.DisabledPlans, p.ID) {
@@ -456,26 +448,6 @@ func (w *World) planHolders(prefix string) map[string]bool {
 	return holders
 }
 
-// consumed counts the seats of a SKU in use: a user who holds it twice takes one.
-func consumed(sku string, users map[string]*User, groups map[string]*Group) int {
-	holders := map[string]bool{}
-	for id, u := range users {
-		if slices.ContainsFunc(u.Licences, func(l Licence) bool { return strings.EqualFold(l.SKU, sku) }) {
-			holders[id] = true
-		}
-	}
-	for _, g := range groups {
-		if slices.ContainsFunc(g.Licences, func(s string) bool { return strings.EqualFold(s, sku) }) {
-			for _, id := range g.Members {
-				if users[id] != nil {
-					holders[id] = true
-				}
-			}
-		}
-	}
-	return len(holders)
-}
-
 // reconcile brings a mailbox in line with its owner: an Exchange plan or a type that needs none
 // keeps it; otherwise it is soft-deleted, and inactive when the owner was deleted under a hold.
 func (w *World) reconcile(owner string, now time.Time) {
@@ -501,18 +473,18 @@ func (w *World) reconcileWith(owner string, licensed bool, now time.Time) {
 func usable(m *Mailbox) bool { return m != nil && m.SoftDeletedAt.IsZero() }
 
 // groupsOf lists the groups that hold the object, directly or, when transitive, through other
-// groups.
-func groupsOf(id string, groups map[string]*Group, transitive bool) []*Group {
+// groups, as a read under the lag finds them.
+func (t *Tenant) groupsOf(id string, transitive bool) []*Group {
 	found := map[string]*Group{}
 	queue := []string{id}
 	for len(queue) > 0 {
 		member := queue[0]
 		queue = queue[1:]
-		for gid, g := range groups {
-			if found[gid] == nil && slices.Contains(g.Members, member) {
-				found[gid] = g
+		for _, g := range t.holding(member) {
+			if found[g.ID] == nil {
+				found[g.ID] = g
 				if transitive {
-					queue = append(queue, gid)
+					queue = append(queue, g.ID)
 				}
 			}
 		}
