@@ -2,22 +2,13 @@ package watch_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
-	"leaver/functions/access"
-	"leaver/functions/block"
-	"leaver/functions/delete"
-	"leaver/functions/forward"
-	"leaver/functions/licence"
-	"leaver/functions/onedrive"
-	"leaver/functions/preserve"
-	"leaver/functions/signout"
 	"leaver/functions/watch"
-	"leaver/functions/wipe"
+	"leaver/infra/resident"
 	"leaver/shared/bus"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
@@ -40,17 +31,7 @@ func (l lossy) Depth(context.Context, string) (bus.Depth, error) {
 
 func steps(h *steptest.Harness) map[offboarding.StepName]*worker.Worker {
 	all := map[offboarding.StepName]*worker.Worker{}
-	for name, step := range map[offboarding.StepName]worker.Step{
-		offboarding.StepSignout:  signout.New(h.Graph, rand.Reader),
-		offboarding.StepBlock:    block.New(h.As("block")),
-		offboarding.StepWipe:     wipe.New(h.As("wipe")),
-		offboarding.StepForward:  forward.New(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()),
-		offboarding.StepPreserve: preserve.New(h.Exchange),
-		offboarding.StepOnedrive: onedrive.New(h.Graph, h.Ledger),
-		offboarding.StepAccess:   access.New(h.Graph, h.Exchange, h.Ledger),
-		offboarding.StepLicence:  licence.New(h.As("licence")),
-		offboarding.StepDelete:   delete.New(h.As("delete")),
-	} {
+	for name, step := range resident.Steps(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()) {
 		all[name] = h.Worker(name, step)
 	}
 	return all

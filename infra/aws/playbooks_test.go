@@ -1,14 +1,10 @@
 package aws_test
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-
-	"leaver/shared/bus"
-	"leaver/shared/offboarding"
 )
 
 // TestEveryPlaybookHasItsAlarm finds pages that no alarm leads to, and pages that do not say
@@ -46,33 +42,6 @@ func TestEveryPlaybookHasItsAlarm(t *testing.T) {
 			if !strings.Contains(string(text), part) {
 				t.Errorf("%s does not say %s", file.Name(), part)
 			}
-		}
-	}
-}
-
-// TestTheReadmeCountsRight holds the counts in the costs of infra/README.md against what is deployed.
-func TestTheReadmeCountsRight(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	alarms := 0
-	for _, r := range read(t).resources {
-		if r.(object)["Type"] == "AWS::CloudWatch::Alarm" {
-			alarms++
-		}
-	}
-	queues, functions := len(bus.Subscriptions()), len(offboarding.Functions())
-	for _, count := range []string{
-		fmt.Sprintf("| alarms | %d × 0.10 |", alarms),
-		fmt.Sprintf("43,800 minutes × (%d queue functions × 3 s", queues),
-		fmt.Sprintf("| %d × 43,800,", queues+1),
-		// Three for each subscription, a success for each function, cases in two states, deadlines.
-		fmt.Sprintf("| metrics | %d at all times", 3*queues+functions+3),
-		fmt.Sprintf("43,800 × (%d × 5 + %d)", queues, 2*queues),
-	} {
-		if !strings.Contains(string(readme), count) {
-			t.Errorf("the costs of infra/README.md should count %q", count)
 		}
 	}
 }

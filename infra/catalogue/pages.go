@@ -23,6 +23,7 @@ func pageSections(project fs.FS) ([]section, error) {
 		{"functions/README.md", "functions", functionTable()},
 		{"functions/README.md", "rules", rules},
 		{"SECURITY.md", "worst", worstTable()},
+		{"infra/README.md", "costs", costTable()},
 	}, nil
 }
 
