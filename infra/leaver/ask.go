@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -47,9 +46,7 @@ func (a asking) show(on console, w io.Writer, found ...operator.Status) error {
 // answer writes one answer: as JSON where that is asked for, else as a text.
 func (a asking) answer(on console, v any, text func(width int) string) error {
 	if a.JSON {
-		encoder := json.NewEncoder(on.stdout)
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(v)
+		return terminal.WriteJSON(on.stdout, []any{v})
 	}
 	width, _ := terminal.Width(on.stdout)
 	_, err := io.WriteString(on.stdout, text(width))

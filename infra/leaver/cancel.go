@@ -8,8 +8,8 @@ import (
 )
 
 type cancelCommand struct {
-	Case   string `arg:"" help:"Case, request, object id or userPrincipalName."`
-	Reason string `required:"" help:"Why; kept with the case until its personal values are erased."`
+	Case   operator.Who `arg:"" help:"${who}."`
+	Reason string       `required:"" help:"Why; kept with the case until its personal values are erased."`
 	asking
 }
 

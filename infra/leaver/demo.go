@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -11,9 +12,9 @@ import (
 
 type demoCommand struct {
 	Scenario string        `enum:"${scenarios}" default:"departures" placeholder:"NAME" help:"What is played, of those above; ${default} without it."`
-	Users    int           `default:"2000" help:"Size of the company, in a layoff."`
-	Leavers  int           `default:"500" help:"How many of them leave, in a layoff."`
-	Throttle float64       `default:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
+	Users    *int          `placeholder:"2000" help:"Size of the company, in a layoff."`
+	Leavers  *int          `placeholder:"500" help:"How many of them leave, in a layoff."`
+	Throttle *float64      `placeholder:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
 	JSON     bool          `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
 	Latency  time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
 }
@@ -34,10 +35,13 @@ Who leaves in which scenario, and how it ends:
 
 // Validate refuses what cannot be played.
 func (c *demoCommand) Validate() error {
+	layoff := c.layoff()
 	switch {
-	case c.Users < 1 || c.Leavers < 1:
+	case (c.Users != nil || c.Leavers != nil || c.Throttle != nil) && c.Scenario != "layoff":
+		return fmt.Errorf("--users, --leavers and --throttle: they are of the scenario layoff, and %s would ignore them", c.Scenario)
+	case layoff.Users < 1 || layoff.Leavers < 1:
 		return errors.New("--users and --leavers: write how many people there are, and how many of them leave")
-	case !(c.Throttle > 0) || math.IsInf(c.Throttle, 0): // not so for NaN
+	case !(layoff.Throttle > 0) || math.IsInf(layoff.Throttle, 0): // not so for NaN
 		return errors.New("--throttle: write 1 for Microsoft's budgets, 60 for the same ones 60 times sooner")
 	case c.Latency < 0:
 		return errors.New("--latency: write a duration such as 20ms, or 0s")
@@ -45,10 +49,25 @@ func (c *demoCommand) Validate() error {
 	return nil
 }
 
+// layoff is the default one but for what the flags say.
+func (c *demoCommand) layoff() demo.Layoff {
+	layoff := demo.DefaultLayoff()
+	if c.Users != nil {
+		layoff.Users = *c.Users
+	}
+	if c.Leavers != nil {
+		layoff.Leavers = *c.Leavers
+	}
+	if c.Throttle != nil {
+		layoff.Throttle = *c.Throttle
+	}
+	return layoff
+}
+
 // Run plays the scenario. It is an error when the tenant was not observed to be as wanted.
 func (c *demoCommand) Run(on console) error {
 	return demo.Play(on, demo.Options{
 		Scenario: c.Scenario, Latency: c.Latency, JSON: c.JSON, Out: on.stdout, Log: on.stderr,
-		Layoff: demo.Layoff{Users: c.Users, Leavers: c.Leavers, Throttle: c.Throttle},
+		Layoff: c.layoff(),
 	})
 }

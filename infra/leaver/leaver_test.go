@@ -53,7 +53,8 @@ func TestWrongUsageIsTwo(t *testing.T) {
 		{}, {"promote"}, {"up", "--operator"}, {"demo", "--no-such-flag"}, {"up", "--tenant", "a", "--simulate"},
 		{"offboard"}, {"offboard", " "}, {"offboard", adele, "--at", "tomorrow"}, {"plan", adele, "--forward-for", "soon"},
 		{"cancel", adele}, {"cancel", adele, "--reason", " "}, {"sign-off", "c-1", "block", "--by", "", "--note", "done"},
-		{"replay", "--discard"}, {"replay", "--all", "leaver_test.go"}, {"tenant", "--users=-1"}, {"demo", "--leavers", "0"},
+		{"replay", "--discard"}, {"replay", "--all", "leaver_test.go"}, {"tenant", "--users=-1"}, {"demo", "--scenario", "layoff", "--leavers", "0"}, {"demo", "--users", "3"},
+		{"offboard", "c250ee6d-4fe6-5424-a724-20f63aa3849a-1"}, {"replay", "no-such-file.json"}, {"replay", adele, "signout", "--step", "block"},
 	} {
 		code, _, stderr := command(t, args...)
 		if _, hint, _ := strings.Cut(stderr, "\nsee: leaver "); code != 2 || !strings.HasSuffix(hint, "--help\n") {
@@ -197,7 +198,13 @@ func stateOf(t *testing.T, data, who string) []operator.Status {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := host.Status(t.Context(), who)
+	var whom operator.Who
+	if who != "" {
+		if err := whom.UnmarshalText([]byte(who)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := host.Status(t.Context(), whom)
 	if err != nil {
 		t.Fatal(err)
 	}

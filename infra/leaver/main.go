@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"leaver/infra/leaver/internal/demo"
+	"leaver/infra/leaver/internal/terminal"
 )
 
 type commands struct {
@@ -63,7 +64,7 @@ func run(on console, args []string) int {
 		kong.Description("Carries an employee's departure through Microsoft 365."),
 		kong.Writers(on.stdout, on.stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Vars{"data": defaultData(on.getenv), "scenarios": strings.Join(demo.Names(), ",")},
+		kong.Vars{"who": "Case, request, object id, userPrincipalName, mail:ADDRESS or employeeId:NUMBER", "data": defaultData(on.getenv), "scenarios": strings.Join(demo.Names(), ",")},
 	)
 	if err != nil {
 		_, _ = fmt.Fprintln(on.stderr, "leaver:", err)
@@ -79,7 +80,9 @@ func run(on console, args []string) int {
 	}
 	selected.Bind(on)
 	if err := selected.Run(); err != nil {
-		_, _ = fmt.Fprintln(on.stderr, "leaver:", err)
+		for line := range strings.Lines(err.Error()) { // which may hold a stranger's words
+			_, _ = fmt.Fprintln(on.stderr, "leaver:", terminal.Printable(strings.TrimSuffix(line, "\n"), len(line)))
+		}
 		return 1
 	}
 	return 0

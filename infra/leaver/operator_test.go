@@ -90,6 +90,15 @@ func TestACancelledDepartureMakesNoWrite(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	eventually(t, "the case is open", 30*time.Second, func() bool { return len(stateOf(t, data, adele)) == 1 })
+	user, _ := tenant.User(simtenant.UserID(adele))
+	for _, who := range []string{user.ID, "mail:" + adele, "employeeId:" + user.EmployeeID, user.ID + "-1"} {
+		if found := stateOf(t, data, who); len(found) != 1 {
+			t.Errorf("status %s: got %d departures, want hers", who, len(found))
+		}
+	}
+	if found := stateOf(t, data, "employeeId:none"); len(found) != 0 {
+		t.Errorf("status of nobody: got %+v", found)
+	}
 	if code, _, _ := command(t, "cancel", adele, "--data", data); code != 2 {
 		t.Errorf("a cancellation without a reason: exit %d", code)
 	}
@@ -101,7 +110,7 @@ func TestACancelledDepartureMakesNoWrite(t *testing.T) {
 	if len(found) != 1 || found[0].State != string(offboarding.CaseCancelled) {
 		t.Errorf("%+v", found)
 	}
-	user, _ := tenant.User(simtenant.UserID(adele))
+	user, _ = tenant.User(simtenant.UserID(adele))
 	if !user.AccountEnabled || tenant.PasswordChanges(user.ID) > 0 {
 		t.Error("the tenant was written to")
 	}

@@ -6,19 +6,23 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"leaver/functions/replay"
+	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
 )
 
 type replayCommand struct {
+	What string `arg:"" optional:"" placeholder:"CASE" help:"A case, a request or a person; or a file, an event to publish again: a webhook body or a kept message."`
+	Only string `arg:"" optional:"" name:"step" help:"Only this step of it."`
+
 	Step    string `help:"Only this step, or plan for requests."`
 	Case    string `help:"Only this case: its dead letters, and its steps that wait for a person."`
 	Request string `help:"Only this parked request."`
 	All     bool   `help:"Everything that was parked."`
 	Preview bool   `help:"List what would be sent, and send nothing."`
 	Discard bool   `help:"Take away instead: what can never be sent, and the named request."`
-	File    string `arg:"" optional:"" type:"existingfile" help:"An event to publish again: a webhook body or a kept message."`
 	asking
 }
 
@@ -27,6 +31,7 @@ func (*replayCommand) Help() string {
 	return `Without a selection nothing is sent: each dead letter is listed with its reason and with what to type. Remove the cause first, or the step is parked again.
 
   leaver replay
+  leaver replay adele.vance@contoso.com signout
   leaver replay --case c250ee6d-4fe6-5424-a724-20f63aa3849a-1 --step signout
   leaver replay --step block
   leaver replay --all --preview
@@ -36,39 +41,56 @@ func (*replayCommand) Help() string {
 
 // Validate refuses words that mean nothing together.
 func (c *replayCommand) Validate() error {
-	selects := c.All || c.Step != "" || c.Case != "" || c.Request != ""
+	_, err := c.question()
+	return err
+}
+
+// question is what the words mean.
+func (c *replayCommand) question() (ask operator.Replay, err error) {
+	ask.Selection = replay.Selection{Step: c.Step, Case: c.Case, Request: c.Request, All: c.All, Preview: c.Preview, Discard: c.Discard}
 	switch {
-	case c.File != "" && (selects || c.Discard):
-		return errors.New("an event is published alone: leave the other selections out")
-	case c.Discard && !selects:
-		return errors.New("--discard: say what, with --request, --case, --step or --all")
+	case c.Only != "" && c.Step != "" && c.Only != c.Step:
+		return ask, fmt.Errorf("two steps: %s and --step %s", c.Only, c.Step)
+	case c.Only != "":
+		ask.Step = c.Only
 	}
-	return nil
+	selects := c.All || c.Step != "" || c.Case != "" || c.Request != ""
+	switch file, readErr := os.ReadFile(c.What); {
+	case c.What == "" && c.Discard && !selects:
+		return ask, errors.New("--discard: say what: a case, a request, --step or --all")
+	case c.What == "":
+		return ask, nil
+	case readErr == nil && (selects || c.Discard || c.Only != ""):
+		return ask, errors.New("an event is published alone: leave the other selections out")
+	case readErr == nil && !json.Valid(file):
+		return ask, fmt.Errorf("%s is not JSON", c.What)
+	case readErr == nil:
+		ask.Event = file
+		return ask, nil
+	case strings.HasSuffix(c.What, ".json"), strings.ContainsRune(c.What, os.PathSeparator):
+		return ask, readErr
+	case c.All || c.Case != "" || c.Request != "":
+		return ask, fmt.Errorf("%s, and another selection beside it: leave one out", c.What)
+	}
+	return ask, ask.Who.UnmarshalText([]byte(c.What))
 }
 
 // Run lists what was parked when nothing is selected. Something that was selected and could not
 // be sent is exit 1.
 func (c *replayCommand) Run(on console) error {
+	ask, err := c.question()
+	if err != nil {
+		return err
+	}
 	host, err := c.dial()
 	if err != nil {
 		return err
 	}
-	selection := replay.Selection{
-		Step: c.Step, Case: c.Case, Request: c.Request, All: c.All, Preview: c.Preview, Discard: c.Discard,
-	}
-	if c.File != "" {
-		if selection.Event, err = os.ReadFile(c.File); err != nil {
-			return err
-		}
-		if !json.Valid(selection.Event) {
-			return fmt.Errorf("%s is not JSON", c.File)
-		}
-	}
-	items, err := host.Replay(on, selection)
+	items, err := host.Replay(on, ask)
 	if err != nil {
 		return err
 	}
-	lists := c.Preview || !c.All && c.Step == "" && c.Case == "" && c.Request == "" && c.File == ""
+	lists := c.Preview || !c.All && ask.Step == "" && c.Case == "" && c.Request == "" && c.What == ""
 	left := 0
 	for _, item := range items {
 		if !item.Sent && !item.Discarded {
@@ -94,8 +116,8 @@ func (c *replayCommand) Run(on console) error {
 		return err
 	case !lists && left > 0:
 		return fmt.Errorf("%d of %d stay as they are", left, len(items))
-	case c.Request != "" && len(items) == 0:
-		return fmt.Errorf("no request %s is parked", c.Request)
+	case ask.Request != "" && len(items) == 0:
+		return fmt.Errorf("no request %s is parked", ask.Request)
 	}
 	return nil
 }

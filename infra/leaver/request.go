@@ -2,17 +2,15 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
+	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
 )
 
 // requestFlags say whom to offboard, and how.
 type requestFlags struct {
-	Who        string       `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employee id."`
+	Who        operator.Who `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employeeId:NUMBER."`
 	At         timeFlag     `placeholder:"TIME" help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it."`
 	Mailbox    string       `enum:"forward,shared,hold,none," default:"" placeholder:"HANDLING" help:"forward, shared, hold or none; the policy's without it."`
 	ForwardTo  string       `placeholder:"ADDRESS" help:"Who gets the mail; the manager without it."`
@@ -41,26 +39,16 @@ func (f *durationFlag) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Validate refuses a name that is none.
-func (f requestFlags) Validate() error { return said("who leaves", f.Who) }
-
-func (f requestFlags) request() offboarding.Request {
-	return offboarding.Request{
-		Kind: offboarding.Termination, Employee: employee(f.Who), LeavingTime: f.At.Time,
-		Options: offboarding.Options{Mailbox: offboarding.Handling(f.Mailbox), ForwardTo: f.ForwardTo, ForwardFor: f.ForwardFor.Duration},
-	}
+// Validate refuses whoever is no person.
+func (f requestFlags) Validate() error {
+	_, err := f.Who.Person()
+	return err
 }
 
-// employee reads how an operator names a person.
-func employee(who string) offboarding.Employee {
-	if mail, ok := strings.CutPrefix(who, "mail:"); ok {
-		return offboarding.Employee{Mail: mail}
+func (f requestFlags) request() offboarding.Request {
+	person, _ := f.Who.Person() // which was validated
+	return offboarding.Request{
+		Kind: offboarding.Termination, Employee: person, LeavingTime: f.At.Time,
+		Options: offboarding.Options{Mailbox: offboarding.Handling(f.Mailbox), ForwardTo: f.ForwardTo, ForwardFor: f.ForwardFor.Duration},
 	}
-	if _, err := uuid.Parse(who); err == nil {
-		return offboarding.Employee{ID: who}
-	}
-	if strings.Contains(who, "@") {
-		return offboarding.Employee{UserPrincipalName: who}
-	}
-	return offboarding.Employee{EmployeeID: who}
 }

@@ -3,15 +3,15 @@ package main
 import (
 	"errors"
 
-	"leaver/shared/ledger"
+	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
 )
 
 type signOffCommand struct {
-	Case string `arg:"" help:"Case, as leaver status shows it."`
-	Step string `arg:"" help:"The manual, withheld or parked step."`
-	By   string `required:"" help:"Who accepts it; kept with the case until its personal values are erased."`
-	Note string `required:"" help:"What was done instead, or why it is accepted as it is."`
+	Case operator.Who `arg:"" help:"${who}."`
+	Step string       `arg:"" help:"The manual, withheld or parked step."`
+	By   string       `required:"" help:"Who accepts it; kept with the case until its personal values are erased."`
+	Note string       `required:"" help:"What was done instead, or why it is accepted as it is."`
 	asking
 }
 
@@ -33,7 +33,7 @@ func (c *signOffCommand) Run(on console) error {
 	if err != nil {
 		return err
 	}
-	s, err := host.SignOff(on, ledger.SignOff{Case: c.Case, Step: offboarding.StepName(c.Step), By: c.By, Note: c.Note})
+	s, err := host.SignOff(on, operator.SignOff{Who: c.Case, Step: offboarding.StepName(c.Step), By: c.By, Note: c.Note})
 	if err != nil {
 		return err
 	}

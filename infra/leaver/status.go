@@ -11,8 +11,8 @@ import (
 )
 
 type statusCommand struct {
-	Who   string `arg:"" optional:"" help:"Case, request, object id or userPrincipalName; all without it, in short."`
-	Watch bool   `help:"Show again whenever something changes, until interrupted."`
+	Who   operator.Who `arg:"" optional:"" help:"${who}; all without it, in short."`
+	Watch bool         `help:"Show again whenever something changes, until interrupted."`
 	asking
 }
 
@@ -47,7 +47,7 @@ func (c *statusCommand) Run(on console) error {
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 && c.Who != "" {
+	if len(found) == 0 && !c.Who.Everybody() {
 		return fmt.Errorf("no case or parked request for %q; a request shows here once it was planned, within seconds", c.Who)
 	}
 	return c.list(on, on.stdout, found)
@@ -55,7 +55,7 @@ func (c *statusCommand) Run(on console) error {
 
 // list shows one in full and all in short.
 func (c *statusCommand) list(on console, w io.Writer, found []operator.Status) error {
-	if c.Who != "" || c.JSON {
+	if !c.Who.Everybody() || c.JSON {
 		return c.show(on, w, found...)
 	}
 	text := "no departures yet\n"

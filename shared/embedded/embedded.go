@@ -23,6 +23,8 @@ var (
 	ErrInUse = errors.New("the data directory is in use")
 	// ErrNotWritable: the data directory cannot be made or written to.
 	ErrNotWritable = errors.New("the data directory is not writable")
+	// ErrNotAlone: others may write to the data directory, and so to the ledger.
+	ErrNotAlone = errors.New("the data directory is open to others")
 )
 
 // The files of the data directory.
@@ -57,7 +59,7 @@ type Server struct {
 // Start runs a server that keeps everything under dir, which is made when it does not
 // exist, and returns when it is ready. Two servers on one store would each take and lose a
 // part of the messages, so the directory is locked first. Errors: ErrInUse, ErrNotWritable,
-// or that the server did not start.
+// ErrNotAlone, or that the server did not start.
 func Start(dir string, o Options) (*Server, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -75,10 +77,13 @@ func Start(dir string, o Options) (*Server, error) {
 }
 
 // Hold makes the directory and takes its lock, without waiting for it, as Start does. Errors:
-// ErrInUse, ErrNotWritable.
+// ErrInUse, ErrNotWritable, ErrNotAlone.
 func Hold(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, notWritable(dir, err)
+	}
+	if err := ownedAlone(dir); err != nil {
+		return nil, err
 	}
 	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))
 	free, err := lock.TryLock()

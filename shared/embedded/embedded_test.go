@@ -182,3 +182,26 @@ func (r *records) Handle(_ context.Context, record slog.Record) error {
 }
 func (r *records) WithAttrs([]slog.Attr) slog.Handler { return r }
 func (r *records) WithGroup(string) slog.Handler      { return r }
+
+// TestADirectoryThatOthersMayWriteIsRefused: whoever puts files there decides what the ledger says. A
+// group of the process's own is what Kubernetes gives volumes to.
+func TestADirectoryThatOthersMayWriteIsRefused(t *testing.T) {
+	for mode, want := range map[os.FileMode]error{
+		0o777: embedded.ErrNotAlone, 0o777 | os.ModeSticky: embedded.ErrNotAlone, 0o702: embedded.ErrNotAlone, 0o770: nil, 0o755: nil, 0o700: nil,
+	} {
+		dir := filepath.Join(t.TempDir(), "data")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		held, err := embedded.Hold(dir)
+		if !errors.Is(err, want) {
+			t.Errorf("%v: got %v, want %v", mode, err, want)
+		}
+		if err == nil {
+			_ = held.Unlock()
+		}
+	}
+}

@@ -71,7 +71,7 @@ func layoff(ctx context.Context, o Options) error {
 			NobodyLost(out, tenant, cases),
 		)
 		if o.JSON {
-			found, failed := operator.Statuses(ctx, h.Ledger, "", h.Now())
+			found, failed := operator.Statuses(ctx, h.Ledger, h.Now())
 			err = errors.Join(err, failed, terminal.WriteJSON(o.Out, everybody(found)))
 		}
 		return err

@@ -127,7 +127,7 @@ func (p *play) perform(ctx context.Context, intake string) ([]operator.Status, e
 	every := time.NewTicker(100 * time.Millisecond)
 	defer every.Stop()
 	for {
-		found, err := operator.Statuses(ctx, p.host.Ledger, "", p.host.Now())
+		found, err := operator.Statuses(ctx, p.host.Ledger, p.host.Now())
 		if err != nil {
 			return nil, errors.Join(context.Cause(ctx), err)
 		}

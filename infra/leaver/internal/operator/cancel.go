@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -13,31 +12,21 @@ import (
 
 // Cancellation is which departure is to stop, and why.
 type Cancellation struct {
-	Who    string `json:"who"`
+	Who    Who    `json:"who"`
 	Reason string `json:"reason"`
 }
 
 var cancelOperation = operation[Cancellation, Status]{"/cancel", (*Server).cancel}
 
 func (s *Server) cancel(ctx context.Context, ask Cancellation) (Status, error) {
-	if ask.Who == "" || ask.Reason == "" {
+	if ask.Who.Everybody() || ask.Reason == "" {
 		return Status{}, refused("say which case, and why")
 	}
-	found, err := Statuses(ctx, s.Ledger, ask.Who, s.Now())
+	open, err := s.open(ctx, ask.Who, "cancel")
 	if err != nil {
 		return Status{}, err
 	}
-	var open []Status
-	for _, one := range found {
-		switch offboarding.CaseState(one.State) {
-		case offboarding.CasePlanning, offboarding.CaseRunning:
-			open = append(open, one)
-		}
-	}
-	if len(open) != 1 {
-		return Status{}, notOne(ask.Who, open, len(found))
-	}
-	c, err := s.Ledger.Case(ctx, open[0].Case)
+	c, err := s.Ledger.Case(ctx, open.Case)
 	if err != nil {
 		return Status{}, err
 	}
@@ -57,19 +46,4 @@ func (s *Server) cancel(ctx context.Context, ask Cancellation) (Status, error) {
 		return Status{}, refused(fmt.Sprintf("case %s is %s: nothing was cancelled", c.ID, c.State(s.Now())))
 	}
 	return s.status(ctx, c)
-}
-
-// notOne says why there is nothing to cancel, or too much.
-func notOne(who string, open []Status, found int) error {
-	switch {
-	case found == 0:
-		return refused(fmt.Sprintf("no case for %q; leaver status lists them", who))
-	case len(open) == 0:
-		return refused(fmt.Sprintf("no open case for %q, so there is nothing to cancel; leaver status %s shows what there is", who, who))
-	}
-	var ids []string
-	for _, s := range open {
-		ids = append(ids, s.Case)
-	}
-	return refused(fmt.Sprintf("%d open cases for %q; name one: %s", len(open), who, strings.Join(ids, " ")))
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"leaver/functions/replay"
-	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 )
 
@@ -42,8 +41,8 @@ func Dial(dir string) (*Client, error) {
 // Address is the host's URL, for its metrics.
 func (c *Client) Address() string { return c.entry.Address }
 
-// Status returns the cases and parked requests that match, oldest first; all without a name.
-func (c *Client) Status(ctx context.Context, who string) ([]Status, error) {
+// Status returns the cases and parked requests that are meant, oldest first.
+func (c *Client) Status(ctx context.Context, who Who) ([]Status, error) {
 	return statusOperation.ask(ctx, c, statusQuestion{Who: who})
 }
 
@@ -62,13 +61,13 @@ func (c *Client) Cancel(ctx context.Context, ask Cancellation) (Status, error) {
 	return cancelOperation.ask(ctx, c, ask)
 }
 
-// Replay sends what was parked back to work, or lists it; see [replay.Selection].
-func (c *Client) Replay(ctx context.Context, s replay.Selection) ([]replay.Item, error) {
+// Replay sends what was parked back to work, or lists it; see [Replay].
+func (c *Client) Replay(ctx context.Context, s Replay) ([]replay.Item, error) {
 	return replayOperation.ask(ctx, c, s)
 }
 
 // SignOff accepts a step by name and returns how the case stands.
-func (c *Client) SignOff(ctx context.Context, ask ledger.SignOff) (Status, error) {
+func (c *Client) SignOff(ctx context.Context, ask SignOff) (Status, error) {
 	return signOffOperation.ask(ctx, c, ask)
 }
 

@@ -2,12 +2,45 @@ package operator
 
 import (
 	"context"
+	"fmt"
 
 	"leaver/functions/replay"
 )
 
-var replayOperation = operation[replay.Selection, []replay.Item]{"/replay", (*Server).replay}
+// Replay is what to send back to work; Who selects a case or a parked request too.
+type Replay struct {
+	replay.Selection
+	Who Who `json:"who"`
+}
 
-func (s *Server) replay(ctx context.Context, selection replay.Selection) ([]replay.Item, error) {
-	return s.Replayer.Replay(ctx, selection)
+var replayOperation = operation[Replay, []replay.Item]{"/replay", (*Server).replay}
+
+func (s *Server) replay(ctx context.Context, ask Replay) ([]replay.Item, error) {
+	selection := ask.Selection
+	switch who := ask.Who; {
+	case who.Everybody():
+	case who.Case != "":
+		selection.Case = who.Case
+	case who.Request != "":
+		selection.Request = who.Request
+	default:
+		found, err := s.find(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 1 && found[0].Case == "" { // a request that found nobody
+			selection.Request = found[0].Request
+			break
+		}
+		open, err := s.open(ctx, who, "replay")
+		if err != nil {
+			return nil, err
+		}
+		selection.Case = open.Case
+	}
+	items, err := s.Replayer.Replay(ctx, selection)
+	if err != nil {
+		return nil, fmt.Errorf("replaying: %w", err)
+	}
+	return items, nil
 }

@@ -47,14 +47,14 @@ func (s *Server) Serve(dir string) (stop func() error, err error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, entryName)
-	if err := os.WriteFile(path, text, 0o600); err != nil {
+	if err := replace(path, text); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	mux := http.NewServeMux()
 	// Without the token, for a collector on this machine: the metrics hold no personal data.
 	mux.Handle("GET /metrics", s.Metrics.Handler())
 	mux.Handle("/", authorized(e.Token, s.operations()))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: addressed(listener.Addr().String(), mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	return func() error { return errors.Join(server.Close(), os.Remove(path)) }, nil
 }
@@ -68,6 +68,37 @@ func (s *Server) operations() http.Handler {
 	replayOperation.on(mux, s)
 	signOffOperation.on(mux, s)
 	return mux
+}
+
+// replace puts a file that only its owner reads in the place of whatever had that name. The new file is
+// made where none was (O_EXCL: no symbolic link is followed) and renamed, which replaces a link
+// and not what it leads to.
+func replace(path string, text []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".operator-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(file.Name()))
+	}
+	return err
+}
+
+// addressed answers only what is sent to this host by its address: a browser that a foreign name was
+// pointed here with sends that name (DNS rebinding).
+func addressed(address string, next http.Handler) http.Handler {
+	_, port, _ := net.SplitHostPort(address)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != address && r.Host != net.JoinHostPort("localhost", port) {
+			http.Error(w, "this host is not called so", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func authorized(token string, next http.Handler) http.Handler {

@@ -9,8 +9,24 @@ import (
 	"leaver/shared/offboarding"
 )
 
-var signOffOperation = operation[ledger.SignOff, Status]{"/sign-off", func(s *Server, ctx context.Context, ask ledger.SignOff) (Status, error) {
-	c, err := s.SignOff(ctx, ask)
+// SignOff is which step is accepted, by whom, and why.
+type SignOff struct {
+	Who  Who                  `json:"who"`
+	Step offboarding.StepName `json:"step"`
+	By   string               `json:"by"`
+	Note string               `json:"note"`
+}
+
+var signOffOperation = operation[SignOff, Status]{"/sign-off", func(s *Server, ctx context.Context, ask SignOff) (Status, error) {
+	id := ask.Who.Case // which may be closed: the same signature twice is one
+	if id == "" {
+		open, err := s.open(ctx, ask.Who, "sign off")
+		if err != nil {
+			return Status{}, err
+		}
+		id = open.Case
+	}
+	c, err := s.SignOff(ctx, ledger.SignOff{Case: id, Step: ask.Step, By: ask.By, Note: ask.Note})
 	if err != nil {
 		return Status{}, err
 	}

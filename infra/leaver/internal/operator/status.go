@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"leaver/shared/ledger"
@@ -60,11 +59,11 @@ type SignedOff struct {
 
 // statusQuestion asks for the cases and parked requests of somebody, or of everybody.
 type statusQuestion struct {
-	Who string `json:"who,omitempty"`
+	Who Who `json:"who"`
 }
 
 var statusOperation = operation[statusQuestion, []Status]{"/status", func(s *Server, ctx context.Context, ask statusQuestion) ([]Status, error) {
-	return Statuses(ctx, s.Ledger, ask.Who, s.Now())
+	return s.find(ctx, ask.Who)
 }}
 
 // status is how a case stands now.
@@ -121,15 +120,8 @@ func known(t time.Time) *time.Time {
 	return &t
 }
 
-// matches reports whether the operator meant this one: a case, a request, or a person by
-// object id, userPrincipalName or what the request called them.
-func (s Status) matches(who string) bool {
-	return who == "" || s.Case == who || s.Request == who || slices.Contains(s.requests, who) ||
-		strings.EqualFold(s.Leaver.ID, who) || strings.EqualFold(s.Leaver.UserPrincipalName, who)
-}
-
-// Statuses are all cases and parked requests that match, oldest first.
-func Statuses(ctx context.Context, l *ledger.Ledger, who string, now time.Time) ([]Status, error) {
+// Statuses are all cases and parked requests, oldest first.
+func Statuses(ctx context.Context, l *ledger.Ledger, now time.Time) ([]Status, error) {
 	cases, err := l.AllCases(ctx)
 	if err != nil {
 		return nil, err
@@ -156,7 +148,6 @@ func Statuses(ctx context.Context, l *ledger.Ledger, who string, now time.Time) 
 			State: string(r.State), Reason: r.Reason, Opened: r.At, Steps: []StepStatus{},
 		})
 	}
-	out = slices.DeleteFunc(out, func(s Status) bool { return !s.matches(who) })
 	slices.SortFunc(out, func(a, b Status) int { return a.Opened.Compare(b.Opened) })
 	return out, nil
 }

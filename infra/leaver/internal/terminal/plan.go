@@ -11,6 +11,7 @@ import (
 
 // Plan is what offboarding somebody would do, in lines of that width, or of any when it is 0.
 func Plan(p operator.Planned, width int) string {
+	p = printable(p)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s\n", p.Leaver.UserPrincipalName, p.Leaver.ID)
 	b.WriteString(Hanging("  ", fmt.Sprintf("leaves %s; mailbox: %s; keepMail %s, keepFiles %s", offboarding.Stamp(p.LeavingTime), p.Mailbox, p.KeepMail, p.KeepFiles), width))

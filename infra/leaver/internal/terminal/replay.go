@@ -11,6 +11,7 @@ import (
 // Parked is an item as an operator reads it: what it is, what was done with it, why it was parked,
 // and in a list what to type.
 func Parked(item replay.Item, lists bool, data string) string {
+	item = printable(item)
 	if item.State == replay.StateEvent {
 		does := "would be sent"
 		if item.Sent {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
@@ -17,9 +18,10 @@ import (
 // Overview is a line for each case and parked request, and below it the steps that fail or need a
 // person.
 func Overview(found []operator.Status) string {
+	found = printable(found)
 	longest := 0
 	for _, s := range found {
-		longest = max(longest, len(s.Name()))
+		longest = max(longest, utf8.RuneCountInString(name(s)))
 	}
 	var b strings.Builder
 	for _, s := range found {
@@ -27,7 +29,7 @@ func Overview(found []operator.Status) string {
 		if id == "" {
 			id = s.Request
 		}
-		fmt.Fprintf(&b, "%-*s  %-10s  %s  %s\n", longest, s.Name(), s.State, id, summary(s))
+		fmt.Fprintf(&b, "%-*s  %-10s  %s  %s\n", longest, name(s), s.State, id, summary(s))
 		for _, step := range s.Steps {
 			if fails(step) && s.Running() {
 				b.WriteString(line(step, s.Opened))
@@ -36,6 +38,9 @@ func Overview(found []operator.Status) string {
 	}
 	return b.String()
 }
+
+// name is what the leaver is called, no longer than anybody is called.
+func name(s operator.Status) string { return Printable(s.Name(), longestName) }
 
 // fails reports whether a step needs a person, or will if it does not get better.
 func fails(s operator.StepStatus) bool {
@@ -83,12 +88,13 @@ func WriteReport(w io.Writer, found []operator.Status) error {
 // Report is a case with its steps, or a parked request: as a table of that width, or in plain
 // lines when it is 0.
 func Report(s operator.Status, width int) string {
+	s = printable(s)
 	var b strings.Builder
 	if s.Case == "" {
-		fmt.Fprintf(&b, "%s  %s since %s\n  request %s\n", s.Name(), s.State, offboarding.Stamp(s.Opened), s.Request)
+		fmt.Fprintf(&b, "%s  %s since %s\n  request %s\n", name(s), s.State, offboarding.Stamp(s.Opened), s.Request)
 		b.WriteString(Hanging("  ", s.Reason, width))
 	} else {
-		fmt.Fprintf(&b, "%s  %s, opened %s\n  case %s  request %s\n", s.Name(), s.State, offboarding.Stamp(s.Opened), s.Case, s.Request)
+		fmt.Fprintf(&b, "%s  %s, opened %s\n  case %s  request %s\n", name(s), s.State, offboarding.Stamp(s.Opened), s.Case, s.Request)
 	}
 	switch {
 	case len(s.Steps) == 0:

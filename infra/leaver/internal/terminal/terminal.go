@@ -3,6 +3,7 @@
 package terminal
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -55,10 +56,16 @@ func Width(w io.Writer) (int, bool) {
 
 // WriteJSON writes one object a line.
 func WriteJSON[T any](w io.Writer, found []T) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
 	for _, s := range found {
+		var line bytes.Buffer
+		encoder := json.NewEncoder(&line)
+		encoder.SetEscapeHTML(false)
 		if err := encoder.Encode(s); err != nil {
+			return err
+		}
+		// JSON escapes the control characters of ASCII only; all of these stand in strings.
+		text := strings.TrimSuffix(line.String(), "\n")
+		if _, err := io.WriteString(w, Printable(text, len(text))+"\n"); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,157 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"leaver/shared/offboarding"
+)
+
+// Who is what somebody calls a departure by: its case, its request, or the person who leaves. Every
+// command reads it the same way:
+//
+//	c250ee6d-4fe6-5424-a724-20f63aa3849a-1   a case
+//	req-d6b976c99892ee5d6d05e12f             a request
+//	c250ee6d-4fe6-5424-a724-20f63aa3849a     a person, by object id
+//	adele.vance@contoso.com                  by userPrincipalName
+//	mail:adele.vance@contoso.com             by a mail address
+//	employeeId:E0001, or E0001               by the HR system's number
+//
+// The zero value is everybody.
+type Who struct {
+	Case     string
+	Request  string
+	Employee offboarding.Employee // where it is neither
+
+	text string
+}
+
+var (
+	caseID    = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}-[0-9]+$`)
+	requestID = regexp.MustCompile(`^req-[0-9a-f]+$`)
+)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (w *Who) UnmarshalText(text []byte) error {
+	*w = Who{text: strings.TrimSpace(string(text))}
+	mail, isMail := strings.CutPrefix(w.text, "mail:")
+	number, isNumber := strings.CutPrefix(w.text, "employeeId:")
+	switch {
+	case w.text == "", isMail && mail == "", isNumber && number == "":
+		return errors.New("it is blank: name a case, a request or a person")
+	case caseID.MatchString(w.text):
+		w.Case = strings.ToLower(w.text)
+	case requestID.MatchString(w.text):
+		w.Request = w.text
+	case isMail:
+		w.Employee.Mail = mail
+	case isNumber:
+		w.Employee.EmployeeID = number
+	case uuid.Validate(w.text) == nil:
+		w.Employee.ID = strings.ToLower(w.text)
+	case strings.Contains(w.text, "@"):
+		w.Employee.UserPrincipalName = w.text
+	default:
+		w.Employee.EmployeeID = w.text
+	}
+	return nil
+}
+
+// MarshalJSON is the text as it was written.
+func (w Who) MarshalJSON() ([]byte, error) { return json.Marshal(w.text) }
+
+// UnmarshalJSON reads the text; an empty one is everybody.
+func (w *Who) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil || text == "" {
+		*w = Who{}
+		return err
+	}
+	return w.UnmarshalText([]byte(text))
+}
+
+// String is the text as it was written; empty for everybody.
+func (w Who) String() string { return w.text }
+
+// Everybody reports whether nobody is named.
+func (w Who) Everybody() bool { return w.text == "" }
+
+// Person is who is named, or an error where a case or a request is.
+func (w Who) Person() (offboarding.Employee, error) {
+	if w.Case != "" || w.Request != "" {
+		return offboarding.Employee{}, fmt.Errorf("%s is a case or a request: name the person, by object id, userPrincipalName, mail:ADDRESS or employeeId:NUMBER", w)
+	}
+	return w.Employee, nil
+}
+
+// find returns the cases and parked requests that are meant, oldest first.
+func (s *Server) find(ctx context.Context, who Who) ([]Status, error) {
+	ids, err := s.idsOf(ctx, who.Employee)
+	if err != nil {
+		return nil, err
+	}
+	found, err := Statuses(ctx, s.Ledger, s.Now())
+	return slices.DeleteFunc(found, func(one Status) bool { return !one.is(who, ids) }), err
+}
+
+// idsOf are the object ids of those whom the tenant knows by a mail address or a number: these the
+// ledger does not keep.
+func (s *Server) idsOf(ctx context.Context, e offboarding.Employee) (ids []string, err error) {
+	if e.Mail == "" && e.EmployeeID == "" {
+		return nil, nil
+	}
+	users, err := s.Directory.Find(ctx, e)
+	if err != nil {
+		return nil, fmt.Errorf("looking the person up in the tenant: %w", err)
+	}
+	for _, u := range users {
+		ids = append(ids, u.ID)
+	}
+	return ids, nil
+}
+
+// is reports whether the departure is meant, ids being those of the person who is named.
+func (s Status) is(who Who, ids []string) bool {
+	named := func(name string) bool { return name != "" && strings.EqualFold(s.Leaver.UserPrincipalName, name) }
+	switch e := who.Employee; {
+	case who.Everybody():
+		return true
+	case who.Case != "":
+		return strings.EqualFold(s.Case, who.Case)
+	case who.Request != "":
+		return s.Request == who.Request || slices.Contains(s.requests, who.Request)
+	case e.ID != "":
+		return strings.EqualFold(s.Leaver.ID, e.ID) || named(e.ID)
+	default: // a parked request is known by what it called the person
+		return slices.Contains(ids, s.Leaver.ID) || named(e.UserPrincipalName) || named(e.Mail) || named(e.EmployeeID)
+	}
+}
+
+// open is the one open case that is meant; what says what is to be done with it.
+func (s *Server) open(ctx context.Context, who Who, what string) (Status, error) {
+	found, err := s.find(ctx, who)
+	if err != nil {
+		return Status{}, err
+	}
+	open := slices.DeleteFunc(slices.Clone(found), func(one Status) bool { return !one.Running() })
+	switch {
+	case len(open) == 1:
+		return open[0], nil
+	case len(found) == 0:
+		return Status{}, refused(fmt.Sprintf("no case for %q; leaver status lists them", who))
+	case len(open) == 0:
+		return Status{}, refused(fmt.Sprintf("no open case for %q, so there is nothing to %s; leaver status %s shows what there is", who, what, who))
+	}
+	var ids []string
+	for _, one := range open {
+		ids = append(ids, one.Case)
+	}
+	return Status{}, refused(fmt.Sprintf("%d open cases for %q; name one: %s", len(open), who, strings.Join(ids, " ")))
+}
