@@ -103,6 +103,28 @@ func (c *Client) MailboxContent(ctx context.Context, id string) (offboarding.Con
 	return content, nil
 }
 
+// Recoverable counts what lies in the recoverable items of a mailbox
+// (Get-MailboxFolderStatistics -FolderScope RecoverableItems). No mailbox has none.
+func (c *Client) Recoverable(ctx context.Context, id string) (offboarding.Recoverable, error) {
+	folders, err := invoke[struct {
+		ItemsInFolder int
+		FolderSize    string
+	}](ctx, c, "Get-MailboxFolderStatistics", map[string]any{"Identity": id, "FolderScope": "RecoverableItems"})
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return offboarding.Recoverable{}, nil
+	}
+	var all offboarding.Recoverable
+	for _, f := range folders {
+		size, bad := parseSize(f.FolderSize)
+		if bad != nil {
+			return offboarding.Recoverable{}, fmt.Errorf("running Get-MailboxFolderStatistics for %s: %w", id, bad)
+		}
+		all.Items += f.ItemsInFolder
+		all.Bytes += size
+	}
+	return all, err
+}
+
 // parseSize reads "14.61 GB (15,687,850,951 bytes)". Only the bytes count; their separators
 // are whatever the culture of the server writes.
 func parseSize(text string) (int64, error) {

@@ -100,19 +100,14 @@ func orNobody(err error) error {
 // onBehalf are the mailboxes that the user may send on behalf of. The filter wants the
 // distinguished name. Source: Exchange, Filterable properties for the Filter parameter.
 func (c *Client) onBehalf(ctx context.Context, user string) ([]string, error) {
-	type mailbox struct {
-		DistinguishedName         string
-		ExternalDirectoryObjectID string `json:"ExternalDirectoryObjectId"`
-	}
-	who, err := invoke[mailbox](ctx, c, "Get-Recipient", map[string]any{"Identity": user})
-	if err != nil || len(who) == 0 {
+	_, name, err := c.recipient(ctx, user)
+	if err != nil {
 		return nil, orNobody(err)
 	}
-	if len(who) > 1 || !strings.EqualFold(who[0].ExternalDirectoryObjectID, user) || who[0].DistinguishedName == "" {
-		return nil, offboarding.Permanent(fmt.Errorf("running Get-Recipient for %s: Exchange answered with another recipient", user))
-	}
-	filter := "GrantSendOnBehalfTo -eq '" + strings.ReplaceAll(who[0].DistinguishedName, "'", "''") + "'"
-	found, err := run[mailbox](ctx, c, "Get-Mailbox", map[string]any{"Filter": filter, "ResultSize": "Unlimited"})
+	filter := "GrantSendOnBehalfTo -eq '" + strings.ReplaceAll(name, "'", "''") + "'"
+	found, err := run[struct {
+		ExternalDirectoryObjectID string `json:"ExternalDirectoryObjectId"`
+	}](ctx, c, "Get-Mailbox", map[string]any{"Filter": filter, "ResultSize": "Unlimited"})
 	if err != nil {
 		return nil, classify("Get-Mailbox that "+user+" may send on behalf of", err)
 	}

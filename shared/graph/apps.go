@@ -8,7 +8,7 @@ import (
 
 // OwnedApps lists the applications and service principals that the user owns. They are picked out
 // of all owned objects: the narrower listings, cast to one type, are advanced queries of Graph.
-// Permission: Application.Read.All or Directory.Read.All.
+// Permissions: User.Read.All, and Application.Read.All for their names.
 func (c *Client) OwnedApps(ctx context.Context, id string) ([]offboarding.OwnedApp, error) {
 	objects, err := list[directoryObject](ctx, c, call{
 		doing: "reading the owned objects of user", objects: []string{id}, path: "/users/{}/ownedObjects", query: "$select=id,displayName,appId&$top=999",

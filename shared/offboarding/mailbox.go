@@ -2,6 +2,7 @@ package offboarding
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -81,3 +82,54 @@ type Content struct {
 
 // Empty reports whether nothing would be lost with it.
 func (c Content) Empty() bool { return !c.Exists || c.Items == 0 }
+
+// MailRecipient is what somebody is to Exchange.
+// Source: Exchange, Get-Recipient.
+type MailRecipient struct {
+	ID                   string
+	RecipientTypeDetails string // UserMailbox, MailUser, GuestMailUser, RemoteUserMailbox, RoomMailbox, …
+	Name                 string // personal
+}
+
+// MailGroup is a distribution list or a mail-enabled security group that somebody manages.
+type MailGroup struct {
+	ID          string // object id; empty when Entra does not know the group
+	DisplayName string
+	Managers    int // how many manage it, them included
+}
+
+// Recoverable is what a mailbox holds beside what its owner sees: deleted items that can still be
+// recovered. It goes with the mailbox.
+type Recoverable struct {
+	Items int
+	Bytes int64
+}
+
+// ForwardingOutside is what may keep mail from being forwarded out of the organisation. An empty
+// mode or list was not shown.
+// Source: Microsoft Defender for Office 365, Control automatic external email forwarding.
+type ForwardingOutside struct {
+	// Modes are the AutoForwardingMode of the outbound spam policies in use, by name: Automatic
+	// (which forbids it), On or Off.
+	Modes map[string]string
+	// Domains say by remote domain, "*" is any other, whether automatic forwarding is allowed.
+	Domains map[string]bool
+}
+
+// Forbidden reports whether no policy and no remote domain lets mail be forwarded to a domain. It
+// is certain only as far as one policy is in use: a rule can give people another.
+func (f ForwardingOutside) Forbidden(domain string) bool {
+	allowed, named := f.Domains[strings.ToLower(domain)]
+	if !named {
+		allowed = f.Domains["*"]
+	}
+	if !allowed {
+		return true
+	}
+	for _, mode := range f.Modes {
+		if mode == "On" {
+			return false
+		}
+	}
+	return len(f.Modes) > 0
+}

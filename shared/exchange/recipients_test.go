@@ -1,0 +1,85 @@
+package exchange
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"leaver/shared/offboarding"
+)
+
+const self = `{"value":[{"ExternalDirectoryObjectId":"` + leaver + `","RecipientTypeDetails":"MailUser","Name":"o'neil","DistinguishedName":"CN=o'neil,DC=x"}]}`
+
+func TestWhatSomebodyIsToExchange(t *testing.T) {
+	c, _, ctx := serve(t, cmdlets(map[string]string{"Get-Recipient": self}))
+	got, err := c.MailRecipient(ctx, leaver)
+	if want := (offboarding.MailRecipient{ID: leaver, RecipientTypeDetails: "MailUser", Name: "o'neil"}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	var p *offboarding.PermanentError
+	if _, err := c.MailRecipient(ctx, strings.Replace(leaver, "8", "9", 1)); !errors.As(err, &p) {
+		t.Errorf("another recipient: got %v, want a permanent error", err)
+	}
+	c, _, ctx = serve(t, cmdlets(nil))
+	if _, err := c.MailRecipient(ctx, leaver); !errors.Is(err, offboarding.ErrNotFound) {
+		t.Errorf("nobody: got %v, want not found", err)
+	}
+	if groups, err := c.ManagedGroups(ctx, leaver); err != nil || len(groups) > 0 {
+		t.Errorf("nobody manages %v, %v", groups, err)
+	}
+}
+
+func TestGroupsAreFoundByWhoManagesThem(t *testing.T) {
+	c, _, ctx := serve(t, cmdlets(map[string]string{
+		"Get-Recipient":         self,
+		"Get-DistributionGroup": `{"value":[{"ExternalDirectoryObjectId":"g","DisplayName":"Old List","ManagedBy":["o'neil"]},{"DisplayName":"New List","ManagedBy":["o'neil","bo"]}]}`,
+	}))
+	got, err := c.ManagedGroups(ctx, leaver)
+	if want := []offboarding.MailGroup{{ID: "g", DisplayName: "Old List", Managers: 1}, {DisplayName: "New List", Managers: 2}}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestWhatKeepsAndWhatLiesInAMailbox(t *testing.T) {
+	c, _, ctx := serve(t, cmdlets(map[string]string{
+		"Get-Mailbox":                 `{"value":[{"ExternalDirectoryObjectId":"` + leaver + `","DelayHoldApplied":true,"ComplianceTagHoldApplied":true,"InPlaceHolds":["skp1:2"]}]}`,
+		"Get-OrganizationConfig":      `{"value":[{"InPlaceHolds":["mbx1:2"]}]}`,
+		"Get-MailboxFolderStatistics": `{"value":[{"ItemsInFolder":2,"FolderSize":"1 KB (1,024 bytes)"},{"ItemsInFolder":1,"FolderSize":"1 B (1 bytes)"}]}`,
+		"Get-CalendarProcessing":      `{"value":[{"ResourceDelegates":["adele"]}]}`,
+	}))
+	holds, err := c.MailboxHolds(ctx, leaver)
+	if want := (offboarding.MailboxHolds{Delay: true, Label: true, InPlace: []string{"skp1:2"}}); err != nil || !reflect.DeepEqual(holds, want) {
+		t.Errorf("holds: got %+v, %v, want %+v", holds, err, want)
+	}
+	if got, err := c.OrganisationHolds(ctx); err != nil || !slices.Equal(got, []string{"mbx1:2"}) {
+		t.Errorf("holds of the organisation: got %v, %v", got, err)
+	}
+	if got, err := c.Recoverable(ctx, leaver); err != nil || got != (offboarding.Recoverable{Items: 3, Bytes: 1025}) {
+		t.Errorf("recoverable: got %+v, %v, want 3 items of 1025 bytes", got, err)
+	}
+	if got, err := c.BookingDelegates(ctx, leaver); err != nil || !slices.Equal(got, []string{"adele"}) {
+		t.Errorf("delegates: got %v, %v", got, err)
+	}
+}
+
+func TestWhetherMailMayBeForwardedOutside(t *testing.T) {
+	c, _, ctx := serve(t, cmdlets(map[string]string{
+		"Get-HostedOutboundSpamFilterPolicy": `{"value":[{"Name":"Default","IsDefault":true,"AutoForwardingMode":"Automatic"},{"Name":"Sales","AutoForwardingMode":"On"},{"Name":"Unused","AutoForwardingMode":"On"}]}`,
+		"Get-HostedOutboundSpamFilterRule":   `{"value":[{"HostedOutboundSpamFilterPolicy":"Sales","State":"Disabled"}]}`,
+		"Get-RemoteDomain":                   `{"value":[{"DomainName":"*","AutoForwardEnabled":true},{"DomainName":"Fabrikam.com","AutoForwardEnabled":false}]}`,
+	}))
+	got, err := c.ForwardingOutside(ctx)
+	want := offboarding.ForwardingOutside{Modes: map[string]string{"Default": "Automatic"}, Domains: map[string]bool{"*": true, "fabrikam.com": false}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if !got.Forbidden("litware.com") {
+		t.Error("Automatic forbids to forward, and is not taken so")
+	}
+	got.Modes["Default"] = "On"
+	if got.Forbidden("litware.com") || !got.Forbidden("FABRIKAM.com") {
+		t.Error("a remote domain decides over its own domain alone")
+	}
+}
