@@ -1,6 +1,6 @@
 // Package delete is the gate that deletes the leaver's account when that loses nothing. It is the one
-// irreversible step, so everything is read again right before the write: the case, the account by its
-// object id, that it is still blocked, that it anchors neither forwarding nor a shared mailbox (B1),
+// irreversible step, so everything is read again before the write, and the account, its
+// protection and the case last of all (offboarding.LastLook): that it is still blocked, that it anchors neither forwarding nor a shared mailbox (B1),
 // and that mailbox and OneDrive hold nothing that nobody kept (B12). It is done when the account is
 // among the deleted items, from where it can be restored for 30 days.
 //
@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -24,7 +23,8 @@ type Directory interface {
 	Drive(ctx context.Context, user string) (offboarding.Drive, error)
 	Delta(ctx context.Context, drive, token string) (changed []string, err error)
 	DeleteUser(ctx context.Context, id string) error
-	DeletedUser(ctx context.Context, id string) (deletedAt time.Time, err error)
+	DeletedUser(ctx context.Context, id string) (offboarding.DeletedUser, error)
+	RestoreUser(ctx context.Context, id string) error
 }
 
 // Mailboxes is what delete needs of Exchange Online.
@@ -96,11 +96,37 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 			return err
 		}
 	}
-	if err := s.directory.DeleteUser(ctx, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+	switch err := s.directory.DeleteUser(ctx, job.Leaver); {
+	case err == nil:
+		if verdict := s.putBack(ctx, job); verdict != nil {
+			return verdict
+		}
+	case !errors.Is(err, offboarding.ErrNotFound):
 		return err
 	}
 	return s.observe(ctx, job)
 }
+
+// putBack restores the account that this run has just deleted if somebody enabled it after the last
+// look, which the deleted account still tells.
+func (s *Step) putBack(ctx context.Context, job *offboarding.Job) error {
+	gone, err := s.directory.DeletedUser(ctx, job.Leaver)
+	if err != nil || !gone.Enabled {
+		return nil // observe reads again, and says what it does not see
+	}
+	if err := s.directory.RestoreUser(ctx, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+		return offboarding.Manual(enabledMeanwhile + fmt.Sprintf("; it could not be restored (%s): restore it if the person came back", err))
+	}
+	switch _, err := s.directory.User(ctx, job.Leaver); {
+	case errors.Is(err, offboarding.ErrNotFound):
+		return job.NotYet(enabledMeanwhile + "; it was restored, but does not show yet")
+	case err != nil:
+		return err
+	}
+	return offboarding.Manual(enabledMeanwhile + " and was restored; cancel the departure if the person came back, or block the account and replay")
+}
+
+const enabledMeanwhile = "B16: the account was enabled while it was being deleted"
 
 // nothingLost is B12, and B5 for a mailbox that is to become inactive.
 func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offboarding.MailFlow) error {
@@ -191,12 +217,16 @@ func (s *Step) showsAgain(ctx context.Context, job *offboarding.Job) error {
 // observe looks for the account among the deleted items. That it is neither there nor alive is
 // a reason to wait, never to call it done: a wrong id would look the same.
 func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
-	deletedAt, err := s.directory.DeletedUser(ctx, job.Leaver)
+	deleted, err := s.directory.DeletedUser(ctx, job.Leaver)
 	if errors.Is(err, offboarding.ErrNotFound) {
 		return job.NotYet("the account shows neither as a user nor among the deleted items")
 	}
 	if err != nil {
 		return err
+	}
+	if deleted.Enabled && job.Step.Progress[seen] != "" {
+		// Whether this step deleted it is not known: the run that may have did not end.
+		return offboarding.Manual(enabledMeanwhile + "; restore it if the person came back and cancel the departure, or sign off")
 	}
 	if job.Step.Progress[held] != "" {
 		inactive, err := s.mailboxes.InactiveMailbox(ctx, job.Leaver)
@@ -204,14 +234,14 @@ func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
 			return err
 		}
 		if !inactive {
-			if err := job.KeepProgress(ctx, gone, offboarding.Stamp(deletedAt)); err != nil {
+			if err := job.KeepProgress(ctx, gone, offboarding.Stamp(deleted.At)); err != nil {
 				return err
 			}
 			return job.NotYet("the account is deleted, but its held mailbox does not show as inactive yet")
 		}
 		job.Evidence["mailbox"] = "inactive"
 	}
-	job.Evidence[offboarding.DeletedAt] = offboarding.Stamp(deletedAt)
-	job.Evidence["restorableUntil"] = offboarding.Stamp(deletedAt.Add(offboarding.Restorable))
+	job.Evidence[offboarding.DeletedAt] = offboarding.Stamp(deleted.At)
+	job.Evidence["restorableUntil"] = offboarding.Stamp(deleted.At.Add(offboarding.Restorable))
 	return nil
 }

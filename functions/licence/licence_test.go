@@ -124,3 +124,17 @@ func newAccess(h *steptest.Harness) worker.Step {
 	directory, mailboxes := h.As("access")
 	return access.New(directory, mailboxes, h.Ledger)
 }
+
+// TestThreat8TheLicenceOfAnAccountProtectedAfterPlanningStays, and with it the mailbox.
+func TestThreat8TheLicenceOfAnAccountProtectedAfterPlanningStays(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	h.Policy.Protected = []string{c.Leaver}
+	held := len(h.Tenant.Licences(c.Leaver))
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h))), offboarding.StateManual, "protects")
+	if left := h.Tenant.Licences(c.Leaver); len(left) != held || held == 0 {
+		t.Errorf("%d licences are left of %d", len(left), held)
+	}
+}

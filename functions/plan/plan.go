@@ -189,7 +189,7 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	return compiled, personal, err
 }
 
-// policyFor is the policy with the overrides that fit the user.
+// policyFor is the policy with the overrides that fit the user, who is refused when it protects them.
 func (p *Planner) policyFor(ctx context.Context, user offboarding.User) (offboarding.Policy, error) {
 	var in []string
 	if asked := p.Policy.Groups(); len(asked) > 0 {
@@ -197,6 +197,9 @@ func (p *Planner) policyFor(ctx context.Context, user offboarding.User) (offboar
 		if in, err = p.Directory.MemberGroups(ctx, user.ID, asked); err != nil {
 			return offboarding.Policy{}, fmt.Errorf("looking up which overrides fit: %w", err)
 		}
+	}
+	if p.Policy.Protects(user, in) {
+		return offboarding.Policy{}, &offboarding.Refusal{Why: "the policy protects this account; take it off protected and protectedGroups and send the request again"}
 	}
 	return p.Policy.For(user, in)
 }
@@ -250,8 +253,6 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 	}
 	switch user := fit[0]; {
 	case r.Kind != offboarding.Termination:
-	case p.Policy.Protects(user):
-		return refuse("the policy protects this account; take it off the list of protected accounts and send the request again")
 	case r.Employee.ID == "" && user.Created.After(r.EventTime):
 		return refuse("the account with this %s was created after the event and may be a successor's; send a new request with the object id", field)
 	}

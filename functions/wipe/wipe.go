@@ -75,7 +75,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return job.NotShown(err)
 	}
-	if cameBack(job) {
+	if job.Case.BlockedLongAgo(job.Now) { // a device that somebody who came back enrols is not ours
 		if verdict := offboarding.EnsureBlocked(user); verdict != nil {
 			return verdict
 		}
@@ -90,14 +90,6 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	// S13. Source: Microsoft 365 admin, Remove a former employee, step 5.
 	r.Evidence[offboarding.ResidualRisk] = "files that were synchronised to a private computer stay there"
 	return r.verdict()
-}
-
-// cameBack reports whether an enabled account would be that of a person who came back (B16):
-// block saw it disabled, and longer ago than a read can lag behind. A device that such a person
-// enrols is not ours.
-func cameBack(job *offboarding.Job) bool {
-	block := job.Case.Step(offboarding.StepBlock)
-	return block != nil && block.State == offboarding.StateEffective && job.Now.Sub(block.EffectiveAt) > time.Hour
 }
 
 // phones clears, blocks and, once acknowledged, removes the phones of the mailbox, in this order: a

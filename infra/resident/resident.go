@@ -127,7 +127,8 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 		w := &worker.Worker{
 			Name: spec.Name, Step: step, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
 			Now: h.Now, NewID: uuid.NewString, Log: o.Log,
-			Observe: h.Metrics.Verdict,
+			LastLook: offboarding.LastLook{Accounts: directory, Policy: o.Policy, Now: h.Now},
+			Observe:  h.Metrics.Verdict,
 		}
 		h.host(string(spec.Name), spec.Urgent, w.Handle)
 	}

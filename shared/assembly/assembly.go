@@ -110,11 +110,23 @@ func (f *Function) Policy(ctx context.Context, parse func([]byte) (offboarding.P
 
 // Step is the handler of a step's function.
 func (f *Function) Step(name offboarding.StepName, step worker.Step) lambda.Handler {
-	w := &worker.Worker{
+	return f.Queue(string(name), f.worker(name, step).Handle)
+}
+
+func (f *Function) worker(name offboarding.StepName, step worker.Step) *worker.Worker {
+	return &worker.Worker{
 		Name: name, Step: step, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant,
 		Now: f.Now, NewID: uuid.NewString, Log: f.Log, Observe: f.Metrics.Verdict,
 	}
-	return f.Queue(string(name), w.Handle)
+}
+
+// Irreversible is the handler of an irreversible step's function: with the accounts and the policy
+// for its last look. Parse is config.ParsePolicy.
+func (f *Function) Irreversible(ctx context.Context, name offboarding.StepName, step worker.Step, accounts offboarding.Accounts, parse func([]byte) (offboarding.Policy, error)) (lambda.Handler, error) {
+	policy, err := f.Policy(ctx, parse)
+	w := f.worker(name, step)
+	w.LastLook = offboarding.LastLook{Accounts: accounts, Policy: policy, Now: f.Now}
+	return f.Queue(string(name), w.Handle), err
 }
 
 // Queue is the handler of a function that takes the messages of a subscription.

@@ -84,7 +84,7 @@ func TestTheExample(t *testing.T) {
 	if p, err = config.ParsePolicy(text); err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Overrides) != 3 || len(p.Groups()) != 1 || len(p.Protected) != 1 || len(p.ForwardDomains) != 1 || len(p.SeatPrices) != 2 || p.ForwardFor == nil {
+	if len(p.Overrides) != 3 || len(p.Groups()) != 2 || len(p.Protected) != 1 || len(p.ProtectedGroups) != 1 || len(p.ForwardDomains) != 1 || len(p.SeatPrices) != 2 || p.ForwardFor == nil {
 		t.Errorf("got %+v, want every example in it", p)
 	}
 }

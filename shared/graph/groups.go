@@ -63,10 +63,14 @@ func (c *Client) Group(ctx context.Context, id string) (offboarding.Group, error
 // MemberGroups returns those of at most 20 groups, by object id, that the user is in, directly or
 // through other groups. Permission: User.Read.All.
 func (c *Client) MemberGroups(ctx context.Context, id string, groups []string) ([]string, error) {
-	return list[string](ctx, c, call{
-		doing: "checking the groups of user", objects: []string{id}, path: "/users/{}/checkMemberGroups", body: map[string][]string{"groupIds": groups},
+	return list[string](ctx, c, checkGroups(id, groups))
+}
+
+func checkGroups(user string, groups []string) call {
+	return call{
+		doing: "checking the groups of user", objects: []string{user}, path: "/users/{}/checkMemberGroups", body: map[string][]string{"groupIds": groups},
 		budget: budgetDirectory,
-	})
+	}
 }
 
 // DeletedGroups lists the groups among the deleted items. Permission: Group.Read.All.

@@ -169,10 +169,10 @@ func TestAMissingDriveIsNotAMissingUser(t *testing.T) {
 func TestReadsOfOneObject(t *testing.T) {
 	s, ctx := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		respond(200, map[string]string{
-			"/v1.0/groups/" + team:                   `{"id":"` + team + `","displayName":"All","groupTypes":["DynamicMembership"],"onPremisesSyncEnabled":true}`,
-			"/v1.0/subscribedSkus":                   `{"value":[{"skuId":"` + sku + `","skuPartNumber":"E5","consumedUnits":3,"prepaidUnits":{"enabled":5},"servicePlans":[{"servicePlanName":"EXCHANGE_S_ENTERPRISE"}]}]}`,
-			"/v1.0/directory/deletedItems/" + leaver: `{"@odata.type":"#microsoft.graph.user","id":"` + leaver + `","deletedDateTime":"2026-11-22T09:00:00Z"}`,
-			"/v1.0/users/" + leaver + "/manager":     `{"@odata.type":"#microsoft.graph.user","id":"` + team + `","userPrincipalName":"boss@c.com"}`,
+			"/v1.0/groups/" + team: `{"id":"` + team + `","displayName":"All","groupTypes":["DynamicMembership"],"onPremisesSyncEnabled":true}`,
+			"/v1.0/subscribedSkus": `{"value":[{"skuId":"` + sku + `","skuPartNumber":"E5","consumedUnits":3,"prepaidUnits":{"enabled":5},"servicePlans":[{"servicePlanName":"EXCHANGE_S_ENTERPRISE"}]}]}`,
+			"/v1.0/directory/deletedItems/" + leaver + "/microsoft.graph.user": `{"@odata.type":"#microsoft.graph.user","id":"` + leaver + `","deletedDateTime":"2026-11-22T09:00:00Z","accountEnabled":true}`,
+			"/v1.0/users/" + leaver + "/manager":                               `{"@odata.type":"#microsoft.graph.user","id":"` + team + `","userPrincipalName":"boss@c.com"}`,
 		}[r.URL.Path])(w, r)
 	})
 	if g, err := s.Group(ctx, team); err != nil || g != (offboarding.Group{ID: team, DisplayName: "All", Dynamic: true, OnPremisesSyncEnabled: true}) {
@@ -181,14 +181,14 @@ func TestReadsOfOneObject(t *testing.T) {
 	if seats, err := s.Seats(ctx); err != nil || !reflect.DeepEqual(seats, []offboarding.Seat{{SKU: sku, PartNumber: "E5", Consumed: 3, Enabled: 5, Plans: []string{"EXCHANGE_S_ENTERPRISE"}}}) {
 		t.Errorf("%+v, %v", seats, err)
 	}
-	if at, err := s.DeletedUser(ctx, leaver); err != nil || !at.Equal(asked) {
-		t.Errorf("%v, %v", at, err)
+	if gone, err := s.DeletedUser(ctx, leaver); err != nil || !gone.At.Equal(asked) || !gone.Enabled {
+		t.Errorf("%v, %v", gone, err)
 	}
 	if m, err := s.Manager(ctx, leaver); err != nil || m.ID != team || m.UserPrincipalName != "boss@c.com" {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if at, err := s.DeletedUser(ctx, leaver); err != nil || !at.Equal(asked) {
-		t.Errorf("%v, %v", at, err)
+	if gone, err := s.DeletedUser(ctx, leaver); err != nil || !gone.At.Equal(asked) || !gone.Enabled {
+		t.Errorf("%v, %v", gone, err)
 	}
 }
 

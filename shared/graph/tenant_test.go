@@ -146,7 +146,7 @@ func TestLicencesGoAndTheAccountIsDeleted(t *testing.T) {
 	if err := c.DeleteUser(ctx, id); err != nil {
 		t.Fatal(err)
 	}
-	if at, err := c.DeletedUser(ctx, id); err != nil || at.IsZero() {
+	if at, err := c.DeletedUser(ctx, id); err != nil || at.At.IsZero() {
 		t.Errorf("%v, %v", at, err)
 	}
 	for name, err := range map[string]error{"delete": c.DeleteUser(ctx, id), "disable": disable(ctx, c, id)} {

@@ -102,6 +102,26 @@ func (c *Client) UserAndRoles(ctx context.Context, id string) (offboarding.User,
 	return u.domain(answers[0].at), rolesIn(all), nil
 }
 
+// UserIn reads a user as [Client.User] does and, of at most 20 groups, those that they are in, as
+// [Client.MemberGroups] does, in one round trip.
+func (c *Client) UserIn(ctx context.Context, id string, groups []string) (offboarding.User, []string, error) {
+	if len(groups) == 0 {
+		u, err := c.User(ctx, id)
+		return u, nil, err
+	}
+	memberships := checkGroups(id, groups)
+	answers, errs := c.batch(ctx, readUser(id), memberships)
+	if err := firstOf(errs); err != nil {
+		return offboarding.User{}, nil, err
+	}
+	u, err := decode[user](answers[0])
+	if err != nil {
+		return offboarding.User{}, nil, err
+	}
+	in, err := rest[string](ctx, c, memberships, answers[1])
+	return u.domain(answers[0].at), in, err
+}
+
 // enough is when Find stops: more than one is already too many.
 const enough = 3
 
@@ -244,11 +264,24 @@ func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	return err
 }
 
-// DeletedUser reads when a user among the deleted items was deleted; offboarding.ErrNotFound
-// when the user is not among them. Permission: User.Read.All.
-func (c *Client) DeletedUser(ctx context.Context, id string) (time.Time, error) {
-	o, err := get[struct{ DeletedDateTime time.Time }](ctx, c, call{
-		doing: "reading deleted user", objects: []string{id}, path: "/directory/deletedItems/{}", query: "$select=id,deletedDateTime", budget: budgetDirectory,
+// DeletedUser reads a user among the deleted items; offboarding.ErrNotFound when the user is not
+// among them. Permission: User.Read.All.
+func (c *Client) DeletedUser(ctx context.Context, id string) (offboarding.DeletedUser, error) {
+	o, err := get[struct {
+		DeletedDateTime time.Time
+		AccountEnabled  bool
+	}](ctx, c, call{
+		doing: "reading deleted user", objects: []string{id}, path: "/directory/deletedItems/{}/microsoft.graph.user",
+		query: "$select=id,deletedDateTime,accountEnabled", budget: budgetDirectory,
 	})
-	return o.DeletedDateTime, err
+	return offboarding.DeletedUser{At: o.DeletedDateTime, Enabled: o.AccountEnabled}, err
+}
+
+// RestoreUser takes a user out of the deleted items, with everything that they had when they were
+// deleted. One who is not among them is offboarding.ErrNotFound; one whose name somebody else has by
+// now is refused: permanent. Permission: User.DeleteRestore.All, and an Entra role where the user
+// holds one (B10). Source: Microsoft Graph, Restore deleted item.
+func (c *Client) RestoreUser(ctx context.Context, id string) error {
+	_, err := c.write(ctx, call{doing: "restoring user", objects: []string{id}, path: "/directory/deletedItems/{}/restore", budget: budgetDirectory})
+	return err
 }

@@ -21,6 +21,12 @@ type User struct {
 	AsOf                  time.Time // the tenant's own clock: the Date header of the answer
 }
 
+// DeletedUser is a user among the deleted items.
+type DeletedUser struct {
+	At      time.Time
+	Enabled bool // as the account was when it was deleted
+}
+
 // Initiator is who did something to the directory, as its audit log says.
 // Source: Microsoft Graph, resource type auditActivityInitiator.
 type Initiator struct {

@@ -81,11 +81,11 @@ func TestProtectedAccountsAreFoundByAnyName(t *testing.T) {
 	t.Parallel()
 	user := offboarding.User{ID: "87d349ed-44d7-43e1-9a83-5f2406dee5bd", UserPrincipalName: "adele.vance@contoso.com", Mail: "adele@contoso.com"}
 	for _, name := range []string{user.ID, "Adele.Vance@Contoso.com", "adele@contoso.com"} {
-		if !(offboarding.Policy{PolicySettings: offboarding.PolicySettings{Protected: []string{name}}}).Protects(user) {
+		if !(offboarding.Policy{PolicySettings: offboarding.PolicySettings{Protected: []string{name}}}).Protects(user, nil) {
 			t.Errorf("%s does not protect", name)
 		}
 	}
-	if (offboarding.Policy{PolicySettings: offboarding.PolicySettings{Protected: []string{"", "alex.wilber@contoso.com"}}}).Protects(user) {
+	if (offboarding.Policy{PolicySettings: offboarding.PolicySettings{Protected: []string{"", "alex.wilber@contoso.com"}}}).Protects(user, nil) {
 		t.Error("another name protects")
 	}
 }

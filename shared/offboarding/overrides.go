@@ -76,9 +76,10 @@ func (p Policy) For(u User, groups []string) (Policy, error) {
 	return p, nil
 }
 
-// Groups are the object ids of the groups that overrides ask for.
+// Groups are the object ids of the groups that the policy asks about: the protected ones and those of
+// overrides.
 func (p Policy) Groups() []string {
-	var ids []string
+	ids := slices.Clone(p.ProtectedGroups)
 	for _, o := range p.Overrides {
 		if o.Group != "" && !slices.Contains(ids, o.Group) {
 			ids = append(ids, o.Group)
@@ -87,13 +88,13 @@ func (p Policy) Groups() []string {
 	return ids
 }
 
-// mostOverrideGroups is how many groups one question about membership may hold.
+// mostGroups is how many groups one question about membership may hold.
 // Source: Microsoft Graph, directoryObject: checkMemberGroups.
-const mostOverrideGroups = 20
+const mostGroups = 20
 
 func (p Policy) validateOverrides() error {
-	if n := len(p.Groups()); n > mostOverrideGroups {
-		return policyErrorf("overrides", "%d groups; Microsoft Graph answers for at most %d", n, mostOverrideGroups)
+	if n := len(p.Groups()); n > mostGroups {
+		return policyErrorf("overrides", "%d groups with protectedGroups; Microsoft Graph answers for at most %d", n, mostGroups)
 	}
 	for i, o := range p.Overrides {
 		err := o.validate()

@@ -139,8 +139,14 @@ func (p Policy) Validate() error {
 	return p.validateOverrides()
 }
 
-// Protects reports whether the policy forbids to offboard the user.
-func (p Policy) Protects(u User) bool {
+// Protects reports whether the policy forbids to offboard the user, who is in some of its
+// ProtectedGroups.
+func (p Policy) Protects(u User, in []string) bool {
+	for _, group := range p.ProtectedGroups {
+		if slices.ContainsFunc(in, func(id string) bool { return strings.EqualFold(id, group) }) {
+			return true
+		}
+	}
 	for _, who := range p.Protected {
 		for _, name := range append([]string{u.ID, u.UserPrincipalName, u.Mail}, u.Addresses...) {
 			if name != "" && strings.EqualFold(who, name) {

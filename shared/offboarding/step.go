@@ -29,6 +29,9 @@ type Spec struct {
 	Gate bool
 	// Urgent steps lock the leaver out: they go before everything else.
 	Urgent bool
+	// Irreversible steps do what nobody can take back: before each of their writes stands a
+	// [LastLook].
+	Irreversible bool
 	// Needs are the steps that must be settled (effective, withheld or signed off)
 	// before this one acts; those that are not in the plan do not count.
 	Needs []StepName
@@ -73,9 +76,9 @@ var Steps = []Spec{
 	{
 		// Two days less than the default grace: whoever gets the manual task can still look at
 		// the mailbox's phones.
-		Name: StepWipe, Deadline: 28 * 24 * time.Hour,
+		Name: StepWipe, Irreversible: true, Deadline: 28 * 24 * time.Hour,
 		Function: Function{
-			Does: "removes the organisation's data from phones and computers", Exchange: true,
+			Does: "removes the organisation's data from phones and computers", Exchange: true, Policy: true,
 			Permissions: []string{
 				"User.Read.All", "DeviceManagementManagedDevices.Read.All",
 				"DeviceManagementManagedDevices.PrivilegedOperations.All",
@@ -128,10 +131,10 @@ var Steps = []Spec{
 		},
 	},
 	{
-		Name: StepLicence, Gate: true, Deadline: 7 * 24 * time.Hour,
+		Name: StepLicence, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
 		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepAccess},
 		Function: Function{
-			Does: "releases the licence, when nothing is lost with it", Exchange: true,
+			Does: "releases the licence, when nothing is lost with it", Exchange: true, Policy: true,
 			Permissions: []string{
 				"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All",
 				"GroupMember.ReadWrite.All", "Group.Read.All",
@@ -141,10 +144,10 @@ var Steps = []Spec{
 		},
 	},
 	{
-		Name: StepDelete, Gate: true, Deadline: 7 * 24 * time.Hour,
+		Name: StepDelete, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
 		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepLicence},
 		Function: Function{
-			Does: "deletes the account, when nothing is lost with it", Exchange: true,
+			Does: "deletes the account, when nothing is lost with it", Exchange: true, Policy: true,
 			Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 			Done:        "the account is among the deleted items",
 			AtWorst:     "delete every account that holds no administrator role, for good; read every file; change every mailbox",

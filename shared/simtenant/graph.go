@@ -88,6 +88,7 @@ var operations = []operation{
 	{"PATCH", "/devices/{id}", serviceIdentity, 1, "", perms("Device.ReadWrite.All Directory.ReadWrite.All"), patchDevice},
 	{"GET", "/directory/deletedItems/microsoft.graph.user", serviceIdentity, 1, selectMany, deletedRead, listDeletedUsers},
 	{"GET", "/directory/deletedItems/{id}", serviceIdentity, 1, selectOne, deletedRead, getDeleted},
+	{"GET", "/directory/deletedItems/{id}/microsoft.graph.user", serviceIdentity, 1, selectOne, deletedRead, getDeleted},
 	{"POST", "/directory/deletedItems/{id}/restore", serviceIdentity, 1, "", userDelete, restoreUser},
 	{"DELETE", "/directory/deletedItems/{id}", serviceIdentity, 1, "", perms("User.DeleteRestore.All User.ReadWrite.All Directory.ReadWrite.All"), purgeUser},
 	{"GET", "/roleManagement/directory/roleAssignments", serviceIdentity, 1, selectMany + " $expand", perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All"), listRoleAssignments},

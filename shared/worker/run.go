@@ -62,7 +62,11 @@ func (r *run) work(ctx context.Context, d bus.Delivery) (evidence map[string]str
 		return r.worker.Ledger.Personal(ctx, r.caseID)
 	}
 	working := offboarding.WithWriteGuard(ctx, r)
-	if spec, _ := offboarding.SpecOf(r.step); spec.Urgent {
+	spec, _ := offboarding.SpecOf(r.step)
+	if spec.Irreversible {
+		working = offboarding.WithWriteGuard(ctx, r.worker.LastLook.Before(r, r.c, r.step))
+	}
+	if spec.Urgent {
 		working = offboarding.WithUrgency(working)
 	}
 	verdict = r.worker.Step.Work(working, job)

@@ -42,6 +42,8 @@ type Worker struct {
 	Log    *slog.Logger
 	// Budget bounds retries by elapsed time; zero is [DefaultBudget].
 	Budget time.Duration
+	// LastLook stands before every write of an irreversible step; without it they are refused.
+	LastLook offboarding.LastLook
 	// Observe, when set, is told every verdict once it is committed.
 	Observe func(step offboarding.StepName, state offboarding.StepState)
 }

@@ -7,6 +7,7 @@ import (
 
 	"leaver/functions/delete"
 	"leaver/shared/assembly"
+	"leaver/shared/config"
 	"leaver/shared/exchange"
 	"leaver/shared/graph"
 	"leaver/shared/offboarding"
@@ -14,9 +15,10 @@ import (
 )
 
 func main() {
-	assembly.Run("delete", func(_ context.Context, f *assembly.Function) (lambda.Handler, error) {
+	assembly.Run("delete", func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
 		directory, err := graph.New(f.Graph())
 		mailboxes, err2 := exchange.New(f.Exchange())
-		return f.Step(offboarding.StepDelete, delete.New(directory, mailboxes)), errors.Join(err, err2)
+		handler, err3 := f.Irreversible(ctx, offboarding.StepDelete, delete.New(directory, mailboxes), directory, config.ParsePolicy)
+		return handler, errors.Join(err, err2, err3)
 	})
 }

@@ -40,6 +40,8 @@ type Harness struct {
 	Graph    *graph.Client
 	Exchange *exchange.Client
 	Ledger   *ledger.Ledger
+	// Policy is what irreversible steps ask who is protected.
+	Policy offboarding.Policy
 	// Lacks is a permission that As leaves out.
 	Lacks string
 	// Bus takes what is published and hands it out when the test says so.
@@ -232,10 +234,15 @@ func (h *Harness) Lease(t testing.TB, caseID string, name offboarding.StepName) 
 
 // Worker is a worker of the house for a step.
 func (h *Harness) Worker(name offboarding.StepName, step worker.Step) *worker.Worker {
-	return &worker.Worker{
+	w := &worker.Worker{
 		Name: name, Step: step, Ledger: h.Ledger, Bus: h.Sender(string(name)), Tenant: h.TenantID(),
 		Now: h.Now, NewID: uuid.NewString, Log: h.Logger(),
 	}
+	if spec, _ := offboarding.SpecOf(name); spec.Irreversible {
+		accounts, _ := h.As(string(name))
+		w.LastLook = offboarding.LastLook{Accounts: accounts, Policy: h.Policy, Now: h.Now}
+	}
+	return w
 }
 
 // Message is the message that may move the step now.

@@ -1,0 +1,110 @@
+package delete_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// gateOf is a case of adele's before whose deletion everything else is done.
+func gateOf(t *testing.T, h *steptest.Harness) *offboarding.Case {
+	t.Helper()
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	return c
+}
+
+// TestThreat8AnAccountProtectedAfterPlanningIsNotDeleted was deleted all the same when only plan
+// asked.
+func TestThreat8AnAccountProtectedAfterPlanningIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	for name, protect := range map[string]func(*steptest.Harness, string){
+		"by name":      func(h *steptest.Harness, _ string) { h.Policy.Protected = []string{"Adele.Vance@contoso.com"} },
+		"by object id": func(h *steptest.Harness, id string) { h.Policy.Protected = []string{id} },
+		"by a group that she joined": func(h *steptest.Harness, id string) {
+			project := simtenant.GroupID(simtenant.GroupProject)
+			h.Policy.ProtectedGroups = []string{project}
+			h.Tenant.Edit(func(w *simtenant.World) { w.Groups[project].Members = append(w.Groups[project].Members, id) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := gateOf(t, h)
+			protect(h, c.Leaver)
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+			if _, alive := h.Tenant.User(c.Leaver); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, "protects") {
+				t.Fatalf("alive %t, %s: %s", alive, record.State, record.Reason)
+			}
+			h.Policy = offboarding.Policy{}
+			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepDelete); err != nil {
+				t.Fatal(err)
+			}
+			h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h))), offboarding.StateEffective)
+		})
+	}
+}
+
+// TestThreat12AnAccountEnabledWhileTheStepReadsIsNotDeleted enables the account at the one moment that
+// used to be too late: after it was read, and while the mailbox is.
+func TestThreat12AnAccountEnabledWhileTheStepReadsIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := gateOf(t, h)
+	enabled := false
+	h.OnAnswer = func(r *http.Request) error {
+		if !enabled && strings.HasSuffix(r.URL.Path, "/InvokeCommand") {
+			enabled = true
+			enable(h, c.Leaver)
+		}
+		return nil
+	}
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	user, alive := h.Tenant.User(c.Leaver)
+	if !enabled || !alive || !user.AccountEnabled || record.State != offboarding.StateManual || !strings.HasPrefix(record.Reason, offboarding.B16.Name) {
+		t.Errorf("alive %t, enabled meanwhile %t, %s: %s", alive, enabled, record.State, record.Reason)
+	}
+}
+
+// TestThreat12AnAccountEnabledAfterTheLastLookIsRestored enables it when the deletion is on its way.
+func TestThreat12AnAccountEnabledAfterTheLastLookIsRestored(t *testing.T) {
+	t.Parallel()
+	for name, answered := range map[string]bool{"the run goes on": true, "the answer is lost": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := gateOf(t, h)
+			isDeletion := func(r *http.Request) bool {
+				return r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/users/"+c.Leaver)
+			}
+			h.OnRequest = func(r *http.Request) error {
+				if isDeletion(r) {
+					enable(h, c.Leaver)
+				}
+				return nil
+			}
+			h.OnAnswer = func(r *http.Request) error {
+				if isDeletion(r) && !answered {
+					return http.ErrHandlerTimeout
+				}
+				return nil
+			}
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+			user, alive := h.Tenant.User(c.Leaver)
+			if record.State != offboarding.StateManual || !strings.HasPrefix(record.Reason, offboarding.B16.Name) || alive != answered {
+				t.Fatalf("alive %t, %s: %s", alive, record.State, record.Reason)
+			}
+			if answered && (!user.AccountEnabled || user.UserPrincipalName != "adele.vance@contoso.com") {
+				t.Errorf("restored as %+v", user)
+			}
+		})
+	}
+}
+
+func enable(h *steptest.Harness, id string) {
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
+}
