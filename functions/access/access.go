@@ -72,7 +72,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	r := &run{Step: s, job: job, user: user, leftToPerson: map[string]bool{}}
 	directory := r.inDirectory(ctx)
-	return offboarding.Join(directory, r.numbers(ctx), r.mailRights(ctx), r.task())
+	return offboarding.Join(directory, r.numbers(ctx), r.mailRights(ctx), r.task(), r.awaitOnPremises())
 }
 
 // run is one run of the step.
@@ -81,6 +81,7 @@ type run struct {
 	job            *offboarding.Job
 	user           offboarding.User
 	tasks          []string        // for a person
+	onPremises     []string        // groups for the step onpremises, by object id
 	leftToPerson   map[string]bool // by object id
 	phone          bool            // a licence brings Teams Phone
 	namelessRights bool            // on mailboxes that have no object id
@@ -245,6 +246,23 @@ func (r *run) task() error {
 		text += fmt.Sprintf("; and %d more, which leaver status --json shows", more)
 	}
 	return offboarding.Manual(text + "; then replay")
+}
+
+// addOnPremises leaves a group that is mastered on premises to the step onpremises where the plan
+// holds it, else to a person.
+func (r *run) addOnPremises(id, format string, args ...any) {
+	if r.job.Case.Step(offboarding.StepOnpremises) == nil {
+		r.addTask(id, format, args...)
+		return
+	}
+	r.onPremises = append(r.onPremises, id)
+}
+
+func (r *run) awaitOnPremises() error {
+	if len(r.onPremises) == 0 {
+		return nil
+	}
+	return r.job.OnPremisesTask(fmt.Sprintf("take the leaver out of %d groups", len(r.onPremises)))
 }
 
 // addTask leaves an object to a person.

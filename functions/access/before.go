@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -25,6 +26,12 @@ func (r *run) keepBefore(ctx context.Context, a offboarding.Access, groups membe
 	}
 	if err := r.job.KeepBefore(ctx, before); err != nil {
 		return err
+	}
+	onPremises := cmp.Or(strings.Join(groups.licensedOnPremises, " "), "none")
+	if r.job.Case.Step(offboarding.StepOnpremises) != nil {
+		if err := r.job.KeepProgress(ctx, offboarding.LicensedOnPremises, onPremises); err != nil {
+			return err
+		}
 	}
 	if len(groups.licensed) == 0 {
 		return nil // those of an earlier run are still licence's to leave

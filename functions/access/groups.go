@@ -11,9 +11,10 @@ import (
 
 // memberships are the groups of the leaver by what is to be done about them.
 type memberships struct {
-	graph    []offboarding.Group // to leave through Microsoft Graph
-	exchange []offboarding.Group // to leave through Exchange
-	licensed []string            // left to the step licence, by object id
+	graph              []offboarding.Group // to leave through Microsoft Graph
+	exchange           []offboarding.Group // to leave through Exchange
+	licensed           []string            // left to the step licence, by object id
+	licensedOnPremises []string            // those of them that are mastered on premises, by SID
 }
 
 // sort says what is to be done about each group. Whether it gives licences comes before all
@@ -24,10 +25,13 @@ func (r *run) sort(groups []offboarding.Group) memberships {
 		switch {
 		case g.GivesLicences(r.user, groups):
 			m.licensed = append(m.licensed, g.ID)
+			if g.OnPremisesSyncEnabled {
+				m.licensedOnPremises = append(m.licensedOnPremises, g.OnPremisesSID)
+			}
 		case g.Dynamic:
 			r.addTask(g.ID, "change the membership rule of the dynamic group %s so that it does not take in the leaver", r.user.NameOf(g))
 		case g.OnPremisesSyncEnabled:
-			r.addTask(g.ID, "remove the leaver from the group %s in the on-premises Active Directory", r.user.NameOf(g))
+			r.addOnPremises(g.ID, "remove the leaver from the group %s in the on-premises Active Directory", r.user.NameOf(g))
 		case r.leftToPerson[g.ID]:
 		case g.Distribution:
 			m.exchange = append(m.exchange, g)

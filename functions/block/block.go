@@ -94,7 +94,7 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 		}
 	}
 	if disabling != nil {
-		return job.Refused(ctx, offboarding.OnPremises(user, disabling, "disable it"), roles)
+		return job.Refused(ctx, job.OnPremises(user, disabling, "disable it"), roles)
 	}
 
 	user, err := s.directory.User(ctx, job.Leaver)
@@ -110,7 +110,7 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 	job.Evidence["accountEnabled"] = "false"
 	job.Evidence["signInSessionsValidFromDateTime"] = offboarding.Stamp(user.SessionsValidFrom)
 	if user.OnPremisesSyncEnabled {
-		return s.watchSynchronised(ctx, job)
+		return s.watchSynchronised(ctx, job, user)
 	}
 	return nil
 }

@@ -28,10 +28,13 @@ const (
 
 // watchSynchronised keeps the case open until a person has disabled the account where it is
 // mastered, and looks at it again in the meantime.
-func (s *Step) watchSynchronised(ctx context.Context, job *offboarding.Job) error {
+func (s *Step) watchSynchronised(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
 	since, err := job.Seen(ctx, observedDisabled)
 	if err != nil {
 		return err
+	}
+	if job.Case.Step(offboarding.StepOnpremises) != nil {
+		return s.awaitSynchronisation(ctx, job, user)
 	}
 	const task = "disable the account in the on-premises Active Directory as well, or its synchronisation enables it again"
 	for _, reread := range job.Case.Plan.Rereads {
@@ -41,6 +44,29 @@ func (s *Step) watchSynchronised(ctx context.Context, job *offboarding.Job) erro
 	}
 	return offboarding.Manual(fmt.Sprintf("%s: %s; then sign off", offboarding.B9, task))
 }
+
+// awaitSynchronisation is nil once the cloud shows that the account is disabled where it is mastered:
+// then no synchronisation enables it again.
+// Source: Microsoft Graph, resource type user, onPremisesLastSyncDateTime.
+func (s *Step) awaitSynchronisation(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
+	disabled := job.Case.OnPremisesDisabled()
+	switch waited := job.Now.Sub(disabled); {
+	case disabled.IsZero():
+		return job.NotYet("%s: the account is blocked in the cloud; waits for onpremises to disable it where it is mastered", offboarding.B9)
+	case !user.OnPremisesLastSync.Before(disabled):
+		job.Evidence["onPremisesLastSyncDateTime"] = offboarding.Stamp(user.OnPremisesLastSync)
+		return job.KeepProgress(ctx, offboarding.SynchronisedAt, offboarding.Stamp(user.OnPremisesLastSync))
+	case waited > synchronisationLate:
+		return job.NotYet("%s: disabled on premises %s ago, and the account was not synchronised since %s: look whether Entra Connect runs", offboarding.B9,
+			offboarding.FormatDuration(waited.Round(time.Minute)), offboarding.Stamp(user.OnPremisesLastSync))
+	}
+	return job.NotYet("%s: disabled on premises; waits for the synchronisation to carry that", offboarding.B9)
+}
+
+// synchronisationLate is from when on the synchronisation looks as if it did not run: it does so
+// every 30 minutes by default.
+// Source: Microsoft Entra Connect Sync, scheduler.
+const synchronisationLate = 3 * time.Hour
 
 // enabledAgain is nil when the account may be blocked again: its synchronisation enabled it. What a
 // person did, or nobody knows who, is left to a person, and the gates wait for that (B16).

@@ -88,13 +88,16 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 			return err
 		}
 	}
-	if user.OnPremisesSyncEnabled {
-		return offboarding.OnPremisesTask("delete it")
-	}
 	if job.Step.Progress[seen] == "" {
 		if err := job.KeepProgress(ctx, seen, offboarding.Stamp(user.AsOf)); err != nil {
 			return err
 		}
+	}
+	if user.OnPremisesSyncEnabled {
+		if err := job.KeepProgress(ctx, offboarding.DeletionGate, offboarding.Stamp(job.Now)); err != nil {
+			return err
+		}
+		return job.OnPremisesTask("delete it")
 	}
 	switch err := s.directory.DeleteUser(ctx, job.Leaver); {
 	case err == nil:

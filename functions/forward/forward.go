@@ -109,7 +109,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case unhandled:
 		mail = s.stopOutside(ctx, job, flow)
 	case nobody == nil:
-		mail = offboarding.OnPremises(user, s.mail(ctx, job, flow, to), "change where the mail of the account goes")
+		mail = job.OnPremises(user, s.mail(ctx, job, flow, to), "change where the mail of the account goes")
 	case offboarding.VerdictOf(nobody).Kind == offboarding.KindManual:
 		mail = offboarding.Join(nobody, s.stopOutside(ctx, job, flow))
 	default:
@@ -389,7 +389,10 @@ func (s *Step) hide(ctx context.Context, job *offboarding.Job, user offboarding.
 		Read:   func(ctx context.Context) (offboarding.MailFlow, error) { return s.mailboxes.MailFlow(ctx, job.Leaver) },
 		Wanted: func(flow offboarding.MailFlow) bool { return flow.Hidden },
 		Write: func(ctx context.Context, _ offboarding.MailFlow) error {
-			return offboarding.OnPremises(user, s.mailboxes.Hide(ctx, job.Leaver), "hide the account from address lists (msExchHideFromAddressLists)")
+			if _, possible := job.Case.HiddenByOnPremises(); !possible {
+				return offboarding.Manual("the on-premises directory, which masters the account, has no Exchange schema: hide it there by a rule of the synchronisation, then replay")
+			}
+			return job.OnPremises(user, s.mailboxes.Hide(ctx, job.Leaver), "hide the account from address lists (msExchHideFromAddressLists)")
 		},
 		Shows: func(offboarding.MailFlow) string { return "the mailbox still shows in address lists" },
 	})

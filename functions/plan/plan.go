@@ -165,6 +165,10 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 		return offboarding.Plan{}, nil, err
 	}
 	personal := map[string]string{userPrincipalName: user.UserPrincipalName}
+	if user.OnPremisesSyncEnabled {
+		compiled.AddOnPremises(user.OnPremises)
+		personal[offboarding.SamAccountName] = user.OnPremises.SamAccountName
+	}
 	if f := compiled.Forwarding; f != nil {
 		to, address, err := p.recipient(ctx, user, r.Options.ForwardTo)
 		var unclear *offboarding.Refusal

@@ -84,12 +84,17 @@ func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user of
 		// Somebody reset it where it is mastered, as the manual task asks.
 		return job.KeepProgress(ctx, passwordSet, changed)
 	}
+	if at := job.Case.OnPremisesPasswordSet(); !at.IsZero() {
+		// A tenant without password hash synchronisation never shows it.
+		job.Evidence["passwordSetOnPremises"] = offboarding.Stamp(at)
+		return job.KeepProgress(ctx, passwordSet, job.Step.Before[lastPasswordChange])
+	}
 	password, err := s.password()
 	if err != nil {
 		return err
 	}
 	if err := s.directory.SetPassword(ctx, job.Leaver, password); err != nil {
-		return job.Refused(ctx, offboarding.OnPremises(user, err, "reset its password and send it to nobody"), roles)
+		return job.Refused(ctx, job.OnPremises(user, err, "reset its password and send it to nobody"), roles)
 	}
 	return job.KeepProgress(ctx, passwordSet, offboarding.Stamp(user.AsOf))
 }

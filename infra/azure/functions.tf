@@ -9,6 +9,7 @@ locals {
       exchange    = false
       legal_hold  = false
       ledger      = false
+      inside      = false
       send        = ["leaver-requests"]
       listen      = []
     }
@@ -17,6 +18,7 @@ locals {
       exchange    = false
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver-requests", "leaver"]
       listen      = ["leaver-requests"]
     }
@@ -25,6 +27,7 @@ locals {
       exchange    = false
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver"]
       listen      = ["leaver/signout"]
     }
@@ -33,6 +36,7 @@ locals {
       exchange    = true
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver"]
       listen      = ["leaver/block"]
     }
@@ -41,6 +45,7 @@ locals {
       exchange    = true
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver"]
       listen      = ["leaver/wipe"]
     }
@@ -49,6 +54,7 @@ locals {
       exchange    = true
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver"]
       listen      = ["leaver/forward"]
     }
@@ -57,6 +63,7 @@ locals {
       exchange    = true
       legal_hold  = true
       ledger      = true
+      inside      = false
       send        = ["leaver"]
       listen      = ["leaver/preserve"]
     }
@@ -65,6 +72,7 @@ locals {
       exchange    = false
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver"]
       listen      = ["leaver/onedrive"]
     }
@@ -73,14 +81,25 @@ locals {
       exchange    = true
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver"]
       listen      = ["leaver/access"]
+    }
+    onpremises = {
+      permissions = []
+      exchange    = false
+      legal_hold  = false
+      ledger      = true
+      inside      = true
+      send        = ["leaver"]
+      listen      = ["leaver/onpremises"]
     }
     licence = {
       permissions = ["User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"]
       exchange    = true
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver"]
       listen      = ["leaver/licence"]
     }
@@ -89,6 +108,7 @@ locals {
       exchange    = true
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver"]
       listen      = ["leaver/delete"]
     }
@@ -97,16 +117,18 @@ locals {
       exchange    = false
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
     replay = {
       permissions = []
       exchange    = false
       legal_hold  = false
       ledger      = true
+      inside      = false
       send        = ["leaver-requests", "leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
   }
 
@@ -114,15 +136,16 @@ locals {
 
   # The labels are the subjects that a subscription takes.
   subscriptions = {
-    signout  = { topic = "leaver", labels = ["signout", "termination"] }
-    block    = { topic = "leaver", labels = ["block", "termination"] }
-    wipe     = { topic = "leaver", labels = ["wipe", "termination"] }
-    forward  = { topic = "leaver", labels = ["forward", "termination"] }
-    preserve = { topic = "leaver", labels = ["preserve", "termination"] }
-    onedrive = { topic = "leaver", labels = ["onedrive", "termination"] }
-    access   = { topic = "leaver", labels = ["access", "termination"] }
-    licence  = { topic = "leaver", labels = ["licence"] }
-    delete   = { topic = "leaver", labels = ["delete"] }
+    signout    = { topic = "leaver", labels = ["signout", "termination"] }
+    block      = { topic = "leaver", labels = ["block", "termination"] }
+    wipe       = { topic = "leaver", labels = ["wipe", "termination"] }
+    forward    = { topic = "leaver", labels = ["forward", "termination"] }
+    preserve   = { topic = "leaver", labels = ["preserve", "termination"] }
+    onedrive   = { topic = "leaver", labels = ["onedrive", "termination"] }
+    access     = { topic = "leaver", labels = ["access", "termination"] }
+    onpremises = { topic = "leaver", labels = ["onpremises"] }
+    licence    = { topic = "leaver", labels = ["licence"] }
+    delete     = { topic = "leaver", labels = ["delete"] }
   }
   # catalogue:end
 }

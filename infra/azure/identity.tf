@@ -12,7 +12,7 @@ resource "azuread_service_principal" "function" {
 }
 
 resource "azuread_application_federated_identity_credential" "aws" {
-  for_each       = local.functions
+  for_each       = { for name, f in local.functions : name => f if !f.inside }
   application_id = azuread_application_registration.function[each.key].id
   display_name   = "aws"
   audiences      = ["api://AzureADTokenExchange"]

@@ -116,10 +116,16 @@ func alarms(b block) []alarm {
 	return all
 }
 
+// onLambda are the functions that the template deploys: those that run inside of the organisation's
+// network are in a resident host there.
+func onLambda() []offboarding.Function {
+	return slices.DeleteFunc(offboarding.Functions(), func(f offboarding.Function) bool { return f.Inside })
+}
+
 // blocks are all functions as the template has them.
 func blocks() []block {
 	var all []block
-	for _, f := range offboarding.Functions() {
+	for _, f := range onLambda() {
 		all = append(all, newBlock(f))
 	}
 	return all
@@ -144,7 +150,7 @@ func functionBlocks() (string, error) {
 // applications are the template's parameters with the ids of the app registrations.
 func applications() string {
 	var b strings.Builder
-	for _, f := range offboarding.Functions() {
+	for _, f := range onLambda() {
 		fmt.Fprintf(&b, "  %sClientId:\n    Type: String\n    AllowedPattern: \"[0-9a-fA-F-]{36}\"\n", id(f.Name))
 	}
 	return b.String()
@@ -180,8 +186,8 @@ func terraform() string {
 				listen = append(listen, entity(s))
 			}
 		}
-		fmt.Fprintf(&b, "    %s = {\n      permissions = %s\n      exchange    = %t\n      legal_hold  = %t\n      ledger      = %t\n      send        = %s\n      listen      = %s\n    }\n",
-			f.Name, list(f.Permissions), f.Exchange, f.LegalHold, f.Ledger, list(rights.Send), list(listen))
+		fmt.Fprintf(&b, "    %s = {\n      permissions = %s\n      exchange    = %t\n      legal_hold  = %t\n      ledger      = %t\n      inside      = %t\n      send        = %s\n      listen      = %s\n    }\n",
+			f.Name, list(f.Permissions), f.Exchange, f.LegalHold, f.Ledger, f.Inside, list(rights.Send), list(listen))
 	}
 	b.WriteString("  }\n\n")
 	var queues []string

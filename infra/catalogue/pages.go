@@ -92,6 +92,9 @@ func trigger(function string) string {
 		if s.Gate {
 			return fmt.Sprintf("`%s`, delayed by %s", s.Name, delays[s.Name].trigger)
 		}
+		if s.Inside {
+			return fmt.Sprintf("`%s`, in a host inside the network", s.Name)
+		}
 		return fmt.Sprintf("`%s`, `%s`", bus.SubjectTermination, s.Name)
 	}
 	for _, s := range bus.Subscriptions() {

@@ -31,10 +31,16 @@ type line struct {
 }
 
 func newLine(t *testing.T, person string, policy offboarding.Policy) *line {
+	return newLineOf(t, person, policy, func(*line) {})
+}
+
+// newLineOf prepares the host before the departure begins.
+func newLineOf(t *testing.T, person string, policy offboarding.Policy, prepare func(*line)) *line {
 	l := &line{Harness: steptest.New(t), workers: map[offboarding.StepName]*worker.Worker{}}
 	for name, step := range resident.Steps(l.Graph, l.Exchange, l.Ledger, policy) {
 		l.workers[name] = l.Worker(name, step)
 	}
+	prepare(l)
 	l.c = l.Open(t, person, offboarding.Options{}, policy)
 	return l
 }

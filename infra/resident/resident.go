@@ -20,12 +20,14 @@ import (
 	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/functions/onedrive"
+	"leaver/functions/onpremises"
 	"leaver/functions/plan"
 	"leaver/functions/preserve"
 	"leaver/functions/replay"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
 	"leaver/functions/wipe"
+	"leaver/shared/activedirectory"
 	"leaver/shared/bus"
 	natsbus "leaver/shared/bus/nats"
 	"leaver/shared/embedded"
@@ -66,7 +68,10 @@ type Options struct {
 	Shared *environment.Host // the bus and the ledger instead of the embedded ones; nil is none
 	Tenant identity.Tenant
 	Policy offboarding.Policy
-	Lock   time.Duration // of messages on the embedded bus and their leases; zero is the bus's default
+	// Directories are the on-premises Active Directories that can be reached from here; nil serves
+	// no function that runs inside.
+	Directories *activedirectory.Client
+	Lock        time.Duration // of messages on the embedded bus and their leases; zero is the bus's default
 	// Concurrency is how many messages of one subscription are worked on at the same time;
 	// zero is 8.
 	Concurrency int
@@ -111,6 +116,9 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	}
 	h.Directory = directory
 	h.Steps = Steps(directory, mailboxes, h.Ledger, o.Policy)
+	if o.Directories != nil {
+		h.Steps[offboarding.StepOnpremises] = Onpremises(o.Directories)
+	}
 	h.Planner = &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
 		Policy: o.Policy, Now: h.Now, Log: o.Log,
@@ -118,6 +126,9 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	h.host("plan", true, h.Planner.Handle)
 	for _, spec := range offboarding.Steps {
 		step, ok := h.Steps[spec.Name]
+		if !ok && spec.Inside {
+			continue // another host serves it, where the directory can be reached
+		}
 		if !ok {
 			return nil, fmt.Errorf("no function serves step %s", spec.Name)
 		}
@@ -168,7 +179,15 @@ func (h *Host) openEmbedded(ctx context.Context, o Options) error {
 	return nil
 }
 
-// Steps makes every step on the adapters.
+// Onpremises makes the step that runs inside, where the directories can be reached.
+func Onpremises(directories *activedirectory.Client) worker.Step {
+	open := func(ctx context.Context, domain string) (onpremises.Directory, error) {
+		return directories.Open(ctx, domain)
+	}
+	return onpremises.New(open, rand.Reader)
+}
+
+// Steps makes every step of the cloud on the adapters.
 func Steps(directory *graph.Client, mailboxes *exchange.Client, departures *ledger.Ledger, policy offboarding.Policy) map[offboarding.StepName]worker.Step {
 	return map[offboarding.StepName]worker.Step{
 		offboarding.StepSignout:  signout.New(directory, rand.Reader),

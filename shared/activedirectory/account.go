@@ -25,7 +25,7 @@ const (
 const hideFromAddressLists = "msExchHideFromAddressLists"
 
 var accountAttributes = []string{
-	"objectGUID", "objectSid", "objectClass", "sAMAccountName", "distinguishedName", "userAccountControl", "pwdLastSet", "uSNChanged",
+	"objectGUID", "objectSid", "objectClass", "sAMAccountName", "distinguishedName", "userAccountControl", "pwdLastSet",
 	"primaryGroupID", hideFromAddressLists, "description", "adminCount", "isCriticalSystemObject", "allowedAttributes",
 }
 
@@ -71,7 +71,6 @@ func (s *Session) account(e *ldap.Entry) (offboarding.OnPremisesAccount, error) 
 	a := offboarding.OnPremisesAccount{
 		ID:             guid(e.GetRawAttributeValue("objectGUID")),
 		PasswordSet:    fileTime(e.GetAttributeValue("pwdLastSet")),
-		ChangeNumber:   e.GetAttributeValue("uSNChanged"),
 		PrimaryGroup:   e.GetAttributeValue("primaryGroupID"),
 		Hidden:         e.GetAttributeValue(hideFromAddressLists) == "TRUE",
 		HasAddressList: has(e, "allowedAttributes", hideFromAddressLists),
@@ -83,15 +82,15 @@ func (s *Session) account(e *ldap.Entry) (offboarding.OnPremisesAccount, error) 
 	if err != nil {
 		return offboarding.OnPremisesAccount{}, offboarding.Permanent(fmt.Errorf("reading account %s: userAccountControl is not shown; the service account may not read it", a.ID))
 	}
-	a.Enabled = control&accountDisable == 0
+	a.Control, a.Enabled = uint32(control), control&accountDisable == 0
 	a.Person = control&notAPerson == 0 && has(e, "objectClass", "user") && !has(e, "objectClass", "computer")
 	_, a.Parent = split(e.DN)
-	groups, err := s.search("(&(objectClass=group)(member="+ldap.EscapeFilter(e.DN)+"))", "objectGUID", "adminCount")
+	groups, err := s.search("(&(objectClass=group)(member="+ldap.EscapeFilter(e.DN)+"))", "objectGUID", "objectSid", "adminCount")
 	if err != nil {
 		return offboarding.OnPremisesAccount{}, classify("reading the groups of account "+a.ID, err)
 	}
 	for _, g := range groups {
-		a.Groups = append(a.Groups, offboarding.OnPremisesGroup{ID: guid(g.GetRawAttributeValue("objectGUID")), Privileged: g.GetAttributeValue("adminCount") == "1"})
+		a.Groups = append(a.Groups, offboarding.OnPremisesGroup{ID: guid(g.GetRawAttributeValue("objectGUID")), SID: sid(g.GetRawAttributeValue("objectSid")), Privileged: g.GetAttributeValue("adminCount") == "1"})
 	}
 	return a, nil
 }

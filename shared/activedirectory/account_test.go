@@ -1,10 +1,12 @@
 package activedirectory_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
 
+	"leaver/shared/activedirectory"
 	"leaver/shared/activedirectory/sambatest"
 	"leaver/shared/offboarding"
 )
@@ -13,14 +15,14 @@ func TestAnAccountIsDisabledAndItsPasswordReset(t *testing.T) {
 	f := newFixture(t)
 	ctx, wrote := writing(t)
 	s := f.open(t)
-	before, err := s.Find(ctx, f.identity(t, "sam.ash", people))
+	before, err := s.Find(ctx, f.identity(t, f.dn))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.ID != f.leaver || !before.Enabled || !before.Person || before.Privileged || before.Critical || before.PrimaryGroup != offboarding.DomainUsers || before.Parent != people {
+	if before.ID != f.leaver || !before.Enabled || !before.Person || before.Privileged || before.Critical || before.PrimaryGroup != offboarding.DomainUsers || before.Parent != sambatest.People {
 		t.Fatalf("got %+v", before)
 	}
-	if conn, err := f.Dial("sam.ash@"+sambatest.Domain, initial); err != nil {
+	if conn, err := f.Dial("sam.ash@"+sambatest.Domain, sambatest.Initial); err != nil {
 		t.Fatalf("before: %v", err)
 	} else {
 		_ = conn.Close()
@@ -32,7 +34,7 @@ func TestAnAccountIsDisabledAndItsPasswordReset(t *testing.T) {
 	if err := s.ResetPassword(ctx, f.leaver, password); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []string{initial, password} {
+	for _, p := range []string{sambatest.Initial, password} {
 		if _, err := f.Dial("sam.ash@"+sambatest.Domain, p); err == nil {
 			t.Errorf("the leaver signs in with password %d characters long", len(p))
 		}
@@ -56,9 +58,8 @@ func TestAnAccountIsDisabledAndItsPasswordReset(t *testing.T) {
 func TestAnAccountLeavesItsGroups(t *testing.T) {
 	f := newFixture(t)
 	ctx, _ := writing(t)
-	member := "CN=sam.ash," + people
-	f.group(t, "Staff", lists, member)
-	f.group(t, `Choir\, mixed (old) \#1`, lists, member)
+	f.group(t, "Staff", f.dn)
+	f.group(t, "Choir (mixed) #1", f.dn)
 	s := f.open(t)
 	account, err := s.Account(ctx, f.leaver)
 	if err != nil || len(account.Groups) != 2 {
@@ -79,11 +80,11 @@ func TestAnAccountLeavesItsGroups(t *testing.T) {
 
 func TestB15AnAccountIsTheOneOfTheAnchorOrNobody(t *testing.T) {
 	f := newFixture(t)
-	f.person(t, "kim.oak", people, initial)
+	kim := f.person(t, "kim.oak")
 	s := f.open(t)
-	right := f.identity(t, "sam.ash", people)
+	right := f.identity(t, f.dn)
 	for name, change := range map[string]func(*offboarding.OnPremisesIdentity){
-		"another's SID":  func(i *offboarding.OnPremisesIdentity) { i.SID = f.SID(t, "CN=kim.oak,"+people) },
+		"another's SID":  func(i *offboarding.OnPremisesIdentity) { i.SID = f.identity(t, kim).SID },
 		"another's name": func(i *offboarding.OnPremisesIdentity) { i.SamAccountName = "kim.oak" },
 		"no anchor":      func(i *offboarding.OnPremisesIdentity) { i.Anchor = "" },
 		"a short anchor": func(i *offboarding.OnPremisesIdentity) { i.Anchor = "Zm9v" },
@@ -104,7 +105,9 @@ func TestB15AnAccountIsTheOneOfTheAnchorOrNobody(t *testing.T) {
 		t.Errorf("an anchor that nobody has: %v", err)
 	}
 	// Two accounts with one anchor: the migrated one carries the other's objectGUID.
-	f.set(t, "CN=kim.oak,"+people, "mS-DS-ConsistencyGuid", string(f.raw(t, "CN=sam.ash,"+people)))
+	anchor, err := base64.StdEncoding.DecodeString(right.Anchor)
+	must(t, err)
+	must(t, f.Set(kim, "mS-DS-ConsistencyGuid", string(anchor)))
 	if _, err := s.Find(t.Context(), right); err == nil || !strings.Contains(err.Error(), "2 accounts") {
 		t.Errorf("two accounts with one anchor: %v", err)
 	}
@@ -112,9 +115,9 @@ func TestB15AnAccountIsTheOneOfTheAnchorOrNobody(t *testing.T) {
 
 func TestAMigratedAccountIsFoundByItsConsistencyGuid(t *testing.T) {
 	f := newFixture(t)
-	who := f.identity(t, "sam.ash", people)
+	who := f.identity(t, f.dn)
 	who.Anchor = "ABEiM0RVZneImaq7zN3u/w=="
-	f.set(t, "CN=sam.ash,"+people, "mS-DS-ConsistencyGuid", "\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff")
+	must(t, f.Set(f.dn, "mS-DS-ConsistencyGuid", "\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"))
 	account, err := f.open(t).Find(t.Context(), who)
 	if err != nil || account.ID != f.leaver {
 		t.Errorf("got %q, %v; want %q", account.ID, err, f.leaver)
@@ -125,11 +128,11 @@ func TestAnAccountMovesUnderItsName(t *testing.T) {
 	f := newFixture(t)
 	ctx, _ := writing(t)
 	s := f.open(t)
-	if err := s.Move(ctx, f.leaver, former); err != nil {
+	if err := s.Move(ctx, f.leaver, sambatest.Former); err != nil {
 		t.Fatal(err)
 	}
 	account, err := s.Account(ctx, f.leaver)
-	if err != nil || account.Parent != former || account.ID != f.leaver {
+	if err != nil || account.Parent != sambatest.Former || account.ID != f.leaver {
 		t.Errorf("got %+v, %v", account, err)
 	}
 }
@@ -137,12 +140,12 @@ func TestAnAccountMovesUnderItsName(t *testing.T) {
 func TestWithoutARightTheErrorSaysSo(t *testing.T) {
 	f := newFixture(t)
 	ctx, _ := writing(t)
-	admin := f.id(t, "CN=Administrator,CN=Users,"+sambatest.Base)
+	admin := f.administrator(t)
 	s := f.open(t)
 	for name, write := range map[string]func() error{
 		"disable":        func() error { return s.Disable(ctx, admin) },
 		"reset password": func() error { return s.ResetPassword(ctx, admin, random()) },
-		"move":           func() error { return s.Move(ctx, admin, former) },
+		"move":           func() error { return s.Move(ctx, admin, sambatest.Former) },
 		"delete":         func() error { return s.Delete(ctx, admin) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,4 +172,19 @@ func TestNothingIsWrittenWithoutAWriteGuard(t *testing.T) {
 	if err != nil || !account.Enabled {
 		t.Errorf("got %+v, %v", account, err)
 	}
+}
+
+// administrator is the objectGUID of an account that is nobody's.
+func (f *fixture) administrator(t *testing.T) string {
+	t.Helper()
+	domain := f.Domain()
+	domain.Base = ""
+	c, err := activedirectory.New([]activedirectory.Domain{domain}, activedirectory.Dial(f.DialContext))
+	must(t, err)
+	s, err := c.Open(t.Context(), sambatest.Domain)
+	must(t, err)
+	t.Cleanup(s.Close)
+	account, err := s.Find(t.Context(), f.identity(t, "CN=Administrator,CN=Users,"+sambatest.Base))
+	must(t, err)
+	return account.ID
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,10 @@ type Domain struct {
 	Bind     string // the service account: userPrincipalName or distinguished name
 	Secret   string // its password
 	Base     string // where the people and their groups are; empty = the whole domain
+	// Synchronised are the containers in the scope of the synchronisation; MoveTo must be one of
+	// them or lie in one.
+	Synchronised []string
+	offboarding.OnPremisesTreatment
 }
 
 // timeout bounds the dialling of one controller and each of its answers.
@@ -65,6 +70,8 @@ func New(domains []Domain, options ...func(*Client)) (*Client, error) {
 			return nil, fmt.Errorf("the directory of %s needs bind and secret: an empty password binds as nobody", d.Name)
 		case d.CA != nil && !x509.NewCertPool().AppendCertsFromPEM(d.CA):
 			return nil, fmt.Errorf("the directory of %s: ca holds no certificate in PEM", d.Name)
+		case d.MoveTo != "" && !slices.ContainsFunc(d.Synchronised, func(scope string) bool { return within(d.MoveTo, scope) }):
+			return nil, fmt.Errorf("the directory of %s: moveTo %s is in none of the containers named as synchronised; moving an account out of the synchronisation's scope deletes it in the cloud", d.Name, d.MoveTo)
 		default:
 			seen[name] = true
 		}
@@ -102,8 +109,7 @@ func (c *Client) Open(ctx context.Context, domain string) (*Session, error) {
 			if err == nil {
 				return s, nil
 			}
-			var permanent *offboarding.PermanentError
-			if errors.As(err, &permanent) {
+			if offboarding.IsPermanent(err) {
 				return nil, err
 			}
 			failed = append(failed, err)
@@ -208,6 +214,16 @@ func (s *Session) begin() error {
 
 // readOnlyController is LDAP_CAP_ACTIVE_DIRECTORY_PARTIAL_SECRETS_OID.
 const readOnlyController = "1.2.840.113556.1.4.1920"
+
+// within reports whether a distinguished name is that of a container or of something in it.
+func within(dn, container string) bool {
+	inner, err := ldap.ParseDN(dn)
+	outer, wrong := ldap.ParseDN(container)
+	return err == nil && wrong == nil && (outer.EqualFold(inner) || outer.AncestorOfFold(inner))
+}
+
+// Treatment is what the organisation wants of leavers' accounts in this domain.
+func (s *Session) Treatment() offboarding.OnPremisesTreatment { return s.domain.OnPremisesTreatment }
 
 // Close ends the connection.
 func (s *Session) Close() { _ = s.conn.Close() }

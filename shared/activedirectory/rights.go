@@ -1,5 +1,7 @@
 package activedirectory
 
+import "fmt"
+
 // The access control entries that the service account needs, in SDDL with SID in the place of its
 // identifier, by the container on which each is set. Without the ones of the move nothing can be
 // moved; the right to move people away (DC) is the right to delete them.
@@ -20,3 +22,9 @@ var (
 		"(OA;CI;CC;bf967aba-0de6-11d0-a285-00aa003049e2;;SID)", // move: arrive
 	}
 )
+
+// RightToHide is the entry, on the people, for msExchHideFromAddressLists. Its schemaIDGUID is read
+// in the forest's own schema, which Exchange has extended.
+func RightToHide(schemaIDGUID string) string {
+	return fmt.Sprintf("(OA;CIIO;WP;%s;bf967aba-0de6-11d0-a285-00aa003049e2;SID)", schemaIDGUID)
+}

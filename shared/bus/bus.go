@@ -43,7 +43,7 @@ func Subscriptions() []Subscription {
 	all := []Subscription{{Name: offboarding.FunctionPlan, Entity: Queue}}
 	for _, step := range offboarding.Steps {
 		s := Subscription{Name: string(step.Name), Entity: Topic, Subjects: []string{string(step.Name)}}
-		if !step.Gate {
+		if !step.OwnMessage() {
 			s.Subjects = append(s.Subjects, SubjectTermination)
 		}
 		all = append(all, s)

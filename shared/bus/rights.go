@@ -51,7 +51,8 @@ func Wakes(function string) []string {
 	rights := RightsOf(function)
 	var functions []string
 	for _, s := range Subscriptions() {
-		if rights.MaySend(s.Entity) && s.Name != function {
+		spec, _ := offboarding.SpecOf(offboarding.StepName(s.Name))
+		if rights.MaySend(s.Entity) && s.Name != function && !spec.Inside {
 			functions = append(functions, s.Name)
 		}
 	}

@@ -14,17 +14,18 @@ import (
 // group is what Graph says of a group, or of another object in a listing that mixes types.
 type group struct {
 	directoryObject
-	GroupTypes            []string
-	MailEnabled           bool
-	OnPremisesSyncEnabled bool
-	IsAssignableToRole    bool
-	MembershipRule        string
-	AssignedLicenses      *[]json.RawMessage
+	GroupTypes                   []string
+	MailEnabled                  bool
+	OnPremisesSyncEnabled        bool
+	OnPremisesSecurityIdentifier string
+	IsAssignableToRole           bool
+	MembershipRule               string
+	AssignedLicenses             *[]json.RawMessage
 }
 
 func (g group) domain() offboarding.Group {
 	return offboarding.Group{
-		ID: g.ID, DisplayName: g.DisplayName, OnPremisesSyncEnabled: g.OnPremisesSyncEnabled, AssignableToRole: g.IsAssignableToRole,
+		ID: g.ID, DisplayName: g.DisplayName, OnPremisesSyncEnabled: g.OnPremisesSyncEnabled, OnPremisesSID: g.OnPremisesSecurityIdentifier, AssignableToRole: g.IsAssignableToRole,
 		Dynamic:        slices.Contains(g.GroupTypes, "DynamicMembership"),
 		MembershipRule: g.MembershipRule,
 		Licensed:       g.AssignedLicenses != nil && len(*g.AssignedLicenses) > 0,
@@ -33,7 +34,7 @@ func (g group) domain() offboarding.Group {
 }
 
 // selectGroups asks for what an offboarding.Group holds, in a listing.
-const selectGroups = "$select=id,displayName,groupTypes,mailEnabled,onPremisesSyncEnabled,isAssignableToRole,membershipRule,assignedLicenses&$top=999"
+const selectGroups = "$select=id,displayName,groupTypes,mailEnabled,onPremisesSyncEnabled,onPremisesSecurityIdentifier,isAssignableToRole,membershipRule,assignedLicenses&$top=999"
 
 // groupsIn picks the groups out of a listing of directory objects.
 func groupsIn(objects []group) ([]offboarding.Group, error) {

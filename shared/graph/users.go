@@ -16,6 +16,7 @@ import (
 
 // selectUser asks for what an offboarding.User holds.
 const selectUser = "$select=id,userPrincipalName,mail,proxyAddresses,userType,createdDateTime,department,companyName,accountEnabled,onPremisesSyncEnabled," +
+	"onPremisesDomainName,onPremisesImmutableId,onPremisesSecurityIdentifier,onPremisesSamAccountName,onPremisesLastSyncDateTime," +
 	"lastPasswordChangeDateTime,signInSessionsValidFromDateTime,assignedLicenses,licenseAssignmentStates"
 
 // user is what Graph says of a user.
@@ -38,9 +39,14 @@ func (u user) domain(at time.Time) offboarding.User {
 		CompanyName:           value(u.GetCompanyName()),
 		AccountEnabled:        u.GetAccountEnabled() == nil || *u.GetAccountEnabled(),
 		OnPremisesSyncEnabled: value(u.GetOnPremisesSyncEnabled()),
-		LastPasswordChange:    value(u.GetLastPasswordChangeDateTime()),
-		SessionsValidFrom:     value(u.GetSignInSessionsValidFromDateTime()),
-		AsOf:                  at,
+		OnPremises: offboarding.OnPremisesIdentity{
+			Domain: value(u.GetOnPremisesDomainName()), Anchor: value(u.GetOnPremisesImmutableId()),
+			SID: value(u.GetOnPremisesSecurityIdentifier()), SamAccountName: value(u.GetOnPremisesSamAccountName()),
+		},
+		OnPremisesLastSync: value(u.GetOnPremisesLastSyncDateTime()),
+		LastPasswordChange: value(u.GetLastPasswordChangeDateTime()),
+		SessionsValidFrom:  value(u.GetSignInSessionsValidFromDateTime()),
+		AsOf:               at,
 	}
 	for _, a := range u.GetProxyAddresses() {
 		if scheme, address, ok := strings.Cut(a, ":"); ok && strings.EqualFold(scheme, "smtp") {

@@ -14,7 +14,9 @@ type User struct {
 	Department            string
 	CompanyName           string
 	AccountEnabled        bool
-	OnPremisesSyncEnabled bool // mastered in an on-premises Active Directory
+	OnPremisesSyncEnabled bool               // mastered in an on-premises Active Directory
+	OnPremises            OnPremisesIdentity // of a synchronised account
+	OnPremisesLastSync    time.Time          // when the synchronisation last wrote the account
 	LastPasswordChange    time.Time
 	SessionsValidFrom     time.Time // signInSessionsValidFromDateTime
 	Licences              []Licence
@@ -68,6 +70,7 @@ type Group struct {
 	DisplayName           string
 	Dynamic               bool // groupTypes contains DynamicMembership
 	OnPremisesSyncEnabled bool
+	OnPremisesSID         string // onPremisesSecurityIdentifier of a synchronised group
 	Distribution          bool   // a distribution list or mail-enabled security group: Exchange's to change
 	MembershipRule        string // of a dynamic group
 	Licensed              bool   // assigns licences to its members

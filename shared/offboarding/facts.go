@@ -18,6 +18,12 @@ import (
 //	driveBytes     onedrive           evidence  delete
 //	driveDelta     onedrive           progress  delete
 //	deletedDateTime  delete           evidence  deadlines
+//	disabledOnPremises onpremises     progress  block
+//	passwordSetOnPremises onpremises  progress  signout
+//	hiddenOnPremises onpremises       evidence  forward
+//	synchronisedAt block              progress  onpremises
+//	licensedOnPremises access         progress  onpremises
+//	deletionGate   delete             progress  onpremises
 //	residualRisk   any                evidence  leaver plan, reports
 const (
 	// MailboxSeen is "none" of a leaver without a mailbox.
@@ -39,6 +45,20 @@ const (
 	VerifiedDelta = "driveDelta"
 	// DeletedAt is when the account was deleted.
 	DeletedAt = "deletedDateTime"
+	// DisabledOnPremises and PasswordSetOnPremises are when onpremises first read its effects.
+	DisabledOnPremises    = "disabledOnPremises"
+	PasswordSetOnPremises = "passwordSetOnPremises"
+	// HiddenOnPremises is "true" of an account that onpremises has hidden from address lists, or
+	// NoExchangeSchema where the directory cannot say so.
+	HiddenOnPremises = "hiddenOnPremises"
+	NoExchangeSchema = "the directory has no Exchange schema"
+	// SynchronisedAt is when the cloud was first seen to show what onpremises had written.
+	SynchronisedAt = "synchronisedAt"
+	// LicensedOnPremises are the groups mastered on premises that give licences, by SID and separated
+	// by blanks, or "none": leaving one takes licences away, which is the gate's to allow (B2).
+	LicensedOnPremises = "licensedOnPremises"
+	// DeletionGate is when the gate of delete last stood open for an account deleted on premises.
+	DeletionGate = "deletionGate"
 	// ResidualRisk is what a step can neither end nor see, in words.
 	ResidualRisk = "residualRisk"
 )
@@ -83,6 +103,47 @@ func (c *Case) VerifiedDrive() VerifiedDrive {
 // AccountDeleted is when the account was deleted; zero while it is not.
 func (c *Case) AccountDeleted() time.Time {
 	at, _ := time.Parse(time.RFC3339, c.evidence(StepDelete, DeletedAt))
+	return at
+}
+
+// OnPremisesDisabled is when the account first read disabled on premises; zero while it does not.
+func (c *Case) OnPremisesDisabled() time.Time { return c.when(StepOnpremises, DisabledOnPremises) }
+
+// OnPremisesPasswordSet is when the password was reset on premises; zero while it was not.
+func (c *Case) OnPremisesPasswordSet() time.Time {
+	return c.when(StepOnpremises, PasswordSetOnPremises)
+}
+
+// HiddenByOnPremises reports whether onpremises has hidden the account from address lists, and
+// whether its directory can.
+func (c *Case) HiddenByOnPremises() (hidden, possible bool) {
+	said := c.evidence(StepOnpremises, HiddenOnPremises)
+	return said == "true", said != NoExchangeSchema
+}
+
+// ShownInCloud reports whether the cloud has shown what onpremises wrote. A departure whose plan
+// does not hold block is not waited for.
+func (c *Case) ShownInCloud() bool {
+	return c.Step(StepBlock) == nil || !c.when(StepBlock, SynchronisedAt).IsZero()
+}
+
+// LicensedOnPremisesGroups are the SIDs of the groups mastered on premises that give licences;
+// known is false until access has looked.
+func (c *Case) LicensedOnPremisesGroups() (sids []string, known bool) {
+	kept := c.progress(StepAccess, LicensedOnPremises)
+	if kept == none {
+		return nil, true
+	}
+	return strings.Fields(kept), kept != "" || c.Step(StepAccess) == nil
+}
+
+// DeletionOpened is when the gate of delete last stood open for an account that is deleted on
+// premises; zero when it never did.
+func (c *Case) DeletionOpened() time.Time { return c.when(StepDelete, DeletionGate) }
+
+// when is a time that a step keeps in its progress; zero while it has none.
+func (c *Case) when(step StepName, name string) time.Time {
+	at, _ := time.Parse(time.RFC3339, c.progress(step, name))
 	return at
 }
 

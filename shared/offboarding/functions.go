@@ -26,6 +26,9 @@ type Function struct {
 	// Recipient Administrator does not.
 	// Source: Exchange Online, permissions, role Legal Hold.
 	LegalHold bool
+	// Inside is set when the function runs in a resident host inside of the organisation's network,
+	// and never on Lambda.
+	Inside bool
 	// Ledger is set when the function reads and writes the ledger.
 	Ledger bool
 	// Policy is set when the function itself reads the policy; a step has the plan made of it.

@@ -23,9 +23,11 @@ type Plan struct {
 	// StepSettings are those of the policy for this leaver; a duration is in nanoseconds. Nobody
 	// is named: FilesTo is empty when FilesUnclear says why nobody could be found.
 	StepSettings
-	Forwarding   *Forwarding   `json:"forwarding,omitempty" step:"forward"`    // with the handling forward only
-	FilesUnclear string        `json:"filesUnclear,omitempty" step:"onedrive"` // no personal data
-	Steps        []PlannedStep `json:"steps"`
+	Forwarding *Forwarding `json:"forwarding,omitempty" step:"forward"` // with the handling forward only
+	// OnPremisesAccount is which account of an on-premises Active Directory the plan also means.
+	OnPremisesAccount *OnPremisesIdentity `json:"onPremisesAccount,omitempty" step:"onpremises"`
+	FilesUnclear      string              `json:"filesUnclear,omitempty" step:"onedrive"` // no personal data
+	Steps             []PlannedStep       `json:"steps"`
 }
 
 // Forwarding is where new mail goes and until when. Who gets it is looked up after the plan is
@@ -120,6 +122,8 @@ func Compile(r Request, policy Policy) (Plan, error) {
 			if !plan.preserves() {
 				continue
 			}
+		case StepOnpremises:
+			continue // see [Plan.AddOnPremises]
 		case StepLicence:
 			step.Due = release
 			if plan.forwardsForEver() {
@@ -139,6 +143,17 @@ func Compile(r Request, policy Policy) (Plan, error) {
 		plan.Steps = append(plan.Steps, step)
 	}
 	return plan, nil
+}
+
+// AddOnPremises adds the step onpremises for the account that an on-premises Active Directory
+// masters, where the policy lets the function do it.
+func (p *Plan) AddOnPremises(who OnPremisesIdentity) {
+	if p.OnPremises != OnPremisesByFunction {
+		return
+	}
+	p.OnPremisesAccount = &who
+	at := slices.IndexFunc(p.Steps, func(s PlannedStep) bool { return s.Name == StepLicence })
+	p.Steps = slices.Insert(p.Steps, at, PlannedStep{Name: StepOnpremises, Due: p.LeavingTime})
 }
 
 // changes are the settings that the request chooses itself: those that [Options] has a field for.

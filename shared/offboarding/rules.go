@@ -97,16 +97,20 @@ func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 }
 
 // OnPremisesTask is the verdict about an account that an on-premises Active Directory masters: what
-// task says has to be done there (B9).
-func OnPremisesTask(task string) error {
+// task says has to be done there (B9), by the step onpremises where the plan holds it, else by a
+// person.
+func (j *Job) OnPremisesTask(task string) error {
+	if j.Case.Step(StepOnpremises) != nil {
+		return j.NotYet("%s: waits for onpremises and the synchronisation: %s", B9, task)
+	}
 	return Manual("the account is synchronised from an on-premises Active Directory: there, " + task + ", then replay")
 }
 
 // OnPremises turns the refusal of a change to an account that an on-premises Active Directory
 // masters into the task that it is. Other errors are returned as they are.
-func OnPremises(u User, err error, task string) error {
+func (j *Job) OnPremises(u User, err error, task string) error {
 	if u.OnPremisesSyncEnabled && IsPermanent(err) {
-		return OnPremisesTask(task)
+		return j.OnPremisesTask(task)
 	}
 	return err
 }

@@ -22,12 +22,13 @@ type TimeSettings struct {
 // StepSettings are what the steps obey; a plan holds those of its leaver. The tag step names the
 // step that acts again when a new plan changes what it obeys.
 type StepSettings struct {
-	ForwardSettings  `step:"forward"`
-	PreserveSettings `step:"preserve"`
-	OnedriveSettings `step:"onedrive"`
-	BlockSettings    `step:"block"`
-	WipeSettings     `step:"wipe"`
-	LicenceSettings  `step:"licence"`
+	ForwardSettings    `step:"forward"`
+	PreserveSettings   `step:"preserve"`
+	OnedriveSettings   `step:"onedrive"`
+	BlockSettings      `step:"block"`
+	WipeSettings       `step:"wipe"`
+	LicenceSettings    `step:"licence"`
+	OnpremisesSettings `step:"onpremises"`
 	WatchSettings
 }
 
@@ -75,6 +76,11 @@ type WipeSettings struct {
 // LicenceSettings are what licence obeys.
 type LicenceSettings struct {
 	SeatPrices map[string]float64 `yaml:"seatPrices" json:"seatPrices,omitempty" like:"{ENTERPRISEPACK: 23.00, SPE_E3: 36.00}" about:"what a seat costs a month, by skuPartNumber, in the organisation's currency: the release of such a licence ends as a task for a person, to buy one fewer"`
+}
+
+// OnpremisesSettings are what onpremises obeys.
+type OnpremisesSettings struct {
+	OnPremises OnPremisesBy `yaml:"onPremises" json:"onPremises,omitempty" default:"person" enum:"person,function" about:"who changes the accounts that an on-premises Active Directory masters: a person, as tasks, or the function onpremises, which runs inside the network"`
 }
 
 // WatchSettings are what watch obeys.

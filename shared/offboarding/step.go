@@ -10,15 +10,16 @@ type StepName string
 
 // The steps that a function serves.
 const (
-	StepSignout  StepName = "signout"
-	StepBlock    StepName = "block"
-	StepWipe     StepName = "wipe"
-	StepForward  StepName = "forward"
-	StepPreserve StepName = "preserve"
-	StepOnedrive StepName = "onedrive"
-	StepAccess   StepName = "access"
-	StepLicence  StepName = "licence"
-	StepDelete   StepName = "delete"
+	StepSignout    StepName = "signout"
+	StepBlock      StepName = "block"
+	StepWipe       StepName = "wipe"
+	StepForward    StepName = "forward"
+	StepPreserve   StepName = "preserve"
+	StepOnedrive   StepName = "onedrive"
+	StepAccess     StepName = "access"
+	StepOnpremises StepName = "onpremises"
+	StepLicence    StepName = "licence"
+	StepDelete     StepName = "delete"
 )
 
 // Spec is what is fixed about a step, whoever leaves.
@@ -41,6 +42,10 @@ type Spec struct {
 	// the ledger: Functions fills both in.
 	Function
 }
+
+// OwnMessage reports whether the step starts with a message of its own, which only a plan that
+// holds it sends; the others start with the one termination message.
+func (s Spec) OwnMessage() bool { return s.Gate || s.Inside }
 
 // PastDeadline is the task that a wait becomes at the step's deadline; why is what it waited for.
 func (s Spec) PastDeadline(why string) string {
@@ -131,8 +136,16 @@ var Steps = []Spec{
 		},
 	},
 	{
+		Name: StepOnpremises, Urgent: true, Deadline: 24 * time.Hour,
+		Function: Function{
+			Does: "locks the account out of the on-premises Active Directory that masters it", Inside: true,
+			AtWorst: "end departures in the ledger; in the directory what the service account may do to the people and groups below its containers: disable, reset passwords, change memberships",
+			Done:    "the account is disabled on premises, its password reset, hidden and in no group, the cloud shows it, and behind the gate of delete it is gone",
+		},
+	},
+	{
 		Name: StepLicence, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
-		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepAccess},
+		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepAccess, StepOnpremises},
 		Function: Function{
 			Does: "releases the licence, when nothing is lost with it", Exchange: true, Policy: true,
 			Permissions: []string{
@@ -145,7 +158,7 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepDelete, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
-		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepLicence},
+		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepOnpremises, StepLicence},
 		Function: Function{
 			Does: "deletes the account, when nothing is lost with it", Exchange: true, Policy: true,
 			Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},

@@ -43,8 +43,8 @@ type Verdict struct {
 	Why  string        // what is waited for, forbidden or to be done
 	In   time.Duration // of not yet, and of a transient error whose sender said when to come back
 	At   time.Time     // of a planned wait: when the plan goes on
-	// Observed says of a manual verdict that the step's own effect was observed, so that no other
-	// step waits for the person.
+	// Observed says of a manual verdict or a planned wait that the step's own effect was observed, so
+	// that no other step waits.
 	Observed bool
 	Err      error // what was returned; nil when effective
 }
@@ -104,6 +104,13 @@ func After(d time.Duration, why string) error {
 // that the plan or the policy asks for, such as the end of a forwarding, never for a delay.
 func ContinueAt(t time.Time, why string) error {
 	return &VerdictError{Verdict{Kind: KindPlanned, At: t, Why: why}}
+}
+
+// DoneUntil is the verdict "as wanted and observed so, and the plan goes on at t": [ContinueAt], and
+// no other step waits in the meantime. Return it when what is still to come is not what the steps
+// that need this one need it for.
+func DoneUntil(t time.Time, why string) error {
+	return &VerdictError{Verdict{Kind: KindPlanned, At: t, Why: why, Observed: true}}
 }
 
 // Withheld is the verdict "a rule forbids it". The step is settled, and its case may complete

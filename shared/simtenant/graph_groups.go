@@ -25,6 +25,7 @@ var groupSchema = newSchema("group", "",
 	}},
 	field[Group]{"membershipRule", func(_ *call, g *Group) any { return text(g.MembershipRule) }},
 	field[Group]{"onPremisesSyncEnabled", func(_ *call, g *Group) any { return flag(g.OnPremisesSyncEnabled) }},
+	field[Group]{"onPremisesSecurityIdentifier", func(_ *call, g *Group) any { return text(g.OnPremisesSID) }},
 	field[Group]{"isAssignableToRole", func(_ *call, g *Group) any {
 		if !g.AssignableToRole {
 			return nil

@@ -31,6 +31,11 @@ var userSchema = newSchema("user",
 	field[User]{"userType", func(_ *call, u *User) any { return u.UserType }},
 	field[User]{"accountEnabled", func(_ *call, u *User) any { return u.AccountEnabled }},
 	field[User]{"onPremisesSyncEnabled", func(_ *call, u *User) any { return flag(u.OnPremisesSyncEnabled) }},
+	field[User]{"onPremisesDomainName", func(_ *call, u *User) any { return text(u.OnPremises.DomainName) }},
+	field[User]{"onPremisesImmutableId", func(_ *call, u *User) any { return text(u.OnPremises.ImmutableID) }},
+	field[User]{"onPremisesSecurityIdentifier", func(_ *call, u *User) any { return text(u.OnPremises.SecurityIdentifier) }},
+	field[User]{"onPremisesSamAccountName", func(_ *call, u *User) any { return text(u.OnPremises.SamAccountName) }},
+	field[User]{"onPremisesLastSyncDateTime", func(_ *call, u *User) any { return stamp(u.OnPremises.LastSync) }},
 	field[User]{"createdDateTime", func(_ *call, u *User) any { return stamp(u.Created) }},
 	field[User]{"deletedDateTime", func(_ *call, u *User) any { return stamp(u.DeletedAt) }},
 	field[User]{"lastPasswordChangeDateTime", func(_ *call, u *User) any { return stamp(u.LastPasswordChange) }},
@@ -215,20 +220,25 @@ func deleteUser(c *call) reply {
 	if u.Synced() {
 		return c.onPremises()
 	}
-	w := c.t.world
-	c.t.before(kindUser, u.ID, c.now)
-	c.t.before(kindDeleted, u.ID, c.now)
-	c.t.before(kindMailbox, u.ID, c.now)
+	c.t.softDelete(u, c.now)
+	return noContent
+}
+
+// softDelete moves a user to the deleted items.
+func (t *Tenant) softDelete(u *User, now time.Time) {
+	w := t.world
+	t.before(kindUser, u.ID, now)
+	t.before(kindDeleted, u.ID, now)
+	t.before(kindMailbox, u.ID, now)
 	delete(w.Users, u.ID)
 	gone := u.clone() // a read under the lag may still hold the live one
-	gone.DeletedAt = c.now.Truncate(time.Second)
+	gone.DeletedAt = now.Truncate(time.Second)
 	gone.UserPrincipalName = strings.ReplaceAll(u.ID, "-", "") + u.UserPrincipalName
 	w.Deleted[u.ID] = gone
 	if d := w.Drives[u.ID]; d != nil {
-		d.GoneAt = c.now
+		d.GoneAt = now
 	}
-	w.reconcile(u.ID, c.now)
-	return noContent
+	w.reconcile(u.ID, now)
 }
 
 // deletedSchema is userSchema as directory/deletedItems shows it.

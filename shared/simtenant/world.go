@@ -64,6 +64,7 @@ type User struct {
 	AccountEnabled        bool
 	OnPremisesSyncEnabled *bool // true = synced, false = once synced, nil = cloud
 	OnPremisesDisabled    bool  // what the on-premises directory says of a synced user
+	OnPremises            OnPremises
 	ManagerID             string
 	Licences              []Licence // direct ones
 	Eligible              []EligibleRole
@@ -112,6 +113,7 @@ type Group struct {
 	SecurityEnabled       bool   //
 	MembershipRule        string // non-empty = dynamic
 	OnPremisesSyncEnabled *bool
+	OnPremisesSID         string // of a synced group
 	AssignableToRole      bool
 	Licences              []string // sku ids the direct members inherit
 	Members               []string // object ids of users and groups; deleted users stay listed, so that a restore brings them back

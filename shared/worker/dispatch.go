@@ -22,7 +22,7 @@ func Dispatch(ctx context.Context, p bus.Publisher, l *ledger.Ledger, c *offboar
 		if record.State.Settled() {
 			continue
 		}
-		if spec, _ := offboarding.SpecOf(record.Name); !spec.Gate {
+		if spec, _ := offboarding.SpecOf(record.Name); !spec.OwnMessage() {
 			atOnce = true
 			continue
 		}

@@ -142,7 +142,7 @@ func (w *Worker) outcome(record *offboarding.Record, verdict offboarding.Verdict
 	case offboarding.KindCancelled:
 		return ledger.Outcome{State: offboarding.StateCancelled, Reason: why}
 	case offboarding.KindPlanned:
-		return ledger.Outcome{State: offboarding.StateWaiting, Reason: why, Delay: verdict.At.Sub(w.Now()), Planned: true}
+		return ledger.Outcome{State: offboarding.StateWaiting, Reason: why, Delay: verdict.At.Sub(w.Now()), Planned: true, Observed: verdict.Observed}
 	case offboarding.KindNotYet:
 		spec, _ := offboarding.SpecOf(record.Name)
 		if w.since(record.Since) >= spec.Deadline {

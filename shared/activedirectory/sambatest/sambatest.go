@@ -133,17 +133,6 @@ func (c *Controller) Close() error {
 	return nil
 }
 
-// Admin is a connection as the domain's administrator; it ends with the test.
-func (c *Controller) Admin(t testing.TB) *ldap.Conn {
-	t.Helper()
-	conn, err := c.Dial(Administrator, Password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
-
 // Dial is a connection bound as somebody, over LDAPS.
 func (c *Controller) Dial(who, password string) (*ldap.Conn, error) {
 	conn, err := ldap.DialURL("ldaps://"+c.Address, ldap.DialWithTLSConfig(clientTLS(c.CA)))
@@ -157,44 +146,30 @@ func (c *Controller) Dial(who, password string) (*ldap.Conn, error) {
 	return conn, nil
 }
 
-// Grant adds access control entries to the security descriptor of an object, as an administrator
+// grant adds access control entries to the security descriptor of an object, as an administrator
 // who delegates rights does. They are in SDDL, with SID in the place of the identifier of the
 // account at who, a distinguished name.
-func (c *Controller) Grant(t testing.TB, on, who string, aces ...string) {
-	t.Helper()
-	c.dsacl(t, "set", on, who, aces)
-}
-
-// Revoke takes entries away that [Controller.Grant] added.
-func (c *Controller) Revoke(t testing.TB, on, who string, aces ...string) {
-	t.Helper()
-	c.dsacl(t, "delete", on, who, aces)
-}
-
-func (c *Controller) dsacl(t testing.TB, verb, on, who string, aces []string) {
-	t.Helper()
-	sddl := strings.ReplaceAll(strings.Join(aces, ""), "SID", c.SID(t, who))
-	out, err := exec.Command("samba-tool", "dsacl", verb, "-s", c.path("run.conf"), "-H", "ldap://"+c.Address, "-U", "Administrator%"+Password,
+func (c *Controller) grant(on, who string, aces []string) error {
+	if len(aces) == 0 {
+		return nil
+	}
+	conn, err := c.Dial(Administrator, Password)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	o := &Organisation{Controller: c, admin: conn}
+	e, err := o.Read(who, "objectSid")
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", who, err)
+	}
+	sddl := strings.ReplaceAll(strings.Join(aces, ""), "SID", identifier(e.GetRawAttributeValue("objectSid")))
+	out, err := exec.Command("samba-tool", "dsacl", "set", "-s", c.path("run.conf"), "-H", "ldap://"+c.Address, "-U", "Administrator%"+Password,
 		"--objectdn="+on, "--trusteedn="+who, "--sddl="+sddl).CombinedOutput()
 	if err != nil {
-		t.Fatalf("samba-tool dsacl %s on %s: %v: %s", verb, on, err, out)
+		return fmt.Errorf("delegating rights on %s: %w: %s", on, err, out)
 	}
-}
-
-// SID is the security identifier of the account with that distinguished name.
-func (c *Controller) SID(t testing.TB, dn string) string {
-	t.Helper()
-	found, err := c.Admin(t).Search(ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
-		"(objectClass=*)", []string{"objectSid"}, nil))
-	if err != nil || len(found.Entries) != 1 {
-		t.Fatalf("looking for %s: %v", dn, err)
-	}
-	raw := found.Entries[0].GetRawAttributeValue("objectSid")
-	sid := fmt.Sprintf("S-%d-%d", raw[0], raw[7])
-	for i := 8; i+4 <= len(raw); i += 4 {
-		sid += fmt.Sprintf("-%d", uint32(raw[i])|uint32(raw[i+1])<<8|uint32(raw[i+2])<<16|uint32(raw[i+3])<<24)
-	}
-	return sid
+	return nil
 }
 
 func (c *Controller) path(name string) string { return filepath.Join(c.dir, name) }

@@ -3,17 +3,21 @@ package sambatest_test
 import (
 	"testing"
 
-	"github.com/go-ldap/ldap/v3"
-
 	"leaver/shared/activedirectory/sambatest"
 )
 
 func TestAControllerServesItsDomain(t *testing.T) {
 	c := sambatest.New(t)
-	found, err := c.Admin(t).Search(ldap.NewSearchRequest(sambatest.Base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
-		"(sAMAccountName=Administrator)", []string{"objectGUID"}, nil))
-	if err != nil || len(found.Entries) != 1 {
-		t.Fatalf("found %v: %v", found, err)
+	o, err := sambatest.Settle(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dn, err := o.Person("sam.ash", sambatest.People, sambatest.Initial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Identity(dn); err != nil {
+		t.Fatal(err)
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
@@ -24,5 +28,7 @@ func TestAControllerServesItsDomain(t *testing.T) {
 	if err := c.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(c.SID(t, "CN=Administrator,CN=Users,"+sambatest.Base))
+	if _, err := c.Dial("sam.ash@"+sambatest.Domain, sambatest.Initial); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
 }

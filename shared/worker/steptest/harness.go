@@ -201,6 +201,12 @@ func (h *Harness) OpenUnpublished(t testing.TB, person string, options offboardi
 	plan, err := offboarding.Compile(request, policy)
 	must(t, err)
 	personal := map[string]string{}
+	user, err := h.Graph.User(t.Context(), simtenant.UserID(person))
+	must(t, err)
+	if user.OnPremisesSyncEnabled {
+		plan.AddOnPremises(user.OnPremises)
+		personal[offboarding.SamAccountName] = user.OnPremises.SamAccountName
+	}
 	if f := plan.Forwarding; f != nil {
 		if f.To = simtenant.UserID(options.ForwardTo); options.ForwardTo == "" {
 			manager, err := h.Graph.Manager(t.Context(), simtenant.UserID(person))

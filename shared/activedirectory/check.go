@@ -1,0 +1,157 @@
+package activedirectory
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// Right is one thing that the service account has to be allowed, and on how many of the objects
+// looked at it is.
+type Right struct {
+	Name string // what it is for
+	Fix  string // what to grant
+	May  int    // on how many objects the account may
+	Of   int    // how many were looked at
+}
+
+// resetPassword is the control access right User-Force-Change-Password.
+// Source: Active Directory schema, extended rights.
+const resetPassword = "00299570-246d-11d0-a768-00aa006e0529"
+
+// Check says what the service account may write, without writing: it asks the directory for the
+// attributes that it may change on some people and groups below the base, and reads those people's
+// permissions for the right to reset a password. Accounts and groups that AdminSDHolder protects or
+// that Windows needs are passed over.
+// Source: MS-ADTS 3.1.1.4.5.22, allowedAttributesEffective; 5.1.3.3, checking access.
+func (s *Session) Check(_ context.Context) ([]Right, error) {
+	const theirs = "(!(adminCount=1))(!(isCriticalSystemObject=TRUE))"
+	people, err := s.sample("(&(objectCategory=person)(objectClass=user)" + theirs + ")")
+	if err != nil {
+		return nil, classify("looking for people to check the rights on", err)
+	}
+	groups, err := s.sample("(&(objectClass=group)" + theirs + ")")
+	if err != nil {
+		return nil, classify("looking for groups to check the rights on", err)
+	}
+	sids, err := s.identifiers()
+	if err != nil {
+		return nil, classify("reading the service account", err)
+	}
+	writes := func(attribute string) func(*ldap.Entry) bool {
+		return func(e *ldap.Entry) bool { return has(e, "allowedAttributesEffective", attribute) }
+	}
+	resets := func(e *ldap.Entry) bool {
+		return grants(e.GetRawAttributeValue("nTSecurityDescriptor"), sids, resetPassword)
+	}
+	rights := []Right{
+		count("disable an account", "Write userAccountControl on user objects", people, writes("userAccountControl")),
+		count("reset a password", "Reset Password on user objects", people, resets),
+		count("describe an account", "Write description on user objects", people, writes("description")),
+		count("take an account out of a group", "Write member on group objects", groups, writes("member")),
+	}
+	if slices.ContainsFunc(people, func(e *ldap.Entry) bool { return has(e, "allowedAttributes", hideFromAddressLists) }) {
+		rights = append(rights, count("hide an account from address lists", "Write "+hideFromAddressLists+" on user objects", people, writes(hideFromAddressLists)))
+	}
+	return rights, nil
+}
+
+func count(name, fix string, of []*ldap.Entry, may func(*ldap.Entry) bool) Right {
+	r := Right{Name: name, Fix: fix, Of: len(of)}
+	for _, e := range of {
+		if may(e) {
+			r.May++
+		}
+	}
+	return r
+}
+
+// sample is some of the objects below the base that the filter finds, with what tells the rights on
+// them.
+func (s *Session) sample(filter string) ([]*ldap.Entry, error) {
+	const most, onlyDACL = 200, 4
+	found, err := s.conn.Search(ldap.NewSearchRequest(s.base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, most, int(timeout.Seconds()), false, filter,
+		[]string{"allowedAttributesEffective", "allowedAttributes", "nTSecurityDescriptor"},
+		[]ldap.Control{ldap.NewControlPaging(most), &ldap.ControlMicrosoftSDFlags{Criticality: true, ControlValue: onlyDACL}}))
+	if err != nil {
+		return nil, err
+	}
+	return found.Entries, nil
+}
+
+// identifiers are the security identifiers that this connection acts with.
+// Source: MS-ADTS 3.1.1.3.2, rootDSE attribute tokenGroups.
+func (s *Session) identifiers() ([]string, error) {
+	root, err := s.read("", "tokenGroups")
+	if err != nil {
+		return nil, err
+	}
+	var sids []string
+	for _, raw := range root.GetRawAttributeValues("tokenGroups") {
+		sids = append(sids, sid(raw))
+	}
+	return sids, nil
+}
+
+// grants reports whether a security descriptor gives one of the identifiers a control access right.
+// What cannot be read gives nothing. Sources: MS-DTYP 2.4.4 (ACE), 2.4.5 (ACL), 2.4.6 (descriptor).
+func grants(descriptor []byte, sids []string, right string) bool {
+	const (
+		allow, deny, allowObject, denyObject = 0, 1, 5, 6
+		inheritOnly                          = 0x08
+		controlAccess                        = 0x100
+		hasType, hasInheritedType            = 1, 2
+		header, ace, guidSize                = 20, 8, 16
+	)
+	if len(descriptor) < header {
+		return false
+	}
+	at := int(binary.LittleEndian.Uint32(descriptor[16:]))
+	if at == 0 || at > len(descriptor)-8 {
+		return false
+	}
+	count, rest := int(binary.LittleEndian.Uint16(descriptor[at+4:])), descriptor[at+8:]
+	for range count {
+		if len(rest) < ace {
+			return false
+		}
+		kind, flags, size := rest[0], rest[1], int(binary.LittleEndian.Uint16(rest[2:]))
+		if size < ace || size > len(rest) {
+			return false
+		}
+		mask, body := binary.LittleEndian.Uint32(rest[4:]), rest[ace:size]
+		rest = rest[size:]
+		about := true
+		if kind == allowObject || kind == denyObject {
+			if len(body) < 4 {
+				return false
+			}
+			present := binary.LittleEndian.Uint32(body)
+			body = body[4:]
+			if present&hasType != 0 {
+				if len(body) < guidSize {
+					return false
+				}
+				about, body = guid(body[:guidSize]) == right, body[guidSize:]
+			}
+			if present&hasInheritedType != 0 {
+				if len(body) < guidSize {
+					return false
+				}
+				body = body[guidSize:]
+			}
+		}
+		if flags&inheritOnly != 0 || mask&controlAccess == 0 || !about || !slices.Contains(sids, sid(body)) {
+			continue
+		}
+		switch kind {
+		case allow, allowObject:
+			return true
+		case deny, denyObject:
+			return false
+		}
+	}
+	return false
+}
