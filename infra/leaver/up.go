@@ -8,13 +8,18 @@ import (
 
 	"leaver/events"
 	"leaver/infra/resident"
+	"leaver/shared/activedirectory"
 	"leaver/shared/hris"
+	"leaver/shared/offboarding"
 )
 
 type upCommand struct {
 	hosting
 	Addr     string `default:"127.0.0.1:8080" help:"Address of the webhook intake."`
 	Simulate bool   `xor:"tenant" help:"Serve a simulated tenant in this process."`
+
+	Only  []string `help:"Serve these functions only, such as onpremises in a host inside of the network." placeholder:"NAME"`
+	Check bool     `help:"Serve nothing: say what the service account of LEAVER_DIRECTORY may write, and exit 1 where something is missing."`
 
 	Operator bool          `hidden:"" help:"It is leaver attach now."`
 	Lock     time.Duration `hidden:"" default:"20s" help:"How long a message of the embedded bus and its step stay locked to a run that died."`
@@ -43,6 +48,13 @@ func (c *upCommand) Validate() error {
 
 // Run serves until it is interrupted. Its first line on stdout is JSON that says where.
 func (c *upCommand) Run(on console) (err error) {
+	domains, err := resident.DirectoriesOf(on, on.environ)
+	if err != nil {
+		return err
+	}
+	if c.Check {
+		return checkDirectories(on, domains)
+	}
 	o, simulated, stopTenant, err := c.options(on)
 	if err != nil {
 		return err
@@ -52,17 +64,30 @@ func (c *upCommand) Run(on console) (err error) {
 	if err != nil {
 		return err
 	}
+	o.Only = c.Only
+	if len(domains) > 0 {
+		if o.Directories, err = activedirectory.New(domains); err != nil {
+			return fmt.Errorf("LEAVER_DIRECTORY: %w", err)
+		}
+	}
 	h, stop, err := c.open(on, o, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	says := map[string]string{"data": c.Data, "tenantId": o.Tenant.TenantID, "graph": o.Tenant.Graph}
+	if !h.Serves(offboarding.FunctionIntake) {
+		if err := json.NewEncoder(on.stdout).Encode(says); err != nil {
+			return err
+		}
+		return h.Run(on)
+	}
 	stopIntake, address, err := h.ServeIntake(c.Addr, sources)
 	if err != nil {
 		return fmt.Errorf("webhooks cannot be taken on %s, choose another address with --addr: %w", c.Addr, err)
 	}
 	defer func() { err = errors.Join(err, stopIntake()) }()
-	says := map[string]string{"intake": address, "data": c.Data, "tenantId": o.Tenant.TenantID, "graph": o.Tenant.Graph}
+	says["intake"] = address
 	if err := json.NewEncoder(on.stdout).Encode(says); err != nil {
 		return err
 	}

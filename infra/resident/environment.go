@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"leaver/shared/activedirectory"
 	"leaver/shared/assembly"
 	"leaver/shared/config"
 	"leaver/shared/environment"
@@ -60,6 +62,37 @@ func PolicyOf(ctx context.Context, file string, environ []string) (policy offboa
 		return offboarding.Policy{}, false, fmt.Errorf("LEAVER_POLICY: %w", err)
 	}
 	return policy, true, nil
+}
+
+// DirectoriesOf are the on-premises Active Directories that the environment names; nil when it names
+// none.
+func DirectoriesOf(ctx context.Context, environ []string) ([]activedirectory.Domain, error) {
+	if !environment.Given[environment.Directory](environ) {
+		return nil, nil
+	}
+	c, err := environment.Read[environment.Directory](environ)
+	if err != nil {
+		return nil, err
+	}
+	text, err := c.Text.Read(ctx, elsewhere)
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_DIRECTORY: %w", err)
+	}
+	domains, err := activedirectory.Parse([]byte(text), func(place string) (string, error) {
+		if name, isVariable := strings.CutPrefix(place, "env:"); isVariable {
+			for _, line := range environ {
+				if value, found := strings.CutPrefix(line, name+"="); found {
+					return value, nil
+				}
+			}
+			return "", fmt.Errorf("the variable %s is not set", name)
+		}
+		return environment.Source(place).Read(ctx, elsewhere)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_DIRECTORY: %w", err)
+	}
+	return domains, nil
 }
 
 // SecretsOf are the webhook secrets of the environment; empty when it has none.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -58,6 +59,7 @@ type Host struct {
 	log         *slog.Logger
 	concurrency int
 	lane        worker.Lane
+	only        []string
 	hosts       []*worker.Host
 	close       []func() error
 }
@@ -71,7 +73,9 @@ type Options struct {
 	// Directories are the on-premises Active Directories that can be reached from here; nil serves
 	// no function that runs inside.
 	Directories *activedirectory.Client
-	Lock        time.Duration // of messages on the embedded bus and their leases; zero is the bus's default
+	// Only are the functions to serve; empty is all of them.
+	Only []string
+	Lock time.Duration // of messages on the embedded bus and their leases; zero is the bus's default
 	// Concurrency is how many messages of one subscription are worked on at the same time;
 	// zero is 8.
 	Concurrency int
@@ -123,7 +127,8 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 		Directory: directory, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
 		Policy: o.Policy, Now: h.Now, Log: o.Log,
 	}
-	h.host("plan", true, h.Planner.Handle)
+	h.only = o.Only
+	h.host(offboarding.FunctionPlan, true, h.Planner.Handle)
 	for _, spec := range offboarding.Steps {
 		step, ok := h.Steps[spec.Name]
 		if !ok && spec.Inside {
@@ -202,7 +207,15 @@ func Steps(directory *graph.Client, mailboxes *exchange.Client, departures *ledg
 	}
 }
 
+// Serves reports whether the host serves a function.
+func (h *Host) Serves(function string) bool {
+	return len(h.only) == 0 || slices.Contains(h.only, function)
+}
+
 func (h *Host) host(subscription string, urgent bool, handle func(context.Context, bus.Delivery) error) {
+	if !h.Serves(subscription) {
+		return
+	}
 	h.hosts = append(h.hosts, &worker.Host{
 		Bus: h.Bus, Subscription: subscription, Handle: handle, Concurrency: h.concurrency,
 		Lane: &h.lane, Urgent: urgent, Log: h.log,
@@ -214,6 +227,9 @@ func (h *Host) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, host := range h.hosts {
 		group.Go(func() error { return host.Run(ctx) })
+	}
+	if !h.Serves(offboarding.FunctionWatch) {
+		return group.Wait()
 	}
 	group.Go(func() error {
 		every := time.NewTicker(time.Minute)

@@ -106,6 +106,11 @@ type Webhooks struct {
 	Secrets Source `env:"LEAVER_WEBHOOK_SECRETS" about:"the webhook secrets (whsec_…, separated by spaces): their Secrets Manager ARN, or file:PATH"`
 }
 
+// Directory is read by what runs inside of the organisation's network.
+type Directory struct {
+	Text Source `env:"LEAVER_DIRECTORY" about:"the on-premises Active Directories in YAML (infra/activedirectory): file:PATH"`
+}
+
 // Intake is what intake reads: nothing of Microsoft 365 and nothing of the ledger.
 type Intake struct {
 	Identity Identity
