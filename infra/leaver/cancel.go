@@ -1,14 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 
 	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
 )
 
 type cancelCommand struct {
-	Case   operator.Who `arg:"" help:"${who}."`
+	Case   operator.Who `arg:"" optional:"" help:"${who}."`
+	Since  timeFlag     `placeholder:"TIME" help:"All open departures that began since then."`
+	Source string       `help:"All open departures that this source asked for."`
 	Reason string       `required:"" help:"Why; kept with the case until its personal values are erased."`
 	asking
 }
@@ -18,12 +22,18 @@ func (*cancelCommand) Help() string {
 	return `Every function reads the cancellation before each write. What had taken effect stays as it is, and is shown.
 
   leaver cancel adele.vance@contoso.com --reason "she stays"
+  leaver cancel --source bob --since 2026-11-22T09:00:00Z --reason "a wrong import"
 
 A parked request has no case to cancel: leaver replay --discard --request REQUEST.`
 }
 
-// Validate refuses a reason that says nothing.
-func (c *cancelCommand) Validate() error { return said("--reason", c.Reason) }
+// Validate refuses a reason that says nothing, and everybody.
+func (c *cancelCommand) Validate() error {
+	if several := !c.Since.IsZero() || c.Source != ""; c.Case.Everybody() != several {
+		return errors.New("which? name a case, or use --since, --source or both")
+	}
+	return said("--reason", c.Reason)
+}
 
 // Run cancels and shows what had been done by then.
 func (c *cancelCommand) Run(on console) error {
@@ -31,13 +41,23 @@ func (c *cancelCommand) Run(on console) error {
 	if err != nil {
 		return err
 	}
-	cancelled, err := host.Cancel(on, operator.Cancellation{Who: c.Case, Reason: c.Reason})
-	if err != nil {
+	cancelled, err := host.Cancel(on, operator.Cancellation{Who: c.Case, Since: c.Since.Time, Source: c.Source, Reason: c.Reason})
+	switch {
+	case err != nil:
+		return err
+	case c.JSON:
+		return terminal.WriteJSON(on.stdout, cancelled)
+	case c.Case.Everybody():
+		_, err = fmt.Fprintf(on.stdout, "%s%d cancelled\n", terminal.Overview(cancelled), len(cancelled))
 		return err
 	}
-	return c.answer(on, cancelled, func(width int) string {
-		return terminal.Report(cancelled, width) + whatStays(cancelled)
-	})
+	width, _ := terminal.Width(on.stdout)
+	for _, s := range cancelled {
+		if _, err := io.WriteString(on.stdout, terminal.Report(s, width)+whatStays(s)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // whatStays is what a cancellation does not take back.

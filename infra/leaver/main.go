@@ -31,6 +31,7 @@ type commands struct {
 	Cancel   cancelCommand   `cmd:"" help:"Stop a departure: no step makes another write."`
 	Replay   replayCommand   `cmd:"" help:"List what was parked, and send it back to work."`
 	SignOff  signOffCommand  `cmd:"" help:"Accept a manual, withheld or parked step by name, so that its case can be complete."`
+	Version  versionCommand  `cmd:"" help:"Say which build this is."`
 }
 
 // console is what a command gets from outside.

@@ -12,12 +12,19 @@ import (
 	"leaver/infra/leaver/internal/demo"
 	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/resident"
+	"leaver/shared/bus"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
 
 // runningHost serves a host in this process and returns its data directory.
 func runningHost(t *testing.T, tenant simtenant.Config, policy offboarding.Policy) (*simtenant.Tenant, string) {
+	t.Helper()
+	_, sim, data := openHost(t, tenant, policy)
+	return sim, data
+}
+
+func openHost(t *testing.T, tenant simtenant.Config, policy offboarding.Policy) (*resident.Host, *simtenant.Tenant, string) {
 	t.Helper()
 	sim, server, _ := startTenant(t, tenant)
 	data := t.TempDir()
@@ -42,7 +49,7 @@ func runningHost(t *testing.T, tenant simtenant.Config, policy offboarding.Polic
 			t.Error(err)
 		}
 	})
-	return sim, data
+	return h, sim, data
 }
 
 func quickPolicy() offboarding.Policy {
@@ -144,5 +151,80 @@ func TestWhatNobodyWantsIsDiscarded(t *testing.T) {
 	}
 	if code, _, _ := command(t, "replay", "--request", sent.Request, "--data", data); code != 1 {
 		t.Errorf("a request that is gone was replayed: exit %d", code)
+	}
+}
+
+// TestTheDeparturesOfASourceAreCancelled: a wrong import is stopped by its source, or since when it
+// came; what somebody else asked for goes on.
+func TestTheDeparturesOfASourceAreCancelled(t *testing.T) {
+	t.Parallel()
+	h, tenant, data := openHost(t, simtenant.Config{}, quickPolicy())
+	leaving := time.Now().Add(time.Hour)
+	ask := func(source, person string) {
+		t.Helper()
+		now := time.Now()
+		m, err := bus.Request{Attempt: 1, Request: offboarding.Request{
+			ID: offboarding.RequestID(source, person), Kind: offboarding.Termination, Source: source, EventTime: now, ReceivedAt: now,
+			LeavingTime: leaving, Employee: offboarding.Employee{UserPrincipalName: person},
+		}}.Message(time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Bus.Publish(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancelled := func() (n int) {
+		for _, s := range stateOf(t, data, "") {
+			if s.State == string(offboarding.CaseCancelled) {
+				n++
+			}
+		}
+		return n
+	}
+	ask("webhooks/standard", "irvin.sayers@contoso.com")
+	for _, person := range []string{adele, "grady.archie@contoso.com"} {
+		ask("webhooks/bob", person)
+	}
+	eventually(t, "three cases are open", 30*time.Second, func() bool { return len(stateOf(t, data, "")) == 3 })
+	if code, stdout, stderr := command(t, "cancel", "--source", "bob", "--reason", "a wrong import", "--data", data); code != 0 || !strings.Contains(stdout, "2 cancelled") {
+		t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+	}
+	if got := cancelled(); got != 2 {
+		t.Errorf("%d are cancelled, want the 2 of bob", got)
+	}
+	if code, stdout, stderr := command(t, "cancel", "--since", leaving.Format(time.RFC3339), "--reason", "later ones", "--json", "--data", data); code != 0 || stdout != "" {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+	if got := cancelled(); got != 2 {
+		t.Errorf("%d are cancelled, want those from before untouched", got)
+	}
+	if code, stdout, _ := command(t, "cancel", "--since", "2026-01-01T00:00:00Z", "--reason", "all", "--json", "--data", data); code != 0 || strings.Count(stdout, "\n") != 1 {
+		t.Errorf("exit %d, got %s, want one line", code, stdout)
+	}
+	for _, person := range []string{adele, "grady.archie@contoso.com", "irvin.sayers@contoso.com"} {
+		if user, _ := tenant.User(simtenant.UserID(person)); !user.AccountEnabled || tenant.PasswordChanges(user.ID) > 0 {
+			t.Errorf("%s was harmed", person)
+		}
+	}
+}
+
+// TestADayIsLeftWhenItEnds where the zone says.
+func TestADayIsLeftWhenItEnds(t *testing.T) {
+	t.Parallel()
+	_, data := runningHost(t, simtenant.Config{}, quickPolicy())
+	day := time.Now().AddDate(0, 2, 0).Format(time.DateOnly)
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, err := time.ParseInLocation(time.DateTime, day+" 23:59:59", berlin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := command(t, "plan", adele, "--at", day, "--zone", "Europe/Berlin", "--data", data, "--json")
+	var planned operator.Planned
+	if err := json.Unmarshal([]byte(stdout), &planned); code != 0 || err != nil || !planned.LeavingTime.Equal(end) {
+		t.Errorf("exit %d: %s%v, want the leaving time %s", code, stderr, planned.LeavingTime, end)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 // requestFlags say whom to offboard, and how.
 type requestFlags struct {
 	Who        operator.Who `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employeeId:NUMBER."`
-	At         timeFlag     `placeholder:"TIME" help:"Leaving time, like 2026-11-22T17:00:00+01:00; now without it."`
+	At         momentFlag   `placeholder:"TIME" help:"Leaving time, like 2026-11-22T17:00:00+01:00, or a day like 2026-11-22, which is left when it ends; now without it."`
+	Zone       zoneFlag     `placeholder:"ZONE" help:"Where the day ends, like Europe/Berlin."`
 	Mailbox    string       `enum:"forward,shared,hold,none," default:"" placeholder:"HANDLING" help:"forward, shared, hold or none; the policy's without it."`
 	ForwardTo  string       `placeholder:"ADDRESS" help:"Who gets the mail; the manager without it."`
 	ForwardFor durationFlag `placeholder:"DURATION" help:"How long, like 30d or 12h, or unlimited; until the grace ends without it."`
@@ -29,6 +31,46 @@ func (f *timeFlag) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
+// momentFlag is a time on the command line, or a day, which is a moment in a zone only.
+type momentFlag struct {
+	at  time.Time
+	day offboarding.Date
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *momentFlag) UnmarshalText(text []byte) error {
+	if day, err := offboarding.ParseDate(string(text)); err == nil {
+		f.day = day
+		return nil
+	}
+	var at timeFlag
+	err := at.UnmarshalText(text)
+	f.at = at.Time
+	return err
+}
+
+// zoneFlag is a time zone on the command line; nil without one.
+type zoneFlag struct{ *time.Location }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *zoneFlag) UnmarshalText(text []byte) (err error) {
+	f.Location, err = offboarding.LoadZone(string(text))
+	return err
+}
+
+// leavingTime is the moment; zero for now.
+func (f requestFlags) leavingTime() (time.Time, error) {
+	switch {
+	case f.At.day.IsZero() && f.Zone.Location != nil:
+		return time.Time{}, errors.New("--zone: it says where a day of --at ends; a time has its own")
+	case f.At.day.IsZero():
+		return f.At.at, nil
+	case f.Zone.Location == nil:
+		return time.Time{}, fmt.Errorf("--at %s: a day ends at another moment in every time zone; say which with --zone, like Europe/Berlin", f.At.day)
+	}
+	return f.At.day.At(offboarding.EndOfDay, f.Zone.Location), nil
+}
+
 // durationFlag is a duration on the command line, or unlimited; nil without one.
 type durationFlag struct{ *time.Duration }
 
@@ -39,16 +81,18 @@ func (f *durationFlag) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Validate refuses whoever is no person.
+// Validate refuses whoever is no person, and days without a zone.
 func (f requestFlags) Validate() error {
 	_, err := f.Who.Person()
-	return err
+	_, err2 := f.leavingTime()
+	return errors.Join(err, err2)
 }
 
 func (f requestFlags) request() offboarding.Request {
-	person, _ := f.Who.Person() // which was validated
+	person, _ := f.Who.Person() // which was validated, as the time was
+	leaving, _ := f.leavingTime()
 	return offboarding.Request{
-		Kind: offboarding.Termination, Employee: person, LeavingTime: f.At.Time,
+		Kind: offboarding.Termination, Employee: person, LeavingTime: leaving,
 		Options: offboarding.Options{Mailbox: offboarding.Handling(f.Mailbox), ForwardTo: f.ForwardTo, ForwardFor: f.ForwardFor.Duration},
 	}
 }

@@ -2,7 +2,10 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -10,23 +13,82 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// Cancellation is which departure is to stop, and why.
+// Cancellation is which departures are to stop, and why: the one that is named, or all open ones
+// that began since a time, that a source asked for, or both.
 type Cancellation struct {
-	Who    Who    `json:"who"`
-	Reason string `json:"reason"`
+	Who    Who       `json:"who"`
+	Since  time.Time `json:"since,omitzero"`
+	Source string    `json:"source,omitempty"` // as it is declared, or as the ledger has it
+	Reason string    `json:"reason"`
 }
 
-var cancelOperation = operation[Cancellation, Status]{"/cancel", (*Server).cancel}
+var cancelOperation = operation[Cancellation, []Status]{"/cancel", (*Server).cancel}
 
-func (s *Server) cancel(ctx context.Context, ask Cancellation) (Status, error) {
-	if ask.Who.Everybody() || ask.Reason == "" {
-		return Status{}, refused("say which case, and why")
+// cancel stops what is meant and returns how that stands. What could not be stopped is an error, and
+// does not keep the others from it.
+func (s *Server) cancel(ctx context.Context, ask Cancellation) ([]Status, error) {
+	several := !ask.Since.IsZero() || ask.Source != ""
+	if ask.Who.Everybody() != several || ask.Reason == "" {
+		return nil, refused("say which departures, by a case or by since and source, and why")
 	}
-	open, err := s.open(ctx, ask.Who, "cancel")
+	var ids []string
+	if several {
+		var err error
+		if ids, err = s.begun(ctx, ask.Since, ask.Source); err != nil {
+			return nil, err
+		}
+	} else {
+		open, err := s.open(ctx, ask.Who, "cancel")
+		if err != nil {
+			return nil, err
+		}
+		ids = []string{open.Case}
+	}
+	stopped := []Status{}
+	var failures []error
+	for _, id := range ids {
+		one, err := s.stop(ctx, id, ask.Reason)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("cancelling case %s: %w", id, err))
+			continue
+		}
+		stopped = append(stopped, one)
+	}
+	if len(failures) > 0 && len(stopped) > 0 {
+		failures = append(failures, fmt.Errorf("%d others were cancelled", len(stopped)))
+	}
+	return stopped, errors.Join(failures...)
+}
+
+// begun are the open cases that began since then, and by the word of the source. Who joined a case
+// later did not begin it.
+func (s *Server) begun(ctx context.Context, since time.Time, source string) ([]string, error) {
+	cases, err := s.Ledger.Cases(ctx)
 	if err != nil {
-		return Status{}, err
+		return nil, err
 	}
-	c, err := s.Ledger.Case(ctx, open.Case)
+	var ids []string
+	for _, c := range cases {
+		if !c.Open() || c.OpenedAt.Before(since) || len(c.Requests) == 0 {
+			continue
+		}
+		if source != "" {
+			request, _, err := s.Ledger.Request(ctx, c.Requests[0])
+			if err != nil {
+				return nil, err
+			}
+			if !slices.Contains([]string{source, "webhooks/" + source}, request.Source) {
+				continue
+			}
+		}
+		ids = append(ids, c.ID)
+	}
+	return ids, nil
+}
+
+// stop cancels one open case.
+func (s *Server) stop(ctx context.Context, id, reason string) (Status, error) {
+	c, err := s.Ledger.Case(ctx, id)
 	if err != nil {
 		return Status{}, err
 	}
@@ -37,13 +99,13 @@ func (s *Server) cancel(ctx context.Context, ask Cancellation) (Status, error) {
 	c, err = s.Ledger.Cancel(ctx, ledger.Cancellation{
 		Tenant: c.Tenant, Leaver: c.Leaver,
 		Request: offboarding.RequestID("operator", uuid.NewString()), EventTime: at,
-		Reason: "cancelled by an operator", Personal: map[string]string{"cancelReason": ask.Reason},
+		Reason: "cancelled by an operator", Personal: map[string]string{"cancelReason": reason},
 	})
 	if err != nil {
 		return Status{}, err
 	}
 	if c.Cancelled == nil {
-		return Status{}, refused(fmt.Sprintf("case %s is %s: nothing was cancelled", c.ID, c.State(s.Now())))
+		return Status{}, refused(fmt.Sprintf("it is %s: nothing was cancelled", c.State(s.Now())))
 	}
 	return s.status(ctx, c)
 }

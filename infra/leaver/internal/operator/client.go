@@ -56,8 +56,8 @@ func (c *Client) Plan(ctx context.Context, r offboarding.Request) (Planned, erro
 	return planOperation.ask(ctx, c, r)
 }
 
-// Cancel stops a departure and returns how it stands.
-func (c *Client) Cancel(ctx context.Context, ask Cancellation) (Status, error) {
+// Cancel stops departures and returns how they stand.
+func (c *Client) Cancel(ctx context.Context, ask Cancellation) ([]Status, error) {
 	return cancelOperation.ask(ctx, c, ask)
 }
 
