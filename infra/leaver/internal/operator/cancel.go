@@ -32,9 +32,12 @@ func (s *Server) cancel(ctx context.Context, ask Cancellation) ([]Status, error)
 		return nil, refused("say which departures, by a case or by since and source, and why")
 	}
 	var ids []string
+	var failures []error
 	if several {
 		var err error
-		if ids, err = s.begun(ctx, ask.Since, ask.Source); err != nil {
+		if ids, err = s.begun(ctx, ask.Since, ask.Source); errors.Is(err, errUnrecorded) {
+			failures = append(failures, err)
+		} else if err != nil {
 			return nil, err
 		}
 	} else {
@@ -45,7 +48,6 @@ func (s *Server) cancel(ctx context.Context, ask Cancellation) ([]Status, error)
 		ids = []string{open.Case}
 	}
 	stopped := []Status{}
-	var failures []error
 	for _, id := range ids {
 		one, err := s.stop(ctx, id, ask.Reason)
 		if err != nil {
@@ -60,22 +62,30 @@ func (s *Server) cancel(ctx context.Context, ask Cancellation) ([]Status, error)
 	return stopped, errors.Join(failures...)
 }
 
+// errUnrecorded: plan has opened a case and not yet recorded the request.
+var errUnrecorded = errors.New("it is being planned, and who asked for it is not on record yet: cancel again in a moment")
+
 // begun are the open cases that began since then, and by the word of the source. Who joined a case
-// later did not begin it.
+// later did not begin it. Where a source is not known yet, errUnrecorded comes with the others.
 func (s *Server) begun(ctx context.Context, since time.Time, source string) ([]string, error) {
 	cases, err := s.Ledger.Cases(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var ids []string
+	var unrecorded []error
 	for _, c := range cases {
 		if !c.Open() || c.OpenedAt.Before(since) || len(c.Requests) == 0 {
 			continue
 		}
 		if source != "" {
-			request, _, err := s.Ledger.Request(ctx, c.Requests[0])
+			request, recorded, err := s.Ledger.Request(ctx, c.Requests[0])
 			if err != nil {
 				return nil, err
+			}
+			if !recorded {
+				unrecorded = append(unrecorded, fmt.Errorf("case %s: %w", c.ID, errUnrecorded))
+				continue
 			}
 			if !slices.Contains([]string{source, "webhooks/" + source}, request.Source) {
 				continue
@@ -83,7 +93,7 @@ func (s *Server) begun(ctx context.Context, since time.Time, source string) ([]s
 		}
 		ids = append(ids, c.ID)
 	}
-	return ids, nil
+	return ids, errors.Join(unrecorded...)
 }
 
 // stop cancels one open case.
