@@ -87,8 +87,6 @@ type Delivery interface {
 	ID() string
 	Subject() string
 	Body() []byte
-	// Attempt counts the hand-outs of this message, from 1.
-	Attempt() int
 	// LockedUntil is when the lock ends unless it is renewed or the message settled.
 	LockedUntil() time.Time
 	// Complete removes the message.

@@ -23,7 +23,7 @@ func step() bus.Step {
 func request() bus.Request {
 	forwardFor := 720 * time.Hour
 	return bus.Request{Attempt: 2, Request: offboarding.Request{
-		ID: "req-1", Kind: offboarding.Termination, Source: "webhooks/standard", EventTime: at, ReceivedAt: at, LeavingTime: at,
+		ID: "req-0123456789abcdef01234567", Kind: offboarding.Termination, Source: "webhooks/standard", EventTime: at, ReceivedAt: at, LeavingTime: at,
 		Employee: offboarding.Employee{UserPrincipalName: "adele.vance@contoso.com"},
 		Options:  offboarding.Options{Mailbox: offboarding.Forward, ForwardFor: &forwardFor, ForwardTo: "alex.wilber@contoso.com"},
 	}}
@@ -58,7 +58,7 @@ func TestOldMessagesStayReadable(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	r, err := bus.DecodeRequest(read("request-1.json"))
-	if err != nil || r.ID != "req-1" || *r.Options.ForwardFor != 720*time.Hour || r.Attempt != 2 {
+	if err != nil || r.ID != "req-0123456789abcdef01234567" || *r.Options.ForwardFor != 720*time.Hour || r.Attempt != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	n, err := bus.DecodeNotice(read("notice-1.json"))

@@ -26,7 +26,6 @@ type delivery struct {
 	id       string
 	subject  string
 	body     []byte
-	attempt  int
 	sequence uint64 // in the stream
 	enqueued time.Time
 
@@ -38,7 +37,6 @@ type delivery struct {
 func (d *delivery) ID() string      { return d.id }
 func (d *delivery) Subject() string { return d.subject }
 func (d *delivery) Body() []byte    { return d.body }
-func (d *delivery) Attempt() int    { return d.attempt }
 
 func (d *delivery) LockedUntil() time.Time {
 	d.mu.Lock()

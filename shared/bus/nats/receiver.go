@@ -310,7 +310,6 @@ func (r *receiver) delivery(msg *nats.Msg, now time.Time) (*delivery, error) {
 		id:       unquote(msg.Header.Get(headerID)),
 		subject:  lastToken(msg.Subject),
 		body:     msg.Data,
-		attempt:  int(meta.NumDelivered),
 		sequence: meta.Sequence.Stream,
 		enqueued: meta.Timestamp,
 		until:    now.Add(r.lock),

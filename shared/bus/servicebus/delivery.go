@@ -32,7 +32,6 @@ type delivery struct {
 func (d *delivery) ID() string      { return d.message.MessageID }
 func (d *delivery) Subject() string { return subjectOf(d.message) }
 func (d *delivery) Body() []byte    { return d.message.Body }
-func (d *delivery) Attempt() int    { return max(1, int(d.message.DeliveryCount)) }
 
 func (d *delivery) LockedUntil() time.Time {
 	d.mu.Lock()

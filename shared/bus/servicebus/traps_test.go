@@ -84,9 +84,6 @@ func TestAClosedReceiverLeavesNothingLocked(t *testing.T) {
 		publish(t, b, request("d"))
 		prompt(t, "receiving by another", func() error {
 			for _, d := range receive(t, second, 4) {
-				if want := 1; d.ID() != "a" && d.Attempt() != want {
-					t.Errorf("attempt %d of %s, want %d", d.Attempt(), d.ID(), want)
-				}
 				if err := d.Complete(within(t)); err != nil {
 					return err
 				}

@@ -109,7 +109,6 @@ func (d *brought) read() {
 func (d *brought) ID() string             { return d.id }
 func (d *brought) Subject() string        { return d.subject }
 func (d *brought) Body() []byte           { return d.body }
-func (d *brought) Attempt() int           { return 1 }
 func (d *brought) LockedUntil() time.Time { return d.now().Add(brokenOff) }
 func (d *brought) Complete(context.Context) error {
 	d.completed = true

@@ -217,7 +217,6 @@ const lock = 20 * time.Second
 func (d *Delivery) ID() string             { return d.message.ID }
 func (d *Delivery) Subject() string        { return d.message.Subject }
 func (d *Delivery) Body() []byte           { return d.message.Body }
-func (d *Delivery) Attempt() int           { return 1 }
 func (d *Delivery) LockedUntil() time.Time { return d.broker.now().Add(lock) }
 func (d *Delivery) Complete(ctx context.Context) error {
 	return d.settle(ctx, func(d *Delivery) { d.Completed = true })
