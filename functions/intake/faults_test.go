@@ -45,11 +45,11 @@ func TestWebhooksUnderFaults(t *testing.T) {
 					}
 					h.Drain(t, map[string]steptest.Handler{"plan": handle})
 				}
-				cases, err := h.Ledger.AllCases(t.Context())
+				cases, _, err := h.Ledger.AllCases(t.Context())
 				if err != nil || len(cases) != 1 || cases[0].State(h.Now()) != tt.state {
 					t.Fatalf("%+v, %v", cases, err)
 				}
-				requests, err := h.Ledger.Requests(t.Context())
+				requests, _, err := h.Ledger.Requests(t.Context())
 				if err != nil || len(requests) != len(tt.webhooks) {
 					t.Errorf("%d requests, %v", len(requests), err)
 				}

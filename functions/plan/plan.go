@@ -41,21 +41,15 @@ type Planner struct {
 	Policy    offboarding.Policy
 	Now       func() time.Time
 	Log       *slog.Logger
+	Retry     worker.Retry
 }
 
-// Reasons of dead letters, for machines.
-const (
-	reasonMalformed = "malformed"
-	reasonParked    = "parked"
-	reasonConflict  = "conflict"
-)
+// reasonConflict is the reason of a dead letter whose id was another request's before.
+const reasonConflict = "conflict"
 
 // errOtherContent is of a request whose id was another one's before: a sender mixes its ids up, or
 // somebody repeats one of them.
 var errOtherContent = errors.New("the source sent something else under this id before; that stands, and if this one is meant, use leaver offboard or leaver cancel")
-
-// budget bounds the tries of a request whose leaver cannot be looked up.
-const budget = 24 * time.Hour
 
 // Handle settles one delivery of the request queue. An error means that it could not be
 // settled and comes again.
@@ -68,28 +62,26 @@ func (p *Planner) Handle(ctx context.Context, d bus.Delivery) error {
 		return worker.Later(ctx, p.Bus, d, bus.Queue, "", p.Now())
 	}
 	if err != nil {
-		p.Log.Warn("request refused", "reason", reasonMalformed)
-		return d.DeadLetter(ctx, reasonMalformed, "the message is not a request that this version of Leaver can read")
+		p.Log.Warn("request refused", "reason", worker.ReasonMalformed)
+		return d.DeadLetter(ctx, worker.ReasonMalformed, "the message is not a request that this version of Leaver can read")
 	}
 	log := p.Log.With("request", r.ID)
 	c, err := p.plan(ctx, r.Request)
-	var refusal *offboarding.Refusal
-	switch {
-	case err == nil:
+	if err == nil {
 		log.Info("planned", "case", c.ID, "state", c.State(p.Now()))
 		return d.Complete(ctx)
-	case errors.Is(err, errOtherContent):
+	}
+	if errors.Is(err, errOtherContent) {
 		log.Error("two requests came under one id", "source", r.Source)
 		return d.DeadLetter(ctx, reasonConflict, err.Error())
-	case errors.As(err, &refusal), offboarding.IsPermanent(err):
-		return p.park(ctx, d, r, err.Error())
-	case p.Now().Sub(r.ReceivedAt) >= budget:
-		return p.park(ctx, d, r, fmt.Sprintf("still failing after %s: %s", budget, err))
 	}
-	delay := worker.Backoff(r.Attempt - 1)
-	var throttled *offboarding.ThrottledError
-	if errors.As(err, &throttled) {
-		delay = max(delay, throttled.Delay)
+	var refusal *offboarding.Refusal
+	if errors.As(err, &refusal) {
+		return p.park(ctx, d, r, refusal.Why)
+	}
+	delay, parked := p.Retry.Next(offboarding.VerdictOf(err), r.Attempt-1, p.Now().Sub(r.ReceivedAt))
+	if parked != "" {
+		return p.park(ctx, d, r, parked)
 	}
 	log.Warn("request not planned yet", "attempt", r.Attempt, "error", err, "again", delay)
 	r.Attempt++
@@ -147,7 +139,7 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	if c.Cancelled != nil {
 		state = ledger.RequestCancelled
 	}
-	return c, p.decide(ctx, r, ledger.Request{State: state, Case: c.ID}, user.UserPrincipalName)
+	return c, p.decide(ctx, r, ledger.Decision{State: state, Case: c.ID}, user.UserPrincipalName)
 }
 
 // compile makes the plan of a request for the user, and the personal values that go with it.
@@ -225,7 +217,7 @@ func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboa
 	case before != nil && before.Cancelled == nil && before.ID != c.ID:
 		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is complete: nothing of it was cancelled; but no request that is older than the cancellation opens another", before.ID)}
 	}
-	return c, p.decide(ctx, r, ledger.Request{State: ledger.RequestCancelled, Case: c.ID}, user.UserPrincipalName)
+	return c, p.decide(ctx, r, ledger.Decision{State: ledger.RequestCancelled, Case: c.ID}, user.UserPrincipalName)
 }
 
 // find looks the employee up by every name that the request gives, and refuses to choose. What is
@@ -266,7 +258,7 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 // renamed is the leaver of the open case that was planned under a userPrincipalName, for a
 // cancellation that is refused because the tenant knows that name no more; else that refusal.
 func (p *Planner) renamed(ctx context.Context, name string, refusal error) (offboarding.User, error) {
-	cases, err := p.Ledger.Cases(ctx)
+	cases, _, err := p.Ledger.Cases(ctx)
 	if err != nil {
 		return offboarding.User{}, err
 	}
@@ -290,16 +282,16 @@ func refuse(format string, args ...any) (offboarding.User, error) {
 // to be sent again.
 func (p *Planner) park(ctx context.Context, d bus.Delivery, r bus.Request, reason string) error {
 	_, who := r.Employee.Key()
-	if err := p.decide(ctx, r.Request, ledger.Request{State: ledger.RequestParked, Reason: reason}, who); err != nil {
+	if err := p.decide(ctx, r.Request, ledger.Decision{State: ledger.RequestParked, Reason: reason}, who); err != nil {
 		return err
 	}
 	p.Log.Warn("request parked", "request", r.ID, "reason", reason)
-	return d.DeadLetter(ctx, reasonParked, reason)
+	return d.DeadLetter(ctx, worker.ReasonParked, reason)
 }
 
 // refused keeps a notice for whoever looks at what became of the requests.
 func (p *Planner) refused(ctx context.Context, d bus.Delivery, n bus.Notice) error {
-	err := p.Ledger.Decide(ctx, ledger.Request{
+	err := p.Ledger.Decide(ctx, ledger.Decision{
 		ID: n.ID, Source: n.Source, EventTime: n.ReceivedAt, State: ledger.RequestRefused, Reason: n.Reason,
 	}, nil)
 	if err != nil {
@@ -312,7 +304,7 @@ func (p *Planner) refused(ctx context.Context, d bus.Delivery, n bus.Notice) err
 // userPrincipalName is the personal value kept beside cases and requests.
 const userPrincipalName = "userPrincipalName"
 
-func (p *Planner) decide(ctx context.Context, r offboarding.Request, decided ledger.Request, who string) error {
+func (p *Planner) decide(ctx context.Context, r offboarding.Request, decided ledger.Decision, who string) error {
 	decided.ID, decided.Kind, decided.Source, decided.EventTime, decided.Digest = r.ID, r.Kind, r.Source, r.EventTime, r.Digest
 	return p.Ledger.Decide(ctx, decided, map[string]string{userPrincipalName: who})
 }

@@ -202,7 +202,7 @@ func TestAnotherRequestJoinsTheOpenCase(t *testing.T) {
 	later := termination(h, "2", offboarding.Employee{EmployeeID: "E0001"})
 	later.LeavingTime = h.Now().Add(48 * time.Hour)
 	deliver(t, h, p, later)
-	all, err := h.Ledger.AllCases(t.Context())
+	all, _, err := h.Ledger.AllCases(t.Context())
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%d cases, %v", len(all), err)
 	}
@@ -235,7 +235,7 @@ func TestACrashAnywhereIsResumed(t *testing.T) {
 		if d := deliver(t, h, p, r); !d.Completed {
 			t.Errorf("not completed after a crash at publication %d", publications)
 		}
-		all, err := h.Ledger.AllCases(t.Context())
+		all, _, err := h.Ledger.AllCases(t.Context())
 		if err != nil || len(all) != 1 || !all[0].Published() || len(h.Bus.Messages()) != 3 {
 			t.Errorf("crash at publication %d: %d cases, %d messages, %v", publications, len(all), len(h.Bus.Messages()), err)
 		}
@@ -409,7 +409,7 @@ func TestRequestsUnderFaults(t *testing.T) {
 				}
 			}
 			h.Drain(t, map[string]steptest.Handler{"plan": handle})
-			all, err := h.Ledger.AllCases(t.Context())
+			all, _, err := h.Ledger.AllCases(t.Context())
 			if err != nil || len(all) != 1 || !all[0].Published() || len(all[0].Requests) != 2 {
 				t.Fatalf("%d cases, %v", len(all), err)
 			}

@@ -25,7 +25,7 @@ func (p *Planner) Preview(ctx context.Context, r offboarding.Request) (Preview, 
 	if err != nil {
 		return Preview{}, err
 	}
-	view := Preview{User: user, Personal: personal, Case: &offboarding.Case{ID: "preview"}}
+	view := Preview{User: user, Personal: personal}
 	latest, err := p.Ledger.Latest(ctx, user.ID)
 	if err != nil {
 		return Preview{}, err
@@ -33,8 +33,9 @@ func (p *Planner) Preview(ctx context.Context, r offboarding.Request) (Preview, 
 	if latest != nil && latest.Open() {
 		view.Open = latest
 	}
-	return view, view.Case.Apply(offboarding.Entry{
+	view.Case, err = (&offboarding.Case{ID: "preview"}).With(offboarding.Entry{
 		Position: 1, At: p.Now(), Kind: offboarding.EntryOpened,
 		Tenant: p.Tenant, Leaver: user.ID, Request: r.ID, EventTime: r.EventTime, Plan: &compiled,
 	}, "")
+	return view, err
 }

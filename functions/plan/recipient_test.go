@@ -41,7 +41,7 @@ func ask(t *testing.T, h *steptest.Harness, policy offboarding.Policy, id, who s
 		Directory: directory, Ledger: h.Ledger, Bus: h.Sender("plan"), Tenant: h.TenantID(), Policy: policy, Now: h.Now, Log: h.Logger(),
 	}
 	m, err := bus.Request{Request: offboarding.Request{
-		ID: id, Kind: offboarding.Termination, Source: "test", EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
+		ID: offboarding.RequestID("test", id), Kind: offboarding.Termination, Source: "test", EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
 		Employee: offboarding.Employee{UserPrincipalName: who}, Options: o,
 	}, Attempt: 1}.Message(time.Time{})
 	if err != nil {
@@ -152,7 +152,7 @@ func TestALaterRequestNamesAnotherRecipient(t *testing.T) {
 			t.Errorf("%s is %s", name, state)
 		}
 	}
-	if parked, err := h.Ledger.Requests(t.Context(), ledger.RequestParked); err != nil || len(parked) > 0 {
+	if parked, _, err := h.Ledger.Requests(t.Context(), ledger.RequestParked); err != nil || len(parked) > 0 {
 		t.Errorf("parked: %v, %v", parked, err)
 	}
 }

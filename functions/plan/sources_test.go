@@ -13,7 +13,7 @@ import (
 func TestANoticeIsKeptForWhoeverLooks(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	n := bus.Notice{Notice: offboarding.Notice{ID: "req-1", Source: "webhooks/scripts", ReceivedAt: h.Now(), Reason: "it names nobody"}}
+	n := bus.Notice{Notice: offboarding.Notice{ID: offboarding.RequestID("test", "notice"), Source: "webhooks/scripts", ReceivedAt: h.Now(), Reason: "it names nobody"}}
 	m, err := n.Message()
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func TestANoticeIsKeptForWhoeverLooks(t *testing.T) {
 			t.Fatalf("got %v, completed %t", err, d.Completed)
 		}
 	}
-	refused, err := h.Ledger.Requests(t.Context(), ledger.RequestRefused)
+	refused, _, err := h.Ledger.Requests(t.Context(), ledger.RequestRefused)
 	if err != nil || len(refused) != 1 || refused[0].Reason != n.Reason || refused[0].Source != n.Source || refused[0].Position != 1 {
 		t.Errorf("got %+v, %v; want one record of the notice", refused, err)
 	}
@@ -63,7 +63,7 @@ func TestGardenLeaveKeepsWhatTheEmploymentNeeds(t *testing.T) {
 	r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
 	r.EndOfEmployment = h.Now().Add(90 * 24 * time.Hour)
 	deliver(t, h, p, r)
-	cases, err := h.Ledger.AllCases(t.Context())
+	cases, _, err := h.Ledger.AllCases(t.Context())
 	if err != nil || len(cases) != 1 {
 		t.Fatalf("got %d cases, %v", len(cases), err)
 	}

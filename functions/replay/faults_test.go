@@ -266,7 +266,7 @@ func TestRequestsAreReplayedUnderFaults(t *testing.T) {
 				o.refuse(false)
 				if tt.parked {
 					m, err := bus.Request{Attempt: 1, Request: offboarding.Request{
-						ID: "req-alex", Kind: offboarding.Termination, Source: "test", EventTime: o.Now(), ReceivedAt: o.Now(), LeavingTime: o.Now(),
+						ID: offboarding.RequestID("test", "alex"), Kind: offboarding.Termination, Source: "test", EventTime: o.Now(), ReceivedAt: o.Now(), LeavingTime: o.Now(),
 						Employee: offboarding.Employee{UserPrincipalName: alex},
 					}}.Message(time.Time{})
 					if err != nil {
@@ -279,7 +279,7 @@ func TestRequestsAreReplayedUnderFaults(t *testing.T) {
 				}
 				o.replay(t, tt.s)
 				o.work(t)
-				all, err := o.Ledger.AllCases(t.Context())
+				all, _, err := o.Ledger.AllCases(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}

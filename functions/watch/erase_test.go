@@ -27,9 +27,10 @@ func TestPersonalValuesAreErasedSomeTimeAfterTheEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
+			request := offboarding.RequestID("test", "1")
 			w := newWatch(h, lossy{Publisher: h.Sender("watch")})
 			plan, err := offboarding.Compile(offboarding.Request{
-				ID: "req-1", Kind: offboarding.Termination, EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
+				ID: request, Kind: offboarding.Termination, EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
 				Employee: offboarding.Employee{UserPrincipalName: adele},
 			}, offboarding.DefaultPolicy())
 			if err != nil {
@@ -38,18 +39,18 @@ func TestPersonalValuesAreErasedSomeTimeAfterTheEnd(t *testing.T) {
 			plan.EraseAfter = tt.after
 			c, err := h.Ledger.Open(t.Context(), ledger.Opening{
 				Tenant: h.TenantID(), Leaver: "00000000-0000-0000-0000-000000000001", Plan: plan, Personal: map[string]string{"userPrincipalName": adele},
-				Request: offboarding.Request{ID: "req-1", EventTime: h.Now()},
+				Request: offboarding.Request{ID: request, EventTime: h.Now()},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := h.Ledger.Decide(t.Context(), ledger.Request{ID: "req-1", State: ledger.RequestPlanned, Case: c.ID}, map[string]string{"userPrincipalName": adele}); err != nil {
+			if err := h.Ledger.Decide(t.Context(), ledger.Decision{ID: request, Kind: offboarding.Termination, State: ledger.RequestPlanned, Case: c.ID}, map[string]string{"userPrincipalName": adele}); err != nil {
 				t.Fatal(err)
 			}
 			still := func() int {
 				t.Helper()
 				values := 0
-				for _, id := range []string{c.ID, "req-1"} {
+				for _, id := range []string{c.ID, request} {
 					personal, err := h.Ledger.Personal(t.Context(), id)
 					if err != nil {
 						t.Fatal(err)
@@ -86,7 +87,7 @@ func TestPersonalValuesAreErasedSomeTimeAfterTheEnd(t *testing.T) {
 			if err != nil || sealed["userPrincipalName"] != "erased" {
 				t.Errorf("the value is %q, %v, want erased", sealed["userPrincipalName"], err)
 			}
-			if all, err := h.Ledger.AllCases(t.Context()); err != nil || len(all) != 1 || all[0].ErasedAt.IsZero() {
+			if all, _, err := h.Ledger.AllCases(t.Context()); err != nil || len(all) != 1 || all[0].ErasedAt.IsZero() {
 				t.Errorf("got %d cases, %v, want the one, erased", len(all), err)
 			}
 		})

@@ -10,6 +10,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -73,13 +74,17 @@ func (w *Watch) Run(ctx context.Context) error {
 	// There is no index by state to repair: the label by which the NATS store finds these cases
 	// travels in the entry itself, and the hints of the Azure store are written before the commit
 	// and believed only of a head that says the same.
-	cases, err := w.Ledger.Cases(ctx)
+	cases, unreadable, err := w.Ledger.Cases(ctx)
 	if err != nil {
 		return err
 	}
-	states := map[offboarding.CaseState]int{offboarding.CasePlanning: 0, offboarding.CaseRunning: 0}
+	states := map[offboarding.CaseState]int{offboarding.CasePlanning: 0, offboarding.CaseRunning: 0, offboarding.CaseUnreadable: 0}
 	pastDeadline := 0
 	var failures []error
+	for _, u := range unreadable {
+		states[offboarding.CaseUnreadable]++
+		failures = append(failures, fmt.Errorf("looking after case %s: %w", u.ID, u.Why))
+	}
 	for _, c := range cases {
 		c, err := w.look(ctx, c, ages)
 		if err != nil {
@@ -156,11 +161,14 @@ func (w *Watch) erase(ctx context.Context) error {
 	if now.Sub(w.erased) < eraseEvery {
 		return nil
 	}
-	cases, err := w.Ledger.Unerased(ctx)
+	cases, unreadable, err := w.Ledger.Unerased(ctx)
 	if err != nil {
 		return err
 	}
 	var failures []error
+	for _, u := range unreadable {
+		failures = append(failures, fmt.Errorf("erasing the personal values of case %s: %w", u.ID, u.Why))
+	}
 	for _, c := range cases {
 		if !isPast(c.EraseAt(now), now) {
 			continue

@@ -97,6 +97,30 @@ func TestAHalfPlannedCaseIsResumed(t *testing.T) {
 	}
 }
 
+// TestACaseThatCannotBeReadKeepsNobodyFromTheOthers puts a row that was written by hand before a
+// half-planned case.
+func TestACaseThatCannotBeReadKeepsNobodyFromTheOthers(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const bad = "00000000-0000-4000-8000-000000000000-1"
+	if err := h.Store.Append(t.Context(), bad, 1, "planning", []byte(`{"position":1,"kind":"opened"}`)); err != nil {
+		t.Fatal(err)
+	}
+	c := h.OpenUnpublished(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Advance(time.Minute)
+	w, report := newWatch(h, lossy{Publisher: h.Sender("watch")}), &seen{}
+	w.Report = report
+	if err := w.Run(t.Context()); !errors.Is(err, ledger.ErrUnreadable) || !strings.Contains(err.Error(), bad) {
+		t.Errorf("error %v, want ErrUnreadable and the case", err)
+	}
+	if report.states[offboarding.CaseUnreadable] != 1 {
+		t.Errorf("reported %v, want one unreadable case", report.states)
+	}
+	if now, err := h.Ledger.Case(t.Context(), c.ID); err != nil || !now.Published() {
+		t.Errorf("the other case: published %t, %v", now.Published(), err)
+	}
+}
+
 func TestABacklogIsNotALoss(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
@@ -179,10 +203,12 @@ func TestAWaitPastItsDeadlineIsGivenUp(t *testing.T) {
 			}
 			w := newWatch(h, b)
 			w.Report = seen
+			keep := func() {}
+			if tt.leased {
+				keep = keepLease(t, h, c.ID)
+			}
 			for range tt.minutes {
-				if tt.leased {
-					renewLease(t, h, c.ID)
-				}
+				keep()
 				if err := w.Run(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -326,13 +352,14 @@ func (s *seen) Verdict(step offboarding.StepName, state offboarding.StepState) {
 	s.verdicts = append(s.verdicts, string(step)+" "+string(state))
 }
 
-// renewLease makes the lease of signout that another run has, or prolongs it.
-func renewLease(t *testing.T, h *steptest.Harness, caseID string) {
+// keepLease is a lease of signout that another run has and prolongs each time it is called.
+func keepLease(t *testing.T, h *steptest.Harness, caseID string) func() {
 	t.Helper()
-	if record := h.Record(t, caseID, offboarding.StepSignout); record.Lease.Holder == "" {
-		h.Lease(t, caseID, offboarding.StepSignout)
-	}
-	if err := h.Ledger.Renew(t.Context(), caseID, offboarding.StepSignout, "another run", h.Now().Add(2*time.Minute)); err != nil {
-		t.Fatal(err)
+	run := h.Lease(t, caseID, offboarding.StepSignout)
+	return func() {
+		t.Helper()
+		if err := run.Renew(t.Context(), h.Now().Add(2*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

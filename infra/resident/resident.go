@@ -12,7 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"leaver/functions/access"
@@ -58,8 +57,8 @@ type Host struct {
 
 	log         *slog.Logger
 	concurrency int
-	lane        worker.Lane
 	only        []string
+	priority    worker.Priority
 	hosts       []*worker.Host
 	close       []func() error
 }
@@ -142,7 +141,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 		}
 		w := &worker.Worker{
 			Name: spec.Name, Step: step, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
-			Now: h.Now, NewID: uuid.NewString, Log: o.Log,
+			Now: h.Now, Log: o.Log,
 			LastLook: offboarding.LastLook{Accounts: directory, Policy: o.Policy, Now: h.Now},
 			Observe:  h.Metrics.Verdict,
 		}
@@ -218,7 +217,7 @@ func (h *Host) host(subscription string, urgent bool, handle func(context.Contex
 	}
 	h.hosts = append(h.hosts, &worker.Host{
 		Bus: h.Bus, Subscription: subscription, Handle: handle, Concurrency: h.concurrency,
-		Lane: &h.lane, Urgent: urgent, Log: h.log,
+		Priority: &h.priority, Urgent: urgent, Log: h.log,
 	})
 }
 

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/google/uuid"
 
 	"leaver/shared/bus"
 	"leaver/shared/environment"
@@ -116,7 +115,7 @@ func (f *Function) Step(name offboarding.StepName, step worker.Step) lambda.Hand
 func (f *Function) worker(name offboarding.StepName, step worker.Step) *worker.Worker {
 	return &worker.Worker{
 		Name: name, Step: step, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant,
-		Now: f.Now, NewID: uuid.NewString, Log: f.Log, Observe: f.Metrics.Verdict,
+		Now: f.Now, Log: f.Log, Observe: f.Metrics.Verdict,
 	}
 }
 

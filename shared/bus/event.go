@@ -84,8 +84,8 @@ func DecodeNotice(body []byte) (Notice, error) {
 	if err := decode(body, TypeNotice, &n); err != nil {
 		return Notice{}, err
 	}
-	if n.ID == "" || n.Source == "" || n.Reason == "" || n.ReceivedAt.IsZero() {
-		return Notice{}, fmt.Errorf("%w: id, source, receivedAt and reason are needed", ErrMalformed)
+	if !offboarding.IsRequestID(n.ID) || n.Source == "" || n.Reason == "" || n.ReceivedAt.IsZero() {
+		return Notice{}, fmt.Errorf("%w: the id of a request, source, receivedAt and reason are needed", ErrMalformed)
 	}
 	return n, nil
 }

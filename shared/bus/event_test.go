@@ -32,7 +32,7 @@ func request() bus.Request {
 // dated is a request as a source with dates makes it.
 func dated() bus.Request {
 	return bus.Request{Attempt: 1, Request: offboarding.Request{
-		ID: "req-2", Kind: offboarding.Termination, Source: "webhooks/bob", EventTime: at, ReceivedAt: at, LeavingTime: at,
+		ID: "req-0123456789abcdef01234569", Kind: offboarding.Termination, Source: "webhooks/bob", EventTime: at, ReceivedAt: at, LeavingTime: at,
 		Employee:    offboarding.Employee{EmployeeID: "4711"},
 		LeavingDate: offboarding.Date{Year: 2026, Month: 11, Day: 22}, Zone: "Europe/Berlin", EndOfEmployment: at.Add(720 * time.Hour),
 		Reversible: true, Person: "200047", Digest: "0123456789abcdef",
@@ -40,7 +40,7 @@ func dated() bus.Request {
 }
 
 func notice() bus.Notice {
-	return bus.Notice{Notice: offboarding.Notice{ID: "req-3", Source: "webhooks/bob", ReceivedAt: at, Reason: "it names nobody"}}
+	return bus.Notice{Notice: offboarding.Notice{ID: "req-0123456789abcdef01234568", Source: "webhooks/bob", ReceivedAt: at, Reason: "it names nobody"}}
 }
 
 // TestOldMessagesStayReadable reads a message of every schema version there was: a delayed one

@@ -17,12 +17,12 @@ type folds struct {
 	cases map[string]*offboarding.Case
 }
 
-// of is the newest fold at hand, for the caller to change; one at position 0 when there is none.
+// of is the newest fold at hand; one at position 0 when there is none.
 func (f *folds) of(id string) *offboarding.Case {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := f.cases[id]; c != nil {
-		return c.Clone()
+		return c
 	}
 	return &offboarding.Case{ID: id}
 }
@@ -44,5 +44,5 @@ func (f *folds) keep(c *offboarding.Case) {
 			break
 		}
 	}
-	f.cases[c.ID] = c.Clone()
+	f.cases[c.ID] = c
 }

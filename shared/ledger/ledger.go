@@ -15,6 +15,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -24,27 +28,23 @@ import (
 var (
 	// ErrNoCase: there is no such case.
 	ErrNoCase = errors.New("no such case")
-	// ErrForeign: the message does not belong to any step of the case as the ledger knows it.
-	ErrForeign = errors.New("the message is foreign")
-	// ErrNotPlanned: the message fits the case, but the plan does not hold the step.
-	ErrNotPlanned = fmt.Errorf("%w: the plan does not hold the step", ErrForeign)
-	// ErrStale: the ledger is past the message.
-	ErrStale = errors.New("the message is stale")
 	// ErrLeaseLost: another run holds the step now; this one must not write any more.
 	ErrLeaseLost = errors.New("the lease is lost")
 	// ErrReplanned: the plan has changed since the run began; it must not write any more.
 	ErrReplanned = errors.New("the plan has changed")
+	// ErrUnreadable: a history does not hold what this version of Leaver can read: an entry was
+	// altered, or a newer version wrote it. Nothing is done by it until a person has looked.
+	ErrUnreadable = errors.New("the history is unreadable")
 )
 
-// LeasedError says that another run works on the step.
-type LeasedError struct{ Until time.Time }
+// Unreadable is a case or request whose history cannot be read, and why.
+type Unreadable struct {
+	ID  string
+	Why error // ErrUnreadable or ErrTruncated
+}
 
-func (e *LeasedError) Error() string { return "another run holds the lease" }
-
-// EarlyError says that the step is not due yet.
-type EarlyError struct{ Due time.Time }
-
-func (e *EarlyError) Error() string { return "the step is not due yet" }
+// maxTries bounds how often a commit is decided again because another one came first.
+const maxTries = 100
 
 // The labels by which List finds cases; requests are labelled with their state.
 const (
@@ -71,7 +71,8 @@ func New(store Store, now func() time.Time, random io.Reader) *Ledger {
 	return &Ledger{store: store, now: now, random: random}
 }
 
-// Case is the case as it is now, strongly consistent, or ErrNoCase.
+// Case is the case as it is now, strongly consistent. Errors: ErrNoCase, ErrUnreadable, and those
+// of the store.
 func (l *Ledger) Case(ctx context.Context, id string) (*offboarding.Case, error) {
 	c, err := l.fold(ctx, id)
 	if err != nil {
@@ -83,21 +84,21 @@ func (l *Ledger) Case(ctx context.Context, id string) (*offboarding.Case, error)
 	return c, nil
 }
 
-// Refresh folds what was committed since into c and reports whether there was anything.
-func (l *Ledger) Refresh(ctx context.Context, c *offboarding.Case) (bool, error) {
+// newest is c with what was committed since.
+func (l *Ledger) newest(ctx context.Context, c *offboarding.Case) (*offboarding.Case, error) {
 	entries, err := l.store.Read(ctx, c.ID, c.Position)
 	if err != nil {
-		return false, fmt.Errorf("reading the end of case %s: %w", c.ID, err)
+		return nil, fmt.Errorf("reading case %s from entry %d on: %w", c.ID, c.Position+1, err)
 	}
 	for _, raw := range entries {
-		if err := apply(c, raw); err != nil {
-			return false, err
+		if c, err = with(c, raw); err != nil {
+			return nil, err
 		}
 	}
 	if len(entries) > 0 {
 		l.folds.keep(c)
 	}
-	return len(entries) > 0, nil
+	return c, nil
 }
 
 // History returns the entries of a case, after checking that its chain is whole.
@@ -109,7 +110,7 @@ func (l *Ledger) History(ctx context.Context, id string) ([]offboarding.Entry, e
 	c := &offboarding.Case{ID: id}
 	entries := make([]offboarding.Entry, len(raws))
 	for i, raw := range raws {
-		if err := apply(c, raw); err != nil {
+		if c, err = with(c, raw); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal(raw, &entries[i]); err != nil {
@@ -153,59 +154,66 @@ type Opening struct {
 // Open opens a case for the leaver, or joins the request to the one that is open; there is
 // never more than one. A request that is not newer than what the leaver's last case knew when it
 // closed gets that case as it is: a later cancellation wins, and a departure that is over is not
-// done again to somebody who came back. A joined request whose event is newer and whose plan differs changes
-// the plan, and the case is planning again.
+// done again to somebody who came back. A joined request whose event is newer and whose plan
+// differs changes the plan, and the case is planning again.
 func (l *Ledger) Open(ctx context.Context, o Opening) (*offboarding.Case, error) {
-	for {
-		latest, err := l.Latest(ctx, o.Leaver)
-		if err != nil {
-			return nil, err
+	return l.nextCase(ctx, o.Leaver, func(latest *offboarding.Case, id string) (*offboarding.Case, error) {
+		switch {
+		case latest == nil:
+		case slices.Contains(latest.Requests, o.Request.ID):
+			return latest, nil
+		case !latest.Open() && !o.Request.EventTime.After(latest.EventTime):
+			return latest, nil
+		case latest.Open():
+			return l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) { return l.join(ctx, c, o) })
 		}
-		k := 1
-		if latest != nil {
-			k = ordinal(latest.ID) + 1
-			switch {
-			case knows(latest, o.Request.ID):
-				return latest, nil
-			case !latest.Open() && !o.Request.EventTime.After(latest.EventTime):
-				return latest, nil
-			case latest.Open():
-				c, err := l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) {
-					if !c.Open() {
-						return nil, ErrConflict
-					}
-					if knows(c, o.Request.ID) {
-						return nil, nil
-					}
-					e := &offboarding.Entry{Kind: offboarding.EntryJoined, Request: o.Request.ID, EventTime: o.Request.EventTime}
-					if o.Request.EventTime.After(c.EventTime) && !c.Plan.Same(o.Plan) {
-						plan := o.Plan
-						plan.Version = c.Plan.Version + 1
-						e.Plan = &plan
-						personal := maps.Clone(o.Personal)
-						maps.DeleteFunc(personal, func(name, _ string) bool { return c.Sealed(name) })
-						var err error
-						if e.Sealed, err = l.seal(ctx, c.ID, personal); err != nil {
-							return nil, err
-						}
-					}
-					return e, nil
-				})
-				if errors.Is(err, ErrConflict) {
-					continue
-				}
-				return c, err
-			}
-		}
-		c, err := l.create(ctx, caseID(o.Leaver, k), offboarding.Entry{
+		return l.create(ctx, id, offboarding.Entry{
 			Kind: offboarding.EntryOpened, Tenant: o.Tenant, Leaver: o.Leaver,
 			Request: o.Request.ID, EventTime: o.Request.EventTime, Plan: &o.Plan,
 		}, o.Personal)
-		if errors.Is(err, ErrConflict) {
-			continue
-		}
-		return c, err
+	})
+}
+
+// join is the entry by which a request joins an open case, and changes its plan or not.
+func (l *Ledger) join(ctx context.Context, c *offboarding.Case, o Opening) (*offboarding.Entry, error) {
+	if !c.Open() {
+		return nil, ErrConflict
 	}
+	if slices.Contains(c.Requests, o.Request.ID) {
+		return nil, nil
+	}
+	e := &offboarding.Entry{Kind: offboarding.EntryJoined, Request: o.Request.ID, EventTime: o.Request.EventTime}
+	if !o.Request.EventTime.After(c.EventTime) || c.Plan.Same(o.Plan) {
+		return e, nil
+	}
+	plan := o.Plan
+	plan.Version = c.Plan.Version + 1
+	e.Plan = &plan
+	personal := maps.Clone(o.Personal)
+	maps.DeleteFunc(personal, func(name, _ string) bool { return c.Sealed(name) })
+	var err error
+	e.Sealed, err = l.seal(ctx, c.ID, personal)
+	return e, err
+}
+
+// nextCase lets decide go on from the leaver's latest case, nil when there is none; id is that of
+// a case after it. It is asked again as long as another commit comes first.
+func (l *Ledger) nextCase(ctx context.Context, leaver string, decide func(latest *offboarding.Case, id string) (*offboarding.Case, error)) (*offboarding.Case, error) {
+	for range maxTries {
+		latest, err := l.Latest(ctx, leaver)
+		if err != nil {
+			return nil, err
+		}
+		next := 1
+		if latest != nil {
+			next = ordinal(latest.ID) + 1
+		}
+		c, err := decide(latest, caseID(leaver, next))
+		if !errors.Is(err, ErrConflict) {
+			return c, err
+		}
+	}
+	return nil, contended("the cases of " + leaver)
 }
 
 // create commits the first entry of a case; ErrConflict when it exists already.
@@ -215,11 +223,7 @@ func (l *Ledger) create(ctx context.Context, id string, e offboarding.Entry, per
 		return nil, err
 	}
 	e.Sealed = sealed
-	c := &offboarding.Case{ID: id}
-	if err := l.append(ctx, c, e); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return l.append(ctx, &offboarding.Case{ID: id}, e)
 }
 
 // MarkPublished commits that every message of the case's plan was acknowledged.
@@ -252,73 +256,67 @@ func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case,
 		Kind: offboarding.EntryCancelled, Tenant: k.Tenant, Leaver: k.Leaver,
 		Request: k.Request, EventTime: k.EventTime, Reason: k.Reason,
 	}
-	for {
-		latest, err := l.Latest(ctx, k.Leaver)
-		if err != nil {
+	return l.nextCase(ctx, k.Leaver, func(latest *offboarding.Case, id string) (*offboarding.Case, error) {
+		switch {
+		case latest == nil, !latest.Open() && k.EventTime.After(latest.EventTime):
+			return l.create(ctx, id, entry, k.Personal)
+		case !latest.Open(), k.EventTime.Before(latest.EventTime):
+			return latest, nil
+		}
+		var err error
+		if entry.Sealed, err = l.seal(ctx, latest.ID, k.Personal); err != nil {
 			return nil, err
 		}
-		if latest != nil && (latest.Open() || !k.EventTime.After(latest.EventTime)) {
-			if !latest.Open() || k.EventTime.Before(latest.EventTime) {
-				return latest, nil
+		return l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) {
+			if !c.Open() || k.EventTime.Before(c.EventTime) {
+				return nil, nil
 			}
-			if entry.Sealed, err = l.seal(ctx, latest.ID, k.Personal); err != nil {
-				return nil, err
-			}
-			return l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) {
-				if !c.Open() || k.EventTime.Before(c.EventTime) {
-					return nil, nil
-				}
-				return &entry, nil
-			})
-		}
-		next := 1
-		if latest != nil {
-			next = ordinal(latest.ID) + 1
-		}
-		c, err := l.create(ctx, caseID(k.Leaver, next), entry, k.Personal)
-		if errors.Is(err, ErrConflict) {
-			continue
-		}
-		return c, err
-	}
+			return &entry, nil
+		})
+	})
 }
 
-// Cases returns the cases that are not closed, each strongly consistent.
-func (l *Ledger) Cases(ctx context.Context) ([]*offboarding.Case, error) {
+// Cases returns the cases that are not closed, each strongly consistent. One that cannot be read
+// keeps nobody from the others: it is among the unreadable.
+func (l *Ledger) Cases(ctx context.Context) ([]*offboarding.Case, []Unreadable, error) {
 	return l.list(ctx, labelPlanning, labelOpen)
 }
 
-// AllCases returns every case there ever was.
-func (l *Ledger) AllCases(ctx context.Context) ([]*offboarding.Case, error) {
+// AllCases returns every case there ever was, as [Ledger.Cases] does.
+func (l *Ledger) AllCases(ctx context.Context) ([]*offboarding.Case, []Unreadable, error) {
 	return l.list(ctx, labelPlanning, labelOpen, labelClosed, labelErased)
 }
 
-// Unerased returns the closed cases that may have personal values.
-func (l *Ledger) Unerased(ctx context.Context) ([]*offboarding.Case, error) {
+// Unerased returns the closed cases that may have personal values, as [Ledger.Cases] does.
+func (l *Ledger) Unerased(ctx context.Context) ([]*offboarding.Case, []Unreadable, error) {
 	return l.list(ctx, labelClosed)
 }
 
-func (l *Ledger) list(ctx context.Context, labels ...string) ([]*offboarding.Case, error) {
+func (l *Ledger) list(ctx context.Context, labels ...string) (cases []*offboarding.Case, unreadable []Unreadable, err error) {
 	heads, err := l.store.List(ctx, labels...)
 	if err != nil {
-		return nil, fmt.Errorf("listing cases: %w", err)
+		return nil, nil, fmt.Errorf("listing cases: %w", err)
 	}
-	cases := make([]*offboarding.Case, 0, len(heads))
 	for _, head := range heads {
 		c, err := l.Case(ctx, head.ID)
-		if err != nil {
-			return nil, err
+		switch {
+		case err == nil:
+			cases = append(cases, c)
+		case errors.Is(err, ErrUnreadable), errors.Is(err, ErrTruncated), errors.Is(err, ErrNoCase):
+			unreadable = append(unreadable, Unreadable{head.ID, err})
+		default:
+			return nil, nil, err
 		}
-		cases = append(cases, c)
 	}
-	return cases, nil
+	return cases, unreadable, nil
 }
 
 // fold reads a case; one that does not exist has position 0.
 func (l *Ledger) fold(ctx context.Context, id string) (*offboarding.Case, error) {
-	c := l.folds.of(id)
-	_, err := l.Refresh(ctx, c)
-	return c, err
+	if !isCaseID(id) {
+		return nil, fmt.Errorf("%w: %q is not the id of a case", ErrNoCase, id)
+	}
+	return l.newest(ctx, l.folds.of(id))
 }
 
 // update commits the entry that decide makes of the case as it is; decide returns a nil entry
@@ -326,56 +324,78 @@ func (l *Ledger) fold(ctx context.Context, id string) (*offboarding.Case, error)
 // commit itself proves that no other entry came first. When one did, or when decide would commit
 // nothing, the case is read and decide asked again.
 func (l *Ledger) update(ctx context.Context, id string, decide func(*offboarding.Case) (*offboarding.Entry, error)) (*offboarding.Case, error) {
+	if !isCaseID(id) {
+		return nil, fmt.Errorf("%w: %q is not the id of a case", ErrNoCase, id)
+	}
 	c := l.folds.of(id)
 	read := false
-	for {
+	for range maxTries {
 		if c.Position > 0 {
 			entry, err := decide(c)
 			switch {
 			case err == nil && entry != nil:
-				if err := l.append(ctx, c, *entry); !errors.Is(err, ErrConflict) {
-					return c, err
+				next, err := l.append(ctx, c, *entry)
+				if !errors.Is(err, ErrConflict) {
+					return next, err
 				}
+			case read && err != nil:
+				return nil, err
 			case read:
-				return c, err
+				return c, nil
 			}
 		}
-		if _, err := l.Refresh(ctx, c); err != nil {
+		var err error
+		if c, err = l.newest(ctx, c); err != nil {
 			return nil, err
 		}
 		if read = true; c.Position == 0 {
 			return nil, fmt.Errorf("%w: %s", ErrNoCase, id)
 		}
 	}
+	return nil, contended("case " + id)
 }
 
-// append commits the entry as the next one of c and folds it in.
-func (l *Ledger) append(ctx context.Context, c *offboarding.Case, e offboarding.Entry) error {
+// contended is the error of a commit that others always came before.
+func contended(what string) error {
+	return fmt.Errorf("committing to %s: %w: another commit came first %d times", what, ErrUnavailable, maxTries)
+}
+
+// append commits the entry as the next one of c and returns c with it.
+func (l *Ledger) append(ctx context.Context, c *offboarding.Case, e offboarding.Entry) (*offboarding.Case, error) {
 	e.Position, e.Previous, e.At = c.Position+1, c.Hash, l.now().UTC()
 	raw, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("encoding entry %d of case %s: %w", e.Position, c.ID, err)
+		return nil, fmt.Errorf("encoding entry %d of case %s: %w", e.Position, c.ID, err)
 	}
-	next := c.Clone()
-	if err := apply(next, raw); err != nil {
-		return err
+	next, err := with(c, raw)
+	if err != nil {
+		return nil, err
 	}
 	if err := l.store.Append(ctx, c.ID, e.Position, label(next), raw); err != nil {
-		return fmt.Errorf("appending entry %d (%s) to case %s: %w", e.Position, e.Kind, c.ID, err)
+		return nil, fmt.Errorf("appending entry %d (%s) to case %s: %w", e.Position, e.Kind, c.ID, err)
 	}
 	l.folds.keep(next)
-	*c = *next
-	return nil
+	return next, nil
 }
 
-// apply folds a stored entry into the case; the hash it is chained by is that of its bytes.
-func apply(c *offboarding.Case, raw []byte) error {
+// with is the case with a stored entry; the hash it is chained by is that of its bytes.
+func with(c *offboarding.Case, raw []byte) (*offboarding.Case, error) {
 	var e offboarding.Entry
-	if err := json.Unmarshal(raw, &e); err != nil {
-		return fmt.Errorf("case %s, entry %d: %w", c.ID, c.Position+1, err)
+	err := json.Unmarshal(raw, &e)
+	if err != nil {
+		// The cause may quote what stands there.
+		return nil, fmt.Errorf("%w: case %s, entry %d is not JSON of an entry", ErrUnreadable, c.ID, c.Position+1)
 	}
+	next, err := c.With(e, hash(raw))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	return next, nil
+}
+
+func hash(raw []byte) string {
 	sum := sha256.Sum256(raw)
-	return c.Apply(e, hex.EncodeToString(sum[:]))
+	return hex.EncodeToString(sum[:])
 }
 
 // label is what List finds a case by.
@@ -391,24 +411,16 @@ func label(c *offboarding.Case) string {
 	return labelPlanning
 }
 
-func caseID(leaver string, k int) string { return fmt.Sprintf("%s-%d", leaver, k) }
+// The id of a case is its leaver's object id and a number. Those of requests are of another form
+// (see [offboarding.IsRequestID]), so that neither is ever taken for the other.
+var caseIDs = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[1-9][0-9]{0,8}$`)
 
+func isCaseID(id string) bool { return caseIDs.MatchString(id) }
+
+func caseID(leaver string, k int) string { return leaver + "-" + strconv.Itoa(k) }
+
+// ordinal is the number in the id of a case.
 func ordinal(id string) int {
-	var k int
-	for i := len(id) - 1; i >= 0; i-- {
-		if id[i] == '-' {
-			_, _ = fmt.Sscanf(id[i+1:], "%d", &k)
-			break
-		}
-	}
+	k, _ := strconv.Atoi(id[strings.LastIndexByte(id, '-')+1:])
 	return k
-}
-
-func knows(c *offboarding.Case, request string) bool {
-	for _, r := range c.Requests {
-		if r == request {
-			return true
-		}
-	}
-	return false
 }

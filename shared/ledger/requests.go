@@ -2,11 +2,10 @@ package ledger
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -24,8 +23,10 @@ const (
 	RequestRefused   RequestState = "refused"   // it was proved, but cannot be used; the reason says why
 )
 
-// Request is the ledger's record of one request.
-type Request struct {
+var requestStates = []RequestState{RequestPlanned, RequestCancelled, RequestParked, RequestDiscarded, RequestRefused}
+
+// Decision is the ledger's record of what became of one request.
+type Decision struct {
 	ID        string            `json:"id"`
 	Position  int               `json:"position"`
 	At        time.Time         `json:"at"`
@@ -40,84 +41,98 @@ type Request struct {
 	Previous  string            `json:"previous,omitempty"`
 }
 
-// Request is the newest record of a request; false when the ledger does not know it.
-func (l *Ledger) Request(ctx context.Context, id string) (Request, bool, error) {
-	r, _, err := l.request(ctx, id)
-	return r, err == nil && r.Position > 0, err
+// Request is the newest decision about a request; false when the ledger does not know it.
+func (l *Ledger) Request(ctx context.Context, id string) (Decision, bool, error) {
+	d, _, err := l.request(ctx, id)
+	return d, err == nil && d.Position > 0, err
 }
 
-// Requests returns the newest record of every request in one of the states; none = all.
-func (l *Ledger) Requests(ctx context.Context, states ...RequestState) ([]Request, error) {
-	labels := []string{string(RequestPlanned), string(RequestCancelled), string(RequestParked), string(RequestDiscarded), string(RequestRefused)}
-	if len(states) > 0 {
-		labels = nil
-		for _, s := range states {
-			labels = append(labels, string(s))
-		}
+// Requests returns the newest decision about every request in one of the states; none = all. One
+// that cannot be read keeps nobody from the others: it is among the unreadable.
+func (l *Ledger) Requests(ctx context.Context, states ...RequestState) (decisions []Decision, unreadable []Unreadable, err error) {
+	if len(states) == 0 {
+		states = requestStates
+	}
+	var labels []string
+	for _, s := range states {
+		labels = append(labels, string(s))
 	}
 	heads, err := l.store.List(ctx, labels...)
 	if err != nil {
-		return nil, fmt.Errorf("listing requests: %w", err)
+		return nil, nil, fmt.Errorf("listing requests: %w", err)
 	}
-	var out []Request
 	for _, head := range heads {
-		r, _, err := l.request(ctx, head.ID)
-		if err != nil {
-			return nil, err
+		d, _, err := l.request(ctx, head.ID)
+		switch {
+		case err == nil:
+			decisions = append(decisions, d)
+		case errors.Is(err, ErrUnreadable):
+			unreadable = append(unreadable, Unreadable{head.ID, err})
+		default:
+			return nil, nil, err
 		}
-		out = append(out, r)
 	}
-	return out, nil
+	return decisions, unreadable, nil
 }
 
 // Decide records what became of a request. Personal is who it was about, kept beside the
-// record. Deciding the same again changes nothing.
-func (l *Ledger) Decide(ctx context.Context, r Request, personal map[string]string) error {
-	for {
-		last, hash, err := l.request(ctx, r.ID)
+// record. Deciding the same again changes nothing. Errors: ErrUnreadable when the history of that
+// id holds anything but decisions about this request, and those of the store.
+func (l *Ledger) Decide(ctx context.Context, d Decision, personal map[string]string) error {
+	for range maxTries {
+		last, previous, err := l.request(ctx, d.ID)
 		if err != nil {
 			return err
 		}
-		if last.Position > 0 && last.State == r.State && last.Case == r.Case && last.Reason == r.Reason {
+		if last.Position > 0 && last.State == d.State && last.Case == d.Case && last.Reason == d.Reason {
 			return nil
 		}
-		if r.Sealed, err = l.seal(ctx, r.ID, personal); err != nil {
+		if d.Sealed, err = l.seal(ctx, d.ID, personal); err != nil {
 			return err
 		}
-		r.Position, r.Previous, r.At = last.Position+1, hash, l.now().UTC()
-		raw, err := json.Marshal(r)
+		d.Position, d.Previous, d.At = last.Position+1, previous, l.now().UTC()
+		raw, err := json.Marshal(d)
 		if err != nil {
-			return fmt.Errorf("encoding request %s: %w", r.ID, err)
+			return fmt.Errorf("encoding request %s: %w", d.ID, err)
 		}
-		err = l.store.Append(ctx, r.ID, r.Position, string(r.State), raw)
+		err = l.store.Append(ctx, d.ID, d.Position, string(d.State), raw)
 		if errors.Is(err, ErrConflict) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("recording request %s: %w", r.ID, err)
+			return fmt.Errorf("recording request %s: %w", d.ID, err)
 		}
 		return nil
 	}
+	return contended("request " + d.ID)
 }
 
-// request reads the newest record and its hash, and verifies the chain up to it.
-func (l *Ledger) request(ctx context.Context, id string) (Request, string, error) {
+// request reads the newest decision and its hash, and verifies the chain up to it.
+func (l *Ledger) request(ctx context.Context, id string) (last Decision, previous string, err error) {
+	if !offboarding.IsRequestID(id) {
+		return Decision{}, "", fmt.Errorf("%w: %q is not the id of a request", ErrUnreadable, id)
+	}
 	raws, err := l.store.Read(ctx, id, 0)
 	if err != nil {
-		return Request{}, "", fmt.Errorf("reading request %s: %w", id, err)
+		return Decision{}, "", fmt.Errorf("reading request %s: %w", id, err)
 	}
-	var last Request
-	var hash string
 	for i, raw := range raws {
-		var r Request
-		if err := json.Unmarshal(raw, &r); err != nil {
-			return Request{}, "", fmt.Errorf("request %s, record %d: %w", id, i+1, err)
+		var d Decision
+		if err := json.Unmarshal(raw, &d); err != nil {
+			return Decision{}, "", fmt.Errorf("%w: request %s, record %d is not JSON of a decision", ErrUnreadable, id, i+1)
 		}
-		if r.Position != i+1 || r.Previous != hash {
-			return Request{}, "", fmt.Errorf("request %s, record %d does not continue the chain", id, i+1)
+		switch {
+		case d.Position != i+1 || d.Previous != previous:
+			err = errors.New("does not continue the chain")
+		case d.ID != id || d.Kind != offboarding.Termination && d.Kind != offboarding.Cancellation && d.State != RequestRefused:
+			err = errors.New("is about something else")
+		case !slices.Contains(requestStates, d.State):
+			err = fmt.Errorf("has the unknown state %q; a newer version of Leaver may have written it", d.State)
 		}
-		sum := sha256.Sum256(raw)
-		last, hash = r, hex.EncodeToString(sum[:])
+		if err != nil {
+			return Decision{}, "", fmt.Errorf("%w: request %s, record %d %w", ErrUnreadable, id, i+1, err)
+		}
+		last, previous = d, hash(raw)
 	}
-	return last, hash, nil
+	return last, previous, nil
 }

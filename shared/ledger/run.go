@@ -2,9 +2,12 @@ package ledger
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -20,137 +23,240 @@ type Claim struct {
 	N           int
 }
 
-// Begin takes the lease of a step for a run, until a time. It refuses with ErrForeign what
-// the ledger does not know so, ErrStale what it is past, *[EarlyError], *[LeasedError], and
-// offboarding.ErrCancelled; the case is returned with all but ErrForeign.
-func (l *Ledger) Begin(ctx context.Context, m Claim, holder string, until time.Time) (*offboarding.Case, error) {
+// Admission says whether a message may move its step now, and why not.
+type Admission struct {
+	Kind AdmissionKind
+	// Again is when the message is to come again, of one that is early or leased.
+	Again time.Time
+	// Why is in words, of one that is foreign or parked. It holds no personal data.
+	Why string
+}
+
+// AdmissionKind is what an [Admission] says.
+type AdmissionKind string
+
+// The kinds of admission.
+const (
+	Admitted   AdmissionKind = "admitted"
+	Foreign    AdmissionKind = "foreign"     // the ledger knows no such case, or not with this step, leaver or number
+	NotPlanned AdmissionKind = "not planned" // the message fits the case, but its plan leaves the step out
+	Stale      AdmissionKind = "stale"       // the ledger is past the message
+	Parked     AdmissionKind = "parked"      // this very message parked the step
+	Cancelled  AdmissionKind = "cancelled"   // the case is
+	Early      AdmissionKind = "early"       // the step is not due yet
+	Leased     AdmissionKind = "leased"      // another run works on the step
+)
+
+// Begin takes the lease of a step for a run, until a time. The run is there when the message is
+// admitted, and nil otherwise. Errors: ErrUnreadable, and those of the store.
+func (l *Ledger) Begin(ctx context.Context, m Claim, until time.Time) (*Run, Admission, error) {
+	id := make([]byte, 16)
+	if _, err := io.ReadFull(l.random, id); err != nil {
+		return nil, Admission{}, fmt.Errorf("naming a run of step %s: %w", m.Step, err)
+	}
+	holder := hex.EncodeToString(id)
+	var admission Admission
 	c, err := l.update(ctx, m.Case, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if c.Leaver != m.Leaver || c.Tenant != m.Tenant {
-			return nil, fmt.Errorf("%w: the case is about another leaver or tenant", ErrForeign)
-		}
-		if c.Cancelled != nil {
-			return nil, fmt.Errorf("step %s of case %s: %w", m.Step, m.Case, offboarding.ErrCancelled)
-		}
-		if m.PlanVersion < c.Plan.Version {
-			return nil, ErrStale
-		}
-		step := c.Step(m.Step)
-		if step == nil && m.PlanVersion == c.Plan.Version {
-			return nil, fmt.Errorf("%w: %s", ErrNotPlanned, m.Step)
-		}
-		if step == nil || m.PlanVersion > c.Plan.Version || m.N > step.N {
-			return nil, fmt.Errorf("%w: the plan does not hold step %s, version %d, n %d", ErrForeign, m.Step, m.PlanVersion, m.N)
-		}
-		now := l.now()
-		switch {
-		case m.N < step.N || step.State.Settled():
-			return nil, ErrStale
-		case step.Due.After(now.Add(early)):
-			return nil, &EarlyError{Due: step.Due}
-		case step.Lease.Until.After(now) && step.Lease.Holder != holder:
-			return nil, &LeasedError{Until: step.Lease.Until}
+		if admission = admit(c, m, l.now()); admission.Kind != Admitted {
+			return nil, nil
 		}
 		return &offboarding.Entry{
 			Kind: offboarding.EntryBegun, Step: m.Step, N: m.N,
 			Lease: &offboarding.Lease{Holder: holder, Until: until.UTC()},
 		}, nil
 	})
-	if errors.Is(err, ErrNoCase) {
-		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
+	switch {
+	case errors.Is(err, ErrNoCase):
+		return nil, Admission{Kind: Foreign, Why: err.Error()}, nil
+	case err != nil:
+		return nil, Admission{}, err
+	case admission.Kind != Admitted:
+		return nil, admission, nil
 	}
-	if errors.Is(err, ErrForeign) {
-		return nil, err
-	}
-	return c, err
+	return &Run{ledger: l, step: m.Step, holder: holder, c: c}, admission, nil
 }
 
-// Check is nil when the holder may write for the step now. It folds what is new into c.
-func (l *Ledger) Check(ctx context.Context, c *offboarding.Case, step offboarding.StepName, holder string) error {
-	if _, err := l.Refresh(ctx, c); err != nil {
-		return err
-	}
-	if c.Cancelled != nil {
-		return fmt.Errorf("step %s of case %s: %w", step, c.ID, offboarding.ErrCancelled)
-	}
-	record, err := held(c, step, holder)
+// admit says what a message may do to a case.
+func admit(c *offboarding.Case, m Claim, now time.Time) Admission {
+	step := c.Step(m.Step)
 	switch {
-	case err != nil:
+	case c.Leaver != m.Leaver || c.Tenant != m.Tenant:
+		return Admission{Kind: Foreign, Why: "the case is about another leaver or tenant"}
+	case c.Cancelled != nil:
+		return Admission{Kind: Cancelled}
+	case m.PlanVersion < c.Plan.Version:
+		return Admission{Kind: Stale}
+	case step == nil && m.PlanVersion == c.Plan.Version:
+		return Admission{Kind: NotPlanned, Why: fmt.Sprintf("the plan does not hold step %s", m.Step)}
+	case step == nil || m.PlanVersion > c.Plan.Version || m.N > step.N:
+		return Admission{Kind: Foreign, Why: fmt.Sprintf("the plan does not hold step %s, version %d, n %d", m.Step, m.PlanVersion, m.N)}
+	case m.N == step.N && step.State == offboarding.StateParked:
+		return Admission{Kind: Parked, Why: step.Reason}
+	case m.N < step.N || step.State.Settled():
+		return Admission{Kind: Stale}
+	case step.Due.After(now.Add(early)):
+		return Admission{Kind: Early, Again: step.Due}
+	case step.Lease.Until.After(now):
+		return Admission{Kind: Leased, Again: step.Lease.Until}
+	}
+	return Admission{Kind: Admitted}
+}
+
+// Run is one run of one step under its lease. It is the write guard that adapters ask before every
+// write. It is safe for concurrent use.
+type Run struct {
+	ledger *Ledger
+	step   offboarding.StepName
+	holder string
+
+	mu    sync.Mutex
+	c     *offboarding.Case
+	calls []offboarding.Call
+}
+
+// maxCalls bounds the evidence of one run: an entry has to fit into 64 KiB.
+const maxCalls = 200
+
+// Case is the case as this run knows it.
+func (r *Run) Case() *offboarding.Case {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.c
+}
+
+// Record implements offboarding.WriteGuard: the call is evidence of what the run settles.
+func (r *Run) Record(c offboarding.Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.calls) < maxCalls {
+		r.calls = append(r.calls, c)
+	}
+}
+
+func (r *Run) recorded() []offboarding.Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clip(r.calls)
+}
+
+// knows takes the case as it is now.
+func (r *Run) knows(c *offboarding.Case) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.Position > r.c.Position {
+		r.c = c
+	}
+}
+
+// Allow implements offboarding.WriteGuard: it is nil when the run may write now. Errors:
+// offboarding.ErrCancelled, ErrLeaseLost, ErrReplanned, ErrUnreadable, and those of the store.
+func (r *Run) Allow(ctx context.Context) error {
+	c, err := r.ledger.newest(ctx, r.Case())
+	if err != nil {
 		return err
+	}
+	r.knows(c)
+	record, err := r.held(c)
+	switch {
+	case c.Cancelled != nil:
+		err = offboarding.ErrCancelled
+	case err != nil:
 	case record.Replanned:
-		return fmt.Errorf("step %s of case %s: %w", step, c.ID, ErrReplanned)
-	case !record.Lease.Until.After(l.now()):
-		return fmt.Errorf("step %s of case %s: %w", step, c.ID, ErrLeaseLost)
+		err = ErrReplanned
+	case !record.Lease.Until.After(r.ledger.now()):
+		err = ErrLeaseLost
+	}
+	if err != nil {
+		return fmt.Errorf("asking whether step %s of case %s may write: %w", r.step, c.ID, err)
 	}
 	return nil
 }
 
-// held is the record of a step while the holder has its lease. A plan that has changed may not
-// hold the step any more.
-func held(c *offboarding.Case, step offboarding.StepName, holder string) (*offboarding.Record, error) {
-	record := c.Step(step)
-	if record == nil || record.Lease.Holder != holder {
-		return nil, fmt.Errorf("step %s of case %s: %w", step, c.ID, ErrLeaseLost)
+// held is the record of the step while this run has its lease. A plan that has changed may not hold
+// the step any more.
+func (r *Run) held(c *offboarding.Case) (*offboarding.Record, error) {
+	record := c.Step(r.step)
+	if record == nil || record.Lease.Holder != r.holder {
+		return nil, ErrLeaseLost
 	}
 	return record, nil
 }
 
-// Renew prolongs the lease that the holder has.
-func (l *Ledger) Renew(ctx context.Context, id string, step offboarding.StepName, holder string, until time.Time) error {
-	_, err := l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if _, err := held(c, step, holder); err != nil {
-			return nil, fmt.Errorf("renewing the lease: %w", err)
+// update commits what decide makes of the step's record while this run has its lease.
+func (r *Run) update(ctx context.Context, doing string, decide func(*offboarding.Case, *offboarding.Record) (*offboarding.Entry, error)) (*offboarding.Case, error) {
+	id := r.Case().ID
+	c, err := r.ledger.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		record, err := r.held(c)
+		if err != nil {
+			return nil, err
 		}
-		return &offboarding.Entry{
-			Kind: offboarding.EntryRenewed, Step: step,
-			Lease: &offboarding.Lease{Holder: holder, Until: until.UTC()},
-		}, nil
+		e, err := decide(c, record)
+		if e != nil {
+			e.Step = r.step
+		}
+		return e, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s of step %s of case %s: %w", doing, r.step, id, err)
+	}
+	r.knows(c)
+	return c, nil
+}
+
+// Renew prolongs the lease. Errors: ErrLeaseLost, and those of the store.
+func (r *Run) Renew(ctx context.Context, until time.Time) error {
+	_, err := r.update(ctx, "renewing the lease", func(*offboarding.Case, *offboarding.Record) (*offboarding.Entry, error) {
+		return &offboarding.Entry{Kind: offboarding.EntryRenewed, Lease: &offboarding.Lease{Holder: r.holder, Until: until.UTC()}}, nil
 	})
 	return err
 }
 
-// Keep commits facts of a run: the before and the progress of its step.
-func (l *Ledger) Keep(ctx context.Context, id string, step offboarding.StepName, holder string, before, progress map[string]string) (*offboarding.Case, error) {
-	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if _, err := held(c, step, holder); err != nil {
-			return nil, fmt.Errorf("keeping facts: %w", err)
-		}
-		return &offboarding.Entry{Kind: offboarding.EntryKept, Step: step, Before: before, Progress: progress}, nil
+// Keep commits facts of the run, the before and the progress of its step, and returns the case with
+// them. Errors: ErrLeaseLost, and those of the store.
+func (r *Run) Keep(ctx context.Context, before, progress map[string]string) (*offboarding.Case, error) {
+	return r.update(ctx, "keeping facts", func(*offboarding.Case, *offboarding.Record) (*offboarding.Entry, error) {
+		return &offboarding.Entry{Kind: offboarding.EntryKept, Before: before, Progress: progress}, nil
 	})
 }
 
-// KeepPersonal commits personal facts of a run: the values are sealed beside the history under
-// PersonalName, and the before of the step says "sealed" for each. The first value of a name
-// stays.
-func (l *Ledger) KeepPersonal(ctx context.Context, id string, step offboarding.StepName, holder string, before map[string]string) (*offboarding.Case, error) {
-	if _, err := l.Case(ctx, id); err != nil { // values are replaced before the commit can tell that the lease is lost
+// KeepPersonal commits personal facts of the run and returns the case with them: the values are
+// sealed beside the history under PersonalName, and the before of the step says "sealed" for each.
+// The first value of a name stays.
+func (r *Run) KeepPersonal(ctx context.Context, before map[string]string) (*offboarding.Case, error) {
+	// Values are replaced before the commit can tell that the lease is lost.
+	fresh, err := r.ledger.newest(ctx, r.Case())
+	if err != nil {
 		return nil, err
 	}
-	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if _, err := held(c, step, holder); err != nil {
-			return nil, fmt.Errorf("keeping facts: %w", err)
-		}
+	r.knows(fresh)
+	return r.update(ctx, "keeping personal facts", func(c *offboarding.Case, _ *offboarding.Record) (*offboarding.Entry, error) {
 		values, said := map[string]string{}, map[string]string{}
 		for name, value := range before {
-			if sealed := PersonalName(step, name); !c.Sealed(sealed) {
+			if sealed := PersonalName(r.step, name); !c.Sealed(sealed) {
 				values[sealed], said[name] = value, "sealed"
 			}
 		}
 		if len(values) == 0 {
 			return nil, nil
 		}
-		sealed, err := l.seal(ctx, id, values)
+		sealed, err := r.ledger.seal(ctx, c.ID, values)
 		if err != nil {
 			return nil, err
 		}
-		return &offboarding.Entry{Kind: offboarding.EntryKept, Step: step, Before: said, Sealed: sealed}, nil
+		return &offboarding.Entry{Kind: offboarding.EntryKept, Before: said, Sealed: sealed}, nil
 	})
 }
 
 // PersonalName is the name under which a personal value of a step's before is sealed.
 func PersonalName(step offboarding.StepName, name string) string { return string(step) + "-" + name }
 
-// Outcome is the end of a run.
-type Outcome struct {
+// Personal returns the personal values of the run's case that were not erased.
+func (r *Run) Personal(ctx context.Context) (map[string]string, error) {
+	return r.ledger.Personal(ctx, r.Case().ID)
+}
+
+// Settlement is how a run ends.
+type Settlement struct {
 	State    offboarding.StepState
 	Rule     offboarding.Rule
 	Reason   string        // no personal data
@@ -159,37 +265,28 @@ type Outcome struct {
 	Planned  bool          // the wait is part of the plan, not a delay
 	Observed bool          // of a manual task: the step's own effect was observed
 	Evidence map[string]string
-	Calls    []offboarding.Call
 }
 
-// Settle commits the outcome of the holder's run and ends its lease. For waiting and
-// retrying the step's n is raised with its next due time in the same commit, so that a message
-// for it may be scheduled after. A run that lost its lease is ErrLeaseLost and commits nothing.
-// On a cancelled case what would go on is cancelled instead. Under a plan that has changed since
-// the run began, its outcome is none: the step is as the new plan has it, and runs again.
-func (l *Ledger) Settle(ctx context.Context, id string, step offboarding.StepName, holder string, o Outcome) (*offboarding.Case, error) {
-	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		record, err := held(c, step, holder)
-		if err != nil {
-			return nil, fmt.Errorf("settling: %w", err)
-		}
+// Settle commits how the run ends, with the calls it has recorded, and gives its lease back. For
+// waiting and retrying the step's n is raised with its next due time in the same commit, so that a
+// message for it may be scheduled after. On a cancelled case what would go on is cancelled instead.
+// Under a plan that has changed since the run began, its word counts for nothing: the step is as
+// the new plan has it, and runs again. Errors: ErrLeaseLost, and those of the store.
+func (r *Run) Settle(ctx context.Context, s Settlement) (*offboarding.Case, error) {
+	return r.update(ctx, "settling a run", func(c *offboarding.Case, record *offboarding.Record) (*offboarding.Entry, error) {
+		e := &offboarding.Entry{Kind: offboarding.EntrySettled, N: record.N, Due: record.Due, Calls: r.recorded()}
 		if record.Replanned && c.Cancelled == nil {
-			return &offboarding.Entry{
-				Kind: offboarding.EntrySettled, Step: step, N: record.N, Due: record.Due,
-				State: record.State, Rule: record.Rule, Reason: record.Reason, Planned: true, Calls: o.Calls,
-			}, nil
+			e.State, e.Rule, e.Reason, e.Planned = record.State, record.Rule, record.Reason, true
+			return e, nil
 		}
-		e := &offboarding.Entry{
-			Kind: offboarding.EntrySettled, Step: step, N: record.N, Due: record.Due,
-			State: o.State, Rule: o.Rule, Reason: o.Reason,
-			Attempt: o.Attempt, Planned: o.Planned, Observed: o.Observed, Evidence: o.Evidence, Calls: o.Calls,
-		}
+		e.State, e.Rule, e.Reason = s.State, s.Rule, s.Reason
+		e.Attempt, e.Planned, e.Observed, e.Evidence = s.Attempt, s.Planned, s.Observed, s.Evidence
 		switch {
-		case o.State.Settled():
+		case s.State.Settled():
 		case c.Cancelled != nil:
 			e.State, e.Reason = offboarding.StateCancelled, "the departure was cancelled"
 		default:
-			e.N, e.Due = record.N+1, l.now().Add(o.Delay).UTC()
+			e.N, e.Due = record.N+1, r.ledger.now().Add(s.Delay).UTC()
 		}
 		return e, nil
 	})

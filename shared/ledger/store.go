@@ -12,6 +12,9 @@ var (
 	// ErrUnavailable: the store cannot be reached or did not answer. An append may or may
 	// not have been committed.
 	ErrUnavailable = errors.New("the ledger is unavailable")
+	// ErrTruncated: a history ends before what was read of it already. Entries are never removed,
+	// so somebody has cut it off, or put an older copy in its place.
+	ErrTruncated = errors.New("the history is shorter than it was")
 )
 
 // Store keeps histories: append-only lists of entries by id. It is the port that drivers
@@ -24,7 +27,7 @@ type Store interface {
 	Append(ctx context.Context, id string, position int, label string, entry []byte) error
 	// Read returns the entries after position after (0 = all) in order, strongly
 	// consistent: everything that was committed before the call is in it. A history that
-	// does not exist is empty.
+	// does not exist is empty. One that ends before after is ErrTruncated.
 	Read(ctx context.Context, id string, after int) ([][]byte, error)
 	// List returns the heads of all histories whose label is one of labels (none = all).
 	// It may be stale by a moment.

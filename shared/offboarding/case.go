@@ -1,6 +1,7 @@
 package offboarding
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ const (
 	CaseCancelling CaseState = "cancelling" // cancelled, but a step still holds its lease
 	CaseCancelled  CaseState = "cancelled"
 	CaseComplete   CaseState = "complete" // every step is effective, withheld or signed off
+	// CaseUnreadable is shown of a case that could not be folded: nobody acts by it.
+	CaseUnreadable CaseState = "unreadable"
 )
 
 // EntryKind is what an entry of a case's history says.
@@ -87,7 +90,9 @@ type Entry struct {
 	Previous string `json:"previous,omitempty"`
 }
 
-// Case is one departure: the fold of its history.
+// Case is one departure: the fold of its history. It does not change: [Case.With] makes the next
+// one, which shares with it what stays the same. So whoever is handed a case, or a record of it,
+// reads it and never writes to it.
 type Case struct {
 	ID       string
 	Tenant   string
@@ -108,19 +113,6 @@ type Case struct {
 
 	published bool
 	sealed    map[string]string // as in the entries
-}
-
-// Clone is a case that can be folded on without changing this one.
-func (c *Case) Clone() *Case {
-	clone := *c
-	clone.Requests = slices.Clip(c.Requests) // an append copies them
-	clone.Steps = make([]*Record, len(c.Steps))
-	for i, s := range c.Steps {
-		record := *s
-		record.Calls = slices.Clip(s.Calls)
-		clone.Steps[i] = &record
-	}
-	return &clone
 }
 
 // Sealed reports whether the history refers to a personal value of that name.
@@ -206,86 +198,149 @@ func (c *Case) Open() bool {
 // Published reports whether every message of the current plan was acknowledged once.
 func (c *Case) Published() bool { return c.published }
 
-// Apply folds the next entry into the case. An entry that does not fit the history is an
-// error, and the case is as before.
-func (c *Case) Apply(e Entry, hash string) error {
-	if e.Position != c.Position+1 {
-		return fmt.Errorf("case %s: entry %d follows entry %d", c.ID, e.Position, c.Position)
+// With is the case with the next entry of its history folded in. An entry that does not continue
+// the history, or lacks what its kind needs, is an error: it was altered, or written by a newer
+// version of Leaver.
+func (c *Case) With(e Entry, hash string) (*Case, error) {
+	if err := c.fits(e); err != nil {
+		return nil, fmt.Errorf("folding entry %d (%s) into case %s: %w", e.Position, e.Kind, c.ID, err)
 	}
-	if e.Previous != c.Hash {
-		return fmt.Errorf("case %s: entry %d does not continue the chain", c.ID, e.Position)
-	}
-	if e.Kind != EntryOpened && e.Kind != EntryCancelled && c.OpenedAt.IsZero() {
-		return fmt.Errorf("case %s: entry %d (%s) before the case was opened", c.ID, e.Position, e.Kind)
-	}
-	var step *Record
-	if e.Step != "" {
-		if step = c.Step(e.Step); step == nil {
-			return fmt.Errorf("case %s: entry %d is about step %q, which the plan does not hold", c.ID, e.Position, e.Step)
+	next := *c
+	switch e.Kind {
+	case EntryOpened:
+		next.Tenant, next.Leaver, next.OpenedAt = e.Tenant, e.Leaver, e.At
+		next.join(e)
+		next.replan(*e.Plan)
+	case EntryJoined:
+		next.join(e)
+		if e.Plan != nil {
+			next.replan(*e.Plan)
 		}
+	case EntryPublished:
+		next.published = true
+	case EntryBegun:
+		next.change(e.Step, func(s *Record) { s.Lease, s.Replanned = *e.Lease, false })
+	case EntryRenewed:
+		next.change(e.Step, func(s *Record) { s.Lease = *e.Lease })
+	case EntryKept:
+		next.change(e.Step, func(s *Record) {
+			s.Before, s.Progress = merged(e.Before, s.Before), merged(s.Progress, e.Progress)
+		})
+	case EntrySettled:
+		next.change(e.Step, func(s *Record) { s.settle(e) })
+	case EntryRescheduled:
+		next.change(e.Step, func(s *Record) { s.reschedule(e) })
+	case EntrySignedOff:
+		next.change(e.Step, func(s *Record) {
+			s.State, s.Rule, s.Reason, s.SignedOff = StateSignedOff, Rule{}, e.Reason, e.State
+			s.Since, s.FailingSince, s.DecidedAt = time.Time{}, time.Time{}, e.At
+		})
+	case EntryCancelled:
+		next.cancel(e)
+	case EntryErased:
+		next.ErasedAt = e.At
+	}
+	next.sealed = merged(c.sealed, e.Sealed)
+	if len(e.Sealed) > 0 {
+		next.ErasedAt = time.Time{}
+	}
+	next.Position, next.Hash, next.ChangedAt = e.Position, hash, e.At
+	return &next, nil
+}
+
+// fits says what keeps an entry from being the next one of the case.
+func (c *Case) fits(e Entry) error {
+	switch {
+	case e.Position != c.Position+1:
+		return fmt.Errorf("it follows entry %d", c.Position)
+	case e.Previous != c.Hash:
+		return errors.New("it does not continue the chain")
+	case c.Position == 0 && e.Kind != EntryOpened && e.Kind != EntryCancelled:
+		return errors.New("the case was not opened before")
+	case c.Position == 0 && e.Leaver == "":
+		return errors.New("it names no leaver")
 	}
 	switch e.Kind {
 	case EntryOpened:
-		c.Tenant, c.Leaver, c.OpenedAt = e.Tenant, e.Leaver, e.At
-		c.join(e)
-		c.replan(*e.Plan)
+		if c.Position > 0 {
+			return errors.New("the case was opened before")
+		}
+		return e.Plan.follows(0)
 	case EntryJoined:
-		c.join(e)
-		if e.Plan != nil {
-			c.replan(*e.Plan)
+		if e.Plan == nil {
+			return nil
 		}
-	case EntryPublished:
-		c.published = true
-	case EntryBegun:
-		step.Lease, step.Replanned = *e.Lease, false
-	case EntryRenewed:
-		step.Lease = *e.Lease
-	case EntryKept:
-		step.Before = merged(e.Before, step.Before)
-		step.Progress = merged(step.Progress, e.Progress)
-	case EntrySettled:
-		step.settle(e)
-	case EntryRescheduled:
-		step.N, step.Due = e.N, e.Due
-		if e.State != "" {
-			step.State, step.Reason, step.Rule, step.Observed = e.State, e.Reason, Rule{}, false
-			step.Since, step.FailingSince, step.DecidedAt = time.Time{}, time.Time{}, time.Time{}
-		}
-	case EntrySignedOff:
-		step.State, step.Rule, step.Reason, step.SignedOff = StateSignedOff, Rule{}, e.Reason, e.State
-		step.Since, step.FailingSince, step.DecidedAt = time.Time{}, time.Time{}, e.At
-	case EntryCancelled:
-		if c.OpenedAt.IsZero() {
-			c.Tenant, c.Leaver, c.OpenedAt = e.Tenant, e.Leaver, e.At
-		}
-		c.join(e)
-		tombstone := e
-		c.Cancelled = &tombstone
-		for _, s := range c.Steps {
-			if !s.State.Settled() {
-				s.State = StateCancelled
-				s.Reason = s.cancelled()
-			}
-		}
-	case EntryErased:
-		c.ErasedAt = e.At
-	default:
-		return fmt.Errorf("case %s: entry %d has the unknown kind %q", c.ID, e.Position, e.Kind)
+		return e.Plan.follows(c.Plan.Version)
+	case EntryPublished, EntryCancelled, EntryErased:
+		return nil
+	case EntryBegun, EntryRenewed, EntryKept, EntrySettled, EntryRescheduled, EntrySignedOff:
+		return c.fitsStep(e)
 	}
-	c.sealed = merged(c.sealed, e.Sealed)
-	if len(e.Sealed) > 0 {
-		c.ErasedAt = time.Time{}
+	return errors.New("its kind is unknown; a newer version of Leaver may have written it")
+}
+
+func (c *Case) fitsStep(e Entry) error {
+	if c.Step(e.Step) == nil {
+		return fmt.Errorf("it is about step %q, which the plan does not hold", e.Step)
 	}
-	c.Position, c.Hash, c.ChangedAt = e.Position, hash, e.At
+	stateless := e.Kind == EntryRescheduled && e.State == "" || e.Kind == EntryBegun || e.Kind == EntryRenewed || e.Kind == EntryKept
+	switch {
+	case (e.Kind == EntryBegun || e.Kind == EntryRenewed) && e.Lease == nil:
+		return errors.New("it holds no lease")
+	case (e.Kind == EntrySettled || e.Kind == EntryRescheduled) && e.N < 1:
+		return errors.New("it says no number for the step's next message")
+	case !stateless && !e.State.known():
+		return fmt.Errorf("the state %q is unknown; a newer version of Leaver may have written it", e.State)
+	}
 	return nil
+}
+
+// follows says why a plan of a stored entry cannot take the place of one of a version.
+func (p *Plan) follows(version int) error {
+	if p == nil || p.Version <= version {
+		return fmt.Errorf("it holds no plan that is newer than version %d", version)
+	}
+	planned := map[StepName]bool{}
+	for _, s := range p.Steps {
+		if planned[s.Name] {
+			return fmt.Errorf("its plan holds step %q twice", s.Name)
+		}
+		planned[s.Name] = true
+	}
+	return nil
+}
+
+// change puts a changed copy of a step in its place.
+func (c *Case) change(name StepName, how func(*Record)) {
+	c.Steps = slices.Clone(c.Steps)
+	for i, s := range c.Steps {
+		if s.Name == name {
+			changed := *s
+			how(&changed)
+			c.Steps[i] = &changed
+		}
+	}
 }
 
 func (c *Case) join(e Entry) {
 	if e.Request != "" && !slices.Contains(c.Requests, e.Request) {
-		c.Requests = append(c.Requests, e.Request)
+		c.Requests = append(slices.Clip(c.Requests), e.Request)
 	}
 	if e.EventTime.After(c.EventTime) {
 		c.EventTime = e.EventTime
+	}
+}
+
+func (c *Case) cancel(e Entry) {
+	if c.OpenedAt.IsZero() {
+		c.Tenant, c.Leaver, c.OpenedAt = e.Tenant, e.Leaver, e.At
+	}
+	c.join(e)
+	c.Cancelled = &e
+	for _, s := range c.Steps {
+		if !s.State.Settled() {
+			c.change(s.Name, func(s *Record) { s.State, s.Reason = StateCancelled, s.cancelled() })
+		}
 	}
 }
 
@@ -315,13 +370,21 @@ func (c *Case) replan(p Plan) {
 	}
 }
 
+func (s *Record) reschedule(e Entry) {
+	s.N, s.Due = e.N, e.Due
+	if e.State != "" {
+		s.State, s.Reason, s.Rule, s.Observed = e.State, e.Reason, Rule{}, false
+		s.Since, s.FailingSince, s.DecidedAt = time.Time{}, time.Time{}, time.Time{}
+	}
+}
+
 func (s *Record) settle(e Entry) {
 	s.State, s.Rule, s.Reason = e.State, e.Rule, e.Reason
 	s.N, s.Due = e.N, e.Due
 	s.DecidedAt = e.At
 	s.Lease, s.Replanned = Lease{}, false
 	s.Evidence = merged(s.Evidence, e.Evidence)
-	s.Calls = append(s.Calls, e.Calls...)
+	s.Calls = append(slices.Clip(s.Calls), e.Calls...)
 	if e.State == StateCancelled {
 		s.Reason = s.cancelled()
 	}

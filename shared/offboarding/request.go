@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"regexp"
 	"time"
 )
 
@@ -75,14 +76,23 @@ func RequestID(source, webhookID string) string {
 	return "req-" + hex.EncodeToString(sum[:12])
 }
 
+var requestIDs = regexp.MustCompile(`^req-[0-9a-f]{24}$`)
+
+// IsRequestID reports whether an id is such as RequestID makes. Nothing else may name a request: the
+// ledger keeps requests beside cases, under their ids.
+func IsRequestID(id string) bool { return requestIDs.MatchString(id) }
+
 // farOff is from when on a leaving time is not one, but a placeholder that HR systems have for
 // "never" or "not known", such as 9999-12-31 and 1900-01-01.
 const farOff = 10 * 365 * 24 * time.Hour
 
 // Validate says what is wrong with a request before anything is looked up.
 func (r Request) Validate() error {
-	if r.ID == "" || r.EventTime.IsZero() || r.ReceivedAt.IsZero() || r.LeavingTime.IsZero() {
-		return errors.New("a request needs an id, an event time, a time of receipt and a leaving time")
+	if !IsRequestID(r.ID) {
+		return errors.New("the id of a request is req- and 24 hexadecimal digits")
+	}
+	if r.EventTime.IsZero() || r.ReceivedAt.IsZero() || r.LeavingTime.IsZero() {
+		return errors.New("a request needs an event time, a time of receipt and a leaving time")
 	}
 	if r.Kind != Termination && r.Kind != Cancellation {
 		return errors.New("a request is a termination or a cancellation")

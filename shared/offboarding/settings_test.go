@@ -120,14 +120,15 @@ func TestWhatANewPlanChangesIsDoneAgain(t *testing.T) {
 		apply := func(e offboarding.Entry) {
 			t.Helper()
 			e.Position, e.At = c.Position+1, leaving
-			if err := c.Apply(e, ""); err != nil {
+			if c, err = c.With(e, ""); err != nil {
 				t.Fatal(err)
 			}
 		}
-		apply(offboarding.Entry{Kind: offboarding.EntryOpened, Plan: &before})
+		apply(offboarding.Entry{Kind: offboarding.EntryOpened, Leaver: "l", Plan: &before})
 		for _, step := range before.Steps {
 			apply(offboarding.Entry{Kind: offboarding.EntrySettled, Step: step.Name, State: offboarding.StateEffective, N: 1})
 		}
+		after.Version = 2
 		apply(offboarding.Entry{Kind: offboarding.EntryJoined, Plan: &after})
 		for _, record := range c.Steps {
 			if again := record.State == offboarding.StatePlanned; again != (record.Name == tt.redone) {

@@ -194,6 +194,15 @@ const (
 	StateCancelled StepState = "cancelled"
 )
 
+// known reports whether it is one of the above.
+func (s StepState) known() bool {
+	switch s {
+	case StatePlanned, StateWaiting, StateRetrying, StateEffective, StateWithheld, StateManual, StateParked, StateSignedOff, StateCancelled:
+		return true
+	}
+	return false
+}
+
 // Settled reports whether no message will move the step any more.
 func (s StepState) Settled() bool {
 	switch s {

@@ -16,10 +16,10 @@ type Host struct {
 	Subscription string
 	Handle       func(context.Context, bus.Delivery) error
 	Concurrency  int // messages worked on at the same time, at least 1
-	// Lane is shared by the hosts of a process; Urgent ones go before the others.
-	Lane   *Lane
-	Urgent bool
-	Log    *slog.Logger
+	// Priority is shared by the hosts of a process; Urgent ones go before the others.
+	Priority *Priority
+	Urgent   bool
+	Log      *slog.Logger
 }
 
 // Run receives until ctx is done, then waits for the messages in hand. It returns an error
@@ -42,7 +42,7 @@ func (h *Host) Run(ctx context.Context) error {
 	defer inHand.Wait()
 	for failures := 0; ctx.Err() == nil; {
 		if !h.Urgent {
-			h.Lane.wait(ctx)
+			h.Priority.wait(ctx)
 		}
 		free := acquire(ctx, slots)
 		deliveries, err := receiver.Receive(ctx, free)
@@ -50,15 +50,15 @@ func (h *Host) Run(ctx context.Context) error {
 			<-slots
 		}
 		if h.Urgent {
-			h.Lane.enter(len(deliveries))
+			h.Priority.begin(len(deliveries))
 		}
 		for _, d := range deliveries {
 			inHand.Go(func() {
 				defer func() { <-slots }()
 				if h.Urgent {
-					defer h.Lane.leave()
+					defer h.Priority.end()
 				} else {
-					h.Lane.wait(working) // for urgent ones that came together with this one
+					h.Priority.wait(working) // for urgent ones that came together with this one
 				}
 				h.handle(working, d)
 			})

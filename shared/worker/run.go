@@ -12,64 +12,42 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// run is one run of a step under its lease. It is the write guard that adapters ask before every
-// write.
-type run struct {
-	worker *Worker
-	holder string
-	caseID string
-	step   offboarding.StepName
-
-	mu    sync.Mutex
-	c     *offboarding.Case
-	noted []offboarding.Call
-}
-
-// mostCalls bounds the evidence of one run: a ledger entry has to fit into 64 KiB.
-const mostCalls = 200
-
 // work lets the step work while the lock and the lease are kept, and returns its verdict and
 // the evidence it gathered.
-func (r *run) work(ctx context.Context, d bus.Delivery) (evidence map[string]string, verdict error) {
+func (w *Worker) work(ctx context.Context, d bus.Delivery, run *ledger.Run) (evidence map[string]string, verdict error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var renewal sync.WaitGroup
-	renewal.Go(func() { r.renew(ctx, d, stop) })
+	renewal.Go(func() { w.renew(ctx, d, run, stop) })
 	defer renewal.Wait()
 	defer stop(nil)
 
+	c := run.Case()
 	job := &offboarding.Job{
-		Leaver: r.c.Leaver, Case: r.c, Step: r.c.Step(r.step), Now: r.worker.Now(),
-		Evidence: map[string]string{},
+		Leaver: c.Leaver, Case: c, Step: c.Step(w.Name), Now: w.Now(),
+		Evidence: map[string]string{}, Personal: run.Personal,
+	}
+	kept := func(c *offboarding.Case, err error) error {
+		if err == nil {
+			job.Case, job.Step = c, c.Step(w.Name)
+		}
+		return err
 	}
 	job.Keep = func(ctx context.Context, before, progress map[string]string) error {
-		c, err := r.worker.Ledger.Keep(ctx, r.caseID, r.step, r.holder, before, progress)
-		if err != nil {
-			return err
-		}
-		job.Case, job.Step = c, c.Step(r.step)
-		return nil
+		return kept(run.Keep(ctx, before, progress))
 	}
 	job.KeepPersonal = func(ctx context.Context, before map[string]string) error {
-		c, err := r.worker.Ledger.KeepPersonal(ctx, r.caseID, r.step, r.holder, before)
-		if err != nil {
-			return err
-		}
-		job.Case, job.Step = c, c.Step(r.step)
-		return nil
+		return kept(run.KeepPersonal(ctx, before))
 	}
-	job.Personal = func(ctx context.Context) (map[string]string, error) {
-		return r.worker.Ledger.Personal(ctx, r.caseID)
-	}
-	working := offboarding.WithWriteGuard(ctx, r)
-	spec, _ := offboarding.SpecOf(r.step)
+	working := offboarding.WithWriteGuard(ctx, run)
+	spec, _ := offboarding.SpecOf(w.Name)
 	if spec.Irreversible {
-		working = offboarding.WithWriteGuard(ctx, r.worker.LastLook.Before(r, r.c, r.step))
+		working = offboarding.WithWriteGuard(ctx, w.LastLook.Before(run, c, w.Name))
 	}
 	if spec.Urgent {
 		working = offboarding.WithUrgency(working)
 	}
-	verdict = r.worker.Step.Work(working, job)
+	verdict = w.Step.Work(working, job)
 	if cause := context.Cause(ctx); cause != nil && verdict != nil {
 		verdict = errors.Join(cause, verdict)
 	}
@@ -77,10 +55,10 @@ func (r *run) work(ctx context.Context, d bus.Delivery) (evidence map[string]str
 }
 
 // renew keeps lock and lease while the step works; when either is lost, the work is stopped.
-func (r *run) renew(ctx context.Context, d bus.Delivery, stop context.CancelCauseFunc) {
+func (w *Worker) renew(ctx context.Context, d bus.Delivery, run *ledger.Run, stop context.CancelCauseFunc) {
 	until := d.LockedUntil()
 	for {
-		timer := time.NewTimer(max(until.Sub(r.worker.Now())/3, 10*time.Millisecond))
+		timer := time.NewTimer(max(until.Sub(w.Now())/3, 10*time.Millisecond))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -89,39 +67,11 @@ func (r *run) renew(ctx context.Context, d bus.Delivery, stop context.CancelCaus
 		}
 		var err error
 		if until, err = d.Renew(ctx); err == nil {
-			err = r.worker.Ledger.Renew(ctx, r.caseID, r.step, r.holder, until)
+			err = run.Renew(ctx, until)
 		}
 		if err != nil && ctx.Err() == nil {
 			stop(fmt.Errorf("%w: %w", ledger.ErrLeaseLost, err))
 			return
 		}
 	}
-}
-
-// Check implements offboarding.WriteGuard.
-func (r *run) Allow(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	// A fold of its own: the step reads the job's case at the same time.
-	fresh := r.c.Clone()
-	if err := r.worker.Ledger.Check(ctx, fresh, r.step, r.holder); err != nil {
-		return err
-	}
-	r.c = fresh
-	return nil
-}
-
-// Note implements offboarding.WriteGuard.
-func (r *run) Record(c offboarding.Call) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.noted) < mostCalls {
-		r.noted = append(r.noted, c)
-	}
-}
-
-func (r *run) calls() []offboarding.Call {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.noted
 }

@@ -9,15 +9,11 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"leaver/shared/bus"
 	"leaver/shared/ledger"
@@ -38,25 +34,13 @@ type Worker struct {
 	Bus    bus.Publisher
 	Tenant string // the one tenant this deployment serves; messages for another are refused
 	Now    func() time.Time
-	NewID  func() string // makes the holder of each lease
 	Log    *slog.Logger
-	// Budget bounds retries by elapsed time; zero is [DefaultBudget].
-	Budget time.Duration
+	Retry  Retry
 	// LastLook stands before every write of an irreversible step; without it they are refused.
 	LastLook offboarding.LastLook
 	// Observe, when set, is told every verdict once it is committed.
 	Observe func(step offboarding.StepName, state offboarding.StepState)
 }
-
-// DefaultBudget is for how long a step is tried again before it is parked.
-const DefaultBudget = 24 * time.Hour
-
-// Reasons of dead letters, for machines.
-const (
-	ReasonMalformed = "malformed"
-	ReasonForeign   = "foreign"
-	ReasonParked    = "parked"
-)
 
 // Handle settles one delivery. An error means that it could not be settled: the broker hands
 // it out again when its lock ends, which changes nothing that took effect.
@@ -80,40 +64,23 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 		log.Warn("message refused", "reason", ReasonForeign)
 		return d.DeadLetter(ctx, ReasonForeign, "the message is for another tenant")
 	}
-	holder := w.NewID()
-	c, err := w.Ledger.Begin(ctx, claim, holder, d.LockedUntil())
-	var early *ledger.EarlyError
-	var leased *ledger.LeasedError
+	run, admission, err := w.Ledger.Begin(ctx, claim, d.LockedUntil())
 	switch {
-	case err == nil:
-	case errors.Is(err, ledger.ErrNotPlanned) && m.Step == bus.SubjectTermination:
-		return d.Complete(ctx) // a termination goes to every step, also to those that this plan leaves out
-	case errors.Is(err, ledger.ErrForeign):
-		log.Warn("message refused", "reason", ReasonForeign, "error", err)
-		return d.DeadLetter(ctx, ReasonForeign, err.Error())
-	case errors.Is(err, ledger.ErrStale):
-		if r := c.Step(w.Name); r != nil && r.State == offboarding.StateParked && r.N == m.N && c.Plan.Version == m.PlanVersion {
-			return d.DeadLetter(ctx, ReasonParked, r.Reason)
-		}
-		return d.Complete(ctx)
-	case errors.Is(err, offboarding.ErrCancelled):
-		return d.Complete(ctx)
-	case errors.As(err, &early):
-		return w.reschedule(ctx, d, m, early.Due)
-	case errors.As(err, &leased):
-		return w.reschedule(ctx, d, m, leased.Until.Add(time.Second))
-	default:
+	case errors.Is(err, ledger.ErrUnreadable):
+		log.Error("message put off: its case cannot be read", "error", err)
+		return Later(ctx, w.Bus, d, bus.Topic, string(w.Name), w.Now())
+	case err != nil:
 		return err
+	case run == nil:
+		return w.decline(ctx, d, m, admission, log)
 	}
-
-	r := &run{worker: w, holder: holder, caseID: c.ID, c: c, step: w.Name}
-	evidence, verdict := r.work(ctx, d)
+	evidence, verdict := w.work(ctx, d, run)
 	if errors.Is(verdict, ledger.ErrLeaseLost) || ctx.Err() != nil {
 		return fmt.Errorf("the run ended without a verdict: %w", errors.Join(verdict, context.Cause(ctx)))
 	}
-	outcome := w.outcome(c.Step(w.Name), offboarding.VerdictOf(verdict))
-	outcome.Evidence, outcome.Calls = evidence, r.calls()
-	c, err = w.Ledger.Settle(ctx, m.Case, w.Name, holder, outcome)
+	settlement := w.settlement(run.Case().Step(w.Name), offboarding.VerdictOf(verdict))
+	settlement.Evidence = evidence
+	c, err := run.Settle(ctx, settlement)
 	if err != nil {
 		return err
 	}
@@ -133,41 +100,50 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 	return d.Complete(ctx)
 }
 
-// outcome is what a verdict means for the step.
-func (w *Worker) outcome(record *offboarding.Record, verdict offboarding.Verdict) ledger.Outcome {
+// decline settles a message that does not move its step now.
+func (w *Worker) decline(ctx context.Context, d bus.Delivery, m bus.Step, a ledger.Admission, log *slog.Logger) error {
+	switch {
+	case a.Kind == ledger.Early:
+		return w.reschedule(ctx, d, m, a.Again)
+	case a.Kind == ledger.Leased:
+		return w.reschedule(ctx, d, m, a.Again.Add(time.Second))
+	case a.Kind == ledger.Parked:
+		return d.DeadLetter(ctx, ReasonParked, a.Why)
+	case a.Kind == ledger.NotPlanned && m.Step == bus.SubjectTermination:
+		return d.Complete(ctx) // a termination goes to every step, also to those that this plan leaves out
+	case a.Kind == ledger.Foreign, a.Kind == ledger.NotPlanned:
+		log.Warn("message refused", "reason", ReasonForeign, "why", a.Why)
+		return d.DeadLetter(ctx, ReasonForeign, a.Why)
+	}
+	return d.Complete(ctx) // stale, or the case is cancelled
+}
+
+// settlement is what a verdict means for the step.
+func (w *Worker) settlement(record *offboarding.Record, verdict offboarding.Verdict) ledger.Settlement {
 	why := brief(verdict.Why)
 	switch verdict.Kind {
 	case offboarding.KindEffective:
-		return ledger.Outcome{State: offboarding.StateEffective, Attempt: true}
+		return ledger.Settlement{State: offboarding.StateEffective, Attempt: true}
 	case offboarding.KindCancelled:
-		return ledger.Outcome{State: offboarding.StateCancelled, Reason: why}
+		return ledger.Settlement{State: offboarding.StateCancelled, Reason: why}
 	case offboarding.KindPlanned:
-		return ledger.Outcome{State: offboarding.StateWaiting, Reason: why, Delay: verdict.At.Sub(w.Now()), Planned: true, Observed: verdict.Observed}
+		return ledger.Settlement{State: offboarding.StateWaiting, Reason: why, Delay: verdict.At.Sub(w.Now()), Planned: true, Observed: verdict.Observed}
 	case offboarding.KindNotYet:
 		spec, _ := offboarding.SpecOf(record.Name)
 		if w.since(record.Since) >= spec.Deadline {
-			return ledger.Outcome{State: offboarding.StateManual, Reason: brief(spec.PastDeadline(verdict.Why))}
+			return ledger.Settlement{State: offboarding.StateManual, Reason: brief(spec.PastDeadline(verdict.Why))}
 		}
-		return ledger.Outcome{State: offboarding.StateWaiting, Reason: why, Delay: verdict.In}
+		return ledger.Settlement{State: offboarding.StateWaiting, Reason: why, Delay: verdict.In}
 	case offboarding.KindWithheld:
-		return ledger.Outcome{State: offboarding.StateWithheld, Rule: verdict.Rule, Reason: why, Attempt: true}
+		return ledger.Settlement{State: offboarding.StateWithheld, Rule: verdict.Rule, Reason: why, Attempt: true}
 	case offboarding.KindManual:
-		return ledger.Outcome{State: offboarding.StateManual, Reason: why, Attempt: true, Observed: verdict.Observed}
-	case offboarding.KindPermanent:
-		return ledger.Outcome{State: offboarding.StateParked, Reason: why, Attempt: true}
+		return ledger.Settlement{State: offboarding.StateManual, Reason: why, Attempt: true, Observed: verdict.Observed}
 	}
-	budget := cmp.Or(w.Budget, DefaultBudget)
-	if w.since(record.FailingSince) >= budget {
-		return ledger.Outcome{
-			State:  offboarding.StateParked,
-			Reason: brief(fmt.Sprintf("still failing after %s: %s", budget, verdict.Why)), Attempt: true,
-		}
+	delay, parked := w.Retry.Next(verdict, record.Attempts, w.since(record.FailingSince))
+	if parked != "" {
+		return ledger.Settlement{State: offboarding.StateParked, Reason: brief(parked), Attempt: true}
 	}
-	delay := Backoff(record.Attempts)
-	if offboarding.IsThrottled(verdict.Err) { // whoever says when to come back need not be backed off from for long
-		delay = max(min(delay, throttledBackoff), verdict.In)
-	}
-	return ledger.Outcome{State: offboarding.StateRetrying, Reason: why, Delay: delay, Attempt: true}
+	return ledger.Settlement{State: offboarding.StateRetrying, Reason: why, Delay: delay, Attempt: true}
 }
 
 // since is how long ago a time was; zero when it has not been.
@@ -176,23 +152,6 @@ func (w *Worker) since(t time.Time) time.Duration {
 		return 0
 	}
 	return w.Now().Sub(t)
-}
-
-// throttledBackoff is the longest delay of our own after an answer that says when to come back: a
-// budget that is given back every minute is not used by those who come after a quarter of an hour.
-const throttledBackoff = 30 * time.Second
-
-// Backoff is the delay after so many attempts: from 1 s, doubled, to at most 15 minutes.
-func Backoff(attempts int) time.Duration {
-	b := &backoff.ExponentialBackOff{
-		InitialInterval: time.Second, Multiplier: 2, MaxInterval: 15 * time.Minute,
-	}
-	b.Reset()
-	d := b.NextBackOff()
-	for range min(attempts, 20) {
-		d = b.NextBackOff()
-	}
-	return d
 }
 
 // reschedule gives the step its next number, schedules the message for it and completes the
@@ -206,20 +165,6 @@ func (w *Worker) reschedule(ctx context.Context, d bus.Delivery, m bus.Step, due
 		if err := publishStep(ctx, w.Bus, c, record); err != nil {
 			return err
 		}
-	}
-	return d.Complete(ctx)
-}
-
-// Later puts a delivery off unread, for five minutes: a newer version of Leaver wrote it, and
-// will read it.
-func Later(ctx context.Context, p bus.Publisher, d bus.Delivery, entity, subject string, now time.Time) error {
-	id, _, _ := strings.Cut(d.ID(), "~")
-	at := now.Add(5 * time.Minute)
-	_, err := p.Publish(ctx, bus.Message{
-		ID: fmt.Sprintf("%s~%d", id, at.Unix()), Entity: entity, Subject: subject, Body: d.Body(), At: at,
-	})
-	if err != nil {
-		return fmt.Errorf("putting off message %s: %w", d.ID(), err)
 	}
 	return d.Complete(ctx)
 }

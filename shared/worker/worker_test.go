@@ -145,15 +145,6 @@ func TestATerminationIsNothingToAStepThatThePlanLeavesOut(t *testing.T) {
 	}
 }
 
-func TestBackoffDoublesUpToAQuarterOfAnHour(t *testing.T) {
-	t.Parallel()
-	for attempts, want := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second, 5: 32 * time.Second, 10: 15 * time.Minute, 1000: 15 * time.Minute} {
-		if got := worker.Backoff(attempts); got != want {
-			t.Errorf("after %d attempts %s, wanted %s", attempts, got, want)
-		}
-	}
-}
-
 // TestWhatIsThrottledOftenDoesNotSleepLong: whoever says when to come back is asked then, also
 // after many times, and not after the quarter of an hour of an error that says nothing.
 func TestWhatIsThrottledOftenDoesNotSleepLong(t *testing.T) {
@@ -202,6 +193,21 @@ func TestAMessageBeforeItsTimeComesAgainThen(t *testing.T) {
 	record, d := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, verdict{nil}))
 	if !d.Completed || record.State != offboarding.StatePlanned || record.N != 2 || !record.Due.Equal(due) {
 		t.Errorf("completed %t, %+v", d.Completed, record)
+	}
+}
+
+// TestAMessageForNoCaseThatCouldBeIsDeadLettered sends ids that no ledger would take.
+func TestAMessageForNoCaseThatCouldBeIsDeadLettered(t *testing.T) {
+	t.Parallel()
+	h, c, w := site(t, nil)
+	for _, id := range []string{"NOT.AN.ID", "*", "req-0123456789abcdef01234567", strings.Repeat("9", 200), c.ID + "-1"} {
+		m, err := bus.Step{Tenant: c.Tenant, Case: id, PlanVersion: 1, Step: w.Name, N: 1, Leaver: c.Leaver}.Message(time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := h.Deliver(t.Context(), w, m); err != nil || d.DeadReason != worker.ReasonForeign {
+			t.Errorf("case %q: dead-lettered as %q, %v; want %q", id, d.DeadReason, err, worker.ReasonForeign)
+		}
 	}
 }
 

@@ -146,7 +146,9 @@ func (s *Store) Read(ctx context.Context, id string, after int) ([][]byte, error
 			return nil, classify(doing, err)
 		}
 		switch {
-		case end.position == last, end.position < last && len(entries) == 0: // or after is beyond the end
+		case end.position < last && len(entries) == 0:
+			return nil, fmt.Errorf("%s after entry %d: %w: it has %d entries", doing, after, ledger.ErrTruncated, end.position)
+		case end.position == last:
 			s.saw(id, end)
 			return entries, nil
 		case end.position < last, last == start && pass > 0:

@@ -20,7 +20,7 @@ import (
 var (
 	errID      = errors.New("not an id")
 	errLarge   = errors.New("more than an entity holds")
-	errContent = errors.New("the table does not hold what it should")
+	errContent = fmt.Errorf("%w: the table does not hold what it should", ledger.ErrUnreadable)
 )
 
 // problem is an error answer of the service, without its text.

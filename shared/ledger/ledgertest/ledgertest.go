@@ -170,7 +170,16 @@ var historyCases = []suiteCase{
 		k.wantEntries(k.Store, "case-1", 1, "two", "three", "four")
 		k.wantEntries(k.Store, "case-1", 3, "four")
 		k.wantEntries(k.Store, "case-1", 4)
-		k.wantEntries(k.Store, "case-1", 99)
+	}},
+	{"an end before what is known is said", func(k *kit) {
+		k.append("case-1", 1, "open", "one")
+		for id, after := range map[string]int{"case-1": 2, "none": 1} {
+			for name, store := range map[string]ledger.Store{"the one that wrote it": k.Store, "another": k.Second(k.T)} {
+				if got, err := store.Read(k.ctx(), id, after); !errors.Is(err, ledger.ErrTruncated) || len(got) > 0 {
+					k.Errorf("reading %s after %d by %s: %q, error %v, want ErrTruncated", id, after, name, got, err)
+				}
+			}
+		}
 	}},
 	{"one that does not exist is empty", func(k *kit) {
 		k.wantEntries(k.Store, "none", 0)

@@ -159,7 +159,9 @@ func (s *Store) Read(ctx context.Context, id string, after int) ([][]byte, error
 		return nil, classify(doing, err)
 	}
 	switch {
-	case last.position <= after:
+	case last.position < after:
+		return nil, fmt.Errorf("%s after entry %d: %w: it has %d entries", doing, after, ledger.ErrTruncated, last.position)
+	case last.position == after:
 		return nil, nil
 	case last.position == after+1:
 		return [][]byte{entry}, nil
@@ -176,7 +178,7 @@ func (s *Store) Read(ctx context.Context, id string, after int) ([][]byte, error
 		for _, e := range batch {
 			position++
 			if e.position != position {
-				return nil, fmt.Errorf("%s: entry %d stands where %d should", doing, e.position, position)
+				return nil, fmt.Errorf("%s: %w: entry %d stands where %d should", doing, ledger.ErrUnreadable, e.position, position)
 			}
 			if position > after && position <= last.position {
 				entries = append(entries, e.data)

@@ -40,6 +40,7 @@ type Harness struct {
 	Graph    *graph.Client
 	Exchange *exchange.Client
 	Ledger   *ledger.Ledger
+	Store    ledger.Store // of Ledger, for rows written by hand
 	// Policy is what irreversible steps ask who is protected.
 	Policy offboarding.Policy
 	// Lacks is a permission that As leaves out.
@@ -87,7 +88,8 @@ func New(t testing.TB) *Harness {
 	must(t, err)
 	store, err := natsledger.Open(t.Context(), conn, natsledger.Options{})
 	must(t, err)
-	h.Ledger = ledger.New(faultyStore{store}, h.Now, rand.Reader)
+	h.Store = faultyStore{store}
+	h.Ledger = ledger.New(h.Store, h.Now, rand.Reader)
 	return h
 }
 
@@ -227,22 +229,26 @@ func (h *Harness) OpenUnpublished(t testing.TB, person string, options offboardi
 	return c
 }
 
-// Lease takes the lease of a step, as another run that works on it.
-func (h *Harness) Lease(t testing.TB, caseID string, name offboarding.StepName) {
+// Lease takes the lease of a step, as another run that works on it, and returns that run.
+func (h *Harness) Lease(t testing.TB, caseID string, name offboarding.StepName) *ledger.Run {
 	t.Helper()
 	c, err := h.Ledger.Case(t.Context(), caseID)
 	must(t, err)
-	_, err = h.Ledger.Begin(t.Context(), ledger.Claim{
+	run, admission, err := h.Ledger.Begin(t.Context(), ledger.Claim{
 		Tenant: c.Tenant, Case: c.ID, Leaver: c.Leaver, PlanVersion: c.Plan.Version, Step: name, N: c.Step(name).N,
-	}, "another run", h.Now().Add(lock))
+	}, h.Now().Add(lock))
 	must(t, err)
+	if run == nil {
+		t.Fatalf("steptest: the message for %s is %s, want it admitted", name, admission.Kind)
+	}
+	return run
 }
 
 // Worker is a worker of the house for a step.
 func (h *Harness) Worker(name offboarding.StepName, step worker.Step) *worker.Worker {
 	w := &worker.Worker{
 		Name: name, Step: step, Ledger: h.Ledger, Bus: h.Sender(string(name)), Tenant: h.TenantID(),
-		Now: h.Now, NewID: uuid.NewString, Log: h.Logger(),
+		Now: h.Now, Log: h.Logger(),
 	}
 	if spec, _ := offboarding.SpecOf(name); spec.Irreversible {
 		accounts, _ := h.As(string(name))

@@ -209,7 +209,7 @@ func untilAll(ctx context.Context, out io.Writer, h *operator.Server, leavers []
 // whatIsOpen says why cases have not ended: how many steps are in which state, and the reason of
 // one of them.
 func whatIsOpen(ctx context.Context, h *operator.Server) error {
-	cases, err := h.Ledger.Cases(ctx)
+	cases, _, err := h.Ledger.Cases(ctx)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ var errUnrecorded = errors.New("it is being planned, and who asked for it is not
 // begun are the open cases that began since then, and by the word of the source. Who joined a case
 // later did not begin it. Where a source is not known yet, errUnrecorded comes with the others.
 func (s *Server) begun(ctx context.Context, since time.Time, source string) ([]string, error) {
-	cases, err := s.Ledger.Cases(ctx)
+	cases, _, err := s.Ledger.Cases(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func known(t time.Time) *time.Time {
 
 // Statuses are all cases and parked requests, oldest first.
 func Statuses(ctx context.Context, l *ledger.Ledger, now time.Time) ([]Status, error) {
-	cases, err := l.AllCases(ctx)
+	cases, unreadable, err := l.AllCases(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -134,9 +134,19 @@ func Statuses(ctx context.Context, l *ledger.Ledger, now time.Time) ([]Status, e
 		}
 		out = append(out, StatusOf(c, personal, now))
 	}
-	requests, err := l.Requests(ctx, ledger.RequestParked, ledger.RequestRefused)
+	requests, unreadableToo, err := l.Requests(ctx, ledger.RequestParked, ledger.RequestRefused)
 	if err != nil {
 		return nil, err
+	}
+	for _, u := range append(unreadable, unreadableToo...) {
+		personal, err := l.Personal(ctx, u.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Status{
+			Case: u.ID, Leaver: Leaver{UserPrincipalName: personal["userPrincipalName"]},
+			State: string(offboarding.CaseUnreadable), Reason: u.Why.Error(), Steps: []StepStatus{},
+		})
 	}
 	for _, r := range requests {
 		personal, err := l.Personal(ctx, r.ID)

@@ -31,12 +31,12 @@ func TestLockoutGoesFirst(t *testing.T) {
 			return nil
 		}
 		urgent, ordinary := make(waitingMessages, 20), make(waitingMessages, 20)
-		var lane worker.Lane
+		var priority worker.Priority
 		var hosts sync.WaitGroup
 		for _, backlog := range []waitingMessages{urgent, ordinary} {
 			h := &worker.Host{
 				Bus: subscription{messages: backlog}, Subscription: "s", Handle: handle, Concurrency: 4,
-				Lane: &lane, Urgent: backlog == urgent, Log: slog.New(slog.DiscardHandler),
+				Priority: &priority, Urgent: backlog == urgent, Log: slog.New(slog.DiscardHandler),
 			}
 			hosts.Go(func() { _ = h.Run(ctx) })
 		}

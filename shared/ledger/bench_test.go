@@ -1,0 +1,70 @@
+package ledger_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+// BenchmarkRun is one run of a step over a store that costs nothing: begun, allowed to write
+// five times, a fact kept, settled. What it measures is the ledger itself.
+func BenchmarkRun(b *testing.B) {
+	store := &memory{entries: map[string][][]byte{}}
+	l := ledger.New(store, func() time.Time { return start }, rand.Reader)
+	ctx := b.Context()
+	c, err := l.Open(ctx, opening(b, "req-1", start))
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := 1
+	b.ReportAllocs()
+	for b.Loop() {
+		m := claim(c)
+		m.N = n
+		run := begin(b, l, m, start.Add(time.Minute))
+		for range 5 {
+			if err := run.Allow(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := run.Keep(ctx, map[string]string{"a": "b"}, map[string]string{"n": fmt.Sprint(n)}); err != nil {
+			b.Fatal(err)
+		}
+		settle(b, run, ledger.Settlement{State: offboarding.StateWaiting, Reason: "lag"})
+		n++
+	}
+}
+
+// memory is a store without a database.
+type memory struct {
+	ledger.Store
+	mu      sync.Mutex
+	entries map[string][][]byte
+}
+
+func (m *memory) Append(_ context.Context, id string, position int, _ string, entry []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.entries[id]) != position-1 {
+		return ledger.ErrConflict
+	}
+	m.entries[id] = append(m.entries[id], entry)
+	return nil
+}
+
+func (m *memory) Read(_ context.Context, id string, after int) ([][]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.entries[id]) < after {
+		return nil, ledger.ErrTruncated
+	}
+	return m.entries[id][after:], nil
+}
+
+func (m *memory) Seal(context.Context, string, map[string]ledger.Value) error { return nil }

@@ -1,0 +1,114 @@
+package offboarding_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// TestAnEntryThatDoesNotFitIsRefused puts each after a case's first entry, or in its place.
+func TestAnEntryThatDoesNotFitIsRefused(t *testing.T) {
+	t.Parallel()
+	const signout = offboarding.StepSignout
+	plan := opened(t).Plan
+	twice := *plan
+	twice.Steps = append(slices.Clone(plan.Steps), plan.Steps[0])
+	for name, e := range map[string]offboarding.Entry{
+		"a gap":                            {Position: 3, Previous: "hash 1", Kind: offboarding.EntryPublished},
+		"a broken chain":                   {Position: 2, Previous: "other", Kind: offboarding.EntryPublished},
+		"an unknown kind":                  {Kind: "promoted"},
+		"no kind":                          {},
+		"opened twice":                     {Kind: offboarding.EntryOpened, Leaver: "l", Plan: plan},
+		"joined with an old plan":          {Kind: offboarding.EntryJoined, Plan: plan},
+		"a step the plan does not hold":    {Kind: offboarding.EntrySettled, Step: "promote", N: 1, State: offboarding.StateEffective},
+		"settled without a step":           {Kind: offboarding.EntrySettled, N: 1, State: offboarding.StateEffective},
+		"settled without a state":          {Kind: offboarding.EntrySettled, Step: signout, N: 1},
+		"settled in an unknown state":      {Kind: offboarding.EntrySettled, Step: signout, N: 1, State: "on fire"},
+		"settled without a number":         {Kind: offboarding.EntrySettled, Step: signout, State: offboarding.StateEffective},
+		"begun without a lease":            {Kind: offboarding.EntryBegun, Step: signout, N: 1},
+		"renewed without a lease":          {Kind: offboarding.EntryRenewed, Step: signout},
+		"kept without a step":              {Kind: offboarding.EntryKept},
+		"rescheduled without a number":     {Kind: offboarding.EntryRescheduled, Step: signout},
+		"signed off without what it was":   {Kind: offboarding.EntrySignedOff, Step: signout},
+		"rescheduled to an unknown state":  {Kind: offboarding.EntryRescheduled, Step: signout, N: 2, State: "on fire"},
+		"first: published before it opens": {Position: 1, Kind: offboarding.EntryPublished, Leaver: "l"},
+		"first: opened without a plan":     {Position: 1, Kind: offboarding.EntryOpened, Leaver: "l"},
+		"first: opened for nobody":         {Position: 1, Kind: offboarding.EntryOpened, Plan: plan},
+		"first: cancelled for nobody":      {Position: 1, Kind: offboarding.EntryCancelled},
+		"first: a step twice":              {Position: 1, Kind: offboarding.EntryOpened, Leaver: "l", Plan: &twice},
+		"first: a plan without a version":  {Position: 1, Kind: offboarding.EntryOpened, Leaver: "l", Plan: &offboarding.Plan{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := history(t, opened(t))
+			switch e.Position {
+			case 0:
+				e.Position, e.Previous = 2, c.Hash
+			case 1:
+				c = &offboarding.Case{ID: "case"}
+			}
+			if next, err := c.With(e, "hash"); err == nil {
+				t.Errorf("it was folded in, and the case is %s", next.State(leaving))
+			}
+		})
+	}
+}
+
+// TestACaseDoesNotChange folds every kind of entry into cases, two ways on from each of them.
+func TestACaseDoesNotChange(t *testing.T) {
+	t.Parallel()
+	const signout = offboarding.StepSignout
+	later := *opened(t).Plan
+	later.Version, later.Mailbox = 2, offboarding.Shared
+	lease := &offboarding.Lease{Holder: "run", Until: leaving.Add(time.Hour)}
+	call := []offboarding.Call{{Operation: "PATCH /users/{id}", Status: 204}}
+	entries := []offboarding.Entry{
+		opened(t),
+		{Kind: offboarding.EntryPublished, Sealed: map[string]string{"a": "1"}},
+		{Kind: offboarding.EntryBegun, Step: signout, Lease: lease},
+		{Kind: offboarding.EntryRenewed, Step: signout, Lease: lease},
+		{Kind: offboarding.EntryKept, Step: signout, Before: map[string]string{"a": "b"}, Progress: map[string]string{"c": "d"}},
+		{Kind: offboarding.EntrySettled, Step: signout, State: offboarding.StateWaiting, N: 2, Calls: call, Evidence: map[string]string{"e": "f"}, Attempt: true},
+		{Kind: offboarding.EntryRescheduled, Step: signout, N: 3},
+		{Kind: offboarding.EntrySettled, Step: signout, State: offboarding.StateManual, N: 3, Calls: call, Evidence: map[string]string{"g": "h"}},
+		{Kind: offboarding.EntrySignedOff, Step: signout, State: offboarding.StateManual, Sealed: map[string]string{"b": "2"}},
+		{Kind: offboarding.EntryJoined, Request: "req-2", EventTime: leaving.Add(time.Hour), Plan: &later},
+		{Kind: offboarding.EntryCancelled, Request: "req-3"},
+	}
+	// Everything that a case shows, sealed names included.
+	shown := func(c *offboarding.Case) string {
+		text, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"a", "b"} {
+			if c.Sealed(name) {
+				text = append(text, name...)
+			}
+		}
+		return string(text)
+	}
+	c := &offboarding.Case{ID: "case"}
+	for i, e := range entries {
+		before := shown(c)
+		e.Position, e.Previous, e.At = c.Position+1, c.Hash, leaving
+		next, err := c.With(e, "hash")
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := shown(next)
+		if _, err := c.With(e, "another hash"); err != nil {
+			t.Fatal(err)
+		}
+		if got := shown(c); got != before {
+			t.Errorf("entry %d (%s) changed the case it was folded into\n got %s\nwant %s", i+1, e.Kind, got, before)
+		}
+		if got := shown(next); got != after {
+			t.Errorf("entry %d (%s), folded in twice, changed the first result\n got %s\nwant %s", i+1, e.Kind, got, after)
+		}
+		c = next
+	}
+}
