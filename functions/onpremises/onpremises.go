@@ -270,7 +270,7 @@ func (s *Step) end(ctx context.Context, job *offboarding.Job, d Directory, a off
 	case planned.Due.After(job.Now):
 		return offboarding.DoneUntil(planned.Due, "the account is locked out on premises; at "+offboarding.Stamp(planned.Due)+" the gate of delete says whether it is deleted")
 	case job.Now.Sub(job.Case.DeletionOpened()) > gateLasts:
-		return offboarding.DoneUntil(job.Now.Add(gateAsked), "the account is locked out on premises; waits for the gate of delete")
+		return offboarding.DoneUntil(job.Now.Add(gateAsked(job, planned.Due)), "the account is locked out on premises; waits for the gate of delete")
 	}
 	if err := d.Delete(ctx, a.ID); err != nil {
 		return err
@@ -287,19 +287,25 @@ func (s *Step) end(ctx context.Context, job *offboarding.Job, d Directory, a off
 	return s.awaitDeletion(job)
 }
 
-const (
-	// gateLasts is for how long the gate of delete counts as open: it looks again at least every
-	// quarter of an hour, and says so.
-	gateLasts = 20 * time.Minute
-	// gateAsked is how often onpremises asks whether it is open.
-	gateAsked = 5 * time.Minute
-)
+// gateLasts is for how long the gate of delete counts as open: it looks again at least every quarter
+// of an hour, and says so.
+const gateLasts = 20 * time.Minute
+
+// gateAsked is how long to wait before asking again what came of something that was due: soon at
+// first, every five minutes later.
+func gateAsked(job *offboarding.Job, due time.Time) time.Duration {
+	return min(max(job.Now.Sub(due)/2, 2*time.Second), 5*time.Minute)
+}
 
 // awaitDeletion is nil once the cloud's account has gone as well.
 func (s *Step) awaitDeletion(job *offboarding.Job) error {
 	job.Evidence[deletedAt] = job.Step.Progress[deletedAt]
+	since, err := job.ProgressTime(deletedAt)
+	if err != nil {
+		return err
+	}
 	if r := job.Case.Step(offboarding.StepDelete); r != nil && !r.State.Closed() {
-		return offboarding.DoneUntil(job.Now.Add(gateAsked), "the account is deleted on premises; delete waits until the synchronisation has carried that")
+		return offboarding.DoneUntil(job.Now.Add(gateAsked(job, since)), "the account is deleted on premises; delete waits until the synchronisation has carried that")
 	}
 	return nil
 }

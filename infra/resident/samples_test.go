@@ -54,6 +54,9 @@ func TestTheSamplesCarryADeparture(t *testing.T) {
 	steps := resident.Steps(h.Graph, h.Exchange, h.Ledger, policy)
 	caseID := simtenant.UserID(sampledPerson) + "-1"
 	for _, spec := range offboarding.Steps {
+		if spec.Inside {
+			continue // no sample is for it: Lambda never runs it
+		}
 		w := h.Worker(spec.Name, steps[spec.Name])
 		if err := w.Handle(t.Context(), first(string(spec.Name))); err != nil {
 			t.Fatal(err)

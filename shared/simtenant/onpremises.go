@@ -51,8 +51,8 @@ func (t *Tenant) Synchronise(read func(anchor string) (OnPremisesState, bool)) {
 		u.OnPremises.version = is.Version
 		u.OnPremisesDisabled = !is.Enabled
 		t.setEnabled(u, is.Enabled, now, AuditEntry{User: UserID(SyncAccount)})
-		if is.PasswordSet.After(u.LastPasswordChange) {
-			u.LastPasswordChange = is.PasswordSet.Truncate(time.Second)
+		if set := is.PasswordSet.Truncate(time.Second); set.After(u.LastPasswordChange) {
+			u.LastPasswordChange, u.PasswordChanges = set, u.PasswordChanges+1
 		}
 		if m := t.world.Mailboxes[u.ID]; m != nil {
 			t.before(kindMailbox, u.ID, now)

@@ -54,15 +54,24 @@ type Controller struct {
 // and says what is missing; under CI=true it fails.
 func New(t testing.TB) *Controller {
 	t.Helper()
+	Need(t)
 	c, err := Start(t.Context(), t.TempDir())
-	switch {
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// Need skips a test where no controller can be run, as [New] does.
+func Need(t testing.TB) {
+	t.Helper()
+	switch _, err := provisioned(); {
 	case errors.Is(err, ErrMissing) && os.Getenv("CI") != "true":
 		t.Skip(err)
 	case err != nil:
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c
 }
 
 // Start runs a controller whose data lie in dir, which must exist and be empty. It returns once

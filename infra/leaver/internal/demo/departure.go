@@ -32,6 +32,8 @@ type departure struct {
 	// refused is the rule by which the request must be parked: no case, and no write.
 	refused offboarding.Rule
 	acts    []act
+	// onPremises is how the account must be in the on-premises directory, where there is one.
+	onPremises onPremisesEnding
 	// check says what is wrong with the tenant; empty = nothing.
 	check func(t *simtenant.Tenant, s operator.Status) string
 }
@@ -53,6 +55,9 @@ func withheld(rule offboarding.Rule) ending {
 func (d departure) end(step offboarding.StepName) ending {
 	if e, excepted := d.want[step]; excepted {
 		return e
+	}
+	if spec, _ := offboarding.SpecOf(step); spec.Inside {
+		return unplanned // unless the scenario has a directory
 	}
 	return ending{state: offboarding.StateEffective}
 }
@@ -175,6 +180,9 @@ func (p *play) misses(ctx context.Context, d departure, s operator.Status) []str
 		if what := d.check(p.tenant, s); what != "" {
 			miss("in the tenant: %s", what)
 		}
+	}
+	if p.directory != nil {
+		wrong = append(wrong, p.directory.misses(s, d.onPremises)...)
 	}
 	if !d.refused.IsZero() {
 		return append(wrong, p.refusalMisses(ctx, d, s)...)

@@ -50,7 +50,7 @@ const (
 
 // Play plays a scenario on a simulated tenant. It is an error when the tenant was not observed to
 // be as wanted.
-func Play(ctx context.Context, o Options) error {
+func Play(ctx context.Context, o Options) (err error) {
 	s, err := scenarioOf(o.Scenario)
 	if err != nil {
 		return err
@@ -76,11 +76,19 @@ func Play(ctx context.Context, o Options) error {
 		s.policy(&policy)
 	}
 	on := hostOptions{tenant: tenant, policy: policy, log: o.Log}
+	var onPremises *directory
+	if s.directory != nil {
+		if onPremises, err = s.directory(ctx, tenant); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, onPremises.close()) }()
+		on.directories = onPremises.client
+	}
 	if s.counts {
 		on.meter = &meter{traffic: map[string]*traffic{}}
 	}
 	return withHost(ctx, on, func(ctx context.Context, h *operator.Server, intake string) error {
-		p := &play{scenario: s, host: h, tenant: tenant, view: newView(ctx, o), acted: map[string]bool{}}
+		p := &play{scenario: s, host: h, tenant: tenant, directory: onPremises, view: newView(ctx, o), acted: map[string]bool{}}
 		defer p.view.close()
 		found, err := p.perform(ctx, intake)
 		p.view.close()
@@ -105,11 +113,12 @@ func Play(ctx context.Context, o Options) error {
 // play is a scenario while it is played.
 type play struct {
 	scenario
-	host   *operator.Server
-	tenant *simtenant.Tenant
-	view   view
-	posted time.Time       // the last webhook
-	acted  map[string]bool // acts that were done, by person and words
+	host      *operator.Server
+	tenant    *simtenant.Tenant
+	directory *directory // nil = there is none
+	view      view
+	posted    time.Time       // the last webhook
+	acted     map[string]bool // acts that were done, by person and words
 }
 
 // perform posts the webhooks and shows the cases, with what people do meanwhile, until all are

@@ -14,10 +14,13 @@ import (
 
 // scenario is what leaver demo plays: people who leave a simulated tenant, and how that must end.
 type scenario struct {
-	name       string
-	policy     func(*offboarding.Policy) // changes the demo's; nil = as it is
-	tenant     func(*simtenant.Config)   // makes it another tenant than the demo's; nil = as it is
-	world      func(*simtenant.World)    // changes the tenant before anybody leaves; nil = as it is
+	name   string
+	policy func(*offboarding.Policy) // changes the demo's; nil = as it is
+	tenant func(*simtenant.Config)   // makes it another tenant than the demo's; nil = as it is
+	world  func(*simtenant.World)    // changes the tenant before anybody leaves; nil = as it is
+	// directory starts an on-premises Active Directory, from which the tenant is synchronised; nil =
+	// there is none.
+	directory  func(context.Context, *simtenant.Tenant) (*directory, error)
 	departures []departure
 	counts     bool // requests and time, of the only departure
 	// run plays it in a way of its own, instead.
@@ -34,6 +37,10 @@ var scenarios = []scenario{
 		name: "synced", departures: []departure{synchronised},
 		policy: func(p *offboarding.Policy) { p.Rereads = []time.Duration{3 * time.Second, 4 * time.Second} },
 		world:  func(w *simtenant.World) { w.SyncedWritable, w.DirectorySyncEvery = true, 2*time.Second },
+	},
+	{
+		name: "on-premises", departures: []departure{onPremises, onPremisesShared, onPremisesPrivileged}, directory: startDirectory,
+		policy: func(p *offboarding.Policy) { p.OnPremises = offboarding.OnPremisesByFunction },
 	},
 	{name: "admin", departures: []departure{administrator}, world: rolesAreBusy},
 	{name: "big-onedrive", departures: []departure{bigDrive}, world: fillDrive},

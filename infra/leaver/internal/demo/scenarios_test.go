@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"leaver/infra/leaver/internal/operator"
+	"leaver/shared/activedirectory/sambatest"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
@@ -30,6 +31,9 @@ func TestScenario(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
+			if s.directory != nil {
+				sambatest.Need(t)
+			}
 			out, err := played(t, Options{Scenario: s.name, JSON: true})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
