@@ -1,18 +1,20 @@
 // Package access is the step that takes away what the leaver can still reach: groups, Teams and
-// distribution lists, ownerships, directory roles that are active or eligible, OAuth grants, app
-// roles, authentication methods, telephone numbers of Teams, and rights on the mailboxes and
-// calendars of others. It is done when none of that is read back any more. What only a person can
-// take away becomes one task, when everything else is done.
+// distribution lists, ownerships, OAuth grants, telephone numbers of Teams, and rights on the
+// mailboxes and calendars of others. It is done when none of that is read back any more. What only a
+// person can take away becomes one task, when everything else is done. Groups that may hold directory
+// roles, roles and authentication methods are those of the step privileges; who holds a role keeps
+// everything until privileges knows that the tenant can do without them.
 //
-// The before holds every single thing that is taken away, so that it can be given back; what
-// nobody can give back are authentication methods.
+// The before holds every single thing that is taken away, so that it can be given back.
+//
+// Departures that were planned before privileges was a step of its own have it done here.
 //
 // What it does not see: agents who were added to a call queue one by one, for whom Graph has no
 // interface (leaving a group takes the user out of the queues that ring it); and calendars that were
 // shared with the leaver and never opened.
 //
 // Sources: Microsoft 365 admin, Remove a former employee; Microsoft Graph, group: remove
-// member, unifiedRoleEligibilityScheduleRequest, authentication methods, numberAssignment.
+// member, numberAssignment.
 package access
 
 import (
@@ -32,7 +34,6 @@ type Directory interface {
 	User(ctx context.Context, id string) (offboarding.User, error)
 	Manager(ctx context.Context, id string) (offboarding.User, error)
 	Access(ctx context.Context, id string) (offboarding.Access, error)
-	RoleHolders(ctx context.Context, role string) ([]string, error)
 	Revoke(ctx context.Context, user string, grants []offboarding.Grant) []error
 	LeaveGroups(ctx context.Context, user string, groups []string) []error
 	Owners(ctx context.Context, group string) ([]offboarding.Owner, error)
@@ -58,10 +59,16 @@ type Step struct {
 	directory  Directory
 	mailboxes  Mailboxes
 	departures offboarding.Departures
+	privileges Privileges
 }
 
-func New(directory Directory, mailboxes Mailboxes, departures offboarding.Departures) *Step {
-	return &Step{directory: directory, mailboxes: mailboxes, departures: departures}
+// Privileges is the step of that name, for departures that were planned without it.
+type Privileges interface {
+	Work(ctx context.Context, job *offboarding.Job) error
+}
+
+func New(directory Directory, mailboxes Mailboxes, departures offboarding.Departures, privileges Privileges) *Step {
+	return &Step{directory: directory, mailboxes: mailboxes, departures: departures, privileges: privileges}
 }
 
 // Work implements worker.Step. Each part is tried whatever became of the others.
@@ -70,9 +77,26 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return job.NotShown(err)
 	}
+	old := s.plannedWithoutPrivileges(ctx, job)
+	if job.Step.Progress[offboarding.MustStay] == offboarding.Stays {
+		return old
+	}
 	r := &run{Step: s, job: job, user: user, leftToPerson: map[string]bool{}}
 	directory := r.inDirectory(ctx)
-	return offboarding.Join(directory, r.numbers(ctx), r.mailRights(ctx), r.task(), r.awaitOnPremises())
+	return offboarding.Join(old, directory, r.numbers(ctx), r.mailRights(ctx), r.task(), r.awaitOnPremises())
+}
+
+// plannedWithoutPrivileges does the work of privileges where the plan does not hold that step. This
+// function need not have its permissions any more.
+func (s *Step) plannedWithoutPrivileges(ctx context.Context, job *offboarding.Job) error {
+	if job.Case.Step(offboarding.StepPrivileges) != nil {
+		return nil
+	}
+	err := s.privileges.Work(ctx, job)
+	if offboarding.IsPermanent(err) {
+		return offboarding.Manual(fmt.Sprintf("the departure was planned before privileges was a step of its own, and access may not take roles and authentication methods away any more: send the request again, which plans it (%s)", err))
+	}
+	return err
 }
 
 // run is one run of the step.
@@ -98,58 +122,20 @@ func (r *run) inDirectory(ctx context.Context) error {
 	if err := r.keepBefore(ctx, access, groups); err != nil {
 		return err
 	}
-	by := map[offboarding.GrantKind][]offboarding.Grant{}
-	for _, g := range access.Grants {
-		by[g.Kind] = append(by[g.Kind], g)
+	if access.Role && r.undecided() {
+		return r.job.NotYet("the leaver holds a directory role: waits until privileges knows that the tenant can do without them")
 	}
-	if by[offboarding.GrantRole], err = r.butTheLast(ctx, by[offboarding.GrantRole]); err != nil {
-		return err
-	}
-	// In this order: while somebody holds a role, Microsoft refuses more of what follows (B10), and one
-	// that can be activated again is not gone.
-	verdict := offboarding.Join(
-		r.revoke(ctx, by[offboarding.GrantEligibleRole]), r.revoke(ctx, by[offboarding.GrantRole]),
-		r.handOver(ctx, access.Owned), r.leave(ctx, groups),
-		r.revoke(ctx, append(by[offboarding.GrantConsent], by[offboarding.GrantAppRole]...)),
-		r.deleteMethods(ctx, by[offboarding.GrantMethod], len(by[offboarding.GrantRole]) > 0),
-	)
+	verdict := offboarding.Join(r.handOver(ctx, access.Owned), r.leave(ctx, groups), r.revoke(ctx, access.Grants))
 	if verdict != nil {
 		return verdict
 	}
 	return r.observe(ctx)
 }
 
-// globalAdministrator is the id of the role without whose holders nobody can administer the tenant.
-// Source: Microsoft Entra, built-in roles.
-const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
-
-// butTheLast leaves the role of the last Global Administrator to a person: Microsoft keeps only
-// administrators from taking it from themselves, not an application. Another one counts when they
-// hold it by name and can sign in.
-func (r *run) butTheLast(ctx context.Context, roles []offboarding.Grant) ([]offboarding.Grant, error) {
-	i := slices.IndexFunc(roles, func(g offboarding.Grant) bool { return strings.EqualFold(g.Of, globalAdministrator) && g.Type == "/" })
-	if i < 0 {
-		return roles, nil
-	}
-	holders, err := r.directory.RoleHolders(ctx, globalAdministrator)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range holders {
-		if strings.EqualFold(id, r.job.Leaver) {
-			continue
-		}
-		other, err := r.directory.User(ctx, id)
-		switch {
-		case errors.Is(err, offboarding.ErrNotFound): // a group or an application
-		case err != nil:
-			return nil, err
-		case other.AccountEnabled:
-			return roles, nil
-		}
-	}
-	r.addTask(roles[i].ID, "%s: the leaver is the last Global Administrator who can sign in: make somebody else one", offboarding.B10)
-	return slices.Delete(slices.Clone(roles), i, i+1), nil
+// undecided reports whether privileges has yet to say whether the leaver may go.
+func (r *run) undecided() bool {
+	privileges := r.job.Case.Step(offboarding.StepPrivileges)
+	return privileges != nil && !privileges.State.Closed() && privileges.Progress[offboarding.MustStay] != offboarding.StaysNot
 }
 
 // revoke takes rights away. What is gone already is as wanted.
@@ -166,35 +152,6 @@ func (r *run) revoke(ctx context.Context, grants []offboarding.Grant) error {
 	return offboarding.Join(verdicts...)
 }
 
-// deleteMethods deletes authentication methods. Graph refuses the default one while there are
-// others, and v1.0 does not show which it is: what was refused is tried again when others went.
-func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, heldRole bool) error {
-	for len(methods) > 0 {
-		var verdicts, refusals []error
-		var refused []offboarding.Grant
-		for i, err := range r.directory.Revoke(ctx, r.job.Leaver, methods) {
-			switch v := offboarding.VerdictOf(err); {
-			case v.Kind == offboarding.KindPermanent:
-				refused, refusals = append(refused, methods[i]), append(refusals, err)
-			case v.Kind == offboarding.KindManual:
-				r.addTask(methods[i].ID, "%s", v.Why)
-			case !errors.Is(err, offboarding.ErrNotFound):
-				verdicts = append(verdicts, err)
-			}
-		}
-		switch err := offboarding.Join(verdicts...); {
-		case err != nil:
-			return err
-		case len(refused) == len(methods) && heldRole:
-			return r.job.NotYet("%s: refused for a role that has been taken away just now: %s", offboarding.B10, offboarding.Join(refusals...))
-		case len(refused) == len(methods):
-			return offboarding.Join(refusals...)
-		}
-		methods = refused
-	}
-	return nil
-}
-
 // observe reads back that nothing is left but what is left on purpose.
 func (r *run) observe(ctx context.Context) error {
 	access, err := r.directory.Access(ctx, r.job.Leaver)
@@ -204,7 +161,7 @@ func (r *run) observe(ctx context.Context) error {
 	groups := r.sort(access.Groups)
 	left := map[string]int{"memberships": len(groups.graph) + len(groups.exchange)}
 	for _, g := range access.Owned {
-		if !r.leftToPerson[g.ID] {
+		if !r.leftToPerson[g.ID] && !g.AssignableToRole {
 			left["ownerships"]++
 		}
 	}

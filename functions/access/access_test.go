@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"leaver/functions/access"
+	"leaver/functions/privileges"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -21,13 +22,21 @@ const (
 
 func newStep(h *steptest.Harness) worker.Step {
 	directory, mailboxes := h.As("access")
-	return access.New(directory, mailboxes, h.Ledger)
+	return access.New(directory, mailboxes, h.Ledger, nil)
+}
+
+// takePrivileges runs the step that goes before access where somebody holds a role.
+func takePrivileges(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
+	t.Helper()
+	directory, _ := h.As("privileges")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, privileges.New(directory, h.Ledger)))
 }
 
 // settle opens a case for a person and runs the step to its end.
 func settle(t *testing.T, h *steptest.Harness, person string) *offboarding.Record {
 	t.Helper()
 	c := h.Open(t, person, offboarding.Options{}, offboarding.DefaultPolicy())
+	takePrivileges(t, h, c)
 	return h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newStep(h)))
 }
 
@@ -85,7 +94,7 @@ func left(h *steptest.Harness, id string) []string {
 func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
-		Name: offboarding.StepAccess, New: newStep, Person: emily,
+		Name: offboarding.StepAccess, New: newStep, Person: emily, Prepare: takePrivileges,
 		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			if still := left(h, id); len(still) > 0 {
 				t.Errorf("left: %v", still)
@@ -102,8 +111,7 @@ func TestStep(t *testing.T) {
 		},
 		Refusals: []string{
 			"DELETE /groups/{id}/members/{member}/$ref", "DELETE /groups/{id}/owners/{member}/$ref", "POST /groups/{id}/owners/$ref",
-			"DELETE /roleManagement/directory/roleAssignments/{id}", "POST /roleManagement/directory/roleEligibilityScheduleRequests",
-			"DELETE /oauth2PermissionGrants/{id}", "DELETE /users/{id}/appRoleAssignments/{assignment}",
+			"DELETE /oauth2PermissionGrants/{id}",
 			"POST /admin/teams/telephoneNumberManagement/numberAssignments/unassignNumber",
 			"Remove-DistributionGroupMember", "Remove-MailboxPermission", "Remove-RecipientPermission", "Set-Mailbox", "Remove-MailboxFolderPermission",
 		},
@@ -122,6 +130,7 @@ func TestB11WhatOnlyAPersonCanLeave(t *testing.T) {
 		w.Groups[onPremises].Members = append(w.Groups[onPremises].Members, id)
 	})
 	c := h.Open(t, emily, offboarding.Options{}, offboarding.DefaultPolicy())
+	takePrivileges(t, h, c)
 	w := h.Worker(offboarding.StepAccess, newStep(h))
 	record := h.Settle(t, c.ID, w)
 	for _, want := range []string{`"Head Office" (` + dynamic + ")", personal, onPremises, "membership rule", "on-premises Active Directory"} {
@@ -148,21 +157,6 @@ func TestB11WhatOnlyAPersonCanLeave(t *testing.T) {
 	}
 }
 
-func TestB10ARoleAssignableGroupThatMayNotBeTouched(t *testing.T) {
-	t.Parallel()
-	h := steptest.New(t)
-	h.Tenant.Edit(func(w *simtenant.World) {
-		w.Faults = append(w.Faults, simtenant.Fault{Operation: "DELETE /groups/{id}/members/{member}/$ref", Target: simtenant.GroupID(simtenant.GroupTierZero), Status: 403})
-	})
-	record := settle(t, h, emily)
-	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, simtenant.GroupID(simtenant.GroupTierZero)) {
-		t.Errorf("%s: %s", record.State, record.Reason)
-	}
-	if still := left(h, simtenant.UserID(emily)); !slices.Equal(still, []string{"member of " + simtenant.GroupTierZero}) {
-		t.Errorf("not everything else is done: %v", still)
-	}
-}
-
 // TestTheBeforeHoldsEverything compares what was taken away with what was kept.
 func TestTheBeforeHoldsEverything(t *testing.T) {
 	t.Parallel()
@@ -174,7 +168,7 @@ func TestTheBeforeHoldsEverything(t *testing.T) {
 		kinds[kind]++
 	}
 	want := map[string]int{
-		"member": 6, "owner": 1, "eligibleRole": 1, "role": 1, "consent": 2, "appRole": 2, "method": 3, "number": 1,
+		"member": 5, "owner": 1, "consent": 2, "number": 1,
 		"fullAccess": 1, "sendAs": 1, "sendOnBehalf": 1, "calendar": 1,
 	}
 	for kind, n := range want {
@@ -200,6 +194,7 @@ func TestTelephoneNumbersAreReleasedLater(t *testing.T) {
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.NumberDelay = 10 * time.Minute })
 	c := h.Open(t, emily, offboarding.Options{}, offboarding.DefaultPolicy())
+	takePrivileges(t, h, c)
 	w := h.Worker(offboarding.StepAccess, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "Teams still shows") || strings.Contains(record.Reason, "+49") {
@@ -232,49 +227,6 @@ func TestCallQueuesAreARiskOfWhoHasTeamsPhone(t *testing.T) {
 		if risk := record.Evidence[offboarding.ResidualRisk]; record.State != offboarding.StateEffective || strings.Contains(risk, "call queue") != tt.risk {
 			t.Errorf("%s: %s, %q", tt.name, record.State, risk)
 		}
-	}
-}
-
-func TestB10AuthenticationMethods(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name    string
-		methods []simtenant.AuthenticationMethod
-		refused bool
-		role    bool
-		ends    offboarding.StepState // of the first run
-	}{
-		{name: "the default one is the only one", methods: []simtenant.AuthenticationMethod{{ID: "a", Type: "phone", Default: true}}, ends: offboarding.StateEffective},
-		{name: "the default one comes first", methods: []simtenant.AuthenticationMethod{{ID: "a", Type: "phone", Default: true}, {ID: "b", Type: "fido2"}, {ID: "c", Type: "email"}}, ends: offboarding.StateEffective},
-		{name: "of a type that Graph cannot delete", methods: []simtenant.AuthenticationMethod{{ID: "a", Type: "qrCodePin"}}, ends: offboarding.StateManual},
-		{name: "refused", methods: []simtenant.AuthenticationMethod{{ID: "a", Type: "phone"}}, refused: true, ends: offboarding.StateParked},
-		{name: "refused for a role that goes now", methods: []simtenant.AuthenticationMethod{{ID: "a", Type: "phone"}}, refused: true, role: true, ends: offboarding.StateWaiting},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			h := steptest.New(t)
-			id := simtenant.UserID(adele)
-			h.Tenant.Edit(func(w *simtenant.World) {
-				w.Users[id].Methods = tt.methods
-				if tt.refused {
-					w.Faults = append(w.Faults, simtenant.Fault{Operation: "DELETE /users/{id}/authentication/{collection}/{method}", Status: 403, Times: 1})
-				}
-				if tt.role {
-					w.RoleAssignments = append(w.RoleAssignments, simtenant.RoleAssignment{ID: "assignment-1", Principal: id, Role: globalAdministrator})
-				}
-			})
-			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
-			w := h.Worker(offboarding.StepAccess, newStep(h))
-			if record, _ := h.Step(t, c.ID, w); record.State != tt.ends {
-				t.Errorf("%s: %s", record.State, record.Reason)
-			}
-			if record := h.Settle(t, c.ID, w); record.State == offboarding.StateEffective {
-				if user, _ := h.Tenant.User(id); len(user.Methods) > 0 {
-					t.Errorf("left: %v", user.Methods)
-				}
-			}
-		})
 	}
 }
 

@@ -19,7 +19,9 @@ func (r *run) keepBefore(ctx context.Context, a offboarding.Access, groups membe
 		before["member "+g.ID] = "distribution"
 	}
 	for _, g := range a.Owned {
-		before["owner "+g.ID] = "owner"
+		if !g.AssignableToRole {
+			before["owner "+g.ID] = "owner"
+		}
 	}
 	for _, g := range a.Grants {
 		before[string(g.Kind)+" "+g.ID] = strings.TrimSpace(g.Of + " " + g.Type + " " + g.Until)

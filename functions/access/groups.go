@@ -23,6 +23,7 @@ func (r *run) sort(groups []offboarding.Group) memberships {
 	var m memberships
 	for _, g := range groups {
 		switch {
+		case g.AssignableToRole: // left to privileges
 		case g.GivesLicences(r.user, groups):
 			m.licensed = append(m.licensed, g.ID)
 			if g.OnPremisesSyncEnabled {
@@ -50,26 +51,15 @@ func (r *run) leave(ctx context.Context, m memberships) error {
 	for _, g := range m.graph {
 		ids = append(ids, g.ID)
 	}
-	for i, err := range r.directory.LeaveGroups(ctx, r.job.Leaver, ids) {
-		verdicts = append(verdicts, r.refusedForRole(m.graph[i], "remove the leaver from", err))
+	for _, err := range r.directory.LeaveGroups(ctx, r.job.Leaver, ids) {
+		if !errors.Is(err, offboarding.ErrNotFound) {
+			verdicts = append(verdicts, err)
+		}
 	}
 	for _, g := range m.exchange {
 		verdicts = append(verdicts, r.mailboxes.LeaveDistributionGroup(ctx, g.ID, r.job.Leaver))
 	}
 	return offboarding.Join(verdicts...)
-}
-
-// refusedForRole reads the answer to a change of a group: one that is gone is as wanted, and
-// one that holds a role is a person's when the application may not change it.
-func (r *run) refusedForRole(g offboarding.Group, task string, err error) error {
-	switch {
-	case errors.Is(err, offboarding.ErrNotFound):
-		return nil
-	case g.AssignableToRole && offboarding.IsPermanent(err):
-		r.addTask(g.ID, "%s the role-assignable group %s, which Leaver's application may not change", task, r.user.NameOf(g))
-		return nil
-	}
-	return err
 }
 
 // handedTo is the progress under which the new owner of a group is kept.
@@ -80,12 +70,15 @@ func (r *run) handOver(ctx context.Context, owned []offboarding.Group) error {
 	var verdicts []error
 	for _, g := range owned {
 		switch {
+		case g.AssignableToRole: // left to privileges
 		case g.OnPremisesSyncEnabled:
 			r.addTask(g.ID, "make somebody else the owner of the group %s in the on-premises Active Directory", r.user.NameOf(g))
 		case g.Distribution:
 			r.addTask(g.ID, "make somebody else the manager of the distribution list %s in the Exchange admin center", r.user.NameOf(g))
 		default:
-			verdicts = append(verdicts, r.refusedForRole(g, "make somebody else the owner of", r.handOverOne(ctx, g)))
+			if err := r.handOverOne(ctx, g); !errors.Is(err, offboarding.ErrNotFound) {
+				verdicts = append(verdicts, err)
+			}
 		}
 	}
 	return offboarding.Join(verdicts...)

@@ -15,6 +15,7 @@ import (
 	"leaver/functions/licence"
 	"leaver/functions/onedrive"
 	"leaver/functions/preserve"
+	"leaver/functions/privileges"
 	"leaver/functions/signout"
 	"leaver/functions/wipe"
 	"leaver/shared/ledger"
@@ -38,7 +39,7 @@ func prepare(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
+	takeAccess(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	if c.Step(offboarding.StepPreserve) != nil {
 		_, mailboxes = h.As("preserve")
@@ -267,7 +268,7 @@ func TestB5DeleteWaitsForTheHold(t *testing.T) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
+	takeAccess(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	keepFiles(t, h, c)
 	h.Advance(offboarding.DefaultPolicy().Grace)
@@ -394,7 +395,7 @@ func TestWhoIsNotSignedOutIsNotDeleted(t *testing.T) {
 	lockOut(t, h, c)
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
+	takeAccess(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	keepFiles(t, h, c)
 	h.Advance(mailGivenUp().Grace)
@@ -420,7 +421,7 @@ func TestB12DeleteWaitsForTheWipeAndTheLicence(t *testing.T) {
 	lockOut(t, h, c)
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
+	takeAccess(t, h, c)
 	h.Advance(mailGivenUp().Grace)
 	w := h.Worker(offboarding.StepDelete, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
@@ -553,7 +554,11 @@ func TestB12AFileWithoutHashThatChangedSinceItWasCopiedIsATask(t *testing.T) {
 	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
 }
 
-func newAccess(h *steptest.Harness) worker.Step {
+// takeAccess runs the steps privileges and access.
+func takeAccess(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
+	t.Helper()
+	powers, _ := h.As("privileges")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, privileges.New(powers, h.Ledger)))
 	directory, mailboxes := h.As("access")
-	return access.New(directory, mailboxes, h.Ledger)
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(directory, mailboxes, h.Ledger, nil)))
 }

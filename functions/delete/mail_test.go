@@ -52,7 +52,7 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 			h := steptest.New(t)
 			c := h.Open(t, "irvin.sayers@contoso.com", tt.options, mailGivenUp())
 			lockOut(t, h, c)
-			h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
+			takeAccess(t, h, c)
 			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 			keepFiles(t, h, c)
 			if _, planned := c.Plan.Step(offboarding.StepForward); planned {
@@ -84,7 +84,7 @@ func TestB1DeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, mailGivenUp())
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
+	takeAccess(t, h, c)
 	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 	keepFiles(t, h, c)
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))

@@ -9,6 +9,7 @@ import (
 	"leaver/functions/block"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/privileges"
 	"leaver/functions/signout"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -30,7 +31,7 @@ func prepare(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	directory, mailboxes := h.As("forward")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
+	takeAccess(t, h, c)
 }
 
 // giveMailUp leaves the step preserve out of the plan.
@@ -120,9 +121,13 @@ func TestSeatsFreedAreReported(t *testing.T) {
 	}
 }
 
-func newAccess(h *steptest.Harness) worker.Step {
+// takeAccess runs the steps privileges and access.
+func takeAccess(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
+	t.Helper()
+	powers, _ := h.As("privileges")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, privileges.New(powers, h.Ledger)))
 	directory, mailboxes := h.As("access")
-	return access.New(directory, mailboxes, h.Ledger)
+	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(directory, mailboxes, h.Ledger, nil)))
 }
 
 // TestThreat8TheLicenceOfAnAccountProtectedAfterPlanningStays, and with it the mailbox.

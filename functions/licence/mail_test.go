@@ -16,7 +16,7 @@ import (
 func forwarded(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	t.Helper()
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
+	takeAccess(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	if record.State != offboarding.StateEffective {
 		t.Fatalf("forward is %s: %s", record.State, record.Reason)
@@ -111,7 +111,7 @@ func TestB3TheLicenceWaitsForTheConversion(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { w.SharedDelay = time.Hour })
 	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, mailGivenUp())
 	lockOut(t, h, c)
-	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newAccess(h)))
+	takeAccess(t, h, c)
 	h.Advance(mailGivenUp().Grace)
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))

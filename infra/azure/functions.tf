@@ -76,8 +76,17 @@ locals {
       send        = ["leaver"]
       listen      = ["leaver/onedrive"]
     }
+    privileges = {
+      permissions = ["Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"]
+      exchange    = false
+      legal_hold  = false
+      ledger      = true
+      inside      = false
+      send        = ["leaver"]
+      listen      = ["leaver/privileges"]
+    }
     access = {
-      permissions = ["Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"]
+      permissions = ["Directory.Read.All", "Group.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"]
       exchange    = true
       legal_hold  = false
       ledger      = true
@@ -119,7 +128,7 @@ locals {
       ledger      = true
       inside      = false
       send        = ["leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
     replay = {
       permissions = []
@@ -128,7 +137,7 @@ locals {
       ledger      = true
       inside      = false
       send        = ["leaver-requests", "leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
   }
 
@@ -142,6 +151,7 @@ locals {
     forward    = { topic = "leaver", labels = ["forward", "termination"] }
     preserve   = { topic = "leaver", labels = ["preserve", "termination"] }
     onedrive   = { topic = "leaver", labels = ["onedrive", "termination"] }
+    privileges = { topic = "leaver", labels = ["privileges", "termination"] }
     access     = { topic = "leaver", labels = ["access", "termination"] }
     onpremises = { topic = "leaver", labels = ["onpremises"] }
     licence    = { topic = "leaver", labels = ["licence"] }

@@ -23,6 +23,7 @@ import (
 	"leaver/functions/onpremises"
 	"leaver/functions/plan"
 	"leaver/functions/preserve"
+	"leaver/functions/privileges"
 	"leaver/functions/replay"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
@@ -194,15 +195,16 @@ func Onpremises(directories *activedirectory.Client) worker.Step {
 // Steps makes every step of the cloud on the adapters.
 func Steps(directory *graph.Client, mailboxes *exchange.Client, departures *ledger.Ledger, policy offboarding.Policy) map[offboarding.StepName]worker.Step {
 	return map[offboarding.StepName]worker.Step{
-		offboarding.StepSignout:  signout.New(directory, rand.Reader),
-		offboarding.StepBlock:    block.New(directory, mailboxes),
-		offboarding.StepWipe:     wipe.New(directory, mailboxes),
-		offboarding.StepForward:  forward.New(directory, mailboxes, departures, policy),
-		offboarding.StepPreserve: preserve.New(mailboxes),
-		offboarding.StepOnedrive: onedrive.New(directory, departures),
-		offboarding.StepAccess:   access.New(directory, mailboxes, departures),
-		offboarding.StepLicence:  licence.New(directory, mailboxes),
-		offboarding.StepDelete:   delete.New(directory, mailboxes),
+		offboarding.StepSignout:    signout.New(directory, rand.Reader),
+		offboarding.StepBlock:      block.New(directory, mailboxes),
+		offboarding.StepWipe:       wipe.New(directory, mailboxes),
+		offboarding.StepForward:    forward.New(directory, mailboxes, departures, policy),
+		offboarding.StepPreserve:   preserve.New(mailboxes),
+		offboarding.StepOnedrive:   onedrive.New(directory, departures),
+		offboarding.StepPrivileges: privileges.New(directory, departures),
+		offboarding.StepAccess:     access.New(directory, mailboxes, departures, privileges.New(directory, departures)),
+		offboarding.StepLicence:    licence.New(directory, mailboxes),
+		offboarding.StepDelete:     delete.New(directory, mailboxes),
 	}
 }
 

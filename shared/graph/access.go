@@ -11,66 +11,117 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// Access lists what the user can reach in Entra, directly: groups, ownerships, directory roles
-// active and eligible, OAuth grants, app roles and authentication methods, and whether they have
-// Teams Phone, in one round trip as long as they are few. A tenant without Privileged Identity
-// Management has no eligible roles. A group whose licences Graph does not show is an error.
-// Permissions: Directory.Read.All, RoleManagement.Read.Directory for the eligible roles,
-// UserAuthenticationMethod.Read.All.
+// reading is one of the listings of what a user can reach.
+func reading(id, doing, path, query string, budget budget) call {
+	return call{doing: "reading the " + doing + " of user", objects: []string{id}, path: path, query: query, budget: budget}
+}
+
+func readingGroups(id string) []call {
+	return []call{
+		reading(id, "groups", "/users/{}/memberOf", selectGroups, budgetDirectory),
+		reading(id, "owned objects", "/users/{}/ownedObjects", selectGroups, budgetDirectory),
+	}
+}
+
+func readingRoles(id string) call {
+	return reading(id, "roles", roleAssignments, where("principalId eq "+quoted(id)), budgetRoles)
+}
+
+// Access lists what the user can reach in Entra, directly: groups, ownerships and OAuth grants, and
+// whether they hold a directory role or have Teams Phone, in one round trip as long as they are few. A
+// group whose licences Graph does not show is an error. Permission: Directory.Read.All.
 func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, err error) {
-	reading := func(doing, path, query string, budget budget) call {
-		return call{doing: "reading the " + doing + " of user", objects: []string{id}, path: path, query: query, budget: budget}
-	}
-	ofUser := where("principalId eq " + quoted(id))
-	calls := []call{
-		reading("groups", "/users/{}/memberOf", selectGroups, budgetDirectory),
-		reading("owned objects", "/users/{}/ownedObjects", selectGroups, budgetDirectory),
-		reading("licences", "/users/{}/licenseDetails", "", budgetDirectory),
-		// The grants, in the order of [offboarding.GrantKinds].
-		reading("eligible roles", roleEligibilities, ofUser, budgetRoles),
-		reading("roles", roleAssignments, ofUser, budgetRoles),
-		reading("consents", "/users/{}/oauth2PermissionGrants", "", budgetDirectory),
-		reading("app roles", "/users/{}/appRoleAssignments", "", budgetDirectory),
-		reading("authentication methods", "/users/{}/authentication/methods", "", budgetDirectory),
-	}
-	const grants = 3
+	calls := append(readingGroups(id),
+		reading(id, "licences", "/users/{}/licenseDetails", "", budgetDirectory),
+		reading(id, "consents", "/users/{}/oauth2PermissionGrants", "", budgetDirectory),
+		readingRoles(id),
+	)
 	answers, errs := c.batch(ctx, calls...)
-	unmanaged := has(errs[grants], "AadPremiumLicenseRequired")
-	if unmanaged {
-		errs[grants] = nil
-	}
 	if err := firstOf(errs); err != nil {
 		return a, err
 	}
-	for i, into := range []*[]offboarding.Group{&a.Groups, &a.Owned} {
-		objects, err := rest[group](ctx, c, calls[i], answers[i])
-		if err == nil {
-			*into, err = groupsIn(objects)
-		}
-		if err != nil {
-			return a, err
-		}
+	if a.Groups, a.Owned, err = c.groupsOf(ctx, calls, answers); err != nil {
+		return a, err
 	}
 	licences, err := rest[licenceDetails](ctx, c, calls[2], answers[2])
 	if err != nil {
 		return a, err
 	}
 	a.Phone = slices.ContainsFunc(licences, licenceDetails.phone)
-	for i, kind := range offboarding.GrantKinds {
+	if a.Grants, err = c.grantsOf(ctx, id, offboarding.GrantConsent, calls[3], answers[3]); err != nil {
+		return a, err
+	}
+	roles, err := c.grantsOf(ctx, id, offboarding.GrantRole, calls[4], answers[4])
+	a.Role = len(roles) > 0
+	return a, err
+}
+
+// Privileges lists what makes the user powerful in Entra, directly: role-assignable groups and
+// ownerships of such, directory roles active and eligible, app roles and authentication methods, in one
+// round trip as long as they are few. A tenant without Privileged Identity Management has no eligible
+// roles. Permissions: Directory.Read.All, RoleManagement.Read.Directory for the eligible roles,
+// UserAuthenticationMethod.Read.All.
+func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privileges, err error) {
+	calls := append(readingGroups(id),
+		reading(id, "eligible roles", roleEligibilities, where("principalId eq "+quoted(id)), budgetRoles),
+		readingRoles(id),
+		reading(id, "app roles", "/users/{}/appRoleAssignments", "", budgetDirectory),
+		reading(id, "authentication methods", "/users/{}/authentication/methods", "", budgetDirectory),
+	)
+	const grants = 2
+	answers, errs := c.batch(ctx, calls...)
+	unmanaged := has(errs[grants], "AadPremiumLicenseRequired")
+	if unmanaged {
+		errs[grants] = nil
+	}
+	if err := firstOf(errs); err != nil {
+		return p, err
+	}
+	if p.Groups, p.Owned, err = c.groupsOf(ctx, calls, answers); err != nil {
+		return p, err
+	}
+	ordinary := func(g offboarding.Group) bool { return !g.AssignableToRole }
+	p.Groups, p.Owned = slices.DeleteFunc(p.Groups, ordinary), slices.DeleteFunc(p.Owned, ordinary)
+	for i, kind := range []offboarding.GrantKind{offboarding.GrantEligibleRole, offboarding.GrantRole, offboarding.GrantAppRole, offboarding.GrantMethod} {
 		if kind == offboarding.GrantEligibleRole && unmanaged {
 			continue
 		}
-		found, err := rest[grant](ctx, c, calls[grants+i], answers[grants+i])
+		found, err := c.grantsOf(ctx, id, kind, calls[grants+i], answers[grants+i])
 		if err != nil {
-			return a, err
+			return p, err
 		}
-		for _, g := range found {
-			if g.belongs(kind, id) {
-				a.Grants = append(a.Grants, g.domain(kind))
-			}
+		p.Grants = append(p.Grants, found...)
+	}
+	return p, nil
+}
+
+// groupsOf reads the answers to readingGroups to their end.
+func (c *Client) groupsOf(ctx context.Context, calls []call, answers []answer) (in, owned []offboarding.Group, err error) {
+	for i, into := range []*[]offboarding.Group{&in, &owned} {
+		objects, err := rest[group](ctx, c, calls[i], answers[i])
+		if err == nil {
+			*into, err = groupsIn(objects)
+		}
+		if err != nil {
+			return nil, nil, err
 		}
 	}
-	return a, nil
+	return in, owned, nil
+}
+
+// grantsOf reads a listing of rights to its end: those that are the user's to lose.
+func (c *Client) grantsOf(ctx context.Context, user string, kind offboarding.GrantKind, one call, first answer) ([]offboarding.Grant, error) {
+	found, err := rest[grant](ctx, c, one, first)
+	if err != nil {
+		return nil, err
+	}
+	var out []offboarding.Grant
+	for _, g := range found {
+		if g.belongs(kind, user) {
+			out = append(out, g.domain(kind))
+		}
+	}
+	return out, nil
 }
 
 // grant is one right of a user, of any kind.

@@ -37,31 +37,40 @@ func TestAccessComesInOneRoundTripAndPagesOn(t *testing.T) {
 			"/users/" + leaver + "/memberOf": `"status":200,"body":{"value":[` + group("1", `,"groupTypes":["DynamicMembership"],"membershipRule":"rule"`) +
 				`,{"@odata.type":"#microsoft.graph.administrativeUnit","id":"9"}],"@odata.nextLink":"https://` + r.Host + `/v1.0/next"}`,
 			"/v1.0/next": `{"value":[` + group("2", `,"mailEnabled":true,"groupTypes":[]`) + `,` + group("3", `,"mailEnabled":true,"groupTypes":["Unified"],"assignedLicenses":[{"skuId":"x"}]`) + `]}`,
-			// The tenant has no Privileged Identity Management.
-			"/roleManagement/directory/roleEligibilitySchedules": `"status":400,"body":{"error":{"code":"AadPremiumLicenseRequired","message":"x"}}`,
-			"/roleManagement/directory/roleAssignments":          `"status":200,"body":{"value":[{"id":"a","principalId":"` + leaver + `","roleDefinitionId":"r","directoryScopeId":"/"}]}`,
-			// The second one belongs to a group that the user is in.
-			"/users/" + leaver + "/appRoleAssignments":     `"status":200,"body":{"value":[{"id":"b","principalId":"` + leaver + `","appRoleId":"x","resourceId":"y"},{"id":"c","principalId":"` + team + `"}]}`,
-			"/users/" + leaver + "/authentication/methods": `"status":200,"body":{"value":[{"@odata.type":"#microsoft.graph.passwordAuthenticationMethod","id":"p"},{"@odata.type":"#microsoft.graph.phoneAuthenticationMethod","id":"d"}]}`,
+			"/roleManagement/directory/roleAssignments": `"status":200,"body":{"value":[{"id":"a","principalId":"` + leaver + `","roleDefinitionId":"r","directoryScopeId":"/"}]}`,
 		})(w, r)
 	})
 	got, err := s.Access(ctx, leaver)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := offboarding.Access{
-		Groups: []offboarding.Group{{ID: "1", Dynamic: true, MembershipRule: "rule"}, {ID: "2", Distribution: true}, {ID: "3", Licensed: true}},
-		Grants: []offboarding.Grant{
-			{Kind: offboarding.GrantRole, ID: "a", Of: "r", Type: "/"},
-			{Kind: offboarding.GrantAppRole, ID: "b", Of: "x of y"},
-			{Kind: offboarding.GrantMethod, ID: "d", Type: "phoneAuthenticationMethod"},
-		},
-	}
-	if !slices.Equal(got.Groups, want.Groups) || !slices.Equal(got.Grants, want.Grants) || len(got.Owned) > 0 {
+	want := []offboarding.Group{{ID: "1", Dynamic: true, MembershipRule: "rule"}, {ID: "2", Distribution: true}, {ID: "3", Licensed: true}}
+	if !slices.Equal(got.Groups, want) || len(got.Grants)+len(got.Owned) > 0 || !got.Role {
 		t.Errorf("%+v", got)
 	}
 	if len(s.seen) != 2 || len(s.guard.notes) > 0 {
 		t.Errorf("sent %d requests, noted %v", len(s.seen), s.guard.notes)
+	}
+}
+
+// TestPrivilegesComeWithoutThoseOfOthers, in a tenant without Privileged Identity Management.
+func TestPrivilegesComeWithoutThoseOfOthers(t *testing.T) {
+	s, ctx := serve(t, accessOf(map[string]string{
+		"/users/" + leaver + "/memberOf": `"status":200,"body":{"value":[{"@odata.type":"#microsoft.graph.group","id":"1","assignedLicenses":[]},` +
+			`{"@odata.type":"#microsoft.graph.group","id":"2","assignedLicenses":[],"isAssignableToRole":true}]}`,
+		"/roleManagement/directory/roleEligibilitySchedules": `"status":400,"body":{"error":{"code":"AadPremiumLicenseRequired","message":"x"}}`,
+		"/roleManagement/directory/roleAssignments":          `"status":200,"body":{"value":[{"id":"a","principalId":"` + leaver + `","roleDefinitionId":"r","directoryScopeId":"/"}]}`,
+		"/users/" + leaver + "/appRoleAssignments":           `"status":200,"body":{"value":[{"id":"b","principalId":"` + leaver + `","appRoleId":"x","resourceId":"y"},{"id":"c","principalId":"` + team + `"}]}`,
+		"/users/" + leaver + "/authentication/methods":       `"status":200,"body":{"value":[{"@odata.type":"#microsoft.graph.passwordAuthenticationMethod","id":"p"},{"@odata.type":"#microsoft.graph.phoneAuthenticationMethod","id":"d"}]}`,
+	}))
+	got, err := s.Privileges(ctx, leaver)
+	want := []offboarding.Grant{
+		{Kind: offboarding.GrantRole, ID: "a", Of: "r", Type: "/"},
+		{Kind: offboarding.GrantAppRole, ID: "b", Of: "x of y"},
+		{Kind: offboarding.GrantMethod, ID: "d", Type: "phoneAuthenticationMethod"},
+	}
+	if err != nil || !slices.Equal(got.Grants, want) || len(got.Groups) != 1 || got.Groups[0].ID != "2" || len(got.Owned) > 0 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

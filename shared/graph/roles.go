@@ -2,7 +2,11 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
+
+	"leaver/shared/offboarding"
 )
 
 // readMemberships asks for large pages: people are in hundreds of groups and hold few roles. The
@@ -70,20 +74,78 @@ const (
 	roleEligibilityRequests = "/roleManagement/directory/roleEligibilityScheduleRequests"
 )
 
-// RoleHolders lists who holds an active directory role over the whole tenant, by object id: users,
-// groups and applications. Permission: RoleManagement.Read.Directory or Directory.Read.All.
-func (c *Client) RoleHolders(ctx context.Context, role string) ([]string, error) {
+// Administrators lists the people who hold an active directory role over the whole tenant, by name or
+// through a group, and whether each can sign in. Permissions: RoleManagement.Read.Directory or
+// Directory.Read.All, User.Read.All, and GroupMember.Read.All for the members of groups.
+func (c *Client) Administrators(ctx context.Context, role string) ([]offboarding.Owner, error) {
 	all, err := list[roleAssignment](ctx, c, call{
 		doing: "reading the holders of role", objects: []string{role}, path: roleAssignments, query: where("roleDefinitionId eq " + quoted(role)), budget: budgetRoles,
 	})
 	if err != nil {
 		return nil, err
 	}
-	holders := []string{}
-	for _, a := range all {
-		if a.DirectoryScopeID == "/" {
-			holders = append(holders, a.PrincipalID)
+	people := []offboarding.Owner{}
+	add := func(o offboarding.Owner) {
+		if !slices.ContainsFunc(people, func(known offboarding.Owner) bool { return strings.EqualFold(known.ID, o.ID) }) {
+			people = append(people, o)
 		}
 	}
-	return holders, nil
+	for _, a := range all {
+		if a.DirectoryScopeID != "/" {
+			continue
+		}
+		u, err := c.User(ctx, a.PrincipalID)
+		if err == nil {
+			add(offboarding.Owner{ID: u.ID, Enabled: u.AccountEnabled})
+			continue
+		}
+		if !errors.Is(err, offboarding.ErrNotFound) {
+			return nil, err
+		}
+		members, err := c.membersOf(ctx, a.PrincipalID)
+		if err != nil && !errors.Is(err, offboarding.ErrNotFound) { // an application
+			return nil, err
+		}
+		for _, m := range members {
+			add(m)
+		}
+	}
+	return people, nil
+}
+
+// membersOf lists the people who are directly in a group: one that may hold a role takes no groups.
+// Source: Microsoft Entra, groups-concept.
+func (c *Client) membersOf(ctx context.Context, group string) ([]offboarding.Owner, error) {
+	objects, err := list[directoryObject](ctx, c, call{
+		doing: "reading the members of group", objects: []string{group}, path: "/groups/{}/members", query: "$select=id,accountEnabled", budget: budgetDirectory,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var people []offboarding.Owner
+	for _, o := range objects {
+		if o.Type == typeUser {
+			people = append(people, offboarding.Owner{ID: o.ID, Enabled: value(o.AccountEnabled)})
+		}
+	}
+	return people, nil
+}
+
+// AssignRole gives a user an active directory role over the whole tenant; nil as well when they hold it
+// already. Permission: RoleManagement.ReadWrite.Directory. Source: Microsoft Graph, Create
+// unifiedRoleAssignment.
+func (c *Client) AssignRole(ctx context.Context, user, role string) error {
+	_, err := c.write(ctx, call{
+		doing: "giving a role to user", objects: []string{user}, path: roleAssignments, budget: budgetRoles,
+		body: map[string]string{"principalId": user, "roleDefinitionId": role, "directoryScopeId": "/"},
+	})
+	if !offboarding.IsPermanent(err) {
+		return err
+	}
+	// The answer to one that is there already is a 400 like others: whether it is, a read tells.
+	holders, again := c.Administrators(ctx, role)
+	if again == nil && slices.ContainsFunc(holders, func(o offboarding.Owner) bool { return strings.EqualFold(o.ID, user) }) {
+		return nil
+	}
+	return err
 }

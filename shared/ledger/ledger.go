@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -63,6 +64,8 @@ type Ledger struct {
 	now    func() time.Time
 	random io.Reader
 	folds  folds
+	// exclusives are positions in the histories of [Ledger.Exclusively], by name.
+	exclusives sync.Map
 }
 
 // New makes a ledger on a store. Now is the clock of the entries, random the source of the

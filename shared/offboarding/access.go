@@ -10,10 +10,28 @@ import (
 type Access struct {
 	Groups []Group // of which they are a member
 	Owned  []Group
-	Grants []Grant
+	Grants []Grant // consents
+	// Role is set when they hold an active directory role by name.
+	Role bool
 	// Phone is set when a licence brings them Teams Phone.
 	Phone bool
 }
+
+// Privileges are what makes somebody powerful in Entra, directly and not through a group.
+type Privileges struct {
+	Groups []Group // those of which they are a member that may hold directory roles
+	Owned  []Group // those that they own and that may hold directory roles
+	Grants []Grant // directory roles, roles in apps and authentication methods
+}
+
+// Of are the grants of a kind.
+func (p Privileges) Of(kind GrantKind) []Grant {
+	return slices.DeleteFunc(slices.Clone(p.Grants), func(g Grant) bool { return g.Kind != kind })
+}
+
+// GlobalAdministrator is the id of the role without whose holders nobody can administer the tenant.
+// Source: Microsoft Entra, built-in roles.
+const GlobalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
 
 // GrantKind is what sort of right a [Grant] is.
 type GrantKind string
@@ -28,9 +46,6 @@ const (
 	GrantMethod       GrantKind = "method"       // authentication method
 )
 
-// GrantKinds are all kinds, in their order.
-var GrantKinds = []GrantKind{GrantEligibleRole, GrantRole, GrantConsent, GrantAppRole, GrantMethod}
-
 // Grant is one right in Entra that is nobody else's.
 type Grant struct {
 	Kind GrantKind
@@ -43,9 +58,6 @@ type Grant struct {
 	// Until is when an eligible role ends, as Graph writes it; empty when it does not.
 	Until string
 }
-
-// Role reports whether the grant is a directory role.
-func (g Grant) Role() bool { return g.Kind == GrantRole || g.Kind == GrantEligibleRole }
 
 // GivesLicences reports whether leaving the group may take a licence from the user, who is in
 // all of the groups: the group assigns licences, the user shows one that comes from it, or the

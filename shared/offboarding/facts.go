@@ -13,6 +13,7 @@ import (
 //	mailbox        forward, preserve  evidence  delete
 //	mailboxItems   licence            progress  delete
 //	licenceGroups  access             progress  licence
+//	mustStay       privileges         progress  every step
 //	drive          onedrive           evidence  delete, deadlines
 //	driveItems     onedrive           evidence  delete
 //	driveBytes     onedrive           evidence  delete
@@ -34,6 +35,11 @@ const (
 	// LicenceGroups are the groups that access leaves to licence, by object id and separated by
 	// blanks: leaving one takes licences away (B2).
 	LicenceGroups = "licenceGroups"
+	// MustStay says whether the tenant can do without the leaver: [Stays], [StaysNot], or nothing while
+	// that is not decided.
+	MustStay = "mustStay"
+	Stays    = "yes"
+	StaysNot = "no"
 	// DriveSeen is the id of the OneDrive, or "none".
 	DriveSeen = "drive"
 	// VerifiedItems and VerifiedBytes are what the OneDrive held when its copy was verified: items at
@@ -77,6 +83,28 @@ func (c *Case) MailboxHeld() (items int, known bool) {
 func (c *Case) LeftToLicence() []string {
 	return strings.Fields(c.progress(StepAccess, LicenceGroups))
 }
+
+// HeldBack is the verdict of a step that has to wait for privileges, and nil otherwise. For whoever
+// was planned as an administrator every step waits until privileges knows that the tenant can do without
+// them; while it cannot, nothing of the case goes on, without a deadline, because the one task is
+// that of privileges.
+func (j *Job) HeldBack() error {
+	privileges := j.Case.Step(StepPrivileges)
+	switch decided := j.Case.progress(StepPrivileges, MustStay); {
+	case privileges == nil, j.Step.Name == StepPrivileges, decided == StaysNot, privileges.State == StateSignedOff:
+		return nil
+	case decided == Stays:
+		return ContinueAt(j.Now.Add(again), "the leaver stays an administrator until a person has done the task of privileges")
+	case !j.Case.Plan.Administrator || privileges.State.Closed():
+		return nil
+	case privileges.State.Settled():
+		return ContinueAt(j.Now.Add(again), "waits for a person: privileges is "+string(privileges.State))
+	}
+	return j.NotYet("waits for privileges: the leaver is an administrator")
+}
+
+// again is how often a step looks whether a person has acted.
+const again = 15 * time.Minute
 
 // HasDrive reports whether onedrive saw a OneDrive.
 func (c *Case) HasDrive() bool {

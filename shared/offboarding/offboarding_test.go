@@ -34,7 +34,7 @@ func TestCompile(t *testing.T) {
 		{
 			name: "the default waits 30 days and deletes right after",
 			due: map[offboarding.StepName]time.Duration{
-				offboarding.StepSignout: 0, offboarding.StepBlock: 0, offboarding.StepWipe: 0, offboarding.StepForward: 0, offboarding.StepAccess: 0,
+				offboarding.StepSignout: 0, offboarding.StepBlock: 0, offboarding.StepWipe: 0, offboarding.StepForward: 0, offboarding.StepPrivileges: 0, offboarding.StepAccess: 0,
 				offboarding.StepLicence: 30 * day, offboarding.StepDelete: 30 * day,
 			},
 		},

@@ -23,7 +23,10 @@ type Plan struct {
 	// StepSettings are those of the policy for this leaver; a duration is in nanoseconds. Nobody
 	// is named: FilesTo is empty when FilesUnclear says why nobody could be found.
 	StepSettings
-	Forwarding *Forwarding `json:"forwarding,omitempty" step:"forward"` // with the handling forward only
+	// Administrator is set when the leaver held privileges by which nobody may be locked out before it
+	// is certain that enough others remain.
+	Administrator bool        `json:"administrator,omitempty"`
+	Forwarding    *Forwarding `json:"forwarding,omitempty" step:"forward"` // with the handling forward only
 	// OnPremisesAccount is which account of an on-premises Active Directory the plan also means.
 	OnPremisesAccount *OnPremisesIdentity `json:"onPremisesAccount,omitempty" step:"onpremises"`
 	FilesUnclear      string              `json:"filesUnclear,omitempty" step:"onedrive"` // no personal data

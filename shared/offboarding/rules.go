@@ -63,13 +63,13 @@ func (r *Rule) UnmarshalText(name []byte) error {
 // refusedFor is the progress under which a step keeps the roles for which Microsoft refused it.
 const refusedFor = "refusedForRoles"
 
-// accessTakes is how long a refused step waits for the step access to take the roles away, and for
+// rolesTake is how long a refused step waits for the step privileges to take the roles away, and for
 // Microsoft to heed that, before somebody is called: who holds them is not locked out meanwhile.
-const accessTakes = 10 * time.Minute
+const rolesTake = 10 * time.Minute
 
 // Refused turns the refusal of a sensitive write into what is really wrong: Microsoft answers
 // the same 403 for a missing permission and for a target that holds an administrator role (B10).
-// While the step access may still take the roles away, that is not yet, and permanent otherwise.
+// While the step privileges may still take the roles away, that is not yet, and permanent otherwise.
 // Other errors, and refusals about a person without roles, are returned as they are.
 func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 	if !IsPermanent(err) {
@@ -87,10 +87,13 @@ func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 	if held == "" {
 		return err
 	}
-	access := j.Case.Step(StepAccess)
-	hopeful := access != nil && (!access.State.Settled() || access.State == StateEffective)
-	if hopeful && j.Waited() < accessTakes {
-		return j.NotYet("%s: refused for the role %s, which access takes away first", B10, held)
+	takes := j.Case.Step(StepPrivileges)
+	if takes == nil { // planned before it was a step of its own
+		takes = j.Case.Step(StepAccess)
+	}
+	hopeful := takes != nil && (!takes.State.Settled() || takes.State == StateEffective)
+	if hopeful && j.Waited() < rolesTake {
+		return j.NotYet("%s: refused for the role %s, which %s takes away first", B10, held, takes.Name)
 	}
 	return Permanent(fmt.Errorf("%s: the account holds %s; remove the role, or give Leaver's application the role Privileged Authentication Administrator, then replay: %w",
 		B10, held, err))

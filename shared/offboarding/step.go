@@ -16,6 +16,7 @@ const (
 	StepForward    StepName = "forward"
 	StepPreserve   StepName = "preserve"
 	StepOnedrive   StepName = "onedrive"
+	StepPrivileges StepName = "privileges"
 	StepAccess     StepName = "access"
 	StepOnpremises StepName = "onpremises"
 	StepLicence    StepName = "licence"
@@ -122,17 +123,27 @@ var Steps = []Spec{
 		},
 	},
 	{
+		Name: StepPrivileges, Irreversible: true, Deadline: 24 * time.Hour,
+		Function: Function{
+			Does: "takes away roles and authentication methods, while enough administrators remain", Policy: true,
+			Permissions: []string{
+				"Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory",
+				"AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All",
+			},
+			Done:    "no directory role, active or eligible, no role-assignable group, no app role and no authentication method but the password is left; or a person decides, because the leaver is one of the last administrators",
+			AtWorst: "make anybody a Global Administrator: as sensitive as that role itself (Tier 0)",
+		},
+	},
+	{
 		Name: StepAccess, Deadline: 24 * time.Hour,
 		Function: Function{
 			Does: "takes away what the leaver can still reach", Exchange: true,
 			Permissions: []string{
-				"Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory",
-				"DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All",
-				"UserAuthenticationMethod.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All",
-				"Calendars.Read",
+				"Directory.Read.All", "Group.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All",
+				"TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read",
 			},
-			Done:    "no group (but those that give licences), ownership, role, consent, app role, authentication method but the password, telephone number or right on another mailbox is left",
-			AtWorst: "make anybody a Global Administrator: as sensitive as that role itself",
+			Done:    "no group (but those that give licences), ownership, consent, telephone number or right on another mailbox is left",
+			AtWorst: "make anybody a member or an owner of every group that administrator roles do not depend on; read every calendar; change every mailbox",
 		},
 	},
 	{
@@ -145,7 +156,7 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepLicence, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
-		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepAccess, StepOnpremises},
+		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepPrivileges, StepAccess, StepOnpremises},
 		Function: Function{
 			Does: "releases the licence, when nothing is lost with it", Exchange: true, Policy: true,
 			Permissions: []string{
@@ -158,7 +169,7 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepDelete, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
-		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepAccess, StepOnpremises, StepLicence},
+		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepPrivileges, StepAccess, StepOnpremises, StepLicence},
 		Function: Function{
 			Does: "deletes the account, when nothing is lost with it", Exchange: true, Policy: true,
 			Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},

@@ -14,6 +14,9 @@ var ErrNotFound = errors.New("not found")
 // ErrCancelled is wrapped when the case was cancelled: nothing more may be written for it.
 var ErrCancelled = errors.New("the case is cancelled")
 
+// ErrTaken is wrapped when another run of the installation does what only one may do at a time.
+var ErrTaken = errors.New("another run of the installation is at it")
+
 // ErrRehearsed is what the write guard of a rehearsal answers: the step would write now, and may not.
 var ErrRehearsed = errors.New("a rehearsal writes nothing")
 

@@ -91,7 +91,8 @@ func publicSKUs(people int) []SeedSKU {
 //	henrik.holm        mailbox already forwards outside and has a redirect rule; 2 phones, one of them dead; in mail-enabled groups; E3
 //	irvin.sayers       M365 E3 through the licence group E3 and direct E3 as well (the same SKU twice)
 //	reception          a SHARED mailbox, account disabled, no licence
-//	emergency.access   the second Global Administrator, for emergencies
+//	emergency.access   another Global Administrator, for emergencies
+//	emergency.access2  and a third one
 //	emily.braun        has access to everything: every kind of group she can leave, the only owner of Project Falcon, roles active, eligible and by a
 //	                   group, consents, app roles, authentication methods, a telephone number, rights on the mailboxes of others; E5 direct, EMS by group
 var wellKnown = []SeedUser{
@@ -144,6 +145,7 @@ var wellKnown = []SeedUser{
 		Licences: []string{SKUOfficeE3}, Groups: []string{GroupLicenceE3}},
 	{UPN: "reception", Name: "Reception", Disabled: true, Mailbox: SeedMailbox{Type: "SharedMailbox", Items: 300, Size: 80 << 20}},
 	{UPN: "emergency.access", Name: "Emergency Access", Roles: []string{"Global Administrator"}},
+	{UPN: "emergency.access2", Name: "Emergency Access 2", Roles: []string{"Global Administrator"}},
 	{UPN: "emily.braun", Name: "Emily Braun", Title: "Office Manager", Department: "Management", EmployeeID: "E0021", Manager: "alex.wilber",
 		Licences: []string{SKUOfficeE5}, Groups: []string{GroupEverybody, GroupMarketing, GroupProject, GroupNews, GroupMailSecurity, GroupTierZero, GroupLicenceEMS},
 		Roles: []string{"Helpdesk Administrator"},

@@ -92,6 +92,7 @@ var operations = []operation{
 	{"POST", "/directory/deletedItems/{id}/restore", serviceIdentity, 1, "", userDelete, restoreUser},
 	{"DELETE", "/directory/deletedItems/{id}", serviceIdentity, 1, "", perms("User.DeleteRestore.All User.ReadWrite.All Directory.ReadWrite.All"), purgeUser},
 	{"GET", "/roleManagement/directory/roleAssignments", serviceIdentity, 1, selectMany + " $expand", perms("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All"), listRoleAssignments},
+	{"POST", "/roleManagement/directory/roleAssignments", serviceIdentity, 1, "", perms("RoleManagement.ReadWrite.Directory"), createRoleAssignment},
 	{"DELETE", "/roleManagement/directory/roleAssignments/{id}", serviceIdentity, 1, "", perms("RoleManagement.ReadWrite.Directory"), deleteRoleAssignment},
 	{"GET", "/roleManagement/directory/roleEligibilitySchedules", serviceIdentity, 1, selectMany, perms("RoleEligibilitySchedule.Read.Directory RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory"), listEligibilities},
 	{"POST", "/roleManagement/directory/roleEligibilityScheduleRequests", serviceIdentity, 1, "", perms("RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.ReadWrite.Directory"), requestEligibility},

@@ -91,6 +91,32 @@ func deleteRoleAssignment(c *call) reply {
 	return noContent
 }
 
+// createRoleAssignment gives a role over the whole directory; one that is there already is refused.
+func createRoleAssignment(c *call) reply {
+	if bad := c.only(c.body, "principalId", "roleDefinitionId", "directoryScopeId"); bad != nil {
+		return *bad
+	}
+	principal, _ := str(c.body, "principalId")
+	role, _ := str(c.body, "roleDefinitionId")
+	scope, _ := str(c.body, "directoryScopeId")
+	w := c.t.world
+	a := RoleAssignment{ID: derived("assignment", principal, role, c.requestID), Principal: strings.ToLower(principal), Role: role}
+	switch {
+	case principal == "", role == "", scope == "":
+		return c.badRequest("Invalid request body.")
+	case scope != "/":
+		return c.badRequest("%s", c.t.notSimulated("the scope %s of %s", scope, c.op.name()))
+	case roleByID(role) == nil, w.Users[a.Principal] == nil && w.Groups[a.Principal] == nil:
+		return c.notFound(role)
+	case slices.ContainsFunc(w.RoleAssignments, func(had RoleAssignment) bool { return had.Principal == a.Principal && had.Role == a.Role }):
+		return c.badRequest("A conflicting object with one or more of the specified property values is present in the directory.")
+	}
+	w.RoleAssignments = append(slices.Clone(w.RoleAssignments), a)
+	body := assignmentSchema.item(c, a.ID, &a).render(nil, false)
+	body["@odata.context"] = c.base() + "/$metadata#roleManagement/directory/roleAssignments/$entity"
+	return reply{status: http.StatusCreated, body: body}
+}
+
 var assignmentSchema = newSchema("unifiedRoleAssignment", "",
 	field[RoleAssignment]{"id", func(_ *call, a *RoleAssignment) any { return a.ID }},
 	field[RoleAssignment]{"principalId", func(_ *call, a *RoleAssignment) any { return a.Principal }},

@@ -47,7 +47,9 @@ func (w *Worker) work(ctx context.Context, d bus.Delivery, run *ledger.Run) (evi
 	if spec.Urgent {
 		working = offboarding.WithUrgency(working)
 	}
-	verdict = w.Step.Work(working, job)
+	if verdict = job.HeldBack(); verdict == nil {
+		verdict = w.Step.Work(working, job)
+	}
 	if cause := context.Cause(ctx); cause != nil && verdict != nil {
 		verdict = errors.Join(cause, verdict)
 	}

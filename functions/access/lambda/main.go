@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"leaver/functions/access"
+	"leaver/functions/privileges"
 	"leaver/shared/assembly"
 	"leaver/shared/exchange"
 	"leaver/shared/graph"
@@ -17,6 +18,6 @@ func main() {
 	assembly.Run("access", func(_ context.Context, f *assembly.Function) (lambda.Handler, error) {
 		directory, err := graph.New(f.Graph())
 		mailboxes, err2 := exchange.New(f.Exchange())
-		return f.Step(offboarding.StepAccess, access.New(directory, mailboxes, f.Ledger)), errors.Join(err, err2)
+		return f.Step(offboarding.StepAccess, access.New(directory, mailboxes, f.Ledger, privileges.New(directory, f.Ledger))), errors.Join(err, err2)
 	})
 }

@@ -43,6 +43,8 @@ type Harness struct {
 	Store    ledger.Store // of Ledger, for rows written by hand
 	// Policy is what irreversible steps ask who is protected.
 	Policy offboarding.Policy
+	// Administrator is said by the plans of Open.
+	Administrator bool
 	// Lacks is a permission that As leaves out.
 	Lacks string
 	// Bus takes what is published and hands it out when the test says so.
@@ -202,6 +204,7 @@ func (h *Harness) OpenUnpublished(t testing.TB, person string, options offboardi
 	}
 	plan, err := offboarding.Compile(request, policy)
 	must(t, err)
+	plan.Administrator = h.Administrator
 	personal := map[string]string{}
 	user, err := h.Graph.User(t.Context(), simtenant.UserID(person))
 	must(t, err)

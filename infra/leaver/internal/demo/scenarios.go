@@ -237,8 +237,8 @@ var (
 	}
 	administrator = departure{
 		event: "terminated-admin.json", person: "nestor.wilke@contoso.com",
-		title: "a Global Administrator: signout and block refused (B10) until access has taken the role away",
-		why:   "Microsoft lets no ordinary application change the password of an administrator or disable one (B10), and Leaver asks for no higher role; both waited while access took the role away, and then went on by themselves",
+		title: "a Global Administrator: signout and block refused (B10) until privileges has taken the role away",
+		why:   "Microsoft lets no ordinary application change the password of an administrator or disable one (B10), and Leaver asks for no higher role; both waited while privileges took the role away, and then went on by themselves",
 		rules: []offboarding.Rule{offboarding.B10},
 		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
 		acts: []act{

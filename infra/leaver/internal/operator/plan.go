@@ -114,7 +114,7 @@ func (s *Server) Preview(ctx context.Context, request offboarding.Request) (Plan
 			row.read(rehearsal, spec)
 			if spec.Urgent && row.State == "act" && len(roles) > 0 {
 				row.Rule, row.Source = offboarding.B10, offboarding.B10.Source
-				row.Reason += fmt.Sprintf("; may be refused by %s for the role %s until access has taken it away (%s)", row.Rule, strings.Join(roles, ", "), row.Rule.Text)
+				row.Reason += fmt.Sprintf("; may be refused by %s for the role %s until privileges has taken it away (%s)", row.Rule, strings.Join(roles, ", "), row.Rule.Text)
 			}
 		}
 		if row.State == "manual" || row.State == "park" {

@@ -1,0 +1,99 @@
+package ledger
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// A run has [exclusiveWork] for what it does exclusively, and its lease lasts longer than that, so
+// that nobody else begins while it may still write.
+const (
+	exclusiveWork  = 2 * time.Minute
+	exclusiveLease = 3 * time.Minute
+)
+
+// labelExclusive is that of histories which are neither of a case nor of a request.
+const labelExclusive = "exclusive"
+
+// exclusive is one entry of the history of a name: somebody took the lease or, without an Until, gave
+// it back.
+type exclusive struct {
+	Position int       `json:"position"`
+	At       time.Time `json:"at"`
+	Holder   string    `json:"holder"`
+	Until    time.Time `json:"until,omitzero"`
+}
+
+// Exclusively runs do while no other run of the whole installation does so under the same name, on
+// whatever host. It does not wait: while another one is at it, it is offboarding.ErrTaken. Of a
+// process that ended in between, the lease ends by itself.
+func (l *Ledger) Exclusively(ctx context.Context, name string, do func(context.Context) error) error {
+	id := make([]byte, 16)
+	if _, err := io.ReadFull(l.random, id); err != nil {
+		return fmt.Errorf("naming a run of %s: %w", name, err)
+	}
+	holder := hex.EncodeToString(id)
+	position, err := l.take(ctx, name, holder)
+	if err != nil {
+		return fmt.Errorf("taking the lease of %s: %w", name, err)
+	}
+	working, stop := context.WithTimeout(ctx, exclusiveWork)
+	defer stop()
+	err = do(working)
+	released := l.appendExclusive(context.WithoutCancel(ctx), name, exclusive{Position: position + 1, Holder: holder})
+	if errors.Is(released, ErrConflict) { // it had ended, and another run has it
+		released = nil
+	}
+	return errors.Join(err, released)
+}
+
+// take appends the holder's lease, by compare-and-set, and returns its position.
+func (l *Ledger) take(ctx context.Context, name, holder string) (int, error) {
+	raws, err := l.store.Read(ctx, exclusiveID(name), l.past(name))
+	if err != nil {
+		return 0, err
+	}
+	var last exclusive
+	if len(raws) > 0 {
+		if err := json.Unmarshal(raws[len(raws)-1], &last); err != nil {
+			return 0, fmt.Errorf("reading the last entry: %w", err)
+		}
+	}
+	if last.Until.After(l.now()) {
+		return 0, offboarding.ErrTaken
+	}
+	next := exclusive{Position: last.Position + 1, Holder: holder, Until: l.now().Add(exclusiveLease).UTC()}
+	err = l.appendExclusive(ctx, name, next)
+	if errors.Is(err, ErrConflict) {
+		return 0, offboarding.ErrTaken
+	}
+	return next.Position, err
+}
+
+func (l *Ledger) appendExclusive(ctx context.Context, name string, e exclusive) error {
+	e.At = l.now().UTC()
+	raw, err := json.Marshal(e)
+	if err == nil {
+		err = l.store.Append(ctx, exclusiveID(name), e.Position, labelExclusive, raw)
+	}
+	if err == nil {
+		l.exclusives.Store(name, e.Position-1) // so that the last entry is read, not all of them
+	}
+	return err
+}
+
+// past is the position behind which the end of a name's history is, as far as this process knows.
+func (l *Ledger) past(name string) int {
+	position, _ := l.exclusives.Load(name)
+	past, _ := position.(int)
+	return past
+}
+
+func exclusiveID(name string) string { return "exclusive-" + name }
