@@ -48,6 +48,7 @@ type Directory interface {
 // Mailboxes is what access needs of Exchange Online.
 type Mailboxes interface {
 	LeaveDistributionGroup(ctx context.Context, group, user string) error
+	ManagedGroups(ctx context.Context, id string) ([]offboarding.MailGroup, error)
 	MailRights(ctx context.Context, user string) ([]offboarding.MailRight, error)
 	Recipient(ctx context.Context, identity string) (offboarding.Recipient, error)
 	CalendarRights(ctx context.Context, mailbox, user string) ([]offboarding.MailRight, error)
@@ -83,7 +84,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	r := &run{Step: s, job: job, user: user, leftToPerson: map[string]bool{}}
 	directory := r.inDirectory(ctx)
-	return offboarding.Join(old, directory, r.numbers(ctx), r.mailRights(ctx), r.task(), r.awaitOnPremises())
+	return offboarding.Join(old, directory, r.numbers(ctx), r.lists(ctx), r.mailRights(ctx), r.task(), r.awaitOnPremises())
 }
 
 // plannedWithoutPrivileges does the work of privileges where the plan does not hold that step. This

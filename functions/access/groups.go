@@ -62,6 +62,17 @@ func (r *run) leave(ctx context.Context, m memberships) error {
 	return offboarding.Join(verdicts...)
 }
 
+// lists leaves the distribution lists and mail-enabled security groups that the leaver manages to a
+// person. Graph does not show who manages them.
+func (r *run) lists(ctx context.Context) error {
+	managed, err := r.mailboxes.ManagedGroups(ctx, r.job.Leaver)
+	for _, l := range managed {
+		name := r.user.NameOf(offboarding.Group{ID: l.ID, DisplayName: l.DisplayName})
+		r.addTask(l.ID, "make somebody else the manager of the distribution list %s in the Exchange admin center", name)
+	}
+	return err
+}
+
 // handedTo is the progress under which the new owner of a group is kept.
 const handedTo = "handedTo "
 
@@ -73,8 +84,6 @@ func (r *run) handOver(ctx context.Context, owned []offboarding.Group) error {
 		case g.AssignableToRole: // left to privileges
 		case g.OnPremisesSyncEnabled:
 			r.addTask(g.ID, "make somebody else the owner of the group %s in the on-premises Active Directory", r.user.NameOf(g))
-		case g.Distribution:
-			r.addTask(g.ID, "make somebody else the manager of the distribution list %s in the Exchange admin center", r.user.NameOf(g))
 		default:
 			if err := r.handOverOne(ctx, g); !errors.Is(err, offboarding.ErrNotFound) {
 				verdicts = append(verdicts, err)

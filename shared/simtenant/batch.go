@@ -122,7 +122,7 @@ func (t *Tenant) runItem(outer *call, i batchItem, status map[string]int) decisi
 
 func hasBody(b json.RawMessage) bool { return len(b) > 0 && string(b) != "null" }
 
-func keys(m map[string]string) []string {
+func keys[V any](m map[string]V) []string {
 	var all []string
 	for k := range m {
 		all = append(all, k)

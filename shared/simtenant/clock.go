@@ -151,6 +151,8 @@ func nextOfMailbox(_ *World, m *Mailbox) time.Time {
 	switch {
 	case m.PendingType != "":
 		return m.PendingFrom
+	case !m.DelayHoldUntil.IsZero():
+		return m.DelayHoldUntil
 	case !m.SoftDeletedAt.IsZero() && !m.Inactive:
 		return m.SoftDeletedAt.Add(keptDeleted)
 	}
@@ -161,6 +163,11 @@ func mailboxFalls(t *Tenant, m *Mailbox, now time.Time) {
 	if m.PendingType != "" && !m.PendingFrom.After(now) {
 		t.before(kindMailbox, m.Owner, m.PendingFrom)
 		m.Type, m.PendingType = m.PendingType, ""
+		t.world.reconcile(m.Owner, now)
+	}
+	if !m.DelayHoldUntil.IsZero() && !m.DelayHoldUntil.After(now) {
+		t.before(kindMailbox, m.Owner, m.DelayHoldUntil)
+		m.DelayHoldApplied, m.DelayReleaseHoldApplied, m.DelayHoldUntil = false, false, time.Time{}
 		t.world.reconcile(m.Owner, now)
 	}
 	if !m.SoftDeletedAt.IsZero() && !m.Inactive && !m.SoftDeletedAt.Add(keptDeleted).After(now) {
@@ -201,6 +208,10 @@ func nextCallOfDevice(_ *World, d *ManagedDevice) time.Time {
 func deviceCalls(t *Tenant, d *ManagedDevice, now time.Time) {
 	if at := nextCallOfDevice(t.world, d); !at.IsZero() && !at.After(now) {
 		t.before(kindManaged, d.ID, at)
+		if d.State == "retirePending" && d.RetireFailures > 0 { // deviceActionResults say nothing of it
+			d.State, d.RetireFailures = "retireFailed", d.RetireFailures-1
+			return
+		}
 		delete(t.world.Managed, d.ID)
 	}
 }
@@ -220,8 +231,26 @@ func appCalls(t *Tenant, r *AppRegistration, now time.Time) {
 }
 
 // reaches says whether a phone reaches Exchange: only while there is a mailbox to sync with. A wipe
-// asked for after that is never acknowledged.
-func (w *World) reaches(p *Phone) bool { return !p.Removed && usable(w.Mailboxes[p.Mailbox]) }
+// asked for after that is never acknowledged. With the knob PhonesShutOut it takes an account that
+// may sign in, a mailbox that is the person's own, an open protocol and a device that is not blocked
+// as well: whoever is shut out does not hear of the wipe.
+// Sources: Exchange ActiveSync user-initiated remote wipe (practical365.com); MicrosoftDocs
+// IntuneDocs issue 2020; Clear-MobileDevice: the device is wiped the next time it receives data.
+func (w *World) reaches(p *Phone) bool {
+	m := w.Mailboxes[p.Mailbox]
+	if p.Removed || !usable(m) {
+		return false
+	}
+	if !w.PhonesShutOut {
+		return true
+	}
+	protocol := "ActiveSyncEnabled"
+	if p.ClientType == "REST" {
+		protocol = "OutlookMobileEnabled"
+	}
+	u := w.Users[p.Mailbox]
+	return u != nil && u.AccountEnabled && m.Type == "UserMailbox" && m.Protocols[protocol] && !slices.Contains(m.BlockedDeviceIDs, p.DeviceID)
+}
 
 func nextCallOfPhone(w *World, p *Phone) time.Time {
 	if p.WipeRequested.IsZero() || !p.WipeAcked.IsZero() || !w.reaches(p) {

@@ -19,32 +19,43 @@ var commonParameters = strings.Fields("Confirm ErrorAction WarningAction Force V
 
 // cmdlets is every cmdlet the tenant simulates, with the parameters it takes.
 var cmdlets = map[string]cmdlet{
-	"Get-Mailbox":                       {strings.Fields("Identity ResultSize Filter SoftDeletedMailbox InactiveMailboxOnly IncludeInactiveMailbox RecipientTypeDetails"), getMailbox},
-	"Set-Mailbox":                       {strings.Fields("Identity AccountDisabled Type ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward HiddenFromAddressListsEnabled LitigationHoldEnabled LitigationHoldDuration LitigationHoldOwner LitigationHoldDate RetentionComment RetentionUrl GrantSendOnBehalfTo"), setMailbox},
-	"Get-CASMailbox":                    {strings.Fields("Identity ResultSize"), getCASMailbox},
-	"Set-CASMailbox":                    {append([]string{"Identity", "ActiveSyncBlockedDeviceIDs", "ActiveSyncAllowedDeviceIDs"}, protocolSwitches...), setCASMailbox},
-	"Get-MailboxStatistics":             {strings.Fields("Identity Archive"), getMailboxStatistics},
-	"Get-Recipient":                     {strings.Fields("Identity ResultSize"), getRecipient},
-	"Get-MobileDevice":                  {strings.Fields("Identity Mailbox ResultSize"), getMobileDevice},
-	"Get-MobileDeviceStatistics":        {strings.Fields("Identity Mailbox"), getMobileDeviceStatistics},
-	"Clear-MobileDevice":                {strings.Fields("Identity AccountOnly Cancel NotificationEmailAddresses"), clearMobileDevice},
-	"Remove-MobileDevice":               {strings.Fields("Identity"), removeMobileDevice},
-	"Get-InboxRule":                     {strings.Fields("Identity Mailbox"), getInboxRule},
-	"Disable-InboxRule":                 {strings.Fields("Identity Mailbox"), disableInboxRule},
-	"Enable-InboxRule":                  {strings.Fields("Identity Mailbox"), enableInboxRule},
-	"Get-MailboxAutoReplyConfiguration": {strings.Fields("Identity"), getAutoReply},
-	"Set-MailboxAutoReplyConfiguration": {strings.Fields("Identity AutoReplyState InternalMessage ExternalMessage ExternalAudience StartTime EndTime"), setAutoReply},
-	"Get-MailboxPermission":             {strings.Fields("Identity User ResultSize"), getMailboxPermission},
-	"Add-MailboxPermission":             {strings.Fields("Identity User AccessRights AutoMapping InheritanceType"), addMailboxPermission},
-	"Remove-MailboxPermission":          {strings.Fields("Identity User AccessRights InheritanceType"), removeMailboxPermission},
-	"Remove-CalendarEvents":             {strings.Fields("Identity CancelOrganizedMeetings QueryStartDate QueryEndDate QueryWindowInDays PreviewOnly"), removeCalendarEvents},
-	"Get-RecipientPermission":           {strings.Fields("Identity Trustee ResultSize"), getRecipientPermission},
-	"Add-RecipientPermission":           {strings.Fields("Identity Trustee AccessRights"), addRecipientPermission},
-	"Remove-RecipientPermission":        {strings.Fields("Identity Trustee AccessRights"), removeRecipientPermission},
-	"Get-MailboxFolderStatistics":       {strings.Fields("Identity FolderScope"), getMailboxFolderStatistics},
-	"Get-MailboxFolderPermission":       {strings.Fields("Identity User"), getMailboxFolderPermission},
-	"Remove-MailboxFolderPermission":    {strings.Fields("Identity User"), removeMailboxFolderPermission},
-	"Remove-DistributionGroupMember":    {strings.Fields("Identity Member BypassSecurityGroupManagerCheck"), removeDistributionGroupMember},
+	"Get-Mailbox":                        {strings.Fields("Identity ResultSize Filter SoftDeletedMailbox InactiveMailboxOnly IncludeInactiveMailbox RecipientTypeDetails"), getMailbox},
+	"Set-Mailbox":                        {strings.Fields("Identity AccountDisabled Type ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward HiddenFromAddressListsEnabled LitigationHoldEnabled LitigationHoldDuration LitigationHoldOwner LitigationHoldDate RetentionComment RetentionUrl GrantSendOnBehalfTo RemoveDelayHoldApplied RemoveDelayReleaseHoldApplied ExcludeFromOrgHolds ExcludeFromAllOrgHolds"), setMailbox},
+	"Get-CASMailbox":                     {strings.Fields("Identity ResultSize"), getCASMailbox},
+	"Set-CASMailbox":                     {append([]string{"Identity", "ActiveSyncBlockedDeviceIDs", "ActiveSyncAllowedDeviceIDs"}, protocolSwitches...), setCASMailbox},
+	"Get-MailboxStatistics":              {strings.Fields("Identity Archive"), getMailboxStatistics},
+	"Get-Recipient":                      {strings.Fields("Identity ResultSize Filter RecipientTypeDetails"), getRecipient},
+	"Get-User":                           {strings.Fields("Identity ResultSize"), getExchangeUser},
+	"Get-OrganizationConfig":             {nil, getOrganizationConfig},
+	"Get-HostedOutboundSpamFilterPolicy": {strings.Fields("Identity"), getOutboundPolicy},
+	"Get-HostedOutboundSpamFilterRule":   {strings.Fields("Identity State"), getOutboundRules},
+	"Get-RemoteDomain":                   {strings.Fields("Identity"), getRemoteDomain},
+	"Get-CalendarProcessing":             {strings.Fields("Identity ResultSize"), getCalendarProcessing},
+	"Set-CalendarProcessing":             {strings.Fields("Identity ResourceDelegates"), setCalendarProcessing},
+	"Get-DistributionGroup":              {strings.Fields("Identity ManagedBy ResultSize Filter RecipientTypeDetails"), getDistributionGroup},
+	"Set-DistributionGroup":              {strings.Fields("Identity ManagedBy BypassSecurityGroupManagerCheck"), setDistributionGroup},
+	"Get-DistributionGroupMember":        {strings.Fields("Identity ResultSize"), getDistributionGroupMember},
+	"Add-DistributionGroupMember":        {strings.Fields("Identity Member BypassSecurityGroupManagerCheck"), addDistributionGroupMember},
+	"Get-MobileDevice":                   {strings.Fields("Identity Mailbox ResultSize"), getMobileDevice},
+	"Get-MobileDeviceStatistics":         {strings.Fields("Identity Mailbox"), getMobileDeviceStatistics},
+	"Clear-MobileDevice":                 {strings.Fields("Identity AccountOnly Cancel NotificationEmailAddresses"), clearMobileDevice},
+	"Remove-MobileDevice":                {strings.Fields("Identity"), removeMobileDevice},
+	"Get-InboxRule":                      {strings.Fields("Identity Mailbox"), getInboxRule},
+	"Disable-InboxRule":                  {strings.Fields("Identity Mailbox"), disableInboxRule},
+	"Enable-InboxRule":                   {strings.Fields("Identity Mailbox"), enableInboxRule},
+	"Get-MailboxAutoReplyConfiguration":  {strings.Fields("Identity"), getAutoReply},
+	"Set-MailboxAutoReplyConfiguration":  {strings.Fields("Identity AutoReplyState InternalMessage ExternalMessage ExternalAudience StartTime EndTime"), setAutoReply},
+	"Get-MailboxPermission":              {strings.Fields("Identity User ResultSize"), getMailboxPermission},
+	"Add-MailboxPermission":              {strings.Fields("Identity User AccessRights AutoMapping InheritanceType"), addMailboxPermission},
+	"Remove-MailboxPermission":           {strings.Fields("Identity User AccessRights InheritanceType"), removeMailboxPermission},
+	"Remove-CalendarEvents":              {strings.Fields("Identity CancelOrganizedMeetings QueryStartDate QueryEndDate QueryWindowInDays PreviewOnly"), removeCalendarEvents},
+	"Get-RecipientPermission":            {strings.Fields("Identity Trustee ResultSize"), getRecipientPermission},
+	"Add-RecipientPermission":            {strings.Fields("Identity Trustee AccessRights"), addRecipientPermission},
+	"Remove-RecipientPermission":         {strings.Fields("Identity Trustee AccessRights"), removeRecipientPermission},
+	"Get-MailboxFolderStatistics":        {strings.Fields("Identity FolderScope"), getMailboxFolderStatistics},
+	"Get-MailboxFolderPermission":        {strings.Fields("Identity User"), getMailboxFolderPermission},
+	"Remove-MailboxFolderPermission":     {strings.Fields("Identity User"), removeMailboxFolderPermission},
+	"Remove-DistributionGroupMember":     {strings.Fields("Identity Member BypassSecurityGroupManagerCheck"), removeDistributionGroupMember},
 }
 
 // named is the mailbox a parameter names: as a read under the lag finds it, or as it is. One that
@@ -117,26 +128,55 @@ func (c *invocation) each(show func(*Mailbox) object) ([]object, *failure) {
 	return c.limit(out)
 }
 
-// distinguishedName is how a filter names a recipient.
-func (w *World) distinguishedName(m *Mailbox) string {
-	return "CN=" + m.Alias + ",OU=" + w.TenantID + ",OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD,DC=OUTLOOK,DC=COM"
+// distinguishedName is how a filter names a mailbox.
+func (w *World) distinguishedName(m *Mailbox) string { return w.dn(m.Alias) }
+
+// dn is the distinguished name of a recipient with an alias.
+func (w *World) dn(alias string) string {
+	return "CN=" + alias + ",OU=" + w.TenantID + ",OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD,DC=OUTLOOK,DC=COM"
 }
 
-// onBehalfFilter reads the one filter that is simulated: GrantSendOnBehalfTo -eq 'distinguished
-// name'. It answers the object id.
-func (c *invocation) onBehalfFilter() (string, bool, *failure) {
+// byDN is the user whom a distinguished name means, with a mailbox or without
+// one; "" = nobody.
+func (w *World) byDN(name string) string {
+	if id := w.one(kindMailbox, key("identity:", name)); id != "" {
+		return id
+	}
+	alias, _, _ := strings.Cut(strings.TrimPrefix(name, "CN="), ",")
+	if id := w.one(kindUser, key("mailnickname:", alias)); id != "" && strings.EqualFold(w.dn(alias), name) {
+		return id
+	}
+	return ""
+}
+
+// filterKeys are the filters of Get-Mailbox that are simulated: one property compared with a value.
+// A recipient is named by its distinguished name.
+// Source: Exchange, Filterable properties for the Filter parameter.
+var filterKeys = map[string]string{
+	"GrantSendOnBehalfTo": "onbehalf:", "ForwardingAddress": "forwardingaddress:", "ForwardingSmtpAddress": "forwardingsmtpaddress:",
+}
+
+// filter is the key of the mailboxes that Filter means.
+func (c *invocation) filter() (string, *failure) {
 	filter, given, bad := c.text("Filter")
 	if bad != nil || !given {
-		return "", given, bad
+		return "", bad
 	}
-	name, ok := strings.CutPrefix(filter, "GrantSendOnBehalfTo -eq '")
-	if name, ok2 := strings.CutSuffix(name, "'"); ok && ok2 {
-		if id := c.t.world.one(kindMailbox, key("identity:", strings.ReplaceAll(name, "''", "'"))); id != "" {
-			return id, true, nil
-		}
-		return "", true, badValue("Filter", filter)
+	property, rest, _ := strings.Cut(strings.TrimSpace(filter), " -eq '")
+	value, ended := strings.CutSuffix(rest, "'")
+	word := filterKeys[property]
+	if word == "" || !ended {
+		return "", refused(taskException, "%s", c.t.notSimulated("the filter %s of %s", filter, c.cmdlet))
 	}
-	return "", true, refused(taskException, "%s", c.t.notSimulated("the filter %s of %s", filter, c.cmdlet))
+	value = strings.ReplaceAll(value, "''", "'")
+	if property == "ForwardingSmtpAddress" {
+		return key(word, value), nil
+	}
+	id := c.t.world.byDN(value)
+	if id == "" {
+		return "", badValue("Filter", filter)
+	}
+	return word + id, nil
 }
 
 // others are the mailboxes that Identity means: one, or with "*" or without it those that stand

@@ -32,7 +32,12 @@ func getMailboxFolderStatistics(c *invocation) ([]object, *failure) {
 	if bad != nil {
 		return nil, bad
 	}
-	if scope, _, bad := c.text("FolderScope"); bad != nil || scope != "Calendar" {
+	switch scope, _, bad := c.text("FolderScope"); {
+	case bad != nil:
+		return nil, bad
+	case scope == "RecoverableItems":
+		return recoverable(m), nil
+	case scope != "Calendar":
 		return nil, refused(taskException, "%s", c.t.notSimulated("the FolderScope %s of %s", scope, c.cmdlet))
 	}
 	var out []object
@@ -151,4 +156,103 @@ func removeCalendarEvents(c *invocation) ([]object, *failure) {
 		})
 		return nil
 	})
+}
+
+// recoverable are the folders of what was deleted. Everything lies in Deletions here.
+// Source: Exchange, Recoverable Items folder.
+func recoverable(m *Mailbox) []object {
+	var out []object
+	for _, name := range []string{"Recoverable Items", "Deletions", "Purges", "Versions", "DiscoveryHolds"} {
+		count, size := 0, int64(0)
+		if name == "Deletions" {
+			count, size = m.DeletedItemCount, m.DeletedItemSize
+		}
+		out = append(out, object{"Identity": m.Alias + `\` + name, "Name": name, "FolderPath": "/" + name, "FolderType": strings.ReplaceAll("RecoverableItems"+strings.TrimPrefix(name, "Recoverable Items"), " ", ""),
+			"ItemsInFolder": count, "FolderSize": sizeText(size)})
+	}
+	return out
+}
+
+// getCalendarProcessing says of a room or a piece of equipment who approves its bookings.
+func getCalendarProcessing(c *invocation) ([]object, *failure) {
+	return c.each(func(m *Mailbox) object {
+		delegates := []any{}
+		for _, id := range m.ResourceDelegates {
+			delegates = append(delegates, c.alias(id))
+		}
+		automate := "AutoUpdate"
+		if m.Type == "RoomMailbox" || m.Type == "EquipmentMailbox" {
+			automate = "AutoAccept"
+		}
+		return object{
+			"Identity": m.Alias, "MailboxOwnerId": m.Alias, "AutomateProcessing": automate, "ResourceDelegates": delegates,
+			"ForwardRequestsToDelegates": true, "AllBookInPolicy": len(delegates) == 0, "AllRequestInPolicy": len(delegates) > 0,
+		}
+	})
+}
+
+func setCalendarProcessing(c *invocation) ([]object, *failure) {
+	m, bad := c.named("Identity", false)
+	if bad != nil {
+		return nil, bad
+	}
+	return c.change(m, func(after *Mailbox) *failure {
+		if _, given := c.args["ResourceDelegates"]; !given {
+			return nil
+		}
+		ids, bad := c.recipients("ResourceDelegates", after.ResourceDelegates)
+		after.ResourceDelegates = ids
+		return bad
+	})
+}
+
+// recipients applies a multi-valued parameter that names mailboxes to a list of object ids.
+func (c *invocation) recipients(parameter string, have []string) ([]string, *failure) {
+	if table, ok := c.args[parameter].(map[string]any); ok { // what is there is named as the caller may name it
+		names := map[string]any{}
+		for k, v := range table {
+			list, err := asStrings(v)
+			if one, isText := v.(string); isText {
+				list, err = []string{one}, nil
+			}
+			if k == "@odata.type" || err != nil {
+				names[k] = v
+				continue
+			}
+			ids := []any{}
+			for _, n := range list {
+				id, bad := c.anybody(n)
+				if bad != nil {
+					return nil, bad
+				}
+				ids = append(ids, id)
+			}
+			names[k] = ids
+		}
+		c.args[parameter] = names
+	}
+	names, bad := c.edited(parameter, have)
+	if bad != nil {
+		return nil, bad
+	}
+	var ids []string
+	for _, n := range names {
+		id, bad := c.anybody(n)
+		if bad != nil {
+			return nil, bad
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// anybody is the object id of a user or the owner of a mailbox.
+func (c *invocation) anybody(name string) (string, *failure) {
+	if id := c.t.world.userID(name); id != "" {
+		return id, nil
+	}
+	if m := c.t.world.mailbox(name); m != nil {
+		return m.Owner, nil
+	}
+	return "", noObject(name)
 }

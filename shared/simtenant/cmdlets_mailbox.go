@@ -53,6 +53,7 @@ func (c *invocation) show(m *Mailbox) object {
 		"ForwardingAddress": c.alias(m.ForwardingAddress), "ForwardingSmtpAddress": text(m.ForwardingSMTPAddress), "DeliverToMailboxAndForward": m.DeliverAndForward,
 		"LitigationHoldEnabled": m.LitigationHold, "LitigationHoldDate": moment(m.LitigationHoldDate), "LitigationHoldDuration": m.LitigationHoldFor, "LitigationHoldOwner": m.LitigationHoldOwner,
 		"RetentionComment": m.RetentionComment, "RetentionUrl": m.RetentionURL, "InPlaceHolds": texts(m.InPlaceHolds),
+		"DelayHoldApplied": m.DelayHoldApplied, "DelayReleaseHoldApplied": m.DelayReleaseHoldApplied, "ComplianceTagHoldApplied": m.ComplianceTagHoldApplied, "RetentionHoldEnabled": false,
 		"LicensedForLitigationHold": u != nil && c.t.world.hasPlan(u, "EXCHANGE_S_ENTERPRISE"),
 		"ArchiveStatus":             archive, "ProhibitSendReceiveQuota": "100 GB (107,374,182,400 bytes)",
 		"GrantSendOnBehalfTo": delegates, "IsDirSynced": u != nil && u.Synced(), "IsSoftDeletedByRemove": !m.SoftDeletedAt.IsZero(), "IsInactiveMailbox": m.Inactive,
@@ -73,14 +74,11 @@ func getMailbox(c *invocation) ([]object, *failure) {
 	if bad != nil {
 		return nil, bad
 	}
-	onBehalf, filtered, bad := c.onBehalfFilter()
+	under, bad := c.filter()
 	if bad != nil {
 		return nil, bad
 	}
 	wanted := func(m *Mailbox) bool {
-		if filtered && !slices.Contains(m.GrantSendOnBehalfTo, onBehalf) {
-			return false
-		}
 		if len(kinds) > 0 && !slices.Contains(kinds, m.Type) {
 			return false
 		}
@@ -108,8 +106,8 @@ func getMailbox(c *invocation) ([]object, *failure) {
 	}
 	var out []object
 	all := c.t.mailboxes().every
-	if filtered {
-		all = func() []*Mailbox { return c.t.mailboxes().under("onbehalf:" + onBehalf) }
+	if under != "" {
+		all = func() []*Mailbox { return c.t.mailboxes().under(under) }
 	}
 	for _, m := range all() {
 		if wanted(m) {
@@ -163,7 +161,12 @@ func setMailbox(c *invocation) ([]object, *failure) {
 		if bad := c.forwarding(after); bad != nil {
 			return bad
 		}
+		held := c.t.world.holdsMail(after)
 		if bad := c.hold(after, u); bad != nil {
+			return bad
+		}
+		c.t.world.delay(after, held, c.now)
+		if bad := c.releaseHolds(after); bad != nil {
 			return bad
 		}
 		if _, given := c.args["GrantSendOnBehalfTo"]; given {
@@ -280,6 +283,36 @@ func (c *invocation) hold(after *Mailbox, u *User) *failure {
 	return nil
 }
 
+// releaseHolds ends a delay hold, and excepts the mailbox from policies of the organisation.
+func (c *invocation) releaseHolds(after *Mailbox) *failure {
+	for name, flag := range map[string]*bool{"RemoveDelayHoldApplied": &after.DelayHoldApplied, "RemoveDelayReleaseHoldApplied": &after.DelayReleaseHoldApplied} {
+		if on, given, bad := c.truth(name); bad != nil {
+			return bad
+		} else if given && on {
+			*flag = false
+		}
+	}
+	if !after.DelayHoldApplied && !after.DelayReleaseHoldApplied {
+		after.DelayHoldUntil = time.Time{}
+	}
+	excepted, bad := c.edited("ExcludeFromOrgHolds", nil)
+	if bad != nil {
+		return bad
+	}
+	if all, _, bad := c.truth("ExcludeFromAllOrgHolds"); bad != nil {
+		return bad
+	} else if all {
+		excepted = c.t.world.Organization.InPlaceHolds
+	}
+	for _, policy := range excepted {
+		id, _, _ := strings.Cut(policy, ":")
+		if !slices.Contains(after.InPlaceHolds, "-"+id) {
+			after.InPlaceHolds = append(after.InPlaceHolds, "-"+id)
+		}
+	}
+	return nil
+}
+
 func getCASMailbox(c *invocation) ([]object, *failure) {
 	return c.each(func(m *Mailbox) object {
 		o := object{
@@ -287,7 +320,9 @@ func getCASMailbox(c *invocation) ([]object, *failure) {
 			"ActiveSyncBlockedDeviceIDs": texts(m.BlockedDeviceIDs), "ActiveSyncAllowedDeviceIDs": texts(m.AllowedDeviceIDs),
 		}
 		for _, p := range protocolSwitches {
-			o[p] = m.Protocols[p]
+			if !slices.Contains(c.t.world.AbsentSwitches, p) {
+				o[p] = m.Protocols[p]
+			}
 		}
 		return o
 	})
@@ -356,35 +391,11 @@ func getMailboxStatistics(c *invocation) ([]object, *failure) {
 		if !m.Archive {
 			return nil, noObject(m.Alias)
 		}
-		return []object{{"Identity": m.ExchangeGUID, "DisplayName": "In-Place Archive - " + m.DisplayName, "MailboxGuid": m.ExchangeGUID, "ItemCount": 0, "TotalItemSize": sizeText(0)}}, nil
+		return []object{{"Identity": m.ExchangeGUID, "DisplayName": "In-Place Archive - " + m.DisplayName, "MailboxGuid": m.ExchangeGUID, "ItemCount": m.ArchiveItemCount, "TotalItemSize": sizeText(m.ArchiveSize),
+			"DeletedItemCount": 0, "TotalDeletedItemSize": sizeText(0), "IsArchiveMailbox": true}}, nil
 	}
 	return []object{{
 		"Identity": m.ExchangeGUID, "DisplayName": m.DisplayName, "MailboxGuid": m.ExchangeGUID, "ItemCount": m.ItemCount, "TotalItemSize": sizeText(m.Size),
-		"DeletedItemCount": 0, "TotalDeletedItemSize": sizeText(0), "MailboxTypeDetail": m.Type, "IsArchiveMailbox": false,
+		"DeletedItemCount": m.DeletedItemCount, "TotalDeletedItemSize": sizeText(m.DeletedItemSize), "MailboxTypeDetail": m.Type, "IsArchiveMailbox": false,
 	}}, nil
-}
-
-func getRecipient(c *invocation) ([]object, *failure) {
-	identity, _, bad := c.text("Identity")
-	if bad != nil {
-		return nil, bad
-	}
-	for _, id := range append(c.t.world.under(kindGroup, key("mail:", identity)), strings.ToLower(identity)) {
-		if g := c.t.world.Groups[id]; g != nil && g.MailEnabled && identity != "" {
-			kind := "MailUniversalDistributionGroup"
-			if g.Unified {
-				kind = "GroupMailbox"
-			} else if g.SecurityEnabled {
-				kind = "MailUniversalSecurityGroup"
-			}
-			return []object{{"Identity": g.DisplayName, "DisplayName": g.DisplayName, "PrimarySmtpAddress": g.Mail, "RecipientTypeDetails": kind, "ExternalDirectoryObjectId": g.ID}}, nil
-		}
-	}
-	return c.each(func(m *Mailbox) object {
-		full, cut := c.show(m), object{}
-		for _, n := range strings.Fields("Identity Name Alias DisplayName DistinguishedName Guid ExternalDirectoryObjectId PrimarySmtpAddress EmailAddresses RecipientType RecipientTypeDetails HiddenFromAddressListsEnabled") {
-			cut[n] = full[n]
-		}
-		return cut
-	})
 }

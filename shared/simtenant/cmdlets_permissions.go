@@ -7,13 +7,7 @@ func (c *invocation) trustee(parameter string) (string, *failure) {
 	if bad != nil {
 		return "", bad
 	}
-	if id := c.t.world.userID(name); id != "" {
-		return id, nil
-	}
-	if m := c.t.world.mailbox(name); m != nil {
-		return m.Owner, nil
-	}
-	return "", noObject(name)
+	return c.anybody(name)
 }
 
 func getMailboxPermission(c *invocation) ([]object, *failure) {

@@ -119,6 +119,8 @@ func clearMobileDevice(c *invocation) ([]object, *failure) {
 	switch {
 	case bad != nil:
 		return nil, bad
+	case !cancel && accountOnly && p.NoAccountOnly: // "the wipe will fail and an error will be given": Exchange, Perform a remote wipe on a mobile phone
+		return nil, refused(recipientException, "The device '%s' doesn't support an account-only remote wipe: that takes Exchange ActiveSync 16.1 or later.", p.Identity)
 	case cancel && p.WipeAcked.IsZero():
 		c.t.before(kindPhone, p.Identity, c.now)
 		p.WipeRequested, p.WipeAccountOnly = time.Time{}, false

@@ -36,15 +36,15 @@ const (
 func publicSKUs(people int) []SeedSKU {
 	plan := map[string]SeedPlan{}
 	for _, p := range []SeedPlan{
-		{"efb87545-963c-4e0d-99df-69c6916d9eb0", "EXCHANGE_S_ENTERPRISE"},
-		{"9aaf7827-d63c-4b61-89c3-182f06f82e5c", "EXCHANGE_S_STANDARD"},
-		{"5dbe027f-2339-4123-9542-606e4d348a72", "SHAREPOINTENTERPRISE"},
-		{"57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1"},
-		{"4828c8ec-dc2e-4779-b502-87ac9ce28ab7", "MCOEV"},
-		{"43de0ff5-c92c-492b-9116-175376d08c38", "OFFICESUBSCRIPTION"},
-		{"c1ec4a95-1f05-45b3-a911-aa3fa01094f5", "INTUNE_A"},
-		{"41781fb2-bc02-4b7c-bd55-b576c07bb09d", "AAD_PREMIUM"},
-		{"2049e525-b859-401b-b2a0-e0a31c4b1fe4", "BI_AZURE_P0"},
+		{ID: "efb87545-963c-4e0d-99df-69c6916d9eb0", Name: "EXCHANGE_S_ENTERPRISE"},
+		{ID: "9aaf7827-d63c-4b61-89c3-182f06f82e5c", Name: "EXCHANGE_S_STANDARD"},
+		{ID: "5dbe027f-2339-4123-9542-606e4d348a72", Name: "SHAREPOINTENTERPRISE"},
+		{ID: "57ff2da0-773e-42df-b2af-ffb7a2317929", Name: "TEAMS1"},
+		{ID: "4828c8ec-dc2e-4779-b502-87ac9ce28ab7", Name: "MCOEV"},
+		{ID: "43de0ff5-c92c-492b-9116-175376d08c38", Name: "OFFICESUBSCRIPTION"},
+		{ID: "c1ec4a95-1f05-45b3-a911-aa3fa01094f5", Name: "INTUNE_A"},
+		{ID: "41781fb2-bc02-4b7c-bd55-b576c07bb09d", Name: "AAD_PREMIUM"},
+		{ID: "2049e525-b859-401b-b2a0-e0a31c4b1fe4", Name: "BI_AZURE_P0"},
 	} {
 		plan[p.Name] = p
 	}
@@ -164,7 +164,7 @@ var (
 
 // company is a believable company of n people.
 func company(n int) *Seed {
-	s := &Seed{Company: "Contoso", Domain: "contoso.com", Groups: []SeedGroup{
+	s := &Seed{Company: "Contoso", Domain: "contoso.com", Organization: SeedOrganization{AutoForwardingMode: "On"}, Groups: []SeedGroup{
 		{Name: GroupEverybody},
 		{Name: GroupMarketing, Kind: "unified", Within: []string{GroupEverybody}, Owners: []string{"alex.wilber@contoso.com", "adele.vance@contoso.com"}},
 		{Name: GroupProject, Kind: "unified", Owners: []string{"emily.braun@contoso.com"}},

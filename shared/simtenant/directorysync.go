@@ -65,7 +65,10 @@ func (t *Tenant) syncDirectory(now time.Time) {
 	}
 	w.directorySynced = last
 	account := UserID(SyncAccount)
-	if w.Users[account] == nil {
+	by := AuditEntry{User: account}
+	if w.SyncAsApplication {
+		by = AuditEntry{App: SyncApp}
+	} else if w.Users[account] == nil {
 		t.before(kindUser, account, now)
 		w.Users[account] = &User{ID: account, UserPrincipalName: SyncAccount, DisplayName: "On-Premises Directory Synchronization Service Account", UserType: "Member", AccountEnabled: true, Created: now}
 		w.RoleAssignments = append(w.RoleAssignments, RoleAssignment{ID: derived("roleAssignment", account), Principal: account, Role: roleSyncAccounts})
@@ -73,7 +76,13 @@ func (t *Tenant) syncDirectory(now time.Time) {
 	for _, id := range slices.Clone(w.under(kindUser, "has:drift")) {
 		u := w.Users[id]
 		t.before(kindUser, u.ID, last)
-		t.setEnabled(u, !u.OnPremisesDisabled, last, AuditEntry{User: account})
+		t.setEnabled(u, !u.OnPremisesDisabled, last, by)
+		u.OnPremises.LastSync = last
+	}
+	// Computers that Active Directory masters come back as they are there: azure-docs PR 35963.
+	for _, id := range slices.Clone(w.under(kindDevice, "has:drift")) {
+		t.before(kindDevice, id, last)
+		w.Devices[id].AccountEnabled = !w.Devices[id].OnPremisesDisabled
 	}
 	t.refresh()
 }
@@ -92,7 +101,7 @@ var auditSchema = newSchema("directoryAudit", "",
 	field[AuditEntry]{"operationType", func(*call, *AuditEntry) any { return "Update" }},
 	field[AuditEntry]{"initiatedBy", func(c *call, e *AuditEntry) any {
 		if e.User == "" {
-			return map[string]any{"user": nil, "app": map[string]any{"appId": e.App, "displayName": nil, "servicePrincipalId": derived("servicePrincipal", e.App), "servicePrincipalName": nil}}
+			return map[string]any{"user": nil, "app": map[string]any{"appId": e.App, "displayName": c.t.appName(e.App), "servicePrincipalId": servicePrincipalID(e.App), "servicePrincipalName": nil}}
 		}
 		var name any
 		if u := c.users().get(e.User); u != nil {
@@ -105,6 +114,16 @@ var auditSchema = newSchema("directoryAudit", "",
 	}},
 	field[AuditEntry]{"additionalDetails", func(*call, *AuditEntry) any { return []any{} }},
 )
+
+func (t *Tenant) appName(clientID string) any {
+	if clientID == SyncApp {
+		return syncAppName
+	}
+	if a := t.world.Apps[clientID]; a != nil {
+		return text(a.Name)
+	}
+	return nil
+}
 
 // listAudits answers the newest entries first. A filter by a target looks at its entries only.
 func listAudits(c *call) reply {

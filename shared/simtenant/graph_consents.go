@@ -53,18 +53,23 @@ func deleteConsent(c *call) reply {
 	return c.notFound(c.arg["id"])
 }
 
+// appRoleSchema is what Graph shows of the roles in apps that somebody or something holds.
+func appRoleSchema(principal, kind string) *schema[AppRole] {
+	return newSchema("appRoleAssignment", "",
+		field[AppRole]{"id", func(_ *call, r *AppRole) any { return r.ID }},
+		field[AppRole]{"appRoleId", func(_ *call, r *AppRole) any { return r.Role }},
+		field[AppRole]{"principalId", func(*call, *AppRole) any { return principal }},
+		field[AppRole]{"principalType", func(*call, *AppRole) any { return kind }},
+		field[AppRole]{"resourceId", func(_ *call, r *AppRole) any { return r.Resource }},
+	)
+}
+
 func listAppRoles(c *call) reply {
 	u, bad := c.reading()
 	if bad != nil {
 		return *bad
 	}
-	shape := newSchema("appRoleAssignment", "",
-		field[AppRole]{"id", func(_ *call, r *AppRole) any { return r.ID }},
-		field[AppRole]{"appRoleId", func(_ *call, r *AppRole) any { return r.Role }},
-		field[AppRole]{"principalId", func(*call, *AppRole) any { return u.ID }},
-		field[AppRole]{"principalType", func(*call, *AppRole) any { return "User" }},
-		field[AppRole]{"resourceId", func(_ *call, r *AppRole) any { return r.Resource }},
-	)
+	shape := appRoleSchema(u.ID, "User")
 	var items []item
 	for i := range u.AppRoles {
 		items = append(items, shape.item(c, u.AppRoles[i].ID, &u.AppRoles[i]))

@@ -33,6 +33,12 @@ func copyItem(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
+	for _, i := range items {
+		// Graph's refusal of a shortcut is an assumption; any item may be refused.
+		if code := orElse(i.CopyRefused, map[bool]string{true: "notSupported"}[i.Remote]); code != "" {
+			return c.fail(http.StatusBadRequest, code, "The item cannot be copied.")
+		}
+	}
 	job := &Copy{ID: derived("copy", c.requestID, e.id()), ToDrive: to.drive.ID, Done: c.now.Add(c.t.world.CopyDelay)}
 	c.t.world.Copies[job.ID] = job
 	accepted := reply{status: http.StatusAccepted, header: map[string]string{"Location": "https://" + c.r.Host + "/monitor/" + job.ID}}
@@ -59,6 +65,7 @@ func copyItem(c *call) reply {
 			continue
 		}
 		last := len(to.drive.Items) - 1
+		to.drive.Items[last].copied()
 		job.coming = append(job.coming, to.drive.Items[last])
 		to.drive.Items = to.drive.Items[:last]
 	}
@@ -105,12 +112,22 @@ func (c *call) toCopy(e entry) ([]DriveItem, *reply) {
 	return items, nil
 }
 
+// copied is what becomes of a file by a copy: one version, and for some Office files properties of
+// SharePoint in it. Source: OneDrive/onedrive-api-docs issue 935.
+func (i *DriveItem) copied() {
+	if i.CopyAdds > 0 {
+		i.Size, i.Hash = i.Size+i.CopyAdds, ""
+	}
+	i.CopyAdds, i.Versions = 0, 0
+}
+
 // copies are new items for everything in a folder, parents before what is in them.
 func copies(d *Drive, inside map[string][]DriveItem, from, to, unique string) []DriveItem {
 	var out []DriveItem
 	for _, i := range inside[from] {
 		made := i
 		made.ID, made.Parent = itemID(d.ID, to, i.Name, unique), to
+		made.copied()
 		out = append(out, made)
 		if i.Folder {
 			out = append(out, copies(d, inside, i.ID, made.ID, unique)...)
@@ -151,7 +168,10 @@ func (d *Drive) receive(coming []DriveItem) bool {
 func (t *Tenant) monitor(id string) reply {
 	job := t.world.Copies[id]
 	switch {
-	case job == nil:
+	case job != nil && t.world.MonitorsVanish && !job.asked:
+		job.asked = true
+		return reply{status: http.StatusAccepted, body: map[string]any{"operation": "ItemCopy", "percentageComplete": 0.0, "status": "notStarted"}}
+	case job == nil || t.world.MonitorsVanish:
 		return reply{status: http.StatusNotFound, body: map[string]any{"error": map[string]any{"code": "itemNotFound", "message": "The operation does not exist."}}}
 	case job.Done.After(t.clock()):
 		return reply{status: http.StatusAccepted, body: map[string]any{"operation": "ItemCopy", "percentageComplete": 27.8, "status": "inProgress"}}

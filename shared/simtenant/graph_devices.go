@@ -12,6 +12,18 @@ var deviceSchema = newSchema("device", "",
 	field[Device]{"operatingSystem", func(_ *call, d *Device) any { return d.OperatingSystem }},
 	field[Device]{"operatingSystemVersion", func(_ *call, d *Device) any { return d.OSVersion }},
 	field[Device]{"trustType", func(_ *call, d *Device) any { return d.TrustType }},
+	field[Device]{"isManagementRestricted", func(_ *call, d *Device) any {
+		if !d.IsManagementRestricted {
+			return nil
+		}
+		return true
+	}},
+	field[Device]{"onPremisesSyncEnabled", func(_ *call, d *Device) any {
+		if d.TrustType != "ServerAd" {
+			return nil
+		}
+		return true
+	}},
 	field[Device]{"accountEnabled", func(_ *call, d *Device) any { return d.AccountEnabled }},
 	field[Device]{"approximateLastSignInDateTime", func(_ *call, d *Device) any { return stamp(d.LastSignIn) }},
 )
@@ -62,9 +74,29 @@ func patchDevice(c *call) reply {
 	if !ok {
 		return c.badRequest("Invalid value specified for property 'accountEnabled' of resource 'Device'.")
 	}
+	if d.IsManagementRestricted {
+		return c.insufficient()
+	}
 	c.t.before(kindDevice, d.ID, c.now)
 	d.AccountEnabled = on
 	return noContent
+}
+
+// listDeviceUsers are the people registered for a device; listDeviceOwners those who own it.
+func listDeviceUsers(c *call) reply {
+	return c.devicePeople(func(d *Device) []string { return d.Registered })
+}
+
+func listDeviceOwners(c *call) reply {
+	return c.devicePeople(func(d *Device) []string { return d.Owners })
+}
+
+func (c *call) devicePeople(who func(*Device) []string) reply {
+	d := c.devices().get(strings.ToLower(c.arg["id"]))
+	if d == nil {
+		return c.notFound(c.arg["id"])
+	}
+	return c.people(who(d))
 }
 
 var managedSchema = newSchema("managedDevice", "",
@@ -86,6 +118,7 @@ var managedSchema = newSchema("managedDevice", "",
 	field[ManagedDevice]{"lastSyncDateTime", func(c *call, d *ManagedDevice) any {
 		return stamp(lastSync(d.LastSync, d.SyncEvery, d.Dead, c.now))
 	}},
+	field[ManagedDevice]{"serialNumber", func(_ *call, d *ManagedDevice) any { return text(d.SerialNumber) }},
 	field[ManagedDevice]{"complianceState", func(*call, *ManagedDevice) any { return "compliant" }},
 	// Microsoft leaves it empty for wipe and retire as often as not; a client must not rely on it.
 	field[ManagedDevice]{"deviceActionResults", func(*call, *ManagedDevice) any { return []any{} }},
@@ -119,6 +152,41 @@ func getManagedDevice(c *call) reply {
 		return c.noManagedDevice()
 	}
 	return c.entity("deviceManagement/managedDevices", managedSchema.item(c, d.ID, d), false, managedSchema)
+}
+
+// listManagedUsers are the primary user of a device and whoever else uses it.
+func listManagedUsers(c *call) reply {
+	d := c.managed().get(strings.ToLower(c.arg["id"]))
+	if d == nil {
+		return c.noManagedDevice()
+	}
+	return c.people(append([]string{d.UserID}, d.Users...))
+}
+
+var autopilotSchema = newSchema("windowsAutopilotDeviceIdentity", "",
+	field[ManagedDevice]{"id", func(_ *call, d *ManagedDevice) any { return derived("autopilot", d.ID) }},
+	field[ManagedDevice]{"serialNumber", func(_ *call, d *ManagedDevice) any { return d.SerialNumber }},
+	field[ManagedDevice]{"managedDeviceId", func(_ *call, d *ManagedDevice) any { return d.ID }},
+	field[ManagedDevice]{"azureActiveDirectoryDeviceId", func(_ *call, d *ManagedDevice) any { return d.AzureADDeviceID }},
+	field[ManagedDevice]{"displayName", func(_ *call, d *ManagedDevice) any { return d.DeviceName }},
+	field[ManagedDevice]{"userPrincipalName", func(c *call, d *ManagedDevice) any {
+		if u := c.users().get(d.UserID); u != nil {
+			return u.UserPrincipalName
+		}
+		return ""
+	}},
+)
+
+// listAutopilot are the Windows devices with a serial number: Autopilot assigns them to their user
+// for as long as nobody ends it, also after a retire.
+func listAutopilot(c *call) reply {
+	var items []item
+	for _, d := range c.managed().every() {
+		if d.SerialNumber != "" && d.OperatingSystem == "Windows" {
+			items = append(items, autopilotSchema.item(c, derived("autopilot", d.ID), d))
+		}
+	}
+	return c.list(items, page{set: "deviceManagement/windowsAutopilotDeviceIdentities", size: 1000, most: 1000}, autopilotSchema)
 }
 
 func retireDevice(c *call) reply { return c.pending("retirePending") }

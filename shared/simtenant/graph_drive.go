@@ -54,7 +54,7 @@ var driveSchema = newSchema("drive", "",
 	}},
 	field[Drive]{"quota", func(_ *call, d *Drive) any {
 		used, _ := d.size("")
-		return map[string]any{"total": d.quota(), "used": used, "remaining": d.quota() - used, "deleted": 0, "state": "normal"}
+		return map[string]any{"total": d.quota(), "used": used, "remaining": d.quota() - used, "deleted": d.Recycled, "state": "normal"}
 	}},
 )
 
@@ -115,7 +115,7 @@ var itemSchema = newSchema("driveItem", "",
 		return map[string]any{"childCount": n}
 	}},
 	field[entry]{"file", func(_ *call, e *entry) any {
-		if e.item == nil || e.item.Folder {
+		if e.item == nil || e.item.Folder || e.item.Remote || e.item.Package != "" {
 			return nil
 		}
 		file := map[string]any{"mimeType": "application/octet-stream"}
@@ -154,8 +154,18 @@ var itemSchema = newSchema("driveItem", "",
 	field[entry]{"webUrl", func(_ *call, e *entry) any {
 		return "https://contoso-my.sharepoint.com/personal/items/" + e.id()
 	}},
-	field[entry]{"remoteItem", func(*call, *entry) any { return nil }}, // no link to another drive
-	field[entry]{"package", func(*call, *entry) any { return nil }},    // no notebook
+	field[entry]{"remoteItem", func(_ *call, e *entry) any {
+		if e.item == nil || !e.item.Remote {
+			return nil
+		}
+		return map[string]any{"id": itemID("remote", e.item.ID), "name": e.item.Name, "folder": map[string]any{}, "parentReference": map[string]any{"driveId": "b!remote"}}
+	}},
+	field[entry]{"package", func(_ *call, e *entry) any {
+		if e.item == nil || e.item.Package == "" {
+			return nil
+		}
+		return map[string]any{"type": e.item.Package}
+	}},
 )
 
 // present leaves out facets that do not apply, which Graph omits instead of writing null.
@@ -176,10 +186,20 @@ func (c *call) userDrive() (*Drive, *reply) {
 		return nil, bad
 	}
 	if d := c.t.world.Drives[u.ID]; d != nil {
-		return d, nil
+		return d, c.locked(d)
 	}
 	r := c.fail(http.StatusNotFound, "ResourceNotFound", "User's mysite not found.")
 	return nil, &r
+}
+
+// locked is the refusal of everything in a drive whose site is locked.
+// Source: OneDrive/onedrive-api-docs PR 1199; Lock and unlock sites.
+func (c *call) locked(d *Drive) *reply {
+	if !d.Locked {
+		return nil
+	}
+	r := c.fail(http.StatusLocked, "resourceLocked", "The resource you are attempting to access is locked")
+	return &r
 }
 
 func (c *call) noItem() *reply {
@@ -190,7 +210,7 @@ func (c *call) noItem() *reply {
 // drive is the drive in the path; it outlives its owner by 30 days.
 func (c *call) drive() (*Drive, *reply) {
 	if d := c.t.world.Drives[c.t.world.one(kindDrive, "id:"+c.arg["drive"])]; d != nil {
-		return d, nil
+		return d, c.locked(d)
 	}
 	return nil, c.noItem()
 }
@@ -274,6 +294,33 @@ func listChildren(c *call) reply {
 		}
 	}
 	return c.list(items, page{set: fmt.Sprintf("drives('%s')/items('%s')/children", e.drive.ID, e.id()), size: 200, most: 999}, itemSchema)
+}
+
+var versionSchema = newSchema("driveItemVersion", "",
+	field[itemVersion]{"id", func(_ *call, v *itemVersion) any { return v.name }},
+	field[itemVersion]{"size", func(_ *call, v *itemVersion) any { return v.size }},
+)
+
+type itemVersion struct {
+	name string
+	size int64
+}
+
+// listVersions are the current version of a file and those before it. A copy takes none of them.
+func listVersions(c *call) reply {
+	e, bad := c.entry()
+	if bad != nil {
+		return *bad
+	}
+	if e.item == nil || e.item.Folder {
+		return c.fail(http.StatusBadRequest, "invalidRequest", "Only files have versions.")
+	}
+	var items []item
+	for n := e.item.Versions + 1; n > 0; n-- {
+		name := fmt.Sprintf("%d.0", n)
+		items = append(items, versionSchema.item(c, fmt.Sprintf("%06d", 1e6-n), &itemVersion{name, e.item.Size}))
+	}
+	return c.list(items, page{set: fmt.Sprintf("drives('%s')/items('%s')/versions", e.drive.ID, e.id()), size: 200, most: 999}, versionSchema)
 }
 
 func createFolder(c *call) reply {

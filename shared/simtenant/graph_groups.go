@@ -32,6 +32,16 @@ var groupSchema = newSchema("group", "",
 		}
 		return true
 	}},
+	field[Group]{"isManagementRestricted", func(_ *call, g *Group) any {
+		if !g.IsManagementRestricted {
+			return nil
+		}
+		return true
+	}},
+	field[Group]{"mailNickname", func(_ *call, g *Group) any {
+		nick, _, _ := strings.Cut(g.Mail, "@")
+		return text(orElse(g.MailNickname, nick))
+	}},
 	field[Group]{"assignedLicenses", func(_ *call, g *Group) any {
 		out := []any{}
 		for _, sku := range g.Licences {
@@ -72,6 +82,14 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 				i = i.idOnly()
 			}
 			items = append(items, i)
+		}
+	}
+	if wantGroups && wantRoles { // without a cast
+		shapes = append(shapes, unitSchema)
+		for _, a := range c.t.world.AdminUnits {
+			if slices.Contains(a.Members, u.ID) {
+				items = append(items, unitSchema.item(c, a.ID, a))
+			}
 		}
 	}
 	if wantRoles {
@@ -130,9 +148,18 @@ func listOwnedObjects(c *call) reply {
 	}
 	var items []item
 	for _, g := range c.groups().under("owner:" + u.ID) {
-		items = append(items, groupSchema.item(c, g.ID, g))
+		if !g.MailEnabled || g.Unified { // who manages a list is Exchange's to tell: gdocs issue 10763
+			items = append(items, groupSchema.item(c, g.ID, g))
+		}
 	}
-	return c.list(items, directoryPage.of("directoryObjects", true), groupSchema)
+	for _, service := range []bool{false, true} {
+		for _, r := range c.t.world.registrations(service) {
+			if slices.Contains(r.Owners, u.ID) {
+				items = append(items, registrationSchema(service).item(c, r.ID, r))
+			}
+		}
+	}
+	return c.list(items, directoryPage.of("directoryObjects", true), groupSchema, applicationSchema, servicePrincipalSchema)
 }
 
 func listGroups(c *call) reply {
@@ -175,7 +202,7 @@ func leaveGroup(c *call) reply {
 	member := strings.ToLower(c.arg["member"])
 	live := w.Users[member] != nil || w.Groups[member] != nil
 	switch {
-	case g.AssignableToRole && !c.has(roleAssignables):
+	case g.IsManagementRestricted || g.AssignableToRole && !c.has(roleAssignables):
 		return c.insufficient()
 	case g.OnPremisesSyncEnabled != nil && *g.OnPremisesSyncEnabled:
 		return c.onPremises()
@@ -220,7 +247,7 @@ func (c *call) owned() (*Group, *reply) {
 	switch {
 	case g == nil:
 		bad = c.notFound(c.arg["id"])
-	case g.AssignableToRole && !c.has(roleAssignables):
+	case g.IsManagementRestricted || g.AssignableToRole && !c.has(roleAssignables):
 		bad = c.insufficient()
 	case g.OnPremisesSyncEnabled != nil && *g.OnPremisesSyncEnabled:
 		bad = c.onPremises()
@@ -237,8 +264,7 @@ func addOwner(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	reference, _ := str(c.body, "@odata.id")
-	id := strings.ToLower(reference[strings.LastIndexByte(reference, '/')+1:])
+	id := c.reference()
 	switch {
 	case c.t.world.Users[id] == nil:
 		return c.notFound(id)

@@ -16,6 +16,7 @@ const (
 	errMissing       = "One or more parameters of the operation 'assignLicense' are missing from the request payload. The missing parameters are: %s."
 	errNoSeats       = "Subscription with SKU %s does not have any available licenses."
 	errNoCompanySKU  = "License %s does not correspond to a valid company License."
+	errDependency    = "License assignment failed because service plan %s depends on the service plan(s) %s"
 	errUsageLocation = "License assignment cannot be done for user with invalid usage location."
 )
 
@@ -34,7 +35,7 @@ func assignedLicences(c *call, u *User) any {
 func licenceStates(c *call, u *User) any {
 	out := []any{}
 	for _, l := range c.t.world.licencesOf(u, c.t.holding(u.ID)) {
-		out = append(out, map[string]any{"skuId": l.SKU, "disabledPlans": texts(l.DisabledPlans), "assignedByGroup": text(l.Group), "state": "Active", "error": "None", "lastUpdatedDateTime": stamp(l.Since)})
+		out = append(out, map[string]any{"skuId": l.SKU, "disabledPlans": texts(l.DisabledPlans), "assignedByGroup": text(l.Group), "state": orElse(l.State, "Active"), "error": orElse(l.Error, "None"), "lastUpdatedDateTime": stamp(l.Since)})
 	}
 	return out
 }
@@ -98,6 +99,9 @@ func assignLicense(c *call) reply {
 		}
 		after.Licences = append(slices.DeleteFunc(after.Licences, holds), Licence{SKU: sku.ID, DisabledPlans: disabled, Since: c.now.Truncate(time.Second)})
 	}
+	if plan, missing := w.unsupported(after); plan != nil {
+		return c.badRequest(errDependency, plan.ID, strings.Join(missing, ", "))
+	}
 	c.t.before(kindUser, u.ID, c.now)
 	c.t.before(kindMailbox, u.ID, c.now)
 	*u = *after
@@ -105,6 +109,35 @@ func assignLicense(c *call) reply {
 	body := userSchema.item(c, u.ID, u).render(nil, false)
 	body["@odata.context"] = c.context("users", nil, true)
 	return reply{status: http.StatusOK, body: body}
+}
+
+// unsupported is a plan of a user's licences that depends on plans of which the user would have none,
+// and what they are called. Source: Microsoft Graph, assignLicense; gdocs PR 3167.
+func (w *World) unsupported(u *User) (*ServicePlan, []string) {
+	have := map[string]bool{}
+	all := w.licencesOf(u, w.holding(u.ID))
+	each := func(do func(*ServicePlan)) {
+		for _, l := range all {
+			if s := w.sku(l.SKU); s != nil && l.State != "Error" {
+				for i := range s.Plans {
+					if !slices.Contains(l.DisabledPlans, s.Plans[i].ID) {
+						do(&s.Plans[i])
+					}
+				}
+			}
+		}
+	}
+	each(func(p *ServicePlan) { have[p.Name] = true })
+	var lacking *ServicePlan
+	each(func(p *ServicePlan) {
+		if len(p.DependsOn) > 0 && !slices.ContainsFunc(p.DependsOn, func(name string) bool { return have[name] }) {
+			lacking = p
+		}
+	})
+	if lacking == nil {
+		return nil, nil
+	}
+	return lacking, lacking.DependsOn
 }
 
 func plans(s *SKU) []any {

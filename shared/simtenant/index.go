@@ -150,7 +150,11 @@ var (
 	}, nil, nil}
 
 	devices = &objects[Device]{kindDevice, func(w *World) map[string]*Device { return w.Devices }, []string{"deviceid", "displayname"}, func(_ *World, d *Device) []string {
-		return append(append(prefixed("owner:", d.Owners), prefixed("registered:", d.Registered)...), key("deviceid:", d.DeviceID), key("displayname:", d.DisplayName))
+		keys := append(append(prefixed("owner:", d.Owners), prefixed("registered:", d.Registered)...), key("deviceid:", d.DeviceID), key("displayname:", d.DisplayName))
+		if d.TrustType == "ServerAd" && d.AccountEnabled == d.OnPremisesDisabled {
+			keys = append(keys, "has:drift") // the directory on premises says otherwise
+		}
+		return keys
 	}, nil, nil}
 
 	managedDevices = &objects[ManagedDevice]{kindManaged, func(w *World) map[string]*ManagedDevice { return w.Managed }, []string{"userid", "azureaddeviceid", "devicename"}, func(_ *World, d *ManagedDevice) []string {

@@ -105,6 +105,11 @@ func (c *call) selection(shapes ...shape) ([]string, *reply) {
 		}
 		if !known {
 			r := c.fail(http.StatusBadRequest, "BadRequest", "Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", part, shapes[0].name())
+			for _, s := range shapes {
+				if slices.ContainsFunc(documented[s.name()], func(p string) bool { return strings.EqualFold(p, part) }) {
+					r = c.fail(http.StatusNotImplemented, "NotImplemented", "%s", c.t.notSimulated("the property %s of %s in %s", part, s.name(), c.op.name()))
+				}
+			}
 			return nil, &r
 		}
 	}
@@ -288,6 +293,12 @@ func (c *call) filter(from *source, shapes []shape) (func(item) bool, *reply) {
 	}
 	for _, prop := range f.properties() {
 		if !slices.ContainsFunc(shapes, func(s shape) bool { _, ok := s.canonical(prop); return ok }) {
+			for _, s := range shapes {
+				if slices.ContainsFunc(documented[s.name()], func(p string) bool { return strings.EqualFold(p, prop) }) {
+					r := c.fail(http.StatusNotImplemented, "NotImplemented", "%s", c.t.notSimulated("a filter by %s of %s in %s", prop, s.name(), c.op.name()))
+					return nil, &r
+				}
+			}
 			return refuse("BadRequest", "Invalid filter clause: Could not find a property named '%s' on type 'microsoft.graph.%s'.", prop, shapes[0].name())
 		}
 	}

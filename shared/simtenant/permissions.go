@@ -5,10 +5,15 @@ import "strings"
 // perms are application permissions separated by blanks.
 func perms(s string) []string { return strings.Fields(s) }
 
+// directoryWrite are permissions that Directory.ReadWrite.All stands in for.
+func directoryWrite(s string) []string { return append(perms(s), "Directory.ReadWrite.All") }
+
 // Permissions shared by several operations of the table in graph.go.
 var (
 	userRead        = perms("User.Read.All User.ReadBasic.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	userPatch       = perms("User.EnableDisableAccount.All User-PasswordProfile.ReadWrite.All User.ReadWrite.All Directory.ReadWrite.All") // patchUser says which property needs which
+	appRead         = perms("Application.Read.All Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.Read.All")
+	appWrite        = perms("Application.ReadWrite.All Application.ReadWrite.OwnedBy")
 	userDelete      = perms("User.DeleteRestore.All User.ReadWrite.All")
 	userRelations   = perms("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	memberships     = perms("Directory.Read.All Directory.ReadWrite.All GroupMember.ReadBasic.All Group.ReadBasic.All")
@@ -38,7 +43,7 @@ const (
 
 // knownPermissions are all permissions that mean anything here.
 func knownPermissions() map[string]bool {
-	known := map[string]bool{userLifeCycleRead: true, roleAssignables: true, exchangeRole: true}
+	known := map[string]bool{userLifeCycleRead: true, roleAssignables: true, exchangeRole: true, "User-LifeCycleInfo.ReadWrite.All": true}
 	for _, o := range operations {
 		for _, p := range o.allow {
 			known[p] = true

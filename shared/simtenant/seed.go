@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,48 @@ type Seed struct {
 	Groups   []SeedGroup `yaml:"groups"`
 	Users    []SeedUser  `yaml:"users"`
 	Apps     []SeedApp   `yaml:"apps"` // beside the default one
+
+	AdministrativeUnits []SeedUnit         `yaml:"administrativeUnits"`
+	Applications        []SeedRegistration `yaml:"applications"`
+	ServicePrincipals   []SeedRegistration `yaml:"servicePrincipals"`
+	Contacts            []SeedContact      `yaml:"mailContacts"`
+	Organization        SeedOrganization   `yaml:"organization"`
+	Knobs               Knobs              `yaml:"knobs"`
+}
+
+// SeedUnit is an administrative unit; its members are named by user principal name or display name.
+type SeedUnit struct {
+	Name       string   `yaml:"displayName"`
+	Restricted bool     `yaml:"isMemberManagementRestricted"`
+	Members    []string `yaml:"members"`
+}
+
+// SeedRegistration is an application or a service principal that people own.
+type SeedRegistration struct {
+	Name   string   `yaml:"displayName"`
+	AppID  string   `yaml:"appId"` // absent = derived from the name
+	Owners []string `yaml:"owners"`
+}
+
+// SeedContact is a mail contact.
+type SeedContact struct {
+	Name    string `yaml:"displayName"`
+	Address string `yaml:"externalEmailAddress"`
+}
+
+// SeedOrganization is what Exchange applies to everybody.
+type SeedOrganization struct {
+	InPlaceHolds       []string           `yaml:"inPlaceHolds"`
+	AutoForwardingMode string             `yaml:"autoForwardingMode"` // absent = Automatic, Microsoft's default, which means Off
+	RemoteDomains      []SeedRemoteDomain `yaml:"remoteDomains"`
+}
+
+// SeedRemoteDomain is a remote domain of Exchange.
+type SeedRemoteDomain struct {
+	Name        string `yaml:"name"`
+	DomainName  string `yaml:"domainName"`
+	AutoForward bool   `yaml:"autoForwardEnabled"`
+	AutoReply   bool   `yaml:"autoReplyEnabled"`
 }
 
 // SeedSKU is a subscription.
@@ -50,6 +93,8 @@ type SeedSKU struct {
 type SeedPlan struct {
 	ID   string `yaml:"id"`
 	Name string `yaml:"name"`
+
+	DependsOn []string `yaml:"dependsOn"` // names of plans, one of which the user needs
 }
 
 // SeedGroup is a group.
@@ -64,6 +109,9 @@ type SeedGroup struct {
 	Roles    []string `yaml:"roles"`
 	Within   []string `yaml:"within"` // groups this one is a member of
 	Owners   []string `yaml:"owners"`
+
+	Restricted    bool              `yaml:"isManagementRestricted"`
+	LicenceErrors map[string]string `yaml:"licenceErrors"` // by user principal name: CountViolation, …
 }
 
 // SeedUser is a person and what is theirs.
@@ -86,6 +134,12 @@ type SeedUser struct {
 	Licences   []string  `yaml:"licences"`
 	Groups     []string  `yaml:"groups"`
 	Roles      []string  `yaml:"roles"`
+
+	Restricted      bool              `yaml:"isManagementRestricted"`
+	UsageLocation   *string           `yaml:"usageLocation"`        // absent = DE
+	Recipient       string            `yaml:"recipientTypeDetails"` // MailUser: the mailbox lives elsewhere
+	ExternalAddress string            `yaml:"externalEmailAddress"` // of a MailUser
+	LicenceErrors   map[string]string `yaml:"licenceErrors"`        // by SKU part number: the error of a direct licence
 
 	Access  SeedAccess   `yaml:"access"`
 	Mailbox SeedMailbox  `yaml:"mailbox"` // there is one when a licence or the type brings it
@@ -112,11 +166,23 @@ type SeedAccess struct {
 
 // SeedMailbox is what a mailbox holds.
 type SeedMailbox struct {
-	Type       string `yaml:"type"` // RecipientTypeDetails, absent = UserMailbox
-	Items      int    `yaml:"items"`
-	Size       int64  `yaml:"size"` // bytes
-	Archive    bool   `yaml:"archive"`
-	Hold       bool   `yaml:"litigationHold"`
+	Type    string `yaml:"type"`                 // RecipientTypeDetails, absent = UserMailbox
+	Details string `yaml:"recipientTypeDetails"` // the same
+	Items   int    `yaml:"items"`
+	Size    int64  `yaml:"size"` // bytes
+	Archive bool   `yaml:"archive"`
+	Hold    bool   `yaml:"litigationHold"`
+
+	InPlaceHolds      []string `yaml:"inPlaceHolds"`
+	DelayHold         bool     `yaml:"delayHoldApplied"`
+	DelayReleaseHold  bool     `yaml:"delayReleaseHoldApplied"`
+	LabelHold         bool     `yaml:"complianceTagHoldApplied"`
+	DeletedItems      int      `yaml:"deletedItemCount"`
+	DeletedSize       int64    `yaml:"totalDeletedItemSize"` // bytes
+	ArchiveItems      int      `yaml:"archiveItemCount"`
+	ArchiveSize       int64    `yaml:"archiveTotalItemSize"` // bytes
+	ResourceDelegates []string `yaml:"resourceDelegates"`    // user principal names
+
 	ForwardTo  string `yaml:"forwardTo"` // an address
 	RedirectTo string `yaml:"ruleRedirectsTo"`
 	Meetings   int    `yaml:"meetings"` // organised and ahead, one of them a series that has begun
@@ -127,6 +193,21 @@ type SeedDrive struct {
 	Files int   `yaml:"files"`
 	Size  int64 `yaml:"size"`  // bytes, all files together
 	Links int   `yaml:"links"` // so many items are shared by a link, for anybody and for the organisation by turns
+
+	Deleted int64          `yaml:"deleted"` // bytes in the recycle bin: quota.deleted
+	Locked  bool           `yaml:"locked"`
+	Items   []SeedFileItem `yaml:"items"`
+}
+
+// SeedFileItem is an item of a drive that is worth a name. It lies in the root folder.
+type SeedFileItem struct {
+	Name     string `yaml:"name"`
+	Size     int64  `yaml:"size"`
+	Remote   bool   `yaml:"remoteItem"` // a shortcut to a folder of another drive
+	Package  string `yaml:"package"`    // oneNote
+	Versions int    `yaml:"versions"`   // beside the current one
+	CopyAdds int64  `yaml:"copyAdds"`   // bytes by which a copy is larger, without a hash
+	Refused  string `yaml:"copyError"`  // the error code with which a copy is refused
 }
 
 // SeedDevice is a device in Entra, Intune or Exchange.
@@ -138,6 +219,14 @@ type SeedDevice struct {
 	Outlook   bool          `yaml:"outlook"`   // Exchange: Outlook mobile, not the phone's own mail program
 	SyncEvery time.Duration `yaml:"syncEvery"` // absent = the tenant's
 	Dead      bool          `yaml:"dead"`      // never calls home again
+
+	TrustType       string   `yaml:"trustType"` // Entra: AzureAd (the default), ServerAd, Workplace
+	Restricted      bool     `yaml:"isManagementRestricted"`
+	RegisteredUsers []string `yaml:"registeredUsers"` // Entra: user principal names beside the owner's
+	Users           []string `yaml:"users"`           // Intune: who uses it beside who enrolled it
+	SerialNumber    string   `yaml:"serialNumber"`
+	RetireFailures  int      `yaml:"retireFailures"`    // Intune: so many retires end in retireFailed
+	NoAccountOnly   bool     `yaml:"noAccountOnlyWipe"` // Exchange: older than EAS 16.1
 }
 
 // SeedApp is an application.
@@ -198,13 +287,13 @@ func (s *Seed) build(now time.Time, every time.Duration) (*World, error) {
 		TenantID: orElse(s.TenantID, DefaultTenantID), Company: orElse(s.Company, "Contoso"), Domain: orElse(s.Domain, "contoso.com"),
 		Users: map[string]*User{}, Deleted: map[string]*User{}, Groups: map[string]*Group{}, Devices: map[string]*Device{},
 		Managed: map[string]*ManagedDevice{}, AppRegistrations: map[string]*AppRegistration{}, Phones: map[string]*Phone{}, Mailboxes: map[string]*Mailbox{}, Drives: map[string]*Drive{},
-		Copies: map[string]*Copy{}, Apps: map[string]*App{},
+		Copies: map[string]*Copy{}, Apps: map[string]*App{}, DeletedGroups: map[string]*Group{}, Registrations: map[string]*Registration{},
 	}
 	b := &builder{seed: s, w: w, now: now, every: every, names: map[string]string{}}
 	if err := b.subscriptions(); err != nil {
 		return nil, fmt.Errorf("simtenant: seed: %w", err)
 	}
-	for _, step := range []func() error{b.groups, b.people, b.references, b.belongings, b.access, b.apps} {
+	for _, step := range []func() error{b.groups, b.people, b.references, b.belongings, b.access, b.others, b.apps} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("simtenant: seed: %w", err)
 		}
@@ -245,7 +334,7 @@ func (b *builder) skuIDs(who string, parts []string) ([]string, error) {
 func (b *builder) groups() error {
 	for _, s := range b.seed.Groups {
 		g := &Group{
-			ID: orElse(s.ID, GroupID(s.Name)), DisplayName: s.Name, MembershipRule: s.Rule, AssignableToRole: s.RoleAble,
+			ID: orElse(s.ID, GroupID(s.Name)), DisplayName: s.Name, IsManagementRestricted: s.Restricted, MembershipRule: s.Rule, AssignableToRole: s.RoleAble,
 			Unified: s.Kind == "unified", MailEnabled: s.Kind != "" && s.Kind != "security",
 			SecurityEnabled: s.Kind == "" || s.Kind == "security" || s.Kind == "mailSecurity",
 		}
@@ -307,6 +396,10 @@ func (b *builder) people() error {
 			AccountEnabled: !s.Disabled, EmployeeLeave: s.Leaves, Created: b.now.Add(-3 * age), LastPasswordChange: b.now.Add(-age),
 			SessionsValidFrom: b.now.Add(-age), Mail: s.Mail,
 		}
+		u.IsManagementRestricted, u.RecipientTypeDetails, u.ExternalEmailAddress = s.Restricted, s.Recipient, s.ExternalAddress
+		if s.UsageLocation != nil {
+			u.UsageLocation = *s.UsageLocation
+		}
 		if s.Guest {
 			u.UserType, u.UsageLocation = "Guest", ""
 		}
@@ -318,7 +411,11 @@ func (b *builder) people() error {
 			return err
 		}
 		for _, sku := range skus {
-			u.Licences = append(u.Licences, Licence{SKU: sku, Since: u.Created})
+			l := Licence{SKU: sku, Since: u.Created, Error: s.LicenceErrors[b.w.sku(sku).PartNumber]}
+			if l.Error != "" {
+				l.State = "Error"
+			}
+			u.Licences = append(u.Licences, l)
 		}
 		b.w.Users[u.ID] = u
 		if err := b.roles(s.UPN, u.ID, s.Roles); err != nil {
@@ -367,6 +464,13 @@ func (b *builder) references() error {
 			}
 			b.w.Groups[id].Owners = append(b.w.Groups[id].Owners, owner)
 		}
+		for upn, problem := range s.LicenceErrors {
+			g := b.w.Groups[id]
+			if g.LicenceErrors == nil {
+				g.LicenceErrors = map[string]string{}
+			}
+			g.LicenceErrors[b.byUPN[strings.ToLower(upn)]] = problem
+		}
 	}
 	return nil
 }
@@ -378,14 +482,15 @@ func (b *builder) belongings() error {
 	for i := range b.seed.Users {
 		s := &b.seed.Users[i]
 		u := b.w.Users[s.ID]
-		if mail[s.ID] || s.Mailbox.Type != "" {
+		s.Mailbox.Type = orElse(s.Mailbox.Type, s.Mailbox.Details)
+		if mail[s.ID] && s.Recipient == "" || s.Mailbox.Type != "" {
 			b.mailbox(s, u)
-		} else if s.Mailbox != (SeedMailbox{}) {
+		} else if !reflect.ValueOf(s.Mailbox).IsZero() {
 			return fmt.Errorf("%s: a mailbox without an Exchange licence", s.UPN)
 		}
 		if files[s.ID] {
 			b.drive(s)
-		} else if s.Drive != (SeedDrive{}) {
+		} else if !reflect.ValueOf(s.Drive).IsZero() {
 			return fmt.Errorf("%s: a drive without a SharePoint licence", s.UPN)
 		}
 		for n, d := range s.Devices {
@@ -456,27 +561,88 @@ func (b *builder) access() error {
 	return nil
 }
 
+// ids are the object ids of people; who is not there was complained of by others.
+func (b *builder) ids(names []string) []string {
+	var ids []string
+	for _, n := range names {
+		if id := b.byUPN[strings.ToLower(n)]; id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// others makes what belongs to nobody alone: units, registrations, contacts, the organisation, and
+// who approves the bookings of a room.
+func (b *builder) others() error {
+	b.w.Knobs = b.seed.Knobs
+	b.w.Organization = Organization{InPlaceHolds: b.seed.Organization.InPlaceHolds, AutoForwardingMode: orElse(b.seed.Organization.AutoForwardingMode, "Automatic")}
+	for _, d := range b.seed.Organization.RemoteDomains {
+		b.w.Organization.RemoteDomains = append(b.w.Organization.RemoteDomains, RemoteDomain{d.Name, d.DomainName, d.AutoForward, d.AutoReply})
+	}
+	if !slices.ContainsFunc(b.w.Organization.RemoteDomains, func(d RemoteDomain) bool { return d.DomainName == "*" }) {
+		b.w.Organization.RemoteDomains = append(b.w.Organization.RemoteDomains, RemoteDomain{"Default", "*", true, true})
+	}
+	for _, c := range b.seed.Contacts {
+		b.w.Contacts = append(b.w.Contacts, &Contact{ID: derived("contact", c.Address), DisplayName: c.Name, Address: c.Address})
+	}
+	for _, s := range b.seed.AdministrativeUnits {
+		unit := &AdministrativeUnit{ID: derived("administrativeUnit", s.Name), DisplayName: s.Name, Restricted: s.Restricted}
+		for _, name := range s.Members {
+			id := orElse(b.byUPN[strings.ToLower(name)], b.names[name])
+			switch {
+			case b.w.Users[id] != nil:
+				b.w.Users[id].IsManagementRestricted = b.w.Users[id].IsManagementRestricted || s.Restricted
+			case b.w.Groups[id] != nil:
+				b.w.Groups[id].IsManagementRestricted = b.w.Groups[id].IsManagementRestricted || s.Restricted
+			default:
+				return fmt.Errorf("administrative unit %q: no member %q", s.Name, name)
+			}
+			unit.Members = append(unit.Members, id)
+		}
+		b.w.AdminUnits = append(b.w.AdminUnits, unit)
+	}
+	for i, list := range [][]SeedRegistration{b.seed.Applications, b.seed.ServicePrincipals} {
+		for _, s := range list {
+			owners := b.ids(s.Owners)
+			if len(owners) != len(s.Owners) {
+				return fmt.Errorf("application %q: not everybody of %q is there", s.Name, s.Owners)
+			}
+			r := &Registration{ID: derived("registration", s.Name, strconv.Itoa(i)), AppID: orElse(s.AppID, derived("appId", s.Name)), DisplayName: s.Name, Service: i == 1, Owners: owners}
+			b.w.Registrations[r.ID] = r
+		}
+	}
+	for _, s := range b.seed.Users {
+		if delegates := b.ids(s.Mailbox.ResourceDelegates); len(delegates) != len(s.Mailbox.ResourceDelegates) {
+			return fmt.Errorf("%s: not everybody of %q is there", s.UPN, s.Mailbox.ResourceDelegates)
+		} else if len(delegates) > 0 {
+			b.w.Mailboxes[s.ID].ResourceDelegates = delegates
+		}
+	}
+	return nil
+}
+
 func (b *builder) mailbox(s *SeedUser, u *User) {
-	u.Mail = orElse(u.Mail, s.UPN)
-	u.ProxyAddresses = []string{"SMTP:" + u.Mail}
+	m := newMailbox(u, b.now)
 	for _, a := range s.Aliases {
 		u.ProxyAddresses = append(u.ProxyAddresses, "smtp:"+a)
 	}
-	m := &Mailbox{
-		Owner: s.ID, ExchangeGUID: derived("mailbox", s.ID), Alias: u.MailNickname, DisplayName: u.DisplayName, PrimarySMTPAddress: u.Mail,
-		Type: orElse(s.Mailbox.Type, "UserMailbox"), ItemCount: s.Mailbox.Items, Size: s.Mailbox.Size, Archive: s.Mailbox.Archive,
-		AutoReply: AutoReply{Status: "disabled", Audience: "all", Start: b.now, End: b.now.Add(24 * time.Hour), StartZone: "UTC", EndZone: "UTC"},
-		Protocols: map[string]bool{}, LitigationHoldFor: "Unlimited",
-	}
-	for _, p := range protocolSwitches {
-		m.Protocols[p] = p != "SmtpClientAuthenticationDisabled"
-	}
+	m.Type = orElse(s.Mailbox.Type, m.Type)
+	m.ItemCount, m.Size = s.Mailbox.Items, s.Mailbox.Size
+	m.DeletedItemCount, m.DeletedItemSize = s.Mailbox.DeletedItems, s.Mailbox.DeletedSize
+	m.Archive = s.Mailbox.Archive || s.Mailbox.ArchiveItems > 0
+	m.ArchiveItemCount, m.ArchiveSize = s.Mailbox.ArchiveItems, s.Mailbox.ArchiveSize
+	m.InPlaceHolds, m.ComplianceTagHoldApplied = s.Mailbox.InPlaceHolds, s.Mailbox.LabelHold
+	m.DelayHoldApplied, m.DelayReleaseHoldApplied = s.Mailbox.DelayHold, s.Mailbox.DelayReleaseHold
 	for i := range s.Mailbox.Meetings {
 		e := Meeting{ID: derived("meeting", s.UPN, strconv.Itoa(i)), Organised: true, Start: b.now.AddDate(0, 0, i), Lasts: time.Hour, Attendees: 2}
 		if i == 0 {
 			e.Start, e.Until = b.now.AddDate(0, 0, -30), b.now.AddDate(1, 0, 0)
 		}
 		m.Meetings = append(m.Meetings, e)
+	}
+	if m.DelayHoldApplied || m.DelayReleaseHoldApplied {
+		m.DelayHoldUntil = b.now.Add(delayHold)
 	}
 	if s.Mailbox.Hold {
 		m.LitigationHold, m.LitigationHoldDate, m.LitigationHoldOwner = true, u.LastPasswordChange, "legal@"+b.w.Domain
@@ -522,6 +688,13 @@ func (b *builder) drive(s *SeedUser) {
 		}
 		d.Grants = append(d.Grants, link)
 	}
+	d.Recycled, d.Locked = s.Drive.Deleted, s.Drive.Locked
+	for _, i := range s.Drive.Items {
+		d.Items = append(d.Items, DriveItem{
+			ID: itemID(d.ID, i.Name), Name: i.Name, Size: i.Size, Hash: contentHash(d.ID, i.Name), Remote: i.Remote, Package: i.Package,
+			Versions: i.Versions, CopyAdds: i.CopyAdds, CopyRefused: i.Refused,
+		})
+	}
 	b.w.Drives[s.ID] = d
 }
 
@@ -539,7 +712,7 @@ func (b *builder) device(s *SeedUser, n int, d SeedDevice) {
 	id := derived("device", s.ID, fmt.Sprint(n))
 	b.w.Devices[id] = &Device{
 		ID: id, DeviceID: derived("deviceId", s.ID, fmt.Sprint(n)), DisplayName: d.Name, OperatingSystem: orElse(d.OS, "Windows"), OSVersion: "10.0.26100.1",
-		TrustType: "AzureAd", AccountEnabled: true, LastSignIn: b.now.Add(-time.Hour), Owners: []string{s.ID}, Registered: []string{s.ID},
+		TrustType: orElse(d.TrustType, "AzureAd"), IsManagementRestricted: d.Restricted, AccountEnabled: true, LastSignIn: b.now.Add(-time.Hour), Owners: []string{s.ID}, Registered: append([]string{s.ID}, b.ids(d.RegisteredUsers)...),
 	}
 }
 
@@ -555,6 +728,7 @@ func (b *builder) managed(s *SeedUser, n int, d SeedDevice) {
 	b.w.Managed[id] = &ManagedDevice{
 		ID: id, DeviceName: d.Name, UserID: s.ID, AzureADDeviceID: derived("deviceId", s.ID, fmt.Sprint(n)), OperatingSystem: orElse(d.OS, "Windows"),
 		OwnerType: orElse(d.Owner, "company"), State: "managed", Enrolled: b.now.Add(-90 * 24 * time.Hour), LastSync: b.now, SyncEvery: b.sync(d), Dead: d.Dead,
+		RetireFailures: d.RetireFailures, SerialNumber: d.SerialNumber, Users: b.ids(d.Users),
 	}
 }
 
@@ -578,7 +752,7 @@ func (b *builder) phone(s *SeedUser, n int, d SeedDevice) {
 	identity := fmt.Sprintf(`%s\ExchangeActiveSyncDevices\%s§%s§%s`, b.w.Mailboxes[s.ID].Alias, client, middle, device)
 	b.w.Phones[identity] = &Phone{
 		Identity: identity, GUID: derived("phoneGuid", s.ID, fmt.Sprint(n)), Mailbox: s.ID, DeviceID: device, FriendlyName: d.Name, Model: orElse(d.Model, d.Name),
-		OS: orElse(d.OS, "iOS 26.1"), ClientType: client, FirstSync: b.now.Add(-200 * 24 * time.Hour), LastSync: b.now, SyncEvery: b.sync(d), Dead: d.Dead,
+		OS: orElse(d.OS, "iOS 26.1"), ClientType: client, FirstSync: b.now.Add(-200 * 24 * time.Hour), LastSync: b.now, SyncEvery: b.sync(d), Dead: d.Dead, NoAccountOnly: d.NoAccountOnly,
 	}
 }
 

@@ -99,8 +99,7 @@ func New(cfg Config) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.world.Knobs = cfg.Knobs
-	t.world.Faults = slices.Clone(cfg.Faults)
+	t.world.overlay(cfg.Knobs)
 	t.world.reindex(t.kinds)
 	return t, nil
 }

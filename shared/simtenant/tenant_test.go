@@ -336,7 +336,7 @@ func TestUnknownIsLoud(t *testing.T) {
 		{"DELETE", "/groups/" + GroupID(GroupMarketing) + "/members/" + id("adele.vance"), nil, 501}, // without /$ref
 		{"GET", "/users?$search=x", nil, 400},
 		{"GET", "/users/" + id("adele.vance") + "?$expand=manager", nil, 400},
-		{"PATCH", "/users/" + id("adele.vance"), map[string]any{"jobTitle": "x"}, 400},
+		{"PATCH", "/users/" + id("adele.vance"), map[string]any{"signInActivity": "x"}, 501},
 	} {
 		before := len(f.Unknown())
 		a := f.call(c.method, c.path, c.body)
@@ -381,6 +381,10 @@ func TestPermissions(t *testing.T) {
 					u.DeletedAt, u.UserPrincipalName = time.Time{}, "patti.fernandez@contoso.com"
 					w.Users[subject] = u
 				}
+				if g := w.DeletedGroups[group]; g != nil {
+					delete(w.DeletedGroups, group)
+					w.Groups[group] = g
+				}
 				if g := w.Groups[group]; o.name() == "DELETE /groups/{id}/members/{member}/$ref" {
 					g.Members = []string{id("alex.wilber")}
 				}
@@ -403,6 +407,10 @@ func bodyFor(operation string) any {
 		return map[string]any{"action": "adminRemove", "principalId": id("patti.fernandez"), "roleDefinitionId": directoryRoles[0].id, "directoryScopeId": "/"}
 	case "PATCH /users/{id}", "PATCH /devices/{id}":
 		return map[string]any{"accountEnabled": true}
+	case "POST /users/{id}/getMemberGroups", "POST /users/{id}/getMemberObjects":
+		return map[string]any{"securityEnabledOnly": false}
+	case "PATCH /groups/{id}":
+		return map[string]any{"description": "x"}
 	case "POST /users/{id}/assignLicense":
 		return map[string]any{"addLicenses": []any{}, "removeLicenses": []string{skuOfficeE3ID}}
 	case "POST /users/{id}/wipeManagedAppRegistrationsByDeviceTag":

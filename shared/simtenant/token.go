@@ -113,10 +113,10 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 	now := t.now()
 	claims := accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: base + "/v2.0", Subject: derived("service principal", app.ClientID), Audience: jwt.ClaimStrings{audience}, ID: uuid.NewString(),
+			Issuer: base + "/v2.0", Subject: servicePrincipalID(app.ClientID), Audience: jwt.ClaimStrings{audience}, ID: uuid.NewString(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(t.tokenLifetime)),
 		},
-		TenantID: t.world.TenantID, AppID: app.ClientID, AZP: app.ClientID, OID: derived("service principal", app.ClientID), Epoch: t.epoch,
+		TenantID: t.world.TenantID, AppID: app.ClientID, AZP: app.ClientID, OID: servicePrincipalID(app.ClientID), Epoch: t.epoch,
 	}
 	for _, role := range app.Roles {
 		if audience == exchangeAudience && role == exchangeRole || audience == graphAudience && role != exchangeRole {

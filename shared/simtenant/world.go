@@ -20,7 +20,8 @@ type World struct {
 	Domain   string
 
 	Users            map[string]*User
-	Deleted          map[string]*User // in directory/deletedItems
+	Deleted          map[string]*User  // in directory/deletedItems
+	DeletedGroups    map[string]*Group // likewise
 	Groups           map[string]*Group
 	Devices          map[string]*Device          // Entra
 	Managed          map[string]*ManagedDevice   // Intune
@@ -31,8 +32,12 @@ type World struct {
 	Copies           map[string]*Copy            // running and finished drive copies, by monitor id
 	SKUs             []*SKU
 	RoleAssignments  []RoleAssignment
-	Apps             map[string]*App // by client id
-	Audit            []AuditEntry    // oldest first
+	AdminUnits       []*AdministrativeUnit
+	Registrations    map[string]*Registration // applications and service principals
+	Contacts         []*Contact               // mail contacts of Exchange
+	Organization     Organization             // settings of Exchange for everybody
+	Apps             map[string]*App          // by client id
+	Audit            []AuditEntry             // oldest first
 
 	Knobs
 
@@ -42,46 +47,87 @@ type World struct {
 
 // User is a person in Entra.
 type User struct {
-	ID                    string
-	UserPrincipalName     string
-	DisplayName           string
-	GivenName             string
-	Surname               string
-	Mail                  string
-	MailNickname          string
-	ProxyAddresses        []string // "SMTP:" marks the primary
-	OtherMails            []string
-	BusinessPhones        []string
-	MobilePhone           string
-	JobTitle              string
-	Department            string
-	CompanyName           string
-	OfficeLocation        string
-	PreferredLanguage     string
-	UsageLocation         string // ISO country; licences cannot be assigned without
-	EmployeeID            string
-	UserType              string // Member or Guest
-	AccountEnabled        bool
-	OnPremisesSyncEnabled *bool // true = synced, false = once synced, nil = cloud
-	OnPremisesDisabled    bool  // what the on-premises directory says of a synced user
-	OnPremises            OnPremises
-	ManagerID             string
-	Licences              []Licence // direct ones
-	Eligible              []EligibleRole
-	Consents              []Consent
-	AppRoles              []AppRole
-	Methods               []AuthenticationMethod
-	Numbers               []TelephoneNumber
-	Created               time.Time
-	LastPasswordChange    time.Time // second precision
-	SessionsValidFrom     time.Time // second precision; tokens issued before are void
-	EmployeeLeave         time.Time // shown to apps with User-LifeCycleInfo.Read.All only
-	DeletedAt             time.Time // zero while live
-	PasswordChanges       int
+	ID                     string
+	UserPrincipalName      string
+	DisplayName            string
+	GivenName              string
+	Surname                string
+	Mail                   string
+	MailNickname           string
+	ProxyAddresses         []string // "SMTP:" marks the primary
+	OtherMails             []string
+	BusinessPhones         []string
+	MobilePhone            string
+	JobTitle               string
+	Department             string
+	CompanyName            string
+	OfficeLocation         string
+	PreferredLanguage      string
+	UsageLocation          string // ISO country; licences cannot be assigned without
+	EmployeeID             string
+	UserType               string // Member or Guest
+	AccountEnabled         bool
+	OnPremisesSyncEnabled  *bool // true = synced, false = once synced, nil = cloud
+	OnPremisesDisabled     bool  // what the on-premises directory says of a synced user
+	OnPremises             OnPremises
+	IsManagementRestricted bool           // in a restricted management administrative unit
+	RecipientTypeDetails   string         // of somebody without a mailbox here: MailUser; "" = User, of a guest GuestMailUser
+	ExternalEmailAddress   string         // of a MailUser: where the mail goes
+	Attributes             map[string]any // what else an administrator wrote, by the name of the property
+	ManagerID              string
+	Licences               []Licence // direct ones
+	Eligible               []EligibleRole
+	Consents               []Consent
+	AppRoles               []AppRole
+	Methods                []AuthenticationMethod
+	Numbers                []TelephoneNumber
+	Created                time.Time
+	LastPasswordChange     time.Time // second precision
+	SessionsValidFrom      time.Time // second precision; tokens issued before are void
+	EmployeeLeave          time.Time // shown to apps with User-LifeCycleInfo.Read.All only
+	DeletedAt              time.Time // zero while live
+	PasswordChanges        int
 }
 
 // Synced says that the user is mastered on premises.
 func (u *User) Synced() bool { return u.OnPremisesSyncEnabled != nil && *u.OnPremisesSyncEnabled }
+
+// AdministrativeUnit is a unit of the directory.
+type AdministrativeUnit struct {
+	ID          string
+	DisplayName string
+	Restricted  bool     // isMemberManagementRestricted
+	Members     []string // object ids
+}
+
+// Registration is an application or a service principal as a thing that somebody owns.
+type Registration struct {
+	ID          string
+	AppID       string
+	DisplayName string
+	Service     bool // a service principal
+	Owners      []string
+	AppRoles    []AppRole // of a service principal: roles it was given
+}
+
+// Contact is a mail contact: a recipient outside.
+type Contact struct {
+	ID, DisplayName, Address string
+}
+
+// Organization is what Exchange applies to everybody.
+type Organization struct {
+	InPlaceHolds       []string // retention policies for all mailboxes: mbx…:n, grp…:n
+	AutoForwardingMode string   // of the default outbound spam policy: Automatic (= Off), On, Off
+	RemoteDomains      []RemoteDomain
+}
+
+// RemoteDomain says what may leave for a domain.
+type RemoteDomain struct {
+	Name, DomainName   string // "*" is every other domain
+	AutoForwardEnabled bool
+	AutoReplyEnabled   bool
+}
 
 // Licence is one assigned SKU.
 type Licence struct {
@@ -89,6 +135,8 @@ type Licence struct {
 	DisabledPlans []string // service plan ids
 	Group         string   // the group it is inherited from; "" = direct
 	Since         time.Time
+	State         string // of licenseAssignmentStates; "" = Active
+	Error         string // likewise; "" = None
 }
 
 // SKU is a subscription of the tenant. Seats in use are counted, not stored.
@@ -100,38 +148,47 @@ type SKU struct {
 }
 
 // ServicePlan is one service of a SKU.
-type ServicePlan struct{ ID, Name string }
+type ServicePlan struct {
+	ID, Name  string
+	DependsOn []string // names of plans of which the user needs one
+}
 
 // Group is a group of any kind.
 type Group struct {
-	ID                    string
-	DisplayName           string
-	Description           string
-	Mail                  string
-	Unified               bool   // a Microsoft 365 group
-	MailEnabled           bool   // with Unified unset: distribution list, or mail-enabled security group
-	SecurityEnabled       bool   //
-	MembershipRule        string // non-empty = dynamic
-	OnPremisesSyncEnabled *bool
-	OnPremisesSID         string // of a synced group
-	AssignableToRole      bool
-	Licences              []string // sku ids the direct members inherit
-	Members               []string // object ids of users and groups; deleted users stay listed, so that a restore brings them back
-	Owners                []string
+	ID                     string
+	DisplayName            string
+	Description            string
+	Mail                   string
+	Unified                bool   // a Microsoft 365 group
+	MailEnabled            bool   // with Unified unset: distribution list, or mail-enabled security group
+	SecurityEnabled        bool   //
+	MembershipRule         string // non-empty = dynamic
+	OnPremisesSyncEnabled  *bool
+	OnPremisesSID          string // of a synced group
+	AssignableToRole       bool
+	Licences               []string          // sku ids the direct members inherit
+	LicenceErrors          map[string]string // by user: why the licences of the group did not reach that member, such as CountViolation
+	IsManagementRestricted bool
+	MailNickname           string
+	DeletedAt              time.Time
+	Members                []string // object ids of users and groups; deleted users stay listed, so that a restore brings them back
+	Owners                 []string
 }
 
 // Device is a device object in Entra.
 type Device struct {
-	ID              string
-	DeviceID        string
-	DisplayName     string
-	OperatingSystem string
-	OSVersion       string
-	TrustType       string // Workplace, AzureAd, ServerAd
-	AccountEnabled  bool
-	LastSignIn      time.Time
-	Owners          []string // user ids
-	Registered      []string // user ids
+	ID                     string
+	DeviceID               string
+	DisplayName            string
+	OperatingSystem        string
+	OSVersion              string
+	TrustType              string // Workplace, AzureAd, ServerAd
+	AccountEnabled         bool
+	LastSignIn             time.Time
+	IsManagementRestricted bool
+	OnPremisesDisabled     bool     // what the on-premises directory says of a device it masters (ServerAd)
+	Owners                 []string // user ids
+	Registered             []string // user ids
 }
 
 // ManagedDevice is a device in Intune. A pending retire or wipe is carried out at the device's next
@@ -149,6 +206,9 @@ type ManagedDevice struct {
 	SyncEvery       time.Duration
 	Dead            bool // never syncs again
 	Requested       time.Time
+	RetireFailures  int      // so many of the next retires end in retireFailed
+	Users           []string // who uses it beside UserID; see /users of the device
+	SerialNumber    string
 }
 
 // AppRegistration is an app under Intune's app protection, on a device that need not be in Intune.
@@ -183,6 +243,7 @@ type Phone struct {
 	Dead            bool      // never syncs again
 	WipeRequested   time.Time // zero = none
 	WipeAccountOnly bool
+	NoAccountOnly   bool      // speaks a protocol older than EAS 16.1, which knows no account-only wipe
 	WipeAcked       time.Time // the phone has carried it out
 	shutOut         time.Time // it could not reach Exchange then
 	Removed         bool      // the partnership is gone; with WipeAcked zero the data is still on the phone
@@ -190,40 +251,49 @@ type Phone struct {
 
 // Mailbox is an Exchange Online mailbox.
 type Mailbox struct {
-	Owner                 string // ExternalDirectoryObjectId
-	ExchangeGUID          string
-	Alias                 string
-	DisplayName           string
-	PrimarySMTPAddress    string
-	Type                  string // RecipientTypeDetails: UserMailbox, SharedMailbox, RoomMailbox, EquipmentMailbox
-	PendingType           string // shown from PendingFrom on
-	PendingFrom           time.Time
-	ItemCount             int
-	Size                  int64 // bytes
-	Archive               bool
-	ForwardingAddress     string // object id of the recipient
-	ForwardingSMTPAddress string // "smtp:…"
-	DeliverAndForward     bool
-	Hidden                bool
-	LitigationHold        bool
-	LitigationHoldDate    time.Time
-	LitigationHoldFor     string // "Unlimited" or "365.00:00:00"
-	LitigationHoldOwner   string
-	RetentionComment      string
-	RetentionURL          string
-	InPlaceHolds          []string
-	GrantSendOnBehalfTo   []string
-	Meetings              []Meeting
-	Protocols             map[string]bool // Set-CASMailbox switches, by parameter name
-	BlockedDeviceIDs      []string
-	AllowedDeviceIDs      []string
-	AutoReply             AutoReply
-	Rules                 []InboxRule
-	Permissions           []MailboxPermission
-	SendAs                []string   // object ids of who may
-	Calendars             []Calendar // none = one that is called Calendar and not shared
-	SoftDeletedAt         time.Time  // zero while it can be used
-	Inactive              bool       // soft-deleted and held: kept until the hold ends
+	Owner                    string // ExternalDirectoryObjectId
+	ExchangeGUID             string
+	Alias                    string
+	DisplayName              string
+	PrimarySMTPAddress       string
+	Type                     string // RecipientTypeDetails: UserMailbox, SharedMailbox, RoomMailbox, EquipmentMailbox
+	PendingType              string // shown from PendingFrom on
+	PendingFrom              time.Time
+	ItemCount                int
+	Size                     int64 // bytes
+	Archive                  bool
+	DeletedItemCount         int   // in Recoverable Items
+	DeletedItemSize          int64 // bytes
+	ArchiveItemCount         int
+	ArchiveSize              int64  // bytes
+	ForwardingAddress        string // object id of the recipient
+	ForwardingSMTPAddress    string // "smtp:…"
+	DeliverAndForward        bool
+	Hidden                   bool
+	LitigationHold           bool
+	LitigationHoldDate       time.Time
+	LitigationHoldFor        string // "Unlimited" or "365.00:00:00"
+	LitigationHoldOwner      string
+	RetentionComment         string
+	RetentionURL             string
+	InPlaceHolds             []string // with prefix and suffix, see holdsMail
+	DelayHoldApplied         bool     // for 30 days after a hold ended
+	DelayReleaseHoldApplied  bool     // likewise, of Teams and other substrate data
+	DelayHoldUntil           time.Time
+	ComplianceTagHoldApplied bool     // somebody used a retention label
+	ResourceDelegates        []string // object ids; of a room or equipment: who approves bookings
+	GrantSendOnBehalfTo      []string
+	Meetings                 []Meeting
+	Protocols                map[string]bool // Set-CASMailbox switches, by parameter name
+	BlockedDeviceIDs         []string
+	AllowedDeviceIDs         []string
+	AutoReply                AutoReply
+	Rules                    []InboxRule
+	Permissions              []MailboxPermission
+	SendAs                   []string   // object ids of who may
+	Calendars                []Calendar // none = one that is called Calendar and not shared
+	SoftDeletedAt            time.Time  // zero while it can be used
+	Inactive                 bool       // soft-deleted and held: kept until the hold ends
 }
 
 // AutoReply is the automatic answer of a mailbox, in the words of Graph.
@@ -266,24 +336,31 @@ type MailboxPermission struct {
 
 // Drive is a OneDrive.
 type Drive struct {
-	ID     string
-	Owner  string
-	Items  []DriveItem
-	Grants []Grant
-	Quota  int64     // bytes; 0 = 1 TB
-	GoneAt time.Time // the owner was deleted then; the drive is kept for 30 days
+	ID       string
+	Owner    string
+	Items    []DriveItem
+	Grants   []Grant
+	Quota    int64     // bytes; 0 = 1 TB
+	Recycled int64     // bytes in the recycle bin
+	Locked   bool      // every request is refused
+	GoneAt   time.Time // the owner was deleted then; the drive is kept for 30 days
 
 	log *changeLog // nil until delta was asked
 }
 
 // DriveItem is a file or folder.
 type DriveItem struct {
-	ID     string
-	Parent string // item id; "" = the root folder
-	Name   string
-	Size   int64
-	Folder bool
-	Hash   string // quickXorHash of a file; "" = SharePoint gives none
+	ID          string
+	Parent      string // item id; "" = the root folder
+	Name        string
+	Size        int64
+	Folder      bool
+	Hash        string // quickXorHash of a file; "" = SharePoint gives none
+	Remote      bool   // a shortcut to a folder of another drive
+	Package     string // oneNote: a notebook
+	Versions    int    // beside the current one
+	CopyAdds    int64  // SharePoint writes properties into a copy, which becomes so much larger and loses its hash
+	CopyRefused string // the error code with which a copy is refused at once
 }
 
 // Grant is a sharing permission on an item of a drive: a link, or a user's.
@@ -306,6 +383,7 @@ type Copy struct {
 	Failure  string // error code, "" when it succeeds
 	Resource string
 
+	asked  bool        // its monitor was read
 	coming []DriveItem // what shows when it is done
 }
 
@@ -343,12 +421,14 @@ func (u *User) clone() *User {
 	c.Licences = slices.Clone(u.Licences)
 	c.Eligible, c.Consents, c.AppRoles = slices.Clone(u.Eligible), slices.Clone(u.Consents), slices.Clone(u.AppRoles)
 	c.Methods, c.Numbers = slices.Clone(u.Methods), slices.Clone(u.Numbers)
+	c.Attributes = maps.Clone(u.Attributes)
 	return &c
 }
 
 func (g *Group) clone() *Group {
 	c := *g
 	c.Licences, c.Members, c.Owners = slices.Clone(g.Licences), slices.Clone(g.Members), slices.Clone(g.Owners)
+	c.LicenceErrors = maps.Clone(g.LicenceErrors)
 	return &c
 }
 
@@ -358,7 +438,18 @@ func (d *Device) clone() *Device {
 	return &c
 }
 
-func (d *ManagedDevice) clone() *ManagedDevice     { c := *d; return &c }
+func (d *ManagedDevice) clone() *ManagedDevice {
+	c := *d
+	c.Users = slices.Clone(d.Users)
+	return &c
+}
+
+func (r *Registration) clone() *Registration {
+	c := *r
+	c.Owners, c.AppRoles = slices.Clone(r.Owners), slices.Clone(r.AppRoles)
+	return &c
+}
+
 func (r *AppRegistration) clone() *AppRegistration { c := *r; return &c }
 func (p *Phone) clone() *Phone                     { c := *p; return &c }
 
@@ -369,6 +460,7 @@ func (m *Mailbox) clone() *Mailbox {
 	c.Protocols, c.Rules, c.Permissions = maps.Clone(m.Protocols), slices.Clone(m.Rules), slices.Clone(m.Permissions)
 	c.Meetings = slices.Clone(m.Meetings)
 	c.SendAs, c.Calendars = slices.Clone(m.SendAs), slices.Clone(m.Calendars)
+	c.ResourceDelegates = slices.Clone(m.ResourceDelegates)
 	return &c
 }
 
@@ -402,7 +494,11 @@ func (w *World) licencesOf(u *User, holding []*Group) []Licence {
 	all := slices.Clone(u.Licences)
 	for _, g := range holding {
 		for _, sku := range g.Licences {
-			all = append(all, Licence{SKU: sku, Group: g.ID, Since: u.Created})
+			l := Licence{SKU: sku, Group: g.ID, Since: u.Created, Error: g.LicenceErrors[u.ID]}
+			if l.Error != "" {
+				l.State = "Error"
+			}
+			all = append(all, l)
 		}
 	}
 	return all
@@ -412,7 +508,7 @@ func (w *World) licencesOf(u *User, holding []*Group) []Licence {
 // so.
 func (w *World) hasPlan(u *User, prefix string) bool {
 	for _, l := range w.licencesOf(u, w.holding(u.ID)) {
-		if s := w.sku(l.SKU); s != nil {
+		if s := w.sku(l.SKU); s != nil && l.State != "Error" {
 			for _, p := range s.Plans {
 				if strings.HasPrefix(p.Name, prefix) && !slices.Contains(l.DisabledPlans, p.ID) {
 					return true
@@ -435,7 +531,7 @@ func (w *World) planHolders(prefix string) map[string]bool {
 	holders := map[string]bool{}
 	for id, u := range w.Users {
 		for _, l := range u.Licences {
-			if brings(l.SKU, l.DisabledPlans) {
+			if l.State != "Error" && brings(l.SKU, l.DisabledPlans) {
 				holders[id] = true
 			}
 		}
@@ -443,7 +539,7 @@ func (w *World) planHolders(prefix string) map[string]bool {
 	for _, g := range w.Groups {
 		if slices.ContainsFunc(g.Licences, func(sku string) bool { return brings(sku, nil) }) {
 			for _, id := range g.Members {
-				holders[id] = holders[id] || w.Users[id] != nil
+				holders[id] = holders[id] || w.Users[id] != nil && g.LicenceErrors[id] == ""
 			}
 		}
 	}
@@ -453,9 +549,31 @@ func (w *World) planHolders(prefix string) map[string]bool {
 // reconcile brings a mailbox in line with its owner: an Exchange plan or a type that needs none
 // keeps it; otherwise it is soft-deleted, and inactive when the owner was deleted under a hold.
 func (w *World) reconcile(owner string, now time.Time) {
-	if u := w.Users[owner]; w.Mailboxes[owner] != nil {
-		w.reconcileWith(owner, u != nil && w.hasPlan(u, "EXCHANGE_S_"), now)
+	u := w.Users[owner]
+	licensed := u != nil && w.hasPlan(u, "EXCHANGE_S_")
+	switch {
+	case w.Mailboxes[owner] != nil:
+		w.reconcileWith(owner, licensed, now)
+	case licensed && u.RecipientTypeDetails == "":
+		w.Mailboxes[owner] = newMailbox(u, now)
 	}
+}
+
+// newMailbox is the empty mailbox that comes with an Exchange licence. It gives its owner an address.
+func newMailbox(u *User, now time.Time) *Mailbox {
+	u.Mail = orElse(u.Mail, u.UserPrincipalName)
+	if len(u.ProxyAddresses) == 0 {
+		u.ProxyAddresses = []string{"SMTP:" + u.Mail}
+	}
+	m := &Mailbox{
+		Owner: u.ID, ExchangeGUID: derived("mailbox", u.ID), Alias: u.MailNickname, DisplayName: u.DisplayName, PrimarySMTPAddress: u.Mail, Type: "UserMailbox",
+		AutoReply: AutoReply{Status: "disabled", Audience: "all", Start: now, End: now.Add(24 * time.Hour), StartZone: "UTC", EndZone: "UTC"},
+		Protocols: map[string]bool{}, LitigationHoldFor: "Unlimited",
+	}
+	for _, p := range protocolSwitches {
+		m.Protocols[p] = p != "SmtpClientAuthenticationDisabled"
+	}
+	return m
 }
 
 func (w *World) reconcileWith(owner string, licensed bool, now time.Time) {
@@ -465,9 +583,9 @@ func (w *World) reconcileWith(owner string, licensed bool, now time.Time) {
 		m.SoftDeletedAt, m.Inactive = time.Time{}, false
 	case m.SoftDeletedAt.IsZero():
 		m.SoftDeletedAt = now
-		m.Inactive = u == nil && (m.LitigationHold || len(m.InPlaceHolds) > 0)
+		m.Inactive = u == nil && w.holdsMail(m)
 	case u == nil:
-		m.Inactive = m.LitigationHold || len(m.InPlaceHolds) > 0
+		m.Inactive = w.holdsMail(m)
 	}
 }
 

@@ -1,0 +1,36 @@
+package simtenant
+
+import "strings"
+
+func getOrganizationConfig(c *invocation) ([]object, *failure) {
+	return []object{{"Identity": c.t.world.Domain, "Name": c.t.world.Domain, "DisplayName": c.t.world.Company, "InPlaceHolds": texts(c.t.world.Organization.InPlaceHolds)}}, nil
+}
+
+// getOutboundPolicy is the one policy there is. AutoForwardingMode Automatic means Off.
+// Source: Microsoft Defender for Office 365, Configure outbound spam policies: automatic forwarding.
+func getOutboundPolicy(c *invocation) ([]object, *failure) {
+	if identity, given, bad := c.text("Identity"); bad != nil || given && !strings.EqualFold(identity, "Default") {
+		return nil, noObject(identity)
+	}
+	return []object{{"Identity": "Default", "Name": "Default", "IsDefault": true, "AutoForwardingMode": c.t.world.Organization.AutoForwardingMode}}, nil
+}
+
+// getOutboundRules: the default policy has none, and there is no other.
+func getOutboundRules(*invocation) ([]object, *failure) { return nil, nil }
+
+func getRemoteDomain(c *invocation) ([]object, *failure) {
+	identity, given, bad := c.text("Identity")
+	if bad != nil {
+		return nil, bad
+	}
+	var out []object
+	for _, d := range c.t.world.Organization.RemoteDomains {
+		if !given || strings.EqualFold(identity, d.Name) || strings.EqualFold(identity, d.DomainName) {
+			out = append(out, object{"Identity": d.Name, "Name": d.Name, "DomainName": d.DomainName, "AutoForwardEnabled": d.AutoForwardEnabled, "AutoReplyEnabled": d.AutoReplyEnabled})
+		}
+	}
+	if given && out == nil {
+		return nil, noObject(identity)
+	}
+	return out, nil
+}

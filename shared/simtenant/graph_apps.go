@@ -1,0 +1,209 @@
+package simtenant
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// synchronisationAppID is "Microsoft Entra AD Synchronization Service", whose role
+// ADSynchronization.ReadWrite.All an application holds by which Entra Connect signs in.
+// Source: Microsoft Entra, What's new, December 2024.
+const synchronisationAppID = "6bf85cfa-ac8a-4be5-b5de-425a0d0dc016"
+
+// SyncApp is the client id of the application by which Entra Connect signs in when it does so as an
+// application.
+const SyncApp = "0c3f1d52-7c1e-4a6b-9d0a-55a1b7f8e021"
+
+var applicationSchema = newSchema("application", "",
+	field[Registration]{"id", func(_ *call, r *Registration) any { return r.ID }},
+	field[Registration]{"appId", func(_ *call, r *Registration) any { return r.AppID }},
+	field[Registration]{"displayName", func(_ *call, r *Registration) any { return r.DisplayName }},
+)
+
+var servicePrincipalSchema = newSchema("servicePrincipal", "",
+	field[Registration]{"id", func(_ *call, r *Registration) any { return r.ID }},
+	field[Registration]{"appId", func(_ *call, r *Registration) any { return r.AppID }},
+	field[Registration]{"displayName", func(_ *call, r *Registration) any { return r.DisplayName }},
+	field[Registration]{"accountEnabled", func(*call, *Registration) any { return true }},
+	field[Registration]{"servicePrincipalType", func(*call, *Registration) any { return "Application" }},
+)
+
+func registrationSchema(service bool) *schema[Registration] {
+	if service {
+		return servicePrincipalSchema
+	}
+	return applicationSchema
+}
+
+// registrations are all applications or all service principals, the tenant's own apps among the
+// latter.
+func (w *World) registrations(service bool) []*Registration {
+	var list []*Registration
+	for _, id := range slices.Sorted(maps.Keys(w.Registrations)) {
+		if r := w.Registrations[id]; r.Service == service {
+			list = append(list, r)
+		}
+	}
+	if service {
+		for _, id := range slices.Sorted(maps.Keys(w.Apps)) {
+			list = append(list, &Registration{ID: servicePrincipalID(id), AppID: id, DisplayName: w.Apps[id].Name, Service: true})
+		}
+		if w.SyncAsApplication {
+			synchronisation := derived("servicePrincipal", synchronisationAppID)
+			list = append(list,
+				&Registration{ID: synchronisation, AppID: synchronisationAppID, DisplayName: "Microsoft Entra AD Synchronization Service", Service: true},
+				&Registration{ID: servicePrincipalID(SyncApp), AppID: SyncApp, DisplayName: syncAppName, Service: true, AppRoles: []AppRole{
+					{ID: strings.ReplaceAll(derived("appRoleAssignment", SyncApp), "-", "_"), Role: derived("appRole", "ADSynchronization.ReadWrite.All"), Resource: synchronisation},
+				}})
+		}
+	}
+	return list
+}
+
+const syncAppName = "ConnectSyncProvisioning_AADC01_5c2a"
+
+func servicePrincipalID(appID string) string { return derived("service principal", appID) }
+
+// registration is the one of the path: by its id, or by appId='…'.
+func (c *call) registration(service bool) (*Registration, *reply) {
+	for _, r := range c.t.world.registrations(service) {
+		if strings.EqualFold(r.ID, c.arg["id"]) || strings.EqualFold("appId="+r.AppID, c.arg["id"]) {
+			return r, nil
+		}
+	}
+	bad := c.notFound(c.arg["id"])
+	return nil, &bad
+}
+
+func (c *call) listRegistrations(service bool, set string) reply {
+	shape := registrationSchema(service)
+	var items []item
+	for _, r := range c.t.world.registrations(service) {
+		items = append(items, shape.item(c, r.ID, r))
+	}
+	return c.list(items, directoryPage.of(set, false), shape)
+}
+
+func (c *call) getRegistration(service bool, set string) reply {
+	r, bad := c.registration(service)
+	if bad != nil {
+		return *bad
+	}
+	return c.entity(set, registrationSchema(service).item(c, r.ID, r), false, registrationSchema(service))
+}
+
+func (c *call) listRegistrationOwners(service bool) reply {
+	r, bad := c.registration(service)
+	if bad != nil {
+		return *bad
+	}
+	return c.people(r.Owners)
+}
+
+// people lists users by their ids.
+func (c *call) people(ids []string) reply {
+	var items []item
+	for _, id := range ids {
+		if u := c.users().get(id); u != nil {
+			items = append(items, userSchema.item(c, id, u))
+		}
+	}
+	return c.list(items, directoryPage.of("directoryObjects", true), userSchema)
+}
+
+func (c *call) addRegistrationOwner(service bool) reply {
+	r, bad := c.registration(service)
+	if bad != nil {
+		return *bad
+	}
+	id := c.reference()
+	switch {
+	case c.t.world.Users[id] == nil:
+		return c.notFound(id)
+	case slices.Contains(r.Owners, id):
+		return c.badRequest("One or more added object references already exist for the following modified properties: 'owners'.")
+	}
+	r.Owners = append(slices.Clone(r.Owners), id)
+	return noContent
+}
+
+func (c *call) removeRegistrationOwner(service bool) reply {
+	r, bad := c.registration(service)
+	if bad != nil {
+		return *bad
+	}
+	id := strings.ToLower(c.arg["member"])
+	if !slices.Contains(r.Owners, id) {
+		return c.notFound(id)
+	}
+	r.Owners = slices.DeleteFunc(slices.Clone(r.Owners), func(o string) bool { return o == id })
+	return noContent
+}
+
+func listApplications(c *call) reply     { return c.listRegistrations(false, "applications") }
+func getApplication(c *call) reply       { return c.getRegistration(false, "applications") }
+func listAppOwners(c *call) reply        { return c.listRegistrationOwners(false) }
+func addAppOwner(c *call) reply          { return c.addRegistrationOwner(false) }
+func removeAppOwner(c *call) reply       { return c.removeRegistrationOwner(false) }
+func listPrincipals(c *call) reply       { return c.listRegistrations(true, "servicePrincipals") }
+func getPrincipal(c *call) reply         { return c.getRegistration(true, "servicePrincipals") }
+func listPrincipalOwners(c *call) reply  { return c.listRegistrationOwners(true) }
+func addPrincipalOwner(c *call) reply    { return c.addRegistrationOwner(true) }
+func removePrincipalOwner(c *call) reply { return c.removeRegistrationOwner(true) }
+
+// listPrincipalRoles are the app roles that a service principal was given.
+func listPrincipalRoles(c *call) reply {
+	r, bad := c.registration(true)
+	if bad != nil {
+		return *bad
+	}
+	shape := appRoleSchema(r.ID, "ServicePrincipal")
+	var items []item
+	for i := range r.AppRoles {
+		items = append(items, shape.item(c, r.AppRoles[i].ID, &r.AppRoles[i]))
+	}
+	return c.list(items, directoryPage.of("appRoleAssignments", false), shape)
+}
+
+var unitSchema = newSchema("administrativeUnit", "",
+	field[AdministrativeUnit]{"id", func(_ *call, a *AdministrativeUnit) any { return a.ID }},
+	field[AdministrativeUnit]{"displayName", func(_ *call, a *AdministrativeUnit) any { return a.DisplayName }},
+	field[AdministrativeUnit]{"description", func(*call, *AdministrativeUnit) any { return nil }},
+	field[AdministrativeUnit]{"isMemberManagementRestricted", func(_ *call, a *AdministrativeUnit) any { return a.Restricted }},
+)
+
+func listUnits(c *call) reply {
+	var items []item
+	for _, a := range c.t.world.AdminUnits {
+		items = append(items, unitSchema.item(c, a.ID, a))
+	}
+	return c.list(items, directoryPage.of("directory/administrativeUnits", false), unitSchema)
+}
+
+// Registration is the current state of an application or service principal, by object id.
+func (t *Tenant) Registration(id string) (Registration, bool) {
+	return copied(t, func(w *World) *Registration { return w.Registrations[id] })
+}
+
+func getMemberGroups(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	if bad := c.only(c.body, "securityEnabledOnly"); bad != nil {
+		return *bad
+	}
+	only, given := c.body["securityEnabledOnly"].(bool)
+	if !given {
+		return c.badRequest("One or more parameters of the operation '%s' are missing from the request payload. The missing parameters are: securityEnabledOnly.", c.op.name()[strings.LastIndexByte(c.op.name(), '/')+1:])
+	}
+	ids := []string{}
+	for _, g := range c.t.groupsOf(u.ID, true) {
+		if !only || g.SecurityEnabled {
+			ids = append(ids, g.ID)
+		}
+	}
+	return reply{status: http.StatusOK, body: map[string]any{"@odata.context": c.base() + "/$metadata#Collection(Edm.String)", "value": ids}}
+}

@@ -1,0 +1,364 @@
+package simtenant
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// textProperties are the properties of a user that are a text, which an administrator may write.
+var textProperties = map[string]func(*User) *string{
+	"displayName":       func(u *User) *string { return &u.DisplayName },
+	"givenName":         func(u *User) *string { return &u.GivenName },
+	"surname":           func(u *User) *string { return &u.Surname },
+	"mailNickname":      func(u *User) *string { return &u.MailNickname },
+	"userPrincipalName": func(u *User) *string { return &u.UserPrincipalName },
+	"mail":              func(u *User) *string { return &u.Mail },
+	"mobilePhone":       func(u *User) *string { return &u.MobilePhone },
+	"jobTitle":          func(u *User) *string { return &u.JobTitle },
+	"department":        func(u *User) *string { return &u.Department },
+	"companyName":       func(u *User) *string { return &u.CompanyName },
+	"officeLocation":    func(u *User) *string { return &u.OfficeLocation },
+	"preferredLanguage": func(u *User) *string { return &u.PreferredLanguage },
+	"usageLocation":     func(u *User) *string { return &u.UsageLocation },
+	"employeeId":        func(u *User) *string { return &u.EmployeeID },
+	"userType":          func(u *User) *string { return &u.UserType },
+}
+
+// keptProperties are properties of a user that the tenant keeps and answers, and that mean nothing
+// to it.
+var keptProperties = strings.Fields("city country state streetAddress postalCode employeeType employeeHireDate faxNumber preferredDataLocation showInAddressList ageGroup consentProvidedForMinor passwordPolicies")
+
+// sensitive are the properties that a privileged user is protected from: see mayActOn.
+var sensitive = strings.Fields("accountEnabled businessPhones mobilePhone onPremisesImmutableId otherMails passwordProfile userPrincipalName")
+
+// fill lays the properties of a body over a user. accountEnabled and passwordProfile are the
+// caller's.
+func (c *call) fill(u *User) *reply {
+	refuse := func(name string) *reply {
+		r := c.badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
+		return &r
+	}
+	for name, value := range c.body {
+		s, isText := value.(string)
+		field := textProperties[name]
+		switch {
+		case name == "accountEnabled", name == "passwordProfile", strings.Contains(name, "@"):
+		case field != nil && (isText || value == nil):
+			*field(u) = s
+		case field != nil:
+			return refuse(name)
+		case name == "otherMails" || name == "businessPhones":
+			list, err := asStrings(value)
+			if err != nil {
+				return refuse(name)
+			}
+			if name == "otherMails" {
+				u.OtherMails = list
+			} else {
+				u.BusinessPhones = list
+			}
+		case name == "employeeLeaveDateTime":
+			if !c.has("User-LifeCycleInfo.ReadWrite.All") {
+				r := c.insufficient()
+				return &r
+			}
+			u.EmployeeLeave = time.Time{}
+			if value != nil {
+				at, err := time.Parse(time.RFC3339, s)
+				if err != nil {
+					return refuse(name)
+				}
+				u.EmployeeLeave = at
+			}
+		case slices.Contains(keptProperties, name):
+			if u.Attributes == nil {
+				u.Attributes = map[string]any{}
+			}
+			u.Attributes[name] = value
+		default:
+			return c.noProperty(name, "user")
+		}
+	}
+	if u.UserType == "" {
+		u.UserType = "Member"
+	}
+	if !strings.Contains(u.UserPrincipalName, "@") {
+		return refuse("userPrincipalName")
+	}
+	if id := c.t.world.userID(u.UserPrincipalName); id != "" && id != u.ID {
+		r := c.badRequest("Another object with the same value for property userPrincipalName already exists.")
+		return &r
+	}
+	return nil
+}
+
+// noProperty is the refusal of a property: as Graph words it when there is none, and as what it is
+// when the tenant does not simulate it.
+func (c *call) noProperty(name, typ string) *reply {
+	if slices.ContainsFunc(documented[typ], func(p string) bool { return strings.EqualFold(p, name) }) {
+		r := c.fail(http.StatusNotImplemented, "NotImplemented", "%s", c.t.notSimulated("the property %s of %s in %s", name, typ, c.op.name()))
+		return &r
+	}
+	r := c.badRequest("Property '%s' does not exist on type 'microsoft.graph.%s'.", name, typ)
+	return &r
+}
+
+// createUser makes a person as an administrator does: no licence, no mailbox.
+func createUser(c *call) reply {
+	on, hasEnabled := c.body["accountEnabled"].(bool)
+	var missing []string
+	for _, name := range []string{"displayName", "mailNickname", "userPrincipalName"} {
+		if s, _ := str(c.body, name); s == "" {
+			missing = append(missing, name)
+		}
+	}
+	if profile, _ := c.body["passwordProfile"].(map[string]any); !hasEnabled || len(missing) > 0 || profile == nil {
+		return c.badRequest("A value is required for property '%s' of resource 'User'.", strings.Join(append(missing, "accountEnabled", "passwordProfile")[:1], ""))
+	}
+	if bad := c.password(); bad != nil {
+		return *bad
+	}
+	now := c.now.Truncate(time.Second)
+	u := &User{ID: derived("user", c.requestID), AccountEnabled: on, Created: now, LastPasswordChange: now, SessionsValidFrom: now}
+	if bad := c.fill(u); bad != nil {
+		return *bad
+	}
+	c.t.before(kindUser, u.ID, c.now)
+	c.t.world.Users[u.ID] = u
+	body := userSchema.item(c, u.ID, u).render(nil, false)
+	body["@odata.context"] = c.context("users", nil, true)
+	return reply{status: http.StatusCreated, body: body}
+}
+
+// password judges the password of a body.
+func (c *call) password() *reply {
+	p, _ := c.body["passwordProfile"].(map[string]any)
+	if bad := c.only(p, "password", "forceChangePasswordNextSignIn", "forceChangePasswordNextSignInWithMfa"); bad != nil {
+		return bad
+	}
+	password, _ := str(p, "password")
+	if len(password) < 8 || len(password) > 256 || characterKinds(password) < 3 {
+		r := c.badRequest("The specified password does not comply with password complexity requirements. Please provide a different password.")
+		return &r
+	}
+	return nil
+}
+
+// reference is the object id that a body points to.
+func (c *call) reference() string {
+	url, _ := str(c.body, "@odata.id")
+	return strings.ToLower(url[strings.LastIndexByte(url, '/')+1:])
+}
+
+func setManager(c *call) reply {
+	u, bad := c.unrestricted()
+	if bad != nil {
+		return *bad
+	}
+	id := c.reference()
+	if c.t.world.Users[id] == nil {
+		return c.notFound(id)
+	}
+	c.t.before(kindUser, u.ID, c.now)
+	u.ManagerID = id
+	return noContent
+}
+
+func removeManager(c *call) reply {
+	u, bad := c.unrestricted()
+	if bad != nil {
+		return *bad
+	}
+	if u.ManagerID == "" {
+		return c.notFound("manager")
+	}
+	c.t.before(kindUser, u.ID, c.now)
+	u.ManagerID = ""
+	return noContent
+}
+
+// listReports are the users whose manager the user is.
+func listReports(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	var items []item
+	for _, r := range c.users().under("manager:" + u.ID) {
+		items = append(items, userSchema.item(c, r.ID, r))
+	}
+	return c.list(items, directoryPage.of("directoryObjects", true), userSchema)
+}
+
+// unrestricted is the user of the path when an application without a role of its own in a restricted
+// management administrative unit may change it.
+// Source: Microsoft Entra, Restricted management administrative units.
+func (c *call) unrestricted() (*User, *reply) {
+	u, bad := c.writing()
+	if bad == nil && u.IsManagementRestricted {
+		r := c.insufficient()
+		return nil, &r
+	}
+	return u, bad
+}
+
+// createGroup makes a security or a Microsoft 365 group; Graph makes no lists for mail.
+func createGroup(c *call) reply {
+	g := &Group{ID: derived("group", c.requestID)}
+	if bad := c.fillGroup(g); bad != nil {
+		return *bad
+	}
+	if g.DisplayName == "" || g.MailNickname == "" || c.body["mailEnabled"] == nil || c.body["securityEnabled"] == nil {
+		return c.badRequest("A value is required for property 'displayName, mailEnabled, mailNickname, securityEnabled' of resource 'Group'.")
+	}
+	if g.MailEnabled && !g.Unified {
+		return c.badRequest("Cannot create mail-enabled security groups and distribution lists.")
+	}
+	if g.Unified {
+		g.Mail = strings.ToLower(g.MailNickname) + "@" + c.t.world.Domain
+	}
+	c.t.before(kindGroup, g.ID, c.now)
+	c.t.world.Groups[g.ID] = g
+	body := groupSchema.item(c, g.ID, g).render(nil, false)
+	body["@odata.context"] = c.context("groups", nil, true)
+	return reply{status: http.StatusCreated, body: body}
+}
+
+func (c *call) fillGroup(g *Group) *reply {
+	for name, value := range c.body {
+		s, _ := value.(string)
+		on, _ := value.(bool)
+		switch name {
+		case "displayName":
+			g.DisplayName = s
+		case "description":
+			g.Description = s
+		case "mailNickname":
+			g.MailNickname = s
+		case "mailEnabled":
+			g.MailEnabled = on
+		case "securityEnabled":
+			g.SecurityEnabled = on
+		case "isAssignableToRole":
+			g.AssignableToRole = on
+		case "membershipRule":
+			g.MembershipRule = s
+		case "membershipRuleProcessingState", "visibility":
+		case "groupTypes":
+			kinds, err := asStrings(value)
+			if err != nil {
+				r := c.badRequest("Invalid value specified for property 'groupTypes' of resource 'Group'.")
+				return &r
+			}
+			g.Unified = slices.Contains(kinds, "Unified")
+		default:
+			if !strings.Contains(name, "@") {
+				return c.noProperty(name, "group")
+			}
+		}
+	}
+	return nil
+}
+
+func patchGroup(c *call) reply {
+	g, bad := c.owned()
+	if bad != nil {
+		return *bad
+	}
+	after := g.clone()
+	if bad := c.fillGroup(after); bad != nil {
+		return *bad
+	}
+	c.t.before(kindGroup, g.ID, c.now)
+	*g = *after
+	return noContent
+}
+
+// joinGroup adds a member, and with it the licences that the group gives.
+func joinGroup(c *call) reply {
+	g, bad := c.owned()
+	if bad != nil {
+		return *bad
+	}
+	w, id := c.t.world, c.reference()
+	switch {
+	case w.Users[id] == nil && w.Groups[id] == nil:
+		return c.notFound(id)
+	case g.MembershipRule != "":
+		return c.insufficient()
+	case w.isMember(g, id):
+		return c.badRequest("One or more added object references already exist for the following modified properties: 'members'.")
+	}
+	c.t.before(kindGroup, g.ID, c.now)
+	c.t.before(kindUser, id, c.now)
+	c.t.before(kindMailbox, id, c.now)
+	w.addMember(g, id)
+	w.reconcile(id, c.now)
+	return noContent
+}
+
+// deleteGroup puts a Microsoft 365 or a cloud security group into deletedItems for 30 days, with its
+// members. Source: Microsoft Entra, What's new, March 2026 (soft deletion of security groups).
+func deleteGroup(c *call) reply {
+	g, bad := c.owned()
+	if bad != nil {
+		return *bad
+	}
+	w := c.t.world
+	c.t.before(kindGroup, g.ID, c.now)
+	gone := g.clone()
+	gone.DeletedAt = c.now.Truncate(time.Second)
+	for _, member := range slices.Clone(g.Members) {
+		c.t.dropMember(g, member)
+	}
+	delete(w.Groups, g.ID)
+	w.DeletedGroups[g.ID] = gone
+	return noContent
+}
+
+var deletedGroupSchema = func() *schema[Group] {
+	s := newSchema("group", "", append(slices.Clone(groupSchema.fields), field[Group]{"deletedDateTime", func(_ *call, g *Group) any { return stamp(g.DeletedAt) }})...)
+	return s
+}()
+
+// deletedGroups are those whose 30 days are not over.
+func (c *call) deletedGroups() []*Group {
+	var list []*Group
+	for _, g := range c.t.world.DeletedGroups {
+		if g.DeletedAt.Add(keptDeleted).After(c.now) {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
+func listDeletedGroups(c *call) reply {
+	var items []item
+	for _, g := range c.deletedGroups() {
+		items = append(items, deletedGroupSchema.item(c, g.ID, g))
+	}
+	return c.list(items, directoryPage.of("groups", false), deletedGroupSchema)
+}
+
+// restoreGroup brings a group back with those of its members that are still there.
+func (c *call) restoreGroup(gone *Group) reply {
+	w := c.t.world
+	delete(w.DeletedGroups, gone.ID)
+	g := gone.clone()
+	g.DeletedAt, g.Members = time.Time{}, nil
+	c.t.before(kindGroup, g.ID, c.now)
+	w.Groups[g.ID] = g
+	for _, member := range gone.Members {
+		if w.Users[member] != nil || w.Deleted[member] != nil || w.Groups[member] != nil {
+			c.t.before(kindUser, member, c.now)
+			c.t.before(kindMailbox, member, c.now)
+			w.addMember(g, member)
+			w.reconcile(member, c.now)
+		}
+	}
+	body := groupSchema.item(c, g.ID, g).render(nil, true)
+	body["@odata.context"] = c.base() + "/$metadata#directoryObjects/$entity"
+	return reply{status: http.StatusOK, body: body}
+}

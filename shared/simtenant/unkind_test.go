@@ -1,0 +1,412 @@
+package simtenant
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// seeded is a tenant of a seed in YAML.
+func seeded(t *testing.T, text string) *fixture {
+	t.Helper()
+	seed, err := ReadSeed(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return setUp(t, Config{Seed: seed})
+}
+
+const (
+	ada = "ada@contoso.com"
+	bo  = "bo@contoso.com"
+)
+
+// only prints one property of the only object of an answer.
+func only(t *testing.T, a answer, property string) string {
+	t.Helper()
+	if len(a.values()) != 1 {
+		t.Fatalf("got %d objects, want 1: %v", len(a.values()), a.body)
+	}
+	return fmt.Sprint(a.values()[0][property])
+}
+
+// Source: Exchange, Get-Recipient: RecipientTypeDetails.
+func TestAMailboxThatIsElsewhereIsAMailUserToExchange(t *testing.T) {
+	f := seeded(t, `
+users:
+  - {userPrincipalName: ada@contoso.com, mail: ada@contoso.com, synced: true, recipientTypeDetails: MailUser, externalEmailAddress: ada@mail.contoso.com, licences: [ENTERPRISEPACK]}
+  - {userPrincipalName: "gus_fabrikam.com#EXT#@contoso.com", mail: gus@fabrikam.com, guest: true}
+mailContacts: [{displayName: Agency, externalEmailAddress: post@agency.example}]
+`)
+	f.want(f.exec("Get-Mailbox", args{"Identity": ada}), 404, "NotFound")
+	f.want(f.call("GET", "/users/"+ada+"/mailboxSettings", nil), 404, "MailboxNotEnabledForRESTAPI")
+	equal(t, "ada", only(t, f.exec("Get-Recipient", args{"Identity": ada}), "RecipientTypeDetails"), "MailUser")
+	equal(t, "by id", only(t, f.exec("Get-User", args{"Identity": UserID(ada)}), "RecipientTypeDetails"), "MailUser")
+	equal(t, "the guest", only(t, f.exec("Get-Recipient", args{"Identity": "gus@fabrikam.com"}), "RecipientTypeDetails"), "GuestMailUser")
+	equal(t, "the contact", only(t, f.exec("Get-Recipient", args{"Identity": "post@agency.example"}), "RecipientTypeDetails"), "MailContact")
+}
+
+// Source: Microsoft Purview, How to identify the type of hold placed on an Exchange Online mailbox.
+func TestAMailboxOutlivesItsAccountByAHoldAndByNothingElse(t *testing.T) {
+	for name, tt := range map[string]struct {
+		mailbox, organisation string
+		kept                  bool
+	}{
+		"nothing":                          {"", "", false},
+		"litigation hold":                  {"litigationHold: true", "", true},
+		"Teams and Skype chats":            {`inPlaceHolds: ["skp127d7cf1076947929bf136b7a2a8c36f:2"]`, "", false},
+		"a policy that keeps":              {`inPlaceHolds: ["mbxcdbbb86ce60342489bff371876e7f224:2"]`, "", true},
+		"a policy that keeps then deletes": {`inPlaceHolds: ["mbxcdbbb86ce60342489bff371876e7f224:3"]`, "", true},
+		"a policy that deletes":            {`inPlaceHolds: ["mbxcdbbb86ce60342489bff371876e7f224:1"]`, "", false},
+		"an eDiscovery case":               {`inPlaceHolds: ["UniH7d895d48-7e23-4a8d-8346-533c3beac15d"]`, "", true},
+		"an In-Place Hold":                 {`inPlaceHolds: ["cld9c0a984ca74b457fbe4504bf7d3e00de"]`, "", true},
+		"an old In-Place Hold":             {`inPlaceHolds: ["c0ba3ce811b6432a8751430937152491"]`, "", true},
+		"a policy for groups":              {"", `inPlaceHolds: ["grp7ed7c8b64d1f4d5bb5d5e2d2d3d9f6a1:2"]`, false},
+		"a policy of the organisation":     {"", `inPlaceHolds: ["mbx7cfb30345d454ac0a989ab3041051209:2"]`, true},
+		"an exception from it":             {`inPlaceHolds: ["-mbx7cfb30345d454ac0a989ab3041051209"]`, `inPlaceHolds: ["mbx7cfb30345d454ac0a989ab3041051209:2"]`, false},
+		"a delay hold":                     {"delayHoldApplied: true", "", true},
+		"a label":                          {"complianceTagHoldApplied: true", "", true},
+	} {
+		f := seeded(t, fmt.Sprintf(`
+users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], mailbox: {items: 9, %s}}]
+organization: {%s}
+`, tt.mailbox, tt.organisation))
+		f.want(f.call("DELETE", "/users/"+ada, nil), 204, "")
+		if m, _ := f.Mailbox(UserID(ada)); m.Inactive != tt.kept {
+			t.Errorf("%s: the mailbox is inactive %t, want %t", name, m.Inactive, tt.kept)
+		}
+		f.known()
+	}
+}
+
+// Source: the same page, Managing mailboxes on delay hold.
+func TestADelayHoldBeginsWhenTheLastHoldEndsAndLasts30Days(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], mailbox: {litigationHold: true}}]`)
+	f.exec("Set-Mailbox", args{"Identity": ada, "LitigationHoldEnabled": false})
+	equal(t, "at once", only(t, f.exec("Get-Mailbox", args{"Identity": ada}), "DelayHoldApplied"), "true")
+	f.Advance(30 * 24 * time.Hour)
+	equal(t, "30 days later", only(t, f.exec("Get-Mailbox", args{"Identity": ada}), "DelayHoldApplied"), "false")
+	f.exec("Set-Mailbox", args{"Identity": ada, "LitigationHoldEnabled": true})
+	f.exec("Set-Mailbox", args{"Identity": ada, "LitigationHoldEnabled": false})
+	f.exec("Set-Mailbox", args{"Identity": ada, "RemoveDelayHoldApplied": true})
+	equal(t, "taken away", only(t, f.exec("Get-Mailbox", args{"Identity": ada}), "DelayHoldApplied"), "false")
+}
+
+// Source: Exchange, Recoverable Items folder; OneDrive, quota resource: deleted.
+func TestWhatWasDeletedIsThereAndCounted(t *testing.T) {
+	f := seeded(t, `
+users:
+  - userPrincipalName: ada@contoso.com
+    licences: [ENTERPRISEPACK]
+    mailbox: {deletedItemCount: 7, totalDeletedItemSize: 2048, archiveItemCount: 5, archiveTotalItemSize: 1024}
+    drive: {deleted: 5368709120, items: [{name: plan.docx, size: 10, versions: 3}]}
+`)
+	stats := f.exec("Get-MailboxStatistics", args{"Identity": ada})
+	equal(t, "items", only(t, stats, "ItemCount"), "0")
+	equal(t, "deleted items", only(t, stats, "DeletedItemCount")+" "+only(t, stats, "TotalDeletedItemSize"), "7 2 KB (2,048 bytes)")
+	equal(t, "archive", only(t, f.exec("Get-MailboxStatistics", args{"Identity": ada, "Archive": true}), "ItemCount"), "5")
+	equal(t, "folders", f.exec("Get-MailboxFolderStatistics", args{"Identity": ada, "FolderScope": "RecoverableItems"}).names("ItemsInFolder"), "0 7 0 0 0")
+	equal(t, "recycle bin", fmt.Sprint(f.call("GET", "/users/"+ada+"/drive", nil).body["quota"].(map[string]any)["deleted"]), "5.36870912e+09")
+	d, _ := f.Drive(UserID(ada))
+	equal(t, "versions", len(f.call("GET", "/drives/"+d.ID+"/items/"+d.Items[0].ID+"/versions", nil).values()), 4)
+}
+
+// Sources: OneDrive/onedrive-api-docs issues 935 (a copy differs), 390 (shortcuts), 63 and 545
+// (monitors), PR 1199 (locked).
+func TestCopiesDifferRefuseAndLoseTheirMonitor(t *testing.T) {
+	f := seeded(t, `
+knobs: {monitorsVanish: true}
+users:
+  - userPrincipalName: ada@contoso.com
+    licences: [ENTERPRISEPACK]
+    drive: {items: [{name: a.docx, size: 10, copyAdds: 512, versions: 2}, {name: Team site, remoteItem: true}, {name: Notes, package: oneNote, size: 5}]}
+  - {userPrincipalName: bo@contoso.com, licences: [ENTERPRISEPACK]}
+  - {userPrincipalName: cy@contoso.com, licences: [ENTERPRISEPACK], drive: {locked: true}}
+`)
+	from, _ := f.Drive(UserID(ada))
+	to, _ := f.Drive(UserID(bo))
+	copyTo := func(item string) answer {
+		return f.call("POST", "/drives/"+from.ID+"/items/"+item+"/copy", map[string]any{"parentReference": map[string]any{"driveId": to.ID, "id": "root"}})
+	}
+	a := copyTo(from.Items[0].ID)
+	f.want(a, 202, "")
+	got, _ := f.Drive(UserID(bo))
+	equal(t, "size of the copy", got.Items[0].Size, 522)
+	equal(t, "its hash", got.Items[0].Hash, "")
+	equal(t, "its versions", got.Items[0].Versions, 0)
+	equal(t, "the monitor", f.open("GET", a.header.Get("Location")).at("status"), "notStarted")
+	equal(t, "the monitor again", f.open("GET", a.header.Get("Location")).status, 404)
+	f.want(copyTo(from.Items[1].ID), 400, "notSupported")
+	list := f.call("GET", "/drives/"+from.ID+"/root/children", nil)
+	for _, i := range list.values() {
+		_, isFile := i["file"]
+		_, isRemote := i["remoteItem"]
+		_, isPackage := i["package"]
+		equal(t, fmt.Sprint(i["name"]), fmt.Sprint(isFile, isRemote, isPackage), map[string]string{"a.docx": "true false false", "Team site": "false true false", "Notes": "false false true"}[i["name"].(string)])
+	}
+	f.want(f.call("GET", "/users/cy@contoso.com/drive", nil), 423, "resourceLocked")
+}
+
+// Sources: practical365.com, Exchange ActiveSync user-initiated remote device wipe; Exchange,
+// Clear-MobileDevice: the device acknowledges the next time it receives data.
+func TestAPhoneThatIsShutOutDoesNotHearOfItsWipe(t *testing.T) {
+	for name, shut := range map[string]func(*fixture){
+		"the protocol is closed": func(f *fixture) { f.exec("Set-CASMailbox", args{"Identity": ada, "ActiveSyncEnabled": false}) },
+		"the device is blocked": func(f *fixture) {
+			for _, p := range f.phones() {
+				f.exec("Set-CASMailbox", args{"Identity": ada, "ActiveSyncBlockedDeviceIDs": []string{p.DeviceID}})
+			}
+		},
+		"the account is disabled": func(f *fixture) { f.call("PATCH", "/users/"+ada, map[string]any{"accountEnabled": false}) },
+		"the mailbox is shared":   func(f *fixture) { f.exec("Set-Mailbox", args{"Identity": ada, "Type": "Shared"}) },
+	} {
+		f := seeded(t, `
+knobs: {phonesShutOut: true}
+users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], phones: [{name: Phone, syncEvery: 1m}]}]
+`)
+		phone := f.phones()[0].Identity
+		shut(f)
+		f.exec("Clear-MobileDevice", args{"Identity": phone, "AccountOnly": true})
+		f.Advance(time.Hour)
+		if p, _ := f.Phone(phone); !p.WipeAcked.IsZero() || p.WipeRequested.IsZero() {
+			t.Errorf("%s: requested %v, acknowledged %v, want no acknowledgement", name, p.WipeRequested, p.WipeAcked)
+		}
+		f.exec("Set-CASMailbox", args{"Identity": ada, "ActiveSyncEnabled": true, "ActiveSyncBlockedDeviceIDs": nil})
+		f.exec("Set-Mailbox", args{"Identity": ada, "Type": "Regular"})
+		f.call("PATCH", "/users/"+ada, map[string]any{"accountEnabled": true})
+		opened := f.Now()
+		f.Advance(time.Hour)
+		if p, _ := f.Phone(phone); !p.WipeAcked.After(opened) {
+			t.Errorf("%s: let in again at %v it acknowledged at %v", name, opened, p.WipeAcked)
+		}
+	}
+}
+
+// Source: Exchange, Perform a remote wipe on a mobile phone: "If the client doesn't support v16.1,
+// the wipe will fail and an error will be given."
+func TestAnOldPhoneRefusesTheAccountOnlyWipe(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], phones: [{name: Old, noAccountOnlyWipe: true, syncEvery: 1m}]}]`)
+	phone := f.phones()[0].Identity
+	f.want(f.exec("Clear-MobileDevice", args{"Identity": phone, "AccountOnly": true}), 400, "BadRequest")
+	if p, _ := f.Phone(phone); !p.WipeRequested.IsZero() {
+		t.Errorf("the wipe was requested at %v, want none", p.WipeRequested)
+	}
+}
+
+// Source: microsoftgraph/powershell-intune-samples issues 7 and 35.
+func TestARetireFailsAndSaysNothing(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, managedDevices: [{name: PC, retireFailures: 1, syncEvery: 1m}]}]`)
+	device := f.call("GET", "/users/"+ada+"/managedDevices", nil).names("id")
+	f.want(f.call("POST", "/deviceManagement/managedDevices/"+device+"/retire", nil), 204, "")
+	f.Advance(2 * time.Minute)
+	a := f.call("GET", "/deviceManagement/managedDevices/"+device, nil)
+	equal(t, "state", a.at("managementState")+a.at("deviceActionResults"), "retireFailed[]")
+	f.want(f.call("POST", "/deviceManagement/managedDevices/"+device+"/retire", nil), 204, "")
+	f.Advance(2 * time.Minute)
+	f.want(f.call("GET", "/deviceManagement/managedDevices/"+device, nil), 404, "ResourceNotFound")
+}
+
+// Source: MicrosoftDocs/azure-docs PR 35963.
+func TestTheSynchronisationEnablesAComputerOfActiveDirectoryAgain(t *testing.T) {
+	f := seeded(t, `
+knobs: {directorySyncEvery: 1m}
+users: [{userPrincipalName: ada@contoso.com, devices: [{name: HYBRID, trustType: ServerAd}, {name: CLOUD}, {name: SHARED, registeredUsers: [bo@contoso.com]}]}, {userPrincipalName: bo@contoso.com}]
+`)
+	enabled := func() string {
+		return f.call("GET", "/users/"+ada+"/ownedDevices?$select=displayName,accountEnabled", nil).names("accountEnabled")
+	}
+	ids := strings.Fields(f.call("GET", "/users/"+ada+"/ownedDevices?$select=id", nil).names("id"))
+	for _, id := range ids {
+		f.want(f.call("PATCH", "/devices/"+id, map[string]any{"accountEnabled": false}), 204, "")
+	}
+	equal(t, "disabled", enabled(), "false false false")
+	f.Advance(2 * time.Minute)
+	equal(t, "a synchronisation later", strings.Count(enabled(), "true"), 1)
+	users := 0
+	for _, id := range ids {
+		users += len(f.call("GET", "/devices/"+id+"/registeredUsers?$select=id", nil).values())
+	}
+	equal(t, "registered users", users, 4)
+}
+
+// Sources: microsoft-graph-docs issue 10763 (lists), Microsoft Graph, user: list ownedObjects.
+func TestOwnersOfListsAreExchangesAndOfApplicationsGraphs(t *testing.T) {
+	f := seeded(t, `
+groups: [{name: Old List, kind: distribution, owners: [ada@contoso.com]}, {name: Team, kind: unified, owners: [ada@contoso.com, bo@contoso.com]}]
+applications: [{displayName: Payroll, owners: [ada@contoso.com]}]
+servicePrincipals: [{displayName: Payroll, owners: [ada@contoso.com]}]
+users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}, {userPrincipalName: bo@contoso.com, licences: [ENTERPRISEPACK], manager: ada@contoso.com}]
+`)
+	owned := f.call("GET", "/users/"+ada+"/ownedObjects", nil)
+	equal(t, "owned", len(owned.values()), 3)
+	if strings.Contains(owned.names("displayName"), "Old List") {
+		t.Errorf("ownedObjects shows %s, want no distribution list", owned.names("displayName"))
+	}
+	equal(t, "managed", only(t, f.exec("Get-DistributionGroup", args{"ManagedBy": UserID(ada)}), "DisplayName"), "Old List")
+	f.want(f.exec("Set-DistributionGroup", args{"Identity": "Old List", "ManagedBy": []any{bo}, "BypassSecurityGroupManagerCheck": true}), 200, "")
+	if g, _ := f.GroupByName("Old List"); len(g.Owners) != 1 || g.Owners[0] != UserID(bo) {
+		t.Errorf("the list is managed by %v, want bo alone", g.Owners)
+	}
+	app := f.call("GET", "/applications", nil).names("id")
+	f.want(f.call("POST", "/applications/"+app+"/owners/$ref", map[string]any{"@odata.id": "https://graph.microsoft.com/v1.0/directoryObjects/" + UserID(bo)}), 204, "")
+	f.want(f.call("DELETE", "/applications/"+app+"/owners/"+UserID(ada)+"/$ref", nil), 204, "")
+	if r, _ := f.Registration(app); len(r.Owners) != 1 || r.Owners[0] != UserID(bo) {
+		t.Errorf("the application is owned by %v, want bo alone", r.Owners)
+	}
+	equal(t, "reports", f.call("GET", "/users/"+ada+"/directReports?$select=userPrincipalName", nil).names("userPrincipalName"), bo)
+}
+
+// Sources: Microsoft Graph, licenseAssignmentState; microsoft-graph-docs PR 3167 (dependent plans).
+func TestLicencesInErrorAndPlansThatDependOnOthers(t *testing.T) {
+	f := seeded(t, `
+skus:
+  - {id: aaaaaaaa-0000-4000-8000-000000000001, partNumber: BASE, seats: 9, plans: [{id: aaaaaaaa-0000-4000-8000-000000000011, name: EXCHANGE_S_ENTERPRISE}]}
+  - {id: aaaaaaaa-0000-4000-8000-000000000002, partNumber: ADDON, seats: 9, plans: [{id: aaaaaaaa-0000-4000-8000-000000000012, name: CALLS, dependsOn: [EXCHANGE_S_ENTERPRISE]}]}
+groups: [{name: Licences, licences: [BASE], licenceErrors: {bo@contoso.com: CountViolation}}]
+users:
+  - {userPrincipalName: ada@contoso.com, licences: [BASE, ADDON]}
+  - {userPrincipalName: bo@contoso.com, groups: [Licences], usageLocation: ""}
+`)
+	state := f.call("GET", "/users/"+bo+"?$select=licenseAssignmentStates", nil).body["licenseAssignmentStates"].([]any)[0].(map[string]any)
+	equal(t, "state", fmt.Sprint(state["state"], " ", state["error"]), "Error CountViolation")
+	f.want(f.exec("Get-Mailbox", args{"Identity": bo}), 404, "NotFound") // it brings no mailbox
+	base, addon := "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
+	take := func(skus ...string) answer {
+		return f.call("POST", "/users/"+ada+"/assignLicense", map[string]any{"addLicenses": []any{}, "removeLicenses": skus})
+	}
+	a := take(base)
+	f.want(a, 400, "Request_BadRequest")
+	if !strings.Contains(a.at("error", "message"), "depends on the service plan") {
+		t.Errorf("the refusal says %q, want which plan depends", a.at("error", "message"))
+	}
+	equal(t, "licences", strings.Join(f.Licences(UserID(ada)), " "), base+" "+addon)
+	f.want(take(base, addon), 200, "")
+	a = f.call("POST", "/users/"+bo+"/assignLicense", map[string]any{"addLicenses": []any{map[string]any{"skuId": addon}}, "removeLicenses": []any{}})
+	f.want(a, 400, "Request_BadRequest")
+}
+
+// Source: Microsoft Entra, Restricted management administrative units: what is blocked and allowed.
+func TestARestrictedUnitForbidsTheDirectoryAndNotExchange(t *testing.T) {
+	f := seeded(t, `
+administrativeUnits: [{displayName: Board, isMemberManagementRestricted: true, members: [ada@contoso.com, Board Group]}]
+groups: [{name: Board Group}, {name: Open}]
+users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], groups: [Board Group, Open], devices: [{name: PC, isManagementRestricted: true}]}]
+`)
+	equal(t, "shown", f.call("GET", "/users/"+ada+"?$select=isManagementRestricted", nil).at("isManagementRestricted"), "true")
+	f.want(f.call("PATCH", "/users/"+ada, map[string]any{"accountEnabled": false}), 403, "Authorization_RequestDenied")
+	f.want(f.call("DELETE", "/users/"+ada, nil), 403, "Authorization_RequestDenied")
+	f.want(f.call("DELETE", "/groups/"+GroupID("Board Group")+"/members/"+UserID(ada)+"/$ref", nil), 403, "Authorization_RequestDenied")
+	f.want(f.call("DELETE", "/groups/"+GroupID("Open")+"/members/"+UserID(ada)+"/$ref", nil), 204, "")
+	device := f.call("GET", "/users/"+ada+"/ownedDevices", nil).names("id")
+	f.want(f.call("PATCH", "/devices/"+device, map[string]any{"accountEnabled": false}), 403, "Authorization_RequestDenied")
+	f.want(f.call("POST", "/users/"+ada+"/revokeSignInSessions", nil), 200, "")
+	f.want(f.exec("Set-Mailbox", args{"Identity": ada, "HiddenFromAddressListsEnabled": true}), 200, "")
+	if u, _ := f.UserByUPN(ada); !u.AccountEnabled {
+		t.Error("the account was disabled")
+	}
+	if !strings.Contains(f.call("GET", "/users/"+ada+"/memberOf", nil).names("displayName"), "Board") {
+		t.Error("memberOf does not show the unit")
+	}
+}
+
+// Sources: Defender for Office 365, automatic external email forwarding; Exchange, Get-RemoteDomain,
+// Get-CalendarProcessing.
+func TestPoliciesOfTheOrganisationAndWhoBooksRooms(t *testing.T) {
+	f := seeded(t, `
+organization: {remoteDomains: [{name: Fabrikam, domainName: fabrikam.com}]}
+users:
+  - {userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}
+  - {userPrincipalName: room@contoso.com, disabled: true, mailbox: {recipientTypeDetails: RoomMailbox, resourceDelegates: [ada@contoso.com]}}
+`)
+	equal(t, "forwarding outside", only(t, f.exec("Get-HostedOutboundSpamFilterPolicy", args{"Identity": "Default"}), "AutoForwardingMode"), "Automatic")
+	equal(t, "remote domain", only(t, f.exec("Get-RemoteDomain", args{"Identity": "fabrikam.com"}), "AutoForwardEnabled"), "false")
+	equal(t, "delegates", only(t, f.exec("Get-CalendarProcessing", args{"Identity": "room@contoso.com"}), "ResourceDelegates"), "[ada]")
+	f.want(f.exec("Set-CalendarProcessing", args{"Identity": "room@contoso.com", "ResourceDelegates": map[string]any{"@odata.type": "#Exchange.GenericHashTable", "remove": []any{ada}}}), 200, "")
+	if m, _ := f.Mailbox(UserID("room@contoso.com")); len(m.ResourceDelegates) != 0 {
+		t.Errorf("the bookings are approved by %v, want nobody", m.ResourceDelegates)
+	}
+}
+
+// Source: Microsoft Entra, What's new, December 2024: Entra Connect's application identity.
+func TestTheSynchronisationMaySignInAsAnApplication(t *testing.T) {
+	f := seeded(t, `
+knobs: {syncAsApplication: true, directorySyncEvery: 1m, syncedWritable: true}
+users: [{userPrincipalName: ada@contoso.com, synced: true}]
+`)
+	f.want(f.call("PATCH", "/users/"+ada, map[string]any{"accountEnabled": false}), 204, "")
+	f.Advance(2 * time.Minute)
+	a := f.call("GET", "/auditLogs/directoryAudits?"+where("activityDisplayName eq 'Enable account' and targetResources/any(t:t/id eq '"+UserID(ada)+"')"), nil)
+	app := a.values()[0]["initiatedBy"].(map[string]any)["app"].(map[string]any)
+	roles := f.call("GET", "/servicePrincipals/"+fmt.Sprint(app["servicePrincipalId"])+"/appRoleAssignments", nil)
+	service := f.call("GET", "/servicePrincipals?"+where("appId eq '"+synchronisationAppID+"'"), nil)
+	equal(t, "what it may", only(t, roles, "resourceId"), only(t, service, "id"))
+	if _, ok := f.UserByUPN(SyncAccount); ok {
+		t.Error("there is an account of the synchronisation, want none")
+	}
+}
+
+// Source: Exchange team, EWS in Exchange Online, 2026: switches may go.
+func TestASwitchThatExchangeStoppedReturningIsAbsent(t *testing.T) {
+	f := seeded(t, `
+knobs: {absentSwitches: [EwsEnabled]}
+users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]
+`)
+	cas := f.exec("Get-CASMailbox", args{"Identity": ada}).values()[0]
+	if v, there := cas["EwsEnabled"]; there || cas["OWAEnabled"] != true {
+		t.Errorf("EwsEnabled is %v, OWAEnabled %v, want absent and true", v, cas["OWAEnabled"])
+	}
+}
+
+// Source: Microsoft Graph, Create user, Update user, Assign manager, Create group, Add members.
+func TestPeopleAreMadeAndChangedWhileItRuns(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: bo@contoso.com}]`)
+	a := f.call("POST", "/users", map[string]any{
+		"accountEnabled": true, "displayName": "Ada Ash", "mailNickname": "ada", "userPrincipalName": ada, "usageLocation": "DE", "city": "Kiel",
+		"passwordProfile": map[string]any{"password": "Nobody-Knows-1", "forceChangePasswordNextSignIn": true},
+	})
+	f.want(a, 201, "")
+	id := a.at("id")
+	f.want(f.call("PUT", "/users/"+id+"/manager/$ref", map[string]any{"@odata.id": "https://graph.microsoft.com/v1.0/users/" + UserID(bo)}), 204, "")
+	f.want(f.call("PATCH", "/users/"+id, map[string]any{"employeeId": "E77", "jobTitle": "Buyer", "city": "Bonn", "employeeLeaveDateTime": "2026-12-01T17:00:00Z"}), 204, "")
+	f.want(f.call("POST", "/users/"+id+"/assignLicense", map[string]any{"addLicenses": []any{map[string]any{"skuId": skuOfficeE3ID}}, "removeLicenses": []any{}}), 200, "")
+	g := f.call("POST", "/groups", map[string]any{"displayName": "Buyers", "mailEnabled": false, "mailNickname": "buyers", "securityEnabled": true})
+	f.want(g, 201, "")
+	f.want(f.call("POST", "/groups/"+g.at("id")+"/members/$ref", map[string]any{"@odata.id": "https://graph.microsoft.com/v1.0/directoryObjects/" + id}), 204, "")
+	equal(t, "found by number", f.call("GET", "/users?$select=userPrincipalName&"+where("employeeId eq 'E77'"), nil).names("userPrincipalName"), ada)
+	equal(t, "leaves", f.call("GET", "/users?$select=userPrincipalName&"+where("employeeLeaveDateTime ge 2026-11-30T00:00:00Z"), nil).names("userPrincipalName"), ada)
+	equal(t, "city", f.call("GET", "/users/"+ada+"?$select=city", nil).at("city"), "Bonn")
+	equal(t, "manager", f.call("GET", "/users/"+ada+"/manager", nil).at("id"), UserID(bo))
+	equal(t, "groups", f.call("GET", "/users/"+ada+"/memberOf", nil).names("displayName"), "Buyers")
+	if m, ok := f.Mailbox(id); !ok || !usable(&m) {
+		t.Error("the licence brought no mailbox")
+	}
+	f.want(f.call("DELETE", "/groups/"+g.at("id"), nil), 204, "")
+	equal(t, "without the group", len(f.call("GET", "/users/"+ada+"/memberOf", nil).values()), 0)
+	f.want(f.call("POST", "/directory/deletedItems/"+g.at("id")+"/restore", nil), 200, "")
+	equal(t, "restored with its member", f.call("GET", "/users/"+ada+"/memberOf", nil).names("displayName"), "Buyers")
+	f.want(f.call("DELETE", "/users/"+id+"/manager/$ref", nil), 204, "")
+	f.want(f.call("GET", "/users/"+ada+"/manager", nil), 404, "Request_ResourceNotFound")
+	f.known()
+}
+
+// phones are ada's.
+func (f *fixture) phones() []Phone {
+	var list []Phone
+	for _, o := range f.exec("Get-MobileDevice", args{"Mailbox": ada}).values() {
+		p, _ := f.Phone(fmt.Sprint(o["Identity"]))
+		list = append(list, p)
+	}
+	return list
+}
+
+// open asks an address as it is, without a token.
+func (f *fixture) open(method, url string) answer {
+	f.Helper()
+	req, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return f.send(req)
+}
