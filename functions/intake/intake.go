@@ -1,6 +1,7 @@
-// Package intake is the function that faces the internet: it verifies a webhook of an HR system,
-// maps it to requests and sends those to the queue leaver-requests. It holds no Microsoft 365
-// permission and may send to that queue only. It is done, and gives the answer that the HR system
+// Package intake is the function that faces the internet: it verifies a webhook of an HR system and
+// maps it to requests for the queue leaver-requests, or to hints for the queue leaver-hints where the
+// HR system has to be asked. It holds no Microsoft 365 permission and no credential of an HR system,
+// and may send to those two queues only. It is done, and gives the answer that the HR system
 // expects, when the bus has acknowledged; the request id in the answer is the same for a repeated
 // webhook.
 //
@@ -189,6 +190,16 @@ func (in *Intake) keep(ctx context.Context, m hris.Meaning) error {
 			return err
 		}
 		in.Log.Info("request taken", "request", r.ID, "source", r.Source, "kind", r.Kind)
+	}
+	for _, h := range m.Hints {
+		message, err := bus.Hint{Hint: h, Attempt: 1}.Message(time.Time{})
+		if err == nil {
+			_, err = in.Bus.Publish(ctx, message)
+		}
+		if err != nil {
+			return err
+		}
+		in.Log.Info("hint taken", "hint", h.ID, "source", h.Source, "event", h.Event)
 	}
 	return nil
 }

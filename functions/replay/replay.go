@@ -36,7 +36,7 @@ type Bus interface {
 // Selection says what to replay. The zero value selects everything and, like Preview, only
 // lists.
 type Selection struct {
-	Step    string `json:"step,omitempty"` // a step, or "plan" for requests
+	Step    string `json:"step,omitempty"` // a step, "plan" for requests, or "resolve" for hints
 	Case    string `json:"case,omitempty"`
 	Request string `json:"request,omitempty"`
 	All     bool   `json:"all,omitempty"`
@@ -67,6 +67,7 @@ type Item struct {
 	key     string // of the dead letter; empty for a step without one
 	past    bool   // the step went on without the dead letter
 	request bus.Request
+	hint    bus.Hint
 }
 
 // Replayer replays.
@@ -91,7 +92,7 @@ func (r *Replayer) Replay(ctx context.Context, s Selection) ([]Item, error) {
 		item, err := r.publishEvent(ctx, s)
 		return []Item{item}, err
 	}
-	if _, known := offboarding.SpecOf(offboarding.StepName(s.Step)); s.Step != "" && s.Step != offboarding.FunctionPlan && !known {
+	if _, known := offboarding.SpecOf(offboarding.StepName(s.Step)); s.Step != "" && s.Step != offboarding.FunctionPlan && s.Step != offboarding.FunctionResolve && !known {
 		return nil, fmt.Errorf("there is no step %q", s.Step)
 	}
 	items, err := r.list(ctx, s)
@@ -199,6 +200,15 @@ func (r *Replayer) item(ctx context.Context, subscription string, letter bus.Dea
 		item.Request, item.Attempts, item.request = request.ID, request.Attempt, request
 		return item, nil
 	}
+	if subscription == offboarding.FunctionResolve {
+		hint, err := bus.DecodeHint(letter.Body)
+		if err != nil {
+			item.Refused = "the message is not a hint that this version of Leaver can read"
+			return item, nil
+		}
+		item.Request, item.Attempts, item.hint = hint.ID, hint.Attempt, hint
+		return item, nil
+	}
 	m, err := bus.DecodeStep(letter.Body)
 	if err != nil {
 		item.Refused = "the message is not one that this version of Leaver can read"
@@ -235,6 +245,15 @@ func (r *Replayer) send(ctx context.Context, item Item) error {
 			return err
 		}
 		return r.Bus.Resubmit(ctx, offboarding.FunctionPlan, item.key, m)
+	}
+	if item.Step == offboarding.FunctionResolve {
+		// Its time begins anew: it was parked because that was over.
+		item.hint.Attempt, item.hint.ReceivedAt = item.hint.Attempt+1, r.Now().UTC()
+		m, err := item.hint.Message(time.Time{})
+		if err != nil {
+			return err
+		}
+		return r.Bus.Resubmit(ctx, offboarding.FunctionResolve, item.key, m)
 	}
 	m, err := worker.Replay(ctx, r.Ledger, item.Case, offboarding.StepName(item.Step))
 	if err != nil {

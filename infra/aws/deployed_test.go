@@ -114,6 +114,7 @@ func deploy(t testing.TB, people int) *deployment {
 
 	d.account.secrets[samples["WebhookSecretArn"]] = events.Secret
 	d.account.secrets[samples["PolicyArn"]] = deployedPolicy
+	d.account.secrets[samples["SourcesArn"]] = "sources: []"
 	reach := d.tenant.Connection(tenant.URL)
 	template := read(t)
 	for i, f := range offboarding.Functions() {

@@ -132,6 +132,7 @@ var samples = map[string]string{
 	"ServiceBus": "contoso-leaver.servicebus.windows.net", "Tables": "https://contosoleaver.table.core.windows.net",
 	"WebhookSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:leaver/webhooks-AbCdEf",
 	"PolicyArn":        "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/policy",
+	"SourcesArn":       "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/sources",
 }
 
 // environ is what a function finds in its environment.
@@ -270,7 +271,7 @@ func (tp template) environment(f offboarding.Function, fault func(string, ...any
 	}
 	for name, needed := range map[string]bool{
 		"LEAVER_TABLES": f.Ledger, "LEAVER_WAKE_PREFIX": len(bus.Wakes(f.Name)) > 0,
-		"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_POLICY": f.Policy, "LEAVER_CLIENT_ID": true,
+		"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_SOURCES": f.Name == "intake" || f.Sources, "LEAVER_POLICY": f.Policy, "LEAVER_CLIENT_ID": true,
 	} {
 		if _, has := variables[name]; has != needed {
 			fault("%s: has %s: %t", f.Name, name, has)
@@ -285,7 +286,13 @@ func (tp template) role(f offboarding.Function, is func(string, any, any)) {
 	}
 	statements := []any{allow([]any{"logs:CreateLogStream", "logs:PutLogEvents"}, attr(id+"Log.Arn"))}
 	if f.Name == "intake" {
-		statements = append(statements, allow("secretsmanager:GetSecretValue", ref("WebhookSecretArn")))
+		statements = append(statements, allow("secretsmanager:GetSecretValue", []any{ref("WebhookSecretArn"), secretsUnder("leaver/webhooks/")}))
+	}
+	if f.Sources {
+		statements = append(statements, allow("secretsmanager:GetSecretValue", secretsUnder("leaver/hr/")))
+	}
+	if f.Name == "intake" || f.Sources {
+		statements = append(statements, allow("ssm:GetParameter", ref("SourcesArn")))
 	}
 	if f.Policy {
 		statements = append(statements, allow("ssm:GetParameter", ref("PolicyArn")))
@@ -308,6 +315,11 @@ func (tp template) role(f offboarding.Function, is func(string, any, any)) {
 			"Version": "2012-10-17", "Statement": statements,
 		}}},
 	})
+}
+
+// secretsUnder are the secrets of the account whose names begin so.
+func secretsUnder(prefix string) any {
+	return sub("arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:" + prefix + "*")
 }
 
 // isScheduled reports whether a function runs every minute, whatever happens.

@@ -10,8 +10,17 @@ locals {
       legal_hold  = false
       ledger      = false
       inside      = false
-      send        = ["leaver-requests"]
+      send        = ["leaver-requests", "leaver-hints"]
       listen      = []
+    }
+    resolve = {
+      permissions = []
+      exchange    = false
+      legal_hold  = false
+      ledger      = true
+      inside      = false
+      send        = ["leaver-requests", "leaver-hints"]
+      listen      = ["leaver-hints"]
     }
     plan = {
       permissions = ["User.Read.All"]
@@ -128,7 +137,7 @@ locals {
       ledger      = true
       inside      = false
       send        = ["leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver-hints", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
     replay = {
       permissions = []
@@ -136,12 +145,12 @@ locals {
       legal_hold  = false
       ledger      = true
       inside      = false
-      send        = ["leaver-requests", "leaver"]
-      listen      = ["leaver-requests", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
+      send        = ["leaver-requests", "leaver-hints", "leaver"]
+      listen      = ["leaver-requests", "leaver-hints", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
   }
 
-  queues = toset(["leaver-requests"])
+  queues = toset(["leaver-requests", "leaver-hints"])
 
   # The labels are the subjects that a subscription takes.
   subscriptions = {

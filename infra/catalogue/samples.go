@@ -49,6 +49,10 @@ func sample(function string) (any, error) {
 		}
 		signed, err := events.Sign(webhook, "msg_1", sampled)
 		return json.RawMessage(signed), err
+	case offboarding.FunctionResolve:
+		return messages(bus.Hint{Attempt: 1, Hint: offboarding.Hint{
+			ID: offboarding.RequestID("webhooks/bob", "msg_1"), Source: "bob", Person: "2000000000000004711", Event: "employee.left", ReceivedAt: sampled,
+		}}.Message(time.Time{}))
 	case offboarding.FunctionPlan:
 		return messages(bus.Request{Attempt: 1, Request: offboarding.Request{
 			ID: offboarding.RequestID(hris.SourceStandard, "msg_1"), Kind: offboarding.Termination, Source: hris.SourceStandard,

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"leaver/events"
@@ -16,6 +18,7 @@ import (
 type upCommand struct {
 	hosting
 	Addr     string `default:"127.0.0.1:8080" help:"Address of the webhook intake."`
+	Sources  string `type:"existingfile" help:"File of the sources of requests, YAML; LEAVER_SOURCES without it."`
 	Simulate bool   `xor:"tenant" help:"Serve a simulated tenant in this process."`
 
 	Only  []string `help:"Serve these functions only, such as onpremises in a host inside of the network." placeholder:"NAME"`
@@ -60,7 +63,7 @@ func (c *upCommand) Run(on console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopTenant()) }()
-	sources, err := c.sources(on, simulated)
+	sources, err := c.sources(on, &o, simulated)
 	if err != nil {
 		return err
 	}
@@ -94,8 +97,9 @@ func (c *upCommand) Run(on console) (err error) {
 	return h.Run(on)
 }
 
-// sources are where requests come from. The sample secret is public: it opens a simulated tenant only.
-func (c *upCommand) sources(on console, simulated bool) (*hris.Sources, error) {
+// sources are where requests come from; the HR systems that are asked go to the options. The sample
+// secret is public: it opens a simulated tenant only.
+func (c *upCommand) sources(on console, o *resident.Options, simulated bool) (*hris.Sources, error) {
 	secrets, err := resident.SecretsOf(on, on.environ)
 	if err != nil {
 		return nil, err
@@ -104,9 +108,10 @@ func (c *upCommand) sources(on console, simulated bool) (*hris.Sources, error) {
 		_, _ = fmt.Fprintln(on.stderr, `{"level":"WARN","msg":"the tenant is simulated: webhooks are verified with the sample secret of events/"}`)
 		secrets = events.Secret
 	}
-	sources, err := hris.New(hris.Standard(secrets))
-	if err != nil {
-		return nil, fmt.Errorf("LEAVER_WEBHOOK_SECRETS: %w", err)
+	if !simulated && slices.Contains(strings.Fields(secrets), events.Secret) {
+		return nil, errors.New("LEAVER_WEBHOOK_SECRETS: the secret of events/ is a sample, which everybody knows; make one of your own")
 	}
-	return sources, nil
+	sources, readers, err := resident.SourcesOf(on, on.environ, c.Sources, secrets)
+	o.Readers = readers
+	return sources, err
 }

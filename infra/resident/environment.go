@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"leaver/shared/activedirectory"
 	"leaver/shared/assembly"
 	"leaver/shared/config"
 	"leaver/shared/environment"
+	"leaver/shared/hris"
 	"leaver/shared/identity"
 	"leaver/shared/offboarding"
 )
@@ -109,4 +111,29 @@ func SecretsOf(ctx context.Context, environ []string) (string, error) {
 		return "", fmt.Errorf("LEAVER_WEBHOOK_SECRETS: %w", err)
 	}
 	return secrets, nil
+}
+
+// SourcesOf are the sources of requests that the environment declares, or a file instead, and the HR
+// systems that are asked. Secrets are those of /webhooks/standard.
+func SourcesOf(ctx context.Context, environ []string, file, secrets string) (*hris.Sources, map[string]hris.Readable, error) {
+	c, err := environment.Read[environment.Sources](environ)
+	if err != nil {
+		return nil, nil, err
+	}
+	if file != "" {
+		c.File = environment.Source("file:" + file)
+	}
+	text, err := c.Read(ctx, elsewhere)
+	if err != nil {
+		return nil, nil, err
+	}
+	sources, err := hris.Load(ctx, []byte(text), secrets, assembly.Stored(elsewhere))
+	if err != nil {
+		return nil, nil, fmt.Errorf("LEAVER_SOURCES, LEAVER_WEBHOOK_SECRETS: %w", err)
+	}
+	readers, err := hris.LoadReaders(ctx, []byte(text), assembly.Stored(elsewhere), nil, time.Now)
+	if err != nil {
+		return nil, nil, fmt.Errorf("LEAVER_SOURCES: %w", err)
+	}
+	return sources, readers, nil
 }

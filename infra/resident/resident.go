@@ -25,6 +25,7 @@ import (
 	"leaver/functions/preserve"
 	"leaver/functions/privileges"
 	"leaver/functions/replay"
+	"leaver/functions/resolve"
 	"leaver/functions/signout"
 	"leaver/functions/watch"
 	"leaver/functions/wipe"
@@ -35,6 +36,7 @@ import (
 	"leaver/shared/environment"
 	"leaver/shared/exchange"
 	"leaver/shared/graph"
+	"leaver/shared/hris"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
 	natsledger "leaver/shared/ledger/nats"
@@ -53,6 +55,7 @@ type Host struct {
 	Steps     map[offboarding.StepName]worker.Step
 	Watch     *watch.Watch
 	Replayer  *replay.Replayer
+	Resolver  *resolve.Resolver
 	Metrics   *telemetry.Metrics
 	Now       func() time.Time
 
@@ -82,6 +85,8 @@ type Options struct {
 	Log         *slog.Logger
 	// Client reaches the tenant; nil is one of its own.
 	Client *http.Client
+	// Readers are the HR systems that are asked; none where webhooks say all there is to know.
+	Readers map[string]hris.Readable
 	// Around is laid around every step; nil is nothing.
 	Around func(offboarding.StepName, worker.Step) worker.Step
 }
@@ -129,6 +134,14 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	}
 	h.only = o.Only
 	h.host(offboarding.FunctionPlan, true, h.Planner.Handle)
+	h.Resolver = &resolve.Resolver{Sources: o.Readers, Words: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
+	// With a priority of its own: a step waits for no HR system, and a second look for no step.
+	if h.Serves(offboarding.FunctionResolve) {
+		h.hosts = append(h.hosts, &worker.Host{
+			Bus: h.Bus, Subscription: offboarding.FunctionResolve, Handle: h.Resolver.Handle, Concurrency: h.concurrency,
+			Priority: &worker.Priority{}, Log: h.log,
+		})
+	}
 	for _, spec := range offboarding.Steps {
 		step, ok := h.Steps[spec.Name]
 		if !ok && spec.Inside {
@@ -223,30 +236,36 @@ func (h *Host) host(subscription string, urgent bool, handle func(context.Contex
 	})
 }
 
-// Run serves every subscription and watches once a minute, until ctx is done.
+// Run serves every subscription, and once a minute watches and polls, until ctx is done.
 func (h *Host) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, host := range h.hosts {
 		group.Go(func() error { return host.Run(ctx) })
 	}
-	if !h.Serves(offboarding.FunctionWatch) {
-		return group.Wait()
-	}
-	group.Go(func() error {
-		every := time.NewTicker(time.Minute)
-		defer every.Stop()
-		for {
-			if err := h.Watch.Run(ctx); err != nil && ctx.Err() == nil {
-				h.log.Error("watch", "error", err)
-			}
-			select {
-			case <-every.C:
-			case <-ctx.Done():
-				return nil
-			}
+	for function, run := range map[string]func(context.Context) error{
+		offboarding.FunctionWatch: h.Watch.Run, offboarding.FunctionResolve: h.Resolver.Poll,
+	} {
+		if h.Serves(function) {
+			group.Go(func() error { return h.eachMinute(ctx, function, run) })
 		}
-	})
+	}
 	return group.Wait()
+}
+
+// eachMinute runs what a function does by the clock, now and every minute until ctx is done.
+func (h *Host) eachMinute(ctx context.Context, function string, run func(context.Context) error) error {
+	every := time.NewTicker(time.Minute)
+	defer every.Stop()
+	for {
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			h.log.Error(function, "error", err)
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // Close ends everything that [Open] started, last first.

@@ -54,7 +54,7 @@ func RunIntake(build func(Intake) http.Handler) {
 		if err != nil {
 			return nil, err
 		}
-		sources, err := sourcesOf(ctx, c.Webhooks.Secrets, fetch)
+		sources, err := sourcesOf(ctx, c, fetch)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ func RunIntake(build func(Intake) http.Handler) {
 		refreshed := lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 			if in.Now().Sub(read) > rotation {
 				read = in.Now()
-				if sources, err := sourcesOf(ctx, c.Webhooks.Secrets, fetch); err == nil {
+				if sources, err := sourcesOf(ctx, c, fetch); err == nil {
 					in.Sources = sources
 					handler = lambda.HTTP(build(in), waker.Flush)
 				} else {
@@ -78,14 +78,42 @@ func RunIntake(build func(Intake) http.Handler) {
 }
 
 // sourcesOf are the sources of requests that the environment declares.
-func sourcesOf(ctx context.Context, secrets environment.Source, fetch environment.Fetch) (*hris.Sources, error) {
-	text, err := secrets.Read(ctx, fetch)
+func sourcesOf(ctx context.Context, c environment.Intake, fetch environment.Fetch) (*hris.Sources, error) {
+	secrets, err := c.Webhooks.Secrets.Read(ctx, fetch)
 	if err != nil {
 		return nil, fmt.Errorf("LEAVER_WEBHOOK_SECRETS: %w", err)
 	}
-	sources, err := hris.New(hris.Standard(text))
+	file, err := c.Sources.Read(ctx, fetch)
 	if err != nil {
-		return nil, fmt.Errorf("LEAVER_WEBHOOK_SECRETS: %w", err)
+		return nil, err
+	}
+	sources, err := hris.Load(ctx, []byte(file), secrets, Stored(fetch))
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_SOURCES, LEAVER_WEBHOOK_SECRETS: %w", err)
 	}
 	return sources, nil
+}
+
+// Stored reads what a declaration of sources only names.
+func Stored(fetch environment.Fetch) hris.Read {
+	return func(ctx context.Context, place string) (string, error) {
+		return environment.Source(place).Read(ctx, fetch)
+	}
+}
+
+// Readers are the HR systems that the function asks.
+func (f *Function) Readers(ctx context.Context) (map[string]hris.Readable, error) {
+	c, err := environment.Read[environment.Sources](os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	file, err := c.Read(ctx, f.fetch)
+	if err != nil {
+		return nil, err
+	}
+	readers, err := hris.LoadReaders(ctx, []byte(file), Stored(f.fetch), nil, f.Now)
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_SOURCES: %w", err)
+	}
+	return readers, nil
 }

@@ -2,7 +2,7 @@
 // Azure Service Bus, and the messages it sends over it. Drivers are in sub-packages; every
 // driver passes the suite of bustest.
 //
-// There is one queue, for requests, and one topic, for everything else. Each queue function
+// There are two queues, for requests and for hints, and one topic, for everything else. Each queue function
 // has a [Subscription] of its own, named after it. Delivery is at least once.
 package bus
 
@@ -17,6 +17,7 @@ import (
 // The entities of the broker.
 const (
 	Queue = "leaver-requests" // one consumer: the plan function
+	Hints = "leaver-hints"    // a queue too; one consumer: the resolve function
 	Topic = "leaver"
 )
 
@@ -34,13 +35,16 @@ const (
 // Subscription is the place where the messages for one function wait.
 type Subscription struct {
 	Name     string   // of the function
-	Entity   string   // Queue or Topic
-	Subjects []string // of the topic that it takes; nil for the queue, which takes all
+	Entity   string   // Queue, Hints or Topic
+	Subjects []string // of the topic that it takes; nil for a queue, whose consumer takes all
 }
 
-// Subscriptions are all of them: one for plan and one for each step.
+// OfQueue reports whether it is that of a queue's one consumer.
+func (s Subscription) OfQueue() bool { return s.Entity != Topic }
+
+// Subscriptions are all of them: one for plan, one for resolve, and one for each step.
 func Subscriptions() []Subscription {
-	all := []Subscription{{Name: offboarding.FunctionPlan, Entity: Queue}}
+	all := []Subscription{{Name: offboarding.FunctionPlan, Entity: Queue}, {Name: offboarding.FunctionResolve, Entity: Hints}}
 	for _, step := range offboarding.Steps {
 		s := Subscription{Name: string(step.Name), Entity: Topic, Subjects: []string{string(step.Name)}}
 		if !step.OwnMessage() {
@@ -68,7 +72,7 @@ type Message struct {
 	// ID is unique to the message's meaning: a broker that sees the same ID again within
 	// its window drops the second one. At most MaxID.
 	ID      string
-	Entity  string // Queue or Topic
+	Entity  string // Queue, Hints or Topic
 	Subject string // for the topic
 	Body    []byte // CloudEvents 1.0 JSON, at most MaxBody
 	// At is when the message becomes visible; zero or past is now.

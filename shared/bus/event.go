@@ -18,6 +18,7 @@ const Schema = 1
 const (
 	TypeRequest = "leaver.request"
 	TypeNotice  = "leaver.notice"
+	TypeHint    = "leaver.hint"
 	TypeStep    = "leaver.step"
 )
 
@@ -88,6 +89,32 @@ func DecodeNotice(body []byte) (Notice, error) {
 		return Notice{}, fmt.Errorf("%w: the id of a request, source, receivedAt and reason are needed", ErrMalformed)
 	}
 	return n, nil
+}
+
+// Hint is the message that brings a hint to the resolve function.
+type Hint struct {
+	offboarding.Hint
+	// Attempt counts from 1; each try has its own message.
+	Attempt int `json:"attempt"`
+}
+
+// Message is the hint message to publish, visible at a time.
+func (h Hint) Message(at time.Time) (Message, error) {
+	id := fmt.Sprintf("%s/%d", h.ID, h.Attempt)
+	body, err := encode(TypeHint, id, h)
+	return Message{ID: id, Entity: Hints, Body: body, At: at}, err
+}
+
+// DecodeHint reads a hint message. Errors: ErrMalformed, ErrNewerSchema.
+func DecodeHint(body []byte) (Hint, error) {
+	var h Hint
+	if err := decode(body, TypeHint, &h); err != nil {
+		return Hint{}, err
+	}
+	if h.ID == "" || h.Source == "" || h.ReceivedAt.IsZero() || h.Attempt < 1 {
+		return Hint{}, fmt.Errorf("%w: id, source, receivedAt and attempt are needed", ErrMalformed)
+	}
+	return h, nil
 }
 
 // envelope is a CloudEvent 1.0 in JSON.

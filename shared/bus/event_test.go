@@ -43,6 +43,12 @@ func notice() bus.Notice {
 	return bus.Notice{Notice: offboarding.Notice{ID: "req-0123456789abcdef01234568", Source: "webhooks/bob", ReceivedAt: at, Reason: "it names nobody"}}
 }
 
+func hint() bus.Hint {
+	return bus.Hint{Attempt: 1, Hint: offboarding.Hint{
+		ID: "req-4", Source: "bob", Person: "200047", Event: "second look", ReceivedAt: at, LeavingTime: at.Add(time.Minute), Digest: "0123456789abcdef",
+	}}
+}
+
 // TestOldMessagesStayReadable reads a message of every schema version there was: a delayed one
 // may be a month old, and a dead letter a year.
 func TestOldMessagesStayReadable(t *testing.T) {
@@ -68,7 +74,11 @@ func TestOldMessagesStayReadable(t *testing.T) {
 	if r, err := bus.DecodeRequest(read("request-1-dated.json")); err != nil || r != dated() {
 		t.Errorf("%+v, %v", r, err)
 	}
+	if h, err := bus.DecodeHint(read("hint-1.json")); err != nil || h != hint() {
+		t.Errorf("%+v, %v", h, err)
+	}
 	for name, message := range map[string]func() (bus.Message, error){
+		"hint-1.json":          func() (bus.Message, error) { return hint().Message(at) },
 		"notice-1.json":        func() (bus.Message, error) { return notice().Message() },
 		"request-1-dated.json": func() (bus.Message, error) { return dated().Message(at) },
 		"step-1.json":          func() (bus.Message, error) { return step().Message(at) },

@@ -16,14 +16,17 @@ func RightsOf(function string) Rights {
 	}
 	switch function {
 	case offboarding.FunctionIntake:
-		return Rights{Send: []string{Queue}}
+		return Rights{Send: []string{Queue, Hints}}
+	case offboarding.FunctionResolve:
+		// A hint that has to wait, and the second look, go back to the queue they came from.
+		return Rights{Send: []string{Queue, Hints}, Listen: []string{function}}
 	case offboarding.FunctionPlan:
 		// A request that has to wait goes back to the queue it came from.
 		return Rights{Send: []string{Queue, Topic}, Listen: []string{function}}
 	case offboarding.FunctionWatch:
 		return Rights{Send: []string{Topic}, Listen: every}
 	case offboarding.FunctionReplay:
-		return Rights{Send: []string{Queue, Topic}, Listen: every}
+		return Rights{Send: []string{Queue, Hints, Topic}, Listen: every}
 	}
 	if _, isStep := offboarding.SpecOf(offboarding.StepName(function)); isStep {
 		// A step sends itself the message for its next try.

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRights(t *testing.T) {
-	if r := bus.RightsOf("intake"); !slices.Equal(r.Send, []string{bus.Queue}) || len(r.Listen) > 0 {
+	if r := bus.RightsOf("intake"); !slices.Equal(r.Send, []string{bus.Queue, bus.Hints}) || len(r.Listen) > 0 {
 		t.Errorf("intake faces the internet and may do %+v", r)
 	}
 	for _, s := range bus.Subscriptions() {
@@ -28,7 +28,7 @@ func TestRights(t *testing.T) {
 			steps++
 		}
 	}
-	for function, want := range map[string]int{"intake": 1, offboarding.FunctionPlan: steps, "signout": 0, "watch": steps, "replay": 1 + steps} {
+	for function, want := range map[string]int{"intake": 2, offboarding.FunctionResolve: 1, offboarding.FunctionPlan: steps, "signout": 0, "watch": steps, "replay": 2 + steps} {
 		if got := bus.Wakes(function); len(got) != want {
 			t.Errorf("%s wakes %v, want %d", function, got, want)
 		}

@@ -4,6 +4,7 @@
 package environment
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -111,12 +112,32 @@ type Directory struct {
 	Text Source `env:"LEAVER_DIRECTORY" about:"the on-premises Active Directories in YAML (infra/activedirectory): file:PATH"`
 }
 
+// Sources is read by what takes the webhooks of the HR systems, and by what asks them.
+type Sources struct {
+	File Source `env:"LEAVER_SOURCES" about:"the sources of requests in YAML: the ARN of a parameter in the SSM Parameter Store, or file:PATH"`
+}
+
+// Read returns the text of the file; empty when none is named. A path alone will do for file:PATH.
+func (s Sources) Read(ctx context.Context, fetch Fetch) (string, error) {
+	at := s.File
+	isPlace := strings.HasPrefix(string(at), "file:") || strings.HasPrefix(string(at), "arn:") || strings.HasPrefix(string(at), "env:")
+	if at != "" && !isPlace && !strings.Contains(string(at), ": ") && !strings.Contains(string(at), "\n") {
+		at = "file:" + at
+	}
+	text, err := at.Read(ctx, fetch)
+	if err != nil {
+		return "", fmt.Errorf("LEAVER_SOURCES: %w", err)
+	}
+	return text, nil
+}
+
 // Intake is what intake reads: nothing of Microsoft 365 and nothing of the ledger.
 type Intake struct {
 	Identity Identity
 	Bus      Bus
 	Wake     Wake
 	Webhooks Webhooks
+	Sources  Sources
 }
 
 // Tenant is which tenant a host of all functions works on, and as which application.
@@ -143,7 +164,7 @@ func VariablesOf(f offboarding.Function) []string {
 		read  bool
 		names func() []string
 	}{
-		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]},
+		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]}, {f.Sources, Variables[Sources]},
 	} {
 		if part.read {
 			all = append(all, part.names()...)

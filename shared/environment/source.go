@@ -10,7 +10,7 @@ import (
 )
 
 // Source says where a value is: the ARN of a secret in AWS Secrets Manager or of a parameter in
-// the SSM Parameter Store, file:PATH, or the value itself. In production only ARNs and files
+// the SSM Parameter Store, file:PATH, env:NAME, or the value itself. In production only ARNs and files
 // hold secrets: a Lambda function's variables can be read by whoever may list functions.
 type Source string
 
@@ -30,6 +30,13 @@ func (s Source) Read(ctx context.Context, fetch Fetch) (string, error) {
 			return "", err
 		}
 		return strings.TrimRight(string(text), "\r\n"), nil
+	case strings.HasPrefix(string(s), "env:"):
+		name := strings.TrimPrefix(string(s), "env:")
+		value := os.Getenv(name)
+		if value == "" {
+			return "", fmt.Errorf("the variable %s is not set", name)
+		}
+		return value, nil
 	case stored.MatchString(string(s)):
 		value, err := fetch(ctx, string(s))
 		if err != nil {
@@ -47,7 +54,7 @@ func (s Source) String() string {
 	switch {
 	case s == "":
 		return ""
-	case strings.HasPrefix(string(s), "file:"), strings.HasPrefix(string(s), "arn:"):
+	case strings.HasPrefix(string(s), "file:"), strings.HasPrefix(string(s), "env:"), strings.HasPrefix(string(s), "arn:"):
 		return string(s)
 	}
 	return "(a value)"

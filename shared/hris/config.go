@@ -145,6 +145,23 @@ func (d *Declaration) ReadCredentials(ctx context.Context, read Read) error {
 	return nil
 }
 
+// Load makes the sources of a function that takes webhooks: those that a file declares, which may be
+// empty, and /webhooks/standard with the secrets, separated by spaces, unless the file declares it.
+func Load(ctx context.Context, text []byte, secrets string, read Read) (*Sources, error) {
+	d, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.ReadSecrets(ctx, read); err != nil {
+		return nil, err
+	}
+	named := func(c Config) bool { return c.Name == nameStandard }
+	if !slices.ContainsFunc(d.Sources, named) && (secrets != "" || len(d.Sources) == 0) {
+		d.Sources = append(d.Sources, Standard(secrets))
+	}
+	return New(d.Sources...)
+}
+
 // Standard declares the source that exists without a declaration: /webhooks/standard, with the
 // secrets separated by spaces.
 func Standard(secrets string) Config {

@@ -64,12 +64,14 @@ type vendor struct {
 	handshake func(Config, Arrival) (Answer, bool)
 	// read says what a verified webhook means. Its error is ErrInvalid, about the whole of it.
 	read func(Config, webhook.Verified) (Meaning, error)
+	// immediate are the events after which somebody who leaves is out at once, whatever the date.
+	immediate []string
 	// reader asks the HR system; nil where a webhook says all there is to know.
 	reader func(Config, *client) Reader
 }
 
 // vendors is every kind of HR system there is.
-var vendors = []vendor{standard, generic, cloudevents, eventgrid, okta}
+var vendors = []vendor{standard, generic, cloudevents, eventgrid, okta, bamboohr, hibob, gusto, factorial, personio, deel, finch, workday}
 
 // Vendors are the names of all kinds of HR system.
 func Vendors() []string {
@@ -99,6 +101,9 @@ func New(declared ...Config) (*Sources, error) {
 	for _, c := range declared {
 		if all.byName[c.Name] != nil {
 			return nil, fmt.Errorf("two sources are named %s", c.Name)
+		}
+		if v, err := vendorOf(c.Vendor); err == nil && v.verifier == nil {
+			continue // it sends nothing, and is only read
 		}
 		source, err := newSource(c)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,9 +24,15 @@ type Reader interface {
 	// Person reads one employee by the HR system's own id. Somebody whom it does not show, any more or
 	// at all, is an unclear word and no error.
 	Person(ctx context.Context, id string) (Word, error)
-	// Leavers reads everybody about whom something may have changed since a time, and at least whoever
-	// leaves from then on.
-	Leavers(ctx context.Context, since time.Time) ([]Word, error)
+	// Leavers reads everybody about whom something may have changed since a time, as far as the HR
+	// system can be asked for that.
+	Leavers(ctx context.Context, since time.Time) (Leavers, error)
+}
+
+// Leavers is what an HR system lists.
+type Leavers struct {
+	Words []Word
+	Ask   []string // its own ids of people about whom it says nothing more in a list
 }
 
 // Word is what an HR system says of one person.
@@ -61,13 +68,38 @@ type client struct {
 	http  *http.Client
 	pace  *rate.Limiter
 	sign  func(*http.Request) // puts the credential on a request
-	about string              // the name of the source, for errors
+	now   func() time.Time
+	about string // the name of the source, for errors
+}
+
+// Immediate reports whether somebody who leaves is out at once after an event of the source.
+func (c Config) Immediate(event string) bool {
+	v, err := vendorOf(c.Vendor)
+	return err == nil && slices.Contains(v.immediate, event)
+}
+
+// Readable is a declared source that can be asked.
+type Readable struct {
+	Config
+	Reader
+}
+
+// LoadReaders makes the readers of a function that asks HR systems: of those that a file declares.
+func LoadReaders(ctx context.Context, text []byte, read Read, transport http.RoundTripper, now func() time.Time) (map[string]Readable, error) {
+	d, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.ReadCredentials(ctx, read); err != nil {
+		return nil, err
+	}
+	return NewReaders(d.Sources, transport, now)
 }
 
 // NewReaders makes the readers of the declared sources that have one, by name. Their credentials have
-// to be read. HTTP sends the requests.
-func NewReaders(declared []Config, transport http.RoundTripper) (map[string]Reader, error) {
-	all := map[string]Reader{}
+// to be read. Transport sends the requests, now is the clock of what is asked for by time.
+func NewReaders(declared []Config, transport http.RoundTripper, now func() time.Time) (map[string]Readable, error) {
+	all := map[string]Readable{}
 	for _, c := range declared {
 		v, err := vendorOf(c.Vendor)
 		if err != nil {
@@ -80,13 +112,13 @@ func NewReaders(declared []Config, transport http.RoundTripper) (map[string]Read
 		if err != nil {
 			return nil, fmt.Errorf("source %s: api.url cannot be read", c.Name)
 		}
-		all[c.Name] = v.reader(c, &client{
-			base: base, about: c.Name, pace: rate.NewLimiter(readsPerSecond, readsPerSecond),
+		all[c.Name] = Readable{c, v.reader(c, &client{
+			base: base, now: now, about: c.Name, pace: rate.NewLimiter(readsPerSecond, readsPerSecond),
 			http: &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse // a credential goes nowhere else
 			}},
 			sign: func(r *http.Request) { r.SetBasicAuth(c.API.User, c.API.Secret) },
-		})
+		})}
 	}
 	return all, nil
 }

@@ -2,10 +2,11 @@ package offboarding
 
 // The functions that serve no step.
 const (
-	FunctionIntake = "intake"
-	FunctionPlan   = "plan"
-	FunctionWatch  = "watch"
-	FunctionReplay = "replay"
+	FunctionIntake  = "intake"
+	FunctionResolve = "resolve"
+	FunctionPlan    = "plan"
+	FunctionWatch   = "watch"
+	FunctionReplay  = "replay"
 )
 
 // Function is what one function of Leaver is for and what it may reach in Microsoft 365 and on
@@ -31,6 +32,8 @@ type Function struct {
 	Inside bool
 	// Ledger is set when the function reads and writes the ledger.
 	Ledger bool
+	// Sources is set when the function asks the HR systems.
+	Sources bool
 	// Policy is set when the function itself reads the policy; a step has the plan made of it.
 	Policy bool
 	// Done says what has been observed when the function has done its work.
@@ -48,9 +51,15 @@ const ManageAsApp = "Exchange.ManageAsApp"
 func Functions() []Function {
 	all := []Function{
 		{
-			Name: FunctionIntake, Does: "takes webhooks and sends requests to the queue",
+			Name: FunctionIntake, Does: "takes webhooks and sends requests and hints to their queues",
 			Done:    "the bus has acknowledged the request",
 			AtWorst: "ask for anybody's departure, or for its cancellation; it reads nothing, and has no ledger",
+		},
+		{
+			Name: FunctionResolve, Does: "asks the HR systems what a hint is about, and once more right before the leaving time",
+			Ledger: true, Sources: true,
+			Done:    "what the HR system says now is a request on the bus, or nothing has changed",
+			AtWorst: "ask for anybody's departure, and read what the HR systems show to Leaver's user; it has no permission in Microsoft 365",
 		},
 		{
 			Name: FunctionPlan, Does: "turns a request into a case and publishes its messages",

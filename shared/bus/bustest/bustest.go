@@ -37,6 +37,7 @@ type Capabilities struct {
 // The subscriptions of the suite.
 const (
 	subQueue = "requests"
+	subHints = "hints"
 	subAlpha = "alpha"
 	subBeta  = "beta"
 	subOdd   = "odd"
@@ -51,6 +52,7 @@ const (
 func Subscriptions() []bus.Subscription {
 	return []bus.Subscription{
 		{Name: subQueue, Entity: bus.Queue},
+		{Name: subHints, Entity: bus.Hints},
 		{Name: subAlpha, Entity: bus.Topic, Subjects: []string{subjectAlpha, subjectBoth}},
 		{Name: subBeta, Entity: bus.Topic, Subjects: []string{subjectBeta, subjectBoth}},
 		{Name: subOdd, Entity: bus.Topic, Subjects: []string{subjectOdd}},

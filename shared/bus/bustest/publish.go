@@ -31,6 +31,18 @@ var publishCases = []suiteCase{
 		k.nothing(queue, quiet)
 		k.nothing(alpha, quiet)
 	}},
+	{"two queues are two, and one id may be in both", func(k *kit) {
+		queue, hints := k.open(subQueue), k.open(subHints)
+		m, hint := request("same/1"), request("same/1")
+		hint.Entity, hint.Body = bus.Hints, []byte("a hint")
+		k.publish(m, hint)
+		for receiver, want := range map[bus.Receiver]bus.Message{queue: m, hints: hint} {
+			d := k.receiveOne(receiver)
+			k.wantSame(d, want)
+			k.complete(d)
+			k.nothing(receiver, quiet)
+		}
+	}},
 	{"a message that is sent before any receiver is there waits", func(k *kit) {
 		k.publish(message("early", subjectBoth), request("early"))
 		for _, subscription := range []string{subAlpha, subBeta, subQueue} {

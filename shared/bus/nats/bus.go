@@ -1,11 +1,12 @@
 // Package nats is the bus on NATS JetStream: the embedded server or a cluster.
 //
 // Two streams. LEAVER has interest retention: a message stays until every subscription that
-// takes it has completed it. It holds the queue, the topic, what is meant for one
+// takes it has completed it. It holds the queues, the topic, what is meant for one
 // subscription only, and the schedules:
 //
 //	leaver.queue.SUBJECT              leaver.only.SUBSCRIPTION.SUBJECT
-//	leaver.topic.SUBJECT              leaver.at.ENTITY.ID
+//	leaver.hints.SUBJECT              leaver.at.ENTITY.ID
+//	leaver.topic.SUBJECT
 //
 // LEAVER_DEAD holds the dead letters, leaver.dead.SUBSCRIPTION. Names, subjects and ids are
 // written as tokens, see encode.
@@ -135,6 +136,8 @@ func (b *Bus) Publish(ctx context.Context, m bus.Message) (duplicate bool, err e
 	switch m.Entity {
 	case bus.Queue:
 		target = "leaver.queue." + encode(m.Subject)
+	case bus.Hints:
+		target = "leaver.hints." + encode(m.Subject)
 	case bus.Topic:
 		target = "leaver.topic." + encode(m.Subject)
 	default:

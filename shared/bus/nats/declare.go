@@ -19,8 +19,8 @@ func (b *Bus) declare(ctx context.Context) error {
 	var err error
 	b.live, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:               Stream,
-		Description:        "Leaver: the queue, the topic and the schedules",
-		Subjects:           []string{"leaver.queue.*", "leaver.topic.*", "leaver.only.*.*", "leaver.at.*.*"},
+		Description:        "Leaver: the queues, the topic and the schedules",
+		Subjects:           []string{"leaver.queue.*", "leaver.hints.*", "leaver.topic.*", "leaver.only.*.*", "leaver.at.*.*"},
 		Retention:          jetstream.InterestPolicy,
 		Storage:            jetstream.FileStorage,
 		Replicas:           b.opts.Replicas,
@@ -75,8 +75,11 @@ func (b *Bus) consume(ctx context.Context, durable string, subjects []string) er
 // filters are the subjects that a subscription takes.
 func filters(s bus.Subscription) []string {
 	only := "leaver.only." + encode(s.Name) + ".*"
-	if s.Entity == bus.Queue {
+	switch s.Entity {
+	case bus.Queue:
 		return []string{"leaver.queue.*", only}
+	case bus.Hints:
+		return []string{"leaver.hints.*", only}
 	}
 	all := []string{only}
 	for _, subject := range s.Subjects {

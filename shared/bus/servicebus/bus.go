@@ -106,7 +106,7 @@ func Open(o Options) (*Bus, error) {
 	if b.last, err = b.connect(); err != nil {
 		return nil, fmt.Errorf("opening the service bus: %w", err)
 	}
-	for _, entity := range []string{bus.Queue, bus.Topic} {
+	for _, entity := range []string{bus.Queue, bus.Hints, bus.Topic} {
 		b.senders[entity] = &link[*azservicebus.Sender]{open: func(c *azservicebus.Client) (*azservicebus.Sender, error) {
 			return c.NewSender(entity, nil)
 		}}
@@ -149,8 +149,8 @@ func newClient(o Options, w *wire) (*azservicebus.Client, error) {
 func attachTo(s bus.Subscription, sub azservicebus.SubQueue) *node {
 	options := &azservicebus.ReceiverOptions{SubQueue: sub}
 	return &node{open: func(c *azservicebus.Client) (*azservicebus.Receiver, error) {
-		if s.Entity == bus.Queue {
-			return c.NewReceiverForQueue(bus.Queue, options)
+		if s.OfQueue() {
+			return c.NewReceiverForQueue(s.Entity, options)
 		}
 		return c.NewReceiverForSubscription(s.Entity, s.Name, options)
 	}}

@@ -64,7 +64,7 @@ func (b *Bus) Resubmit(ctx context.Context, subscription, key string, m bus.Mess
 	doing := fmt.Sprintf("resubmitting dead letter %s of %s", key, subscription)
 	return classify(doing, b.remove(ctx, subscription, key, func(s *subscriber) error {
 		m.Entity = s.Entity
-		if s.Entity == bus.Queue {
+		if s.OfQueue() {
 			return b.publish(ctx, m, "")
 		}
 		return b.publish(ctx, m, s.Name)

@@ -22,7 +22,7 @@ func TestRulesOfProduction(t *testing.T) {
 	t.Parallel()
 	all := bus.Subscriptions()
 	for _, s := range all {
-		if s.Entity == bus.Queue {
+		if s.OfQueue() {
 			if Rules(s) != nil {
 				t.Errorf("the queue has rules: %v", Rules(s))
 			}

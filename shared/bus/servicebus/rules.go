@@ -9,10 +9,10 @@ type Rule struct {
 	To    string // of a message for this subscription only, see Bus.Resubmit
 }
 
-// Rules are what a subscription of the topic must have, and all it may have; the queue takes
+// Rules are what a subscription of the topic must have, and all it may have; a queue takes
 // everything and has none.
 func Rules(s bus.Subscription) []Rule {
-	if s.Entity == bus.Queue {
+	if s.OfQueue() {
 		return nil
 	}
 	rules := []Rule{{To: s.Name}}

@@ -48,7 +48,7 @@ func Entities(subscriptions []bus.Subscription) []Entity {
 	var all []Entity
 	for _, s := range subscriptions {
 		e := Entity{Name: s.Entity}
-		if s.Entity != bus.Queue {
+		if !s.OfQueue() {
 			e.Subscription, e.Rules = s.Name, []Rule{{To: s.Name}}
 			for _, subject := range s.Subjects {
 				e.Rules = append(e.Rules, Rule{Label: subject})

@@ -110,7 +110,7 @@ func (w *Waker) Flush() { w.inHand.Wait() }
 func takers(m bus.Message) []string {
 	var names []string
 	for _, s := range bus.Subscriptions() {
-		if s.Entity == m.Entity && (s.Entity == bus.Queue || slices.Contains(s.Subjects, m.Subject)) {
+		if s.Entity == m.Entity && (s.OfQueue() || slices.Contains(s.Subjects, m.Subject)) {
 			names = append(names, s.Name)
 		}
 	}

@@ -1,0 +1,162 @@
+package hris
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"leaver/shared/hris/webhook"
+	"leaver/shared/offboarding"
+)
+
+// bamboohr tells that somebody's status took effect, and nothing before; what is planned has to be
+// polled. It never sends again what was answered 4xx.
+// Source: documentation.bamboohr.com, webhooks, event-based webhooks; BambooHR/bhr-api-php, docs/Api.
+var bamboohr = vendor{
+	name: "bamboohr", dated: true, unverified: http.StatusServiceUnavailable, maxBody: 256 << 10,
+	validate: func(c Config) error {
+		if c.Signature != nil {
+			return errors.New("signature: BambooHR has its own")
+		}
+		if m := c.Map; m != nil && (len(m.Terminated) == 0 || len(m.Cancelled) > 0 || slices.ContainsFunc(pointersOf(m), func(p string) bool { return p != "" })) {
+			return errors.New("map: only terminated can be declared, the labels of employment status that mean that somebody left")
+		}
+		return nil
+	},
+	verifier: func(c Config) (webhook.Verifier, error) { return bambooSignature.With(c.Secrets) },
+	read:     readBambooHR,
+	reader: func(c Config, ask *client) Reader {
+		ask.sign = func(r *http.Request) { r.SetBasicAuth(c.API.Secret, "x") }
+		labels := []string{"Terminated"}
+		if c.Map != nil {
+			labels = c.Map.Terminated
+		}
+		return &bambooReader{ask, labels}
+	},
+}
+
+// bambooSignature has a wide tolerance: whether a webhook that is sent again, up to two and a half
+// hours later, has a new timestamp is not documented, and what it says is read back.
+var bambooSignature = webhook.Signature{
+	Header: "X-BambooHR-Signature", Signed: "{body}{timestamp}", Timestamp: "X-BambooHR-Timestamp",
+	Unit: webhook.SecondsOrRFC3339, Tolerance: 3 * time.Hour,
+}
+
+func pointersOf(m *Map) []string {
+	var all []string
+	for _, p := range m.pointers() {
+		all = append(all, *p)
+	}
+	return all
+}
+
+func readBambooHR(c Config, v webhook.Verified) (Meaning, error) {
+	body, err := parseDocument(v.Body())
+	if err != nil {
+		return Meaning{}, invalid("%w; choose the format JSON for the webhook", err)
+	}
+	var meaning Meaning
+	for _, one := range body.at("/employees").list() { // the older, field-based kind
+		if id := one.at("/id").text(); id != "" {
+			meaning.hint(c, v, event{name: "employee_with_fields", person: id, raw: one.raw()})
+		}
+	}
+	e := event{name: body.at("/type").text(), person: body.at("/data/employeeId").text()}
+	e.id = strings.Join([]string{body.at("/data/companyId").text(), e.person, body.at("/timestamp").text()}, "\x00")
+	switch {
+	case e.name == "employee.updated" && e.person != "":
+		meaning.hint(c, v, e)
+	case e.name == "employee.deleted":
+		meaning.Notices = append(meaning.Notices, c.notice(v, e, errDeleted))
+	case e.name != "":
+		meaning.Ignored = append(meaning.Ignored, e.name)
+	case len(meaning.Hints) == 0:
+		return Meaning{}, invalid("it has neither a type nor employees")
+	}
+	return meaning, nil
+}
+
+type bambooReader struct {
+	*client
+	terminated []string
+}
+
+// Person implements Reader. A future departure stands in the table of the employment status alone.
+func (b *bambooReader) Person(ctx context.Context, id string) (Word, error) {
+	word := Word{Person: id}
+	path := "/api/v1/employees/" + url.PathEscape(id)
+	record, err := b.get(ctx, "reading an employee", path, url.Values{
+		"fields": {"employeeNumber,workEmail,status,terminationDate"}, "onlyCurrent": {"true"},
+	}, nil)
+	if errors.Is(err, errNotFound) {
+		word.Unclear = "the record is not shown any more"
+		return word, nil
+	}
+	if err != nil {
+		return word, err
+	}
+	word.Employee = offboarding.Employee{Mail: record.at("/workEmail").text(), EmployeeID: record.at("/employeeNumber").text()}
+	rows, err := b.get(ctx, "reading the employment status", path+"/tables/employmentStatus", nil, nil)
+	if err != nil && !errors.Is(err, errNotFound) && !offboarding.IsPermanent(err) {
+		return word, err
+	}
+	if leaving, known := b.status(rows.list()); err == nil && known {
+		word.Leaving.LastDay = leaving
+		return word, nil
+	}
+	// Without the table, only what is in effect is known.
+	switch day, err := parseDay(record.at("/terminationDate").text()); {
+	case err != nil:
+		word.Unclear = "terminationDate is not a day"
+	case !day.IsZero():
+		word.Leaving.LastDay = day
+	default: // which does not say that nothing is planned
+		word.Unclear = "the table employmentStatus is not shown, or empty: give the API key the right to see it"
+	}
+	return word, nil
+}
+
+// status is the day that the newest row of the employment status ends the employment on, zero where
+// it does not; false when there is no row.
+func (b *bambooReader) status(rows []document) (day offboarding.Date, known bool) {
+	type row struct {
+		day   offboarding.Date
+		label string
+	}
+	var all []row
+	for _, r := range rows {
+		day, err := parseDay(r.at("/date").text())
+		if label := r.at("/employmentStatus").text(); err == nil && !day.IsZero() && label != "" {
+			all = append(all, row{day, label})
+		}
+	}
+	if len(all) == 0 {
+		return offboarding.Date{}, false
+	}
+	slices.SortStableFunc(all, func(a, b row) int { return cmp.Compare(a.day.String(), b.day.String()) })
+	if last := all[len(all)-1]; slices.ContainsFunc(b.terminated, func(label string) bool { return strings.EqualFold(label, last.label) }) {
+		return last.day, true
+	}
+	return offboarding.Date{}, true
+}
+
+// Leavers implements Reader: whose employment status was changed, by a row that may lie ahead.
+func (b *bambooReader) Leavers(ctx context.Context, since time.Time) (Leavers, error) {
+	changed, err := b.get(ctx, "listing changes of the employment status", "/api/v1/employees/changed/tables/employmentStatus",
+		url.Values{"since": {since.UTC().Format(time.RFC3339)}}, nil)
+	if err != nil {
+		return Leavers{}, err
+	}
+	var all Leavers
+	employees, _ := changed.at("/employees").value.(map[string]any)
+	for id := range employees {
+		all.Ask = append(all.Ask, id)
+	}
+	slices.Sort(all.Ask)
+	return all, nil
+}

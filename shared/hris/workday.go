@@ -1,0 +1,246 @@
+package hris
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"text/template"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// workday sends nothing: its workers are polled with Get_Workers, or with a report of the customer's
+// whose columns the map names.
+// Source: Microsoft Learn, workday-integration-reference and configure-workday-termination-lookahead.
+var workday = vendor{
+	name: "workday", dated: true,
+	validate: func(c Config) error {
+		switch {
+		case c.Signature != nil || len(c.Secrets) > 0:
+			return errors.New("secrets: Workday sends no webhooks, so there is nothing to prove")
+		case c.Every == 0:
+			return errors.New("every: say how often Workday is polled, like 15m")
+		case c.Map != nil && (c.Map.EmployeeID == "" || c.Map.LeavingDate == "" && c.Map.EndOfEmployment == ""):
+			return errors.New("map: name the columns of the report, at least employee.employeeId and leavingDate or endOfEmployment")
+		}
+		return c.Map.validate()
+	},
+	reader: func(c Config, ask *client) Reader {
+		if c.Map != nil {
+			return &reportReader{ask, *c.Map}
+		}
+		ask.sign = func(*http.Request) {} // the envelope holds the credential
+		return &workdayReader{client: ask, user: c.API.User, secret: c.API.Secret}
+	},
+}
+
+// reportReader reads a report as a service; every worker is a row of it.
+type reportReader struct {
+	*client
+	Map
+}
+
+func (r *reportReader) rows(ctx context.Context) ([]Word, error) {
+	doc, err := r.get(ctx, "reading the report", "", map[string][]string{"format": {"json"}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	each := r.Each
+	if each == "" {
+		each = "/Report_Entry"
+	}
+	if _, is := doc.at(each).value.([]any); !is {
+		return nil, fmt.Errorf("reading the report of %s: it has no list at %s", r.about, each)
+	}
+	var all []Word
+	for _, row := range doc.at(each).list() {
+		word := Word{Person: row.at(r.EmployeeID).text(), Employee: offboarding.Employee{EmployeeID: row.at(r.EmployeeID).text()}}
+		if r.Mail != "" {
+			word.Employee.Mail = row.at(r.Mail).text()
+		}
+		if word.Person == "" {
+			continue
+		}
+		if word.Leaving, err = r.leaving(row); err != nil {
+			word.Unclear = err.Error()
+		} else if word.Leaving.IsZero() && !r.named(row) {
+			word.Unclear = "the row has none of the columns of a date"
+		}
+		all = append(all, word)
+	}
+	return all, nil
+}
+
+// Person implements Reader. Somebody who is not in the report may have left long ago, or be hidden
+// from it.
+func (r *reportReader) Person(ctx context.Context, id string) (Word, error) {
+	all, err := r.rows(ctx)
+	for _, word := range all {
+		if word.Person == id {
+			return word, nil
+		}
+	}
+	return Word{Person: id, Unclear: "the worker is not in the report: base it on active and terminated workers"}, err
+}
+
+// Leavers implements Reader.
+func (r *reportReader) Leavers(ctx context.Context, _ time.Time) (Leavers, error) {
+	all, err := r.rows(ctx)
+	return Leavers{Words: all}, err
+}
+
+// workdayReader speaks Get_Workers.
+type workdayReader struct {
+	*client
+	user, secret string
+}
+
+// getWorkers is the request; its version is pinned, because the paths of the answer change with it.
+var getWorkers = template.Must(template.New("").Funcs(template.FuncMap{"xml": escapeXML}).Parse(`<?xml version="1.0" encoding="utf-8"?>
+<env:Envelope xmlns:env="http://schemas.xmlsoap.org/soap/envelope/" xmlns:bsvc="urn:com.workday/bsvc" xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd">
+<env:Header><wsse:Security env:mustUnderstand="1"><wsse:UsernameToken><wsse:Username>{{xml .User}}</wsse:Username><wsse:Password Type="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText">{{xml .Secret}}</wsse:Password></wsse:UsernameToken></wsse:Security></env:Header>
+<env:Body><bsvc:Get_Workers_Request bsvc:version="v21.1">
+{{- if .Worker}}<bsvc:Request_References><bsvc:Worker_Reference><bsvc:ID bsvc:type="WID">{{xml .Worker}}</bsvc:ID></bsvc:Worker_Reference></bsvc:Request_References>
+{{- else}}<bsvc:Request_Criteria><bsvc:Transaction_Log_Criteria_Data><bsvc:Transaction_Date_Range_Data>
+{{- if .Entered}}<bsvc:Updated_From>{{.From}}</bsvc:Updated_From><bsvc:Updated_Through>{{.Through}}</bsvc:Updated_Through>
+{{- else}}<bsvc:Effective_From>{{.From}}</bsvc:Effective_From><bsvc:Effective_Through>{{.Through}}</bsvc:Effective_Through>{{end -}}
+</bsvc:Transaction_Date_Range_Data></bsvc:Transaction_Log_Criteria_Data><bsvc:Exclude_Inactive_Workers>false</bsvc:Exclude_Inactive_Workers></bsvc:Request_Criteria>{{end}}
+<bsvc:Response_Filter><bsvc:As_Of_Effective_Date>{{.AsOf}}</bsvc:As_Of_Effective_Date><bsvc:As_Of_Entry_DateTime>{{.Now}}</bsvc:As_Of_Entry_DateTime><bsvc:Page>{{.Page}}</bsvc:Page><bsvc:Count>30</bsvc:Count></bsvc:Response_Filter>
+<bsvc:Response_Group><bsvc:Include_Reference>1</bsvc:Include_Reference><bsvc:Include_Personal_Information>1</bsvc:Include_Personal_Information><bsvc:Include_Employment_Information>1</bsvc:Include_Employment_Information></bsvc:Response_Group>
+</bsvc:Get_Workers_Request></env:Body></env:Envelope>`))
+
+func escapeXML(s string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(s)) // a buffer takes everything
+	return b.String()
+}
+
+// workers is the answer, as far as it is read.
+type workers struct {
+	Pages int      `xml:"Body>Get_Workers_Response>Response_Results>Total_Pages"`
+	All   []worker `xml:"Body>Get_Workers_Response>Response_Data>Worker"`
+}
+
+type worker struct {
+	References []struct {
+		Type  string `xml:"type,attr"`
+		Value string `xml:",chardata"`
+	} `xml:"Worker_Reference>ID"`
+	ID     string `xml:"Worker_Data>Worker_ID"`
+	Emails []struct {
+		Address string   `xml:"Email_Address"`
+		Usage   []string `xml:"Usage_Data>Type_Data>Type_Reference>ID"`
+	} `xml:"Worker_Data>Personal_Data>Contact_Data>Email_Address_Data"`
+	Status *struct {
+		Active  string `xml:"Active"`
+		End     string `xml:"Termination_Date"`
+		LastDay string `xml:"Termination_Last_Day_of_Work"`
+	} `xml:"Worker_Data>Employment_Data>Worker_Status_Data"`
+}
+
+func (w worker) word() Word {
+	word := Word{Employee: offboarding.Employee{EmployeeID: w.ID}}
+	for _, reference := range w.References {
+		if reference.Type == "WID" {
+			word.Person = reference.Value
+		}
+	}
+	for _, mail := range w.Emails {
+		for _, usage := range mail.Usage {
+			if usage == "WORK" {
+				word.Employee.Mail = mail.Address
+			}
+		}
+	}
+	if w.Status == nil {
+		word.Unclear = "the employment is not shown: give the integration user the domain Worker Data: Current Staffing Information"
+		return word
+	}
+	var err, other error
+	word.Leaving.LastDay, err = parseDay(w.Status.LastDay)
+	word.Leaving.EndOfEmployment, other = parseDay(w.Status.End)
+	isTrue := func(s string) bool { return s == "true" || s == "1" }
+	switch {
+	case err != nil || other != nil:
+		word.Unclear = "a date of the termination is not a day"
+	case word.Leaving.IsZero() && !isTrue(w.Status.Active):
+		word.Unclear = "the worker is not active, and no date is shown"
+	}
+	return word
+}
+
+type query struct {
+	User, Secret, Worker, From, Through, AsOf, Now string
+	Entered                                        bool
+	Page                                           int
+}
+
+// ahead is how far the dates of departures are looked for: the integration user lives in Pacific
+// Time, where a day begins up to 21 hours after it did in Auckland.
+const ahead = 60 * 24 * time.Hour
+
+func (w *workdayReader) call(ctx context.Context, q query) (workers, error) {
+	now := w.now().UTC()
+	q.User, q.Secret, q.Now, q.AsOf = w.user, w.secret, now.Format(time.RFC3339), now.Add(24*time.Hour).Format(time.DateOnly)
+	var body bytes.Buffer
+	if err := getWorkers.Execute(&body, q); err != nil {
+		return workers{}, err
+	}
+	text, _, err := w.send(ctx, "reading workers", http.MethodPost, "", nil, &body, http.Header{"Content-Type": {"text/xml; charset=utf-8"}, "Accept": {"text/xml"}})
+	if err != nil {
+		return workers{}, err
+	}
+	var answer workers
+	if err := xml.Unmarshal(text, &answer); err != nil {
+		return workers{}, fmt.Errorf("reading workers: the answer of %s is not XML that it documents", w.about)
+	}
+	return answer, nil
+}
+
+// Person implements Reader.
+func (w *workdayReader) Person(ctx context.Context, id string) (Word, error) {
+	answer, err := w.call(ctx, query{Worker: id, Page: 1})
+	if err != nil {
+		return Word{}, err
+	}
+	for _, one := range answer.All {
+		if word := one.word(); word.Person == id {
+			return word, nil
+		}
+	}
+	return Word{Person: id, Unclear: "the worker is not shown any more"}, nil
+}
+
+// Leavers implements Reader: what was entered since a time, and what takes effect until some time
+// ahead, which are two questions.
+func (w *workdayReader) Leavers(ctx context.Context, since time.Time) (Leavers, error) {
+	var all Leavers
+	seen := map[string]bool{}
+	for _, entered := range []bool{true, false} {
+		through := w.now()
+		if !entered {
+			through = through.Add(ahead)
+		}
+		for page, pages := 1, 1; page <= pages && page <= mostPages; page++ {
+			answer, err := w.call(ctx, query{Entered: entered, From: since.UTC().Format(time.RFC3339), Through: through.UTC().Format(time.RFC3339), Page: page})
+			if err != nil {
+				return Leavers{}, err
+			}
+			pages = answer.Pages
+			for _, one := range answer.All {
+				if word := one.word(); word.Person != "" && !seen[word.Person] {
+					seen[word.Person] = true
+					all.Words = append(all.Words, word)
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// mostPages bounds a poll: thirty workers each.
+const mostPages = 2000

@@ -1,0 +1,55 @@
+package simhr
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// deel tells of every change of an offboarding, and gives the endpoint up after ten tries.
+var deel = vendor{
+	name: "deel", again: every(10*time.Second, 9),
+	tells: func(s *System, c change, p Person) (string, any) {
+		kind := map[change]string{dismissed: "contract.terminated", moved: "worker.v2.updated", takenBack: "worker.v2.updated", effective: "worker.v2.updated"}[c]
+		if kind == "" {
+			return "", nil
+		}
+		resource := map[string]any{"id": "m3k9", "completion_date": dayOrNull(p.LastDay)}
+		if kind == "worker.v2.updated" {
+			resource["hris_profile_id"] = p.ID
+		}
+		return "", map[string]any{"timestamp": s.Now().UTC().Format(time.RFC3339Nano), "data": map[string]any{
+			"meta":     map[string]any{"event_type": kind, "tracking_id": fmt.Sprintf("9a7e-%d", s.sent), "organization_name": "Contoso", "is_simulation": false},
+			"resource": []any{resource},
+		}}
+	},
+	sign: func(s *System, r *http.Request, w Webhook) {
+		r.Header.Set("x-deel-hmac-label", "leaver")
+		r.Header.Set("x-deel-signature", hex.EncodeToString(mac(sha256.New, s.Secret, []byte("POST"), w.Body)))
+	},
+	serve: func(s *System, mux *http.ServeMux) {
+		mux.HandleFunc("GET /rest/v2/people/{id}", s.bearer(func(w http.ResponseWriter, r *http.Request) {
+			p := s.shown(r.PathValue("id"))
+			if p == nil {
+				s.missing(w)
+				return
+			}
+			employment := map[string]any{"id": "m3k9", "termination_last_day": dayOrNull(p.LastDay), "is_ended": false, "timezone": p.Zone, "payment": Canary}
+			s.answer(w, map[string]any{"data": map[string]any{
+				"id": p.ID, "external_id": p.Number, "employments": []any{employment},
+				"emails": []any{map[string]any{"type": "personal", "value": p.Private}, map[string]any{"type": "work", "value": p.Mail}},
+			}})
+		}))
+		mux.HandleFunc("GET /rest/v2/offboarding/tracker", s.bearer(func(w http.ResponseWriter, _ *http.Request) {
+			all := []any{}
+			for _, p := range s.all() {
+				if !p.LastDay.IsZero() {
+					all = append(all, map[string]any{"id": "o-" + p.ID, "hris_profile_id": p.ID})
+				}
+			}
+			s.answer(w, map[string]any{"data": all})
+		}))
+	},
+}
