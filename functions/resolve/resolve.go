@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -156,16 +157,19 @@ func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hi
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	for _, word := range list.Words {
-		seen[word.Person] = true
-		if err := r.heard(ctx, source, word, at, h); err != nil {
-			return err
-		}
-	}
 	known, err := r.Words.Leavers(ctx, source.Name, at.Add(-afterwards))
 	if err != nil {
 		return err
+	}
+	seen := map[string]bool{}
+	for _, word := range list.Words {
+		seen[word.Person] = true
+		if word.Leaving.IsZero() && !slices.Contains(known, word.Person) {
+			continue // as nearly everybody does, who stays
+		}
+		if err := r.heard(ctx, source, word, at, h); err != nil {
+			return err
+		}
 	}
 	for _, person := range append(list.Ask, known...) {
 		if seen[person] {
@@ -260,7 +264,7 @@ func (r *Resolver) lookAgain(ctx context.Context, source hris.Readable, person s
 // somebody has to look at only when its like was asked for.
 func (r *Resolver) refused(ctx context.Context, source hris.Readable, word hris.Word, why error, h bus.Hint) error {
 	if h.Event == eventPoll {
-		r.Log.Warn("a record that cannot be used", "source", source.Name, "reason", why)
+		r.Log.Debug("a record that cannot be used", "source", source.Name, "reason", why)
 		return nil
 	}
 	n := bus.Notice{Notice: offboarding.Notice{

@@ -19,6 +19,12 @@ import (
 // Source: documentation.bamboohr.com, webhooks, event-based webhooks; BambooHR/bhr-api-php, docs/Api.
 var bamboohr = vendor{
 	name: "bamboohr", dated: true, unverified: http.StatusServiceUnavailable, maxBody: 256 << 10,
+	setup: []string{
+		"a global webhook in the admin pages, not one through the API: that one ends with its creator",
+		"events employee.updated and employee.deleted, format JSON, the monitored field Employment Status",
+		"its private key, as the secret",
+		"an API key that sees workEmail, employeeNumber, terminationDate and the table employmentStatus",
+	},
 	validate: func(c Config) error {
 		if c.Signature != nil {
 			return errors.New("signature: BambooHR has its own")

@@ -15,6 +15,10 @@ import (
 // Source: cloudevents/spec, cloudevents/http-webhook.md, bindings/http-protocol-binding.md.
 var cloudevents = vendor{
 	name: "cloudevents", maxBody: 1 << 20,
+	setup: []string{
+		"the token, as Authorization: Bearer or as ?access_token=",
+		"events employee.terminated and employee.termination_cancelled, or those of the map",
+	},
 	media:   []string{structured, batch, "application/json"},
 	methods: []string{http.MethodOptions},
 	validate: func(c Config) error {

@@ -17,6 +17,11 @@ import (
 // Source: developer.deel.com, docs/webhooks-get-started, docs/security, docs/webhook-event-types.
 var deel = vendor{
 	name: "deel", dated: true,
+	setup: []string{
+		"events contract.terminated and worker.v2.updated",
+		"its signing key, as the secret",
+		"a token with the scopes contracts:read and people:read",
+	},
 	verifier: func(c Config) (webhook.Verifier, error) { return deelSignature.With(c.Secrets) },
 	read:     readDeel,
 	reader: func(c Config, ask *client) Reader {

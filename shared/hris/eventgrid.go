@@ -13,6 +13,10 @@ import (
 // Source: Microsoft Learn, Endpoint validation with Event Grid event schema.
 var eventgrid = vendor{
 	name: "eventgrid", maxBody: 1 << 20, accepted: http.StatusOK,
+	setup: []string{
+		"the address with ?code= and the secret",
+		"the Event Grid event schema",
+	},
 	validate: func(c Config) error {
 		if c.Signature != nil {
 			return errors.New("signature: Event Grid signs nothing; it shows the query parameter code")

@@ -19,6 +19,11 @@ import (
 // Source: factorialco/factorial-api-sdks, api-guides/manage-webhooks.md, webhooks-policies.md.
 var factorial = vendor{
 	name: "factorial", dated: true, leastSecret: 32, maxBody: 256 << 10,
+	setup: []string{
+		"three subscriptions: employees/employee/terminate, unterminate and update, to the address with /terminate, /unterminate and /update",
+		"the challenge, at least 32 characters, which is the secret",
+		"an API key that reads employees",
+	},
 	verifier: func(c Config) (webhook.Verifier, error) {
 		return webhook.Secret{Header: "x-factorial-wh-challenge"}.With(c.Secrets)
 	},

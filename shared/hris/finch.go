@@ -15,6 +15,11 @@ import (
 // Source: Finch-API/finch-api-go, webhook.go; developer.tryfinch.com, developer-resources/Webhooks.
 var finch = vendor{
 	name: "finch", dated: true, key: webhook.KeyBase64,
+	setup: []string{
+		"events employment and individual",
+		"its secret, base64",
+		"the access token of the connection",
+	},
 	verifier: func(c Config) (webhook.Verifier, error) { return finchSignature.With(c.Secrets) },
 	read:     readFinch,
 	reader: func(c Config, ask *client) Reader {

@@ -11,6 +11,10 @@ import (
 // the HR systems that have no file here.
 var generic = vendor{
 	name: "hmac", maxBody: 256 << 10,
+	setup: []string{
+		"the secret, and to sign as the declaration says",
+		"the media type application/json",
+	},
 	validate: func(c Config) error {
 		if c.Signature == nil {
 			return errors.New("signature: say how the sender signs")

@@ -16,6 +16,11 @@ import (
 // Source: docs.gusto.com, app-integrations/docs/webhooks, embedded-payroll/docs/employee-events.
 var gusto = vendor{
 	name: "gusto", dated: true,
+	setup: []string{
+		"leaver sources enrol: Gusto posts the token that becomes the secret",
+		"the type Employee",
+		"a token with the scopes employees:read and employments:read",
+	},
 	verifier: func(c Config) (webhook.Verifier, error) {
 		return webhook.Signature{Header: "X-Gusto-Signature"}.With(c.Secrets)
 	},

@@ -20,6 +20,11 @@ import (
 // Source: apidocs.hibob.com, webhooks v2; docs/working-with-webhooks.
 var hibob = vendor{
 	name: "hibob", dated: true,
+	setup: []string{
+		"a webhook of version 2 with the categories Employee and Table",
+		"its secret, as it is shown",
+		"a service user in a permission group that sees email, employee id, lifecycle status, last day of work and termination date",
+	},
 	verifier:  func(c Config) (webhook.Verifier, error) { return hibobSignature.With(c.Secrets) },
 	handshake: pingOfHiBob,
 	read:      readHiBob,

@@ -55,6 +55,8 @@ type vendor struct {
 	// dated says that its dates come without a time, so that the source needs a zone.
 	dated bool
 
+	// setup is what the vendor's own page has to be told beside the address, a line each.
+	setup []string
 	// validate says what is wrong with a declaration of this vendor; nil needs nothing special.
 	validate func(Config) error
 	// verifier proves its webhooks by the secrets of the declaration, which are not empty.

@@ -13,6 +13,10 @@ import (
 // Source: Okta, concepts/event-hooks, and the catalogue of event types.
 var okta = vendor{
 	name: "okta", maxBody: 1 << 20, accepted: http.StatusOK, unverified: http.StatusServiceUnavailable,
+	setup: []string{
+		"the whole value of the header Authorization",
+		"events user.lifecycle.deactivate, activate, reactivate, unsuspend and delete.initiated",
+	},
 	methods: []string{http.MethodGet},
 	verifier: func(c Config) (webhook.Verifier, error) {
 		return webhook.Secret{Header: "Authorization"}.With(c.Secrets)

@@ -20,6 +20,11 @@ import (
 // Source: developer.personio.de, API v2, webhooks and employments.
 var personio = vendor{
 	name: "personio", dated: true,
+	setup: []string{
+		"the address with ?code= and the secret, at least 128 bits of it by chance",
+		"events employment.created, updated, started, terminated, deleted and person.deleted",
+		"an API credential that reads persons and employments",
+	},
 	verifier: func(c Config) (webhook.Verifier, error) { return webhook.Secret{Query: "code"}.With(c.Secrets) },
 	read:     readPersonio,
 	reader: func(c Config, ask *client) Reader {

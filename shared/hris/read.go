@@ -66,7 +66,7 @@ func (c Config) Request(w Word, n int, readAt time.Time) (offboarding.Request, e
 type client struct {
 	base  *url.URL
 	http  *http.Client
-	pace  *rate.Limiter
+	pace  *rate.Limiter       // nil = as fast as it answers
 	sign  func(*http.Request) // puts the credential on a request
 	now   func() time.Time
 	about string // the name of the source, for errors
@@ -170,8 +170,10 @@ func (c *client) get(ctx context.Context, doing, path string, query url.Values, 
 
 // send is ask with bytes for bodies.
 func (c *client) send(ctx context.Context, doing, method, path string, query url.Values, body io.Reader, header http.Header) ([]byte, http.Header, error) {
-	if err := c.pace.Wait(ctx); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", doing, err)
+	if c.pace != nil {
+		if err := c.pace.Wait(ctx); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", doing, err)
+		}
 	}
 	// A path is put together from ids of others: JoinPath would let one of them climb.
 	address := *c.base

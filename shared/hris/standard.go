@@ -17,6 +17,10 @@ import (
 // Source: standard-webhooks, spec/standard-webhooks.md.
 var standard = vendor{
 	name: nameStandard, key: webhook.Whsec, unusable: http.StatusUnprocessableEntity,
+	setup: []string{
+		"events employee.terminated and employee.termination_cancelled, signed as Standard Webhooks",
+		"the signing secret, whsec_ and base64",
+	},
 	verifier: func(c Config) (webhook.Verifier, error) { return standardSignature.With(c.Secrets) },
 	read: func(c Config, v webhook.Verified) (Meaning, error) {
 		r, err := parseStandard(c, v)

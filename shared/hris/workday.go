@@ -18,6 +18,10 @@ import (
 // Source: Microsoft Learn, workday-integration-reference and configure-workday-termination-lookahead.
 var workday = vendor{
 	name: "workday", dated: true,
+	setup: []string{
+		"nothing: it is polled",
+		"an integration system user with Get on Worker Data: Workers, Current Staffing Information and Person Data: Work Contact Information",
+	},
 	validate: func(c Config) error {
 		switch {
 		case c.Signature != nil || len(c.Secrets) > 0:
