@@ -40,7 +40,7 @@ func (q *queue) Publish(_ context.Context, m bus.Message) (bool, error) {
 }
 
 // webhook is a webhook that the HR system signs at a time.
-func webhook(ctx context.Context, t *testing.T, id string, at time.Time, body []byte) *http.Request {
+func webhook(ctx context.Context, t testing.TB, id string, at time.Time, body []byte) *http.Request {
 	t.Helper()
 	signer, err := standardwebhooks.NewWebhook(events.Secret)
 	if err != nil {

@@ -1,9 +1,11 @@
 package hris_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -403,4 +405,45 @@ func FuzzMappers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestTheExampleDeclaresEveryVendor and can be used as it is.
+func TestTheExampleDeclaresEveryVendor(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("sources.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := hris.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := map[string]bool{"standard": true}
+	for _, c := range d.Sources {
+		declared[c.Vendor] = true
+	}
+	for _, vendor := range hris.Vendors() {
+		if !declared[vendor] {
+			t.Errorf("the example has no %s", vendor)
+		}
+	}
+	asked := map[string]bool{}
+	sources, err := hris.Load(t.Context(), text, "", func(_ context.Context, place string) (string, error) {
+		asked[place] = true
+		return "YSBzZWNyZXQgb2YgMzIgbGV0dGVycywgb3IgbG9uZ2Vy", nil
+	})
+	if err != nil || asked["env:BOB_TOKEN"] || !asked["env:BOB_SECRET"] {
+		t.Errorf("got %v, asked for %v; want the secrets of webhooks alone", err, asked)
+	}
+	if _, known := sources.Source("workday"); known {
+		t.Error("Workday has an endpoint, and sends nothing")
+	}
+	clear(asked)
+	readers, err := hris.LoadReaders(t.Context(), text, func(_ context.Context, place string) (string, error) {
+		asked[place] = true
+		return "credential", nil
+	}, nil, time.Now)
+	if err != nil || len(readers) != 8 || asked["env:BOB_SECRET"] {
+		t.Errorf("got %d readers, %v, asked for %v; want the credentials alone", len(readers), err, asked)
+	}
 }
