@@ -1,4 +1,4 @@
-# Who steps in with leaver up --operator: they see every case, stop it or accept a step, and send
+# Who steps in with leaver attach: they see every case, stop it or accept a step, and send
 # what was parked back to work or take it away. Of Microsoft 365 this gives them nothing.
 resource "azurerm_role_assignment" "operator" {
   for_each             = { for pair in setproduct(var.operators, keys(local.operator)) : "${pair[0]} ${pair[1]}" => { principal = pair[0], role = pair[1] } }

@@ -77,7 +77,7 @@ locals {
 }
 
 variable "operators" {
-  description = "The object ids of the people, or better of the group, who look after departures: leaver up --operator."
+  description = "The object ids of the people, or better of the group, who look after departures: leaver attach."
   type        = set(string)
   default     = []
 }
