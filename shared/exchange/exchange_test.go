@@ -96,7 +96,7 @@ func TestB16NoWriteLeavesWithoutAWarrant(t *testing.T) {
 		"CloseMailbox": c.CloseMailbox, "CloseProtocols": c.CloseProtocols, "ClearPhone": c.ClearPhone, "RemovePhone": c.RemovePhone,
 		"BlockPhones": func(ctx context.Context, id string) error { return c.BlockPhones(ctx, id, []string{"x"}) },
 	} {
-		if err := write(ctx, leaver); err != w.no { //nolint:errorlint // unchanged is the point
+		if err := write(ctx, leaver); err != w.no {
 			t.Errorf("%s: %v", name, err)
 		}
 		var permanent *offboarding.PermanentError

@@ -108,7 +108,7 @@ type answer struct {
 }
 
 // errNothing is a success without the object that was asked for.
-var errNothing = errors.New("Graph answered with nothing")
+var errNothing = errors.New("the answer of Graph is empty")
 
 // send makes one call. An error is classified and says what was being done, and to which ids.
 func (c *Client) send(ctx context.Context, one call) (answer, error) {

@@ -191,7 +191,7 @@ func TestB16NoWriteLeavesWithoutAWarrant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, ctx := serve(t, respond(test.status, test.body))
 			s.guard.no = fmt.Errorf("no: %w", offboarding.ErrCancelled)
-			if err := test.call(ctx, s.Client); err != s.guard.no { //nolint:errorlint // unchanged is the point
+			if err := test.call(ctx, s.Client); err != s.guard.no {
 				t.Errorf("cancelled: %v", err)
 			}
 			var p *offboarding.PermanentError

@@ -114,7 +114,7 @@ func (o *outgoing) hear(res *http.Response) error {
 		return err
 	}
 	if res.StatusCode < 400 {
-		return fmt.Errorf("Graph answered with the redirect %d", res.StatusCode)
+		return fmt.Errorf("the answer of Graph is the redirect %d", res.StatusCode)
 	}
 	o.failed = newProblem(res.StatusCode, res.Header, body, o.requestID)
 	return nil

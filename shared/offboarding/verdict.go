@@ -197,7 +197,7 @@ func Join(verdicts ...error) error {
 	case IsThrottled(worst.Err):
 		return Throttled(worst.In, errors.New(why))
 	case worst.Kind == KindTransient, worst.Kind == KindCancelled:
-		others := slices.DeleteFunc(parts, func(v Verdict) bool { return v.Err == worst.Err })
+		others := slices.DeleteFunc(parts, func(v Verdict) bool { return v.Err == worst.Err }) //nolint:errorlint // that very error, not one like it
 		return fmt.Errorf("%w; %s", worst.Err, reasons(others, worst))
 	}
 	joined := worst

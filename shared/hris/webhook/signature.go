@@ -159,7 +159,7 @@ func (s Signature) With(secrets []string) (Verifier, error) {
 	for i, secret := range secrets {
 		key, err := s.Key.decode(secret)
 		if err != nil {
-			return nil, fmt.Errorf("secret %d is not %s", i+1, err)
+			return nil, fmt.Errorf("secret %d is not %w", i+1, err)
 		}
 		v.keys = append(v.keys, key)
 	}
