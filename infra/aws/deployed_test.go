@@ -235,7 +235,7 @@ func nameOf(client string) string {
 
 // passBus lets every frame pass, but the acknowledgement of a message whose sender is to die.
 func (d *deployment) passBus(f servicebustest.Frame) servicebustest.Action {
-	acknowledges := !f.Received && f.Kind == servicebustest.Disposition && (f.Address == bus.Topic || f.Address == bus.Queue)
+	acknowledges := !f.Received && f.Kind == servicebustest.Disposition && (f.Address == bus.Topic || f.Address == bus.Queue || f.Address == bus.Hints)
 	if name := nameOf(f.Identity); acknowledges && d.mustDie(write{name, toBus}) {
 		d.functions[name].kill()
 	}

@@ -42,7 +42,7 @@ func files(t *testing.T) map[string][]byte {
 
 // entity is how the Terraform names what a subscription is on the broker.
 func entity(s bus.Subscription) string {
-	if s.Entity == bus.Queue {
+	if s.OfQueue() {
 		return s.Entity
 	}
 	return s.Entity + "/" + s.Name
@@ -201,7 +201,7 @@ func TestTheSubscriptionsHaveTheRulesOfTheDriver(t *testing.T) {
 	}
 	equal(t, "rules on the label", c.pairs(t, "labels", "subscription", "label"), sorted(labels))
 	equal(t, "subscriptions", slices.Sorted(maps.Keys(c.evaluate(t, "subscriptions").AsValueMap())), sorted(names))
-	equal(t, "queues", c.names(t, "queues"), []string{bus.Queue})
+	equal(t, "queues", c.names(t, "queues"), []string{bus.Hints, bus.Queue})
 	equal(t, "topics", c.names(t, "topics"), []string{bus.Topic})
 }
 
