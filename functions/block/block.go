@@ -1,6 +1,7 @@
 // Package block is the step that keeps the leaver out: it disables the account and then
 // always revokes the sessions again itself, closes the mailbox and every protocol into it, and
-// disables the user's Entra devices. It is done when all of that has been read back.
+// disables the user's Entra devices. It is done when all of that has been read back. ActiveSync may
+// stay open for a bounded moment, in which a phone can hear of its wipe; nothing else waits for it.
 //
 // The order is Microsoft's (B7): disable first, then revoke, then the devices.
 // Sources: Microsoft Entra, users-revoke-access; Exchange PowerShell, Set-CASMailbox.
@@ -9,6 +10,7 @@ package block
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +35,8 @@ type Directory interface {
 type Mailboxes interface {
 	Mailbox(ctx context.Context, id string) (offboarding.Mailbox, error)
 	CloseMailbox(ctx context.Context, id string) error
-	CloseProtocols(ctx context.Context, id string) error
+	CloseProtocols(ctx context.Context, id string, but ...string) error
+	Phones(ctx context.Context, user string) ([]offboarding.Phone, error)
 }
 
 // Step blocks a leaver.
@@ -83,7 +86,8 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 			since = at
 		}
 	}
-	if user.AccountEnabled || job.Step.Progress[sessionsRevoked] == "" {
+	guest := user.UserType == "Guest"
+	if !guest && (user.AccountEnabled || job.Step.Progress[sessionsRevoked] == "") {
 		if err := s.directory.RevokeSignInSessions(ctx, job.Leaver); err != nil {
 			return offboarding.Join(job.Refused(ctx, disabling, roles), err)
 		}
@@ -104,10 +108,17 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 	if user.AccountEnabled {
 		return job.NotYet("disabling was accepted, but accountEnabled still reads true")
 	}
+	if guest {
+		// Source: Microsoft Graph, user: revokeSignInSessions: it does nothing for guests, who sign in
+		// in their home tenant. The disabled account is what keeps them out of this one.
+		job.Evidence[offboarding.AccountEnabled] = "false"
+		job.Evidence["guest"] = "sessions belong to the home tenant"
+		return nil
+	}
 	if offboarding.Stamp(user.SessionsValidFrom) < job.Step.Progress[sessionsRevoked] {
 		return job.NotYet("%s: the revocation was accepted, but signInSessionsValidFromDateTime does not show it yet", offboarding.B7)
 	}
-	job.Evidence["accountEnabled"] = "false"
+	job.Evidence[offboarding.AccountEnabled] = "false"
 	job.Evidence["signInSessionsValidFromDateTime"] = offboarding.Stamp(user.SessionsValidFrom)
 	if user.OnPremisesSyncEnabled {
 		return s.watchSynchronised(ctx, job, user)
@@ -127,12 +138,23 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) e
 	if err != nil {
 		return err
 	}
-	disabled := func(m offboarding.Mailbox) bool { return m.AccountDisabled || synced }
+	open, err := s.phonesMayHear(ctx, job)
+	if err != nil {
+		return err
+	}
+	var but []string // what stays open for now
+	if open > 0 {
+		but = []string{offboarding.ActiveSync}
+	}
+	ways := func(m offboarding.Mailbox) []string {
+		return slices.DeleteFunc(m.Protocols.Open(), func(name string) bool { return slices.Contains(but, name) })
+	}
+	disabled := func(m offboarding.Mailbox) bool { return m.AccountDisabled || synced || open > 0 }
 	_, err = offboarding.Ensure(ctx, job, offboarding.Effect[offboarding.Mailbox]{
 		What:   "closing the mailbox",
 		Seen:   &seen,
 		Read:   read,
-		Wanted: func(m offboarding.Mailbox) bool { return disabled(m) && len(m.Protocols.Open()) == 0 },
+		Wanted: func(m offboarding.Mailbox) bool { return disabled(m) && len(ways(m)) == 0 },
 		Before: func(m offboarding.Mailbox) map[string]string {
 			return map[string]string{"protocols": strings.Join(m.Protocols.Open(), " ")}
 		},
@@ -142,19 +164,23 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) e
 					return err
 				}
 			}
-			if len(m.Protocols.Open()) == 0 {
+			if len(ways(m)) == 0 {
 				return nil
 			}
-			return s.mailboxes.CloseProtocols(ctx, job.Leaver)
+			return s.mailboxes.CloseProtocols(ctx, job.Leaver, but...)
 		},
 		Shows: func(m offboarding.Mailbox) string {
-			return "it still reads open: " + strings.Join(m.Protocols.Open(), " ")
+			return "it still reads open: " + strings.Join(ways(m), " ")
 		},
 	})
-	if err == nil {
-		job.Evidence["mailbox"] = "closed"
+	switch {
+	case err != nil:
+		return err
+	case open > 0:
+		return offboarding.After(min(open, 5*time.Second), offboarding.B13.Name+": a phone may hear of its wipe until ActiveSync closes; the account is not waited for")
 	}
-	return err
+	job.Evidence["mailbox"] = "closed"
+	return nil
 }
 
 // devices disables the Entra devices of the leaver.

@@ -211,3 +211,41 @@ func TestSomebodyWithoutMailboxIsBlocked(t *testing.T) {
 		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
 	}
 }
+
+// TestALockoutIsTriedAgainWithinHalfAMinute refuses every disabling for a while.
+func TestALockoutIsTriedAgainWithinHalfAMinute(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "PATCH /users/{id}", Status: http.StatusServiceUnavailable, Times: 40})
+	})
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepBlock, newStep(h))
+	for tries := 0; ; tries++ {
+		record, _ := h.Step(t, c.ID, w)
+		if record.State == offboarding.StateEffective && tries > 6 {
+			break
+		}
+		if wait := record.Due.Sub(h.Now()); record.State != offboarding.StateRetrying || wait > 30*time.Second {
+			t.Fatalf("try %d: got %s again in %s, want retrying within 30s: %s", tries, record.State, wait, record.Reason)
+		}
+		h.Advance(record.Due.Sub(h.Now()))
+	}
+	if enabled(t, h, simtenant.UserID(adele)) {
+		t.Error("the account is enabled")
+	}
+}
+
+// TestAGuestWhoIsDisabledIsBlocked: a guest's sessions are those of the home tenant, and no revocation
+// ever shows.
+func TestAGuestWhoIsDisabledIsBlocked(t *testing.T) {
+	t.Parallel()
+	const guest = "henrietta.mueller_fabrikam.com#EXT#@contoso.com"
+	h := steptest.New(t)
+	c := h.Open(t, guest, offboarding.Options{}, offboarding.DefaultPolicy())
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	h.Wants(t, record, offboarding.StateEffective)
+	if enabled(t, h, simtenant.UserID(guest)) || record.LockedOutAt.IsZero() {
+		t.Errorf("got enabled %t, locked out %s, want a disabled account", enabled(t, h, simtenant.UserID(guest)), record.LockedOutAt)
+	}
+}

@@ -8,10 +8,10 @@
 // deadline that becomes a manual task, so that a phone at the bottom of a lake does not hold the
 // departure for ever.
 //
-// The step neither waits for block nor holds it up, though a phone that is let in no more hears of no
-// wipe: keeping a leaver out is worth more than an acknowledgement, and Microsoft's order is to block
-// first. A phone on push that is still signed in carries the wipe out in the same seconds, and a
-// device in Intune hears of it by its enrolment, whoever may sign in.
+// The step neither waits for block nor holds it up: keeping a leaver out is worth more than an
+// acknowledgement, and Microsoft's order is to block first. But a phone that is shut out hears of no
+// wipe: for the moment of phoneGrace its own mail program is let in, in which one on push carries the
+// wipe out. A device in Intune hears of it by its enrolment, whoever may sign in.
 //
 // A wipe back to the factory's state needs an approval in the ledger, and there are none yet: the
 // step has no way to ask for one.
@@ -22,6 +22,7 @@
 package wipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,9 @@ type Step struct {
 func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }
+
+// phoneTold and the id of a phone is when the step first saw to its wipe, in the progress.
+const phoneTold = "phoneTold/"
 
 // Names of facts about one device are these and its id: in the before what it was, in the
 // progress when it was asked or, of a phone, when it acknowledged, in the evidence its end.
@@ -111,14 +115,20 @@ func (s *Step) phones(ctx context.Context, r *run) {
 	var toBlock []string
 	removed := false
 	for _, p := range found {
-		done := wiped(p)
+		done := p.Wiped()
 		if !done && !p.WipeRequested.After(p.WipeAcked) {
 			if err := s.mailboxes.ClearPhone(ctx, p.ID); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
 				r.fail(err) // not blocked before it was told
 				continue
 			}
 		}
-		if !p.Blocked {
+		open, err := r.mayHear(ctx, p)
+		switch {
+		case err != nil:
+			r.fail(err)
+		case open > 0:
+			r.soon = min(cmp.Or(r.soon, open), open)
+		case !p.Blocked:
 			toBlock = append(toBlock, p.DeviceID)
 		}
 		switch {
@@ -152,6 +162,17 @@ func (s *Step) phones(ctx context.Context, r *run) {
 	s.endOfPhones(r, found)
 }
 
+// mayHear is for how much longer a phone is not blocked, so that its own mail program can hear of the
+// wipe: block keeps ActiveSync open as long.
+func (r *run) mayHear(ctx context.Context, p offboarding.Phone) (time.Duration, error) {
+	grace := r.Case.Plan.PhoneGrace
+	if grace <= 0 || !p.Native || p.Blocked || p.Wiped() {
+		return 0, nil
+	}
+	told, err := r.Seen(ctx, phoneTold+p.ID)
+	return told.Add(grace).Sub(r.Now), err
+}
+
 // endOfPhones says what became of the phones that were there once.
 func (s *Step) endOfPhones(r *run, found []offboarding.Phone) {
 	known := r.known(phone)
@@ -169,13 +190,6 @@ func (s *Step) endOfPhones(r *run, found []offboarding.Phone) {
 			r.task("phone %s: its partnership with the mailbox is gone and no acknowledgement of the wipe was seen; make sure that the account is off the phone, then sign off", id)
 		}
 	}
-}
-
-// wiped reports whether the phone acknowledged its wipe and has not synchronised since. One
-// that has, was set up again after a wipe of long ago.
-func wiped(p offboarding.Phone) bool {
-	const slack = 5 * time.Minute // the sync that brought the wipe may be counted after it
-	return !p.WipeAcked.IsZero() && !p.WipeRequested.After(p.WipeAcked) && !p.LastSync.After(p.WipeAcked.Add(slack))
 }
 
 // devices retires what the leaver enrolled in Intune.
@@ -296,6 +310,7 @@ type run struct {
 	failed []error
 	waits  []string
 	tasks  []string
+	soon   time.Duration // when to look again, where a phone may hear of its wipe; zero when none may
 }
 
 func (r *run) fail(err error) { r.failed = append(r.failed, err) }
@@ -335,8 +350,11 @@ func (r *run) verdict() error {
 // is not looked for every quarter of an hour.
 func (r *run) notYet(why string) error {
 	const longest = 6 * time.Hour
-	patience := offboarding.VerdictOf(r.NotYet("%s", why)).In
-	return offboarding.After(max(patience, min(r.Waited()/8, longest)), why)
+	patience := max(offboarding.VerdictOf(r.NotYet("%s", why)).In, min(r.Waited()/8, longest))
+	if r.soon > 0 {
+		patience = min(patience, r.soon)
+	}
+	return offboarding.After(patience, why)
 }
 
 // known are the ids of a kind that were ever seen, sorted.

@@ -303,6 +303,8 @@ func TestADeadPhoneIsAManualTaskAtTheDeadline(t *testing.T) {
 		alive, dead = dead, alive
 	}
 	h.Step(t, c.ID, w)
+	h.Advance(time.Minute)
+	h.Step(t, c.ID, w)
 	h.Advance(5 * 24 * time.Hour)
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, dead.GUID+" (Android 9)") || !strings.Contains(record.Reason, "last synchronised 5 days ago") {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 // protocols are the switches of Set-CASMailbox that open a way into a mailbox.
 // Source: Exchange, Set-CASMailbox; Microsoft 365 admin, Remove a former employee.
 var protocols = []string{
-	"ActiveSyncEnabled", "OWAEnabled", "OWAforDevicesEnabled", "PopEnabled", "ImapEnabled", "MAPIEnabled", "EwsEnabled",
+	offboarding.ActiveSync, "OWAEnabled", "OWAforDevicesEnabled", "PopEnabled", "ImapEnabled", "MAPIEnabled", "EwsEnabled",
 	"ECPEnabled", "UniversalOutlookEnabled", "OutlookMobileEnabled", "MacOutlookEnabled", "OneWinNativeOutlookEnabled",
 }
 
@@ -67,11 +68,13 @@ func (c *Client) CloseMailbox(ctx context.Context, id string) error {
 	return err
 }
 
-// CloseProtocols closes every way into the mailbox (Set-CASMailbox).
-func (c *Client) CloseProtocols(ctx context.Context, id string) error {
+// CloseProtocols closes every way into the mailbox but those that are named (Set-CASMailbox).
+func (c *Client) CloseProtocols(ctx context.Context, id string, but ...string) error {
 	parameters := map[string]any{"Identity": id, smtpDisabled: true}
 	for _, name := range protocols {
-		parameters[name] = false
+		if !slices.Contains(but, name) {
+			parameters[name] = false
+		}
 	}
 	_, err := invoke[struct{}](ctx, c, "Set-CASMailbox", parameters)
 	return err

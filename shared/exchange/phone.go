@@ -50,6 +50,7 @@ func (c *Client) Phones(ctx context.Context, user string) ([]offboarding.Phone, 
 		DeviceID   string `json:"DeviceId"`
 		DeviceType string
 		DeviceOS   string
+		ClientType string
 	}
 	found, err := invoke[partnership](ctx, c, "Get-MobileDevice", map[string]any{"Mailbox": user})
 	if err != nil || len(found) == 0 {
@@ -79,7 +80,7 @@ func (c *Client) Phones(ctx context.Context, user string) ([]offboarding.Phone, 
 			return nil, fmt.Errorf("running Get-MobileDevice for %s: a phone without Guid or DeviceId", user)
 		}
 		p := offboarding.Phone{
-			ID: d.GUID, DeviceID: d.DeviceID, OS: d.DeviceOS,
+			ID: d.GUID, DeviceID: d.DeviceID, OS: d.DeviceOS, Native: !strings.EqualFold(d.ClientType, "REST"),
 			Blocked: slices.ContainsFunc(access[0].ActiveSyncBlockedDeviceIDs, func(id string) bool { return strings.EqualFold(id, d.DeviceID) }),
 		}
 		for _, s := range statistics {

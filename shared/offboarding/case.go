@@ -133,6 +133,9 @@ type Record struct {
 	// last run did not fail.
 	FailingSince time.Time
 	EffectiveAt  time.Time
+	// LockedOutAt is when block had first read that the account is disabled and its sessions are
+	// revoked, whatever else it still waits for.
+	LockedOutAt time.Time
 	// DecidedAt is when the last verdict or signature came; zero while there is none since the plan
 	// or a replay.
 	DecidedAt time.Time
@@ -158,6 +161,19 @@ func (c *Case) Step(name StepName) *Record {
 		}
 	}
 	return nil
+}
+
+// LockedOut is when the leaver had been locked out and that was read back: the password changed, the
+// account disabled and its sessions revoked. False while that is not so.
+func (c *Case) LockedOut() (at time.Time, out bool) {
+	signout, block := c.Step(StepSignout), c.Step(StepBlock)
+	if signout == nil || block == nil || signout.EffectiveAt.IsZero() || block.LockedOutAt.IsZero() {
+		return time.Time{}, false
+	}
+	if at = block.LockedOutAt; signout.EffectiveAt.After(at) {
+		at = signout.EffectiveAt
+	}
+	return at, true
 }
 
 // Deadline is when the step's wait becomes a manual task; zero when it does not wait.
@@ -396,6 +412,9 @@ func (s *Record) settle(e Entry) {
 		s.FailingSince = time.Time{}
 	case s.FailingSince.IsZero():
 		s.FailingSince = e.At
+	}
+	if s.Name == StepBlock && e.Evidence[AccountEnabled] == "false" && s.LockedOutAt.IsZero() {
+		s.LockedOutAt = e.At
 	}
 	s.Observed = e.State == StateEffective || e.Observed
 	switch {

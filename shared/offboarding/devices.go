@@ -47,8 +47,16 @@ type Phone struct {
 	ID            string    // Guid: the Identity holds the owner's name
 	DeviceID      string    // what ActiveSyncBlockedDeviceIDs lists; may be a serial number
 	OS            string    // DeviceOS
+	Native        bool      // the phone's own mail program, by ActiveSync, which a closed protocol shuts out
 	Blocked       bool      // in ActiveSyncBlockedDeviceIDs
 	LastSync      time.Time // LastSuccessSync
 	WipeRequested time.Time // DeviceWipeRequestTime
 	WipeAcked     time.Time // DeviceWipeAckTime
+}
+
+// Wiped reports whether the phone acknowledged its wipe and has not synchronised since. One that
+// has, was set up again after a wipe of long ago.
+func (p Phone) Wiped() bool {
+	const slack = 5 * time.Minute // the sync that brought the wipe may be counted after it
+	return !p.WipeAcked.IsZero() && !p.WipeRequested.After(p.WipeAcked) && !p.LastSync.After(p.WipeAcked.Add(slack))
 }

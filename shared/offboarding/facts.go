@@ -10,6 +10,7 @@ import (
 // evidence or progress; everybody else reads it through the accessors of [Case] below.
 //
 //	name           kept by            in        read by
+//	accountEnabled block              evidence  the case itself: when the leaver was locked out
 //	mailbox        forward, preserve  evidence  delete
 //	mailboxItems   licence            progress  delete
 //	licenceGroups  access             progress  licence
@@ -27,6 +28,8 @@ import (
 //	deletionGate   delete             progress  onpremises
 //	residualRisk   any                evidence  leaver plan, reports
 const (
+	// AccountEnabled is "false" once the account was read disabled and its sessions revoked after that.
+	AccountEnabled = "accountEnabled"
 	// MailboxSeen is "none" of a leaver without a mailbox.
 	MailboxSeen = "mailbox"
 	// MailboxItems is how many items the mailbox held before its licence went, or "none" of one that

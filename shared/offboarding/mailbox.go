@@ -58,6 +58,9 @@ type AutoReply struct {
 	AutoReplyTexts
 }
 
+// ActiveSync is the protocol of a phone's own mail program, by its name in [Protocols].
+const ActiveSync = "ActiveSyncEnabled"
+
 // Protocols are the ways into a mailbox, by the names of Set-CASMailbox, true when open.
 type Protocols map[string]bool
 

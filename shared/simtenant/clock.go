@@ -230,10 +230,10 @@ func appCalls(t *Tenant, r *AppRegistration, now time.Time) {
 	}
 }
 
-// reaches says whether a phone reaches Exchange: only while there is a mailbox to sync with. A wipe
-// asked for after that is never acknowledged. With the knob PhonesShutOut it takes an account that
-// may sign in, a mailbox that is the person's own, an open protocol and a device that is not blocked
-// as well: whoever is shut out does not hear of the wipe.
+// reaches says whether a phone reaches Exchange: only while there is a mailbox to sync with and, of a
+// phone's own mail program, while ActiveSync is open and the phone is not blocked. A wipe asked for
+// after that is never acknowledged. Outlook mobile is told by a service of its own. With the knob
+// PhonesShutOut either takes an account that may sign in and a mailbox that is the person's own, too.
 // Sources: Exchange ActiveSync user-initiated remote wipe (practical365.com); MicrosoftDocs
 // IntuneDocs issue 2020; Clear-MobileDevice: the device is wiped the next time it receives data.
 func (w *World) reaches(p *Phone) bool {
@@ -241,15 +241,30 @@ func (w *World) reaches(p *Phone) bool {
 	if p.Removed || !usable(m) {
 		return false
 	}
-	if !w.PhonesShutOut {
+	outlook := p.ClientType == "REST"
+	if outlook && !w.PhonesShutOut {
 		return true
 	}
 	protocol := "ActiveSyncEnabled"
-	if p.ClientType == "REST" {
+	if outlook {
 		protocol = "OutlookMobileEnabled"
 	}
+	if !m.Protocols[protocol] || slices.Contains(m.BlockedDeviceIDs, p.DeviceID) {
+		return false
+	}
 	u := w.Users[p.Mailbox]
-	return u != nil && u.AccountEnabled && m.Type == "UserMailbox" && m.Protocols[protocol] && !slices.Contains(m.BlockedDeviceIDs, p.DeviceID)
+	return !w.PhonesShutOut || u != nil && u.AccountEnabled && m.Type == "UserMailbox"
+}
+
+// tokenEnds is when a phone's own mail program is shut out by its account: within a quarter of an hour
+// of the account being disabled. Zero = it is not.
+// Source: Microsoft Entra, continuous access evaluation: up to 15 minutes.
+func (w *World) tokenEnds(p *Phone) time.Time {
+	u := w.Users[p.Mailbox]
+	if p.ClientType == "REST" || u == nil || u.AccountEnabled {
+		return time.Time{}
+	}
+	return u.SessionsValidFrom.Add(15 * time.Minute)
 }
 
 func nextCallOfPhone(w *World, p *Phone) time.Time {
@@ -260,7 +275,11 @@ func nextCallOfPhone(w *World, p *Phone) time.Time {
 	if p.shutOut.After(after) {
 		after = p.shutOut
 	}
-	return firstSync(p.LastSync, p.SyncEvery, p.Dead, after)
+	at := firstSync(p.LastSync, p.SyncEvery, p.Dead, after)
+	if end := w.tokenEnds(p); !end.IsZero() && at.After(end) {
+		return time.Time{}
+	}
+	return at
 }
 
 func phoneCalls(t *Tenant, p *Phone, now time.Time) { t.world.callHome(p, now) }
@@ -273,6 +292,9 @@ func (w *World) callHome(p *Phone, now time.Time) {
 	}
 	if ack := nextCallOfPhone(w, p); !ack.IsZero() && !ack.After(now) {
 		p.WipeAcked, p.LastSync = ack, ack
+	}
+	if end := w.tokenEnds(p); !end.IsZero() && now.After(end) {
+		now = end
 	}
 	if last := lastSync(p.LastSync, p.SyncEvery, p.Dead, now); p.WipeAcked.IsZero() && last.After(p.shutOut) {
 		p.LastSync = last

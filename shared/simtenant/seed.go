@@ -745,16 +745,21 @@ func (b *builder) managedApps(s *SeedUser, n int, d SeedDevice) {
 
 func (b *builder) phone(s *SeedUser, n int, d SeedDevice) {
 	device := strings.ToUpper(strings.ReplaceAll(derived("phone", s.ID, fmt.Sprint(n)), "-", ""))
-	client, middle := "EAS", orElse(d.OS, "iPhone")
+	client, middle, every := "EAS", orElse(d.OS, "iPhone"), b.sync(d)
 	if d.Outlook {
 		client, middle, device = "REST", "Outlook", strings.ToLower(device[:16])
+	} else if d.SyncEvery == 0 {
+		every = min(every, push)
 	}
 	identity := fmt.Sprintf(`%s\ExchangeActiveSyncDevices\%s§%s§%s`, b.w.Mailboxes[s.ID].Alias, client, middle, device)
 	b.w.Phones[identity] = &Phone{
 		Identity: identity, GUID: derived("phoneGuid", s.ID, fmt.Sprint(n)), Mailbox: s.ID, DeviceID: device, FriendlyName: d.Name, Model: orElse(d.Model, d.Name),
-		OS: orElse(d.OS, "iOS 26.1"), ClientType: client, FirstSync: b.now.Add(-200 * 24 * time.Hour), LastSync: b.now, SyncEvery: b.sync(d), Dead: d.Dead, NoAccountOnly: d.NoAccountOnly,
+		OS: orElse(d.OS, "iOS 26.1"), ClientType: client, FirstSync: b.now.Add(-200 * 24 * time.Hour), LastSync: b.now, SyncEvery: every, Dead: d.Dead, NoAccountOnly: d.NoAccountOnly,
 	}
 }
+
+// push is how long a phone's own mail program takes to hear what Exchange has for it.
+const push = 20 * time.Second
 
 func (b *builder) apps() error {
 	b.w.Apps[DefaultClientID] = &App{

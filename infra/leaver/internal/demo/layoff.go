@@ -53,7 +53,8 @@ func layoff(ctx context.Context, o Options) error {
 		posted := make(chan error, 1)
 		go func() { posted <- postAll(ctx, intake, leavers) }()
 		cases, err := untilAll(ctx, out, h, leavers, "locked out", func(cs *offboarding.Case) bool {
-			return settled(cs, offboarding.StepSignout) && settled(cs, offboarding.StepBlock)
+			_, out := cs.LockedOut()
+			return out
 		})
 		if err != nil {
 			return err
@@ -92,17 +93,11 @@ func everybody(found []operator.Status) []result {
 func lastLockout(cases []*offboarding.Case) time.Time {
 	var last time.Time
 	for _, c := range cases {
-		for _, name := range []offboarding.StepName{offboarding.StepSignout, offboarding.StepBlock} {
-			if at := c.Step(name).EffectiveAt; at.After(last) {
-				last = at
-			}
+		if at, out := c.LockedOut(); out && at.After(last) {
+			last = at
 		}
 	}
 	return last
-}
-
-func settled(c *offboarding.Case, name offboarding.StepName) bool {
-	return c.Step(name).State == offboarding.StateEffective
 }
 
 // Ended reports whether nothing moves a case any more but a person: every step is settled, or

@@ -13,13 +13,15 @@ import (
 
 // Status is one case, or one request that found none, as an operator sees it.
 type Status struct {
-	Case    string       `json:"case"`
-	Request string       `json:"request"`
-	Leaver  Leaver       `json:"leaver"`
-	State   string       `json:"state"`
-	Reason  string       `json:"reason,omitempty"` // of a parked request
-	Opened  time.Time    `json:"openedAt"`
-	Steps   []StepStatus `json:"steps"`
+	Case    string    `json:"case"`
+	Request string    `json:"request"`
+	Leaver  Leaver    `json:"leaver"`
+	State   string    `json:"state"`
+	Reason  string    `json:"reason,omitempty"` // of a parked request
+	Opened  time.Time `json:"openedAt"`
+	// LockedOutAt is when the leaver had been locked out, read back.
+	LockedOutAt *time.Time   `json:"lockedOutAt,omitempty"`
+	Steps       []StepStatus `json:"steps"`
 	// Deadlines are what ends by itself and when, earliest first.
 	Deadlines []offboarding.Deadline `json:"deadlines,omitempty"`
 	// Erased is when the personal values were erased.
@@ -82,6 +84,9 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 		Leaver: Leaver{ID: c.Leaver, UserPrincipalName: personal["userPrincipalName"]},
 		State:  string(c.State(now)), Opened: c.OpenedAt, Steps: []StepStatus{}, requests: c.Requests,
 		Deadlines: offboarding.Deadlines(c), Erased: known(c.ErasedAt),
+	}
+	if at, out := c.LockedOut(); out {
+		s.LockedOutAt = &at
 	}
 	if len(c.Requests) > 0 {
 		s.Request = c.Requests[0]
@@ -185,15 +190,10 @@ func (s Status) Running() bool {
 	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning)
 }
 
-// LockedOut is how long after the opening of the case signout and block had both been read back.
+// LockedOut is how long after the opening of the case the leaver had been locked out, read back.
 func (s Status) LockedOut() (time.Duration, bool) {
-	var locked time.Duration
-	both := 0
-	for _, step := range s.Steps {
-		if (step.Name == offboarding.StepSignout || step.Name == offboarding.StepBlock) && step.State == offboarding.StateEffective {
-			locked = max(locked, step.EffectiveAt.Sub(s.Opened))
-			both++
-		}
+	if s.LockedOutAt == nil {
+		return 0, false
 	}
-	return locked, both == 2
+	return s.LockedOutAt.Sub(s.Opened), true
 }
