@@ -138,6 +138,9 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) e
 	if err != nil {
 		return err
 	}
+	if verdict := offboarding.APersons(seen.RecipientTypeDetails); verdict != nil {
+		return verdict
+	}
 	open, err := s.phonesMayHear(ctx, job)
 	if err != nil {
 		return err

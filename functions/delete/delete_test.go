@@ -125,6 +125,23 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 	}
 }
 
+// TestB12WhatKeepsChatsKeepsNoMail: cases.md 26.
+func TestB12WhatKeepsChatsKeepsNoMail(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	policy := mailGivenUp()
+	policy.KeepMail = offboarding.KeepHold
+	c := h.Open(t, "christie.cline@contoso.com", offboarding.Options{Mailbox: offboarding.None}, policy)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Mailboxes[c.Leaver].InPlaceHolds = []string{"skp127d7cf1076947929bf136b7a2a8c36f:2"}
+	})
+	prepare(t, h, c)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	if _, deleted := h.Tenant.DeletedUser(c.Leaver); deleted || record.State != offboarding.StateWithheld || record.Rule != offboarding.B12 {
+		t.Errorf("got %s by %s (%s), deleted %t; want it withheld by B12", record.State, record.Rule, record.Reason, deleted)
+	}
+}
+
 // TestB12TheOneDriveIsAsItsVerifiedCopy fails when FilesLost is not asked right before the write.
 func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 	t.Parallel()

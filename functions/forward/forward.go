@@ -86,6 +86,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
+	if verdict := offboarding.APersons(flow.RecipientTypeDetails); verdict != nil {
+		return verdict
+	}
 	if err := s.keepBefore(ctx, job, flow); err != nil {
 		return err
 	}

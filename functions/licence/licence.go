@@ -1,8 +1,8 @@
 // Package licence is the gate that releases the leaver's licences when the grace is over: direct
 // ones by assignLicense, inherited ones by leaving the group that gives them (B11), which the step
 // access leaves to it. Right before that the mailbox is read again: a forwarding that goes on (B2), a
-// mailbox that is not shared yet (B3), or one that needs Exchange Plan 2 (B4) keeps the licence. It is
-// done when the tenant shows no licence on the user any more.
+// mailbox that is not shared yet (B3), or one that needs Exchange Plan 2 (B4) keeps the licence. A phone
+// that has not acknowledged its wipe keeps it for a while (B13). It is done when the tenant shows no licence on the user any more.
 //
 // Mail stays recoverable for 30 days after that. Sources: Microsoft Graph, user: assignLicense
 // and licenseAssignmentState; Microsoft 365 admin, Remove a former employee, step 6.
@@ -33,6 +33,7 @@ type Mailboxes interface {
 	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
 	LeaveDistributionGroup(ctx context.Context, group, user string) error
+	Phones(ctx context.Context, user string) ([]offboarding.Phone, error)
 }
 
 // Step releases a leaver's licences.
@@ -60,6 +61,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return job.NotShown(err)
 	}
 	if verdict := offboarding.EnsureBlocked(user); verdict != nil {
+		return verdict
+	}
+	if verdict := s.phonesWiped(ctx, job); verdict != nil {
 		return verdict
 	}
 	content, err := s.mailboxes.MailboxContent(ctx, job.Leaver)

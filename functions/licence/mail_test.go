@@ -58,6 +58,18 @@ func TestB2B3B4B5WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
 		{name: "B4: 61 GiB and an archive", person: "lee.gu@contoso.com", options: shared, by: offboarding.B4, says: "61.0 GB (65498251264 bytes), more than 50 GB, and it has an archive"},
 		{name: "B4: a litigation hold", person: "debra.berger@contoso.com", options: shared, by: offboarding.B4, says: "on hold"},
 		{name: "B5: a mailbox on hold that is not to be shared", person: "debra.berger@contoso.com", options: forward, by: offboarding.B5, says: "on hold"},
+		{name: "B5: chats are kept", person: "irvin.sayers@contoso.com", options: forward,
+			meanwhile: func(m *simtenant.Mailbox) {
+				m.InPlaceHolds = []string{"skp127d7cf1076947929bf136b7a2a8c36f:2"}
+			}, by: offboarding.B5, says: "on hold"},
+		{name: "a policy that only deletes, and an exclusion from one, keep nothing", person: "irvin.sayers@contoso.com", options: forward,
+			meanwhile: func(m *simtenant.Mailbox) {
+				m.InPlaceHolds = []string{"mbxcdbbb86ce60342489bff371876e7f224:1", "-mbx7cfb30345d454ac0a989ab3041051209:3"}
+			}},
+		{name: "B5: a hold of eDiscovery", person: "irvin.sayers@contoso.com", options: forward,
+			meanwhile: func(m *simtenant.Mailbox) {
+				m.InPlaceHolds = []string{"UniH7d895d48-7e23-4a8d-8346-533c3beac15d"}
+			}, by: offboarding.B5, says: "on hold"},
 		{name: "B4: a mailbox that grew in the grace", person: "lidia.holloway@contoso.com", options: shared,
 			meanwhile: func(m *simtenant.Mailbox) { m.Size = 51 << 30 }, by: offboarding.B4, says: "51.0 GB"},
 	}

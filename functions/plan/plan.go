@@ -111,10 +111,15 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 		}
 		return worker.Dispatch(ctx, p.Bus, p.Ledger, c)
 	}
+	r.Employee = r.Employee.Trimmed()
 	user, err := p.find(ctx, r)
-	var nobody *offboarding.Refusal
-	if r.Kind == offboarding.Cancellation && errors.As(err, &nobody) {
+	var refusal *offboarding.Refusal
+	var nobody *nobodyError
+	switch {
+	case r.Kind == offboarding.Cancellation && errors.As(err, &refusal):
 		user, err = p.renamed(ctx, r.Employee.UserPrincipalName, err)
+	case errors.As(err, &nobody):
+		return p.alreadyGone(ctx, r, err)
 	}
 	if err != nil {
 		return nil, err
@@ -157,6 +162,11 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 		return offboarding.Plan{}, nil, err
 	}
 	personal := map[string]string{userPrincipalName: user.UserPrincipalName}
+	for name, value := range map[string]string{mailAddress: r.Employee.Mail, employeeID: r.Employee.EmployeeID} {
+		if value != "" {
+			personal[name] = value // by which the same event is known when the account is gone
+		}
+	}
 	if user.OnPremisesSyncEnabled {
 		compiled.AddOnPremises(user.OnPremises)
 		personal[offboarding.SamAccountName] = user.OnPremises.SamAccountName
@@ -231,7 +241,7 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 		case err != nil:
 			return offboarding.User{}, fmt.Errorf("looking the employee up by %s: %w", field, err)
 		case len(users) == 0:
-			return refuse("no user in the tenant has this %s; correct it in the HR system, or name the person by mail or object id, and send the request again", field)
+			return offboarding.User{}, &nobodyError{&offboarding.Refusal{Why: fmt.Sprintf("no user in the tenant has this %s; correct it in the HR system, or name the person by mail or object id, and send the request again", field)}}
 		case i == 0:
 			fit = users
 			continue

@@ -46,6 +46,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
+	if verdict := offboarding.APersons(flow.RecipientTypeDetails); verdict != nil {
+		return verdict
+	}
 	if job.Case.Plan.KeepMail == offboarding.KeepExport {
 		return offboarding.Manual("export the mailbox (eDiscovery in Microsoft Purview, or Outlook to a PST file) and look into the export, then sign off")
 	}

@@ -93,7 +93,7 @@ func TestB16NoWriteLeavesWithoutAWarrant(t *testing.T) {
 	c, w, ctx := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
 	w.no = fmt.Errorf("no: %w", offboarding.ErrCancelled)
 	for name, write := range map[string]func(context.Context, string) error{
-		"CloseMailbox": c.CloseMailbox, "CloseProtocols": c.CloseProtocols, "ClearPhone": c.ClearPhone, "RemovePhone": c.RemovePhone,
+		"CloseMailbox": c.CloseMailbox, "CloseProtocols": func(ctx context.Context, id string) error { return c.CloseProtocols(ctx, id) }, "ClearPhone": c.ClearPhone, "RemovePhone": c.RemovePhone,
 		"BlockPhones": func(ctx context.Context, id string) error { return c.BlockPhones(ctx, id, []string{"x"}) },
 	} {
 		if err := write(ctx, leaver); err != w.no {

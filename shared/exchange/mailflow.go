@@ -28,6 +28,9 @@ func (c *Client) MailFlow(ctx context.Context, id string) (offboarding.MailFlow,
 		LitigationHoldEnabled         bool
 		LitigationHoldDuration        string
 		LicensedForLitigationHold     bool
+		DelayHoldApplied              bool
+		DelayReleaseHoldApplied       bool
+		ComplianceTagHoldApplied      bool
 		InPlaceHolds                  []string
 	}](ctx, c, "Get-Mailbox", map[string]any{"Identity": id})
 	if err != nil {
@@ -46,14 +49,17 @@ func (c *Client) MailFlow(ctx context.Context, id string) (offboarding.MailFlow,
 			return offboarding.MailFlow{}, fmt.Errorf("running Get-Mailbox for %s: %w", id, err)
 		}
 	}
+	holds := offboarding.MailboxHolds{
+		Litigation: m.LitigationHoldEnabled, Delay: m.DelayHoldApplied, DelayRelease: m.DelayReleaseHoldApplied,
+		Label: m.ComplianceTagHoldApplied, InPlace: m.InPlaceHolds,
+	}
 	return offboarding.MailFlow{
 		ID: m.ExternalDirectoryObjectID, RecipientTypeDetails: m.RecipientTypeDetails,
 		DisplayName: m.DisplayName, Address: m.PrimarySMTPAddress,
 		ForwardsTo: m.ForwardingAddress, ForwardsToAddress: withoutScheme(m.ForwardingSMTPAddress), Copy: m.DeliverToMailboxAndForward,
 		Hidden:  m.HiddenFromAddressListsEnabled,
 		Archive: m.ArchiveStatus != "" && m.ArchiveStatus != "None",
-		// What begins with a hyphen is an exception from a policy of the organisation.
-		Hold:           m.LitigationHoldEnabled || slices.ContainsFunc(m.InPlaceHolds, func(h string) bool { return !strings.HasPrefix(h, "-") }),
+		Hold:    len(holds.OnMail(nil)) > 0, Held: holds.OnAnything(),
 		LitigationHold: m.LitigationHoldEnabled, HoldFor: holdFor, HoldLicensed: m.LicensedForLitigationHold,
 	}, nil
 }

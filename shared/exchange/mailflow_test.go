@@ -24,10 +24,15 @@ func TestB2B4MailFlow(t *testing.T) {
 			func(m offboarding.MailFlow) bool { return m.ForwardsTo == "alexw" && m.Copy && m.Forwards() }},
 		"an address": {`"ForwardingSmtpAddress":"SMTP:a@fabrikam.com"}]}`,
 			func(m offboarding.MailFlow) bool { return m.ForwardsToAddress == "a@fabrikam.com" && m.Forwards() }},
-		"a litigation hold": {`"LitigationHoldEnabled":true}]}`, func(m offboarding.MailFlow) bool { return m.Hold }},
-		"a retention hold":  {`"InPlaceHolds":["mbx7cfb30345d454ac0a989ab3041051209:2"]}]}`, func(m offboarding.MailFlow) bool { return m.Hold }},
-		"an exception":      {`"InPlaceHolds":["-mbx7cfb30345d454ac0a989ab3041051209:2"]}]}`, func(m offboarding.MailFlow) bool { return !m.Hold }},
-		"an archive":        {`"ArchiveStatus":"Active"}]}`, func(m offboarding.MailFlow) bool { return m.Archive }},
+		"a litigation hold":          {`"LitigationHoldEnabled":true}]}`, func(m offboarding.MailFlow) bool { return m.Hold }},
+		"a retention hold":           {`"InPlaceHolds":["mbx7cfb30345d454ac0a989ab3041051209:2"]}]}`, func(m offboarding.MailFlow) bool { return m.Hold }},
+		"an exception":               {`"InPlaceHolds":["-mbx7cfb30345d454ac0a989ab3041051209:2"]}]}`, func(m offboarding.MailFlow) bool { return !m.Hold }},
+		"a delay hold":               {`"DelayHoldApplied":true}]}`, func(m offboarding.MailFlow) bool { return m.Hold && m.Held }},
+		"a label hold":               {`"ComplianceTagHoldApplied":true}]}`, func(m offboarding.MailFlow) bool { return m.Hold && m.Held }},
+		"a delay of what apps keep":  {`"DelayReleaseHoldApplied":true}]}`, func(m offboarding.MailFlow) bool { return !m.Hold && m.Held }},
+		"a policy of chats":          {`"InPlaceHolds":["skp127d7cf1076947929bf136b7a2a8c36f:2"]}]}`, func(m offboarding.MailFlow) bool { return !m.Hold && m.Held }},
+		"a policy that only deletes": {`"InPlaceHolds":["mbx7cfb30345d454ac0a989ab3041051209:1"]}]}`, func(m offboarding.MailFlow) bool { return !m.Hold && !m.Held }},
+		"an archive":                 {`"ArchiveStatus":"Active"}]}`, func(m offboarding.MailFlow) bool { return m.Archive }},
 	}
 	for name, tt := range tests {
 		c, _, ctx := serve(t, cmdlets(map[string]string{"Get-Mailbox": head + tt.body}))

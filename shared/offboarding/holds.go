@@ -1,6 +1,9 @@
 package offboarding
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // MailboxHolds is what may keep the content of a mailbox, as Get-Mailbox shows it.
 // Source: Microsoft Purview, How to identify the type of hold placed on an Exchange Online mailbox.
@@ -39,6 +42,15 @@ func (h MailboxHolds) OnMail(organisation []string) []string {
 		}
 	}
 	return on
+}
+
+// OnAnything reports whether anything in the mailbox is kept, be it chats only. The licence of such a
+// mailbox goes with its account, never before (B5).
+func (h MailboxHolds) OnAnything() bool {
+	return len(h.OnMail(nil)) > 0 || h.DelayRelease || slices.ContainsFunc(h.InPlace, func(hold string) bool {
+		policy, action, _ := strings.Cut(strings.ToLower(hold), ":")
+		return strings.HasPrefix(policy, "skp") && action != "1"
+	})
 }
 
 // keepsMail reports whether an entry of InPlaceHolds keeps mail: a hold of eDiscovery (UniH), an

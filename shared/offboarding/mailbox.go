@@ -26,7 +26,8 @@ type MailFlow struct {
 	Copy                 bool   // DeliverToMailboxAndForward
 	Hidden               bool   // from address lists
 	Archive              bool
-	Hold                 bool // litigation hold, or an in-place one
+	Hold                 bool // something keeps its mail, see [MailboxHolds]
+	Held                 bool // something keeps what is in it, and be it chats only
 	LitigationHold       bool
 	HoldFor              time.Duration // LitigationHoldDuration, or Unlimited; zero without a litigation hold
 	HoldLicensed         bool          // LicensedForLitigationHold

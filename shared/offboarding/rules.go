@@ -121,13 +121,16 @@ func (j *Job) OnPremises(u User, err error, task string) error {
 // MayShare is nil when the mailbox may become a shared one, or the plan asks for none. The conversion
 // leaves the old password valid, so the account is blocked and its password reset by then (B8).
 func (j *Job) MayShare(u User) error {
-	signout := j.Case.Step(StepSignout)
+	signout, block := j.Case.Step(StepSignout), j.Case.Step(StepBlock)
 	switch {
 	case j.Case.Plan.Mailbox != Shared:
 	case u.AccountEnabled:
 		return j.NotYet("%s: the mailbox is not shared before its account is blocked", B8)
 	case signout != nil && !signout.State.Closed() && !signout.Observed:
 		return j.NotYet("%s: the mailbox is not shared before its password is reset", B8)
+	case j.Case.Plan.PhoneGrace > 0 && block != nil && !block.State.Settled() && block.Evidence[MailboxSeen] == "":
+		// A wipe is not possible any more once the mailbox is shared; block bounds the moment.
+		return j.NotYet("%s: the mailbox is not shared while block lets a phone hear of its wipe", B13)
 	}
 	return nil
 }
@@ -165,6 +168,17 @@ func MayDeleteWith(m MailFlow) error {
 	return nil
 }
 
+// APersons is nil for a mailbox that may be a leaver's. A room's or an equipment's is left as it is: it
+// is booked by others, and whoever named it meant somebody else.
+// Source: Exchange, RecipientTypeDetails.
+func APersons(recipientTypeDetails string) error {
+	switch recipientTypeDetails {
+	case "RoomMailbox", "EquipmentMailbox", "SchedulingMailbox", "GroupMailbox", "TeamMailbox", "DiscoveryMailbox":
+		return Withheld(B1, "the mailbox is a "+recipientTypeDetails+", which is not a person's and was left as it is; if a person was meant, cancel this departure and name them; if the resource goes, remove it in Exchange")
+	}
+	return nil
+}
+
 // MailKept reports whether the mailbox, as it is, outlives its account as the plan wants it (B12):
 // it is on hold, or a person did the task of exporting it and signed that off, or the organisation
 // gives its mail up.
@@ -196,12 +210,15 @@ func MailLost(c *Case, m MailFlow, items int) string {
 // B12).
 func MayRelease(c *Case, m MailFlow, held Content) error {
 	p := c.Plan
+	if verdict := APersons(m.RecipientTypeDetails); verdict != nil {
+		return verdict
+	}
 	switch {
 	case p.forwardsForEver():
 		return Withheld(B2, noEnd)
 	case p.Mailbox == Forward && m.Forwards():
 		return Withheld(B2, "the mailbox forwards now, although the forwarding of the plan has ended")
-	case p.Mailbox != Shared && m.Hold:
+	case p.Mailbox != Shared && m.Held:
 		return Withheld(B5, "the mailbox is on hold, and the deletion of the account frees the licence")
 	case p.Mailbox != Shared && MailLost(c, m, held.Items) != "":
 		return Withheld(B12, MailLost(c, m, held.Items)+", and goes 30 days after its licence")
@@ -217,7 +234,7 @@ func MayRelease(c *Case, m MailFlow, held Content) error {
 	if m.Archive {
 		plan2 = append(plan2, "it has an archive")
 	}
-	if m.Hold {
+	if m.Held {
 		plan2 = append(plan2, "it is on hold")
 	}
 	if len(plan2) > 0 {

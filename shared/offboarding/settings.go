@@ -77,6 +77,7 @@ type WipeSettings struct {
 
 // LicenceSettings are what licence obeys.
 type LicenceSettings struct {
+	PhoneWait  time.Duration      `yaml:"phoneWait" json:"phoneWait,omitempty" default:"28d" about:"how long after the leaving time the licence waits for phones to acknowledge their wipe, which goes with the mailbox; 0s = not at all"`
 	SeatPrices map[string]float64 `yaml:"seatPrices" json:"seatPrices,omitempty" like:"{ENTERPRISEPACK: 23.00, SPE_E3: 36.00}" about:"what a seat costs a month, by skuPartNumber, in the organisation's currency: the release of such a licence ends as a task for a person, to buy one fewer"`
 }
 

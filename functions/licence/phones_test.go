@@ -1,0 +1,74 @@
+package licence_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/wipe"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+const henrik = "henrik.holm@contoso.com" // a phone on push, and one that never answers
+
+// TestB13TheLicenceWaitsForPhonesToAcknowledge: issue 6, kind 9, with a grace that is over before a
+// phone has called home.
+func TestB13TheLicenceWaitsForPhonesToAcknowledge(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		wait time.Duration
+		end  func(t *testing.T, h *steptest.Harness, c *offboarding.Case)
+		says string
+	}{
+		"until they do": {28 * 24 * time.Hour, func(_ *testing.T, h *steptest.Harness, _ *offboarding.Case) {
+			h.Tenant.Edit(func(w *simtenant.World) {
+				for _, p := range w.Phones {
+					if p.Mailbox == simtenant.UserID(henrik) {
+						p.WipeRequested, p.WipeAcked, p.LastSync = h.Now(), h.Now(), h.Now()
+					}
+				}
+			})
+		}, "every phone acknowledged"},
+		"until wipe is signed off": {28 * 24 * time.Hour, func(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
+			h.Advance(29 * 24 * time.Hour)
+			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+			signOff(t, h, c, offboarding.StepWipe)
+		}, "wipe is signed off"},
+		"until phoneWait ends": {3 * time.Hour, func(*testing.T, *steptest.Harness, *offboarding.Case) {}, "within phoneWait, 3h"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			policy := mailGivenUp()
+			policy.Mailbox, policy.Grace, policy.PhoneWait = offboarding.None, 3*time.Second, tt.wait
+			if tt.wait > 24*time.Hour && strings.Contains(name, "signed") {
+				policy.PhoneWait = 60 * 24 * time.Hour
+			}
+			c := h.Open(t, henrik, offboarding.Options{}, policy)
+			forwarded(t, h, c)
+			h.Step(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+			w := h.Worker(offboarding.StepLicence, newStep(h))
+			record, _ := h.Step(t, c.ID, w)
+			h.Wants(t, record, offboarding.StateWaiting, "B13", "phoneWait", "sign-off")
+			if left := h.Tenant.Licences(c.Leaver); len(left) == 0 || !record.Deadline().IsZero() {
+				t.Fatalf("got %d licences and the deadline %s, want the licence kept and no deadline", len(left), record.Deadline())
+			}
+			tt.end(t, h, c)
+			record = h.Settle(t, c.ID, w)
+			h.Wants(t, record, offboarding.StateEffective)
+			if left := h.Tenant.Licences(c.Leaver); len(left) > 0 || !strings.Contains(record.Evidence["phones"], tt.says) {
+				t.Errorf("got %d licences, evidence %v, want it to say %q", len(left), record.Evidence, tt.says)
+			}
+		})
+	}
+}
+
+func signOff(t *testing.T, h *steptest.Harness, c *offboarding.Case, step offboarding.StepName) {
+	t.Helper()
+	if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: step, By: "Miriam Graham", Note: "seen"}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,91 @@
+package plan_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// TestNamesWithBlanksAroundThemAreFound: cases.md 3. Entra has no such names.
+func TestNamesWithBlanksAroundThemAreFound(t *testing.T) {
+	t.Parallel()
+	for name, e := range map[string]offboarding.Employee{
+		"a blank before":       {UserPrincipalName: " " + adele},
+		"a blank after":        {EmployeeID: "E0001 "},
+		"a line end, a tab":    {Mail: "\t" + adele + "\r\n"},
+		"no-break, zero width": {UserPrincipalName: "\u00a0" + adele + "\u200b\ufeff"},
+		"upper case":           {UserPrincipalName: strings.ToUpper(adele)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			d := deliver(t, h, newPlanner(h), termination(h, "1", e))
+			if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || c == nil || !d.Completed {
+				t.Errorf("got no case (%v, %q), want one for the person", err, d.DeadSentence)
+			}
+		})
+	}
+}
+
+// TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone: cases.md 12.
+func TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]struct {
+		e    offboarding.Employee
+		done bool
+	}{
+		"by object id":         {offboarding.Employee{ID: simtenant.UserID(adele)}, true},
+		"by name":              {offboarding.Employee{UserPrincipalName: adele}, true},
+		"by employee id":       {offboarding.Employee{EmployeeID: "E0001"}, true},
+		"as another person":    {offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E9999"}, false},
+		"by somebody's number": {offboarding.Employee{EmployeeID: "E9999"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			p := newPlanner(h)
+			deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E0001"}))
+			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+			if err != nil || c == nil {
+				t.Fatalf("no case: %v", err)
+			}
+			deleted(t, h, c)
+			h.Advance(time.Hour)
+			r := termination(h, "2", again.e)
+			d := deliver(t, h, p, r)
+			record, _, err := h.Ledger.Request(t.Context(), r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done := d.Completed && record.State == ledger.RequestPlanned && record.Case == c.ID; done != again.done {
+				t.Errorf("got %s of case %q (%s), want already done: %t", record.State, record.Case, record.Reason, again.done)
+			}
+		})
+	}
+}
+
+// deletes is a step that says that it deleted the account.
+type deletes struct{}
+
+func (deletes) Work(_ context.Context, job *offboarding.Job) error {
+	job.Evidence[offboarding.DeletedAt] = offboarding.Stamp(job.Now)
+	return nil
+}
+
+// deleted settles delete as effective, and deletes the account.
+func deleted(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
+	t.Helper()
+	h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, deletes{}))
+	h.Tenant.Edit(func(w *simtenant.World) {
+		u := w.Users[c.Leaver]
+		u.DeletedAt = h.Now()
+		w.Deleted[c.Leaver] = u
+		delete(w.Users, c.Leaver)
+	})
+}
