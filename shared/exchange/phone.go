@@ -80,7 +80,7 @@ func (c *Client) Phones(ctx context.Context, user string) ([]offboarding.Phone, 
 			return nil, fmt.Errorf("running Get-MobileDevice for %s: a phone without Guid or DeviceId", user)
 		}
 		p := offboarding.Phone{
-			ID: d.GUID, DeviceID: d.DeviceID, OS: d.DeviceOS, Native: !strings.EqualFold(d.ClientType, "REST"),
+			ID: d.GUID, DeviceID: d.DeviceID, OS: d.DeviceOS, Native: !strings.EqualFold(d.ClientType, "REST") && !strings.EqualFold(d.DeviceType, "Outlook"),
 			Blocked: slices.ContainsFunc(access[0].ActiveSyncBlockedDeviceIDs, func(id string) bool { return strings.EqualFold(id, d.DeviceID) }),
 		}
 		for _, s := range statistics {

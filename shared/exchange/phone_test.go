@@ -23,12 +23,12 @@ func TestAPhoneIsReadFromThreeCmdlets(t *testing.T) {
 			`{"value":[{"DeviceID":"D1","DeviceType":"iPhone","LastSuccessSync":"2026-11-22T08:00:00","DeviceWipeAckTime":null,
 				"AccountOnlyDeviceWipeRequestTime":"2026-11-22T09:00:00Z","AccountOnlyDeviceWipeAckTime":"2026-11-22T11:00:00+01:00"}]}`,
 			`{"value":[{"ActiveSyncBlockedDeviceIDs":["d1","other"]}]}`,
-			[]offboarding.Phone{{ID: "g1", Native: true, DeviceID: "D1", OS: "iOS 26", Blocked: true, LastSync: at(8), WipeRequested: at(9), WipeAcked: at(10)}, {ID: "g2", Native: true, DeviceID: "D2"}},
+			[]offboarding.Phone{{ID: "g1", Native: true, DeviceID: "D1", OS: "iOS 26", Blocked: true, LastSync: at(8), WipeRequested: at(9), WipeAcked: at(10)}, {ID: "g2", DeviceID: "D2"}},
 		},
 		"everything": {
 			`{"value":[{"DeviceID":"D2","DeviceType":"Outlook","DeviceWipeRequestTime":"2026-11-22T09:00:00Z","DeviceWipeAckTime":"2026-11-22T10:00:00Z"},{"DeviceID":"D1","DeviceType":"other","LastSuccessSync":"2026-11-22T08:00:00Z"}]}`,
 			`{"value":[{"ActiveSyncBlockedDeviceIDs":null}]}`,
-			[]offboarding.Phone{{ID: "g1", Native: true, DeviceID: "D1", OS: "iOS 26"}, {ID: "g2", Native: true, DeviceID: "D2", WipeRequested: at(9), WipeAcked: at(10)}},
+			[]offboarding.Phone{{ID: "g1", Native: true, DeviceID: "D1", OS: "iOS 26"}, {ID: "g2", DeviceID: "D2", WipeRequested: at(9), WipeAcked: at(10)}},
 		},
 	} {
 		c, _, ctx := serve(t, cmdlets(map[string]string{"Get-MobileDevice": devices, "Get-MobileDeviceStatistics": test.statistics, "Get-CASMailbox": test.access}))
