@@ -32,11 +32,11 @@ func (p *Planner) alreadyGone(ctx context.Context, r offboarding.Request, refusa
 		}
 		cases = append(cases, c)
 	} else {
-		open, err := p.Ledger.Cases(ctx)
+		open, _, err := p.Ledger.Cases(ctx)
 		if err != nil {
 			return nil, err
 		}
-		closed, err := p.Ledger.Unerased(ctx)
+		closed, _, err := p.Ledger.Unerased(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +54,7 @@ func (p *Planner) alreadyGone(ctx context.Context, r offboarding.Request, refusa
 			continue
 		}
 		p.Log.Info("already done", "case", c.ID, "request", r.ID)
-		return c, p.decide(ctx, r, ledger.Request{State: ledger.RequestPlanned, Case: c.ID, Reason: "already done: case " + c.ID + " has deleted this account"}, personal[userPrincipalName])
+		return c, p.decide(ctx, r, ledger.Decision{State: ledger.RequestPlanned, Case: c.ID, Reason: "already done: case " + c.ID + " has deleted this account"}, personal[userPrincipalName])
 	}
 	return nil, refusal
 }

@@ -87,7 +87,8 @@ func (j *Job) ProgressTime(name string) (time.Time, error) {
 }
 
 // NotYet is the verdict [After] with the worker's patience: short at first, then half of the time
-// already waited, never more than a quarter of an hour.
+// already waited, never more than a quarter of an hour, and in the first half an hour of a step that
+// locks the leaver out never more than 30 seconds.
 func (j *Job) NotYet(format string, args ...any) error {
 	return After(j.patience(), fmt.Sprintf(format, args...))
 }
@@ -104,7 +105,11 @@ func (j *Job) NotShown(err error) error {
 
 func (j *Job) patience() time.Duration {
 	const shortest, longest = 2 * time.Second, 15 * time.Minute
-	return min(max(j.Waited()/2, shortest), longest)
+	patience := min(max(j.Waited()/2, shortest), longest)
+	if spec, _ := SpecOf(j.Step.Name); j.Waited() < 2*longest {
+		return spec.Soon(patience)
+	}
+	return patience
 }
 
 // Waited is for how long the step has waited or retried by now.

@@ -48,6 +48,18 @@ type Spec struct {
 // holds it sends; the others start with the one termination message.
 func (s Spec) OwnMessage() bool { return s.Gate || s.Inside }
 
+// longestOut is the longest that a step which locks a leaver out is put off for by our own choice: who
+// is still signed in reads on meanwhile.
+const longestOut = 30 * time.Second
+
+// Soon bounds for how long the step is put off. What its vendor asks for is not our choice.
+func (s Spec) Soon(d time.Duration) time.Duration {
+	if s.Urgent {
+		return min(d, longestOut)
+	}
+	return d
+}
+
 // PastDeadline is the task that a wait becomes at the step's deadline; why is what it waited for.
 func (s Spec) PastDeadline(why string) string {
 	return fmt.Sprintf("not effective within %s, look into it and replay: %s", FormatDuration(s.Deadline), why)

@@ -143,6 +143,9 @@ func (w *Worker) settlement(record *offboarding.Record, verdict offboarding.Verd
 	if parked != "" {
 		return ledger.Settlement{State: offboarding.StateParked, Reason: brief(parked), Attempt: true}
 	}
+	if spec, _ := offboarding.SpecOf(record.Name); !offboarding.IsThrottled(verdict.Err) {
+		delay = spec.Soon(delay)
+	}
 	return ledger.Settlement{State: offboarding.StateRetrying, Reason: why, Delay: delay, Attempt: true}
 }
 
