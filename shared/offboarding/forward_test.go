@@ -168,11 +168,11 @@ func TestB2B3B4B5B12TheLicenceGateReadsTheMailbox(t *testing.T) {
 		{"not shared yet", shared, offboarding.MailFlow{RecipientTypeDetails: "UserMailbox"}, 0, offboarding.B3, "UserMailbox"},
 		{"too large", shared, isShared, limit + 1, offboarding.B4, "53687091201 bytes"},
 		{"with an archive", shared, with(func(m *offboarding.MailFlow) { m.Archive = true }), 0, offboarding.B4, "archive"},
-		{"on hold", shared, with(func(m *offboarding.MailFlow) { m.Hold = true }), 0, offboarding.B4, "on hold"},
+		{"on hold", shared, with(func(m *offboarding.MailFlow) { m.Hold, m.Held = true, true }), 0, offboarding.B4, "on hold"},
 		{"none whatever it does", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.None; p.KeepMail = offboarding.KeepNone }), offboarding.MailFlow{ForwardsTo: "alex"}, limit + 1, offboarding.Rule{}, ""},
 		{"B12: mail that nobody kept", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.None; p.KeepMail = offboarding.KeepHold }), offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
 		{"B12: an export that nobody signed off", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.None; p.KeepMail = offboarding.KeepExport }), offboarding.MailFlow{}, 1, offboarding.B12, "7 items"},
-		{"B5: mail on hold", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.None; p.KeepMail = offboarding.KeepHold }), offboarding.MailFlow{Hold: true}, 1, offboarding.B5, "deletion"},
+		{"B5: mail on hold", planned(func(p *offboarding.Plan) { p.Mailbox = offboarding.None; p.KeepMail = offboarding.KeepHold }), offboarding.MailFlow{Hold: true, Held: true}, 1, offboarding.B5, "deletion"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -112,6 +112,11 @@ func TestProtocolsAndPhones(t *testing.T) {
 	equal(t, "account only", pending["AccountOnlyDeviceWipeRequestTime"], any(start.Format("2006-01-02T15:04:05Z")))
 	equal(t, "the whole device", pending["DeviceWipeRequestTime"], nil)
 	f.Advance(25 * time.Minute)
+	equal(t, "shut out, nobody hears of it", state(), "AccountOnlyDeviceWipePending AccountOnlyDeviceWipePending")
+	f.Edit(func(w *World) {
+		w.Mailboxes[henrik].Protocols["ActiveSyncEnabled"], w.Mailboxes[henrik].BlockedDeviceIDs = true, nil
+	})
+	f.Advance(time.Minute)
 	var acked, dead Phone
 	for _, p := range phones {
 		if ph, _ := f.Phone(p["Identity"].(string)); ph.Dead {
@@ -120,7 +125,7 @@ func TestProtocolsAndPhones(t *testing.T) {
 			acked = ph
 		}
 	}
-	equal(t, "acknowledged at its next sync", acked.WipeAcked, start.Add(10*time.Minute))
+	equal(t, "acknowledged once it is let in again", acked.WipeAcked.After(start.Add(25*time.Minute)), true)
 	equal(t, "the dead phone", dead.WipeAcked.IsZero(), true)
 	f.want(f.exec("Clear-MobileDevice", args{"Identity": dead.Identity, "Cancel": true}), 200, "")
 	f.want(f.exec("Remove-MobileDevice", args{"Identity": acked.Identity, "Confirm": false}), 200, "")
