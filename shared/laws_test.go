@@ -91,7 +91,11 @@ func TestLaws(t *testing.T) {
 		name, isFunction := strings.CutPrefix(path, "functions/")
 		if of, isMain := strings.CutSuffix(name, "/lambda"); isFunction && isMain {
 			own := only("leaver/functions/"+of, "leaver/shared/assembly", "leaver/shared/config", "leaver/shared/graph", "leaver/shared/exchange", "leaver/shared/offboarding", "leaver/shared/worker/lambda")
-			may("a main joins its function and the adapters it needs", own, ours(p.Imports))
+			joins := func(i string) bool {
+				// access does the work of privileges for cases that were planned before it was a step of its own
+				return own(i) || of == "access" && i == "leaver/functions/privileges"
+			}
+			may("a main joins its function and the adapters it needs", joins, ours(p.Imports))
 			if graph := slices.Contains(p.Deps, "leaver/shared/graph"); graph && slices.Contains([]string{"intake", "resolve", "watch", "replay"}, of) {
 				t.Errorf("%s holds the Graph SDK: it has no permission in Microsoft 365", path)
 			}

@@ -28,7 +28,7 @@ import (
 func BenchmarkFigures(b *testing.B) {
 	d := deploy(b, 200)
 	d.hundredLeave(b)
-	for _, f := range offboarding.Functions() {
+	for _, f := range offboarding.InCloud() {
 		b.Run(f.Name, func(b *testing.B) {
 			binary := filepath.Join(b.TempDir(), "bootstrap")
 			command := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", binary, "leaver/functions/"+f.Name+"/lambda")

@@ -116,16 +116,10 @@ func alarms(b block) []alarm {
 	return all
 }
 
-// onLambda are the functions that the template deploys: those that run inside of the organisation's
-// network are in a resident host there.
-func onLambda() []offboarding.Function {
-	return slices.DeleteFunc(offboarding.Functions(), func(f offboarding.Function) bool { return f.Inside })
-}
-
 // blocks are all functions as the template has them.
 func blocks() []block {
 	var all []block
-	for _, f := range onLambda() {
+	for _, f := range offboarding.InCloud() {
 		all = append(all, newBlock(f))
 	}
 	return all
@@ -150,7 +144,7 @@ func functionBlocks() (string, error) {
 // applications are the template's parameters with the ids of the app registrations.
 func applications() string {
 	var b strings.Builder
-	for _, f := range onLambda() {
+	for _, f := range offboarding.InCloud() {
 		fmt.Fprintf(&b, "  %sClientId:\n    Type: String\n    AllowedPattern: \"[0-9a-fA-F-]{36}\"\n", id(f.Name))
 	}
 	return b.String()

@@ -21,7 +21,7 @@ const sampledPerson = "irvin.sayers@contoso.com"
 // samples are events/NAME.json for every function: what AWS Lambda hands it.
 func samples() (map[string][]byte, error) {
 	inputs := map[string]any{}
-	for _, f := range onLambda() {
+	for _, f := range offboarding.InCloud() {
 		input, err := sample(f.Name)
 		if err != nil {
 			return nil, err

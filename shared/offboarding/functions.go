@@ -1,5 +1,7 @@
 package offboarding
 
+import "slices"
+
 // The functions that serve no step.
 const (
 	FunctionIntake  = "intake"
@@ -85,6 +87,12 @@ func Functions() []Function {
 			AtWorst: "read and take away every message on the bus; it has no permission in Microsoft 365",
 		},
 	)
+}
+
+// InCloud are the functions that may be deployed on Lambda: all but those that run inside of the
+// organisation's network.
+func InCloud() []Function {
+	return slices.DeleteFunc(Functions(), func(f Function) bool { return f.Inside })
 }
 
 // FunctionOf is the function of that name; false when there is none.

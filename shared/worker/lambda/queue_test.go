@@ -292,7 +292,7 @@ func TestATerminationWakesTheLockoutFirst(t *testing.T) {
 	s.waker.Flush()
 	var want []string
 	for _, step := range offboarding.Steps {
-		if !step.Gate {
+		if !step.OwnMessage() {
 			want = append(want, "leaver-"+string(step.Name))
 		}
 	}
