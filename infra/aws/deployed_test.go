@@ -481,6 +481,8 @@ func TestADepartureSurvivesTheDeathOfEveryFunction(t *testing.T) {
 	d.tenant.Edit(func(w *simtenant.World) {
 		marketing := w.Groups[simtenant.GroupID(simtenant.GroupMarketing)]
 		marketing.Members = append(marketing.Members, simtenant.UserID(heldLeaver)) // for access to take away
+		held := w.Users[simtenant.UserID(heldLeaver)]
+		held.Methods = append(held.Methods, simtenant.AuthenticationMethod{ID: "a", Type: "phone", Default: true}) // for privileges
 	})
 	d.post(t, "msg_2", leaves(heldLeaver, `,"options":{"mailbox":"hold"}`))
 	d.post(t, "msg_1", leaves(leaver, ""))
