@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -29,7 +30,7 @@ func (s *Step) phonesWiped(ctx context.Context, job *offboarding.Job) error {
 	}
 	open := 0
 	for _, p := range phones {
-		if !p.Wiped() {
+		if !p.Wiped() && !slices.Contains(wipe.Accepted, p.ID) {
 			open++
 		}
 	}

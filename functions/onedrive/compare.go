@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,7 @@ func (k *keeper) pairs(ctx context.Context, folder entry) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	inside = slices.DeleteFunc(inside, k.leftAlone)
 	byName := make(map[string]offboarding.DriveItem, len(there))
 	for _, i := range there {
 		byName[strings.ToLower(i.Name)] = i
@@ -35,6 +37,20 @@ func (k *keeper) pairs(ctx context.Context, folder entry) ([]entry, error) {
 		out[n] = entry{item: i, copy: byName[strings.ToLower(i.Name)]}
 	}
 	return out, nil
+}
+
+// leftAlone reports whether an item is not copied: a shortcut into another drive is no content of this
+// one, and a person accepted that some are lost.
+func (k *keeper) leftAlone(i offboarding.DriveItem) bool {
+	if i.Remote && !slices.Contains(k.Shortcuts, i.ID) {
+		k.Shortcuts = append(k.Shortcuts, i.ID)
+	}
+	return i.Remote || slices.Contains(k.job.Step.Accepted, i.ID)
+}
+
+// accept is what to type to leave items as they are.
+func (k *keeper) accept(items []string) string {
+	return fmt.Sprintf("; or accept them as they are: leaver sign-off %s onedrive --item %s --by NAME --note WHY", k.job.Case.ID, strings.Join(items, " --item "))
 }
 
 // compare holds a folder against its copy. What is missing is copied; then the folder is looked
@@ -99,12 +115,17 @@ func (k *keeper) verified(ctx context.Context) error {
 	case len(touched) > 0, walk.BeganItems != now.Items, walk.BeganBytes != now.Bytes:
 		return k.job.NotYet("the OneDrive changed while it was copied and compared; that begins anew")
 	case walk.Differences > 0:
-		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in drive %s: items %s; keep what is wanted, remove or rename those copies, then replay", walk.Differences, k.to.ID, strings.Join(walk.Different, ", ")))
+		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in drive %s: items %s; keep what is wanted, remove or rename those copies, then replay", walk.Differences, k.to.ID, strings.Join(walk.Different, ", ")) + k.accept(walk.Different))
 	case outdated != "":
 		k.CopiedDelta = "" // whoever replays has seen to it
 		return offboarding.Manual(outdated)
 	}
 	k.verifiedDelta = walk.BeganDelta
+	for fact, n := range map[string]int{"shortcuts": len(walk.Shortcuts), "accepted": len(k.job.Step.Accepted)} {
+		if n > 0 {
+			k.job.Evidence[fact] = strconv.Itoa(n) + " not copied"
+		}
+	}
 	maps.Copy(k.job.Evidence, map[string]string{
 		"targetDrive": k.to.ID, "targetFolder": k.Folder, "verifiedAt": offboarding.Stamp(k.job.Now),
 		"items": strconv.Itoa(walk.Items), "bytes": strconv.FormatInt(walk.Bytes, 10), "hashed": strconv.Itoa(walk.Hashed),

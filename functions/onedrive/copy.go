@@ -61,7 +61,7 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 			why += strings.TrimRight(" "+m.ID+" "+k.Failed[m.ID], " ") + ","
 		}
 		k.again()
-		return offboarding.Manual(strings.TrimRight(why, ",") + "; copy them by hand into the same folder of the copy, then replay")
+		return offboarding.Manual(strings.TrimRight(why, ",") + "; copy them by hand into the same folder of the copy, then replay" + k.accept(idsOf(missing)))
 	}
 	var ids []string
 	for _, m := range missing[:min(len(missing), mostCopies)] {
@@ -86,7 +86,11 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 		}
 	}
 	if err := offboarding.Join(failures...); err != nil && len(started) == 0 {
-		return err
+		if !offboarding.IsPermanent(err) {
+			return err
+		}
+		return offboarding.Permanent(fmt.Errorf("copying items %s of folder %s: %w; remove the cause, or copy them by hand into the same folder of the copy, then replay%s",
+			strings.Join(idsOf(missing), ", "), folder.item.ID, err, k.accept(idsOf(missing))))
 	}
 	k.Tries, k.Lacked, k.Failed = tried, len(missing), nil
 	if len(started) == 0 {
@@ -98,6 +102,15 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 		return throttled // what was started is kept, and the rest comes when Graph takes it
 	}
 	return err // what was refused stays missing, and is told when nothing else is
+}
+
+// idsOf are the ids of the first few items.
+func idsOf(items []offboarding.DriveItem) []string {
+	var ids []string
+	for _, i := range items[:min(len(items), mostNamed)] {
+		ids = append(ids, i.ID)
+	}
+	return ids
 }
 
 // began keeps copies that were started, and ends the walk with errCopying.

@@ -29,6 +29,7 @@ type walked struct {
 	Sized       int      `json:"sized,omitempty"`     // files that were compared by their size only
 	Different   []string `json:"different,omitempty"` // ids of files that are not as their copies, the first few
 	Differences int      `json:"differences,omitempty"`
+	Shortcuts   []string `json:"shortcuts,omitempty"` // ids of links into other drives
 	// What the drive held when the walk began, and a delta token from before it; the token is empty
 	// before it begins.
 	BeganItems int    `json:"beganItems,omitempty"`

@@ -115,6 +115,12 @@ func (s *Step) phones(ctx context.Context, r *run) {
 	var toBlock []string
 	removed := false
 	for _, p := range found {
+		if slices.Contains(r.Step.Accepted, p.ID) {
+			if !p.Blocked {
+				toBlock = append(toBlock, p.DeviceID)
+			}
+			continue
+		}
 		done := p.Wiped()
 		if !done && !p.WipeRequested.After(p.WipeAcked) {
 			if err := s.mailboxes.ClearPhone(ctx, p.ID); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
@@ -181,6 +187,8 @@ func (s *Step) endOfPhones(r *run, found []offboarding.Phone) {
 		there := slices.ContainsFunc(found, func(p offboarding.Phone) bool { return p.ID == id })
 		acknowledged := r.Step.Progress[phone+id]
 		switch {
+		case slices.Contains(r.Step.Accepted, id):
+			r.Evidence[phone+id] = "accepted as it is by a person, blocked, wipe not acknowledged"
 		case there && acknowledged != "":
 			r.waitFor("phone %s: its partnership was removed, but still shows", id)
 		case there:
@@ -224,6 +232,10 @@ func (s *Step) devices(ctx context.Context, r *run) {
 		}
 	}
 	for _, d := range found {
+		if slices.Contains(r.Step.Accepted, d.ID) {
+			r.Evidence[device+d.ID] = "accepted as it is by a person: " + d.State
+			continue
+		}
 		s.retire(ctx, r, d)
 	}
 }

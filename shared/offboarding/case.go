@@ -36,6 +36,7 @@ const (
 	EntrySettled     EntryKind = "settled"     // a step's verdict
 	EntryRescheduled EntryKind = "rescheduled" // a step's next message gets a new number
 	EntrySignedOff   EntryKind = "signed off"  // a named person accepted a step as it is
+	EntryAccepted    EntryKind = "accepted"    // a named person accepted some things of a step as they are
 	EntryCancelled   EntryKind = "cancelled"   // the tombstone
 	EntryErased      EntryKind = "erased"      // the personal values beside the history are gone
 )
@@ -80,6 +81,9 @@ type Entry struct {
 	Planned  bool              `json:"planned,omitempty"` // the wait is part of the plan, not a delay
 	// Observed says of a manual step that its own effect was observed.
 	Observed bool `json:"observed,omitempty"`
+
+	// accepted: ids of what the step leaves as it is
+	Items []string `json:"items,omitempty"`
 
 	// Sealed names the personal values that belong to the entry and gives the salted
 	// SHA-256 of each; the values stand beside the history and can be erased.
@@ -145,6 +149,9 @@ type Record struct {
 	Lease    Lease
 	// SignedOff is the state that a person accepted, of a step that is signed off.
 	SignedOff StepState
+	// Accepted are the ids of what a person accepted as it is, such as a file that cannot be copied or
+	// a phone that will not come back: the step leaves them alone, and so do the gates.
+	Accepted []string
 	// Replanned is set when the plan has changed since the run that holds the lease began.
 	Replanned bool
 	Before    map[string]string // the world before the first write
@@ -251,6 +258,8 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 			s.State, s.Rule, s.Reason, s.SignedOff = StateSignedOff, Rule{}, e.Reason, e.State
 			s.Since, s.FailingSince, s.DecidedAt = time.Time{}, time.Time{}, e.At
 		})
+	case EntryAccepted:
+		next.change(e.Step, func(s *Record) { s.Accepted = slices.Concat(s.Accepted, e.Items) })
 	case EntryCancelled:
 		next.cancel(e)
 	case EntryErased:
@@ -289,7 +298,7 @@ func (c *Case) fits(e Entry) error {
 		return e.Plan.follows(c.Plan.Version)
 	case EntryPublished, EntryCancelled, EntryErased:
 		return nil
-	case EntryBegun, EntryRenewed, EntryKept, EntrySettled, EntryRescheduled, EntrySignedOff:
+	case EntryBegun, EntryRenewed, EntryKept, EntrySettled, EntryRescheduled, EntrySignedOff, EntryAccepted:
 		return c.fitsStep(e)
 	}
 	return errors.New("its kind is unknown; a newer version of Leaver may have written it")
@@ -299,7 +308,7 @@ func (c *Case) fitsStep(e Entry) error {
 	if c.Step(e.Step) == nil {
 		return fmt.Errorf("it is about step %q, which the plan does not hold", e.Step)
 	}
-	stateless := e.Kind == EntryRescheduled && e.State == "" || e.Kind == EntryBegun || e.Kind == EntryRenewed || e.Kind == EntryKept
+	stateless := e.Kind == EntryRescheduled && e.State == "" || e.Kind == EntryBegun || e.Kind == EntryRenewed || e.Kind == EntryKept || e.Kind == EntryAccepted
 	switch {
 	case (e.Kind == EntryBegun || e.Kind == EntryRenewed) && e.Lease == nil:
 		return errors.New("it holds no lease")
@@ -380,7 +389,7 @@ func (c *Case) replan(p Plan) {
 			}
 			record.Lease, record.Attempts = was.Lease, was.Attempts
 			record.Replanned = was.Lease.Holder != ""
-			record.Before, record.Progress, record.Calls = was.Before, was.Progress, was.Calls
+			record.Before, record.Progress, record.Calls, record.Accepted = was.Before, was.Progress, was.Calls, was.Accepted
 		}
 		c.Steps = append(c.Steps, record)
 	}

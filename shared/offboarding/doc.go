@@ -53,6 +53,7 @@
 //	parked        given up until a person replays it
 //	replay        to run a settled step again
 //	sign off      to accept a step as it is, by name
+//	accept        to leave a thing of a step as it is, by id and by name
 //	rule          an invariant that protects data, B1 and on
 //	before        the world before the first write (in prose: prior state)
 //	progress      what a step remembers between runs

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"leaver/functions/replay"
 	"leaver/shared/bus"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
@@ -15,6 +16,8 @@ type SignOff struct {
 	Step offboarding.StepName `json:"step"`
 	By   string               `json:"by"`
 	Note string               `json:"note"`
+	// Items are accepted as they are, and the step is replayed.
+	Items []string `json:"items,omitempty"`
 }
 
 var signOffOperation = operation[SignOff, Status]{"/sign-off", func(s *Server, ctx context.Context, ask SignOff) (Status, error) {
@@ -26,7 +29,7 @@ var signOffOperation = operation[SignOff, Status]{"/sign-off", func(s *Server, c
 		}
 		id = open.Case
 	}
-	c, err := s.SignOff(ctx, ledger.SignOff{Case: id, Step: ask.Step, By: ask.By, Note: ask.Note})
+	c, err := s.SignOff(ctx, ledger.SignOff{Case: id, Step: ask.Step, By: ask.By, Note: ask.Note, Items: ask.Items})
 	if err != nil {
 		return Status{}, err
 	}
@@ -38,6 +41,12 @@ func (s *Server) SignOff(ctx context.Context, ask ledger.SignOff) (*offboarding.
 	c, err := s.Ledger.SignOff(ctx, ask)
 	if err != nil {
 		return nil, err
+	}
+	if len(ask.Items) > 0 {
+		if _, err := s.Replayer.Replay(ctx, replay.Selection{Step: string(ask.Step), Case: ask.Case}); err != nil {
+			return nil, fmt.Errorf("replaying %s without what was accepted: %w", ask.Step, err)
+		}
+		return s.Ledger.Case(ctx, ask.Case)
 	}
 	return c, s.discard(ctx, ask)
 }

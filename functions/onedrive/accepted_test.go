@@ -1,0 +1,80 @@
+package onedrive_test
+
+import (
+	"strings"
+	"testing"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// TestAPersonAcceptsAFileThatCanNeverBeVerified: cases.md 48 and 49, and whatever else refuses.
+func TestAPersonAcceptsAFileThatCanNeverBeVerified(t *testing.T) {
+	t.Parallel()
+	const lynne = "lynne.robbins@contoso.com"
+	for name, tt := range map[string]struct {
+		spoil func(*simtenant.DriveItem)
+		state offboarding.StepState // before a person accepts it
+	}{
+		"SharePoint makes its copy larger": {func(i *simtenant.DriveItem) { i.CopyAdds = 512 }, offboarding.StateManual},
+		"its copy is refused":              {func(i *simtenant.DriveItem) { i.CopyRefused = "notSupported" }, offboarding.StateParked},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			var spoiled string
+			h.Tenant.Edit(func(w *simtenant.World) {
+				d := w.Drives[simtenant.UserID(lynne)]
+				for n := range d.Items {
+					if !d.Items[n].Folder && spoiled == "" {
+						tt.spoil(&d.Items[n])
+						spoiled = d.Items[n].ID
+					}
+				}
+			})
+			c, record := run(t, h, lynne, nil)
+			if !strings.Contains(record.Reason, spoiled) || !strings.Contains(record.Reason, "leaver sign-off "+c.ID+" onedrive --item "+spoiled) || record.State != tt.state {
+				t.Fatalf("got %s: %s, want %s and what to type about %s", record.State, record.Reason, tt.state, spoiled)
+			}
+			accepted := ledger.SignOff{Case: c.ID, Step: offboarding.StepOnedrive, Items: []string{spoiled}, By: "Miriam Graham", Note: "looked at both"}
+			for range 2 {
+				if _, err := h.Ledger.SignOff(t.Context(), accepted); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepOnedrive); err != nil {
+				t.Fatal(err)
+			}
+			record = h.Settle(t, c.ID, h.Worker(offboarding.StepOnedrive, newStep(h)))
+			h.Wants(t, record, offboarding.StateEffective)
+			if record.Evidence["accepted"] != "1 not copied" || len(record.Accepted) != 1 {
+				t.Errorf("got evidence %v, accepted %v, want the one", record.Evidence, record.Accepted)
+			}
+			latest, err := h.Ledger.Case(t.Context(), c.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if latest.VerifiedDrive().Items == "" {
+				t.Error("the gate does not know that the rest was verified")
+			}
+		})
+	}
+}
+
+// TestAShortcutIsNoContent: cases.md 49.
+func TestAShortcutIsNoContent(t *testing.T) {
+	t.Parallel()
+	const lynne = "lynne.robbins@contoso.com"
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		d := w.Drives[simtenant.UserID(lynne)]
+		d.Items = append(d.Items, simtenant.DriveItem{ID: "01SHORTCUT", Name: "Team site", Remote: true, CopyRefused: "notSupported"})
+	})
+	_, record := run(t, h, lynne, nil)
+	h.Wants(t, record, offboarding.StateEffective)
+	if record.Evidence["shortcuts"] != "1 not copied" {
+		t.Errorf("got evidence %v, want the shortcut counted", record.Evidence)
+	}
+}
