@@ -153,6 +153,9 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	if err != nil {
 		return offboarding.Plan{}, nil, err
 	}
+	if weaker := r.Options.Weaker(policy); weaker != "" {
+		return offboarding.Plan{}, nil, &offboarding.Refusal{Why: weaker + ": leave the option out and send the request again, or let the policy say so for this leaver (an override, or requests: any)"}
+	}
 	// The grace of a request that was parked for weeks begins when it is planned.
 	if now := p.Now(); now.After(r.ReceivedAt) {
 		r.ReceivedAt = now
@@ -259,6 +262,8 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 	}
 	switch user := fit[0]; {
 	case r.Kind != offboarding.Termination:
+	case len(r.Employee.ByEachName()) == 1 && r.Employee.Mail != "" && !strings.EqualFold(user.Mail, r.Employee.Mail) && !strings.EqualFold(user.UserPrincipalName, r.Employee.Mail):
+		return refuse("the mail address is only another address of the account that has it, and may have been its owner's before: send a new request with the object id, or with a second name")
 	case r.Employee.ID == "" && user.Created.After(r.EventTime):
 		return refuse("the account with this %s was created after the event and may be a successor's; send a new request with the object id", field)
 	}

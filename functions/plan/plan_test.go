@@ -423,3 +423,93 @@ func TestRequestsUnderFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestThreat4AnAliasDoesNotDecideWhoIsMeant gives the address of somebody who left to a colleague, as
+// is usual after a departure: a request by that address used to lock out the colleague.
+func TestThreat4AnAliasDoesNotDecideWhoIsMeant(t *testing.T) {
+	t.Parallel()
+	const bob = "bob.leaver@contoso.com"
+	for name, tt := range map[string]struct {
+		e       offboarding.Employee
+		planned bool
+	}{
+		"by the alias alone":                  {e: offboarding.Employee{Mail: bob}},
+		"by the alias and a name that agrees": {e: offboarding.Employee{Mail: bob, EmployeeID: "E0001"}, planned: true},
+		"by the primary address":              {e: offboarding.Employee{Mail: adele}, planned: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				u := w.Users[simtenant.UserID(adele)]
+				u.ProxyAddresses = append(u.ProxyAddresses, "smtp:"+bob)
+			})
+			d := deliver(t, h, newPlanner(h), termination(h, "1", tt.e))
+			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+			if err != nil || (c != nil) != tt.planned || len(h.Bus.Messages()) > 0 != tt.planned {
+				t.Errorf("planned %t, want %t: %q, %v", c != nil, tt.planned, d.DeadSentence, err)
+			}
+			if !tt.planned && !strings.Contains(d.DeadSentence, "object id") {
+				t.Errorf("dead-lettered with %q", d.DeadSentence)
+			}
+		})
+	}
+}
+
+// TestThreat6ARequestNeverWeakensThePolicy: the mail of a policy that holds it was deleted because a
+// webhook said so.
+func TestThreat6ARequestNeverWeakensThePolicy(t *testing.T) {
+	t.Parallel()
+	week, year := 7*24*time.Hour, 365*24*time.Hour
+	for name, tt := range map[string]struct {
+		policy  func(*offboarding.Policy)
+		options offboarding.Options
+		reason  string // empty = planned
+	}{
+		"none for forward":   {options: offboarding.Options{Mailbox: offboarding.None}, reason: "mailbox none"},
+		"forward for shared": {policy: func(p *offboarding.Policy) { p.Mailbox = offboarding.Shared }, options: offboarding.Options{Mailbox: offboarding.Forward}, reason: "mailbox forward"},
+		"none for a hold of an override": {policy: func(p *offboarding.Policy) {
+			p.KeepMail = offboarding.KeepNone
+			p.Overrides = []offboarding.Override{{Department: "Sales", Changes: offboarding.Changes{"mailbox": "hold"}}, {Department: "Marketing", Changes: offboarding.Changes{"mailbox": "hold"}}, {Department: "Engineering", Changes: offboarding.Changes{"mailbox": "hold"}}}
+		}, options: offboarding.Options{Mailbox: offboarding.None}, reason: "policy's hold"},
+		"a shorter forwarding":   {options: offboarding.Options{ForwardFor: &week}, reason: "forwardFor 7d"},
+		"a longer forwarding":    {options: offboarding.Options{ForwardFor: &year}},
+		"shared for forward":     {options: offboarding.Options{Mailbox: offboarding.Shared}},
+		"hold for forward":       {options: offboarding.Options{Mailbox: offboarding.Hold}},
+		"what the policy allows": {policy: func(p *offboarding.Policy) { p.Requests = offboarding.RequestsAny }, options: offboarding.Options{Mailbox: offboarding.None}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(adele)].Department = "Sales" })
+			p := newPlanner(h)
+			if tt.policy != nil {
+				tt.policy(&p.Policy)
+			}
+			r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+			r.Options = tt.options
+			d := deliver(t, h, p, r)
+			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+			if err != nil || (c == nil) != (tt.reason != "") || !strings.Contains(d.DeadSentence, tt.reason) {
+				t.Errorf("planned %t, dead-lettered with %q, %v", c != nil, d.DeadSentence, err)
+			}
+		})
+	}
+}
+
+// TestThreat6AnOverrideThatHoldsTheMailboxKeepsTheMail whatever the policy beside it says.
+func TestThreat6AnOverrideThatHoldsTheMailboxKeepsTheMail(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	p.Policy.KeepMail, p.Policy.Requests = offboarding.KeepNone, offboarding.RequestsAny
+	p.Policy.Overrides = []offboarding.Override{{Department: "Sales", Changes: offboarding.Changes{"mailbox": "hold"}}}
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(adele)].Department = "Sales" })
+	r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+	r.Options.Mailbox = offboarding.None
+	deliver(t, h, p, r)
+	c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+	if err != nil || c == nil || c.Plan.KeepMail != offboarding.KeepHold || c.Step(offboarding.StepPreserve) == nil {
+		t.Errorf("the plan is %+v, %v", c, err)
+	}
+}

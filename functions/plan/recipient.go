@@ -50,13 +50,42 @@ func (p *Planner) recipient(ctx context.Context, leaver offboarding.User, named 
 			return refuse("the leaver cannot get the leaver's mail")
 		}
 		if u.UserType != guest {
-			return u.ID, "", nil
+			may, err := p.maySucceed(ctx, leaver, u)
+			if err == nil && !may {
+				return refuse("this user is not among the managers of the leaver, who alone may be named (the policy's successors)")
+			}
+			return u.ID, "", err
 		}
 	}
 	if !p.Policy.ForwardsTo(named) {
 		return refuse("no user in the tenant has this address, and the policy does not name its domain (forwardDomains)")
 	}
 	return "", named, nil
+}
+
+// longestChain bounds the way up from the leaver: Entra allows managers in a circle.
+const longestChain = 20
+
+// maySucceed reports whether the policy lets a user be named: who gets the mail also gets files and
+// groups, so that a name in a request must not be able to choose anybody.
+func (p *Planner) maySucceed(ctx context.Context, leaver, named offboarding.User) (bool, error) {
+	if p.Policy.Successors == offboarding.SuccessorsMembers {
+		return true, nil
+	}
+	below := leaver.ID
+	for range longestChain {
+		manager, err := p.Directory.Manager(ctx, below)
+		switch {
+		case errors.Is(err, offboarding.ErrNotFound):
+			return false, nil
+		case err != nil:
+			return false, fmt.Errorf("looking the managers up: %w", err)
+		case strings.EqualFold(manager.ID, named.ID):
+			return true, nil
+		}
+		below = manager.ID
+	}
+	return false, nil
 }
 
 // guest is the userType of somebody whose mailbox is outside of the organisation.

@@ -63,7 +63,7 @@ const henrik = "henrik.holm@contoso.com"
 func TestTheRecipientIsNeverGuessed(t *testing.T) {
 	t.Parallel()
 	policy := offboarding.DefaultPolicy()
-	policy.ForwardDomains = []string{"fabrikam.com"}
+	policy.ForwardDomains, policy.Successors = []string{"fabrikam.com"}, offboarding.SuccessorsMembers
 	tests := []struct {
 		name, who, to string
 		id            string // object id in the plan
@@ -213,4 +213,35 @@ func TestANameThatGraphRefusesKeepsNobodyIn(t *testing.T) {
 	if !strings.Contains(c.Plan.FilesUnclear, "cannot be looked up") {
 		t.Errorf("%q, %q", c.Plan.FilesTo, c.Plan.FilesUnclear)
 	}
+}
+
+// TestThreat3OnlyWhoThePolicyAllowsIsNamed: whoever a request named got the mail, the files and the
+// groups of the leaver.
+func TestThreat3OnlyWhoThePolicyAllowsIsNamed(t *testing.T) {
+	t.Parallel()
+	const mallory = "lee.gu@contoso.com"
+	for to, want := range map[string]string{
+		"alex.wilber@contoso.com":     "", // the manager
+		"patti.fernandez@contoso.com": "not among the managers",
+		mallory:                       "not among the managers",
+	} {
+		t.Run(to, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			_, c := ask(t, h, offboarding.DefaultPolicy(), "req-1", henrik, offboarding.Options{ForwardTo: to})
+			if f := c.Plan.Forwarding; (f.To == simtenant.UserID(to)) != (want == "") || !strings.Contains(f.Unclear, want) {
+				t.Errorf("the mail goes to %q, unclear: %q", f.To, f.Unclear)
+			}
+		})
+	}
+	t.Run("managers in a circle", func(t *testing.T) {
+		t.Parallel()
+		h := steptest.New(t)
+		h.Tenant.Edit(func(w *simtenant.World) {
+			w.Users[simtenant.UserID("alex.wilber@contoso.com")].ManagerID = simtenant.UserID(henrik)
+		})
+		if _, c := ask(t, h, offboarding.DefaultPolicy(), "req-1", henrik, offboarding.Options{ForwardTo: mallory}); c.Plan.Forwarding.To != "" {
+			t.Error("anybody gets the mail")
+		}
+	})
 }

@@ -72,6 +72,9 @@ func (p Policy) For(u User, groups []string) (Policy, error) {
 		if p, err = p.With(o.Changes); err != nil {
 			return Policy{}, within("overrides", within(strconv.Itoa(i), err))
 		}
+		if mailbox, said := o.Changes["mailbox"]; said && fmt.Sprint(mailbox) == string(Hold) {
+			p.KeepMail = KeepHold // whatever of this a request changes, the mail is kept
+		}
 	}
 	return p, nil
 }
