@@ -84,9 +84,11 @@ func newHRSystem(t *testing.T, h *steptest.Harness) *hrSystem {
 
 func newPlanner(h *steptest.Harness) *plan.Planner {
 	directory, _ := h.As("plan")
+	policy := offboarding.DefaultPolicy()
+	policy.Requests = offboarding.RequestsAny
 	return &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Sender("plan"), Tenant: h.TenantID(),
-		Policy: offboarding.DefaultPolicy(), Now: h.Now, Log: h.Logger(),
+		Policy: policy, Now: h.Now, Log: h.Logger(),
 	}
 }
 

@@ -28,6 +28,8 @@ type Directory interface {
 	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
 	// MemberGroups returns those of the groups that the user is in, directly or not.
 	MemberGroups(ctx context.Context, id string, groups []string) ([]string, error)
+	// Privileged is who holds a privileged directory role, in words, by object id in lower case.
+	Privileged(ctx context.Context) (map[string]string, error)
 	// Manager returns whom a user reports to, or offboarding.ErrNotFound.
 	Manager(ctx context.Context, id string) (offboarding.User, error)
 }
@@ -42,6 +44,8 @@ type Planner struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	Retry     worker.Retry
+
+	privileged privileged
 }
 
 // reasonConflict is the reason of a dead letter whose id was another request's before.
@@ -153,15 +157,18 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	if err != nil {
 		return offboarding.Plan{}, nil, err
 	}
-	if weaker := r.Options.Weaker(policy); weaker != "" {
-		return offboarding.Plan{}, nil, &offboarding.Refusal{Why: weaker + ": leave the option out and send the request again, or let the policy say so for this leaver (an override, or requests: any)"}
-	}
 	// The grace of a request that was parked for weeks begins when it is planned.
 	if now := p.Now(); now.After(r.ReceivedAt) {
 		r.ReceivedAt = now
 	}
 	compiled, err := offboarding.Compile(r, policy)
 	if err != nil {
+		return offboarding.Plan{}, nil, err
+	}
+	if weaker := r.Options.Weaker(policy); weaker != "" {
+		return offboarding.Plan{}, nil, &offboarding.Refusal{Why: weaker + ": leave the option out and send the request again, or let the policy say so for this leaver (an override, or requests: any)"}
+	}
+	if err := p.dangerous(ctx, user, &compiled); err != nil {
 		return offboarding.Plan{}, nil, err
 	}
 	personal := map[string]string{userPrincipalName: user.UserPrincipalName}

@@ -513,3 +513,62 @@ func TestThreat6AnOverrideThatHoldsTheMailboxKeepsTheMail(t *testing.T) {
 		t.Errorf("the plan is %+v, %v", c, err)
 	}
 }
+
+// TestThreat5WhoIsPrivilegedDoesNotLeaveByAccident: one request used to lock any administrator out.
+func TestThreat5WhoIsPrivilegedDoesNotLeaveByAccident(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		who, danger string
+		edit        func(*simtenant.World)
+	}{
+		"a Global Administrator": {who: "nestor.wilke@contoso.com", danger: "holds the role Global Administrator"},
+		"an emergency account":   {who: "emergency.access@contoso.com", danger: "Global Administrator"},
+		"a role through a group": {who: "raul.razo@contoso.com", danger: "through a group"},
+		"an eligible role": {who: adele, danger: "is eligible for the role User Administrator", edit: func(w *simtenant.World) {
+			w.Users[simtenant.UserID(adele)].Eligible = []simtenant.EligibleRole{{ID: "e", Role: "fe930be7-5e62-47db-91af-98c3a49a38b1", Scope: "/"}}
+		}},
+		"the synchronisation's account": {who: adele, danger: "Directory Synchronization Accounts", edit: func(w *simtenant.World) {
+			w.RoleAssignments = append(w.RoleAssignments, simtenant.RoleAssignment{ID: "s", Principal: simtenant.UserID(adele), Role: "d29b2b05-8046-44ba-8758-1e26182fcf32"})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			if tt.edit != nil {
+				h.Tenant.Edit(tt.edit)
+			}
+			p := newPlanner(h)
+			d := deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: tt.who}))
+			if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(tt.who)); err != nil || c != nil || !strings.Contains(d.DeadSentence, tt.danger) || len(h.Bus.Messages()) > 0 {
+				t.Fatalf("case %v, %q, %v", c, d.DeadSentence, err)
+			}
+			p.Policy.Administrators = offboarding.AdministratorsLeave
+			deliver(t, h, p, termination(h, "2", offboarding.Employee{UserPrincipalName: tt.who}))
+			if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(tt.who)); err != nil || c == nil || !c.Plan.Administrator {
+				t.Errorf("the plan does not know an administrator: %v", err)
+			}
+		})
+	}
+}
+
+// TestWhoIsPrivilegedIsReadOnceForEverybody: an ordinary person's lockout costs no request more, and
+// whoever became an administrator is known a minute later.
+func TestWhoIsPrivilegedIsReadOnceForEverybody(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	reads := func() int { return h.Tenant.Requests()["GET /roleManagement/directory/roleAssignments"] }
+	for i, who := range []string{adele, "lidia.holloway@contoso.com", "henrik.holm@contoso.com"} {
+		deliver(t, h, p, termination(h, who, offboarding.Employee{UserPrincipalName: who}))
+		if n := reads(); n != 1 {
+			t.Fatalf("the %d. request: roles were read %d times, want once", i+1, n)
+		}
+	}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.RoleAssignments = append(w.RoleAssignments, simtenant.RoleAssignment{ID: "n", Principal: simtenant.UserID("grady.archie@contoso.com"), Role: offboarding.GlobalAdministrator})
+	})
+	h.Advance(time.Minute)
+	if d := deliver(t, h, p, termination(h, "grady", offboarding.Employee{UserPrincipalName: "grady.archie@contoso.com"})); !strings.Contains(d.DeadSentence, "Global Administrator") {
+		t.Errorf("dead-lettered with %q", d.DeadSentence)
+	}
+}

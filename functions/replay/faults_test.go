@@ -38,6 +38,7 @@ type office struct {
 func newOffice(t *testing.T, fault steptest.Middleware) *office {
 	h := steptest.New(t)
 	o := &office{Harness: h, policy: offboarding.DefaultPolicy()}
+	o.policy.Requests = offboarding.RequestsAny
 	o.refuse(true)
 	o.adele = h.Open(t, adele, offboarding.Options{}, o.policy)
 	o.grady = h.Open(t, grady, offboarding.Options{}, o.policy)

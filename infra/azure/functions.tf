@@ -23,7 +23,7 @@ locals {
       listen      = ["leaver-hints"]
     }
     plan = {
-      permissions = ["User.Read.All"]
+      permissions = ["User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All"]
       exchange    = false
       legal_hold  = false
       ledger      = true

@@ -218,7 +218,7 @@ func TestADepartureOfTwoProcesses(t *testing.T) {
 	t.Parallel()
 	tenant, server, file := startTenant(t, simtenant.Config{Users: 100})
 	data := t.TempDir()
-	h := startHost(t, file, data, "")
+	h := startHost(t, file, data, policyFile(t, "requests: any\n"))
 	before := readUser(t, server, adele)
 	var all sync.WaitGroup
 	body := webhook(adele)

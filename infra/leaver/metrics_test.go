@@ -22,7 +22,7 @@ func TestMetricsAfterADeparture(t *testing.T) {
 	t.Parallel()
 	tenant, server, _ := startTenant(t, simtenant.Config{})
 	policy := offboarding.DefaultPolicy()
-	policy.Grace = 0
+	policy.Grace, policy.Requests = 0, offboarding.RequestsAny
 	data := t.TempDir()
 	h, err := resident.Open(t.Context(), resident.Options{
 		Dir: data, Tenant: demo.TenantOf(server.Connection()), Policy: policy, Log: slog.New(slog.DiscardHandler),

@@ -23,6 +23,15 @@ const (
 	SuccessorsMembers Successors = "members"
 )
 
+// Administrators is what becomes of a request for somebody who holds a privileged directory role.
+type Administrators string
+
+// What becomes of it.
+const (
+	AdministratorsPark  Administrators = "park"
+	AdministratorsLeave Administrators = "leave"
+)
+
 // keeps are the handlings of a mailbox, from what keeps least to what keeps most.
 var keeps = []Handling{None, Forward, Shared, Hold}
 

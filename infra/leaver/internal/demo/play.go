@@ -72,6 +72,7 @@ func Play(ctx context.Context, o Options) (err error) {
 	policy := offboarding.DefaultPolicy()
 	policy.Grace, policy.DeleteAfter = demoGrace, demoDeleteAfter
 	policy.KeepMail = offboarding.KeepNone
+	policy.Administrators = offboarding.AdministratorsLeave
 	policy.Requests, policy.Successors = offboarding.RequestsAny, offboarding.SuccessorsMembers // the events choose what is shown
 	if s.policy != nil {
 		s.policy(&policy)
