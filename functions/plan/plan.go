@@ -8,6 +8,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,6 +162,9 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	if now := p.Now(); now.After(r.ReceivedAt) {
 		r.ReceivedAt = now
 	}
+	if policy.Zone, err = p.zoneOf(ctx, user, policy.Zone); err != nil {
+		return offboarding.Plan{}, nil, err
+	}
 	compiled, err := offboarding.Compile(r, policy)
 	if err != nil {
 		return offboarding.Plan{}, nil, err
@@ -203,6 +207,15 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 		compiled.FilesUnclear, err = unclear.Why, nil
 	}
 	return compiled, personal, err
+}
+
+// zoneOf is where the user's days end: as an HR system said of their open case, else the policy's.
+func (p *Planner) zoneOf(ctx context.Context, user offboarding.User, zone string) (string, error) {
+	c, err := p.Ledger.Latest(ctx, user.ID)
+	if err != nil || c == nil || c.Cancelled != nil {
+		return zone, err
+	}
+	return cmp.Or(c.Plan.Zone, zone), nil
 }
 
 // policyFor is the policy with the overrides that fit the user, who is refused when it protects them.

@@ -31,6 +31,8 @@ type commands struct {
 	Cancel   cancelCommand   `cmd:"" help:"Stop a departure: no step makes another write."`
 	Replay   replayCommand   `cmd:"" help:"List what was parked, and send it back to work."`
 	SignOff  signOffCommand  `cmd:"" help:"Accept a manual, withheld or parked step by name, so that its case can be complete."`
+	Sources  sourcesCommand  `cmd:"" help:"Check the declared sources of requests, or enrol at one that hands its secret out."`
+	HR       hrCommand       `cmd:"" name:"hr" help:"Serve simulated HR systems."`
 	Version  versionCommand  `cmd:"" help:"Say which build this is."`
 }
 

@@ -14,6 +14,7 @@ func (*offboardCommand) Help() string {
 
   leaver offboard adele.vance@contoso.com
   leaver offboard E0001 --at 2026-11-30T17:00:00+01:00 --mailbox shared
+  leaver offboard E0001 --at 2026-12-24
   leaver offboard E0001 --at 2026-11-30 --zone Europe/Berlin
   leaver offboard mail:adele.vance@contoso.com --forward-to alex.wilber@contoso.com --forward-for 2160h`
 }

@@ -213,10 +213,12 @@ func TestTheDeparturesOfASourceAreCancelled(t *testing.T) {
 	}
 }
 
-// TestADayIsLeftWhenItEnds where the zone says.
+// TestADayIsLeftWhenItEnds where the zone says, or the policy.
 func TestADayIsLeftWhenItEnds(t *testing.T) {
 	t.Parallel()
-	_, data := runningHost(t, simtenant.Config{}, quickPolicy())
+	policy := quickPolicy()
+	policy.Zone = "America/Sao_Paulo"
+	_, data := runningHost(t, simtenant.Config{}, policy)
 	day := time.Now().AddDate(0, 2, 0).Format(time.DateOnly)
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -231,4 +233,15 @@ func TestADayIsLeftWhenItEnds(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &planned); code != 0 || err != nil || !planned.LeavingTime.Equal(end) {
 		t.Errorf("exit %d: %s%v, want the leaving time %s", code, stderr, planned.LeavingTime, end)
 	}
+	says := day + " 23:59:59 in America/Sao_Paulo, the end of " + day + ", the last day at work there"
+	if code, stdout, stderr = command(t, "plan", adele, "--at", day, "--data", data); code != 0 || !strings.Contains(stdout, "leaves "+says) {
+		t.Errorf("exit %d: %s%s, want it to say %q", code, stdout, stderr, says)
+	}
+	if code, _, stderr = command(t, "offboard", adele, "--at", day, "--data", data); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	eventually(t, "planned", 20*time.Second, func() bool {
+		_, stdout, _ = command(t, "status", adele, "--data", data)
+		return strings.Contains(stdout, "leaves "+says)
+	})
 }

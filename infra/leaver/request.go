@@ -13,7 +13,7 @@ import (
 type requestFlags struct {
 	Who        operator.Who `arg:"" help:"Object id, userPrincipalName, mail:ADDRESS or employeeId:NUMBER."`
 	At         momentFlag   `placeholder:"TIME" help:"Leaving time, like 2026-11-22T17:00:00+01:00, or a day like 2026-11-22, which is left when it ends; now without it."`
-	Zone       zoneFlag     `placeholder:"ZONE" help:"Where the day ends, like Europe/Berlin."`
+	Zone       zoneFlag     `placeholder:"ZONE" help:"Where the day ends, like Europe/Berlin; where the person works without it, as the HR system or the policy says."`
 	Mailbox    string       `enum:"forward,shared,hold,none," default:"" placeholder:"HANDLING" help:"forward, shared, hold or none; the policy's without it."`
 	ForwardTo  string       `placeholder:"ADDRESS" help:"Who gets the mail; the manager without it."`
 	ForwardFor durationFlag `placeholder:"DURATION" help:"How long, like 30d or 12h, or unlimited; until the grace ends without it."`
@@ -58,17 +58,13 @@ func (f *zoneFlag) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// leavingTime is the moment; zero for now.
-func (f requestFlags) leavingTime() (time.Time, error) {
-	switch {
-	case f.At.day.IsZero() && f.Zone.Location != nil:
-		return time.Time{}, errors.New("--zone: it says where a day of --at ends; a time has its own")
-	case f.At.day.IsZero():
-		return f.At.at, nil
-	case f.Zone.Location == nil:
-		return time.Time{}, fmt.Errorf("--at %s: a day ends at another moment in every time zone; say which with --zone, like Europe/Berlin", f.At.day)
+// leavingTime is the moment; zero for now, and for a day that ends where the person works, as the
+// host knows.
+func (f requestFlags) leavingTime() time.Time {
+	if f.At.day.IsZero() || f.Zone.Location == nil {
+		return f.At.at
 	}
-	return f.At.day.At(offboarding.EndOfDay, f.Zone.Location), nil
+	return f.At.day.At(offboarding.EndOfDay, f.Zone.Location)
 }
 
 // durationFlag is a duration on the command line, or unlimited; nil without one.
@@ -81,18 +77,23 @@ func (f *durationFlag) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Validate refuses whoever is no person, and days without a zone.
+// Validate refuses whoever is no person, and a zone of no day.
 func (f requestFlags) Validate() error {
 	_, err := f.Who.Person()
-	_, err2 := f.leavingTime()
-	return errors.Join(err, err2)
+	if f.At.day.IsZero() && f.Zone.Location != nil {
+		err = errors.Join(err, errors.New("--zone: it says where a day of --at ends; a time has its own"))
+	}
+	return err
 }
 
 func (f requestFlags) request() offboarding.Request {
-	person, _ := f.Who.Person() // which was validated, as the time was
-	leaving, _ := f.leavingTime()
+	person, _ := f.Who.Person() // which was validated
+	var zone string
+	if f.Zone.Location != nil {
+		zone = f.Zone.String()
+	}
 	return offboarding.Request{
-		Kind: offboarding.Termination, Employee: person, LeavingTime: leaving,
+		Kind: offboarding.Termination, Employee: person, LeavingTime: f.leavingTime(), LeavingDate: f.At.day, Zone: zone,
 		Options: offboarding.Options{Mailbox: offboarding.Handling(f.Mailbox), ForwardTo: f.ForwardTo, ForwardFor: f.ForwardFor.Duration},
 	}
 }

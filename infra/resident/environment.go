@@ -113,25 +113,72 @@ func SecretsOf(ctx context.Context, environ []string) (string, error) {
 	return secrets, nil
 }
 
-// SourcesOf are the sources of requests that the environment declares, or a file instead, and the HR
-// systems that are asked. Secrets are those of /webhooks/standard.
-func SourcesOf(ctx context.Context, environ []string, file, secrets string) (*hris.Sources, map[string]hris.Readable, error) {
+// Stored reads a value that stands at a place: env:NAME, file:PATH, or the value itself.
+func Stored(ctx context.Context, place string) (string, error) {
+	return assembly.Stored(elsewhere)(ctx, place)
+}
+
+// Declared is a declared source as an operator checks it.
+type Declared struct {
+	hris.Config
+	Reader hris.Reader // nil where nothing is read
+	Unread error       // of its secrets, or of its credential; then neither is there
+}
+
+// DeclaredOf are the sources that a file declares, or that of the environment, each with its secrets
+// and its credential as far as they can be read.
+func DeclaredOf(ctx context.Context, environ []string, file string) ([]Declared, error) {
+	text, err := sourcesFile(ctx, environ, file)
+	if err != nil {
+		return nil, err
+	}
+	d, err := hris.Parse([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_SOURCES: %w", err)
+	}
+	var all []Declared
+	for _, c := range d.Sources {
+		one := hris.Declaration{Public: d.Public, Sources: []hris.Config{c}}
+		unread := errors.Join(one.ReadSecrets(ctx, Stored), one.ReadCredentials(ctx, Stored))
+		declared := Declared{Config: one.Sources[0], Unread: unread}
+		if unread == nil {
+			readers, err := hris.NewReaders(one.Sources, nil, time.Now)
+			if err != nil {
+				return nil, err
+			}
+			if reader, is := readers[c.Name]; is {
+				declared.Reader = reader.Reader
+			}
+		}
+		all = append(all, declared)
+	}
+	return all, nil
+}
+
+// sourcesFile is the text of a file of sources, or of that of the environment.
+func sourcesFile(ctx context.Context, environ []string, file string) (string, error) {
 	c, err := environment.Read[environment.Sources](environ)
 	if err != nil {
-		return nil, nil, err
+		return "", err
 	}
 	if file != "" {
 		c.File = environment.Source("file:" + file)
 	}
-	text, err := c.Read(ctx, elsewhere)
+	return c.Read(ctx, elsewhere)
+}
+
+// SourcesOf are the sources of requests that the environment declares, or a file instead, and the HR
+// systems that are asked. Secrets are those of /webhooks/standard.
+func SourcesOf(ctx context.Context, environ []string, file, secrets string) (*hris.Sources, map[string]hris.Readable, error) {
+	text, err := sourcesFile(ctx, environ, file)
 	if err != nil {
 		return nil, nil, err
 	}
-	sources, err := hris.Load(ctx, []byte(text), secrets, assembly.Stored(elsewhere))
+	sources, err := hris.Load(ctx, []byte(text), secrets, Stored)
 	if err != nil {
 		return nil, nil, fmt.Errorf("LEAVER_SOURCES, LEAVER_WEBHOOK_SECRETS: %w", err)
 	}
-	readers, err := hris.LoadReaders(ctx, []byte(text), assembly.Stored(elsewhere), nil, time.Now)
+	readers, err := hris.LoadReaders(ctx, []byte(text), Stored, nil, time.Now)
 	if err != nil {
 		return nil, nil, fmt.Errorf("LEAVER_SOURCES: %w", err)
 	}

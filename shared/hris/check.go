@@ -1,8 +1,14 @@
 package hris
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -57,6 +63,76 @@ func (c Config) Check(ctx context.Context, reader Reader, now time.Time) []Findi
 	return all
 }
 
+// probes are what vendors ask before their first event, of which nothing comes but an answer.
+var probes = map[string]Arrival{
+	"okta":        {Method: http.MethodGet, Header: http.Header{"X-Okta-Verification-Challenge": {"leaver-sources-check"}}},
+	"cloudevents": {Method: http.MethodOptions, Header: http.Header{"Webhook-Request-Origin": {"leaver.example"}}},
+	"hibob":       {Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"text":"Ping test"}`)},
+	"entra":       {Method: http.MethodPost, Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Query: url.Values{"validationToken": {"leaver sources check"}}},
+}
+
+// CheckEndpoint says whether the endpoint of the source answers where the declaration says that it is
+// seen from outside: the handshake of its vendor where it has one, and else that it is there. Nothing
+// comes of it, and no alarm. It finds nothing out where there is no endpoint, or nobody says where.
+func (c Config) CheckEndpoint(ctx context.Context, transport http.RoundTripper) []Finding {
+	v, err := vendorOf(c.Vendor)
+	if err != nil || v.verifier == nil || c.public == "" {
+		return nil
+	}
+	probe, handshake := probes[v.name]
+	want := Answer{Status: http.StatusMethodNotAllowed}
+	what, says := "endpoint", "it is there"
+	if handshake {
+		want, _ = v.handshake(c, probe)
+		what, says = "handshake", "it is answered as the vendor expects"
+	} else {
+		probe = Arrival{Method: http.MethodGet}
+	}
+	if err := c.probe(ctx, transport, probe, want); err != nil {
+		return []Finding{{What: what, Says: err.Error()}}
+	}
+	return []Finding{{What: what, OK: true, Says: says}}
+}
+
+func (c Config) probe(ctx context.Context, transport http.RoundTripper, probe Arrival, want Answer) error {
+	address := c.Address()
+	if len(probe.Query) > 0 {
+		address += "?" + probe.Query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, probe.Method, address, bytes.NewReader(probe.Body))
+	if err != nil {
+		return errors.New("public: write it like https://hooks.contoso.com")
+	}
+	r.Header = probe.Header
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	client := &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("public: nobody answers there: %w", err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+	switch {
+	case err != nil:
+		return fmt.Errorf("public: the answer cannot be read: %w", err)
+	case answer.StatusCode == http.StatusNotFound:
+		return errors.New("public: what answers there knows no source of this name; give it the same file of sources")
+	case answer.StatusCode != want.Status || want.Body != "" && string(body) != want.Body:
+		return fmt.Errorf("public: what answers there is not this source: it said %d, and the vendor expects %d", answer.StatusCode, want.Status)
+	}
+	return nil
+}
+
+// Address is where the endpoint of the source is seen from outside; empty where nobody says.
+func (c Config) Address() string {
+	if c.public == "" {
+		return ""
+	}
+	return strings.TrimSuffix(c.public, "/") + "/" + c.Origin()
+}
+
 // lookBack is how far a check looks for people who leave.
 const lookBack = 72 * time.Hour
 
@@ -69,11 +145,7 @@ func (c Config) Setup() []string {
 	}
 	var all []string
 	if v.verifier != nil {
-		public := c.public
-		if public == "" {
-			public = "https://YOUR-HOST"
-		}
-		all = append(all, "the address "+strings.TrimSuffix(public, "/")+"/"+c.Origin())
+		all = append(all, "the address "+cmp.Or(c.Address(), "https://YOUR-HOST/"+c.Origin()))
 	}
 	return append(all, v.setup...)
 }

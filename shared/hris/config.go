@@ -21,55 +21,44 @@ import (
 
 // Declaration is the file of an installation's sources.
 type Declaration struct {
-	// Public is the URL at which the endpoints are seen from outside; Graph's subscriptions need it.
-	Public  string   `yaml:"public"`
-	Sources []Config `yaml:"sources"`
+	Public  string   `yaml:"public" about:"the URL at which the endpoints are seen from outside, like https://hooks.contoso.com; Graph's subscriptions need it"`
+	Sources []Config `yaml:"sources" about:"where requests come from, one endpoint each"`
 }
 
 // Config declares one source. A secret is a place until Read puts the value there: env:NAME,
-// file:PATH, an ARN, or the value itself.
+// file:PATH, an ARN, or the value itself. The tags about are the descriptions of [Schema].
 type Config struct {
-	Name   string `yaml:"name"` // its endpoint is /webhooks/NAME
-	Vendor string `yaml:"vendor"`
-	// Secrets prove the webhooks of the source; any does, so that they can be rotated without a
-	// gap. The newest comes first.
-	Secrets []string `yaml:"secrets"`
-	// Zone is that of dates which come without a time, where the person has none. At is when on the
-	// last day at work the person is out; by default when the day ends.
-	Zone string `yaml:"zone"`
-	At   string `yaml:"at"`
-	// Match is which of the names that the HR system has for a person the tenant knows; by default
-	// all that it tells, and all have to mean the same person.
-	Match []string `yaml:"match"`
-	// API is where and how the HR system is read.
-	API API `yaml:"api"`
-	// Every is how often everybody who leaves is read; 0 = never.
-	Every Duration `yaml:"every"`
-	// Limits bound the departures that begin by the word of this source.
-	Limits Limits `yaml:"limits"`
-	// Signature and Map are how the vendors that have no format of their own sign and what they say.
-	Signature *Signature `yaml:"signature"`
-	Map       *Map       `yaml:"map"`
+	Name      string     `yaml:"name" about:"its endpoint is /webhooks/NAME"`
+	Vendor    string     `yaml:"vendor" about:"which kind of HR system it is"`
+	Secrets   []string   `yaml:"secrets" about:"what proves its webhooks: env:NAME, file:PATH, an ARN or the value; any does, so that they can be rotated without a gap; the newest first"`
+	Zone      string     `yaml:"zone" about:"the time zone of dates that come without a time, like Europe/Berlin, where the person has none"`
+	At        string     `yaml:"at" about:"when on the last day at work the person is out, like 18:00; without it when the day ends"`
+	Match     []string   `yaml:"match" about:"which of the names that it has for a person the tenant knows: id, userPrincipalName, mail, employeeId or extensionAttribute1 to 15, which then holds its number of the employee; without it all that it tells, and all have to mean the same person"`
+	API       API        `yaml:"api" about:"where and how it is read; by resolve alone"`
+	Every     Duration   `yaml:"every" about:"how often everybody who leaves is read, like 15m; without it never"`
+	Limits    Limits     `yaml:"limits" about:"the departures that begin by its word, at most; what exceeds is held"`
+	Signature *Signature `yaml:"signature" about:"how the vendor hmac signs"`
+	Map       *Map       `yaml:"map" about:"JSON pointers to what a vendor without a format of its own says; the columns of a report of Workday"`
 
 	public string
 }
 
 // API is the read side of an HR system.
 type API struct {
-	URL    string `yaml:"url"`
-	User   string `yaml:"user"`
-	Secret string `yaml:"secret"`
+	URL    string `yaml:"url" about:"https, or http on this machine"`
+	User   string `yaml:"user" about:"where it has one beside the secret"`
+	Secret string `yaml:"secret" about:"env:NAME, file:PATH, an ARN or the value"`
 }
 
 // Limits bound one source; 0 is no bound of its own.
 type Limits struct {
-	PerHour int `yaml:"perHour"`
+	PerHour int `yaml:"perHour" about:"in any hour"`
 }
 
 // Signature is a webhook.Signature as it is declared.
 type Signature struct {
 	webhook.Signature `yaml:",inline"`
-	Tolerance         Duration `yaml:"tolerance"`
+	Tolerance         Duration `yaml:"tolerance" about:"how far the timestamp may be off, either way; without it 5m"`
 }
 
 // Duration is a duration as offboarding.ParseDuration reads it.

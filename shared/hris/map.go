@@ -14,23 +14,22 @@ import (
 // Map says where in a JSON body stands what Leaver needs to know: JSON pointers (RFC 6901) into
 // every event. What is empty stands where the vendor's own map says.
 type Map struct {
-	Each string `yaml:"each"` // into the body: the list of events; empty = the body is one, or a list
-	ID   string `yaml:"id"`   // by which the sender tells an event from others
-	Type string `yaml:"type"`
-	// Terminated and Cancelled are the values of Type that mean so; all others mean nothing.
-	Terminated []string `yaml:"terminated"`
-	Cancelled  []string `yaml:"cancelled"`
-	Timestamp  string   `yaml:"timestamp"` // when it happened
+	Each       string   `yaml:"each" about:"into the body: the list of events; without it the body is one, or a list"`
+	ID         string   `yaml:"id" about:"by which the sender tells an event from others"`
+	Type       string   `yaml:"type" about:"what happened"`
+	Terminated []string `yaml:"terminated" about:"the values of type that mean that somebody leaves"`
+	Cancelled  []string `yaml:"cancelled" about:"those that mean that somebody stays; all others mean nothing"`
+	Timestamp  string   `yaml:"timestamp" about:"when it happened"`
 
 	EmployeeID        string `yaml:"employee.employeeId"`
 	UserPrincipalName string `yaml:"employee.userPrincipalName"`
 	Mail              string `yaml:"employee.mail"`
 	ObjectID          string `yaml:"employee.id"`
 
-	LeavingTime     string `yaml:"leavingTime"`     // a moment
-	LeavingDate     string `yaml:"leavingDate"`     // the last day at work
-	EndOfEmployment string `yaml:"endOfEmployment"` // the last day of the contract
-	Zone            string `yaml:"zone"`            // of the person
+	LeavingTime     string `yaml:"leavingTime" about:"a moment"`
+	LeavingDate     string `yaml:"leavingDate" about:"the last day at work"`
+	EndOfEmployment string `yaml:"endOfEmployment" about:"the last day of the contract"`
+	Zone            string `yaml:"zone" about:"the time zone of the person"`
 }
 
 // ownMap is that of an event which is named as our own and holds our own data.

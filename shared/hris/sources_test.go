@@ -1,6 +1,7 @@
 package hris_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -11,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"leaver/shared/hris"
 	"leaver/shared/offboarding"
@@ -182,7 +186,7 @@ func TestWhatTheWebhooksOfEverySourceMean(t *testing.T) {
 
 		{"our own words", ownWords, `{"type":"employee.terminated","data":{"employee":{"userPrincipalName":"Adele.Vance@contoso.com "}}}`, nil, "termination of adele.vance@contoso.com at 2026-11-22T09:00:00Z"},
 		{"our own words, a moment", ownWords, `{"type":"employee.terminated","data":{"employee":{"mail":"adele.vance@contoso.com"},"leavingTime":"2026-11-30T17:00:00+01:00"}}`, nil, "termination of adele.vance@contoso.com at 2026-11-30T16:00:00Z"},
-		{"our own words, a day without a zone", ownWords, `{"type":"employee.terminated","data":{"employee":{"mail":"adele.vance@contoso.com"},"leavingDate":"2026-11-30"}}`, nil, "notice: the webhook cannot be used: a day is no moment without a time zone: declare the zone of the source"},
+		{"our own words, a day without a zone", ownWords, `{"type":"employee.terminated","data":{"employee":{"mail":"adele.vance@contoso.com"},"leavingDate":"2026-11-30"}}`, nil, "termination of adele.vance@contoso.com at 2026-12-01T11:59:59Z"},
 		{"options are never a vendor's", ownWords, `{"type":"employee.terminated","data":{"employee":{"mail":"adele.vance@contoso.com"},"options":{"mailbox":"none"}}}`, nil, "termination of adele.vance@contoso.com at 2026-11-22T09:00:00Z"},
 
 		{"structured", clouds, cloudEvent, nil, "termination of 4711 at 2026-12-01T07:59:59Z"},
@@ -445,5 +449,50 @@ func TestTheExampleDeclaresEveryVendor(t *testing.T) {
 	}, nil, time.Now)
 	if err != nil || len(readers) != 8 || asked["env:BOB_SECRET"] {
 		t.Errorf("got %d readers, %v, asked for %v; want the credentials alone", len(readers), err, asked)
+	}
+}
+
+// TestTheSchemaIsCurrent and the example keeps to it.
+func TestTheSchemaIsCurrent(t *testing.T) {
+	t.Parallel()
+	want, err := hris.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile("sources.schema.json"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("sources.schema.json is not what go generate ./... writes (%v)", err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("sources.schema.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("sources.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile("sources.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, ok := range map[string]bool{
+		string(example): true, "sources: [{name: bob, vendor: hibob, every: 15m}]": true, "sources: [{name: Bob, vendor: hibob}]": false,
+		"sources: [{name: bob, vendor: sap}]": false, "sources: [{name: bob}]": false, "sources: [{name: bob, vendor: hibob, colour: red}]": false,
+		"sources: [{name: bob, vendor: hibob, every: soon}]": false,
+	} {
+		asJSON, err := yaml.YAMLToJSON([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(instance); ok != (err == nil) {
+			t.Errorf("%s: got %v, want it to keep to the schema: %t", text[:min(len(text), 60)], err, ok)
+		}
 	}
 }

@@ -37,10 +37,12 @@ func (c Config) schedule(l Leaving) (out, end time.Time, zone string, err error)
 		return out, time.Time{}, zone, nil
 	}
 	location, err := offboarding.LoadZone(zone)
-	if err != nil {
-		if zone == "" {
-			return out, end, zone, errors.New("a day is no moment without a time zone: declare the zone of the source")
-		}
+	switch {
+	case zone == "" && c.At == "" && l.Time.IsZero():
+		location = offboarding.AnywhereOnEarth // until plan knows the zone
+	case zone == "":
+		return out, end, zone, errors.New("a day is no moment without a time zone: declare the zone of the source")
+	case err != nil:
 		return out, end, zone, err
 	}
 	clock := offboarding.EndOfDay

@@ -88,6 +88,10 @@ func sameClock(a, b time.Time) bool {
 	return a.Format(time.DateTime) == b.Format(time.DateTime)
 }
 
+// AnywhereOnEarth is where a day ends last. What is known to be a day and not where it ends is taken
+// for over when it is over there.
+var AnywhereOnEarth = time.FixedZone("AoE", -12*60*60)
+
 // LoadZone is the location of a time zone by its name in the time zone database. The zone of the
 // machine is not one, and UTC has to be meant.
 func LoadZone(name string) (*time.Location, error) {

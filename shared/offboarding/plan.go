@@ -90,6 +90,9 @@ func Compile(r Request, policy Policy) (Plan, error) {
 	if err != nil {
 		return Plan{}, &Refusal{Why: err.Error()}
 	}
+	if r, err = r.in(policy.Zone); err != nil {
+		return Plan{}, err
+	}
 	graceFrom := r.LeavingTime
 	if r.ReceivedAt.After(graceFrom) {
 		graceFrom = r.ReceivedAt

@@ -130,6 +130,11 @@ func (p Policy) Validate() error {
 	if p.ForwardFor != nil && *p.ForwardFor <= 0 {
 		return policyErrorf("forwardFor", "it must be longer than nothing; to forward nothing, use mailbox none")
 	}
+	if p.Zone != "" {
+		if _, err := LoadZone(p.Zone); err != nil {
+			return policyErrorf("zone", "%s", err)
+		}
+	}
 	if err := p.AutoReply.validate(); err != nil {
 		return policyErrorf("autoReply", "%s", err)
 	}

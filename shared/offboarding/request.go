@@ -27,7 +27,8 @@ type Request struct {
 	// departure reported late is not deleted at once.
 	ReceivedAt time.Time `json:"receivedAt"`
 	Employee   Employee  `json:"employee"`
-	// LeavingTime is when the person must be out; where the sender named none, ReceivedAt.
+	// LeavingTime is when the person must be out; where the sender named none, ReceivedAt. With a
+	// LeavingDate and no Zone it is only the latest that it can be, until [Compile] knows the zone.
 	LeavingTime time.Time `json:"leavingTime"`
 	Options     Options   `json:"options"`
 

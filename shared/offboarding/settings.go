@@ -93,6 +93,7 @@ type WatchSettings struct {
 
 // PolicySettings hold for everybody: no override changes them.
 type PolicySettings struct {
+	Zone           string         `yaml:"zone" like:"Europe/Berlin" about:"the time zone in which a day of leaving ends where neither the request nor its source names one; without it such a request is parked"`
 	Requests       Requests       `yaml:"requests" default:"keep" enum:"keep,any" about:"whether the options of a request may keep less than the policy does (hold keeps more than shared, that more than forward, that more than none): keep parks such a request, any does what it asks"`
 	Administrators Administrators `yaml:"administrators" default:"park" enum:"park,leave" about:"what becomes of a request for somebody who holds a privileged directory role, active, eligible or through a group: park it until somebody has looked, or let them leave; even then two Global Administrators must remain"`
 	Successors     Successors     `yaml:"successors" default:"chain" enum:"chain,members" about:"who may be named to get the leaver's mail, and with it files and groups: chain is the leaver's managers up to the top, members is any member of the organisation"`

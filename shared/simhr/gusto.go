@@ -1,8 +1,10 @@
 package simhr
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -28,6 +30,33 @@ var gusto = vendor{
 		r.Header.Set("X-Gusto-Signature", hex.EncodeToString(mac(sha256.New, s.Secret, w.Body)))
 	},
 	serve: func(s *System, mux *http.ServeMux) {
+		// The subscription is verified by showing the token that was posted to its address.
+		mux.HandleFunc("POST /v1/webhook_subscriptions", s.header("Authorization", "Token "+s.Credential, func(w http.ResponseWriter, r *http.Request) {
+			var asked struct{ URL string }
+			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || asked.URL == "" {
+				w.WriteHeader(http.StatusUnprocessableEntity)
+				return
+			}
+			body, _ := json.Marshal(map[string]string{"verification_token": s.Secret})
+			go func() {
+				response, err := http.Post(asked.URL, "application/json", bytes.NewReader(body)) //nolint:gosec,noctx // the address is the subscriber's, and it outlives the request
+				if err == nil {
+					_ = response.Body.Close()
+				}
+			}()
+			w.WriteHeader(http.StatusCreated)
+			s.answer(w, map[string]any{"uuid": "5ab5", "url": asked.URL, "status": "pending", "subscription_types": []string{"Employee"}})
+		}))
+		mux.HandleFunc("PUT /v1/webhook_subscriptions/{id}/verify", s.header("Authorization", "Token "+s.Credential, func(w http.ResponseWriter, r *http.Request) {
+			var asked struct {
+				Token string `json:"verification_token"`
+			}
+			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || asked.Token != s.Secret || r.PathValue("id") != "5ab5" {
+				w.WriteHeader(http.StatusUnprocessableEntity)
+				return
+			}
+			s.answer(w, map[string]any{"uuid": "5ab5", "status": "verified"})
+		}))
 		mux.HandleFunc("GET /v1/employees/{id}", s.bearer(func(w http.ResponseWriter, r *http.Request) {
 			p := s.shown(r.PathValue("id"))
 			if p == nil {

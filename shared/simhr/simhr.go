@@ -9,6 +9,7 @@ package simhr
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -37,6 +38,33 @@ type Person struct {
 	LastDay, EndOfEmployment offboarding.Date
 	Zone                     string
 	Hidden                   bool // the record is not shown any more
+}
+
+// Tell has happen to a person what a text names: hired, dismissed, moved, taken back, rehired,
+// effective or deleted.
+func (s *System) Tell(what string, p Person) error {
+	switch change(what) {
+	case hired:
+		s.Hire(p)
+		return nil
+	case dismissed, moved, takenBack, rehired, effective, deleted:
+	default:
+		return fmt.Errorf("nobody can be %q: say hired, dismissed, moved, taken back, rehired, effective or deleted", what)
+	}
+	if !s.knows(p.ID) {
+		return fmt.Errorf("nobody has the id %q; they have to be hired first", p.ID)
+	}
+	map[change]func(){
+		dismissed: func() { s.Dismiss(p.ID, p.LastDay, p.EndOfEmployment) }, moved: func() { s.Move(p.ID, p.LastDay, p.EndOfEmployment) },
+		takenBack: func() { s.TakeBack(p.ID) }, rehired: func() { s.Rehire(p.ID) }, effective: func() { s.TakeEffect(p.ID) }, deleted: func() { s.Delete(p.ID) },
+	}[change(what)]()
+	return nil
+}
+
+func (s *System) knows(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.find(id) != nil
 }
 
 // change is what happened to a person.
@@ -109,9 +137,15 @@ func New(name string, now func() time.Time) (*System, error) {
 	if at < 0 {
 		return nil, fmt.Errorf("there is no simulated %q", name)
 	}
-	s := &System{Secret: random(), User: "SERVICE-1", Credential: random(), Now: now, vendor: vendors[at], mux: http.NewServeMux()}
-	s.vendor.serve(s, s.mux)
+	s := &System{Now: now, vendor: vendors[at]}
+	s.Known(random(), "SERVICE-1", random())
 	return s, nil
+}
+
+// Known gives the system other secrets; an empty one of the webhooks is left as it is.
+func (s *System) Known(secret, user, credential string) {
+	s.Secret, s.User, s.Credential, s.mux = cmp.Or(secret, s.Secret), user, credential, http.NewServeMux()
+	s.vendor.serve(s, s.mux)
 }
 
 // Vendors are the names of those that are simulated.

@@ -19,17 +19,17 @@ import (
 // Signature is how a sender signs: an HMAC over what Signed says, in a header. The zero value of
 // a field is its default.
 type Signature struct {
-	Header    string        `yaml:"header"`    // of the signature
-	Prefix    string        `yaml:"prefix"`    // in front of every signature, like sha256= or v1,
-	Separator string        `yaml:"separator"` // between several in one header; default: a header holds one
-	Algorithm Algorithm     `yaml:"algorithm"` // default sha256
-	Encoding  Encoding      `yaml:"encoding"`  // of the signature; default hex
-	Key       Key           `yaml:"key"`       // how a secret is written; default utf8
-	Signed    string        `yaml:"signed"`    // of {method}, {id}, {timestamp} and {body}; default {body}
-	ID        string        `yaml:"id"`        // header
-	Timestamp string        `yaml:"timestamp"` // header
-	Unit      Unit          `yaml:"unit"`      // of the timestamp; default s
-	Tolerance time.Duration `yaml:"-"`         // of the timestamp, either way; default 5 min
+	Header    string        `yaml:"header" about:"of the signature"`
+	Prefix    string        `yaml:"prefix" about:"in front of every signature, like sha256= or v1,"`
+	Separator string        `yaml:"separator" about:"between several in one header; without it a header holds one"`
+	Algorithm Algorithm     `yaml:"algorithm" about:"without it sha256"`
+	Encoding  Encoding      `yaml:"encoding" about:"of the signature; without it hex"`
+	Key       Key           `yaml:"key" about:"how a secret is written; without it utf8"`
+	Signed    string        `yaml:"signed" about:"what is signed, of {method}, {id}, {timestamp} and {body}; without it {body}"`
+	ID        string        `yaml:"id" about:"header of the id"`
+	Timestamp string        `yaml:"timestamp" about:"header of the time"`
+	Unit      Unit          `yaml:"unit" about:"of the timestamp; without it s"`
+	Tolerance time.Duration `yaml:"-"` // of the timestamp, either way; default 5 min
 }
 
 // Algorithm is the hash of an HMAC.

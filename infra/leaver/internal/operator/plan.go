@@ -17,7 +17,9 @@ import (
 type Planned struct {
 	Leaver      Leaver    `json:"leaver"`
 	LeavingTime time.Time `json:"leavingTime"`
-	Mailbox     string    `json:"mailbox"` // the handling, with whom it is forwarded to and until when
+	Zone        string    `json:"zone,omitempty"` // in which Leaves is said
+	Leaves      string    `json:"leaves"`         // when, and why then
+	Mailbox     string    `json:"mailbox"`        // the handling, with whom it is forwarded to and until when
 	KeepMail    string    `json:"keepMail"`
 	KeepFiles   string    `json:"keepFiles"`
 	// Joins is the open case of the leaver that the request would join.
@@ -62,7 +64,7 @@ func (s *Server) Preview(ctx context.Context, request offboarding.Request) (Plan
 	plan := view.Case.Plan
 	p := Planned{
 		Leaver:      Leaver{ID: view.User.ID, UserPrincipalName: view.User.UserPrincipalName},
-		LeavingTime: plan.LeavingTime, Mailbox: string(plan.Mailbox),
+		LeavingTime: plan.LeavingTime, Zone: plan.Zone, Leaves: plan.Leaves(), Mailbox: string(plan.Mailbox),
 		KeepMail: string(plan.KeepMail), KeepFiles: string(plan.KeepFiles), ByHand: []string{},
 	}
 	if plan.KeepFiles == offboarding.KeepMove {

@@ -34,7 +34,11 @@ func (s *Server) received(request offboarding.Request) (offboarding.Request, err
 	now := s.Now().UTC()
 	request.ID = offboarding.RequestID("operator", uuid.NewString())
 	request.Source, request.EventTime, request.ReceivedAt = "operator", now, now
-	if request.LeavingTime.IsZero() {
+	switch {
+	case !request.LeavingTime.IsZero():
+	case !request.LeavingDate.IsZero(): // plan knows where it ends
+		request.LeavingTime = request.LeavingDate.At(offboarding.EndOfDay, offboarding.AnywhereOnEarth)
+	default:
 		request.LeavingTime = now
 	}
 	if err := request.Validate(); err != nil {

@@ -19,6 +19,11 @@ type Status struct {
 	State   string    `json:"state"`
 	Reason  string    `json:"reason,omitempty"` // of a parked request
 	Opened  time.Time `json:"openedAt"`
+	// LeavingTime is when the leaver is to be out; Leaves says so as clocks show it in Zone, and why
+	// then. They are empty of a request.
+	LeavingTime *time.Time `json:"leavingTime,omitempty"`
+	Zone        string     `json:"zone,omitempty"`
+	Leaves      string     `json:"leaves,omitempty"`
 	// LockedOutAt is when the leaver had been locked out, read back.
 	LockedOutAt *time.Time   `json:"lockedOutAt,omitempty"`
 	Steps       []StepStatus `json:"steps"`
@@ -83,6 +88,7 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 		Case:   c.ID,
 		Leaver: Leaver{ID: c.Leaver, UserPrincipalName: personal["userPrincipalName"]},
 		State:  string(c.State(now)), Opened: c.OpenedAt, Steps: []StepStatus{}, requests: c.Requests,
+		LeavingTime: known(c.Plan.LeavingTime), Zone: c.Plan.Zone, Leaves: c.Plan.Leaves(),
 		Deadlines: offboarding.Deadlines(c), Erased: known(c.ErasedAt),
 	}
 	if at, out := c.LockedOut(); out {

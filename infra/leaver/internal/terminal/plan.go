@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"leaver/infra/leaver/internal/operator"
-	"leaver/shared/offboarding"
 )
 
 // Plan is what offboarding somebody would do, in lines of that width, or of any when it is 0.
@@ -14,7 +13,8 @@ func Plan(p operator.Planned, width int) string {
 	p = printable(p)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s\n", p.Leaver.UserPrincipalName, p.Leaver.ID)
-	b.WriteString(Hanging("  ", fmt.Sprintf("leaves %s; mailbox: %s; keepMail %s, keepFiles %s", offboarding.Stamp(p.LeavingTime), p.Mailbox, p.KeepMail, p.KeepFiles), width))
+	b.WriteString(Hanging("  ", fmt.Sprintf("leaves %s", p.Leaves), width))
+	b.WriteString(Hanging("  ", fmt.Sprintf("mailbox: %s; keepMail %s, keepFiles %s", p.Mailbox, p.KeepMail, p.KeepFiles), width))
 	if p.Joins != "" {
 		b.WriteString(Hanging("  ", "the request would join or change the open case "+p.Joins, width))
 	}

@@ -96,6 +96,9 @@ func Report(s operator.Status, width int) string {
 	} else {
 		fmt.Fprintf(&b, "%s  %s, opened %s\n  case %s  request %s\n", name(s), s.State, offboarding.Stamp(s.Opened), s.Case, s.Request)
 	}
+	if s.Leaves != "" {
+		b.WriteString(Hanging("  ", "leaves "+s.Leaves, width))
+	}
 	switch {
 	case len(s.Steps) == 0:
 	case width > 0:

@@ -19,7 +19,7 @@ const adele = "adele.vance@contoso.com"
 func TestStatusSaysWhatToType(t *testing.T) {
 	t.Parallel()
 	at := func(minute int) time.Time { return time.Date(2026, 11, 22, 2, minute, 0, 0, time.UTC) }
-	s := operator.StatusOf(&offboarding.Case{ID: "c-1", Leaver: "id", Requests: []string{"r-1"}, OpenedAt: at(0), Steps: []*offboarding.Record{
+	s := operator.StatusOf(&offboarding.Case{ID: "c-1", Leaver: "id", Requests: []string{"r-1"}, OpenedAt: at(0), Plan: offboarding.Plan{LeavingTime: at(0), Zone: "Europe/Berlin"}, Steps: []*offboarding.Record{
 		{Name: offboarding.StepSignout, State: offboarding.StateParked, Reason: "refused", Attempts: 2, DecidedAt: at(1)},
 		{Name: offboarding.StepBlock, State: offboarding.StateRetrying, Reason: "503", Attempts: 1, FailingSince: at(2), Since: at(2), Due: at(3)},
 		{Name: offboarding.StepWipe, State: offboarding.StateWaiting, Reason: "not gone yet", Since: at(4), Due: at(5)},
@@ -30,6 +30,7 @@ func TestStatusSaysWhatToType(t *testing.T) {
 	s.State = string(offboarding.CaseRunning)
 	want := `adele.vance@contoso.com  running, opened 2026-11-22T02:00:00Z
   case c-1  request r-1
+  leaves 2026-11-22 03:00:00 in Europe/Berlin, the moment that was asked for
   signout   parked      refused; since 2026-11-22T02:01:00Z; 2 attempts
   block     retrying    503; since 2026-11-22T02:02:00Z; tries again 2026-11-22T02:03:00Z; parked from 2026-11-23T02:02:00Z
   wipe      waiting     not gone yet; since 2026-11-22T02:04:00Z; looks again 2026-11-22T02:05:00Z; a task for a person from 2026-12-20T02:04:00Z
