@@ -153,7 +153,7 @@ func TestB11WhatOnlyAPersonCanLeave(t *testing.T) {
 		t.Fatal(err)
 	}
 	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-		t.Errorf("after the person acted: %s: %s", record.State, record.Reason)
+		t.Errorf("after the person acted: %s: %s; want effective", record.State, record.Reason)
 	}
 }
 
@@ -198,10 +198,10 @@ func TestTelephoneNumbersAreReleasedLater(t *testing.T) {
 	w := h.Worker(offboarding.StepAccess, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "Teams still shows") || strings.Contains(record.Reason, "+49") {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want waiting saying \"Teams still shows\"", record.State, record.Reason)
 	}
 	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || h.Now().Sub(c.OpenedAt) < 10*time.Minute {
-		t.Errorf("%s after %s: %s", record.State, h.Now().Sub(c.OpenedAt), record.Reason)
+		t.Errorf("%s after %s: %s; want effective", record.State, h.Now().Sub(c.OpenedAt), record.Reason)
 	}
 }
 
@@ -247,7 +247,7 @@ func TestManyGroupsTakeFewRoundTrips(t *testing.T) {
 	before := h.Tenant.Requests()["POST /$batch"]
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateRetrying || record.Due.Sub(h.Now()) < 9*time.Second {
-		t.Errorf("%s, due in %s: %s", record.State, record.Due.Sub(h.Now()), record.Reason)
+		t.Errorf("%s, due in %s: %s; want retrying", record.State, record.Due.Sub(h.Now()), record.Reason)
 	}
 	// What was not asked yet when Graph throttled comes later as well.
 	if still := left(h, id); len(still) < 5 || len(still) > 16 {
@@ -257,7 +257,7 @@ func TestManyGroupsTakeFewRoundTrips(t *testing.T) {
 		t.Errorf("%d batches", n)
 	}
 	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || len(left(h, id)) > 0 {
-		t.Errorf("%s: %s; left: %v", record.State, record.Reason, left(h, id))
+		t.Errorf("%s: %s; left: %v; want effective", record.State, record.Reason, left(h, id))
 	}
 }
 
@@ -268,7 +268,7 @@ func TestNothingToTakeAway(t *testing.T) {
 		h.Tenant.Edit(func(w *simtenant.World) { w.WithoutPIM = true })
 		writes := h.Writes()
 		if record := settle(t, h, person); record.State != offboarding.StateEffective || h.Writes() != writes {
-			t.Errorf("%s: %s: %s, %d writes", person, record.State, record.Reason, h.Writes()-writes)
+			t.Errorf("%s: %s: %s, %d writes; want effective", person, record.State, record.Reason, h.Writes()-writes)
 		}
 	}
 }

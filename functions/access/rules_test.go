@@ -59,7 +59,7 @@ func TestB2B11GroupsThatGiveLicencesAreLeftToLicence(t *testing.T) {
 			takePrivileges(t, h, c)
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, newStep(h)))
 			if record.State != offboarding.StateEffective || !strings.Contains(record.Evidence[offboarding.LicenceGroups], tt.group) {
-				t.Errorf("%s: %s; evidence: %v", record.State, record.Reason, record.Evidence)
+				t.Errorf("%s: %s; evidence: %v; want effective", record.State, record.Reason, record.Evidence)
 			}
 			if g, _ := h.Tenant.Group(tt.group); !slices.Contains(g.Members, id) {
 				t.Error("the leaver is out of the group")
@@ -190,7 +190,7 @@ func TestB14UnderReadLag(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { w.ReadLag = 30 * time.Second })
 	record := settle(t, h, emily)
 	if record.State != offboarding.StateEffective || record.Attempts != 1 {
-		t.Errorf("%s after %d attempts: %s", record.State, record.Attempts, record.Reason)
+		t.Errorf("%s after %d attempts: %s; want effective", record.State, record.Attempts, record.Reason)
 	}
 	if g, _ := h.Tenant.GroupByName(simtenant.GroupProject); !slices.Equal(g.Owners, []string{simtenant.UserID(alex)}) {
 		t.Errorf("the owners are %v", g.Owners)

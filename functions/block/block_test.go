@@ -142,7 +142,7 @@ func TestB7SessionsAreRevokedAfterEveryDisabling(t *testing.T) {
 			}
 			record := h.Settle(t, c.ID, w)
 			if got := order(); record.State != offboarding.StateEffective || got != tt.order || enabled(t, h, id) {
-				t.Errorf("%s: %s; the order was %s", record.State, record.Reason, got)
+				t.Errorf("%s: %s; the order was %s; want effective", record.State, record.Reason, got)
 			}
 		})
 	}
@@ -208,7 +208,7 @@ func TestSomebodyWithoutMailboxIsBlocked(t *testing.T) {
 	c := h.Open(t, "pradeep.gupta@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
 	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" {
-		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
+		t.Errorf("%s: %s %v; want effective with mailbox none", record.State, record.Reason, record.Evidence)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestB9ASynchronisedAccountStaysOpenUntilAPersonSignsOff(t *testing.T) {
 	begun := h.Now()
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "on-premises Active Directory") || enabled(t, h, id) {
-		t.Fatalf("%s: %s", record.State, record.Reason)
+		t.Fatalf("%s: %s; want waiting saying \"on-premises Active Directory\"", record.State, record.Reason)
 	}
 	for _, after := range []time.Duration{30 * time.Minute, time.Hour, 24 * time.Hour} {
 		if wait := record.Due.Sub(begun); wait < after-time.Second || wait > after+time.Minute {
@@ -63,13 +63,13 @@ func TestB9TheSynchronisationIsBlockedAgainst(t *testing.T) {
 	h.Advance(record.Due.Sub(h.Now()))
 	record, _ = h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || enabled(t, h, id) || record.Evidence["blockedAgain"] != "1" {
-		t.Fatalf("%s: %s %v", record.State, record.Reason, record.Evidence)
+		t.Fatalf("%s: %s %v; want waiting with blockedAgain 1", record.State, record.Reason, record.Evidence)
 	}
 	// Now a person disables the account where it is mastered, and it stays so.
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].OnPremisesDisabled = true })
 	record = h.Settle(t, c.ID, w)
 	if record.State != offboarding.StateManual || !strings.HasPrefix(record.Reason, "B9") || enabled(t, h, id) || record.Evidence["blockedAgain"] != "1" {
-		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
+		t.Errorf("%s: %s %v; want manual saying \"B9\" with blockedAgain 1", record.State, record.Reason, record.Evidence)
 	}
 }
 
@@ -106,7 +106,7 @@ func TestB16WhoeverEnablesASynchronisedAccountAgainStopsTheDeparture(t *testing.
 			tt.enable(h, id)
 			record := h.Settle(t, c.ID, w)
 			if record.State != offboarding.StateManual || !strings.HasPrefix(record.Reason, "B16") || !strings.Contains(record.Reason, tt.says) {
-				t.Errorf("%s: %s", record.State, record.Reason)
+				t.Errorf("%s: %s; want manual saying \"B16\" and saying %q", record.State, record.Reason, tt.says)
 			}
 			if !enabled(t, h, id) {
 				t.Error("the account was blocked against whoever enabled it")

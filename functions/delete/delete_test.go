@@ -111,7 +111,7 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 			_, deleted := h.Tenant.DeletedUser(simtenant.UserID(tt.person))
 			if tt.withheld == "" {
 				if record.State != offboarding.StateEffective || !deleted {
-					t.Errorf("%s, deleted %t: %s", record.State, deleted, record.Reason)
+					t.Errorf("%s, deleted %t: %s; want effective and deleted", record.State, deleted, record.Reason)
 				}
 				if m, _ := h.Tenant.Mailbox(c.Leaver); c.Plan.KeepMail == offboarding.KeepHold && (!m.Inactive || record.Evidence["mailbox"] != "inactive") {
 					t.Errorf("the held mailbox is inactive: %t, %v", m.Inactive, record.Evidence)
@@ -119,7 +119,7 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 				return
 			}
 			if record.State != offboarding.StateWithheld || record.Rule != offboarding.B12 || deleted || !strings.Contains(record.Reason, tt.withheld) {
-				t.Errorf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+				t.Errorf("%s by %s, deleted %t: %s; want withheld by B12 and not deleted saying %q", record.State, record.Rule, deleted, record.Reason, tt.withheld)
 			}
 		})
 	}
@@ -186,7 +186,7 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 			w := h.Worker(offboarding.StepDelete, newStep(h))
 			record := h.Settle(t, c.ID, w)
 			if _, deleted := h.Tenant.DeletedUser(id); deleted || record.State != offboarding.StateWithheld || record.Rule != offboarding.B12 || !strings.Contains(record.Reason, tt.reason) {
-				t.Fatalf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+				t.Fatalf("%s by %s, deleted %t: %s; want withheld and not deleted by B12 saying %q", record.State, record.Rule, deleted, record.Reason, tt.reason)
 			}
 			if tt.noManager {
 				h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].ManagerID = simtenant.UserID("alex.wilber@contoso.com") })
@@ -200,12 +200,12 @@ func TestB12TheOneDriveIsAsItsVerifiedCopy(t *testing.T) {
 			}
 			kept := keepFiles(t, h, c)
 			if grew := name == "a file in a folder grew"; grew != (kept.State == offboarding.StateManual) {
-				t.Fatalf("onedrive: %s: %s", kept.State, kept.Reason)
+				t.Fatalf("onedrive: %s: %s; want manual: %t", kept.State, kept.Reason, grew)
 			} else if grew {
 				return // its copy is another file now, and a person's task
 			}
 			if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-				t.Errorf("%s: %s; %d items", record.State, record.Reason, len(drive.Items))
+				t.Errorf("%s: %s; %d items; want effective", record.State, record.Reason, len(drive.Items))
 			}
 		})
 	}
@@ -272,7 +272,7 @@ func TestB1B12WhatNobodySawIsNotTakenForNothing(t *testing.T) {
 			}
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 			if _, deleted := h.Tenant.DeletedUser(id); deleted || record.State != offboarding.StateWithheld || record.Rule != tt.rule || !strings.Contains(record.Reason, tt.reason) {
-				t.Errorf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+				t.Errorf("%s by %s, deleted %t: %s; want withheld and not deleted by %s saying %q", record.State, record.Rule, deleted, record.Reason, tt.rule, tt.reason)
 			}
 		})
 	}
@@ -291,7 +291,7 @@ func TestB5DeleteWaitsForTheHold(t *testing.T) {
 	h.Advance(offboarding.DefaultPolicy().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	if _, alive := h.Tenant.User(c.Leaver); !alive || record.State != offboarding.StateWaiting || record.Reason != "waits for preserve" {
-		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+		t.Errorf("alive %t, %s: %s; want waiting and alive saying \"waits for preserve\"", alive, record.State, record.Reason)
 	}
 }
 
@@ -309,7 +309,7 @@ func TestB5AMailboxWhoseHoldWasLiftedIsNotDeleted(t *testing.T) {
 			})
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 			if _, alive := h.Tenant.User(c.Leaver); !alive || record.State != offboarding.StateWithheld || record.Rule != offboarding.B5 {
-				t.Errorf("alive %t, %s by %s: %s", alive, record.State, record.Rule, record.Reason)
+				t.Errorf("alive %t, %s by %s: %s; want withheld and alive by B5", alive, record.State, record.Rule, record.Reason)
 			}
 		})
 	}
@@ -337,7 +337,7 @@ func TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted(t *testing.T) {
 	}
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "inactive" {
-		t.Errorf("%s by %s: %s", record.State, record.Rule, record.Reason)
+		t.Errorf("%s by %s: %s; want effective with mailbox inactive", record.State, record.Rule, record.Reason)
 	}
 }
 
@@ -359,7 +359,7 @@ func TestB5B16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
 	w := h.Worker(offboarding.StepDelete, newStep(h))
 	h.Advance(h.Record(t, c.ID, w.Name).Due.Sub(h.Now()))
 	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "inactive") {
-		t.Fatalf("%s: %s", record.State, record.Reason)
+		t.Fatalf("%s: %s; want waiting saying \"inactive\"", record.State, record.Reason)
 	}
 	h.Tenant.Edit(func(w *simtenant.World) {
 		w.Users[id] = w.Deleted[id]
@@ -368,7 +368,7 @@ func TestB5B16ARestoredAccountIsNotDeletedAgain(t *testing.T) {
 	})
 	record := h.Settle(t, c.ID, w)
 	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, offboarding.B16.Name) {
-		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+		t.Errorf("alive %t, %s: %s; want manual and alive saying %q", alive, record.State, record.Reason, offboarding.B16.Name)
 	}
 }
 
@@ -381,7 +381,7 @@ func TestB16AReEnabledLeaverIsNotDeleted(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, offboarding.B16.Name) {
-		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+		t.Errorf("alive %t, %s: %s; want manual and alive saying %q", alive, record.State, record.Reason, offboarding.B16.Name)
 	}
 }
 
@@ -396,7 +396,7 @@ func TestB9ASynchronisedAccountIsDeletedWhereItIsMastered(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].OnPremisesSyncEnabled = &synced })
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	if _, alive := h.Tenant.User(id); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, "on-premises Active Directory") || h.Tenant.Requests()["DELETE /users/{id}"] > 0 {
-		t.Errorf("alive %t, %s: %s", alive, record.State, record.Reason)
+		t.Errorf("alive %t, %s: %s; want manual and alive saying \"on-premises Active Directory\"", alive, record.State, record.Reason)
 	}
 }
 
@@ -420,7 +420,7 @@ func TestWhoIsNotSignedOutIsNotDeleted(t *testing.T) {
 	for _, w := range []*worker.Worker{licensing, h.Worker(offboarding.StepDelete, newStep(h))} {
 		record, _ := h.Step(t, c.ID, w)
 		if user, alive := h.Tenant.User(c.Leaver); !alive || len(user.Licences) == 0 || record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "signout") {
-			t.Errorf("alive %t, %s is %s: %s", alive, w.Name, record.State, record.Reason)
+			t.Errorf("alive %t, %s is %s: %s; want waiting and alive saying \"signout\"", alive, w.Name, record.State, record.Reason)
 		}
 	}
 	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepSignout); err != nil {
@@ -510,12 +510,12 @@ func TestB12AFileThatChangedAtTheSameSizeIsNotLost(t *testing.T) {
 			_, deleted := h.Tenant.DeletedUser(id)
 			if tt.reason == "" {
 				if record.State != offboarding.StateEffective || !deleted {
-					t.Errorf("%s: %s", record.State, record.Reason)
+					t.Errorf("%s: %s; want effective and deleted", record.State, record.Reason)
 				}
 				return
 			}
 			if deleted || record.State != offboarding.StateWithheld || record.Rule != offboarding.B12 || !strings.Contains(record.Reason, tt.reason) {
-				t.Fatalf("%s by %s, deleted %t: %s", record.State, record.Rule, deleted, record.Reason)
+				t.Fatalf("%s by %s, deleted %t: %s; want withheld and not deleted by B12 saying %q", record.State, record.Rule, deleted, record.Reason, tt.reason)
 			}
 			drive, _ := h.Tenant.Drive(id)
 			if strings.HasSuffix(tt.reason, "items ") && !strings.Contains(record.Reason, drive.Items[1].ID) {
@@ -527,13 +527,13 @@ func TestB12AFileThatChangedAtTheSameSizeIsNotLost(t *testing.T) {
 				}
 			}
 			if kept := keepFiles(t, h, c); kept.State != tt.compared {
-				t.Fatalf("onedrive: %s: %s", kept.State, kept.Reason)
+				t.Fatalf("onedrive: %s: %s; want %s", kept.State, kept.Reason, tt.compared)
 			}
 			if tt.compared == offboarding.StateManual {
 				return // its copy is another file now, and a person's task
 			}
 			if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-				t.Errorf("%s: %s", record.State, record.Reason)
+				t.Errorf("%s: %s; want effective", record.State, record.Reason)
 			}
 		})
 	}
@@ -554,7 +554,7 @@ func TestB12AFileWithoutHashThatChangedSinceItWasCopiedIsATask(t *testing.T) {
 	})
 	w := h.Worker(offboarding.StepDelete, newStep(h))
 	if record := h.Settle(t, c.ID, w); record.Rule != offboarding.B12 || !strings.Contains(record.Reason, drive.Items[1].ID) {
-		t.Fatalf("%s by %s: %s", record.State, record.Rule, record.Reason)
+		t.Fatalf("%s by %s: %s; want by B12 saying %q", record.State, record.Rule, record.Reason, drive.Items[1].ID)
 	}
 	replay := func(step offboarding.StepName) {
 		if _, err := h.Ledger.Replay(t.Context(), c.ID, step); err != nil {
@@ -563,7 +563,7 @@ func TestB12AFileWithoutHashThatChangedSinceItWasCopiedIsATask(t *testing.T) {
 	}
 	replay(offboarding.StepOnedrive)
 	if record := keepFiles(t, h, c); record.State != offboarding.StateManual || !strings.Contains(record.Reason, "1 files of which Graph gives no hash") || !strings.Contains(record.Reason, drive.Items[1].ID) {
-		t.Fatalf("%s: %s", record.State, record.Reason)
+		t.Fatalf("%s: %s; want manual saying \"1 files of which Graph gives no hash\" and saying %q", record.State, record.Reason, drive.Items[1].ID)
 	}
 	replay(offboarding.StepOnedrive) // somebody has seen to it
 	h.Wants(t, keepFiles(t, h, c), offboarding.StateEffective)

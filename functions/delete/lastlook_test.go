@@ -38,7 +38,7 @@ func TestThreat8AnAccountProtectedAfterPlanningIsNotDeleted(t *testing.T) {
 			protect(h, c.Leaver)
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 			if _, alive := h.Tenant.User(c.Leaver); !alive || record.State != offboarding.StateManual || !strings.Contains(record.Reason, "protects") {
-				t.Fatalf("alive %t, %s: %s", alive, record.State, record.Reason)
+				t.Fatalf("alive %t, %s: %s; want manual and alive saying \"protects\"", alive, record.State, record.Reason)
 			}
 			h.Policy = offboarding.Policy{}
 			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepDelete); err != nil {
@@ -66,7 +66,7 @@ func TestThreat12AnAccountEnabledWhileTheStepReadsIsNotDeleted(t *testing.T) {
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	user, alive := h.Tenant.User(c.Leaver)
 	if !enabled || !alive || !user.AccountEnabled || record.State != offboarding.StateManual || !strings.HasPrefix(record.Reason, offboarding.B16.Name) {
-		t.Errorf("alive %t, enabled meanwhile %t, %s: %s", alive, enabled, record.State, record.Reason)
+		t.Errorf("alive %t, enabled meanwhile %t, %s: %s; want manual and alive saying %q", alive, enabled, record.State, record.Reason, offboarding.B16.Name)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestThreat12AnAccountEnabledAfterTheLastLookIsRestored(t *testing.T) {
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 			user, alive := h.Tenant.User(c.Leaver)
 			if record.State != offboarding.StateManual || !strings.HasPrefix(record.Reason, offboarding.B16.Name) || alive != answered {
-				t.Fatalf("alive %t, %s: %s", alive, record.State, record.Reason)
+				t.Fatalf("alive %t, %s: %s; want manual saying %q", alive, record.State, record.Reason, offboarding.B16.Name)
 			}
 			if answered && (!user.AccountEnabled || user.UserPrincipalName != "adele.vance@contoso.com") {
 				t.Errorf("restored as %+v", user)

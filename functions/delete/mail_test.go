@@ -71,9 +71,9 @@ func TestB1WhatAnchorsMailIsNotDeleted(t *testing.T) {
 			_, alive := h.Tenant.User(c.Leaver)
 			switch {
 			case tt.withheld && (record.State != offboarding.StateWithheld || record.Rule != offboarding.B1 || !alive || !strings.Contains(record.Reason, tt.says)):
-				t.Errorf("%s by %s, alive %t: %s", record.State, record.Rule, alive, record.Reason)
+				t.Errorf("%s by %s, alive %t: %s; want withheld by B1 and alive saying %q", record.State, record.Rule, alive, record.Reason, tt.says)
 			case !tt.withheld && (record.State != offboarding.StateEffective || alive):
-				t.Errorf("%s by %s, alive %t: %s", record.State, record.Rule, alive, record.Reason)
+				t.Errorf("%s by %s, alive %t: %s; want effective and gone", record.State, record.Rule, alive, record.Reason)
 			}
 		})
 	}
@@ -91,6 +91,6 @@ func TestB1DeleteWaitsForTheEndOfForwarding(t *testing.T) {
 	h.Advance(mailGivenUp().Grace)
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
 	if record.State != offboarding.StateWaiting || record.Reason != "waits for forward, licence" {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want waiting saying \"waits for forward, licence\"", record.State, record.Reason)
 	}
 }

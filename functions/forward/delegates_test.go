@@ -22,7 +22,7 @@ func TestB8NothingIsSharedBeforeItsAccountIsBlocked(t *testing.T) {
 		h.Advance(time.Minute)
 		record, _ := h.Step(t, c.ID, w)
 		if record.State != state || !strings.Contains(record.Reason, says) || mailbox(t, h, c.Leaver).Type != "UserMailbox" {
-			t.Fatalf("%s: %s; %s", record.State, record.Reason, mailbox(t, h, c.Leaver).Type)
+			t.Fatalf("%s: %s; %s; want %s saying %q", record.State, record.Reason, mailbox(t, h, c.Leaver).Type, state, says)
 		}
 	}
 	h.Tenant.Edit(func(w *simtenant.World) {
@@ -36,7 +36,7 @@ func TestB8NothingIsSharedBeforeItsAccountIsBlocked(t *testing.T) {
 	record := h.Settle(t, c.ID, w)
 	m := mailbox(t, h, c.Leaver)
 	if record.State != offboarding.StateEffective || m.Type != "SharedMailbox" {
-		t.Errorf("%s: %s; %s", record.State, record.Reason, m.Type)
+		t.Errorf("%s: %s; %s; want effective", record.State, record.Reason, m.Type)
 	}
 	for _, rule := range m.Rules {
 		if rule.Enabled {
@@ -65,6 +65,6 @@ func TestASharedMailboxThatNobodyCanOpenIsATask(t *testing.T) {
 	blocked(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "no manager") || mailbox(t, h, c.Leaver).Type != "SharedMailbox" {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want manual saying \"no manager\"", record.State, record.Reason)
 	}
 }

@@ -155,7 +155,7 @@ func endOfForwarding() steptest.Subject {
 		Prepare: func(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 			record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 			if record.State != offboarding.StateWaiting || mailbox(t, h, c.Leaver).ForwardingAddress == "" {
-				t.Fatalf("not in effect, %s: %s", record.State, record.Reason)
+				t.Fatalf("not in effect, %s: %s; want waiting", record.State, record.Reason)
 			}
 		},
 		Check: func(t *testing.T, h *steptest.Harness, id string) {
@@ -176,7 +176,7 @@ func TestTheEndIsADelayedMessageOfItsOwn(t *testing.T) {
 	end := c.Plan.Forwarding.Until
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !record.Due.Equal(end) || !strings.Contains(record.Reason, "in effect and ends at "+offboarding.Stamp(end)) {
-		t.Fatalf("%s until %s: %s", record.State, record.Due, record.Reason)
+		t.Fatalf("%s until %s: %s; want waiting saying %q", record.State, record.Due, record.Reason, "in effect and ends at "+offboarding.Stamp(end))
 	}
 	published := h.Bus.Messages()
 	if last := published[len(published)-1]; !last.At.Equal(end) || last.Subject != string(offboarding.StepForward) {
@@ -188,10 +188,10 @@ func TestTheEndIsADelayedMessageOfItsOwn(t *testing.T) {
 	h.Advance(end.Sub(h.Now()))
 	record, _ = h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || record.Attempts != 0 {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want waiting", record.State, record.Reason)
 	}
 	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || record.Evidence["forwarding"] != "ended" || record.Evidence["forwardedTo"] != simtenant.UserID(alex) {
-		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
+		t.Errorf("%s: %s %v; want effective with forwarding ended", record.State, record.Reason, record.Evidence)
 	}
 }
 
@@ -303,12 +303,12 @@ func TestTheRecipientIsChecked(t *testing.T) {
 			m := mailbox(t, h, c.Leaver)
 			if tt.says == "" {
 				if record.State != offboarding.StateEffective || m.ForwardingAddress != c.Plan.Forwarding.To {
-					t.Errorf("%s: %s", record.State, record.Reason)
+					t.Errorf("%s: %s; want effective", record.State, record.Reason)
 				}
 				return
 			}
 			if record.State != offboarding.StateManual || !strings.Contains(record.Reason, tt.says) || !strings.Contains(record.Reason, "leaver offboard "+c.Leaver) {
-				t.Errorf("%s: %s", record.State, record.Reason)
+				t.Errorf("%s: %s; want manual saying %q and saying %q", record.State, record.Reason, tt.says, "leaver offboard "+c.Leaver)
 			}
 			if m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "" {
 				t.Error("the mailbox forwards, or still forwards outside")
@@ -330,7 +330,7 @@ func TestADomainThatThePolicyDoesNotNameAnyMore(t *testing.T) {
 	c := h.Open(t, henrik, offboarding.Options{ForwardTo: "successor@northwind.example"}, then)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "forwardDomains") || mailbox(t, h, c.Leaver).ForwardingSMTPAddress != "" {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want manual saying \"forwardDomains\"", record.State, record.Reason)
 	}
 }
 
@@ -378,7 +378,7 @@ func TestB9ASyncedAccountIsHiddenByAPersonButItsForwardingEnds(t *testing.T) {
 	h.Wants(t, record, offboarding.StateWaiting, "in effect", "on-premises Active Directory")
 	record = h.Settle(t, c.ID, w)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "msExchHideFromAddressLists") || mailbox(t, h, c.Leaver).ForwardingAddress != "" {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want manual saying \"msExchHideFromAddressLists\"", record.State, record.Reason)
 	}
 }
 
@@ -392,7 +392,7 @@ func TestAConversionThatTakesItsTimeIsNotYet(t *testing.T) {
 	record, _ := h.Step(t, c.ID, w)
 	h.Wants(t, record, offboarding.StateWaiting, "UserMailbox")
 	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || record.Evidence["recipientTypeDetails"] != "SharedMailbox" {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want effective with recipientTypeDetails SharedMailbox", record.State, record.Reason)
 	}
 }
 
@@ -402,7 +402,7 @@ func TestSomebodyWithoutMailboxHasNoMail(t *testing.T) {
 	c := h.Open(t, "pradeep.gupta@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want effective with mailbox none", record.State, record.Reason)
 	}
 }
 

@@ -19,7 +19,7 @@ func forwarded(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	takeAccess(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	if record.State != offboarding.StateEffective {
-		t.Fatalf("forward is %s: %s", record.State, record.Reason)
+		t.Fatalf("forward is %s: %s; want effective", record.State, record.Reason)
 	}
 }
 
@@ -86,12 +86,12 @@ func TestB2B3B4B5WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
 			left := len(h.Tenant.Licences(c.Leaver))
 			if tt.by.IsZero() {
 				if record.State != offboarding.StateEffective || left > 0 {
-					t.Errorf("%s with %d licences: %s", record.State, left, record.Reason)
+					t.Errorf("%s with %d licences: %s; want effective", record.State, left, record.Reason)
 				}
 				return
 			}
 			if record.State != offboarding.StateWithheld || record.Rule != tt.by || !strings.Contains(record.Reason, tt.says) || left == 0 {
-				t.Errorf("%s by %s with %d licences: %s", record.State, record.Rule, left, record.Reason)
+				t.Errorf("%s by %s with %d licences: %s; want withheld by %s saying %q", record.State, record.Rule, left, record.Reason, tt.by, tt.says)
 			}
 		})
 	}
@@ -110,10 +110,10 @@ func TestB2B3B4AMailboxThatDoesNotShowIsNotTakenForNone(t *testing.T) {
 	h.Advance(mailGivenUp().Grace)
 	w := h.Worker(offboarding.StepLicence, newStep(h))
 	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting || len(h.Tenant.Licences(c.Leaver)) == 0 {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want waiting and the licences kept", record.State, record.Reason)
 	}
 	if record := h.Settle(t, c.ID, w); record.Rule != offboarding.B4 || len(h.Tenant.Licences(c.Leaver)) == 0 {
-		t.Errorf("%s by %s: %s", record.State, record.Rule, record.Reason)
+		t.Errorf("%s by %s: %s; want by B4 and the licences kept", record.State, record.Rule, record.Reason)
 	}
 }
 
@@ -128,6 +128,6 @@ func TestB3TheLicenceWaitsForTheConversion(t *testing.T) {
 	h.Step(t, c.ID, h.Worker(offboarding.StepForward, forward.New(h.Graph, h.Exchange, h.Ledger, mailGivenUp())))
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "forward") || len(h.Tenant.Licences(c.Leaver)) == 0 {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want waiting saying \"forward\" and the licences kept", record.State, record.Reason)
 	}
 }

@@ -25,7 +25,7 @@ func TestS15WhatASeatSavesIsATaskWithFigures(t *testing.T) {
 	prepare(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 	if record.State != offboarding.StateManual || record.EffectiveAt.IsZero() || !strings.Contains(record.Reason, "saves 23.00 a month") || !strings.Contains(record.Reason, simtenant.SKUOfficeE3+": ") {
-		t.Fatalf("%s, effective at %s: %s", record.State, record.EffectiveAt, record.Reason)
+		t.Fatalf("%s, effective at %s: %s; want manual saying \"saves 23.00 a month\" and saying %q", record.State, record.EffectiveAt, record.Reason, simtenant.SKUOfficeE3+": ")
 	}
 	if user, _ := h.Tenant.User(c.Leaver); len(user.Licences) > 0 {
 		t.Error("the licence is still there")
@@ -34,7 +34,7 @@ func TestS15WhatASeatSavesIsATaskWithFigures(t *testing.T) {
 	files, _ := h.As("onedrive")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepOnedrive, onedrive.New(files, h.Ledger)))
 	if record := h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, delete.New(h.As("delete")))); record.State != offboarding.StateEffective {
-		t.Errorf("delete is %s: %s", record.State, record.Reason)
+		t.Errorf("delete is %s: %s; want effective", record.State, record.Reason)
 	}
 	ended, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepLicence, By: "Miriam Graham", Note: "one seat fewer"})
 	if err != nil {
@@ -52,6 +52,6 @@ func TestWithoutPricesTheSeatsAreEvidence(t *testing.T) {
 	prepare(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
 	if says := record.Evidence["seats"]; record.State != offboarding.StateEffective || !strings.Contains(says, simtenant.SKUOfficeE3+": ") || !strings.Contains(says, "bought are used") {
-		t.Errorf("%s: %s; %q", record.State, record.Reason, says)
+		t.Errorf("%s: %s; %q; want effective", record.State, record.Reason, says)
 	}
 }

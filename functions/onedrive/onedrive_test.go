@@ -234,7 +234,7 @@ func TestARecipientWhoLeavesAsWellGetsNothing(t *testing.T) {
 	for _, policy := range []func(*offboarding.Policy){nil, func(p *offboarding.Policy) { p.FilesTo = simtenant.UserID(manager) }} {
 		_, record := run(t, h, grady, policy)
 		if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "leaving as well") || len(readers(drive(t, h, grady))) > 0 {
-			t.Errorf("%s: %s", record.State, record.Reason)
+			t.Errorf("%s: %s; want manual saying \"leaving as well\"", record.State, record.Reason)
 		}
 	}
 }
@@ -280,7 +280,7 @@ func TestTenThousandItemsInBoundedRuns(t *testing.T) {
 	}
 	record := h.Record(t, c.ID, w.Name)
 	if record.State != offboarding.StateEffective || record.Evidence["items"] != "10000" || record.Evidence["hashed"] != "9600" {
-		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+		t.Fatalf("%s: %s, %v; want effective with items 10000 with hashed 9600", record.State, record.Reason, record.Evidence)
 	}
 	copied(t, drive(t, h, grady), drive(t, h, manager))
 	progress, _ := json.Marshal(record.Progress)
@@ -295,7 +295,7 @@ func TestALongFlatListIsCopiedInWaves(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { flat(w, grady, 620); w.CopyDelay = time.Minute })
 	_, record := run(t, h, grady, nil)
 	if record.State != offboarding.StateEffective || record.Evidence["items"] != "620" {
-		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+		t.Fatalf("%s: %s, %v; want effective with items 620", record.State, record.Reason, record.Evidence)
 	}
 	if requests := h.Tenant.Requests(); requests[copies] != 620 || requests["POST /$batch"] != 31 {
 		t.Errorf("%d copies were started for 620 items, in %d batches", requests[copies], requests["POST /$batch"])
@@ -323,7 +323,7 @@ func TestTheChildrenOfAFolderAreCopiedByOneRequest(t *testing.T) {
 			h.Tenant.Edit(func(w *simtenant.World) { flat(w, grady, files); w.CopyDelay = time.Minute })
 			_, record := run(t, h, grady, nil)
 			if record.State != offboarding.StateEffective || record.Evidence["items"] != fmt.Sprint(files) {
-				t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+				t.Fatalf("%s: %s, %v; want effective", record.State, record.Reason, record.Evidence)
 			}
 			copied(t, drive(t, h, grady), drive(t, h, manager))
 			requests := h.Tenant.Requests()
@@ -375,7 +375,7 @@ func TestACopyOfChildrenThatFailsIsMadeItemByItem(t *testing.T) {
 			}
 			_, record := run(t, h, grady, nil)
 			if record.State != offboarding.StateEffective || record.Evidence["items"] != "820" {
-				t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+				t.Fatalf("%s: %s, %v; want effective with items 820", record.State, record.Reason, record.Evidence)
 			}
 			copied(t, drive(t, h, grady), drive(t, h, manager))
 			if children != tt.children {
@@ -392,7 +392,7 @@ func TestCopiesThatAlwaysFailEnd(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 3, 4); w.CopiesFail = 1000 })
 	_, record := run(t, h, grady, nil)
 	if n := h.Tenant.Requests()[copies]; record.State != offboarding.StateManual || n > 60 {
-		t.Errorf("%s after %d copies: %s", record.State, n, record.Reason)
+		t.Errorf("%s after %d copies: %s; want manual", record.State, n, record.Reason)
 	}
 }
 
@@ -410,7 +410,7 @@ func TestABatchOfCopiesWithOneThrottledAndOneRefused(t *testing.T) {
 	w := h.Worker(offboarding.StepOnedrive, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
 	if wait := record.Due.Sub(h.Now()); record.State != offboarding.StateRetrying || wait < 5*time.Minute {
-		t.Fatalf("%s for %s: %s", record.State, wait, record.Reason)
+		t.Fatalf("%s for %s: %s; want retrying", record.State, wait, record.Reason)
 	}
 	// The rest of the first batch: after a 429 nothing more is asked of SharePoint meanwhile.
 	if got := len(drive(t, h, manager).Items) - 13 - 1; got != 19 {
@@ -418,7 +418,7 @@ func TestABatchOfCopiesWithOneThrottledAndOneRefused(t *testing.T) {
 	}
 	record = h.Settle(t, c.ID, w)
 	if record.State != offboarding.StateParked || !strings.Contains(record.Reason, closed) || !strings.Contains(record.Reason, "accessDenied") || strings.Contains(record.Reason, slow) {
-		t.Fatalf("%s: %s", record.State, record.Reason)
+		t.Fatalf("%s: %s; want parked saying %q and saying \"accessDenied\"", record.State, record.Reason, closed)
 	}
 	if got := len(drive(t, h, manager).Items) - 13 - 1; got != 199 {
 		t.Errorf("%d copies are there", got)
@@ -428,7 +428,7 @@ func TestABatchOfCopiesWithOneThrottledAndOneRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want effective", record.State, record.Reason)
 	}
 	copied(t, drive(t, h, grady), drive(t, h, manager))
 }
@@ -469,7 +469,7 @@ func TestACrashWhileCopying(t *testing.T) {
 						}
 						record := h.Settle(t, c.ID, w)
 						if record.State != offboarding.StateEffective {
-							t.Fatalf("request %d: %s: %s", at, record.State, record.Reason)
+							t.Fatalf("request %d: %s: %s; want effective", at, record.State, record.Reason)
 						}
 						copied(t, drive(t, h, grady), drive(t, h, manager))
 						if n < at || at > 15 || t.Failed() {
@@ -488,7 +488,7 @@ func TestACopyThatStopsHalfWayIsMadeWhole(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 30, 5); w.CopyDelay = time.Minute; w.CopiesFail = 3 })
 	_, record := run(t, h, grady, nil)
 	if record.State != offboarding.StateEffective || record.Evidence["items"] != "180" {
-		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+		t.Fatalf("%s: %s, %v; want effective with items 180", record.State, record.Reason, record.Evidence)
 	}
 	copied(t, drive(t, h, grady), drive(t, h, manager))
 }
@@ -499,7 +499,7 @@ func TestB12WhatCannotBeCopiedIsATaskThatNamesIt(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 1, 2); w.CopiesFail = 1000 })
 	_, record := run(t, h, grady, nil)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "01I0000000001 generalException") || strings.Contains(record.Reason, "Report") {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want manual saying \"01I0000000001 generalException\"", record.State, record.Reason)
 	}
 }
 
@@ -537,7 +537,7 @@ func TestB12ACopyThatIsNotAsItsFileIsATask(t *testing.T) {
 				t.Fatal(err)
 			}
 			if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-				t.Errorf("%s: %s", record.State, record.Reason)
+				t.Errorf("%s: %s; want effective", record.State, record.Reason)
 			}
 		})
 	}
@@ -556,7 +556,7 @@ func TestB12ADriveThatChangesMeanwhileIsComparedAgain(t *testing.T) {
 	})
 	record := h.Settle(t, c.ID, w)
 	if record.State != offboarding.StateEffective || record.Evidence["items"] != "252" {
-		t.Fatalf("%s: %s, %v", record.State, record.Reason, record.Evidence)
+		t.Fatalf("%s: %s, %v; want effective with items 252", record.State, record.Reason, record.Evidence)
 	}
 	copied(t, drive(t, h, grady), drive(t, h, manager))
 }
@@ -589,10 +589,10 @@ func TestB12ADriveThatChangesAtTheSameSizeIsComparedAgain(t *testing.T) {
 			record, _ := h.Step(t, c.ID, w)
 			root := name == "who may read" // of the drive: that is no change of what is in it
 			if changed := record.State == offboarding.StateWaiting && strings.Contains(record.Reason, "changed while"); changed == root {
-				t.Fatalf("%s: %s", record.State, record.Reason)
+				t.Fatalf("%s: %s; want a wait for what changed: %t", record.State, record.Reason, !root)
 			}
 			if record = h.Settle(t, c.ID, w); record.State != tt.state {
-				t.Fatalf("%s: %s", record.State, record.Reason)
+				t.Fatalf("%s: %s; want %s", record.State, record.Reason, tt.state)
 			}
 			if tt.state == offboarding.StateManual && !strings.Contains(record.Reason, drive(t, h, patti).Items[1].ID) {
 				t.Errorf("%s", record.Reason)
@@ -614,7 +614,7 @@ func TestB12ADriveWhoseChangesAreNotKnownIsComparedAgain(t *testing.T) {
 		h.Advance(record.Due.Sub(h.Now()))
 	}
 	if record := h.Settle(t, c.ID, w); record.State != offboarding.StateEffective || record.Progress[offboarding.VerifiedDelta] == "" {
-		t.Fatalf("%s: %s", record.State, record.Reason)
+		t.Fatalf("%s: %s; want effective", record.State, record.Reason)
 	}
 	copied(t, drive(t, h, patti), drive(t, h, "alex.wilber@contoso.com"))
 }
@@ -642,7 +642,7 @@ func TestWhoWasLetInByNameStays(t *testing.T) {
 			simtenant.Grant{ID: "everything", Link: "view", Scope: "organization", Roles: []string{"read"}})
 	})
 	if _, record := run(t, h, patti, nil); record.State != offboarding.StateEffective || record.Evidence["linksRemoved"] != "2" {
-		t.Fatalf("%s: %s %v", record.State, record.Reason, record.Evidence)
+		t.Fatalf("%s: %s %v; want effective with linksRemoved 2", record.State, record.Reason, record.Evidence)
 	}
 	d := drive(t, h, patti)
 	if linksOf(d) > 0 || !slices.ContainsFunc(d.Grants, func(g simtenant.Grant) bool { return g.ID == "named" }) {

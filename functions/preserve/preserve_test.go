@@ -39,7 +39,7 @@ func TestB5AHoldNeedsALicenceThatPermitsIt(t *testing.T) {
 	w := h.Worker(offboarding.StepPreserve, newStep(h))
 	record := h.Settle(t, c.ID, w)
 	if record.State != offboarding.StateWithheld || record.Rule != offboarding.B5 || !strings.Contains(record.Reason, "Plan 2") || h.Tenant.Requests()["Set-Mailbox"] > 0 {
-		t.Fatalf("%s by %s: %s", record.State, record.Rule, record.Reason)
+		t.Fatalf("%s by %s: %s; want withheld by B5 saying \"Plan 2\"", record.State, record.Rule, record.Reason)
 	}
 	// Somebody buys it and replays.
 	h.Tenant.Edit(func(w *simtenant.World) {
@@ -53,7 +53,7 @@ func TestB5AHoldNeedsALicenceThatPermitsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want effective", record.State, record.Reason)
 	}
 }
 
@@ -65,11 +65,11 @@ func TestB5AHoldCountsOnceItIsReadBack(t *testing.T) {
 	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
 	w := h.Worker(offboarding.StepPreserve, newStep(h))
 	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, "LitigationHoldEnabled") {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want waiting saying \"LitigationHoldEnabled\"", record.State, record.Reason)
 	}
 	record := h.Settle(t, c.ID, w)
 	if m, _ := h.Tenant.Mailbox(c.Leaver); record.State != offboarding.StateEffective || !m.LitigationHold || record.Evidence["litigationHold"] != "unlimited" {
-		t.Errorf("%s: %s; hold %t", record.State, record.Reason, m.LitigationHold)
+		t.Errorf("%s: %s; hold %t; want effective with litigationHold unlimited", record.State, record.Reason, m.LitigationHold)
 	}
 }
 
@@ -99,7 +99,7 @@ func TestAHoldLastsAtLeastAsLongAsThePolicySays(t *testing.T) {
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, newStep(h)))
 			m, _ := h.Tenant.Mailbox(c.Leaver)
 			if record.State != offboarding.StateEffective || !m.LitigationHold || m.LitigationHoldFor != tt.want || h.Tenant.Requests()["Set-Mailbox"] != tt.writes {
-				t.Errorf("%s: %s; hold for %s", record.State, record.Reason, m.LitigationHoldFor)
+				t.Errorf("%s: %s; hold for %s; want effective", record.State, record.Reason, m.LitigationHoldFor)
 			}
 		})
 	}
@@ -132,7 +132,7 @@ func TestWhatNeedsNoHold(t *testing.T) {
 			}
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, newStep(h)))
 			if m, _ := h.Tenant.Mailbox(c.Leaver); record.State != tt.state || m.LitigationHold {
-				t.Errorf("%s: %s; hold %t", record.State, record.Reason, m.LitigationHold)
+				t.Errorf("%s: %s; hold %t; want %s", record.State, record.Reason, m.LitigationHold, tt.state)
 			}
 		})
 	}
@@ -144,7 +144,7 @@ func TestSomebodyWithoutMailboxHasNothingToHold(t *testing.T) {
 	c := h.Open(t, "pradeep.gupta@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, newStep(h)))
 	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want effective with mailbox none", record.State, record.Reason)
 	}
 }
 
@@ -156,6 +156,6 @@ func TestWithoutTheRoleLegalHoldTheStepIsParked(t *testing.T) {
 	_, mailboxes := h.As("forward") // a function without it
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, preserve.New(mailboxes)))
 	if record.State != offboarding.StateParked || !strings.Contains(record.Reason, http.StatusText(http.StatusBadRequest)) && !strings.Contains(record.Reason, "400") {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want parked saying 400", record.State, record.Reason)
 	}
 }

@@ -108,7 +108,7 @@ func TestThreat1AllAdministratorsAtOnceLeaveEnough(t *testing.T) {
 			}
 			for _, c := range cases {
 				if record := h.Record(t, c.ID, offboarding.StepPrivileges); slices.Contains(stay, c.Leaver) && (record.State != offboarding.StateManual || !strings.Contains(record.Reason, "Global Administrator")) {
-					t.Errorf("privileges is %s: %s", record.State, record.Reason)
+					t.Errorf("privileges is %s: %s; want manual for the one who must stay", record.State, record.Reason)
 				}
 			}
 		})
@@ -143,7 +143,7 @@ func TestThreat2WhoMustStayKeepsEverything(t *testing.T) {
 			blocking := h.Worker(offboarding.StepBlock, block.New(h.As("block")))
 			h.Advance(48 * time.Hour)
 			if record, _ := h.Step(t, c.ID, blocking); record.State != offboarding.StateWaiting || !canSignIn(h, c.Leaver) || !slices.Contains(administrators(h), c.Leaver) {
-				t.Fatalf("block is %s: %s; as before: %t", record.State, record.Reason, canSignIn(h, c.Leaver))
+				t.Fatalf("block is %s: %s; as before: %t; want waiting", record.State, record.Reason, canSignIn(h, c.Leaver))
 			}
 			h.Tenant.Edit(func(w *simtenant.World) { // a person has done the task
 				w.RoleAssignments = append(w.RoleAssignments, simtenant.RoleAssignment{ID: "made", Principal: simtenant.UserID(adele), Role: offboarding.GlobalAdministrator})
@@ -174,7 +174,7 @@ func TestThreat12TheRoleIsPutBackWhenTooFewAreLeft(t *testing.T) {
 	signIns(h, nestor)
 	c, record := settle(t, h, nestor)
 	if !slices.Contains(administrators(h), c.Leaver) || record.Evidence["putBack"] == "" || record.State != offboarding.StateManual || !canSignIn(h, c.Leaver) {
-		t.Errorf("the administrators are %v, put back %q, %s: %s", administrators(h), record.Evidence["putBack"], record.State, record.Reason)
+		t.Errorf("the administrators are %v, put back %q, %s: %s; want manual with putBack", administrators(h), record.Evidence["putBack"], record.State, record.Reason)
 	}
 }
 

@@ -112,7 +112,7 @@ func TestB10ARoleAssignableGroupThatMayNotBeTouched(t *testing.T) {
 	})
 	c, record := settle(t, h, emily)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, simtenant.GroupID(simtenant.GroupTierZero)) {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want manual saying %q", record.State, record.Reason, simtenant.GroupID(simtenant.GroupTierZero))
 	}
 	if still := left(h, c.Leaver); !slices.Equal(still, []string{"member of " + simtenant.GroupTierZero}) {
 		t.Errorf("not everything else is done: %v", still)
@@ -151,7 +151,7 @@ func TestB10AuthenticationMethods(t *testing.T) {
 			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 			w := h.Worker(offboarding.StepPrivileges, newStep(h))
 			if record, _ := h.Step(t, c.ID, w); record.State != tt.ends {
-				t.Errorf("%s: %s", record.State, record.Reason)
+				t.Errorf("%s: %s; want %s", record.State, record.Reason, tt.ends)
 			}
 			if record := h.Settle(t, c.ID, w); record.State == offboarding.StateEffective {
 				if user, _ := h.Tenant.User(id); len(user.Methods) > 0 {
@@ -195,7 +195,7 @@ func TestB10WhoHeldARoleCanBeBlockedAfterwards(t *testing.T) {
 				t.Fatalf("block is %s, %s: the test proves nothing", refused.State, refused.Reason)
 			}
 			if record := h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, newStep(h))); record.State != offboarding.StateEffective {
-				t.Fatalf("privileges is %s: %s", record.State, record.Reason)
+				t.Fatalf("privileges is %s: %s; want effective", record.State, record.Reason)
 			}
 			if refused.State == offboarding.StateParked {
 				if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepBlock); err != nil {
@@ -203,7 +203,7 @@ func TestB10WhoHeldARoleCanBeBlockedAfterwards(t *testing.T) {
 				}
 			}
 			if record := h.Settle(t, c.ID, blocking); record.State != offboarding.StateEffective {
-				t.Errorf("block is %s: %s", record.State, record.Reason)
+				t.Errorf("block is %s: %s; want effective", record.State, record.Reason)
 			}
 			user, _ := h.Tenant.User(id)
 			if user.AccountEnabled || len(user.Eligible) > 0 {
@@ -246,7 +246,7 @@ func TestB10RolesGoFirst(t *testing.T) {
 		return nil
 	}
 	if _, record := settle(t, h, emily); record.State != offboarding.StateEffective || roles == 0 || others == 0 {
-		t.Errorf("%s: %s; removed roles %d times and others %d times", record.State, record.Reason, roles, others)
+		t.Errorf("%s: %s; removed roles %d times and others %d times; want effective", record.State, record.Reason, roles, others)
 	}
 }
 
@@ -264,12 +264,12 @@ func TestB10ARoleThatHasJustGoneMayBeRefusedOnceMore(t *testing.T) {
 	refused := func() {
 		t.Helper()
 		if record, _ := h.Step(t, c.ID, blocking); record.State != offboarding.StateWaiting || !strings.HasPrefix(record.Reason, offboarding.B10.Name) {
-			t.Fatalf("block is %s: %s", record.State, record.Reason)
+			t.Fatalf("block is %s: %s; want waiting saying %q", record.State, record.Reason, offboarding.B10.Name)
 		}
 	}
 	refused()
 	if record := h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, newStep(h))); record.State != offboarding.StateEffective {
-		t.Fatalf("privileges is %s: %s", record.State, record.Reason)
+		t.Fatalf("privileges is %s: %s; want effective", record.State, record.Reason)
 	}
 	h.Tenant.Edit(func(w *simtenant.World) {
 		w.Faults = append(w.Faults, simtenant.Fault{Operation: "PATCH /users/{id}", Status: http.StatusForbidden, Times: 1})
@@ -278,6 +278,6 @@ func TestB10ARoleThatHasJustGoneMayBeRefusedOnceMore(t *testing.T) {
 	refused()
 	record := h.Settle(t, c.ID, blocking)
 	if user, _ := h.Tenant.User(id); record.State != offboarding.StateEffective || user.AccountEnabled {
-		t.Errorf("block is %s, enabled %t: %s", record.State, user.AccountEnabled, record.Reason)
+		t.Errorf("block is %s, enabled %t: %s; want effective", record.State, user.AccountEnabled, record.Reason)
 	}
 }

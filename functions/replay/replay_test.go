@@ -88,7 +88,7 @@ func TestAReplayedStepWorksAgainUnderANewNumber(t *testing.T) {
 				t.Fatalf("%+v, last message %s", record, last.ID)
 			}
 			if record := x.Settle(t, x.c.ID, x.worker); record.State != offboarding.StateEffective {
-				t.Errorf("%s: %s", record.State, record.Reason)
+				t.Errorf("%s: %s; want effective", record.State, record.Reason)
 			}
 		})
 	}

@@ -73,7 +73,7 @@ func TestAGuestIsLeftToTheHomeTenant(t *testing.T) {
 	c := h.Open(t, person, offboarding.Options{}, offboarding.DefaultPolicy())
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, newStep(h)))
 	if record.State != offboarding.StateEffective || record.Evidence["guest"] == "" || h.Tenant.PasswordChanges(simtenant.UserID(person)) > 0 {
-		t.Errorf("%s: %s %v", record.State, record.Reason, record.Evidence)
+		t.Errorf("%s: %s %v; want effective with guest", record.State, record.Reason, record.Evidence)
 	}
 }
 

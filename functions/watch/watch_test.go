@@ -216,7 +216,7 @@ func TestAWaitPastItsDeadlineIsGivenUp(t *testing.T) {
 			}
 			record := h.Record(t, c.ID, offboarding.StepSignout)
 			if record.State != tt.state || len(seen.verdicts) != tt.verdicts {
-				t.Errorf("%s: %s; reported %v", record.State, record.Reason, seen.verdicts)
+				t.Errorf("%s: %s; reported %v; want %s", record.State, record.Reason, seen.verdicts, tt.state)
 			}
 			if tt.state == offboarding.StateManual && (record.Reason != spec.PastDeadline("lag") || seen.verdicts[0] != "signout manual") {
 				t.Errorf("%s; reported %v", record.Reason, seen.verdicts)
@@ -245,7 +245,7 @@ func TestAStandstillOfTheHostCostsNoManualTask(t *testing.T) {
 		}
 	}
 	if record := h.Record(t, c.ID, offboarding.StepSignout); record.State != offboarding.StateEffective {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want effective", record.State, record.Reason)
 	}
 }
 

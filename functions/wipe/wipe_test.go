@@ -134,10 +134,10 @@ func TestB13ThePhoneIsClearedThenBlockedThenAcknowledgesThenLosesItsPartnership(
 	_, _, phones := world(h, patti)
 	p := phones[0]
 	if record.State != offboarding.StateWaiting || p.WipeRequested.IsZero() || !p.WipeAccountOnly || !p.WipeAcked.IsZero() || p.Removed {
-		t.Errorf("%s: %s; %+v", record.State, record.Reason, p)
+		t.Errorf("%s: %s; %+v; want waiting", record.State, record.Reason, p)
 	}
 	if record = h.Settle(t, c.ID, w); record.State != offboarding.StateEffective {
-		t.Fatalf("%s: %s", record.State, record.Reason)
+		t.Fatalf("%s: %s; want effective", record.State, record.Reason)
 	}
 	if got, want := strings.Join(seen(), " "), "clear block retire retire wipeManagedAppRegistrationsByDeviceTag remove"; got != want {
 		t.Errorf("the order was %s, wanted %s", got, want)
@@ -173,7 +173,7 @@ func TestB13APhoneThatIsNotWipedKeepsItsPartnership(t *testing.T) {
 			record, _ := h.Step(t, c.ID, w)
 			_, _, phones := world(h, patti)
 			if p := phones[0]; record.State != offboarding.StateWaiting || p.Removed || !p.WipeRequested.After(p.WipeAcked) || !strings.Contains(record.Reason, p.GUID) {
-				t.Errorf("%s: %s; %+v", record.State, record.Reason, p)
+				t.Errorf("%s: %s; %+v; want waiting saying %q", record.State, record.Reason, p, p.GUID)
 			}
 		})
 	}
@@ -193,7 +193,7 @@ func TestB13APhoneIsBlockedOnceItWasToldAndBeforeItsPartnershipGoes(t *testing.T
 	})
 	c, w := open(t, h, patti)
 	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateRetrying || len(blocked()) > 0 {
-		t.Errorf("%s: %s; blocked %v", record.State, record.Reason, blocked())
+		t.Errorf("%s: %s; blocked %v; want retrying", record.State, record.Reason, blocked())
 	}
 	h.Advance(time.Minute)
 	h.Step(t, c.ID, w)
@@ -228,7 +228,7 @@ func TestB15ADeviceThatWasHandedOnIsLeftAlone(t *testing.T) {
 	record := h.Settle(t, c.ID, w)
 	kept, _, _ := world(h, henrik)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, managed[0].ID+" ") {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want manual saying %q", record.State, record.Reason, managed[0].ID+" ")
 	}
 	if !slices.ContainsFunc(kept, func(d simtenant.ManagedDevice) bool { return d.ID == managed[0].ID && d.State == managed[0].State }) {
 		t.Errorf("somebody else's device was touched: %+v", kept)
@@ -288,7 +288,7 @@ func TestS11S13WhatNoFunctionReachesIsSaid(t *testing.T) {
 		c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, policy)
 		record := h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 		if record.State != state || record.Evidence["residualRisk"] == "" || strings.Contains(record.Reason, "BlackBerry") != server {
-			t.Errorf("BlackBerry server %t: %s: %s, %v", server, record.State, record.Reason, record.Evidence)
+			t.Errorf("BlackBerry server %t: %s: %s, %v; want %s with residualRisk", server, record.State, record.Reason, record.Evidence, state)
 		}
 	}
 }
@@ -308,7 +308,7 @@ func TestADeadPhoneIsAManualTaskAtTheDeadline(t *testing.T) {
 	h.Advance(5 * 24 * time.Hour)
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, dead.GUID+" (Android 9)") || !strings.Contains(record.Reason, "last synchronised 5 days ago") {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want waiting saying %q and saying \"last synchronised 5 days ago\"", record.State, record.Reason, dead.GUID+" (Android 9)")
 	}
 	if p, _ := h.Tenant.Phone(alive.Identity); !p.Removed {
 		t.Error("the phone that answered waits for the other one")
@@ -318,7 +318,7 @@ func TestADeadPhoneIsAManualTaskAtTheDeadline(t *testing.T) {
 	}
 	record = h.Settle(t, c.ID, w)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, dead.GUID) || strings.Contains(record.Reason, alive.GUID) || !strings.Contains(record.Reason, "last synchronised 28 days ago") {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want manual saying %q and saying \"last synchronised 28 days ago\"", record.State, record.Reason, dead.GUID)
 	}
 	if strings.Contains(record.Reason, "Henrik") || strings.Contains(record.Reason, "henrik") {
 		t.Errorf("the reason names a person: %s", record.Reason)
@@ -354,7 +354,7 @@ func TestWhoeverHasNoDevicesIsWipedAtOnce(t *testing.T) {
 			before := h.Writes()
 			record, _ := h.Step(t, c.ID, w)
 			if record.State != offboarding.StateEffective || h.Writes() != before || record.Evidence["phones"] != "0" || record.Evidence["managedDevices"] != "0" {
-				t.Errorf("%s: %s %v, %d writes", record.State, record.Reason, record.Evidence, h.Writes()-before)
+				t.Errorf("%s: %s %v, %d writes; want effective and no write with phones 0 with managedDevices 0", record.State, record.Reason, record.Evidence, h.Writes()-before)
 			}
 		})
 	}
@@ -433,7 +433,7 @@ func TestWhatSomebodyElseDid(t *testing.T) {
 			h.Tenant.Edit(tt.before)
 			c, w := open(t, h, patti)
 			if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting {
-				t.Fatalf("%s: %s", record.State, record.Reason)
+				t.Fatalf("%s: %s; want waiting", record.State, record.Reason)
 			}
 			h.Tenant.Edit(tt.later)
 			record := h.Settle(t, c.ID, w)
@@ -468,7 +468,7 @@ func TestTheLockoutDoesNotWaitForPhones(t *testing.T) {
 				t.Error("the account is enabled")
 			}
 			if blocked := h.Record(t, c.ID, offboarding.StepBlock); blocked.State != offboarding.StateEffective {
-				t.Errorf("block: %s: %s", blocked.State, blocked.Reason)
+				t.Errorf("block: %s: %s; want effective", blocked.State, blocked.Reason)
 			}
 		})
 	}
@@ -485,6 +485,6 @@ func TestB16TheDevicesOfSomebodyWhoCameBackAreLeftAlone(t *testing.T) {
 	before := h.Writes()
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, offboarding.B16.Name) || h.Writes() != before {
-		t.Errorf("%s: %s, %d writes", record.State, record.Reason, h.Writes()-before)
+		t.Errorf("%s: %s, %d writes; want manual saying %q and no write", record.State, record.Reason, h.Writes()-before, offboarding.B16.Name)
 	}
 }

@@ -415,7 +415,7 @@ func (d *deployment) check(t *testing.T, c *offboarding.Case) {
 	held := c.Plan.Mailbox == offboarding.Hold
 	for _, s := range c.Steps {
 		if s.State != offboarding.StateEffective && !(held && s.Name == offboarding.StepLicence && s.Rule == offboarding.B5) {
-			t.Errorf("%s: %s, %s", s.Name, s.State, s.Reason)
+			t.Errorf("%s: %s, %s; want effective", s.Name, s.State, s.Reason)
 		}
 	}
 	if state := c.State(time.Now()); state != offboarding.CaseComplete {

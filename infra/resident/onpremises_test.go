@@ -100,7 +100,7 @@ func TestB9ASynchronisedPersonLeavesBothDirectories(t *testing.T) {
 	c := o.carry(t)
 	for _, step := range c.Steps {
 		if !step.State.Closed() {
-			t.Errorf("%s is %s: %s", step.Name, step.State, step.Reason)
+			t.Errorf("%s is %s: %s; want it closed", step.Name, step.State, step.Reason)
 		}
 	}
 	if _, err := o.Read(o.dn); !ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject) {
@@ -205,7 +205,7 @@ func TestAKillAroundAnyCallToTheDirectoryChangesNothing(t *testing.T) {
 		w := o.Worker(offboarding.StepOnpremises, resident.Onpremises(client))
 		record, _ := o.Step(t, o.c.ID, w)
 		if record.State == offboarding.StateParked || record.State == offboarding.StateManual {
-			t.Fatalf("after %d calls: %s: %s", calls, record.State, record.Reason)
+			t.Fatalf("after %d calls: %s: %s; want it still at work", calls, record.State, record.Reason)
 		}
 		o.Advance(time.Hour)
 		if !cut.happened {

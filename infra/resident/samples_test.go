@@ -65,7 +65,7 @@ func TestTheSamplesCarryADeparture(t *testing.T) {
 			t.Errorf("the sample of %s moved nothing", spec.Name)
 		}
 		if record := h.Settle(t, caseID, w); !record.State.Closed() {
-			t.Errorf("%s is %s: %s", spec.Name, record.State, record.Reason)
+			t.Errorf("%s is %s: %s; want it closed", spec.Name, record.State, record.Reason)
 		}
 	}
 }

@@ -288,7 +288,7 @@ func TestAWaitExpiresOnlyPastItsDeadlineAndWithoutALease(t *testing.T) {
 			case !tt.expires && after.Position != before.Position:
 				t.Errorf("something was committed: %+v", record)
 			case tt.expires && (record.State != offboarding.StateManual || record.Reason != spec.PastDeadline("lag")):
-				t.Errorf("%s: %s", record.State, record.Reason)
+				t.Errorf("%s: %s; want manual", record.State, record.Reason)
 			}
 		})
 	}

@@ -87,7 +87,7 @@ func TestAWaitPastItsDeadlineIsAManualTask(t *testing.T) {
 	record := h.Settle(t, c.ID, w)
 	spec, _ := offboarding.SpecOf(offboarding.StepSignout)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "the effect does not show") {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want manual saying \"the effect does not show\"", record.State, record.Reason)
 	}
 	if waited := h.Now().Sub(c.OpenedAt); waited < spec.Deadline || waited > spec.Deadline+10*time.Minute {
 		t.Errorf("after %s", waited)
@@ -121,11 +121,11 @@ func TestAPlannedWaitHasNoDeadlineAndStartsItAnew(t *testing.T) {
 	run(offboarding.After(time.Minute, "not effective yet"))
 	run(offboarding.ContinueAt(h.Now().Add(wait), "until its end"))
 	if record := run(offboarding.After(time.Minute, "its end takes a while")); record.State != offboarding.StateWaiting {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want waiting", record.State, record.Reason)
 	}
 	h.Advance(spec.Deadline)
 	if record := run(offboarding.After(time.Minute, "its end takes too long")); record.State != offboarding.StateManual {
-		t.Errorf("%s: %s", record.State, record.Reason)
+		t.Errorf("%s: %s; want manual", record.State, record.Reason)
 	}
 }
 
