@@ -4,12 +4,17 @@ import (
 	"errors"
 	"fmt"
 
+	"leaver/infra/resident"
 	"leaver/shared/activedirectory"
 )
 
 // checkDirectories prints what the service account may do in each directory. It writes nothing
 // there.
-func checkDirectories(on console, domains []activedirectory.Domain) error {
+func checkDirectories(on console) error {
+	domains, err := resident.DirectoriesOf(on, on.environ)
+	if err != nil {
+		return err
+	}
 	if len(domains) == 0 {
 		return errors.New("set LEAVER_DIRECTORY to file:PATH of the declaration of your directories (infra/activedirectory)")
 	}

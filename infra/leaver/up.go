@@ -10,7 +10,6 @@ import (
 
 	"leaver/events"
 	"leaver/infra/resident"
-	"leaver/shared/activedirectory"
 	"leaver/shared/hris"
 	"leaver/shared/offboarding"
 )
@@ -51,12 +50,8 @@ func (c *upCommand) Validate() error {
 
 // Run serves until it is interrupted. Its first line on stdout is JSON that says where.
 func (c *upCommand) Run(on console) (err error) {
-	domains, err := resident.DirectoriesOf(on, on.environ)
-	if err != nil {
-		return err
-	}
 	if c.Check {
-		return checkDirectories(on, domains)
+		return checkDirectories(on)
 	}
 	o, simulated, stopTenant, err := c.options(on)
 	if err != nil {
@@ -68,10 +63,8 @@ func (c *upCommand) Run(on console) (err error) {
 		return err
 	}
 	o.Only = c.Only
-	if len(domains) > 0 {
-		if o.Directories, err = activedirectory.New(domains); err != nil {
-			return fmt.Errorf("LEAVER_DIRECTORY: %w", err)
-		}
+	if o.Elsewhere, err = resident.Elsewhere(on, on.environ); err != nil {
+		return err
 	}
 	h, stop, err := c.open(on, o, false)
 	if err != nil {

@@ -2,11 +2,13 @@ package resident
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"leaver/functions/onpremises"
 	"leaver/shared/activedirectory"
 	"leaver/shared/assembly"
 	"leaver/shared/config"
@@ -14,6 +16,7 @@ import (
 	"leaver/shared/hris"
 	"leaver/shared/identity"
 	"leaver/shared/offboarding"
+	"leaver/shared/worker"
 )
 
 // elsewhere fetches nothing: the ARNs of the environment are read on AWS alone.
@@ -95,6 +98,27 @@ func DirectoriesOf(ctx context.Context, environ []string) ([]activedirectory.Dom
 		return nil, fmt.Errorf("LEAVER_DIRECTORY: %w", err)
 	}
 	return domains, nil
+}
+
+// Elsewhere makes the steps of other vendors than Microsoft's cloud, those that the environment names.
+func Elsewhere(ctx context.Context, environ []string) (map[offboarding.StepName]worker.Step, error) {
+	domains, err := DirectoriesOf(ctx, environ)
+	if err != nil || len(domains) == 0 {
+		return nil, err
+	}
+	directories, err := activedirectory.New(domains)
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_DIRECTORY: %w", err)
+	}
+	return map[offboarding.StepName]worker.Step{offboarding.StepOnpremises: Onpremises(directories)}, nil
+}
+
+// Onpremises makes the step that runs inside, where the directories can be reached.
+func Onpremises(directories *activedirectory.Client) worker.Step {
+	open := func(ctx context.Context, domain string) (onpremises.Directory, error) {
+		return directories.Open(ctx, domain)
+	}
+	return onpremises.New(open, rand.Reader)
 }
 
 // SecretsOf are the webhook secrets of the environment; empty when it has none.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -20,7 +21,6 @@ import (
 	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/functions/onedrive"
-	"leaver/functions/onpremises"
 	"leaver/functions/plan"
 	"leaver/functions/preserve"
 	"leaver/functions/privileges"
@@ -29,7 +29,6 @@ import (
 	"leaver/functions/signout"
 	"leaver/functions/watch"
 	"leaver/functions/wipe"
-	"leaver/shared/activedirectory"
 	"leaver/shared/bus"
 	natsbus "leaver/shared/bus/nats"
 	"leaver/shared/embedded"
@@ -73,9 +72,9 @@ type Options struct {
 	Shared *environment.Host // the bus and the ledger instead of the embedded ones; nil is none
 	Tenant identity.Tenant
 	Policy offboarding.Policy
-	// Directories are the on-premises Active Directories that can be reached from here; nil serves
-	// no function that runs inside.
-	Directories *activedirectory.Client
+	// Elsewhere are the steps of other vendors than Microsoft's cloud, as [Elsewhere] makes them of the
+	// environment. A step that runs inside and is not among them is another host's.
+	Elsewhere map[offboarding.StepName]worker.Step
 	// Only are the functions to serve; empty is all of them.
 	Only []string
 	Lock time.Duration // of messages on the embedded bus and their leases; zero is the bus's default
@@ -125,9 +124,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	}
 	h.Directory = directory
 	h.Steps = Steps(directory, mailboxes, h.Ledger, o.Policy)
-	if o.Directories != nil {
-		h.Steps[offboarding.StepOnpremises] = Onpremises(o.Directories)
-	}
+	maps.Copy(h.Steps, o.Elsewhere)
 	h.Planner = &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
 		Policy: o.Policy, Now: h.Now, Log: o.Log,
@@ -145,7 +142,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	for _, spec := range offboarding.Steps {
 		step, ok := h.Steps[spec.Name]
 		if !ok && spec.Inside {
-			continue // another host serves it, where the directory can be reached
+			continue
 		}
 		if !ok {
 			return nil, fmt.Errorf("no function serves step %s", spec.Name)
@@ -195,14 +192,6 @@ func (h *Host) openEmbedded(ctx context.Context, o Options) error {
 	h.close = append(h.close, store.Close)
 	h.Ledger = ledger.New(store, h.Now, rand.Reader)
 	return nil
-}
-
-// Onpremises makes the step that runs inside, where the directories can be reached.
-func Onpremises(directories *activedirectory.Client) worker.Step {
-	open := func(ctx context.Context, domain string) (onpremises.Directory, error) {
-		return directories.Open(ctx, domain)
-	}
-	return onpremises.New(open, rand.Reader)
 }
 
 // Steps makes every step of the cloud on the adapters.

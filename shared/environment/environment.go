@@ -170,6 +170,9 @@ func VariablesOf(f offboarding.Function) []string {
 			all = append(all, part.names()...)
 		}
 	}
+	if f.Connection != "" {
+		all = append(all, f.Connection)
+	}
 	return all
 }
 

@@ -32,6 +32,9 @@ type Function struct {
 	// Inside is set when the function runs in a resident host inside of the organisation's network,
 	// and never on Lambda.
 	Inside bool
+	// Connection is the variable of the environment that says where the system of another vendor is, and
+	// as whom it is entered; shared/environment describes it. Empty is none.
+	Connection string
 	// Ledger is set when the function reads and writes the ledger.
 	Ledger bool
 	// Sources is set when the function asks the HR systems.

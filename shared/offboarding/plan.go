@@ -123,11 +123,10 @@ func Compile(r Request, policy Policy) (Plan, error) {
 	}
 	for _, spec := range Steps {
 		step := PlannedStep{Name: spec.Name, Due: r.LeavingTime}
+		if spec.When != nil && !spec.When(plan) {
+			continue
+		}
 		switch spec.Name {
-		case StepPreserve:
-			if !plan.preserves() {
-				continue
-			}
 		case StepOnpremises:
 			continue // see [Plan.AddOnPremises]
 		case StepLicence:

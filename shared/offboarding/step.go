@@ -34,6 +34,8 @@ type Spec struct {
 	// Irreversible steps do what nobody can take back: before each of their writes stands a
 	// [LastLook].
 	Irreversible bool
+	// When reports whether a departure has the step, by its settings; nil is always.
+	When func(Plan) bool
 	// Needs are the steps that must be settled (effective, withheld or signed off)
 	// before this one acts; those that are not in the plan do not count.
 	Needs []StepName
@@ -116,7 +118,7 @@ var Steps = []Spec{
 		},
 	},
 	{
-		Name: StepPreserve, Deadline: 24 * time.Hour,
+		Name: StepPreserve, When: Plan.preserves, Deadline: 24 * time.Hour,
 		Function: Function{
 			Does: "keeps the mail before the account goes", Exchange: true, LegalHold: true,
 			Done:    "the mailbox is on litigation hold, or a person has signed its export off",
@@ -161,7 +163,7 @@ var Steps = []Spec{
 	{
 		Name: StepOnpremises, Urgent: true, Deadline: 24 * time.Hour,
 		Function: Function{
-			Does: "locks the account out of the on-premises Active Directory that masters it", Inside: true,
+			Does: "locks the account out of the on-premises Active Directory that masters it", Inside: true, Connection: "LEAVER_DIRECTORY",
 			AtWorst: "end departures in the ledger; in the directory what the service account may do to the people and groups below its containers: disable, reset passwords, change memberships",
 			Done:    "the account is disabled on premises, its password reset, hidden and in no group, the cloud shows it, and behind the gate of delete it is gone",
 		},

@@ -11,11 +11,11 @@ import (
 	"leaver/events"
 	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/resident"
-	"leaver/shared/activedirectory"
 	"leaver/shared/hris"
 	"leaver/shared/identity"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/worker"
 )
 
 // hostOptions say what a demo plays on.
@@ -24,8 +24,8 @@ type hostOptions struct {
 	policy      offboarding.Policy
 	concurrency int // as that of resident.Options
 	log         io.Writer
-	meter       *meter                  // nil = nothing is counted
-	directories *activedirectory.Client // nil = there are none
+	meter       *meter                               // nil = nothing is counted
+	elsewhere   map[offboarding.StepName]worker.Step // as that of resident.Options
 }
 
 // withHost serves the tenant and a host on it with its intake, in a directory that is removed
@@ -44,7 +44,7 @@ func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	options := resident.Options{
-		Dir: dir, Tenant: TenantOf(server.Connection()), Policy: on.policy, Concurrency: on.concurrency, Directories: on.directories,
+		Dir: dir, Tenant: TenantOf(server.Connection()), Policy: on.policy, Concurrency: on.concurrency, Elsewhere: on.elsewhere,
 		Log: slog.New(slog.NewTextHandler(on.log, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	if m := on.meter; m != nil {

@@ -12,8 +12,10 @@ import (
 
 	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
+	"leaver/infra/resident"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/worker"
 )
 
 // Options say what is played, and to whom.
@@ -84,7 +86,7 @@ func Play(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, onPremises.close()) }()
-		on.directories = onPremises.client
+		on.elsewhere = map[offboarding.StepName]worker.Step{offboarding.StepOnpremises: resident.Onpremises(onPremises.client)}
 	}
 	if s.counts {
 		on.meter = &meter{traffic: map[string]*traffic{}}
