@@ -141,7 +141,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	}
 	for _, spec := range offboarding.Steps {
 		step, ok := h.Steps[spec.Name]
-		if !ok && spec.Inside {
+		if !ok && spec.Connection != "" {
 			continue
 		}
 		if !ok {
