@@ -294,6 +294,9 @@ func (tp template) role(f offboarding.Function, is func(string, any, any)) {
 	if f.Name == "intake" || f.Sources {
 		statements = append(statements, allow("ssm:GetParameter", ref("SourcesArn")))
 	}
+	if f.Connection != "" {
+		statements = append(statements, allow("secretsmanager:GetSecretValue", secretsUnder("leaver/"+f.Name)))
+	}
 	if f.Policy {
 		statements = append(statements, allow("ssm:GetParameter", ref("PolicyArn")))
 	}

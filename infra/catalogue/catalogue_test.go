@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"leaver/shared/offboarding"
 )
 
 // TestGeneratedFilesAreCurrent finds a file that is not as the catalogue has it.
@@ -43,5 +45,27 @@ func TestNoRuleIsWithoutATest(t *testing.T) {
 	t.Parallel()
 	if got, err := ruleTable(os.DirFS(t.TempDir())); err == nil || !strings.Contains(err.Error(), "TestB1") {
 		t.Errorf("got %q, %v, want an error that names the test", got, err)
+	}
+}
+
+// TestAFunctionOfAnotherVendorReadsItsOwnSecretAlone: its variable names the secret that bears its
+// name, and its role may read that one.
+func TestAFunctionOfAnotherVendorReadsItsOwnSecretAlone(t *testing.T) {
+	t.Parallel()
+	of := func(connection string) string {
+		text, err := functionBlocks([]block{{Function: offboarding.Function{Name: "payroll", Connection: connection}, ID: "Payroll"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	got := of("LEAVER_PAYROLL")
+	for _, want := range []string{`LEAVER_PAYROLL: !Sub "arn:`, `:secret:leaver/payroll"`, `Action: "secretsmanager:GetSecretValue"`, `:secret:leaver/payroll*"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s\nwant %s in it", got, want)
+		}
+	}
+	if got := of(""); strings.Contains(got, "secretsmanager") {
+		t.Errorf("got %s\nwant no secret for a function without a connection", got)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // deploymentSections are the parts of the deployment that are about functions and subscriptions.
 func deploymentSections(fs.FS) ([]section, error) {
-	blocks, err := functionBlocks()
+	blocks, err := functionBlocks(blocks())
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +125,13 @@ func blocks() []block {
 	return all
 }
 
-func functionBlocks() (string, error) {
+func functionBlocks(of []block) (string, error) {
 	t, err := template.New("function").Funcs(template.FuncMap{"id": id}).Parse(functionTemplate)
 	if err != nil {
 		return "", err
 	}
 	var parts []string
-	for _, b := range blocks() {
+	for _, b := range of {
 		var text strings.Builder
 		if err := t.Execute(&text, b); err != nil {
 			return "", err
