@@ -31,6 +31,8 @@ type Directory interface {
 	MemberGroups(ctx context.Context, id string, groups []string) ([]string, error)
 	// Privileged is who holds a privileged directory role, in words, by object id in lower case.
 	Privileged(ctx context.Context) (map[string]string, error)
+	// EnabledMembers counts the organisation's own people whose accounts are enabled.
+	EnabledMembers(ctx context.Context) (int, error)
 	// Manager returns whom a user reports to, or offboarding.ErrNotFound.
 	Manager(ctx context.Context, id string) (offboarding.User, error)
 }
@@ -45,7 +47,11 @@ type Planner struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	Retry     worker.Retry
+	// SourceLimits are how many departures an hour may begin by the word of a source, by what its
+	// requests say as their source; one that is not there has no limit of its own.
+	SourceLimits map[string]int
 
+	members    members
 	privileged privileged
 }
 
@@ -136,11 +142,21 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	if err != nil {
 		return nil, err
 	}
+	bounds, err := p.bounds(ctx, r.Source)
+	if err != nil {
+		return nil, err
+	}
 	c, err := p.Ledger.Open(ctx, ledger.Opening{
-		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: compiled, Personal: personal,
+		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: compiled, Bounds: bounds, Personal: personal,
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, b := range c.Held() {
+		if c.Requests[0] != r.ID {
+			break // it has been said
+		}
+		p.Log.Warn("departure held", "case", c.ID, "request", r.ID, "source", r.Source, "by", b.By, "why", b.Why)
 	}
 	if c, err = worker.Dispatch(ctx, p.Bus, p.Ledger, c); err != nil {
 		return nil, err

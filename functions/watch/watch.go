@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"leaver/shared/bus"
@@ -33,6 +34,8 @@ type Report interface {
 	// Cases is told how many open cases are in each state a case can be open in, and how many
 	// of their steps still wait although their deadline has passed.
 	Cases(states map[offboarding.CaseState]int, pastDeadline int)
+	// Frozen is told whether the installation is.
+	Frozen(frozen bool)
 	// Verdict is told every verdict that watch committed itself.
 	Verdict(step offboarding.StepName, state offboarding.StepState)
 }
@@ -78,15 +81,23 @@ func (w *Watch) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	states := map[offboarding.CaseState]int{offboarding.CasePlanning: 0, offboarding.CaseRunning: 0, offboarding.CaseUnreadable: 0}
+	brakes, err := w.Ledger.Brakes(ctx)
+	if err != nil {
+		return err
+	}
+	if !brakes.Frozen.IsZero() {
+		w.Log.Warn("the installation is frozen: nothing is written", "since", brakes.Frozen)
+	}
+	states := map[offboarding.CaseState]int{offboarding.CasePlanning: 0, offboarding.CaseHeld: 0, offboarding.CaseRunning: 0, offboarding.CaseUnreadable: 0}
 	pastDeadline := 0
 	var failures []error
 	for _, u := range unreadable {
 		states[offboarding.CaseUnreadable]++
 		failures = append(failures, fmt.Errorf("looking after case %s: %w", u.ID, u.Why))
 	}
+	slices.SortFunc(cases, func(a, b *offboarding.Case) int { return a.OpenedAt.Compare(b.OpenedAt) }) // who came first goes on first
 	for _, c := range cases {
-		c, err := w.look(ctx, c, ages)
+		c, err := w.look(ctx, c, ages, brakes)
 		if err != nil {
 			failures = append(failures, err)
 		}
@@ -101,27 +112,36 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 	if w.Report != nil {
 		w.Report.Cases(states, pastDeadline)
+		w.Report.Frozen(!brakes.Frozen.IsZero())
 	}
 	failures = append(failures, w.erase(ctx))
 	return errors.Join(failures...)
 }
 
 // look does what one case needs and returns the case as that leaves it.
-func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]time.Duration) (*offboarding.Case, error) {
+func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]time.Duration, brakes ledger.Brakes) (*offboarding.Case, error) {
 	now := w.Now()
+	if len(c.Held()) > 0 {
+		var released bool
+		var err error
+		if c, released, err = w.Ledger.Readmit(ctx, c); err != nil || !released {
+			return c, err
+		}
+		w.Log.Info("held departure goes on: a person has allowed more", "case", c.ID)
+		return w.dispatch(ctx, c)
+	}
 	if !c.Published() {
 		if now.Sub(c.ChangedAt) < patience {
 			return c, nil
 		}
 		w.Log.Warn("half-planned case resumed", "case", c.ID)
-		resumed, err := worker.Dispatch(ctx, w.Bus, w.Ledger, c)
-		if err != nil {
-			return c, err
-		}
-		return resumed, nil
+		return w.dispatch(ctx, c)
+	}
+	if !brakes.Frozen.IsZero() {
+		return c, nil // the messages that are due are declined
 	}
 	for _, step := range c.Steps {
-		overdue := now.Sub(step.Due)
+		overdue := now.Sub(latest(step.Due, brakes.Thawed))
 		if w.Expect != nil && overdue < 0 && !step.State.Settled() {
 			w.Expect(ctx, step.Name, step.Due)
 		}
@@ -153,6 +173,15 @@ func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]t
 		}
 	}
 	return c, nil
+}
+
+// dispatch publishes a case, and returns it as that leaves it.
+func (w *Watch) dispatch(ctx context.Context, c *offboarding.Case) (*offboarding.Case, error) {
+	published, err := worker.Dispatch(ctx, w.Bus, w.Ledger, c)
+	if err != nil {
+		return c, err
+	}
+	return published, nil
 }
 
 // erase removes the personal values of the cases that ended long enough ago; their plans say when.
@@ -199,6 +228,13 @@ func (w *Watch) expire(ctx context.Context, c *offboarding.Case, step *offboardi
 		}
 	}
 	return after, nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func isPast(deadline, now time.Time) bool { return !deadline.IsZero() && !now.Before(deadline) }

@@ -335,6 +335,7 @@ type seen struct {
 	states       map[offboarding.CaseState]int
 	pastDeadline int
 	verdicts     []string
+	frozen       bool
 }
 
 func (s *seen) Queue(subscription string, d bus.Depth) {
@@ -347,6 +348,8 @@ func (s *seen) Queue(subscription string, d bus.Depth) {
 func (s *seen) Cases(states map[offboarding.CaseState]int, pastDeadline int) {
 	s.states, s.pastDeadline = states, pastDeadline
 }
+
+func (s *seen) Frozen(frozen bool) { s.frozen = frozen }
 
 func (s *seen) Verdict(step offboarding.StepName, state offboarding.StepState) {
 	s.verdicts = append(s.verdicts, string(step)+" "+string(state))

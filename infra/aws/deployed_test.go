@@ -64,7 +64,7 @@ const (
 )
 
 // The policy of the tests: a whole departure in seconds.
-const deployedPolicy = `{grace: 6s, deleteAfter: 1s, mailbox: forward, forwardFor: 5s, keepMail: none, keepFiles: none, overrides: [{for: {department: Sales}, keepFiles: move}]}`
+const deployedPolicy = `{limits: {perHour: 0, perDay: 0, share: 0}, grace: 6s, deleteAfter: 1s, mailbox: forward, forwardFor: 5s, keepMail: none, keepFiles: none, overrides: [{for: {department: Sales}, keepFiles: move}]}`
 
 // deploy deploys Leaver for a tenant of so many people; fewer than the invented ones are those.
 func deploy(t testing.TB, people int) *deployment {

@@ -271,7 +271,7 @@ func (tp template) environment(f offboarding.Function, fault func(string, ...any
 	}
 	for name, needed := range map[string]bool{
 		"LEAVER_TABLES": f.Ledger, "LEAVER_WAKE_PREFIX": len(bus.Wakes(f.Name)) > 0,
-		"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_SOURCES": f.Name == "intake" || f.Sources, "LEAVER_POLICY": f.Policy, "LEAVER_CLIENT_ID": true,
+		"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_SOURCES": f.Name == "intake" || f.Sources || f.Limits, "LEAVER_POLICY": f.Policy, "LEAVER_CLIENT_ID": true,
 	} {
 		if _, has := variables[name]; has != needed {
 			fault("%s: has %s: %t", f.Name, name, has)
@@ -291,7 +291,7 @@ func (tp template) role(f offboarding.Function, is func(string, any, any)) {
 	if f.Sources {
 		statements = append(statements, allow("secretsmanager:GetSecretValue", secretsUnder("leaver/hr/")))
 	}
-	if f.Name == "intake" || f.Sources {
+	if f.Name == "intake" || f.Sources || f.Limits {
 		statements = append(statements, allow("ssm:GetParameter", ref("SourcesArn")))
 	}
 	if f.Connection != "" {

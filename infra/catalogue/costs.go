@@ -28,8 +28,8 @@ func costTable() string {
 		alarms += len(b.Alarms)
 	}
 	scheduled := queues + 1 // and watch
-	// Three for each subscription, a success for each function, cases in two states, deadlines.
-	metrics := 3*queues + len(offboarding.Functions()) + 3
+	// Three for each subscription, a success for each function, cases in four states, deadlines, frozen.
+	metrics := 3*queues + len(offboarding.Functions()) + 6
 	verdicts := 6 * len(offboarding.Steps) // a step ends in about six of its states
 	gbSeconds := minutes * float64(queues*drainSeconds+watchSeconds) * memory
 	rows, totals := [][]string{}, [2]float64{}

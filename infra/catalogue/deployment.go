@@ -112,6 +112,11 @@ func alarms(b block) []alarm {
 	case offboarding.FunctionWatch:
 		all = append(all, alarm{Name: "PastDeadline", Says: "A step still waits although its deadline has passed", Playbook: "past-deadline",
 			Namespace: "Leaver", Metric: "WaitsPastDeadline", Statistic: "Maximum", Minutes: 15, Missing: "notBreaching", Operator: over})
+		held := ours("Cases", "CaseState")
+		held.Name, held.Says, held.Playbook, held.Dimension.Value = "Held", "A departure waits for a person to let it begin", "held", string(offboarding.CaseHeld)
+		frozen := ours("Frozen", "")
+		frozen.Name, frozen.Says, frozen.Playbook, frozen.Dimension = "Frozen", "The installation is frozen: nothing is written", "frozen", nil
+		all = append(all, held, frozen)
 	}
 	return all
 }

@@ -88,7 +88,7 @@ func TestTheOperatorOfFunctionsElsewhere(t *testing.T) {
 			{Operation: "POST /users/{id}/revokeSignInSessions", Target: simtenant.UserID(adele), Status: http.StatusForbidden},
 		}},
 	})
-	policy := policyFile(t, "{mailbox: none, grace: 1s, deleteAfter: 1s}")
+	policy := policyFile(t, "{limits: {perHour: 0, perDay: 0, share: 0}, mailbox: none, grace: 1s, deleteAfter: 1s}")
 	carries := serving(t, azure, "up", "--addr", "127.0.0.1:0", "--tenant", file, "--policy", policy, "--data", t.TempDir())
 	if carries["intake"] == "" {
 		t.Fatalf("no intake: %v", carries)
@@ -136,7 +136,7 @@ func TestTheOtherHostCarriesOn(t *testing.T) {
 	azure := onAzure(t)
 	environ := environOf(azure)
 	tenant, _, file := startTenant(t, simtenant.Config{Users: 150, SyncEvery: time.Second, Knobs: simtenant.Knobs{Latency: 20 * time.Millisecond}})
-	policy := policyFile(t, "{mailbox: none, grace: 1s, deleteAfter: 1s}")
+	policy := policyFile(t, "{limits: {perHour: 0, perDay: 0, share: 0}, mailbox: none, grace: 1s, deleteAfter: 1s}")
 	hosts := []*host{startHost(t, file, t.TempDir(), policy, environ...), startHost(t, file, t.TempDir(), policy, environ...)}
 	leavers := demo.Leavers(tenant, 30)
 	for i, person := range leavers {

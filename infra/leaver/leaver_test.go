@@ -67,7 +67,7 @@ func TestWrongUsageIsTwo(t *testing.T) {
 // TestEveryCommandHelps with examples.
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"demo", "tenant", "up", "attach", "offboard", "plan", "status", "cancel", "replay", "sign-off", "sources", "hr", "version"} {
+	for _, name := range []string{"demo", "tenant", "up", "attach", "offboard", "plan", "status", "cancel", "replay", "sign-off", "release", "approve", "allow", "limits", "freeze", "thaw", "sources", "hr", "version"} {
 		if code, stdout, _ := command(t, name, "--help"); code != 0 || !strings.Contains(stdout, "\n    leaver "+name) {
 			t.Errorf("%s: exit %d\n%s", name, code, stdout)
 		}
@@ -372,8 +372,10 @@ func BenchmarkLockout(b *testing.B) {
 			}
 		}
 	})
+	policy := offboarding.DefaultPolicy()
+	policy.Limits = offboarding.Limits{}
 	h, err := resident.Open(b.Context(), resident.Options{
-		Dir: b.TempDir(), Tenant: demo.TenantOf(server.Connection()), Policy: offboarding.DefaultPolicy(), Log: slog.New(slog.DiscardHandler),
+		Dir: b.TempDir(), Tenant: demo.TenantOf(server.Connection()), Policy: policy, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -30,6 +30,12 @@ type commands struct {
 	Status   statusCommand   `cmd:"" help:"Show cases and parked requests of the running host."`
 	Cancel   cancelCommand   `cmd:"" help:"Stop a departure: no step makes another write."`
 	Replay   replayCommand   `cmd:"" help:"List what was parked, and send it back to work."`
+	Release  releaseCommand  `cmd:"" help:"Let departures begin that limits hold."`
+	Approve  approveCommand  `cmd:"" help:"Approve what waits for another person's word, or take that back."`
+	Allow    allowCommand    `cmd:"" help:"Allow more departures than the limits, for a time."`
+	Limits   limitsCommand   `cmd:"" help:"Show the limits, and whether the installation is frozen."`
+	Freeze   freezeCommand   `cmd:"" help:"Stop every write to Microsoft 365 within a second."`
+	Thaw     thawCommand     `cmd:"" help:"Let the installation write again."`
 	SignOff  signOffCommand  `cmd:"" help:"Accept a manual, withheld or parked step by name, so that its case can be complete."`
 	Sources  sourcesCommand  `cmd:"" help:"Check the declared sources of requests, or enrol at one that hands its secret out."`
 	HR       hrCommand       `cmd:"" name:"hr" help:"Serve simulated HR systems."`
@@ -67,7 +73,7 @@ func run(on console, args []string) int {
 		kong.Description("Carries an employee's departure through Microsoft 365."),
 		kong.Writers(on.stdout, on.stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Vars{"who": "Case, request, object id, userPrincipalName, mail:ADDRESS or employeeId:NUMBER", "data": defaultData(on.getenv), "scenarios": strings.Join(demo.Names(), ",")},
+		kong.Vars{"who": "Case, request, object id, userPrincipalName, mail:ADDRESS or employeeId:NUMBER", "data": defaultData(on.getenv), "user": machineUser(on.getenv), "scenarios": strings.Join(demo.Names(), ",")},
 	)
 	if err != nil {
 		_, _ = fmt.Fprintln(on.stderr, "leaver:", err)

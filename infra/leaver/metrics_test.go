@@ -80,7 +80,7 @@ func TestMetricsAfterADeparture(t *testing.T) {
 			}
 		}
 	}
-	want := []string{`leaver_cases{state="running"} 0`, `leaver_cases{state="planning"} 0`, "leaver_waits_past_deadline 0"}
+	want := []string{`leaver_cases{state="running"} 0`, `leaver_cases{state="planning"} 0`, "leaver_waits_past_deadline 0", "leaver_frozen 0", `leaver_cases{state="held"} 0`}
 	for _, subscription := range []string{"plan", "signout", "delete"} {
 		want = append(want, `leaver_queue_depth{subscription="`+subscription+`"} 0`, `leaver_oldest_message_age_seconds{subscription="`+subscription+`"} 0`)
 	}

@@ -6,7 +6,10 @@ import (
 	"leaver/infra/leaver/internal/terminal"
 )
 
-type offboardCommand struct{ requestFlags }
+type offboardCommand struct {
+	requestFlags
+	signed
+}
 
 // Help implements kong.HelpProvider.
 func (*offboardCommand) Help() string {
@@ -25,7 +28,9 @@ func (c *offboardCommand) Run(on console) error {
 	if err != nil {
 		return err
 	}
-	sent, err := host.Offboard(on, c.request())
+	request := c.request()
+	request.By.Name = c.By
+	sent, err := host.Offboard(on, request)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (*statusCommand) Help() string {
   leaver status adele.vance@contoso.com
   leaver status --json | jq 'select(.state != "complete")'
 
-The states of a step: planned (no run has ended yet), waiting (requested, or for another step), retrying (an error that may pass), effective (observed in the tenant), withheld (a rule forbids it), manual (a person must act), parked (no retry can help), signed off (a person accepted it), cancelled.`
+The states of a step: planned (no run has ended yet), waiting (requested, or for another step), retrying (an error that may pass), effective (observed in the tenant), withheld (a rule forbids it), manual (a person must act), parked (no retry can help), signed off (a person accepted it), held (people have to lift a brake), rehearsed (nothing is written: what it would do), cancelled.`
 }
 
 // Run asks the running host. Nothing found for a given name is exit 1.
@@ -55,13 +55,33 @@ func (c *statusCommand) Run(on console) error {
 
 // list shows one in full and all in short.
 func (c *statusCommand) list(on console, w io.Writer, found []operator.Status) error {
-	if !c.Who.Everybody() || c.JSON {
+	if c.JSON {
+		return c.show(on, w, found...)
+	}
+	brakes, err := c.frozen(on)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, brakes); err != nil {
+		return err
+	}
+	if !c.Who.Everybody() {
 		return c.show(on, w, found...)
 	}
 	text := "no departures yet\n"
 	if len(found) > 0 {
 		text = terminal.Overview(found) + fmt.Sprintf("leaver status WHO%s: each step of one, and what to type\n", c.here(on))
 	}
-	_, err := io.Copy(w, strings.NewReader(text))
+	_, err = io.Copy(w, strings.NewReader(text))
 	return err
+}
+
+// frozen says loudly that the installation is; empty while it is not.
+func (c *statusCommand) frozen(on console) (string, error) {
+	host, err := c.dial()
+	if err != nil {
+		return "", err
+	}
+	b, err := host.Brakes(on)
+	return terminal.Frozen(b, c.here(on)), err
 }

@@ -90,7 +90,7 @@ func (c *upCommand) Run(on console) (err error) {
 	return h.Run(on)
 }
 
-// sources are where requests come from; the HR systems that are asked go to the options. The sample
+// sources are where requests come from; what else they declare goes to the options. The sample
 // secret is public: it opens a simulated tenant only.
 func (c *upCommand) sources(on console, o *resident.Options, simulated bool) (*hris.Sources, error) {
 	secrets, err := resident.SecretsOf(on, on.environ)
@@ -104,7 +104,5 @@ func (c *upCommand) sources(on console, o *resident.Options, simulated bool) (*h
 	if !simulated && slices.Contains(strings.Fields(secrets), events.Secret) {
 		return nil, errors.New("LEAVER_WEBHOOK_SECRETS: the secret of events/ is a sample, which everybody knows; make one of your own")
 	}
-	sources, readers, err := resident.SourcesOf(on, on.environ, c.Sources, secrets)
-	o.Readers = readers
-	return sources, err
+	return resident.SourcesOf(on, on.environ, c.Sources, secrets, o)
 }

@@ -191,20 +191,23 @@ func sourcesFile(ctx context.Context, environ []string, file string) (string, er
 	return c.Read(ctx, elsewhere)
 }
 
-// SourcesOf are the sources of requests that the environment declares, or a file instead, and the HR
-// systems that are asked. Secrets are those of /webhooks/standard.
-func SourcesOf(ctx context.Context, environ []string, file, secrets string) (*hris.Sources, map[string]hris.Readable, error) {
+// SourcesOf are the sources of requests that the environment declares, or a file instead; the HR
+// systems that are asked and the limits go to the options. Secrets are those of /webhooks/standard.
+func SourcesOf(ctx context.Context, environ []string, file, secrets string, o *Options) (*hris.Sources, error) {
 	text, err := sourcesFile(ctx, environ, file)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	sources, err := hris.Load(ctx, []byte(text), secrets, Stored)
 	if err != nil {
-		return nil, nil, fmt.Errorf("LEAVER_SOURCES, LEAVER_WEBHOOK_SECRETS: %w", err)
+		return nil, fmt.Errorf("LEAVER_SOURCES, LEAVER_WEBHOOK_SECRETS: %w", err)
 	}
-	readers, err := hris.LoadReaders(ctx, []byte(text), Stored, nil, time.Now)
+	o.Readers, err = hris.LoadReaders(ctx, []byte(text), Stored, nil, time.Now)
+	if err == nil {
+		o.SourceLimits, err = hris.LimitsOf([]byte(text))
+	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("LEAVER_SOURCES: %w", err)
+		return nil, fmt.Errorf("LEAVER_SOURCES: %w", err)
 	}
-	return sources, readers, nil
+	return sources, nil
 }

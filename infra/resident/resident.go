@@ -86,6 +86,8 @@ type Options struct {
 	Client *http.Client
 	// Readers are the HR systems that are asked; none where webhooks say all there is to know.
 	Readers map[string]hris.Readable
+	// SourceLimits are those of plan.Planner.
+	SourceLimits map[string]int
 	// Around is laid around every step; nil is nothing.
 	Around func(offboarding.StepName, worker.Step) worker.Step
 }
@@ -127,7 +129,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	maps.Copy(h.Steps, o.Elsewhere)
 	h.Planner = &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
-		Policy: o.Policy, Now: h.Now, Log: o.Log,
+		Policy: o.Policy, SourceLimits: o.SourceLimits, Now: h.Now, Log: o.Log,
 	}
 	h.only = o.Only
 	h.host(offboarding.FunctionPlan, true, h.Planner.Handle)

@@ -101,13 +101,31 @@ func Stored(fetch environment.Fetch) hris.Read {
 	}
 }
 
-// Readers are the HR systems that the function asks.
-func (f *Function) Readers(ctx context.Context) (map[string]hris.Readable, error) {
+// declared is the declaration of the sources.
+func (f *Function) declared(ctx context.Context) (string, error) {
 	c, err := environment.Read[environment.Sources](os.Environ())
+	if err != nil {
+		return "", err
+	}
+	return c.Read(ctx, f.fetch)
+}
+
+// SourceLimits are those of plan.Planner.
+func (f *Function) SourceLimits(ctx context.Context) (map[string]int, error) {
+	file, err := f.declared(ctx)
 	if err != nil {
 		return nil, err
 	}
-	file, err := c.Read(ctx, f.fetch)
+	limits, err := hris.LimitsOf([]byte(file))
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_SOURCES: %w", err)
+	}
+	return limits, nil
+}
+
+// Readers are the HR systems that the function asks.
+func (f *Function) Readers(ctx context.Context) (map[string]hris.Readable, error) {
+	file, err := f.declared(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,8 @@ func typed(s offboarding.Setting, t reflect.Type) object {
 		return typed(s, t.Elem())
 	case reflect.Bool:
 		return object{"type": "boolean"}
+	case reflect.Int:
+		return object{"type": "integer", "minimum": 0}
 	case reflect.Float64:
 		return object{"type": "number", "minimum": 0, "description": s.About}
 	case reflect.Slice:

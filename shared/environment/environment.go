@@ -164,7 +164,7 @@ func VariablesOf(f offboarding.Function) []string {
 		read  bool
 		names func() []string
 	}{
-		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]}, {f.Sources, Variables[Sources]},
+		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]}, {f.Sources || f.Limits, Variables[Sources]},
 	} {
 		if part.read {
 			all = append(all, part.names()...)

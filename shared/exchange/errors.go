@@ -100,6 +100,9 @@ var passing = map[string]bool{
 func classify(doing string, err error) error {
 	var no refused
 	if errors.As(err, &no) {
+		if errors.Is(no.error, offboarding.ErrRehearsed) {
+			return fmt.Errorf("%s: %w", doing, offboarding.ErrRehearsed) // which is what would be done
+		}
 		return no.error
 	}
 	var sent *url.Error

@@ -34,7 +34,10 @@ type call struct {
 	query   string   // escaped, without the question mark
 	body    any      // sent as JSON
 	budget  budget   // what it draws on; a call that does not say is not sent
-	next    string   // address of the next page, in Graph's words; it replaces path and query
+	// eventual asks for one of Entra's advanced queries, whose answer may lag.
+	// Source: Microsoft Graph, Advanced query capabilities on Microsoft Entra ID objects.
+	eventual bool
+	next     string // address of the next page, in Graph's words; it replaces path and query
 }
 
 func (c call) writes() bool { return c.method != "" }
@@ -146,6 +149,9 @@ func (c *Client) roundTrip(ctx context.Context, out *outgoing, method, address s
 	info.SetUri(*target)
 	info.Method = methods[method]
 	info.Headers.TryAdd("Accept", "application/json")
+	if slices.ContainsFunc(out.calls, func(one call) bool { return one.eventual }) {
+		info.Headers.TryAdd("ConsistencyLevel", "eventual")
+	}
 	if out.body != nil {
 		info.SetStreamContentAndContentType(out.body, "application/json")
 	}

@@ -105,6 +105,9 @@ func isCode(s string) bool {
 func classify(doing string, err error) error {
 	var no refused
 	if errors.As(err, &no) {
+		if errors.Is(no.error, offboarding.ErrRehearsed) {
+			return fmt.Errorf("%s: %w", doing, offboarding.ErrRehearsed) // which is what would be done
+		}
 		return no.error
 	}
 	var sent *url.Error

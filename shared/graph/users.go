@@ -67,6 +67,25 @@ func (u user) domain(at time.Time) offboarding.User {
 	return out
 }
 
+// EnabledMembers counts the accounts of the organisation's own people that are enabled: guests do not
+// count.
+func (c *Client) EnabledMembers(ctx context.Context) (int, error) {
+	one := call{
+		doing: "counting the enabled members", path: "/users", eventual: true, budget: budgetDirectory,
+		query: "$select=id&$top=1&$count=true&" + where("accountEnabled eq true and userType eq 'Member'"),
+	}
+	counted, err := get[struct {
+		Count *int `json:"@odata.count"`
+	}](ctx, c, one)
+	if err != nil {
+		return 0, err
+	}
+	if counted.Count == nil {
+		return 0, fmt.Errorf("%s: %w", one.what(), errNothing)
+	}
+	return *counted.Count, nil
+}
+
 func readUser(id string) call {
 	return call{doing: "reading user", objects: []string{id}, path: "/users/{}", query: selectUser, budget: budgetDirectory}
 }

@@ -134,6 +134,22 @@ func (d *Declaration) ReadCredentials(ctx context.Context, read Read) error {
 	return nil
 }
 
+// LimitsOf are how many departures an hour may begin by the word of each source that declares a limit,
+// by what its requests say as their source. No secret is read.
+func LimitsOf(text []byte) (map[string]int, error) {
+	d, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	limits := map[string]int{}
+	for _, c := range d.Sources {
+		if c.Limits.PerHour > 0 {
+			limits[c.Origin()] = c.Limits.PerHour
+		}
+	}
+	return limits, nil
+}
+
 // Load makes the sources of a function that takes webhooks: those that a file declares, which may be
 // empty, and /webhooks/standard with the secrets, separated by spaces, unless the file declares it.
 func Load(ctx context.Context, text []byte, secrets string, read Read) (*Sources, error) {

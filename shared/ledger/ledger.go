@@ -66,6 +66,7 @@ type Ledger struct {
 	folds  folds
 	// exclusives are positions in the histories of [Ledger.Exclusively], by name.
 	exclusives sync.Map
+	brakes     brakes
 }
 
 // New makes a ledger on a store. Now is the clock of the entries, random the source of the
@@ -150,6 +151,10 @@ type Opening struct {
 	Leaver  string // object id
 	Request offboarding.Request
 	Plan    offboarding.Plan
+	// Brakes hold the departure from the beginning. Bounds are what it is counted against; without
+	// any it is counted all the same.
+	Brakes []offboarding.Brake
+	Bounds []offboarding.Bound
 	// Personal values are kept beside the history, such as the userPrincipalName.
 	Personal map[string]string
 }
@@ -159,6 +164,9 @@ type Opening struct {
 // closed gets that case as it is: a later cancellation wins, and a departure that is over is not
 // done again to somebody who came back. A joined request whose event is newer and whose plan
 // differs changes the plan, and the case is planning again.
+//
+// A departure that would exceed a bound at its leaving time, or now where that is past, is held. It
+// is counted once, when it is opened; one that is held for an approval is counted when it begins.
 func (l *Ledger) Open(ctx context.Context, o Opening) (*offboarding.Case, error) {
 	return l.nextCase(ctx, o.Leaver, func(latest *offboarding.Case, id string) (*offboarding.Case, error) {
 		switch {
@@ -170,11 +178,46 @@ func (l *Ledger) Open(ctx context.Context, o Opening) (*offboarding.Case, error)
 		case latest.Open():
 			return l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) { return l.join(ctx, c, o) })
 		}
+		counted, brakes, err := l.measure(ctx, id, o, len(o.Brakes) > 0)
+		if err != nil {
+			return nil, err
+		}
 		return l.create(ctx, id, offboarding.Entry{
-			Kind: offboarding.EntryOpened, Tenant: o.Tenant, Leaver: o.Leaver,
+			Kind: offboarding.EntryOpened, Tenant: o.Tenant, Leaver: o.Leaver, Source: o.Request.Source,
 			Request: o.Request.ID, EventTime: o.Request.EventTime, Plan: &o.Plan,
-		}, o.Personal)
+			Counted: counted, Brakes: append(slices.Clip(o.Brakes), brakes...),
+		}, withAsker(o.Personal, 1, o.Request.By))
 	})
+}
+
+// measure counts a departure for the time that its plan says, or returns the brakes of the bounds
+// that it would exceed. One that is held otherwise is not counted yet.
+func (l *Ledger) measure(ctx context.Context, id string, o Opening, held bool) (counted bool, brakes []offboarding.Brake, err error) {
+	b := offboarding.Beginning{Case: id, Source: o.Request.Source, At: l.beginsAt(o.Plan)}
+	var exceeded []offboarding.Bound
+	if held {
+		known, err := l.Brakes(ctx)
+		if err != nil {
+			return false, nil, err
+		}
+		exceeded = known.Tally.Exceeded(b, o.Bounds)
+	} else if exceeded, err = l.count(ctx, b, o.Bounds); err != nil {
+		return false, nil, err
+	}
+	return !held && len(exceeded) == 0, limitBrakes(exceeded), nil
+}
+
+// withAsker adds who asked to the personal values of an entry, where that is a person.
+func withAsker(personal map[string]string, position int, by offboarding.Person) map[string]string {
+	if !by.Named() {
+		return personal
+	}
+	personal = maps.Clone(personal)
+	if personal == nil {
+		personal = map[string]string{}
+	}
+	maps.Copy(personal, personValues(askedBy, position, by, nil))
+	return personal
 }
 
 // join is the entry by which a request joins an open case, and changes its plan or not.
@@ -185,17 +228,26 @@ func (l *Ledger) join(ctx context.Context, c *offboarding.Case, o Opening) (*off
 	if slices.Contains(c.Requests, o.Request.ID) {
 		return nil, nil
 	}
-	e := &offboarding.Entry{Kind: offboarding.EntryJoined, Request: o.Request.ID, EventTime: o.Request.EventTime}
-	if !o.Request.EventTime.After(c.EventTime) || c.Plan.Same(o.Plan) {
-		return e, nil
-	}
-	plan := o.Plan
-	plan.Version = c.Plan.Version + 1
-	e.Plan = &plan
-	personal := maps.Clone(o.Personal)
-	maps.DeleteFunc(personal, func(name, _ string) bool { return c.Sealed(name) })
+	e := &offboarding.Entry{Kind: offboarding.EntryJoined, Request: o.Request.ID, EventTime: o.Request.EventTime, Source: o.Request.Source}
+	var personal map[string]string
 	var err error
-	e.Sealed, err = l.seal(ctx, c.ID, personal)
+	if o.Request.EventTime.After(c.EventTime) && !c.Plan.Same(o.Plan) {
+		plan := o.Plan
+		plan.Version = c.Plan.Version + 1
+		e.Plan = &plan
+		personal = maps.Clone(o.Personal)
+		maps.DeleteFunc(personal, func(name, _ string) bool { return c.Sealed(name) })
+		e.Brakes = o.Brakes
+		if !c.Begun() && !c.Plan.LeavingTime.Equal(plan.LeavingTime) {
+			held := len(o.Brakes) > 0 || slices.ContainsFunc(c.Held(), func(b offboarding.Brake) bool { return b.Kind == offboarding.BrakeApproval })
+			var brakes []offboarding.Brake
+			if e.Counted, brakes, err = l.measure(ctx, c.ID, o, held); err != nil {
+				return nil, err
+			}
+			e.Brakes = append(slices.Clip(o.Brakes), brakes...)
+		}
+	}
+	e.Sealed, err = l.seal(ctx, c.ID, withAsker(personal, c.Position+1, o.Request.By))
 	return e, err
 }
 
@@ -259,7 +311,7 @@ func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case,
 		Kind: offboarding.EntryCancelled, Tenant: k.Tenant, Leaver: k.Leaver,
 		Request: k.Request, EventTime: k.EventTime, Reason: k.Reason,
 	}
-	return l.nextCase(ctx, k.Leaver, func(latest *offboarding.Case, id string) (*offboarding.Case, error) {
+	c, err := l.nextCase(ctx, k.Leaver, func(latest *offboarding.Case, id string) (*offboarding.Case, error) {
 		switch {
 		case latest == nil, !latest.Open() && k.EventTime.After(latest.EventTime):
 			return l.create(ctx, id, entry, k.Personal)
@@ -277,6 +329,10 @@ func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case,
 			return &entry, nil
 		})
 	})
+	if err == nil && c.Cancelled != nil && !c.Begun() {
+		err = l.drop(ctx, c.ID)
+	}
+	return c, err
 }
 
 // Cases returns the cases that are not closed, each strongly consistent. One that cannot be read

@@ -48,6 +48,22 @@ func (l *Ledger) Personal(ctx context.Context, id string) (map[string]string, er
 	return out, nil
 }
 
+// personal are the personal values that the history of a case refers to: of two that were sealed under
+// one name at the same time, that of the commit which came first.
+func (l *Ledger) personal(ctx context.Context, c *offboarding.Case) (map[string]string, error) {
+	values, err := l.store.Unseal(ctx, c.ID)
+	if err != nil {
+		return nil, fmt.Errorf("reading personal values of %s: %w", c.ID, err)
+	}
+	out := make(map[string]string, len(values))
+	for k, v := range values {
+		if name, _, _ := strings.Cut(k, "~"); c.Sealed(name) && k == key(name, c.SealedHash(name)) {
+			out[name] = v.Value
+		}
+	}
+	return out, nil
+}
+
 // Erase removes the personal values of a case that has ended and of its requests, when their time
 // has come, and says so in the history, which holds only salted hashes and still verifies. Before
 // that it does nothing; erased reports whether it did. A crash in between is made good by the

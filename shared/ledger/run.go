@@ -45,10 +45,13 @@ const (
 	Cancelled  AdmissionKind = "cancelled"   // the case is
 	Early      AdmissionKind = "early"       // the step is not due yet
 	Leased     AdmissionKind = "leased"      // another run works on the step
+	Held       AdmissionKind = "held"        // a brake holds the departure, or the step
+	Frozen     AdmissionKind = "frozen"      // the installation is
 )
 
 // Begin takes the lease of a step for a run, until a time. The run is there when the message is
-// admitted, and nil otherwise. Errors: ErrUnreadable, and those of the store.
+// admitted, and nil otherwise. A departure that has not passed the limits yet is counted before its
+// first run. Errors: ErrUnreadable, and those of the store.
 func (l *Ledger) Begin(ctx context.Context, m Claim, until time.Time) (*Run, Admission, error) {
 	id := make([]byte, 16)
 	if _, err := io.ReadFull(l.random, id); err != nil {
@@ -56,15 +59,29 @@ func (l *Ledger) Begin(ctx context.Context, m Claim, until time.Time) (*Run, Adm
 	}
 	holder := hex.EncodeToString(id)
 	var admission Admission
-	c, err := l.update(ctx, m.Case, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if admission = admit(c, m, l.now()); admission.Kind != Admitted {
+	counted := false
+	begin := func(c *offboarding.Case) (*offboarding.Entry, error) {
+		if admission = admit(c, m, l.now()); admission.Kind != Admitted || !c.Counted() && !counted {
 			return nil, nil
+		}
+		switch err := l.thawed(ctx); {
+		case errors.Is(err, offboarding.ErrFrozen):
+			admission = Admission{Kind: Frozen, Why: err.Error()}
+			return nil, nil
+		case err != nil:
+			return nil, err
 		}
 		return &offboarding.Entry{
 			Kind: offboarding.EntryBegun, Step: m.Step, N: m.N,
 			Lease: &offboarding.Lease{Holder: holder, Until: until.UTC()},
 		}, nil
-	})
+	}
+	c, err := l.update(ctx, m.Case, begin)
+	if err == nil && admission.Kind == Admitted && !c.Counted() {
+		if counted, c, err = l.countLate(ctx, c); err == nil {
+			c, err = l.update(ctx, m.Case, begin)
+		}
+	}
 	switch {
 	case errors.Is(err, ErrNoCase):
 		return nil, Admission{Kind: Foreign, Why: err.Error()}, nil
@@ -74,6 +91,21 @@ func (l *Ledger) Begin(ctx context.Context, m Claim, until time.Time) (*Run, Adm
 		return nil, admission, nil
 	}
 	return &Run{ledger: l, step: m.Step, holder: holder, c: c}, admission, nil
+}
+
+// countLate counts a departure that was not counted when it was opened: it was held for an approval,
+// or an older version opened it. What would exceed a bound is held.
+func (l *Ledger) countLate(ctx context.Context, c *offboarding.Case) (counted bool, _ *offboarding.Case, err error) {
+	bounds, err := l.lastBounds(ctx)
+	if err != nil {
+		return false, nil, err
+	}
+	exceeded, err := l.count(ctx, l.beginning(c), bounds)
+	if err != nil || len(exceeded) == 0 {
+		return err == nil, c, err
+	}
+	c, err = l.hold(ctx, c.ID, limitBrakes(exceeded))
+	return false, c, err
 }
 
 // admit says what a message may do to a case.
@@ -94,6 +126,8 @@ func admit(c *offboarding.Case, m Claim, now time.Time) Admission {
 		return Admission{Kind: Parked, Why: step.Reason}
 	case m.N < step.N || step.State.Settled():
 		return Admission{Kind: Stale}
+	case len(c.Held()) > 0 || len(c.HeldStep(m.Step)) > 0:
+		return Admission{Kind: Held}
 	case step.Due.After(now.Add(early)):
 		return Admission{Kind: Early, Again: step.Due}
 	case step.Lease.Until.After(now):
@@ -149,7 +183,8 @@ func (r *Run) knows(c *offboarding.Case) {
 }
 
 // Allow implements offboarding.WriteGuard: it is nil when the run may write now. Errors:
-// offboarding.ErrCancelled, ErrLeaseLost, ErrReplanned, ErrUnreadable, and those of the store.
+// offboarding.ErrCancelled, ErrHeld, ErrFrozen and ErrRehearsed, ErrLeaseLost, ErrReplanned,
+// ErrUnreadable, and those of the store.
 func (r *Run) Allow(ctx context.Context) error {
 	c, err := r.ledger.newest(ctx, r.Case())
 	if err != nil {
@@ -165,6 +200,12 @@ func (r *Run) Allow(ctx context.Context) error {
 		err = ErrReplanned
 	case !record.Lease.Until.After(r.ledger.now()):
 		err = ErrLeaseLost
+	case len(c.Held()) > 0 || len(c.HeldStep(r.step)) > 0:
+		err = offboarding.ErrHeld
+	case c.Plan.Mode == offboarding.Observe:
+		err = offboarding.ErrRehearsed
+	default:
+		err = r.ledger.thawed(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("asking whether step %s of case %s may write: %w", r.step, c.ID, err)
@@ -264,6 +305,8 @@ type Settlement struct {
 	Attempt  bool          // the run spent an attempt
 	Planned  bool          // the wait is part of the plan, not a delay
 	Observed bool          // of a manual task: the step's own effect was observed
+	Would    string        // of a rehearsed run: what it would have done; no personal data
+	Brakes   []offboarding.Brake
 	Evidence map[string]string
 }
 
@@ -281,6 +324,7 @@ func (r *Run) Settle(ctx context.Context, s Settlement) (*offboarding.Case, erro
 		}
 		e.State, e.Rule, e.Reason = s.State, s.Rule, s.Reason
 		e.Attempt, e.Planned, e.Observed, e.Evidence = s.Attempt, s.Planned, s.Observed, s.Evidence
+		e.Would, e.Brakes = s.Would, s.Brakes
 		switch {
 		case s.State.Settled():
 		case c.Cancelled != nil:

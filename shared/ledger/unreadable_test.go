@@ -75,8 +75,8 @@ func TestNoRequestIsRecordedInACase(t *testing.T) {
 	if after, err := l.Case(t.Context(), c.ID); err != nil || after.Position != c.Position {
 		t.Errorf("the case has %d entries, %v; want %d", after.Position, err, c.Position)
 	}
-	if heads, err := s.List(t.Context()); err != nil || len(heads) != 1 {
-		t.Errorf("histories %v, %v; want the case alone", heads, err)
+	if heads, err := s.List(t.Context()); err != nil || len(heads) != 2 {
+		t.Errorf("histories %v, %v; want the case and the brakes alone", heads, err)
 	}
 }
 

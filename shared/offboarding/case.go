@@ -14,6 +14,7 @@ type CaseState string
 // The states of a case.
 const (
 	CasePlanning   CaseState = "planning" // opened, not every message is acknowledged yet
+	CaseHeld       CaseState = "held"     // a brake holds it: nothing is written until people lift it
 	CaseRunning    CaseState = "running"
 	CaseCancelling CaseState = "cancelling" // cancelled, but a step still holds its lease
 	CaseCancelled  CaseState = "cancelled"
@@ -37,6 +38,10 @@ const (
 	EntryRescheduled EntryKind = "rescheduled" // a step's next message gets a new number
 	EntrySignedOff   EntryKind = "signed off"  // a named person accepted a step as it is
 	EntryAccepted    EntryKind = "accepted"    // a named person accepted some things of a step as they are
+	EntryHeld        EntryKind = "held"        // a brake holds the departure, or a step
+	EntryReleased    EntryKind = "released"    // a person lifted the limits that held it
+	EntryApproved    EntryKind = "approved"    // a person approved what a brake holds
+	EntryWithdrawn   EntryKind = "withdrawn"   // a person took their approval back
 	EntryCancelled   EntryKind = "cancelled"   // the tombstone
 	EntryErased      EntryKind = "erased"      // the personal values beside the history are gone
 )
@@ -58,7 +63,15 @@ type Entry struct {
 	Leaver    string    `json:"leaver,omitempty"` // object id
 	Request   string    `json:"request,omitempty"`
 	EventTime time.Time `json:"eventTime,omitzero"`
+	Source    string    `json:"source,omitempty"` // of the request
 	Plan      *Plan     `json:"plan,omitempty"`
+	// Counted says that the departure has passed the limits, for the time that the plan says.
+	Counted bool `json:"counted,omitempty"`
+
+	// opened, joined, held, settled: what holds from now on
+	Brakes []Brake `json:"brakes,omitempty"`
+	// approved, withdrawn
+	Approval *Approval `json:"approval,omitempty"`
 
 	// everything about one step
 	Step   StepName `json:"step,omitempty"`
@@ -81,6 +94,8 @@ type Entry struct {
 	Planned  bool              `json:"planned,omitempty"` // the wait is part of the plan, not a delay
 	// Observed says of a manual step that its own effect was observed.
 	Observed bool `json:"observed,omitempty"`
+	// Would says of a rehearsed step what it would have done.
+	Would string `json:"would,omitempty"`
 
 	// accepted: ids of what the step leaves as it is
 	Items []string `json:"items,omitempty"`
@@ -102,12 +117,14 @@ type Case struct {
 	Tenant   string
 	Leaver   string // object id
 	Requests []string
+	Source   string // of the request that opened it
 	// EventTime is the newest event time of its requests.
 	EventTime time.Time
 	OpenedAt  time.Time
 	Plan      Plan
 	Steps     []*Record // in the order of the plan
 	Cancelled *Entry    // the tombstone, when there is one
+	Brakes    []Brake   // all that ever held it
 
 	Position  int    // of the last entry
 	Hash      string // of the last entry
@@ -116,11 +133,17 @@ type Case struct {
 	ErasedAt time.Time
 
 	published bool
+	counted   bool
+	begun     bool
 	sealed    map[string]string // as in the entries
 }
 
 // Sealed reports whether the history refers to a personal value of that name.
 func (c *Case) Sealed(name string) bool { return c.sealed[name] != "" }
+
+// SealedHash is the salted hash by which the history refers to a personal value; empty when it does
+// not.
+func (c *Case) SealedHash(name string) string { return c.sealed[name] }
 
 // Record is one step of a case.
 type Record struct {
@@ -157,6 +180,7 @@ type Record struct {
 	Before    map[string]string // the world before the first write
 	Progress  map[string]string
 	Evidence  map[string]string
+	Would     string // what a rehearsed step would have done
 	Calls     []Call
 }
 
@@ -202,7 +226,10 @@ func (c *Case) State(now time.Time) CaseState {
 		}
 		return CaseCancelled
 	}
-	if !c.published {
+	switch {
+	case len(c.Held()) > 0:
+		return CaseHeld
+	case !c.published:
 		return CasePlanning
 	}
 	for _, s := range c.Steps {
@@ -232,6 +259,7 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 	switch e.Kind {
 	case EntryOpened:
 		next.Tenant, next.Leaver, next.OpenedAt = e.Tenant, e.Leaver, e.At
+		next.Source, next.counted = e.Source, e.Counted
 		next.join(e)
 		next.replan(*e.Plan)
 	case EntryJoined:
@@ -239,10 +267,14 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 		if e.Plan != nil {
 			next.replan(*e.Plan)
 		}
+		if e.Counted {
+			next.release(e)
+		}
 	case EntryPublished:
 		next.published = true
 	case EntryBegun:
 		next.change(e.Step, func(s *Record) { s.Lease, s.Replanned = *e.Lease, false })
+		next.begun, next.counted = true, true
 	case EntryRenewed:
 		next.change(e.Step, func(s *Record) { s.Lease = *e.Lease })
 	case EntryKept:
@@ -260,10 +292,19 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 		})
 	case EntryAccepted:
 		next.change(e.Step, func(s *Record) { s.Accepted = slices.Concat(s.Accepted, e.Items) })
+	case EntryReleased:
+		next.release(e)
+	case EntryApproved:
+		next.approve(e)
+	case EntryWithdrawn:
+		next.withdraw(e)
 	case EntryCancelled:
 		next.cancel(e)
 	case EntryErased:
 		next.ErasedAt = e.At
+	}
+	if len(e.Brakes) > 0 {
+		next.brake(e)
 	}
 	next.sealed = merged(c.sealed, e.Sealed)
 	if len(e.Sealed) > 0 {
@@ -296,7 +337,17 @@ func (c *Case) fits(e Entry) error {
 			return nil
 		}
 		return e.Plan.follows(c.Plan.Version)
-	case EntryPublished, EntryCancelled, EntryErased:
+	case EntryPublished, EntryReleased, EntryCancelled, EntryErased:
+		return nil
+	case EntryHeld:
+		if len(e.Brakes) == 0 {
+			return errors.New("it holds no brake")
+		}
+		return nil
+	case EntryApproved, EntryWithdrawn:
+		if e.Approval == nil {
+			return errors.New("it holds no approval")
+		}
 		return nil
 	case EntryBegun, EntryRenewed, EntryKept, EntrySettled, EntryRescheduled, EntrySignedOff, EntryAccepted:
 		return c.fitsStep(e)
@@ -391,6 +442,9 @@ func (c *Case) replan(p Plan) {
 			record.Replanned = was.Lease.Holder != ""
 			record.Before, record.Progress, record.Calls, record.Accepted = was.Before, was.Progress, was.Calls, was.Accepted
 		}
+		if held := c.HeldStep(planned.Name); len(held) > 0 && !record.State.Settled() {
+			record.State, record.Reason = StateHeld, held[0].Why
+		}
 		c.Steps = append(c.Steps, record)
 	}
 }
@@ -408,7 +462,7 @@ func (s *Record) settle(e Entry) {
 	s.N, s.Due = e.N, e.Due
 	s.DecidedAt = e.At
 	s.Lease, s.Replanned = Lease{}, false
-	s.Evidence = merged(s.Evidence, e.Evidence)
+	s.Evidence, s.Would = merged(s.Evidence, e.Evidence), e.Would
 	s.Calls = append(slices.Clip(s.Calls), e.Calls...)
 	if e.State == StateCancelled {
 		s.Reason = s.cancelled()

@@ -96,6 +96,10 @@ func set(v reflect.Value, written any) error {
 		return err
 	case kind == reflect.String && w.Kind() == reflect.String:
 		v.SetString(w.String())
+	case kind == reflect.Int && w.CanInt():
+		v.SetInt(w.Int())
+	case kind == reflect.Int && w.CanFloat() && w.Float() == float64(int(w.Float())): // as JSON has it
+		v.SetInt(int64(w.Float()))
 	case kind == reflect.Float64 && w.CanConvert(v.Type()) && w.Kind() != reflect.String:
 		v.Set(w.Convert(v.Type()))
 	case kind == reflect.Struct && w.Type().ConvertibleTo(reflect.TypeFor[map[string]any]()):
@@ -147,6 +151,8 @@ func setDefaults(v reflect.Value) {
 			continue
 		case s.Type.Kind() == reflect.Bool:
 			written = s.Default == "true"
+		case s.Type.Kind() == reflect.Int:
+			written, _ = strconv.Atoi(s.Default)
 		case s.Type.Kind() == reflect.Slice:
 			written = strings.Split(s.Default, ",")
 		}
@@ -188,7 +194,7 @@ func (s Setting) check(v reflect.Value) error {
 				return within(key.String(), err)
 			}
 		}
-	case kind == reflect.Float64 && v.Float() < 0:
+	case kind == reflect.Float64 && v.Float() < 0, kind == reflect.Int && v.Int() < 0:
 		return errors.New("write at least 0")
 	case kind == reflect.String && s.Enum != nil && !slices.Contains(s.Enum, v.String()):
 		return fmt.Errorf("%q; use %s", v, strings.Join(s.Enum, ", "))

@@ -39,6 +39,8 @@ type Function struct {
 	Ledger bool
 	// Sources is set when the function asks the HR systems.
 	Sources bool
+	// Limits is set when the function reads what the sources declare as their limits, and no secret.
+	Limits bool
 	// Policy is set when the function itself reads the policy; a step has the plan made of it.
 	Policy bool
 	// Done says what has been observed when the function has done its work.
@@ -68,7 +70,7 @@ func Functions() []Function {
 		},
 		{
 			Name: FunctionPlan, Does: "turns a request into a case and publishes its messages",
-			Ledger: true, Policy: true, Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All"},
+			Ledger: true, Policy: true, Limits: true, Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All"},
 			Done:    "the case is open and every message of its plan is acknowledged",
 			AtWorst: "read every account, and who holds which role; it changes nothing in Microsoft 365",
 		},

@@ -126,7 +126,8 @@ func (j *Job) Await() error {
 	spec, _ := SpecOf(j.Step.Name)
 	var open []string
 	for _, need := range spec.Needs {
-		if r := j.Case.Step(need); r != nil && !r.State.Closed() && !r.Observed {
+		// What was only rehearsed has not happened.
+		if r := j.Case.Step(need); r != nil && (!r.State.Closed() || r.State == StateRehearsed) && !r.Observed {
 			open = append(open, string(need))
 		}
 	}

@@ -44,6 +44,8 @@ type Request struct {
 	Reversible bool `json:"reversible,omitempty"`
 	// Person is the HR system's own id of the employee, where it can be asked again.
 	Person string `json:"person,omitempty"`
+	// By is the person who asked, of a request that a person made; a source is nobody.
+	By Person `json:"by,omitzero"`
 	// Digest is short for what the sender sent: the same id with another digest is another request.
 	Digest string `json:"digest,omitempty"`
 }

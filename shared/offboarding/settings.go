@@ -30,7 +30,22 @@ type StepSettings struct {
 	LicenceSettings    `step:"licence"`
 	OnpremisesSettings `step:"onpremises"`
 	WatchSettings
+	ModeSettings
 }
+
+// ModeSettings say whether anything is done at all.
+type ModeSettings struct {
+	Mode Mode `yaml:"mode" json:"mode,omitempty" default:"act" enum:"act,observe" about:"act carries departures out; observe only plans and rehearses them, and writes nothing to Microsoft 365"`
+}
+
+// Mode is whether a departure is carried out.
+type Mode string
+
+// The modes. A plan without one acts.
+const (
+	Act     Mode = "act"
+	Observe Mode = "observe" // every step is rehearsed at its time, and says what it would do
+)
 
 // ForwardSettings are what forward obeys.
 type ForwardSettings struct {
@@ -99,6 +114,7 @@ type PolicySettings struct {
 	Successors     Successors     `yaml:"successors" default:"chain" enum:"chain,members" about:"who may be named to get the leaver's mail, and with it files and groups: chain is the leaver's managers up to the top, members is any member of the organisation"`
 	ForwardDomains []string       `yaml:"forwardDomains" like:"[fabrikam.com]" pattern:"^[^@*/ ]+$" about:"domains outside of the organisation that mail may be forwarded to, whole ones, like fabrikam.com; a subdomain counts only when it is named itself"`
 	Protected      []string       `yaml:"protected" like:"[break.glass@contoso.com]" pattern:"\\S" about:"accounts that are never offboarded: object ids, userPrincipalNames or mail addresses, whatever their case"`
+	Limits         Limits         `yaml:"limits" about:"how many departures begin before a person has to release the next; 0 is no limit. Whoever joins, moves or is replayed does not count"`
 	// ProtectedGroups are a list of their own, because Microsoft Graph is asked about their members.
 	ProtectedGroups []string `yaml:"protectedGroups" like:"[0b1f07d8-7a5b-4b0e-9f0d-5c2f4a5e6b7c]" pattern:"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" about:"object ids of groups whose members, nested ones too, are never offboarded"`
 }

@@ -217,12 +217,14 @@ const (
 	StateParked    StepState = "parked"     // no retry can help; replay it when the cause is gone
 	StateSignedOff StepState = "signed off" // a person accepted it
 	StateCancelled StepState = "cancelled"
+	StateHeld      StepState = "held"      // a brake holds it until people lift it
+	StateRehearsed StepState = "rehearsed" // observed only: what it would have done is said, and nothing was written
 )
 
 // known reports whether it is one of the above.
 func (s StepState) known() bool {
 	switch s {
-	case StatePlanned, StateWaiting, StateRetrying, StateEffective, StateWithheld, StateManual, StateParked, StateSignedOff, StateCancelled:
+	case StatePlanned, StateWaiting, StateRetrying, StateEffective, StateWithheld, StateManual, StateParked, StateSignedOff, StateCancelled, StateHeld, StateRehearsed:
 		return true
 	}
 	return false
@@ -239,5 +241,5 @@ func (s StepState) Settled() bool {
 
 // Closed reports whether the step is as a complete case wants it.
 func (s StepState) Closed() bool {
-	return s == StateEffective || s == StateWithheld || s == StateSignedOff
+	return s == StateEffective || s == StateWithheld || s == StateSignedOff || s == StateRehearsed
 }

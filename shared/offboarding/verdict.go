@@ -79,6 +79,9 @@ func VerdictOf(err error) Verdict {
 	return Verdict{Kind: KindTransient, Why: err.Error(), Err: err}
 }
 
+// Would is what a rehearsed run would write first.
+func (v Verdict) Would() string { return strings.TrimSuffix(v.Why, ": "+ErrRehearsed.Error()) }
+
 // VerdictError is a verdict that a step decided, as the error that it returns.
 type VerdictError struct{ Verdict Verdict }
 
@@ -174,18 +177,25 @@ func IsThrottled(err error) bool {
 
 // Join joins the verdicts of independent parts of one step, each of which has been tried, into the
 // one that the worker acts on: that of the last kind in the order of [VerdictKind]. The reasons of
-// all parts are kept. In a rehearsal, parts that would only write say nothing.
+// all parts are kept. In a rehearsal, parts that would only write say what only among themselves.
 func Join(verdicts ...error) error {
 	var worst Verdict
 	var parts []Verdict
+	var writes []string
 	for _, err := range verdicts {
 		v := VerdictOf(err)
 		if v.Kind > KindRehearsed {
 			parts = append(parts, v)
 		}
+		if v.Kind == KindRehearsed {
+			writes = append(writes, v.Would())
+		}
 		if v.Kind > worst.Kind {
 			worst = v
 		}
+	}
+	if worst.Kind == KindRehearsed {
+		return fmt.Errorf("%s: %w", strings.Join(slices.Compact(writes), "; "), ErrRehearsed)
 	}
 	if len(parts) < 2 {
 		return worst.Err

@@ -88,18 +88,18 @@ type invocation struct {
 type object = map[string]any
 
 // exchange serves /adminapi/beta/{tenant}/InvokeCommand.
-func (t *Tenant) exchange(r *http.Request, raw []byte, requestID string) (decision, []string) {
+func (t *Tenant) exchange(r *http.Request, raw []byte, requestID string) (decision, caller) {
 	segments := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	if len(segments) != 4 || segments[1] != "beta" || segments[3] != "InvokeCommand" || r.Method != http.MethodPost {
 		text := t.notSimulated("%s %s", r.Method, r.URL.Path)
-		return decision{reply: reply{status: http.StatusNotImplemented, body: envelope(r, requestID, t.clock(), "NotImplemented", text)}}, nil
+		return decision{reply: reply{status: http.StatusNotImplemented, body: envelope(r, requestID, t.clock(), "NotImplemented", text)}}, caller{}
 	}
 	who, refusal := t.authenticate(r, exchangeAudience)
 	if refusal != "" {
 		t.counts["401"]++
 		d := decision{reply: unauthorized(refusal)}
 		d.header = map[string]string{"WWW-Authenticate": `Bearer realm="", error="invalid_token", error_description="` + refusal + `"`}
-		return d, nil
+		return d, caller{}
 	}
 	c := &invocation{t: t, caller: who, now: t.clock()}
 	var body struct {
@@ -112,7 +112,7 @@ func (t *Tenant) exchange(r *http.Request, raw []byte, requestID string) (decisi
 	dec.UseNumber()
 	if err := dec.Decode(&body); err != nil || body.CmdletInput.CmdletName == "" {
 		f := refused(taskException, "The request body holds no CmdletInput with a CmdletName.")
-		return decision{reply: f.reply(c)}, who.roles
+		return decision{reply: f.reply(c)}, who
 	}
 	c.cmdlet = body.CmdletInput.CmdletName
 	t.counts[c.cmdlet]++
@@ -132,7 +132,7 @@ func (t *Tenant) exchange(r *http.Request, raw []byte, requestID string) (decisi
 			d.reply = c.faulty(f, r)
 		}
 	}
-	return d, who.roles
+	return d, who
 }
 
 func (t *Tenant) phoneOwner(identity string) string {

@@ -248,7 +248,7 @@ func (c *call) intuneError(status int, code, message string) reply {
 }
 
 // graph serves /v1.0.
-func (t *Tenant) graph(r *http.Request, raw []byte, requestID string) (decision, []string) {
+func (t *Tenant) graph(r *http.Request, raw []byte, requestID string) (decision, caller) {
 	who, refusal := t.authenticate(r, graphAudience)
 	if refusal != "" {
 		t.counts["401"]++
@@ -256,14 +256,14 @@ func (t *Tenant) graph(r *http.Request, raw []byte, requestID string) (decision,
 			status: http.StatusUnauthorized,
 			header: map[string]string{"WWW-Authenticate": `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`},
 			body:   envelope(r, requestID, t.clock(), "InvalidAuthenticationToken", refusal),
-		}}, nil
+		}}, caller{}
 	}
 	c := &call{t: t, r: r, caller: who, method: r.Method, url: absolute(r), header: r.Header, raw: raw, now: t.clock(), requestID: requestID}
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/v1.0")
 	if path == "/$batch" && r.Method == http.MethodPost {
-		return t.batch(c), who.roles
+		return t.batch(c), who
 	}
-	return t.run(c, path), who.roles
+	return t.run(c, path), who
 }
 
 // run answers one call: find the operation, then draw its fault, charge it, check its permission

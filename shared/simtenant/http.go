@@ -56,9 +56,12 @@ func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		d.reply = reply{status: http.StatusBadRequest, body: envelope(r, requestID, t.clock(), "BadRequest", err.Error())}
 	} else {
-		d, line.Roles = t.dispatch(r, raw, requestID)
+		var who caller
+		d, who = t.dispatch(r, raw, requestID)
+		line.by(who)
 	}
 	now := t.clock()
+	line.At = now.Format(time.RFC3339Nano)
 	payload := encoded(d.body) // under the lock: the body may share memory with the world
 	t.mu.Unlock()
 
@@ -79,9 +82,9 @@ func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.write(w, r, payload, requestID, now)
 }
 
-// dispatch finds the host a path belongs to. It runs under the lock, and answers the roles of the
-// token too.
-func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decision, []string) {
+// dispatch finds the host a path belongs to. It runs under the lock, and answers who
+// sent it too, as far as a token says.
+func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decision, caller) {
 	path := strings.Trim(r.URL.Path, "/")
 	first, rest, _ := strings.Cut(path, "/")
 	switch {
@@ -90,12 +93,12 @@ func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decisi
 	case first == "adminapi":
 		return t.exchange(r, raw, requestID)
 	case first == "monitor":
-		return decision{reply: t.monitor(rest)}, nil
+		return decision{reply: t.monitor(rest)}, caller{}
 	case rest == "v2.0/.well-known/openid-configuration" && r.Method == http.MethodGet, rest == "oauth2/v2.0/token" && r.Method == http.MethodPost:
 		operation := map[bool]string{true: "POST /token", false: "GET /openid-configuration"}[r.Method == http.MethodPost]
 		form, err := url.ParseQuery(string(raw))
 		if err != nil {
-			return decision{reply: t.refuseToken(r, http.StatusBadRequest, 900144, "invalid_request", "The request body is no form.")}, nil
+			return decision{reply: t.refuseToken(r, http.StatusBadRequest, 900144, "invalid_request", "The request body is no form.")}, caller{}
 		}
 		f := t.fault(operation, form.Get("client_id"))
 		d := decision{reset: f.Reset, delay: f.Delay}
@@ -106,10 +109,10 @@ func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decisi
 			d.reply = t.refuseToken(r, f.Status, 90033, orElse(f.Code, "temporarily_unavailable"), orElse(f.Message, "A transient error has occurred. Please try again."))
 			d.header = retryAfter(f)
 		}
-		return d, nil
+		return d, caller{}
 	}
 	text := t.notSimulated("%s %s", r.Method, r.URL.Path)
-	return decision{reply: reply{status: http.StatusNotFound, body: envelope(r, requestID, t.clock(), "NotFound", text)}}, nil
+	return decision{reply: reply{status: http.StatusNotFound, body: envelope(r, requestID, t.clock(), "NotFound", text)}}, caller{}
 }
 
 // notSimulated counts something the tenant does not know and words it.

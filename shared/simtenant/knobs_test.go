@@ -205,6 +205,9 @@ func TestRecording(t *testing.T) {
 	if len(lines) != 3 || lines[0].Body != nil || lines[1].Status != 204 || len(lines[1].Roles) == 0 || !strings.HasPrefix(lines[1].URL, f.conn.Graph) {
 		t.Errorf("recorded %+v", lines)
 	}
+	if _, err := time.Parse(time.RFC3339Nano, lines[1].At); err != nil || lines[1].App != f.conn.ClientID || lines[0].App != "" {
+		t.Errorf("recorded at %q by %q, and the token by %q, %v; want when, by the client id, and by nobody", lines[1].At, lines[1].App, lines[0].App, err)
+	}
 	if strings.Contains(graph.String(), "Never-Seen") || strings.Contains(graph.String(), DefaultSecret) {
 		t.Error("a secret was recorded")
 	}

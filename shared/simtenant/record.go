@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// recorder writes one JSON line a request: {"method","url","body","roles","status"}. The url is
-// absolute with its query, the body the decoded JSON or null, the roles are the application
-// permissions of the token. Requests for tokens are recorded without their body, so that no secret
+// recorder writes one JSON line a request: {"method","url","body","roles","status","at","app"}. The
+// url is absolute with its query, the body the decoded JSON or null, the roles are the application
+// permissions of the token, app is the application that it is of. Requests for tokens are recorded without their body, so that no secret
 // is stored; passwords inside other bodies are struck out. A batch is one line with the inner
 // requests in its body.
 type recorder struct {
@@ -23,6 +23,15 @@ type recordedLine struct {
 	Body   any      `json:"body"`
 	Roles  []string `json:"roles"`
 	Status int      `json:"status"` // 0 when the connection was reset instead of an answer
+	At     string   `json:"at"`     // the tenant's clock, RFC 3339 with nanoseconds
+	App    string   `json:"app"`    // client id of the token; empty without one
+}
+
+// by says whose token came with the request.
+func (l *recordedLine) by(who caller) {
+	if who.app != nil {
+		l.Roles, l.App = who.roles, who.app.ClientID
+	}
 }
 
 func (r *recorder) write(isExchange bool, line recordedLine) {

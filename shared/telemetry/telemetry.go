@@ -24,6 +24,7 @@ type Metrics struct {
 	oldest       *prometheus.GaugeVec
 	cases        *prometheus.GaugeVec
 	pastDeadline prometheus.Gauge
+	frozen       prometheus.Gauge
 }
 
 // New makes metrics that have seen nothing yet.
@@ -44,6 +45,9 @@ func New() *Metrics {
 		cases:       gauge("leaver_cases", "Open cases.", "state"),
 		pastDeadline: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "leaver_waits_past_deadline", Help: "Steps that still wait although their deadline has passed.",
+		}),
+		frozen: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "leaver_frozen", Help: "1 while somebody has frozen the installation: nothing is written.",
 		}),
 	}
 }
@@ -67,6 +71,14 @@ func (m *Metrics) Cases(states map[offboarding.CaseState]int, pastDeadline int) 
 		m.cases.WithLabelValues(string(state)).Set(float64(n))
 	}
 	m.pastDeadline.Set(float64(pastDeadline))
+}
+
+// Frozen is whether somebody has frozen the installation.
+func (m *Metrics) Frozen(frozen bool) {
+	m.frozen.Set(0)
+	if frozen {
+		m.frozen.Set(1)
+	}
 }
 
 // Handler serves the metrics in Prometheus's formats.

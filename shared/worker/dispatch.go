@@ -10,11 +10,11 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// Dispatch publishes every message of the case's plan and then commits that it did. After a
-// crash anywhere in between it can simply be repeated: the ids are the same, and what the
-// ledger is past is stale.
+// Dispatch publishes every message of the case's plan and then commits that it did; nothing while
+// the case is held. After a crash anywhere in between it can simply be repeated: the ids are the
+// same, and what the ledger is past is stale.
 func Dispatch(ctx context.Context, p bus.Publisher, l *ledger.Ledger, c *offboarding.Case) (*offboarding.Case, error) {
-	if c.Published() || c.Cancelled != nil {
+	if c.Published() || c.Cancelled != nil || len(c.Held()) > 0 {
 		return c, nil
 	}
 	atOnce := false
@@ -22,7 +22,8 @@ func Dispatch(ctx context.Context, p bus.Publisher, l *ledger.Ledger, c *offboar
 		if record.State.Settled() {
 			continue
 		}
-		if spec, _ := offboarding.SpecOf(record.Name); !spec.OwnMessage() {
+		// What was held has numbers of its own.
+		if spec, _ := offboarding.SpecOf(record.Name); !spec.OwnMessage() && record.N == 1 {
 			atOnce = true
 			continue
 		}

@@ -65,6 +65,9 @@ func Backoff(attempts int) time.Duration {
 	return d
 }
 
+// stopped is when a run that a brake has stopped is looked at again.
+const stopped = 30 * time.Second
+
 const (
 	laterDelay  = 5 * time.Minute
 	laterBudget = 7 * 24 * time.Hour // to roll a newer version out everywhere, or back

@@ -78,7 +78,7 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 	if errors.Is(verdict, ledger.ErrLeaseLost) || ctx.Err() != nil {
 		return fmt.Errorf("the run ended without a verdict: %w", errors.Join(verdict, context.Cause(ctx)))
 	}
-	settlement := w.settlement(run.Case().Step(w.Name), offboarding.VerdictOf(verdict))
+	settlement := w.settlement(run.Case(), offboarding.VerdictOf(verdict))
 	settlement.Evidence = evidence
 	c, err := run.Settle(ctx, settlement)
 	if err != nil {
@@ -115,12 +115,20 @@ func (w *Worker) decline(ctx context.Context, d bus.Delivery, m bus.Step, a ledg
 		log.Warn("message refused", "reason", ReasonForeign, "why", a.Why)
 		return d.DeadLetter(ctx, ReasonForeign, a.Why)
 	}
-	return d.Complete(ctx) // stale, or the case is cancelled
+	// Stale, or the case is cancelled. What is held or frozen gets a new message when people have
+	// lifted that: the ledger knows that it is due.
+	return d.Complete(ctx)
 }
 
 // settlement is what a verdict means for the step.
-func (w *Worker) settlement(record *offboarding.Record, verdict offboarding.Verdict) ledger.Settlement {
-	why := brief(verdict.Why)
+func (w *Worker) settlement(c *offboarding.Case, verdict offboarding.Verdict) ledger.Settlement {
+	record, why := c.Step(w.Name), brief(verdict.Why)
+	switch {
+	case errors.Is(verdict.Err, offboarding.ErrFrozen), errors.Is(verdict.Err, offboarding.ErrHeld):
+		return ledger.Settlement{State: offboarding.StateWaiting, Reason: why, Delay: stopped, Planned: true}
+	case c.Plan.Mode == offboarding.Observe && verdict.Kind != offboarding.KindTransient && verdict.Kind != offboarding.KindPermanent && verdict.Kind != offboarding.KindCancelled:
+		return ledger.Settlement{State: offboarding.StateRehearsed, Rule: verdict.Rule, Reason: why, Would: brief(would(verdict)), Attempt: true}
+	}
 	switch verdict.Kind {
 	case offboarding.KindEffective:
 		return ledger.Settlement{State: offboarding.StateEffective, Attempt: true}
@@ -147,6 +155,21 @@ func (w *Worker) settlement(record *offboarding.Record, verdict offboarding.Verd
 		delay = spec.Soon(delay)
 	}
 	return ledger.Settlement{State: offboarding.StateRetrying, Reason: why, Delay: delay, Attempt: true}
+}
+
+// would says what a step would have done that may not write.
+func would(v offboarding.Verdict) string {
+	switch v.Kind {
+	case offboarding.KindEffective:
+		return "nothing: all is as wanted"
+	case offboarding.KindRehearsed:
+		return v.Would()
+	case offboarding.KindWithheld:
+		return fmt.Sprintf("be withheld by %s: %s", v.Rule, v.Why)
+	case offboarding.KindManual:
+		return "leave to a person: " + v.Why
+	}
+	return "wait: " + v.Why
 }
 
 // since is how long ago a time was; zero when it has not been.

@@ -17,7 +17,8 @@ func main() {
 	assembly.Run(offboarding.FunctionPlan, func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
 		policy, err := f.Policy(ctx, config.ParsePolicy)
 		directory, err2 := graph.New(f.Graph())
-		p := &plan.Planner{Directory: directory, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant, Policy: policy, Now: f.Now, Log: f.Log}
-		return f.Queue(offboarding.FunctionPlan, p.Handle), errors.Join(err, err2)
+		limits, err3 := f.SourceLimits(ctx)
+		p := &plan.Planner{Directory: directory, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant, Policy: policy, SourceLimits: limits, Now: f.Now, Log: f.Log}
+		return f.Queue(offboarding.FunctionPlan, p.Handle), errors.Join(err, err2, err3)
 	})
 }

@@ -65,6 +65,15 @@ func (m *Metrics) Cases(states map[offboarding.CaseState]int, pastDeadline int) 
 	m.put(nil, metric{"WaitsPastDeadline", count, float64(pastDeadline)})
 }
 
+// Frozen implements watch.Report.
+func (m *Metrics) Frozen(frozen bool) {
+	value := 0.0
+	if frozen {
+		value = 1
+	}
+	m.put(nil, metric{"Frozen", count, value})
+}
+
 // Measured is a handler that counts the successes of another.
 func (m *Metrics) Measured(function string, h Handler) Handler {
 	return HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {

@@ -33,6 +33,7 @@ func TestMetricsAreInTheEmbeddedMetricFormat(t *testing.T) {
 	m.Queue("signout", bus.Depth{Active: 3, DeadLetters: 1, OldestAge: 90 * time.Second})
 	m.Verdict(offboarding.StepBlock, offboarding.StateParked)
 	m.Cases(map[offboarding.CaseState]int{offboarding.CaseRunning: 7}, 2)
+	m.Frozen(true)
 	works := lambda.HandlerFunc(func(context.Context, []byte) ([]byte, error) { return nil, nil })
 	fails := lambda.HandlerFunc(func(context.Context, []byte) ([]byte, error) { return nil, errors.New("no") })
 	_, _ = m.Measured("watch", works).Invoke(t.Context(), nil)
@@ -42,6 +43,7 @@ func TestMetricsAreInTheEmbeddedMetricFormat(t *testing.T) {
 		{"Step": "block", "State": "parked", "Verdicts": 1.0},
 		{"CaseState": "running", "Cases": 7.0},
 		{"WaitsPastDeadline": 2.0},
+		{"Frozen": 1.0},
 		{"Function": "watch", "Success": 1.0},
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

@@ -44,7 +44,7 @@ func layoff(ctx context.Context, o Options) error {
 		return fmt.Errorf("only %d of %d people can leave; give more --users", len(leavers), c.Users)
 	}
 	policy := offboarding.DefaultPolicy()
-	policy.Mailbox, policy.Grace = offboarding.None, layoffGrace
+	policy.Mailbox, policy.Grace, policy.Limits = offboarding.None, layoffGrace, offboarding.Limits{}
 	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, concurrency: 64, log: o.Log}, func(ctx context.Context, h *operator.Server, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
 		defer stop()

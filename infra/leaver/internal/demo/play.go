@@ -76,6 +76,7 @@ func Play(ctx context.Context, o Options) (err error) {
 	policy.KeepMail = offboarding.KeepNone
 	policy.Administrators = offboarding.AdministratorsLeave
 	policy.Requests, policy.Successors = offboarding.RequestsAny, offboarding.SuccessorsMembers // the events choose what is shown
+	policy.Limits = offboarding.Limits{}                                                        // five people of forty at once
 	if s.policy != nil {
 		s.policy(&policy)
 	}

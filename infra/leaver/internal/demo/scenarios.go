@@ -23,8 +23,9 @@ type scenario struct {
 	directory  func(context.Context, *simtenant.Tenant) (*directory, error)
 	departures []departure
 	counts     bool // requests and time, of the only departure
-	// run plays it in a way of its own, instead.
-	run func(context.Context, Options) error
+	// run plays it in a way of its own, instead; title says how.
+	run   func(context.Context, Options) error
+	title string
 }
 
 // scenarios are all of them, in the order of the README.
@@ -46,7 +47,8 @@ var scenarios = []scenario{
 	{name: "big-onedrive", departures: []departure{bigDrive}, world: fillDrive},
 	{name: "contradiction", departures: []departure{contradiction}},
 	{name: "cost", departures: []departure{costlyDeparture}, tenant: costlyTenant, counts: true},
-	{name: "layoff", run: layoff},
+	{name: "layoff", run: layoff, title: "many people at once, against Microsoft's throttling: nobody is lost, and the lockout of all goes before everything else"},
+	{name: "attack", run: attack, title: attackTitle},
 }
 
 func scenarioOf(name string) (scenario, error) {
@@ -77,9 +79,9 @@ func Help() string {
 
 // help is who leaves in the scenario, and how that ends.
 func (s scenario) help() string {
-	titles := []string{"many people at once, against Microsoft's throttling: nobody is lost, and the lockout of all goes before everything else"}
-	if s.run == nil {
-		titles = nil
+	var titles []string
+	if s.run != nil {
+		titles = []string{s.title}
 	}
 	for _, d := range s.departures {
 		titles = append(titles, d.title)

@@ -112,3 +112,23 @@ func TestScenarioLayoffSaysWhy(t *testing.T) {
 		t.Errorf("%+v", ends)
 	}
 }
+
+// TestScenarioAttackHarmsNobody: its own judge reads the tenant. What it stops is counted.
+func TestScenarioAttackHarmsNobody(t *testing.T) {
+	t.Parallel()
+	out, err := played(t, Options{Scenario: "attack", JSON: true})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var held []int
+	for line := range strings.Lines(out) {
+		var s stopped
+		if err := json.Unmarshal([]byte(line), &s); err != nil || s.Touched > 0 || len(s.Mended) == 0 {
+			t.Errorf("%s: %v; want nobody touched, and what mends it", line, err)
+		}
+		held = append(held, s.Asked-s.Held)
+	}
+	if want := []int{0, 3}; len(held) != 3 || !slices.Equal(held[:2], want) {
+		t.Errorf("of the stolen secret, the import and the administrator %v go on, want %v and the last ones planned", held, want)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -78,7 +77,11 @@ func (s *Server) begun(ctx context.Context, since time.Time, source string) ([]s
 		if !c.Open() || c.OpenedAt.Before(since) || len(c.Requests) == 0 {
 			continue
 		}
-		if source != "" {
+		if source != "" && c.Source != "" {
+			if !from(source, c.Source) {
+				continue
+			}
+		} else if source != "" { // an older version opened it
 			request, recorded, err := s.Ledger.Request(ctx, c.Requests[0])
 			if err != nil {
 				return nil, err
@@ -87,7 +90,7 @@ func (s *Server) begun(ctx context.Context, since time.Time, source string) ([]s
 				unrecorded = append(unrecorded, fmt.Errorf("case %s: %w", c.ID, errUnrecorded))
 				continue
 			}
-			if !slices.Contains([]string{source, "webhooks/" + source}, request.Source) {
+			if !from(source, request.Source) {
 				continue
 			}
 		}

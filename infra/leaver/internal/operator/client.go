@@ -71,6 +71,31 @@ func (c *Client) SignOff(ctx context.Context, ask SignOff) (Status, error) {
 	return signOffOperation.ask(ctx, c, ask)
 }
 
+// Release lets departures go on that limits hold, and returns how they stand.
+func (c *Client) Release(ctx context.Context, ask Release) ([]Status, error) {
+	return releaseOperation.ask(ctx, c, ask)
+}
+
+// Approve gives or takes back a person's word and returns how the case stands.
+func (c *Client) Approve(ctx context.Context, ask Approval) (Status, error) {
+	return approveOperation.ask(ctx, c, ask)
+}
+
+// Allow allows more departures, on top of every limit.
+func (c *Client) Allow(ctx context.Context, ask Allowance) (Brakes, error) {
+	return allowOperation.ask(ctx, c, ask)
+}
+
+// Freeze stops every write of the installation, or lets it write again.
+func (c *Client) Freeze(ctx context.Context, ask Freeze) (Brakes, error) {
+	return freezeOperation.ask(ctx, c, ask)
+}
+
+// Brakes are those of the whole installation.
+func (c *Client) Brakes(ctx context.Context) (Brakes, error) {
+	return brakesOperation.ask(ctx, c, struct{}{})
+}
+
 // patience is for how long a host is waited for: a plan reads the tenant.
 const patience = 30 * time.Second
 

@@ -33,6 +33,7 @@ func (s *Server) request(ctx context.Context, ask offboarding.Request) (Sent, er
 func (s *Server) received(request offboarding.Request) (offboarding.Request, error) {
 	now := s.Now().UTC()
 	request.ID = offboarding.RequestID("operator", uuid.NewString())
+	request.By = s.person(request.By.Name)
 	request.Source, request.EventTime, request.ReceivedAt = "operator", now, now
 	switch {
 	case !request.LeavingTime.IsZero():

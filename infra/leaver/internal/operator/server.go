@@ -33,6 +33,8 @@ type Server struct {
 	// PolicyUnknown is set when others plan the requests, by a policy that this host was not told:
 	// it could only guess what they would do.
 	PolicyUnknown bool
+	// Operator is whom the host's own token proves, where a person started it with theirs.
+	Operator offboarding.Person
 }
 
 // Serve answers on the loopback interface, to who can read DIR/operator.json, until stop.
@@ -67,6 +69,11 @@ func (s *Server) operations() http.Handler {
 	cancelOperation.on(mux, s)
 	replayOperation.on(mux, s)
 	signOffOperation.on(mux, s)
+	releaseOperation.on(mux, s)
+	approveOperation.on(mux, s)
+	allowOperation.on(mux, s)
+	freezeOperation.on(mux, s)
+	brakesOperation.on(mux, s)
 	return mux
 }
 
@@ -153,7 +160,10 @@ func statusCode(err error) int {
 	switch {
 	case errors.As(err, &no), errors.As(err, &refusal):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase):
+	case errors.Is(err, ledger.ErrNobody):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase), errors.Is(err, ledger.ErrNotHeld),
+		errors.Is(err, ledger.ErrOwnWord), errors.Is(err, ledger.ErrUnverified):
 		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable

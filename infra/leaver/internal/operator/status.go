@@ -27,6 +27,10 @@ type Status struct {
 	// LockedOutAt is when the leaver had been locked out, read back.
 	LockedOutAt *time.Time   `json:"lockedOutAt,omitempty"`
 	Steps       []StepStatus `json:"steps"`
+	// Held is what holds the departure, or a step of it, until people lift it.
+	Held []Held `json:"held,omitempty"`
+	// Frozen is since when the whole installation writes nothing.
+	Frozen *time.Time `json:"frozen,omitempty"`
 	// Deadlines are what ends by itself and when, earliest first.
 	Deadlines []offboarding.Deadline `json:"deadlines,omitempty"`
 	// Erased is when the personal values were erased.
@@ -54,6 +58,7 @@ type StepStatus struct {
 	// Deadline is when a step that waits becomes a task for a person, and one that fails is parked.
 	Deadline    *time.Time        `json:"deadline,omitempty"`
 	EffectiveAt *time.Time        `json:"effectiveAt"`
+	Would       string            `json:"would,omitempty"` // of a rehearsed step: what it would have done
 	Evidence    map[string]string `json:"evidence,omitempty"`
 	SignedOff   *SignedOff        `json:"signedOff,omitempty"`
 }
@@ -70,7 +75,15 @@ type statusQuestion struct {
 }
 
 var statusOperation = operation[statusQuestion, []Status]{"/status", func(s *Server, ctx context.Context, ask statusQuestion) ([]Status, error) {
-	return s.find(ctx, ask.Who)
+	found, err := s.find(ctx, ask.Who)
+	if err != nil {
+		return nil, err
+	}
+	brakes, err := s.Ledger.Brakes(ctx)
+	for i := range found {
+		found[i].Frozen = known(brakes.Frozen)
+	}
+	return found, err
 }}
 
 // status is how a case stands now.
@@ -89,7 +102,7 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 		Leaver: Leaver{ID: c.Leaver, UserPrincipalName: personal["userPrincipalName"]},
 		State:  string(c.State(now)), Opened: c.OpenedAt, Steps: []StepStatus{}, requests: c.Requests,
 		LeavingTime: known(c.Plan.LeavingTime), Zone: c.Plan.Zone, Leaves: c.Plan.Leaves(),
-		Deadlines: offboarding.Deadlines(c), Erased: known(c.ErasedAt),
+		Deadlines: offboarding.Deadlines(c), Erased: known(c.ErasedAt), Held: held(c, personal, now),
 	}
 	if at, out := c.LockedOut(); out {
 		s.LockedOutAt = &at
@@ -98,7 +111,7 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 		s.Request = c.Requests[0]
 	}
 	for _, r := range c.Steps {
-		step := StepStatus{Name: r.Name, State: r.State, Rule: r.Rule, Reason: r.Reason, Attempts: r.Attempts, Evidence: r.Evidence}
+		step := StepStatus{Name: r.Name, State: r.State, Rule: r.Rule, Reason: r.Reason, Attempts: r.Attempts, Evidence: r.Evidence, Would: r.Would}
 		if !r.Rule.IsZero() {
 			step.Reason = r.Rule.Name + ": " + r.Reason
 		}
@@ -193,7 +206,7 @@ func (s Status) Name() string {
 
 // Running reports whether anything is still to be done for a case.
 func (s Status) Running() bool {
-	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning)
+	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning) || s.State == string(offboarding.CaseHeld)
 }
 
 // LockedOut is how long after the opening of the case the leaver had been locked out, read back.

@@ -3,6 +3,7 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -30,6 +31,11 @@ func Overview(found []operator.Status) string {
 			id = s.Request
 		}
 		fmt.Fprintf(&b, "%-*s  %-10s  %s  %s\n", longest, name(s), s.State, id, summary(s))
+		for _, h := range s.Held {
+			if s.Running() {
+				b.WriteString(Hanging("  ", held(h), 0))
+			}
+		}
 		for _, step := range s.Steps {
 			if fails(step) && s.Running() {
 				b.WriteString(line(step, s.Opened))
@@ -64,7 +70,7 @@ func summary(s operator.Status) string {
 	parts := []string{fmt.Sprintf("%d of %d effective", len(in[offboarding.StateEffective]), len(s.Steps))}
 	for _, state := range []offboarding.StepState{
 		offboarding.StateParked, offboarding.StateManual, offboarding.StateRetrying, offboarding.StateWaiting,
-		offboarding.StatePlanned, offboarding.StateWithheld, offboarding.StateSignedOff,
+		offboarding.StateHeld, offboarding.StatePlanned, offboarding.StateWithheld, offboarding.StateRehearsed, offboarding.StateSignedOff,
 	} {
 		if len(in[state]) > 0 {
 			parts = append(parts, fmt.Sprintf("%s: %s", state, strings.Join(in[state], ", ")))
@@ -99,6 +105,9 @@ func Report(s operator.Status, width int) string {
 	if s.Leaves != "" {
 		b.WriteString(Hanging("  ", "leaves "+s.Leaves, width))
 	}
+	for _, h := range s.Held {
+		b.WriteString(Hanging("  ", held(h), width))
+	}
 	switch {
 	case len(s.Steps) == 0:
 	case width > 0:
@@ -123,6 +132,14 @@ func Commands(s operator.Status, data string) string {
 	}
 	switch {
 	case s.Running():
+		for _, h := range s.Held {
+			switch {
+			case h.Kind == offboarding.BrakeLimit && !slices.ContainsFunc(lines, func(l line) bool { return strings.HasPrefix(l.command, "leaver release") }):
+				add("to let it begin all the same", `release %s --by "YOUR NAME"`, s.Case)
+			case h.Kind == offboarding.BrakeApproval:
+				add("if that is meant", `%s --by "YOUR NAME"`, strings.Join(slices.DeleteFunc([]string{"approve", s.Case, string(h.Step)}, func(word string) bool { return word == "" }), " "))
+			}
+		}
 		for _, step := range s.Steps {
 			switch step.State {
 			case offboarding.StateManual:
@@ -164,7 +181,10 @@ func remark(s operator.StepStatus, opened time.Time) string {
 	if s.SignedOff != nil {
 		add("by %s: %s", s.SignedOff.By, s.SignedOff.Note)
 	}
-	if s.Reason != "" {
+	switch {
+	case s.Would != "":
+		add("would %s", s.Would)
+	case s.Reason != "":
 		add("%s", s.Reason)
 	}
 	if s.State == offboarding.StateEffective {
