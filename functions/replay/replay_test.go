@@ -21,7 +21,7 @@ import (
 
 const adele = "adele.vance@contoso.com"
 
-type site struct {
+type fixture struct {
 	*steptest.Harness
 	c        *offboarding.Case
 	worker   *worker.Worker
@@ -29,12 +29,12 @@ type site struct {
 }
 
 // parked is a house where signout was refused for good.
-func parked(t *testing.T) *site {
+func parked(t *testing.T) *fixture {
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) {
 		w.Faults = []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}}
 	})
-	x := &site{Harness: h}
+	x := &fixture{Harness: h}
 	x.c = h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 	x.worker = h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader))
 	h.Bus.HandOut(t.Context(), "signout", x.worker.Handle)
@@ -43,7 +43,7 @@ func parked(t *testing.T) *site {
 	return x
 }
 
-func (x *site) replay(t *testing.T, s replay.Selection) []replay.Item {
+func (x *fixture) replay(t *testing.T, s replay.Selection) []replay.Item {
 	t.Helper()
 	items, err := x.replayer.Replay(t.Context(), s)
 	if err != nil {

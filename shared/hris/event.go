@@ -166,7 +166,7 @@ func (c Config) identify(e offboarding.Employee) (offboarding.Employee, error) {
 		if len(c.Match) > 0 {
 			wanted = strings.Join(c.Match, " or ")
 		}
-		return e, invalid("it names nobody: %s is needed, and a private address is none", wanted)
+		return e, invalid("it names nobody: %s is needed; a private address does not say who is meant", wanted)
 	}
 	return e, nil
 }

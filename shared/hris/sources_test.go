@@ -169,7 +169,7 @@ func TestWhatTheWebhooksOfEverySourceMean(t *testing.T) {
 		{"a day long ago", scripts, person("left", `"number":"4711","lastDay":"2024-11-30"`, ``), nil, "notice: the webhook cannot be used: the leaving time is more than 14 days ago; if the account is still to go, use leaver offboard"},
 		{"a zone that is none", scripts, person("left", `"number":"4711","lastDay":"2026-11-30","zone":"CEST"`, ``), nil, `notice: the webhook cannot be used: "CEST" is not a time zone; write it like Europe/Berlin`},
 		{"blanks around a name", scripts, person("left", `"number":" 4711\t","lastDay":"2026-11-30"`, ``), nil, "termination of 4711 at 2026-11-30T17:00:00Z"},
-		{"nobody", scripts, person("left", `"number":"","lastDay":"2026-11-30"`, ``), nil, "notice: the webhook cannot be used: it names nobody: id, userPrincipalName, mail or employeeId is needed, and a private address is none"},
+		{"nobody", scripts, person("left", `"number":"","lastDay":"2026-11-30"`, ``), nil, "notice: the webhook cannot be used: it names nobody: id, userPrincipalName, mail or employeeId is needed; a private address does not say who is meant"},
 		{"a name that is none", scripts, person("left", `"number":"47\u001b11","lastDay":"2026-11-30"`, ``), nil, "notice: the webhook cannot be used: employee.employeeId: it holds characters that no name has"},
 		{"somebody who stays", scripts, person("stays", `"number":"4711"`, ``), nil, "cancellation of 4711"},
 		{"somebody who married", scripts, person("married", `"number":"4711"`, ``), nil, "nothing: married"},
@@ -177,7 +177,7 @@ func TestWhatTheWebhooksOfEverySourceMean(t *testing.T) {
 		{
 			"a batch with one bad entry", scripts,
 			`{"people":[{"id":"1","event":"left","person":{"number":"1","lastDay":"2026-11-30"}},{"id":"2","event":"left","person":{"lastDay":"2026-11-30"}},{"id":"3","event":"stays","person":{"number":"3"}}]}`, nil,
-			"termination of 1 at 2026-11-30T17:00:00Z; cancellation of 3; notice: the webhook cannot be used: it names nobody: id, userPrincipalName, mail or employeeId is needed, and a private address is none",
+			"termination of 1 at 2026-11-30T17:00:00Z; cancellation of 3; notice: the webhook cannot be used: it names nobody: id, userPrincipalName, mail or employeeId is needed; a private address does not say who is meant",
 		},
 		{"nothing in a batch", scripts, `{"people":[]}`, nil, ""},
 		{"not JSON", scripts, `people: none`, nil, "notice: the webhook cannot be used: the body is not JSON (byte 1)"},

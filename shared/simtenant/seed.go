@@ -379,7 +379,7 @@ func (b *builder) people() error {
 	for i := range b.seed.Users {
 		s := &b.seed.Users[i]
 		if !strings.Contains(s.UPN, "@") {
-			return fmt.Errorf("user %d: userPrincipalName %q is none", i, s.UPN)
+			return fmt.Errorf("user %d: userPrincipalName %q is no address", i, s.UPN)
 		}
 		s.ID = orElse(s.ID, UserID(s.UPN))
 		if upn := strings.ToLower(s.UPN); b.w.Users[s.ID] == nil && !taken[upn] {

@@ -43,7 +43,7 @@ func TestSeedRefusals(t *testing.T) {
 	for text, want := range map[string]string{
 		"company: X\nusres: []\n":                                         "[2:1]",
 		"users:\n  - {userPrincipalName: a@b.c, shoe: 1}\n":               `unknown field "shoe"`,
-		"users: [{userPrincipalName: nobody}]":                            "is none",
+		"users: [{userPrincipalName: nobody}]":                            "is no address",
 		"users: [{userPrincipalName: a@b.c, manager: x@b.c}]":             "no manager",
 		"users: [{userPrincipalName: a@b.c, licences: [GOLD]}]":           `no SKU "GOLD"`,
 		"users: [{userPrincipalName: a@b.c, roles: [King]}]":              `no directory role "King"`,

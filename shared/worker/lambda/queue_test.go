@@ -21,15 +21,15 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-// site is a house whose messages travel on the embedded bus to one function on Lambda.
-type site struct {
+// fixture is a house whose messages travel on the embedded bus to one function on Lambda.
+type fixture struct {
 	*steptest.Harness
 	broker *natsbus.Bus
 	waker  *lambda.Waker
 	woken  *woken
 }
 
-func newSite(t *testing.T, self string) *site {
+func newFixture(t *testing.T, self string) *fixture {
 	t.Helper()
 	h := steptest.New(t)
 	server, err := embedded.Start(t.TempDir(), embedded.Options{NoSync: true, Logger: slog.New(slog.DiscardHandler)})
@@ -46,13 +46,13 @@ func newSite(t *testing.T, self string) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = broker.Close() })
-	s := &site{Harness: h, broker: broker, woken: &woken{}}
+	s := &fixture{Harness: h, broker: broker, woken: &woken{}}
 	s.waker = &lambda.Waker{Bus: broker, Invoke: s.woken.invoke, Prefix: "leaver-", Self: self, Now: time.Now, Log: h.Logger()}
 	return s
 }
 
 // queue is the function of a step.
-func (s *site) queue(step offboarding.StepName, work stepFunc) *lambda.Queue {
+func (s *fixture) queue(step offboarding.StepName, work stepFunc) *lambda.Queue {
 	w := s.Worker(step, work)
 	w.Bus = s.waker
 	return &lambda.Queue{
@@ -61,7 +61,7 @@ func (s *site) queue(step offboarding.StepName, work stepFunc) *lambda.Queue {
 }
 
 // publish puts the message for a step on the bus.
-func (s *site) publish(t *testing.T, caseID string, step offboarding.StepName, at time.Time) {
+func (s *fixture) publish(t *testing.T, caseID string, step offboarding.StepName, at time.Time) {
 	t.Helper()
 	m := s.Message(t, caseID, step)
 	m.At = at
@@ -70,7 +70,7 @@ func (s *site) publish(t *testing.T, caseID string, step offboarding.StepName, a
 	}
 }
 
-func (s *site) depth(t *testing.T, step offboarding.StepName) bus.Depth {
+func (s *fixture) depth(t *testing.T, step offboarding.StepName) bus.Depth {
 	t.Helper()
 	d, err := s.broker.Depth(t.Context(), string(step))
 	if err != nil {
@@ -109,7 +109,7 @@ var people = []string{"adele.vance@contoso.com", "alex.wilber@contoso.com", "meg
 
 func TestAnInvocationDrainsItsSubscription(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "signout")
+	s := newFixture(t, "signout")
 	var cases []string
 	for _, person := range people {
 		c := s.Open(t, person, offboarding.Options{}, offboarding.DefaultPolicy())
@@ -135,7 +135,7 @@ func TestAnInvocationDrainsItsSubscription(t *testing.T) {
 // was empty for longer than an empty one is waited for.
 func TestADrainWaitsForWhatIsDueSoon(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "signout")
+	s := newFixture(t, "signout")
 	c := s.Open(t, people[0], offboarding.Options{}, offboarding.DefaultPolicy())
 	due := time.Now().Add(2 * worker.Quiet)
 	s.publish(t, c.ID, offboarding.StepSignout, due)
@@ -156,7 +156,7 @@ func TestADrainWaitsForWhatIsDueSoon(t *testing.T) {
 // the same invocation.
 func TestADrainWaitsForItsOwnRetry(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "signout")
+	s := newFixture(t, "signout")
 	c := s.Open(t, people[0], offboarding.Options{}, offboarding.DefaultPolicy())
 	s.publish(t, c.ID, offboarding.StepSignout, time.Time{})
 	runs := 0
@@ -187,7 +187,7 @@ func TestADrainWaitsForItsOwnRetry(t *testing.T) {
 // may, and expects it to be broken off with the message still there.
 func TestAnInvocationEndsBeforeItsDeadline(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "signout")
+	s := newFixture(t, "signout")
 	c := s.Open(t, people[0], offboarding.Options{}, offboarding.DefaultPolicy())
 	s.publish(t, c.ID, offboarding.StepSignout, time.Time{})
 	q := s.queue(offboarding.StepSignout, func(ctx context.Context, _ *offboarding.Job) error {
@@ -209,7 +209,7 @@ func TestAnInvocationEndsBeforeItsDeadline(t *testing.T) {
 
 func TestASubscriptionThatIsNotThereFailsTheInvocation(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "signout")
+	s := newFixture(t, "signout")
 	q := s.queue(offboarding.StepSignout, nil)
 	q.Subscription = "nothing"
 	if _, err := invoke(t, q, time.Minute, ""); !errors.Is(err, bus.ErrNotFound) {
@@ -223,7 +223,7 @@ func TestASubscriptionThatIsNotThereFailsTheInvocation(t *testing.T) {
 // TestMessagesOfAnInvocation brings one message for each way that a message can end.
 func TestMessagesOfAnInvocation(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "signout")
+	s := newFixture(t, "signout")
 	verdicts := map[string]error{}
 	var bodies []string
 	for i, verdict := range []error{nil, offboarding.Permanent(errors.New("no"))} {
@@ -255,7 +255,7 @@ func TestMessagesOfAnInvocation(t *testing.T) {
 
 func TestAMessageThatCannotBeSettledGoesToTheBus(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "signout")
+	s := newFixture(t, "signout")
 	c := s.Open(t, people[0], offboarding.Options{}, offboarding.DefaultPolicy())
 	payload := `{"messages":[` + string(s.Message(t, c.ID, offboarding.StepSignout).Body) + `]}`
 	q := s.queue(offboarding.StepSignout, nil)
@@ -284,7 +284,7 @@ func (away) Publish(context.Context, bus.Message) (bool, error) { return false, 
 
 func TestATerminationWakesTheLockoutFirst(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "plan")
+	s := newFixture(t, "plan")
 	c := s.OpenUnpublished(t, people[0], offboarding.Options{}, offboarding.DefaultPolicy())
 	if _, err := worker.Dispatch(t.Context(), s.waker, s.Ledger, c); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 )
 
 // cancelCase writes the tombstone of the site's case.
-func (x *site) cancelCase(ctx context.Context) (*offboarding.Case, error) {
+func (x *fixture) cancelCase(ctx context.Context) (*offboarding.Case, error) {
 	return x.Ledger.Cancel(ctx, ledger.Cancellation{
 		Tenant: x.TenantID(), Leaver: x.id, Request: "req-cancel", EventTime: x.Now().Add(time.Second), Reason: "test",
 	})

@@ -126,11 +126,11 @@ func (h *Harness) Carry(t testing.TB, caseID string, name offboarding.StepName, 
 	return nil
 }
 
-func underFaults(t *testing.T, x *site) {
+func underFaults(t *testing.T, x *fixture) {
 	for name, fault := range Faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			y := newSite(t, x.s)
+			y := newFixture(t, x.s)
 			record := y.Carry(t, y.c.ID, y.s.Name, fault(y.worker.Handle))
 			if record.State != y.s.ends() {
 				t.Errorf("ended %s: %s", record.State, record.Reason)

@@ -20,7 +20,7 @@ func leastPrivilege(t *testing.T, subjects []Subject) {
 		t.Run(permission, func(t *testing.T) {
 			t.Parallel()
 			for _, s := range subjects {
-				if !newSiteLacking(t, s, permission).endsAsWanted(t) {
+				if !newFixtureLacking(t, s, permission).endsAsWanted(t) {
 					return
 				}
 				if s.Administrator != "" && !strings.Contains(refusedAdministrator(t, s, permission).Reason, administrator) {
@@ -34,7 +34,7 @@ func leastPrivilege(t *testing.T, subjects []Subject) {
 
 // endsAsWanted runs the step whenever it is due, until it is settled or it is clear that it
 // will not be.
-func (x *site) endsAsWanted(t *testing.T) bool {
+func (x *fixture) endsAsWanted(t *testing.T) bool {
 	t.Helper()
 	for range 50 {
 		record := x.Record(t, x.c.ID, x.s.Name)

@@ -61,7 +61,7 @@ func Run(t *testing.T, subjects ...Subject) {
 func suite(t *testing.T, s Subject) {
 	tests := []struct {
 		name string
-		run  func(*testing.T, *site)
+		run  func(*testing.T, *fixture)
 	}{
 		{"effective only when the world is as wanted", effective},
 		{"twice equals once", twice},
@@ -81,13 +81,13 @@ func suite(t *testing.T, s Subject) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			tt.run(t, newSite(t, s))
+			tt.run(t, newFixture(t, s))
 		})
 	}
 }
 
-// site is one house with the subject's case in it, ready for the step.
-type site struct {
+// fixture is one house with the subject's case in it, ready for the step.
+type fixture struct {
 	*Harness
 	s      Subject
 	worker *worker.Worker
@@ -95,16 +95,16 @@ type site struct {
 	id     string // of the leaver
 }
 
-func newSite(t *testing.T, s Subject) *site { return newSiteLacking(t, s, "") }
+func newFixture(t *testing.T, s Subject) *fixture { return newFixtureLacking(t, s, "") }
 
-// newSiteLacking is a site whose step lacks a permission of the catalogue.
-func newSiteLacking(t *testing.T, s Subject, permission string) *site {
+// newFixtureLacking is a fixture whose step lacks a permission of the catalogue.
+func newFixtureLacking(t *testing.T, s Subject, permission string) *fixture {
 	h := New(t)
 	policy := offboarding.DefaultPolicy()
 	if s.Policy != nil {
 		s.Policy(&policy)
 	}
-	x := &site{Harness: h, s: s, id: simtenant.UserID(s.Person)}
+	x := &fixture{Harness: h, s: s, id: simtenant.UserID(s.Person)}
 	x.c = h.Open(t, s.Person, s.Options, policy)
 	if s.Prepare != nil {
 		s.Prepare(t, h, x.c)
@@ -117,7 +117,7 @@ func newSiteLacking(t *testing.T, s Subject, permission string) *site {
 	return x
 }
 
-func effective(t *testing.T, x *site) {
+func effective(t *testing.T, x *fixture) {
 	record := x.Settle(t, x.c.ID, x.worker)
 	if record.State != x.s.ends() || record.State == offboarding.StateEffective && record.EffectiveAt.IsZero() {
 		t.Fatalf("ended %s: %s", record.State, record.Reason)
@@ -133,7 +133,7 @@ func effective(t *testing.T, x *site) {
 	x.s.Check(t, x.Harness, x.id)
 }
 
-func twice(t *testing.T, x *site) {
+func twice(t *testing.T, x *fixture) {
 	m := x.Message(t, x.c.ID, x.s.Name)
 	x.Settle(t, x.c.ID, x.worker)
 	writes := x.Writes()
@@ -147,7 +147,7 @@ func twice(t *testing.T, x *site) {
 	x.s.Check(t, x.Harness, x.id)
 }
 
-func stale(t *testing.T, x *site) {
+func stale(t *testing.T, x *fixture) {
 	m := x.Message(t, x.c.ID, x.s.Name)
 	if _, err := x.Ledger.Reschedule(t.Context(), x.c.ID, x.s.Name, x.Record(t, x.c.ID, x.s.Name).N, x.Now()); err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func stale(t *testing.T, x *site) {
 	}
 }
 
-func foreign(t *testing.T, x *site) {
+func foreign(t *testing.T, x *fixture) {
 	good := bus.Step{Tenant: x.TenantID(), Case: x.c.ID, PlanVersion: 1, Step: x.s.Name, N: x.Record(t, x.c.ID, x.s.Name).N, Leaver: x.id}
 	for name, spoil := range map[string]func(*bus.Step){
 		"another tenant":       func(m *bus.Step) { m.Tenant = "5a9b2f0e-0000-4000-8000-000000000000" },
@@ -187,13 +187,13 @@ func foreign(t *testing.T, x *site) {
 	}
 }
 
-func (x *site) cancel(t *testing.T) {
+func (x *fixture) cancel(t *testing.T) {
 	t.Helper()
 	_, err := x.cancelCase(t.Context())
 	must(t, err)
 }
 
-func cancelled(t *testing.T, x *site) {
+func cancelled(t *testing.T, x *fixture) {
 	m := x.Message(t, x.c.ID, x.s.Name)
 	x.cancel(t)
 	writes := x.Writes()
@@ -206,7 +206,7 @@ func cancelled(t *testing.T, x *site) {
 	}
 }
 
-func cancelledMidway(t *testing.T, x *site) {
+func cancelledMidway(t *testing.T, x *fixture) {
 	writes := x.Writes()
 	first := true
 	x.OnRequest = func(r *http.Request) error {
@@ -235,10 +235,10 @@ var errKilled = errors.New("the process was killed")
 
 // crash kills the host just before and just after every call of the step, and starts another
 // one when the lease is over.
-func crash(t *testing.T, x *site) {
+func crash(t *testing.T, x *fixture) {
 	for _, after := range []bool{false, true} {
 		for call := 1; ; call++ {
-			y := newSite(t, x.s)
+			y := newFixture(t, x.s)
 			ctx, kill := context.WithCancel(t.Context())
 			n := 0
 			count := func(*http.Request) error {
@@ -276,7 +276,7 @@ func crash(t *testing.T, x *site) {
 	}
 }
 
-func transient(t *testing.T, x *site) {
+func transient(t *testing.T, x *fixture) {
 	x.Tenant.Edit(func(w *simtenant.World) {
 		w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusServiceUnavailable, RetryAfter: 7 * time.Second, Times: 2})
 	})
@@ -296,10 +296,10 @@ func transient(t *testing.T, x *site) {
 	x.s.Check(t, x.Harness, x.id)
 }
 
-func refused(t *testing.T, x *site) {
+func refused(t *testing.T, x *fixture) {
 	for _, operation := range x.s.Refusals {
 		t.Run(operation, func(t *testing.T) {
-			y := newSite(t, x.s)
+			y := newFixture(t, x.s)
 			y.Tenant.Edit(func(w *simtenant.World) {
 				w.Faults = append(w.Faults, simtenant.Fault{Operation: operation, Status: http.StatusForbidden, Code: "AccessDenied"})
 			})
@@ -317,13 +317,13 @@ func refused(t *testing.T, x *site) {
 	}
 }
 
-func protected(t *testing.T, x *site) {
+func protected(t *testing.T, x *fixture) {
 	if x.s.Administrator == "" {
 		return
 	}
 	s := x.s
 	s.Person, s.Prepare = s.Administrator, nil
-	x = newSite(t, s)
+	x = newFixture(t, s)
 	// Who is an administrator of Exchange may block the account by its mailbox.
 	x.Tenant.Edit(func(w *simtenant.World) { delete(w.Mailboxes, x.id) })
 	wants := func(record *offboarding.Record, state offboarding.StepState) {
@@ -343,11 +343,11 @@ const administrator = "Global Administrator"
 func refusedAdministrator(t *testing.T, s Subject, lacking string) *offboarding.Record {
 	t.Helper()
 	s.Person, s.Prepare = s.Administrator, nil
-	x := newSiteLacking(t, s, lacking)
+	x := newFixtureLacking(t, s, lacking)
 	return x.Settle(t, x.c.ID, x.worker)
 }
 
-func lagging(t *testing.T, x *site) {
+func lagging(t *testing.T, x *fixture) {
 	if !x.s.Lagging {
 		return
 	}
@@ -363,7 +363,7 @@ func lagging(t *testing.T, x *site) {
 	x.s.Check(t, x.Harness, x.id)
 }
 
-func leased(t *testing.T, x *site) {
+func leased(t *testing.T, x *fixture) {
 	x.Lease(t, x.c.ID, x.s.Name)
 	writes := x.Writes()
 	record, d := x.Step(t, x.c.ID, x.worker)
@@ -375,7 +375,7 @@ func leased(t *testing.T, x *site) {
 	}
 }
 
-func quiet(t *testing.T, x *site) {
+func quiet(t *testing.T, x *fixture) {
 	x.Tenant.Edit(func(w *simtenant.World) {
 		w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusServiceUnavailable, Times: 1})
 	})
