@@ -29,8 +29,9 @@ type Directory interface {
 	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
 	// MemberGroups returns those of the groups that the user is in, directly or not.
 	MemberGroups(ctx context.Context, id string, groups []string) ([]string, error)
-	// Privileged is who holds a privileged directory role, in words, by object id in lower case.
-	Privileged(ctx context.Context) (map[string]string, error)
+	// Dangers are who must not be locked out by accident, and why, in words, by object id in lower
+	// case; own is the client id of this application.
+	Dangers(ctx context.Context, own string) (map[string]string, error)
 	// EnabledMembers counts the organisation's own people whose accounts are enabled.
 	EnabledMembers(ctx context.Context) (int, error)
 	// Manager returns whom a user reports to, or offboarding.ErrNotFound.
@@ -50,9 +51,12 @@ type Planner struct {
 	// SourceLimits are how many departures an hour may begin by the word of a source, by what its
 	// requests say as their source; one that is not there has no limit of its own.
 	SourceLimits map[string]int
+	// Application is the client id by which this function signs in; its owners are not locked out by
+	// accident.
+	Application string
 
-	members    members
-	privileged privileged
+	members members
+	dangers dangers
 }
 
 // reasonConflict is the reason of a dead letter whose id was another request's before.

@@ -129,7 +129,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	maps.Copy(h.Steps, o.Elsewhere)
 	h.Planner = &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
-		Policy: o.Policy, SourceLimits: o.SourceLimits, Now: h.Now, Log: o.Log,
+		Application: o.Tenant.ClientID, Policy: o.Policy, SourceLimits: o.SourceLimits, Now: h.Now, Log: o.Log,
 	}
 	h.only = o.Only
 	h.host(offboarding.FunctionPlan, true, h.Planner.Handle)

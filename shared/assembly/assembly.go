@@ -29,8 +29,10 @@ type Function struct {
 	Bus    *lambda.Waker // it wakes the functions that a message is for
 	Ledger *ledger.Ledger
 	Tenant string // the id of the one tenant that this deployment serves
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Application is the client id by which the function signs in.
+	Application string
+	Now         func() time.Time
+	Log         *slog.Logger
 	// Metrics go to CloudWatch.
 	Metrics *lambda.Metrics
 
@@ -52,7 +54,7 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 		if err != nil {
 			return nil, err
 		}
-		f := &Function{Tenant: c.Identity.TenantID, Now: time.Now, Log: log, config: c, fetch: lambda.Stored(aws)}
+		f := &Function{Tenant: c.Identity.TenantID, Application: c.Identity.ClientID, Now: time.Now, Log: log, config: c, fetch: lambda.Stored(aws)}
 		f.Metrics = &lambda.Metrics{Out: os.Stdout, Now: f.Now}
 		tenant, err := TenantOf(ctx, c.Identity, f.fetch, identity.FederatedByAWS(aws))
 		if err != nil {

@@ -70,9 +70,9 @@ func Functions() []Function {
 		},
 		{
 			Name: FunctionPlan, Does: "turns a request into a case and publishes its messages",
-			Ledger: true, Policy: true, Limits: true, Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All"},
+			Ledger: true, Policy: true, Limits: true, Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All"},
 			Done:    "the case is open and every message of its plan is acknowledged",
-			AtWorst: "read every account, and who holds which role; it changes nothing in Microsoft 365",
+			AtWorst: "read every account, who holds which role, owns which application and is left out of which policy; it changes nothing in Microsoft 365",
 		},
 	}
 	for _, s := range Steps {

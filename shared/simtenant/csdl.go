@@ -93,6 +93,9 @@ var documented = map[string][]string{
 		servicePrincipalType signInAudience tags tokenEncryptionKeyId verifiedPublisher`),
 	"directoryRole": strings.Fields(`
 		deletedDateTime description displayName id roleTemplateId`),
+	"conditionalAccessPolicy": strings.Fields(`
+		conditions createdDateTime deletedDateTime description displayName grantControls id
+		modifiedDateTime sessionControls state templateId`),
 	"administrativeUnit": strings.Fields(`
 		deletedDateTime description displayName id isMemberManagementRestricted membershipRule
 		membershipRuleProcessingState membershipType visibility`),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -83,6 +84,7 @@ var operations = []operation{
 	{"DELETE", "/groups/{id}", serviceIdentity, 1, "", perms("Group.ReadWrite.All"), deleteGroup},
 	{"POST", "/groups/{id}/members/$ref", serviceIdentity, 1, "", directoryWrite("GroupMember.ReadWrite.All Group.ReadWrite.All"), joinGroup},
 	{"GET", "/groups/{id}/members", serviceIdentity, 3, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All"), listMembers},
+	{"GET", "/groups/{id}/transitiveMembers", serviceIdentity, 3, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All"), listTransitiveMembers},
 	{"DELETE", "/groups/{id}/members/{member}/$ref", serviceIdentity, 1, "", perms("GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"), leaveGroup},
 	{"GET", "/groups/{id}/owners", serviceIdentity, 1, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All"), listOwners},
 	{"POST", "/groups/{id}/owners/$ref", serviceIdentity, 1, "", ownersWrite, addOwner},
@@ -104,6 +106,8 @@ var operations = []operation{
 	{"POST", "/servicePrincipals/{id}/owners/$ref", serviceIdentity, 1, "", appWrite, addPrincipalOwner},
 	{"DELETE", "/servicePrincipals/{id}/owners/{member}/$ref", serviceIdentity, 1, "", appWrite, removePrincipalOwner},
 	{"GET", "/servicePrincipals/{id}/appRoleAssignments", serviceIdentity, 1, selectMany, appRead, listPrincipalRoles},
+	{"GET", "/servicePrincipals/{id}/appRoleAssignedTo", serviceIdentity, 1, selectMany, perms("Application.Read.All Application.ReadWrite.All Directory.Read.All"), listPrincipalAssigned},
+	{"GET", "/identity/conditionalAccess/policies", serviceIdentity, 1, selectMany, perms("Policy.Read.All"), listPolicies},
 	{"GET", "/directory/administrativeUnits", serviceIdentity, 1, selectMany, perms("AdministrativeUnit.Read.All AdministrativeUnit.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listUnits},
 	{"GET", "/devices", serviceIdentity, 1, selectMany, deviceRead, listDevices},
 	{"GET", "/devices/{id}", serviceIdentity, 1, selectOne, deviceRead, getDevice},
@@ -277,6 +281,7 @@ func (t *Tenant) run(c *call, path string) decision {
 		}
 		segments[i] = plainText
 	}
+	segments = keyed(segments)
 	c.query = c.url.Query()
 	if c.op, c.arg = match(c.method, segments); c.op == nil {
 		c.op = &operation{}
@@ -325,6 +330,22 @@ func match(method string, segments []string) (*operation, map[string]string) {
 		}
 	}
 	return nil, nil
+}
+
+// keyInPath is OData's way of naming one of a collection: users('ID'), servicePrincipals(appId='ID').
+var keyInPath = regexp.MustCompile(`^(\w+)\((\w+=)?'(.+)'\)$`)
+
+// keyed makes segments of their own of the keys in a path; that of another property than the id says so.
+func keyed(segments []string) []string {
+	var out []string
+	for _, s := range segments {
+		if key := keyInPath.FindStringSubmatch(s); key != nil {
+			out = append(out, key[1], key[2]+strings.ReplaceAll(key[3], "''", "'"))
+		} else {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // faulty is the answer of a fault.

@@ -37,8 +37,7 @@ func registrationSchema(service bool) *schema[Registration] {
 	return applicationSchema
 }
 
-// registrations are all applications or all service principals, the tenant's own apps among the
-// latter.
+// registrations are all applications or all service principals, the tenant's own apps among them.
 func (w *World) registrations(service bool) []*Registration {
 	var list []*Registration
 	for _, id := range slices.Sorted(maps.Keys(w.Registrations)) {
@@ -46,10 +45,14 @@ func (w *World) registrations(service bool) []*Registration {
 			list = append(list, r)
 		}
 	}
-	if service {
-		for _, id := range slices.Sorted(maps.Keys(w.Apps)) {
-			list = append(list, &Registration{ID: servicePrincipalID(id), AppID: id, DisplayName: w.Apps[id].Name, Service: true})
+	for _, id := range slices.Sorted(maps.Keys(w.Apps)) {
+		r := &Registration{ID: derived("application", id), AppID: id, DisplayName: w.Apps[id].Name, Service: service, Owners: w.Apps[id].Owners}
+		if service {
+			r.ID = servicePrincipalID(id)
 		}
+		list = append(list, r)
+	}
+	if service {
 		if w.SyncAsApplication {
 			synchronisation := derived("servicePrincipal", synchronisationAppID)
 			list = append(list,
@@ -125,8 +128,16 @@ func (c *call) addRegistrationOwner(service bool) reply {
 	case slices.Contains(r.Owners, id):
 		return c.badRequest("One or more added object references already exist for the following modified properties: 'owners'.")
 	}
-	r.Owners = append(slices.Clone(r.Owners), id)
+	c.own(r, append(slices.Clone(r.Owners), id))
 	return noContent
+}
+
+// own changes the owners of a registration, which of the tenant's own apps is made for the call.
+func (c *call) own(r *Registration, owners []string) {
+	r.Owners = owners
+	if a := c.t.world.Apps[r.AppID]; a != nil {
+		a.Owners = owners
+	}
 }
 
 func (c *call) removeRegistrationOwner(service bool) reply {
@@ -138,7 +149,7 @@ func (c *call) removeRegistrationOwner(service bool) reply {
 	if !slices.Contains(r.Owners, id) {
 		return c.notFound(id)
 	}
-	r.Owners = slices.DeleteFunc(slices.Clone(r.Owners), func(o string) bool { return o == id })
+	c.own(r, slices.DeleteFunc(slices.Clone(r.Owners), func(o string) bool { return o == id }))
 	return noContent
 }
 

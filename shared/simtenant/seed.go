@@ -40,6 +40,7 @@ type Seed struct {
 	AdministrativeUnits []SeedUnit         `yaml:"administrativeUnits"`
 	Applications        []SeedRegistration `yaml:"applications"`
 	ServicePrincipals   []SeedRegistration `yaml:"servicePrincipals"`
+	ConditionalAccess   []SeedPolicy       `yaml:"conditionalAccessPolicies"`
 	Contacts            []SeedContact      `yaml:"mailContacts"`
 	Organization        SeedOrganization   `yaml:"organization"`
 	Knobs               Knobs              `yaml:"knobs"`
@@ -602,6 +603,9 @@ func (b *builder) others() error {
 		}
 		b.w.AdminUnits = append(b.w.AdminUnits, unit)
 	}
+	if err := b.policies(); err != nil {
+		return err
+	}
 	for i, list := range [][]SeedRegistration{b.seed.Applications, b.seed.ServicePrincipals} {
 		for _, s := range list {
 			owners := b.ids(s.Owners)
@@ -618,6 +622,35 @@ func (b *builder) others() error {
 		} else if len(delegates) > 0 {
 			b.w.Mailboxes[s.ID].ResourceDelegates = delegates
 		}
+	}
+	return nil
+}
+
+// policies makes those of Conditional Access.
+func (b *builder) policies() error {
+	for _, s := range b.seed.ConditionalAccess {
+		p := ConditionalAccessPolicy{
+			ID: derived("conditionalAccessPolicy", s.Name), DisplayName: s.Name, State: orElse(s.State, "enabled"),
+			IncludeUsers: s.IncludeUsers, ExcludeUsers: b.ids(s.ExcludeUsers), GrantControls: s.GrantControls,
+		}
+		if len(p.IncludeUsers) == 0 {
+			p.IncludeUsers = []string{"All"}
+		}
+		if len(p.GrantControls) == 0 {
+			p.GrantControls = []string{"mfa"}
+		}
+		for _, name := range s.ExcludeGroups {
+			p.ExcludeGroups = append(p.ExcludeGroups, b.names[name])
+		}
+		for _, name := range s.ExcludeRoles {
+			if r := roleByName(name); r != nil {
+				p.ExcludeRoles = append(p.ExcludeRoles, r.id)
+			}
+		}
+		if len(p.ExcludeUsers) != len(s.ExcludeUsers) || slices.Contains(p.ExcludeGroups, "") || len(p.ExcludeRoles) != len(s.ExcludeRoles) {
+			return fmt.Errorf("the policy %q of Conditional Access leaves out somebody who is not there", s.Name)
+		}
+		b.w.ConditionalAccess = append(b.w.ConditionalAccess, p)
 	}
 	return nil
 }

@@ -33,11 +33,13 @@ type World struct {
 	SKUs             []*SKU
 	RoleAssignments  []RoleAssignment
 	AdminUnits       []*AdministrativeUnit
-	Registrations    map[string]*Registration // applications and service principals
-	Contacts         []*Contact               // mail contacts of Exchange
-	Organization     Organization             // settings of Exchange for everybody
-	Apps             map[string]*App          // by client id
-	Audit            []AuditEntry             // oldest first
+	// ConditionalAccess are the policies of Conditional Access.
+	ConditionalAccess []ConditionalAccessPolicy
+	Registrations     map[string]*Registration // applications and service principals
+	Contacts          []*Contact               // mail contacts of Exchange
+	Organization      Organization             // settings of Exchange for everybody
+	Apps              map[string]*App          // by client id
+	Audit             []AuditEntry             // oldest first
 
 	Knobs
 
@@ -402,6 +404,7 @@ type App struct {
 	Certificates   []*x509.Certificate // whose keys may sign client assertions
 	Federated      []FederatedCredential
 	Roles          []string // application permissions of Graph and Exchange.ManageAsApp
+	Owners         []string // object ids of who owns the registration and the service principal
 	DirectoryRoles []string // Entra roles by display name; "Privileged Authentication Administrator" may act on admins
 	ExchangeRole   string   // "Exchange Administrator", "Exchange Recipient Administrator", "Global Reader"; "" = none
 }

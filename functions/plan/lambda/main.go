@@ -18,7 +18,10 @@ func main() {
 		policy, err := f.Policy(ctx, config.ParsePolicy)
 		directory, err2 := graph.New(f.Graph())
 		limits, err3 := f.SourceLimits(ctx)
-		p := &plan.Planner{Directory: directory, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant, Policy: policy, SourceLimits: limits, Now: f.Now, Log: f.Log}
+		p := &plan.Planner{
+			Directory: directory, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant, Application: f.Application,
+			Policy: policy, SourceLimits: limits, Now: f.Now, Log: f.Log,
+		}
 		return f.Queue(offboarding.FunctionPlan, p.Handle), errors.Join(err, err2, err3)
 	})
 }
