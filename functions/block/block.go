@@ -29,6 +29,7 @@ type Directory interface {
 	// EnabledBy finds who enabled the account last, after a time; offboarding.ErrNotFound when
 	// the audit log shows nobody.
 	EnabledBy(ctx context.Context, user string, after time.Time) (offboarding.Initiator, error)
+	Synchronisation(ctx context.Context) (offboarding.Synchronisation, error)
 }
 
 // Mailboxes is what block needs of Exchange Online.
@@ -95,6 +96,11 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 			if err := job.KeepProgress(ctx, sessionsRevoked, offboarding.Stamp(since)); err != nil {
 				return err
 			}
+		}
+	}
+	if disabling != nil && user.OnPremisesSyncEnabled && offboarding.IsPermanent(disabling) {
+		if verdict := s.synchronisation(ctx, job, user); verdict != nil {
+			return verdict
 		}
 	}
 	if disabling != nil {

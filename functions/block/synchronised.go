@@ -57,10 +57,34 @@ func (s *Step) awaitSynchronisation(ctx context.Context, job *offboarding.Job, u
 		job.Evidence["onPremisesLastSyncDateTime"] = offboarding.Stamp(user.OnPremisesLastSync)
 		return job.KeepProgress(ctx, offboarding.SynchronisedAt, offboarding.Stamp(user.OnPremisesLastSync))
 	case waited > synchronisationLate:
-		return job.NotYet("%s: disabled on premises %s ago, and the account was not synchronised since %s: look whether Entra Connect runs", offboarding.B9,
-			offboarding.FormatDuration(waited.Round(time.Minute)), offboarding.Stamp(user.OnPremisesLastSync))
+		return s.synchronisation(ctx, job, user)
 	}
 	return job.NotYet("%s: disabled on premises; waits for the synchronisation to carry that", offboarding.B9)
+}
+
+// synchronisation says what of the synchronisation does not run, when it has not carried an account
+// for too long: the whole of it, or only this account. It is nil before, and asks nothing then, so that
+// a lockout costs no request more.
+func (s *Step) synchronisation(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
+	disabled := job.Case.OnPremisesDisabled()
+	waited := job.Now.Sub(disabled)
+	if disabled.IsZero() || waited <= synchronisationLate {
+		return nil
+	}
+	is, err := s.directory.Synchronisation(ctx)
+	if err != nil {
+		return err
+	}
+	since := fmt.Sprintf("%s: disabled on premises %s ago, and the account was last synchronised at %s", offboarding.B9,
+		offboarding.FormatDuration(waited.Round(time.Minute)), offboarding.Stamp(user.OnPremisesLastSync))
+	switch last := offboarding.Stamp(is.Last); {
+	case !is.Enabled:
+		return job.NotYet("%s: the organisation's synchronisation is switched off (onPremisesSyncEnabled is not true)", since)
+	case job.Now.Sub(is.Last) > synchronisationLate:
+		return job.NotYet("%s: the synchronisation itself is down, it last ran at %s (the organisation's onPremisesLastSyncDateTime): look at the server of Entra Connect, or at the agents of Cloud Sync", since, last)
+	default:
+		return job.NotYet("%s: the synchronisation runs (last at %s) and does not carry the account: look whether the account is in its scope, and for export errors or a deletion threshold", since, last)
+	}
 }
 
 // synchronisationLate is from when on the synchronisation looks as if it did not run: it does so

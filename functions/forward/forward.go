@@ -392,8 +392,8 @@ func (s *Step) hide(ctx context.Context, job *offboarding.Job, user offboarding.
 		Read:   func(ctx context.Context) (offboarding.MailFlow, error) { return s.mailboxes.MailFlow(ctx, job.Leaver) },
 		Wanted: func(flow offboarding.MailFlow) bool { return flow.Hidden },
 		Write: func(ctx context.Context, _ offboarding.MailFlow) error {
-			if _, possible := job.Case.HiddenByOnPremises(); !possible {
-				return offboarding.Manual("the on-premises directory, which masters the account, has no Exchange schema: hide it there by a rule of the synchronisation, then replay")
+			if why := job.Case.NotHiddenOnPremises(); why != "" {
+				return offboarding.Manual("the on-premises directory masters the account and cannot hide it from address lists: " + why + "; give it that, or hide it by a rule of the synchronisation, then replay")
 			}
 			return job.OnPremises(user, s.mailboxes.Hide(ctx, job.Leaver), "hide the account from address lists (msExchHideFromAddressLists)")
 		},

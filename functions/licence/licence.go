@@ -76,9 +76,14 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if verdict := s.mayRelease(ctx, job, content); verdict != nil {
 		return verdict
 	}
-	manual, err := s.release(ctx, job, user)
+	manual, onPremises, err := s.release(ctx, job, user)
 	if err != nil {
 		return err
+	}
+	if len(onPremises) > 0 {
+		if err := job.KeepProgress(ctx, offboarding.LicenceGate, offboarding.Stamp(job.Now)); err != nil {
+			return err
+		}
 	}
 	if len(user.Licences) > 0 {
 		if user, err = s.directory.User(ctx, job.Leaver); err != nil {
@@ -87,7 +92,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	left := 0
 	for _, l := range user.Licences {
-		if _, isManual := manual[l.AssignedByGroup]; !isManual {
+		if _, isManual := manual[l.AssignedByGroup]; !isManual && !slices.Contains(onPremises, l.AssignedByGroup) {
 			left++
 		}
 	}
@@ -96,6 +101,8 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return job.NotYet("the release was accepted, but %d licences still show", left)
 	case len(manual) > 0:
 		return offboarding.Manual(fmt.Sprintf("%s: %s", offboarding.B11, task(user, manual)))
+	case len(onPremises) > 0 && len(user.Licences) > 0:
+		return job.OnPremisesTask(fmt.Sprintf("take the leaver out of %d groups that give licences", len(onPremises)))
 	}
 	job.Evidence["seatsFreed"] = job.Step.Before[licences]
 	return s.seats(ctx, job)
@@ -148,8 +155,9 @@ func (s *Step) keepBefore(ctx context.Context, job *offboarding.Job, user offboa
 	return job.Keep(ctx, map[string]string{licences: strings.Join(held, ", ")}, map[string]string{offboarding.MailboxItems: items})
 }
 
-// release gives back what the machine may, and returns the groups a person must see to.
-func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboarding.User) (map[string]offboarding.Group, error) {
+// release gives back what the machine may, and returns the groups a person must see to, and those
+// that the step onpremises leaves.
+func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboarding.User) (manual map[string]offboarding.Group, onPremises []string, err error) {
 	var direct, groups []string
 	for _, l := range user.Licences {
 		switch {
@@ -170,25 +178,31 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 		err := s.directory.RemoveLicences(ctx, job.Leaver, direct)
 		if offboarding.IsPermanent(err) && job.Step.Progress[released] != "" {
 			// What was released before is refused: it is gone, and the read lags behind.
-			return nil, job.NotYet("the release was accepted, but the licences still show")
+			return nil, nil, job.NotYet("the release was accepted, but the licences still show")
 		}
 		if err == nil {
 			err = job.KeepProgress(ctx, released, strings.Join(direct, " "))
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	manual := map[string]offboarding.Group{}
+	manual = map[string]offboarding.Group{}
 	for i, id := range groups {
 		group, err := s.directory.Group(ctx, id)
 		if errors.Is(err, offboarding.ErrNotFound) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if group.Dynamic || group.OnPremisesSyncEnabled {
+		switch {
+		case group.OnPremisesSyncEnabled && job.Case.Step(offboarding.StepOnpremises) != nil:
+			if i < gives {
+				onPremises = append(onPremises, id)
+			}
+			continue
+		case group.Dynamic || group.OnPremisesSyncEnabled:
 			if i < gives {
 				manual[id] = group
 			}
@@ -200,10 +214,10 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 		}
 		// Not a member any more: left already, and the licence has yet to follow.
 		if err := leave(ctx, id, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return manual, nil
+	return manual, onPremises, nil
 }
 
 func task(user offboarding.User, groups map[string]offboarding.Group) string {

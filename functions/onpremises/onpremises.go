@@ -5,9 +5,14 @@
 //
 // The account is found by the source anchor that Entra has of it, and must bear the SID and the name
 // that Entra knows (B15). One that AdminSDHolder protects is left whole to a domain administrator.
-// What it did counts once the cloud shows it: block reads that, and both say so on the ledger. The
-// account is deleted only behind the gate of delete, which cannot delete what is mastered here; where
-// the gate stays shut it is moved, if the directory's configuration names where to.
+// What it did counts once the cloud shows it: block reads that, and both say so on the ledger. Groups
+// that give licences are left only behind the gate of licence, and the account is deleted only behind
+// that of delete, because neither can do it where it is mastered here; where the gate of delete stays
+// shut the account is moved, if the directory's configuration names where to.
+//
+// Other domain controllers learn of a write late, so a run goes to the controller on which an earlier
+// one read its effect, as long as that answers. Enabled again there, somebody has enabled the account
+// (B16); enabled on another one, it has not heard of it yet and is told as well.
 //
 // Sources: Microsoft Entra, users-revoke-access, on-premises environment; Active Directory schema,
 // attributes userAccountControl, unicodePwd, adminCount.
@@ -31,7 +36,9 @@ import (
 type Directory interface {
 	Find(ctx context.Context, who offboarding.OnPremisesIdentity) (offboarding.OnPremisesAccount, error)
 	Account(ctx context.Context, id string) (offboarding.OnPremisesAccount, error)
-	Disable(ctx context.Context, id string) error
+	Groups(ctx context.Context, id string) ([]offboarding.OnPremisesGroup, error)
+	// Disable disables the account if it still is as it was read.
+	Disable(ctx context.Context, as offboarding.OnPremisesAccount) error
 	ResetPassword(ctx context.Context, id, password string) error
 	HideFromAddressLists(ctx context.Context, id string) error
 	SetDescription(ctx context.Context, id, text string) error
@@ -40,18 +47,24 @@ type Directory interface {
 	Delete(ctx context.Context, id string) error
 	// Treatment is what the organisation wants of leavers' accounts in this domain.
 	Treatment() offboarding.OnPremisesTreatment
+	// Controller is the name of the domain controller.
+	Controller() string
 	Close()
 }
 
+// Open connects to a domain controller of the named domain, if it can to the preferred one; no name
+// prefers none.
+type Open func(ctx context.Context, domain, preferred string) (Directory, error)
+
 // Step carries a leaver's on-premises account.
 type Step struct {
-	open   func(ctx context.Context, domain string) (Directory, error)
+	open   Open
 	random io.Reader
 }
 
-// New makes the step. Open connects to a domain controller of the named domain, and every run keeps
-// to one; random is where the passwords come from.
-func New(open func(ctx context.Context, domain string) (Directory, error), random io.Reader) *Step {
+// New makes the step. Every run keeps to one domain controller; random is where the passwords come
+// from.
+func New(open Open, random io.Reader) *Step {
 	return &Step{open: open, random: random}
 }
 
@@ -61,15 +74,15 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
-	directory, err := s.open(ctx, who.Domain)
+	directory, err := s.open(ctx, who.Domain, job.Step.Progress[disabledOn])
 	if err != nil {
 		return err
 	}
 	defer directory.Close()
 	account, err := directory.Find(ctx, who)
 	switch {
-	case errors.Is(err, offboarding.ErrNotFound) && job.Step.Progress[deletedAt] != "":
-		return s.awaitDeletion(job)
+	case errors.Is(err, offboarding.ErrNotFound) && job.Step.Progress[deleting] != "":
+		return s.awaitDeletion(ctx, job)
 	case errors.Is(err, offboarding.ErrNotFound):
 		return offboarding.Manual(fmt.Sprintf("no account of the domain %s has the source anchor that Entra shows; find out whether it was deleted or moved to another domain, then sign off", who.Domain))
 	case err != nil:
@@ -78,6 +91,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return offboarding.Permanent(fmt.Errorf("account %s of the domain %s is not a person's", account.ID, who.Domain))
 	case account.Privileged:
 		return offboarding.Manual(fmt.Sprintf("account %s is privileged on premises (adminCount is 1): a domain administrator must take it out of the protected groups, clear adminCount and enable inheritance, then replay; or disable it and sign off", account.ID))
+	}
+	if verdict := enabledAgain(job, directory, account); verdict != nil {
+		return verdict
 	}
 	if err := s.keep(ctx, job, account); err != nil {
 		return err
@@ -92,7 +108,19 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if !job.Case.ShownInCloud() {
 		return job.NotYet("the account is disabled on premises, but the cloud does not show it yet: the next synchronisation carries it")
 	}
+	if verdict := s.awaitLicence(job); verdict != nil {
+		return verdict
+	}
 	return s.end(ctx, job, directory, account)
+}
+
+// enabledAgain is B16 on premises: the account reads enabled where it read disabled before.
+func enabledAgain(job *offboarding.Job, d Directory, a offboarding.OnPremisesAccount) error {
+	if !a.Enabled || job.Step.Progress[disabledOn] != d.Controller() {
+		return nil
+	}
+	return offboarding.Manual(fmt.Sprintf("%s: account %s was enabled again on premises after it had read disabled on %s; cancel the departure if the person came back, or disable the account and replay",
+		offboarding.B16, a.ID, d.Controller()))
 }
 
 // identity is whom the plan means.
@@ -110,24 +138,26 @@ func (s *Step) identity(ctx context.Context, job *offboarding.Job) (offboarding.
 	return found, nil
 }
 
-// keep keeps the account as it was, for whoever has to bring it back.
+// keep keeps the account as it was, for whoever has to bring it back. Its groups are kept before they
+// are left.
 func (s *Step) keep(ctx context.Context, job *offboarding.Job, a offboarding.OnPremisesAccount) error {
-	groups := make([]string, len(a.Groups))
-	for i, g := range a.Groups {
-		groups[i] = g.ID
-	}
 	if err := job.Seal(ctx, map[string]string{"description": a.Description, "parent": a.Parent}); err != nil {
 		return err
 	}
 	return job.KeepBefore(ctx, map[string]string{
-		"enabled": strconv.FormatBool(a.Enabled), "userAccountControl": strconv.FormatUint(uint64(a.Control), 10),
-		"pwdLastSet": offboarding.Stamp(a.PasswordSet), "hidden": strconv.FormatBool(a.Hidden), "groups": strings.Join(groups, " "),
+		"account": a.ID, "enabled": strconv.FormatBool(a.Enabled), "userAccountControl": strconv.FormatUint(uint64(a.Control), 10),
+		"pwdLastSet": offboarding.Stamp(a.PasswordSet), "hidden": strconv.FormatBool(a.Hidden),
 	})
 }
 
 // The progress of the step.
 const (
-	// deletedAt is when the account was deleted here.
+	// disabledOn is the domain controller on which the account was last read disabled.
+	disabledOn = "disabledOn"
+	// deleting is when the deletion was first asked for: an account that is not there any more after
+	// that was deleted here, whatever became of the answer.
+	deleting = "deleting"
+	// deletedAt is when the account first read deleted.
 	deletedAt = "deletedAt"
 )
 
@@ -136,22 +166,28 @@ func (s *Step) disable(ctx context.Context, job *offboarding.Job, d Directory, a
 		What: "disabling", Seen: &a,
 		Read:   func(ctx context.Context) (offboarding.OnPremisesAccount, error) { return d.Account(ctx, a.ID) },
 		Wanted: func(a offboarding.OnPremisesAccount) bool { return !a.Enabled },
-		Write:  func(ctx context.Context, a offboarding.OnPremisesAccount) error { return d.Disable(ctx, a.ID) },
+		Write:  func(ctx context.Context, a offboarding.OnPremisesAccount) error { return d.Disable(ctx, a) },
 		Shows:  func(offboarding.OnPremisesAccount) string { return "userAccountControl still reads enabled" },
 	})
 	if err != nil {
 		return err
 	}
 	job.Evidence["disabled"] = "true"
+	if err := job.KeepProgress(ctx, disabledOn, d.Controller()); err != nil {
+		return err
+	}
 	_, err = job.Seen(ctx, offboarding.DisabledOnPremises)
 	return err
 }
 
 // resetPassword sets a password that nobody sees, once; after a crash between the write and its
-// record another one, which nobody knows either.
+// record, and on a controller that has not heard of the first, another one, which nobody knows either.
 func (s *Step) resetPassword(ctx context.Context, job *offboarding.Job, d Directory, a offboarding.OnPremisesAccount) error {
 	if job.Step.Progress[offboarding.PasswordSetOnPremises] != "" {
-		return nil
+		set, err := job.ProgressTime(offboarding.PasswordSetOnPremises)
+		if err != nil || !a.PasswordSet.Before(set) {
+			return err
+		}
 	}
 	password, err := s.password()
 	if err != nil {
@@ -203,6 +239,10 @@ func (s *Step) hide(ctx context.Context, job *offboarding.Job, d Directory, a of
 		job.Evidence[offboarding.HiddenOnPremises] = offboarding.NoExchangeSchema
 		return nil
 	}
+	if !a.HasMailNickname {
+		job.Evidence[offboarding.HiddenOnPremises] = offboarding.NoMailNickname
+		return nil
+	}
 	_, err := offboarding.Ensure(ctx, job, offboarding.Effect[offboarding.OnPremisesAccount]{
 		What: "hiding", Seen: &a,
 		Read:   func(ctx context.Context) (offboarding.OnPremisesAccount, error) { return d.Account(ctx, a.ID) },
@@ -226,26 +266,36 @@ func (s *Step) leaveGroups(ctx context.Context, job *offboarding.Job, d Director
 	if !known {
 		return job.NotYet("waits for access to say which groups give licences")
 	}
-	ours := func(g offboarding.OnPremisesGroup) bool { return !g.Privileged && !slices.Contains(licensed, g.SID) }
+	if licence := job.Case.Step(offboarding.StepLicence); licence != nil && licence.State == offboarding.StateEffective || stands(job, job.Case.LicenceOpened()) {
+		licensed = nil
+	}
+	var protected []string
 	left := offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.OnPremisesGroup]{
 		What: "leaving the groups", Left: "the account is still in %d of them",
 		Find: func(ctx context.Context) ([]offboarding.OnPremisesGroup, error) {
-			now, err := d.Account(ctx, a.ID)
-			return slices.DeleteFunc(now.Groups, func(g offboarding.OnPremisesGroup) bool { return !ours(g) }), err
+			groups, err := d.Groups(ctx, a.ID)
+			protected = nil
+			return slices.DeleteFunc(groups, func(g offboarding.OnPremisesGroup) bool {
+				if g.Privileged {
+					protected = append(protected, g.ID)
+				}
+				return g.Privileged || slices.Contains(licensed, g.SID)
+			}), err
+		},
+		Before: func(groups []offboarding.OnPremisesGroup) map[string]string {
+			before := map[string]string{}
+			for _, g := range groups {
+				before["member "+g.ID] = "on premises"
+			}
+			return before
 		},
 		Remove: func(ctx context.Context, g offboarding.OnPremisesGroup) error { return d.LeaveGroup(ctx, g.ID, a.ID) },
 	})
-	var protected []string
-	for _, g := range a.Groups {
-		if g.Privileged {
-			protected = append(protected, g.ID)
-		}
-	}
 	if len(protected) > 0 {
 		return offboarding.Join(left, offboarding.Manual("a domain administrator must take the account out of the protected groups "+strings.Join(protected, ", ")+", then replay"))
 	}
 	if left == nil {
-		job.Evidence["groups"] = "none but the primary one"
+		job.Evidence["groups"] = "none of its domain but the primary one"
 		if len(licensed) > 0 {
 			job.Evidence["groups"] += fmt.Sprintf(" and %s, which give licences", strings.Join(licensed, ", "))
 		}
@@ -260,6 +310,23 @@ func primaryGroup(a offboarding.OnPremisesAccount) string {
 	return "the group with the relative identifier " + a.PrimaryGroup + ", which cannot be left: give the account another primary group"
 }
 
+// awaitLicence is nil once no gate has to let groups go that give licences.
+func (s *Step) awaitLicence(job *offboarding.Job) error {
+	licensed, _ := job.Case.LicensedOnPremisesGroups()
+	licence := job.Case.Step(offboarding.StepLicence)
+	if len(licensed) == 0 || licence == nil || licence.State.Closed() {
+		return nil
+	}
+	planned, _ := job.Case.Plan.Step(offboarding.StepLicence)
+	switch {
+	case planned.Due.After(job.Now):
+		return offboarding.DoneUntil(planned.Due, "the account is locked out on premises; at "+offboarding.Stamp(planned.Due)+" the gate of licence says whether it leaves the groups that give licences")
+	case stands(job, job.Case.LicenceOpened()):
+		return offboarding.DoneUntil(job.Now.Add(gateAsked(job, planned.Due)), "the account has left the groups that give licences; licence waits until the synchronisation has carried that")
+	}
+	return offboarding.DoneUntil(job.Now.Add(gateAsked(job, planned.Due)), "the account is locked out on premises; waits for the gate of licence")
+}
+
 // end is what becomes of the account once delete has decided: deleted behind its gate, else moved.
 func (s *Step) end(ctx context.Context, job *offboarding.Job, d Directory, a offboarding.OnPremisesAccount) error {
 	deletion := job.Case.Step(offboarding.StepDelete)
@@ -269,27 +336,30 @@ func (s *Step) end(ctx context.Context, job *offboarding.Job, d Directory, a off
 		return s.move(ctx, job, d, a)
 	case planned.Due.After(job.Now):
 		return offboarding.DoneUntil(planned.Due, "the account is locked out on premises; at "+offboarding.Stamp(planned.Due)+" the gate of delete says whether it is deleted")
-	case job.Now.Sub(job.Case.DeletionOpened()) > gateLasts:
+	case !stands(job, job.Case.DeletionOpened()):
 		return offboarding.DoneUntil(job.Now.Add(gateAsked(job, planned.Due)), "the account is locked out on premises; waits for the gate of delete")
+	}
+	if _, err := job.Seen(ctx, deleting); err != nil {
+		return err
 	}
 	if err := d.Delete(ctx, a.ID); err != nil {
 		return err
 	}
-	if _, err := d.Account(ctx, a.ID); !errors.Is(err, offboarding.ErrNotFound) {
-		if err != nil {
-			return err
-		}
+	switch _, err := d.Account(ctx, a.ID); {
+	case err == nil:
 		return job.NotYet("the deletion was accepted, but the account is still there")
-	}
-	if err := job.KeepProgress(ctx, deletedAt, offboarding.Stamp(job.Now)); err != nil {
+	case !errors.Is(err, offboarding.ErrNotFound):
 		return err
 	}
-	return s.awaitDeletion(job)
+	return s.awaitDeletion(ctx, job)
 }
 
-// gateLasts is for how long the gate of delete counts as open: it looks again at least every quarter
-// of an hour, and says so.
+// gateLasts is for how long a gate counts as open after it said so: it looks again at least every
+// quarter of an hour.
 const gateLasts = 20 * time.Minute
+
+// stands reports whether a gate that was last open then still is.
+func stands(job *offboarding.Job, opened time.Time) bool { return job.Now.Sub(opened) <= gateLasts }
 
 // gateAsked is how long to wait before asking again what came of something that was due: soon at
 // first, every five minutes later.
@@ -298,12 +368,12 @@ func gateAsked(job *offboarding.Job, due time.Time) time.Duration {
 }
 
 // awaitDeletion is nil once the cloud's account has gone as well.
-func (s *Step) awaitDeletion(job *offboarding.Job) error {
-	job.Evidence[deletedAt] = job.Step.Progress[deletedAt]
-	since, err := job.ProgressTime(deletedAt)
+func (s *Step) awaitDeletion(ctx context.Context, job *offboarding.Job) error {
+	since, err := job.Seen(ctx, deletedAt)
 	if err != nil {
 		return err
 	}
+	job.Evidence[deletedAt] = offboarding.Stamp(since)
 	if r := job.Case.Step(offboarding.StepDelete); r != nil && !r.State.Closed() {
 		return offboarding.DoneUntil(job.Now.Add(gateAsked(job, since)), "the account is deleted on premises; delete waits until the synchronisation has carried that")
 	}

@@ -357,8 +357,51 @@ func TestNothingElseGrantsRights(t *testing.T) {
 		if strings.Contains(name, "role_assignment") != slices.Contains(known, name) {
 			t.Errorf("%s grants something: is it in the lists?", address)
 		}
-		if strings.Contains(name, "password") || strings.Contains(name, "certificate") || strings.Contains(name, "authorization_rule") {
+		// The public half of a certificate is none.
+		public := name == "azuread_application_certificate.inside" || name == "variable.certificates"
+		if strings.Contains(name, "password") || strings.Contains(name, "certificate") && !public || strings.Contains(name, "authorization_rule") {
 			t.Errorf("%s is a secret to keep", address)
+		}
+	}
+}
+
+// TestAFunctionInsideIsNoRoleOfAWS: it has a certificate whose public half alone is known here, or
+// the identity of its host, and neither a role of AWS nor a parameter of the functions there.
+func TestAFunctionInsideIsNoRoleOfAWS(t *testing.T) {
+	c := read(t)
+	var inside, outside []string
+	for name, f := range c.evaluate(t, "functions").AsValueMap() {
+		if f.GetAttr("inside").True() {
+			inside = append(inside, name)
+		} else {
+			outside = append(outside, name)
+		}
+	}
+	for _, spec := range offboarding.Steps {
+		if spec.Inside != slices.Contains(inside, string(spec.Name)) {
+			t.Errorf("%s: inside is %v", spec.Name, !spec.Inside)
+		}
+	}
+	for _, name := range inside {
+		if f, _ := offboarding.FunctionOf(name); len(f.Permissions) > 0 || f.Exchange {
+			t.Errorf("%s runs inside and may change Microsoft 365", name)
+		}
+	}
+	if len(outside) == 0 {
+		t.Error("no function runs on AWS")
+	}
+	for _, want := range []struct{ address, attribute, part string }{
+		{"resource.azuread_application_federated_identity_credential.aws", "for_each", "if !f.inside"},
+		{"resource.azuread_application_certificate.inside", "for_each", "if f.inside"},
+		{"resource.azuread_application_certificate.inside", "type", `"AsymmetricX509Cert"`},
+		{"output.parameters", "value", "if !local.functions[name].inside"},
+		{"output.inside", "value", "if f.inside"},
+		{"resource.azurerm_role_assignment.send", "principal_id", "local.principals[each.value.function]"},
+		{"resource.azurerm_role_assignment.listen", "principal_id", "local.principals[each.value.function]"},
+		{"resource.azurerm_role_assignment.ledger", "principal_id", "local.principals[each.key]"},
+	} {
+		if got := c.source(t, want.address, want.attribute); !strings.Contains(got, want.part) {
+			t.Errorf("%s %s is %q, want %q in it", want.address, want.attribute, got, want.part)
 		}
 	}
 }

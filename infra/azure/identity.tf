@@ -1,5 +1,5 @@
 # One app registration for each function. It has no secret: Entra takes the token with which AWS
-# says that the caller has the function's role.
+# says that the caller has the function's role, or the certificate of a host inside.
 resource "azuread_application_registration" "function" {
   for_each     = local.functions
   display_name = "Leaver ${each.key}"
@@ -18,6 +18,16 @@ resource "azuread_application_federated_identity_credential" "aws" {
   audiences      = ["api://AzureADTokenExchange"]
   issuer         = var.aws_issuer
   subject        = "arn:${var.aws_partition}:iam::${var.aws_account_id}:role/${var.prefix}${each.key}"
+}
+
+# A function that runs inside of a network is at no role of AWS. It signs in with a certificate whose
+# private key never leaves its host and whose public half is here, or as the managed identity of that
+# host, which then has the rights instead of the application: infra/activedirectory/README.md.
+resource "azuread_application_certificate" "inside" {
+  for_each       = { for name, f in local.functions : name => var.certificates[name] if f.inside && contains(keys(var.certificates), name) }
+  application_id = azuread_application_registration.function[each.key].id
+  type           = "AsymmetricX509Cert"
+  value          = each.value
 }
 
 # Microsoft's ids of permissions are looked up in the tenant, by their names.
@@ -50,7 +60,7 @@ resource "azurerm_role_assignment" "send" {
   for_each                         = local.send
   scope                            = local.entities[each.value.entity]
   role_definition_name             = "Azure Service Bus Data Sender"
-  principal_id                     = azuread_service_principal.function[each.value.function].object_id
+  principal_id                     = local.principals[each.value.function]
   principal_type                   = "ServicePrincipal"
   skip_service_principal_aad_check = true
 }
@@ -59,7 +69,7 @@ resource "azurerm_role_assignment" "listen" {
   for_each                         = local.listen
   scope                            = local.entities[each.value.entity]
   role_definition_name             = "Azure Service Bus Data Receiver"
-  principal_id                     = azuread_service_principal.function[each.value.function].object_id
+  principal_id                     = local.principals[each.value.function]
   principal_type                   = "ServicePrincipal"
   skip_service_principal_aad_check = true
 }
@@ -68,7 +78,7 @@ resource "azurerm_role_assignment" "ledger" {
   for_each                         = local.ledger
   scope                            = local.table_id
   role_definition_name             = "Storage Table Data Contributor"
-  principal_id                     = azuread_service_principal.function[each.key].object_id
+  principal_id                     = local.principals[each.key]
   principal_type                   = "ServicePrincipal"
   skip_service_principal_aad_check = true
   depends_on                       = [azurerm_resource_group_template_deployment.ledger]
@@ -86,6 +96,9 @@ locals {
   }]...)
   exchange = toset([for name, f in local.functions : name if f.exchange])
   ledger   = toset([for name, f in local.functions : name if f.ledger])
+
+  # Who has a function's rights to the bus and the ledger.
+  principals = { for name, f in local.functions : name => f.inside ? lookup(var.machines, name, azuread_service_principal.function[name].object_id) : azuread_service_principal.function[name].object_id }
 
   # What the rights in functions.tf are about, by name.
   entities = merge(

@@ -6,26 +6,20 @@ output "parameters" {
     "Cloud=${var.cloud}",
     "ServiceBus=${local.servicebus}",
     "Tables=${local.tables}",
-  ], [for name, app in azuread_application_registration.function : "${title(name)}ClientId=${app.client_id}"]))
+  ], [for name, app in azuread_application_registration.function : "${title(name)}ClientId=${app.client_id}" if !local.functions[name].inside]))
 }
 
-output "servicebus" {
-  description = "The host name of the namespace."
-  value       = local.servicebus
-}
-
-output "tables" {
-  description = "The table endpoint of the ledger."
-  value       = local.tables
-}
-
-output "exchange" {
-  description = "The service principals that exchange.ps1 gives their role group."
-  value = { for name in local.exchange : name => {
-    app_id     = azuread_application_registration.function[name].client_id
-    object_id  = azuread_service_principal.function[name].object_id
-    legal_hold = local.functions[name].legal_hold
-  } }
+output "inside" {
+  description = "The environment of a host inside of a network, by function: leaver up --only FUNCTION."
+  value = { for name, f in local.functions : name => {
+    LEAVER_TENANT_ID  = var.tenant_id
+    LEAVER_CLOUD      = var.cloud
+    LEAVER_SERVICEBUS = local.servicebus
+    LEAVER_TABLES     = local.tables
+    # With a managed identity there is no application to name.
+    LEAVER_IDENTITY  = contains(keys(var.machines), name) ? "managed" : null
+    LEAVER_CLIENT_ID = contains(keys(var.machines), name) ? null : azuread_application_registration.function[name].client_id
+  } if f.inside }
 }
 
 locals {

@@ -76,6 +76,18 @@ locals {
   cloud = local.clouds[var.cloud]
 }
 
+variable "certificates" {
+  description = "For a function that runs inside of a network, such as onpremises: the certificate that it signs in with, in PEM and without its private key. {} where machines says who it is."
+  type        = map(string)
+  default     = {}
+}
+
+variable "machines" {
+  description = "For such a function, instead of a certificate: the object id of the managed identity of its host (Azure Arc makes one for a server on premises)."
+  type        = map(string)
+  default     = {}
+}
+
 variable "operators" {
   description = "The object ids of the people, or better of the group, who look after departures: leaver attach."
   type        = set(string)

@@ -24,7 +24,7 @@ func checkDirectories(on console) error {
 	}
 	missing := 0
 	for _, d := range domains {
-		session, err := client.Open(on, d.Name)
+		session, err := client.Open(on, d.Name, "")
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"leaver/infra/leaver/internal/demo"
+	"leaver/infra/leaver/internal/service"
 	"leaver/infra/leaver/internal/terminal"
 )
 
@@ -61,7 +62,9 @@ func (on console) getenv(name string) string {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(console{Context: ctx, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}, os.Args[1:]))
+	os.Exit(service.Run(ctx, func(ctx context.Context, stdout, stderr io.Writer) int {
+		return run(console{Context: ctx, stdout: stdout, stderr: stderr, environ: os.Environ()}, os.Args[1:])
+	}))
 }
 
 // run parses and runs one command and returns the exit code.

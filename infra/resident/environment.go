@@ -115,8 +115,8 @@ func Elsewhere(ctx context.Context, environ []string) (map[offboarding.StepName]
 
 // Onpremises makes the step that runs inside, where the directories can be reached.
 func Onpremises(directories *activedirectory.Client) worker.Step {
-	open := func(ctx context.Context, domain string) (onpremises.Directory, error) {
-		return directories.Open(ctx, domain)
+	open := func(ctx context.Context, domain, preferred string) (onpremises.Directory, error) {
+		return directories.Open(ctx, domain, preferred)
 	}
 	return onpremises.New(open, rand.Reader)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,28 +26,88 @@ const synchronisedPerson = "megan.bowen@contoso.com"
 type organisation struct {
 	*line
 	*sambatest.Organisation
-	dn string
-	id string // object id in Entra
+	client *activedirectory.Client
+	dn     string
+	id     string // object id in Entra
+}
+
+// work runs steps once, each.
+func (o *organisation) work(t *testing.T, names ...offboarding.StepName) *offboarding.Record {
+	t.Helper()
+	var record *offboarding.Record
+	for _, name := range names {
+		record, _ = o.Step(t, o.c.ID, o.workers[name])
+	}
+	return record
+}
+
+// lockOut does what is done at once: access says which groups give licences, and onpremises acts.
+func (o *organisation) lockOut(t *testing.T) *offboarding.Record {
+	t.Helper()
+	return o.work(t, offboarding.StepAccess, offboarding.StepOnpremises)
+}
+
+// replay sends a step back to work once a person has acted, and runs it.
+func (o *organisation) replay(t *testing.T, name offboarding.StepName) *offboarding.Record {
+	t.Helper()
+	_, err := o.Ledger.Replay(t.Context(), o.c.ID, name)
+	must(t, err)
+	return o.work(t, name)
+}
+
+// control is the account's userAccountControl.
+func (o *organisation) control(t *testing.T) string {
+	t.Helper()
+	account, err := o.Read(o.dn, "userAccountControl")
+	must(t, err)
+	return account.GetAttributeValue("userAccountControl")
 }
 
 func newOrganisation(t *testing.T, change func(*sambatest.Organisation, string)) *organisation {
 	t.Helper()
-	directory, err := sambatest.Settle(sambatest.New(t))
+	return departure{person: synchronisedPerson, change: change}.begin(t)
+}
+
+// departure is whose departure from which organisation is tried.
+type departure struct {
+	person  string
+	change  func(*sambatest.Organisation, string) // of the directory and the leaver's account, before
+	without string                                // a right that the service account is not given
+	moveTo  string
+	shared  bool // the mailbox stays, and the account with it
+	// through is how the function reaches the directory; nil is without anything between.
+	through func(*sambatest.Organisation) ([]byte, func(context.Context, string, string) (net.Conn, error))
+}
+
+func (d departure) begin(t *testing.T) *organisation {
+	t.Helper()
+	directory, err := sambatest.Settle(sambatest.New(t), d.without)
 	must(t, err)
-	o := &organisation{Organisation: directory, id: simtenant.UserID(synchronisedPerson)}
-	o.dn, err = directory.Person("megan.bowen", sambatest.People, sambatest.Initial)
+	o := &organisation{Organisation: directory, id: simtenant.UserID(d.person)}
+	name, _, _ := strings.Cut(d.person, "@")
+	o.dn, err = directory.Person(name, sambatest.People, sambatest.Initial)
 	must(t, err)
-	if change != nil {
-		change(directory, o.dn)
+	if d.change != nil {
+		d.change(directory, o.dn)
 	}
 	who, err := directory.Identity(o.dn)
 	must(t, err)
 	policy := offboarding.DefaultPolicy()
 	policy.OnPremises, policy.Mailbox, policy.KeepMail, policy.KeepFiles = offboarding.OnPremisesByFunction, offboarding.None, offboarding.KeepNone, offboarding.KeepNone
-	client, err := activedirectory.New([]activedirectory.Domain{directory.Domain()}, activedirectory.Dial(directory.DialContext))
+	if d.shared {
+		policy.Mailbox = offboarding.Shared
+	}
+	domain, dial := directory.Domain(), directory.DialContext
+	domain.MoveTo, domain.Description = d.moveTo, "left"
+	if d.through != nil {
+		domain.CA, dial = d.through(directory)
+	}
+	o.client, err = activedirectory.New([]activedirectory.Domain{domain}, activedirectory.Dial(dial))
 	must(t, err)
-	o.line = newLineOf(t, synchronisedPerson, policy, func(l *line) {
+	o.line = newLineOf(t, d.person, policy, func(l *line) {
 		l.Tenant.Edit(func(w *simtenant.World) {
+			synced := true
+			w.Users[o.id].OnPremisesSyncEnabled = &synced
 			w.Users[o.id].OnPremises = simtenant.OnPremises{
 				DomainName: who.Domain, ImmutableID: who.Anchor, SecurityIdentifier: who.SID, SamAccountName: who.SamAccountName,
 			}
@@ -60,15 +121,16 @@ func newOrganisation(t *testing.T, change func(*sambatest.Organisation, string))
 				}
 			}
 		})
-		l.workers[offboarding.StepOnpremises] = l.Worker(offboarding.StepOnpremises, resident.Onpremises(client))
+		l.workers[offboarding.StepOnpremises] = l.Worker(offboarding.StepOnpremises, resident.Onpremises(o.client))
+		o.synchronise(t, l.Tenant)
 	})
 	return o
 }
 
 // synchronise is one cycle of the synchronisation.
-func (o *organisation) synchronise(t *testing.T) {
+func (o *organisation) synchronise(t *testing.T, tenant *simtenant.Tenant) {
 	t.Helper()
-	o.Tenant.Synchronise(func(anchor string) (simtenant.OnPremisesState, bool) {
+	tenant.Synchronise(func(anchor string) (simtenant.OnPremisesState, bool) {
 		is, found, err := o.Synchronised(anchor)
 		must(t, err)
 		return simtenant.OnPremisesState(is), found
@@ -76,13 +138,16 @@ func (o *organisation) synchronise(t *testing.T) {
 }
 
 // carry moves the clock from one due step to the next and synchronises every half an hour, until
-// the case has ended.
-func (o *organisation) carry(t *testing.T) *offboarding.Case {
+// the case has ended; looks are asked on the way.
+func (o *organisation) carry(t *testing.T, looks ...func()) *offboarding.Case {
 	t.Helper()
 	synchronised := o.Now()
 	for range 2000 {
+		for _, look := range looks {
+			look()
+		}
 		if o.Now().Sub(synchronised) > 30*time.Minute {
-			o.synchronise(t)
+			o.synchronise(t, o.Tenant)
 			synchronised = o.Now()
 		}
 		if o.round(t, func(name offboarding.StepName) { o.Step(t, o.c.ID, o.workers[name]) }) {
@@ -120,7 +185,7 @@ func TestB9TheLockoutOnPremisesComesAtOnce(t *testing.T) {
 	synchronised := o.Now()
 	for o.Now().Before(ends) {
 		if o.Now().Sub(synchronised) > 30*time.Minute {
-			o.synchronise(t)
+			o.synchronise(t, o.Tenant)
 			synchronised = o.Now()
 		}
 		o.round(t, func(name offboarding.StepName) {
@@ -134,7 +199,7 @@ func TestB9TheLockoutOnPremisesComesAtOnce(t *testing.T) {
 	if account.GetAttributeValue("userAccountControl") != "514" || len(account.GetAttributeValues("memberOf")) > 0 {
 		t.Errorf("userAccountControl %s, in %v", account.GetAttributeValue("userAccountControl"), account.GetAttributeValues("memberOf"))
 	}
-	must(t, o.Set(o.dn, "userAccountControl", "512"))
+	must(t, o.Set(o.dn, "userAccountControl", "512")) // as an administrator would, to tell the password from the block
 	if _, err := o.Dial("megan.bowen@"+sambatest.Domain, sambatest.Initial); err == nil {
 		t.Error("the old password still opens the account")
 	}
@@ -144,7 +209,9 @@ func TestB9TheLockoutOnPremisesComesAtOnce(t *testing.T) {
 	o.Wants(t, o.Record(t, o.c.ID, offboarding.StepOnpremises), offboarding.StateWaiting, "gate of delete")
 }
 
-// An account that AdminSDHolder protects is left whole to a domain administrator.
+// An account that AdminSDHolder protects is left whole to a domain administrator: rights that are
+// delegated on a container do not reach it, and come off again within the hour.
+// Source: mskb.pkisolutions.com/kb/319966; selfadsi.org/extended-ad/ad-permissions-adminsdholder.htm.
 func TestAPrivilegedAccountIsATaskAndNothingIsHalfDone(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t, func(d *sambatest.Organisation, dn string) { must(t, d.Set(dn, "adminCount", "1")) })
@@ -180,81 +247,9 @@ func TestB16ACancelledDepartureWritesNothingOnPremises(t *testing.T) {
 	}
 }
 
-// The directory is away for an hour: the run is tried again, and the account is then locked out.
-func TestADirectoryThatIsAwayIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	o := newOrganisation(t, nil)
-	must(t, o.Close())
-	record, _ := o.Step(t, o.c.ID, o.workers[offboarding.StepOnpremises])
-	o.Wants(t, record, offboarding.StateRetrying, "connecting to domain controller")
-	must(t, o.Resume(t.Context()))
-	for record = o.Record(t, o.c.ID, offboarding.StepOnpremises); record.Evidence["disabled"] == ""; record = o.Record(t, o.c.ID, offboarding.StepOnpremises) {
-		o.Advance(time.Minute)
-		o.Step(t, o.c.ID, o.workers[offboarding.StepOnpremises])
-	}
-}
-
-// A host that is killed around each of its calls to the directory does the same in the end.
-func TestAKillAroundAnyCallToTheDirectoryChangesNothing(t *testing.T) {
-	t.Parallel()
-	o := newOrganisation(t, nil)
-	for calls := 0; ; calls++ {
-		cut := &cutting{o: o, left: calls}
-		client, err := activedirectory.New([]activedirectory.Domain{o.Domain()}, activedirectory.Dial(cut.dial))
-		must(t, err)
-		w := o.Worker(offboarding.StepOnpremises, resident.Onpremises(client))
-		record, _ := o.Step(t, o.c.ID, w)
-		if record.State == offboarding.StateParked || record.State == offboarding.StateManual {
-			t.Fatalf("after %d calls: %s: %s; want it still at work", calls, record.State, record.Reason)
-		}
-		o.Advance(time.Hour)
-		if !cut.happened {
-			break
-		}
-	}
-	account, err := o.Read(o.dn, "userAccountControl")
-	must(t, err)
-	if got := account.GetAttributeValue("userAccountControl"); got != "514" {
-		t.Errorf("userAccountControl is %s, want 514", got)
-	}
-}
-
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// cutting is a network that breaks at one write: before it, or after it and before its answer.
-type cutting struct {
-	o        *organisation
-	left     int
-	happened bool
-}
-
-func (c *cutting) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := c.o.DialContext(ctx, network, address)
-	return &cutConn{Conn: conn, cut: c}, err
-}
-
-type cutConn struct {
-	net.Conn
-	cut *cutting
-}
-
-func (c *cutConn) Write(p []byte) (int, error) {
-	c.cut.left--
-	switch {
-	case c.cut.left/2 != 0 || c.cut.happened:
-		return c.Conn.Write(p)
-	case c.cut.left == 1: // the write arrives, its answer does not
-		n, err := c.Conn.Write(p)
-		c.cut.happened = true
-		_ = c.Close()
-		return n, err
-	}
-	c.cut.happened = true
-	_ = c.Close()
-	return 0, net.ErrClosed
 }

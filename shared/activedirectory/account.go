@@ -26,7 +26,7 @@ const hideFromAddressLists = "msExchHideFromAddressLists"
 
 var accountAttributes = []string{
 	"objectGUID", "objectSid", "objectClass", "sAMAccountName", "distinguishedName", "userAccountControl", "pwdLastSet",
-	"primaryGroupID", hideFromAddressLists, "description", "adminCount", "isCriticalSystemObject", "allowedAttributes",
+	"primaryGroupID", hideFromAddressLists, "mailNickname", "description", "adminCount", "isCriticalSystemObject", "allowedAttributes",
 }
 
 // Find is the account that Entra's user is synchronised from: the only one whose
@@ -40,7 +40,7 @@ func (s *Session) Find(_ context.Context, who offboarding.OnPremisesIdentity) (o
 		return offboarding.OnPremisesAccount{}, offboarding.Permanent(errors.New("finding the account: onPremisesImmutableId is not the base64 of 16 bytes"))
 	}
 	bytes := escaped(anchor)
-	found, err := s.search("(|(mS-DS-ConsistencyGuid="+bytes+")(objectGUID="+bytes+"))", accountAttributes...)
+	found, err := s.search(s.base, "(|(mS-DS-ConsistencyGuid="+bytes+")(objectGUID="+bytes+"))", accountAttributes...)
 	if err != nil {
 		return offboarding.OnPremisesAccount{}, classify("finding the account by its source anchor", err)
 	}
@@ -55,7 +55,7 @@ func (s *Session) Find(_ context.Context, who offboarding.OnPremisesIdentity) (o
 	if sid(e.GetRawAttributeValue("objectSid")) != who.SID || !strings.EqualFold(e.GetAttributeValue("sAMAccountName"), who.SamAccountName) {
 		return offboarding.OnPremisesAccount{}, offboarding.Permanent(fmt.Errorf("account %s has the source anchor, but its SID or sAMAccountName is not what Entra shows; a person has to look at both", id))
 	}
-	return s.account(e)
+	return account(e)
 }
 
 // Account is the account with that objectGUID as it is now.
@@ -64,61 +64,72 @@ func (s *Session) Account(_ context.Context, id string) (offboarding.OnPremisesA
 	if err != nil {
 		return offboarding.OnPremisesAccount{}, classify("reading account "+id, err)
 	}
-	return s.account(e)
+	return account(e)
 }
 
-func (s *Session) account(e *ldap.Entry) (offboarding.OnPremisesAccount, error) {
+func account(e *ldap.Entry) (offboarding.OnPremisesAccount, error) {
 	a := offboarding.OnPremisesAccount{
-		ID:             guid(e.GetRawAttributeValue("objectGUID")),
-		PasswordSet:    fileTime(e.GetAttributeValue("pwdLastSet")),
-		PrimaryGroup:   e.GetAttributeValue("primaryGroupID"),
-		Hidden:         e.GetAttributeValue(hideFromAddressLists) == "TRUE",
-		HasAddressList: has(e, "allowedAttributes", hideFromAddressLists),
-		Description:    e.GetAttributeValue("description"),
-		Privileged:     e.GetAttributeValue("adminCount") == "1",
-		Critical:       e.GetAttributeValue("isCriticalSystemObject") == "TRUE",
+		ID:              guid(e.GetRawAttributeValue("objectGUID")),
+		PasswordSet:     fileTime(e.GetAttributeValue("pwdLastSet")),
+		PrimaryGroup:    e.GetAttributeValue("primaryGroupID"),
+		Hidden:          e.GetAttributeValue(hideFromAddressLists) == "TRUE",
+		HasAddressList:  has(e, "allowedAttributes", hideFromAddressLists),
+		HasMailNickname: e.GetAttributeValue("mailNickname") != "",
+		Description:     e.GetAttributeValue("description"),
+		Privileged:      e.GetAttributeValue("adminCount") == "1",
+		Critical:        e.GetAttributeValue("isCriticalSystemObject") == "TRUE",
 	}
-	control, err := strconv.ParseUint(e.GetAttributeValue("userAccountControl"), 10, 32)
+	control, err := strconv.ParseInt(e.GetAttributeValue("userAccountControl"), 10, 32)
 	if err != nil {
 		return offboarding.OnPremisesAccount{}, offboarding.Permanent(fmt.Errorf("reading account %s: userAccountControl is not shown; the service account may not read it", a.ID))
 	}
 	a.Control, a.Enabled = uint32(control), control&accountDisable == 0
 	a.Person = control&notAPerson == 0 && has(e, "objectClass", "user") && !has(e, "objectClass", "computer")
 	_, a.Parent = split(e.DN)
-	groups, err := s.search("(&(objectClass=group)(member="+ldap.EscapeFilter(e.DN)+"))", "objectGUID", "objectSid", "adminCount")
-	if err != nil {
-		return offboarding.OnPremisesAccount{}, classify("reading the groups of account "+a.ID, err)
-	}
-	for _, g := range groups {
-		a.Groups = append(a.Groups, offboarding.OnPremisesGroup{ID: guid(g.GetRawAttributeValue("objectGUID")), SID: sid(g.GetRawAttributeValue("objectSid")), Privileged: g.GetAttributeValue("adminCount") == "1"})
-	}
 	return a, nil
 }
 
-// Disable disables the account. It takes the value away that it read and adds the new one, so that
-// a change by somebody else in between is an error and not lost.
-func (s *Session) Disable(ctx context.Context, id string) error {
+// Groups are the groups of the account's domain that name it as a member: not the primary one, which
+// names nobody, and none of another domain. The directory looks for the account in them, so that the
+// members of a group are never read, of which an answer holds no more than 1,500.
+func (s *Session) Groups(_ context.Context, id string) ([]offboarding.OnPremisesGroup, error) {
+	e, err := s.read(byID(id), "distinguishedName")
+	if err != nil {
+		return nil, classify("reading account "+id, err)
+	}
+	found, err := s.search(s.root, "(&(objectClass=group)(member="+ldap.EscapeFilter(e.DN)+"))", "objectGUID", "objectSid", "adminCount")
+	if err != nil {
+		return nil, classify("reading the groups of account "+id, err)
+	}
+	var groups []offboarding.OnPremisesGroup
+	for _, g := range found {
+		groups = append(groups, offboarding.OnPremisesGroup{
+			ID: guid(g.GetRawAttributeValue("objectGUID")), SID: sid(g.GetRawAttributeValue("objectSid")), Privileged: g.GetAttributeValue("adminCount") == "1",
+		})
+	}
+	return groups, nil
+}
+
+// Disable disables the account as it was read. It takes the value away that was read and adds the
+// new one, so that a change by somebody else in between is an error and not lost.
+func (s *Session) Disable(ctx context.Context, a offboarding.OnPremisesAccount) error {
 	const what = "userAccountControl"
-	e, err := s.read(byID(id), what)
-	if err != nil {
-		return classify("reading account "+id, err)
-	}
-	old, err := strconv.ParseUint(e.GetAttributeValue(what), 10, 32)
-	if err != nil {
-		return offboarding.Permanent(fmt.Errorf("reading account %s: userAccountControl is not shown", id))
-	}
-	if old&accountDisable != 0 {
+	if !a.Enabled {
 		return nil
 	}
-	m := ldap.NewModifyRequest(byID(id), nil)
-	m.Delete(what, []string{strconv.FormatUint(old, 10)})
-	m.Add(what, []string{strconv.FormatUint(old|accountDisable, 10)})
-	err = s.modify(ctx, "disabling account "+id, what, m)
-	if result(err) == ldap.LDAPResultNoSuchAttribute && err != nil {
-		return fmt.Errorf("disabling account %s: somebody changed userAccountControl meanwhile", id)
+	m := ldap.NewModifyRequest(byID(a.ID), nil)
+	m.Delete(what, []string{control(a.Control)})
+	m.Add(what, []string{control(a.Control | accountDisable)})
+	err := s.modify(ctx, "disabling account "+a.ID, what, m)
+	if err != nil && result(err) == ldap.LDAPResultNoSuchAttribute {
+		return fmt.Errorf("disabling account %s: somebody changed userAccountControl meanwhile", a.ID)
 	}
-	return settled("disabling account "+id, err)
+	return settled("disabling account "+a.ID, err)
 }
+
+// control writes userAccountControl as the directory does, as a signed number.
+// Source: Active Directory schema, attribute syntax Enumeration.
+func control(bits uint32) string { return strconv.FormatInt(int64(int32(bits)), 10) }
 
 // ResetPassword sets a password as an administrator does: neither history nor minimum age count.
 // Source: KB269190: UTF-16LE, in quotation marks, over TLS.
@@ -166,7 +177,7 @@ func (s *Session) LeaveGroup(ctx context.Context, group, id string) error {
 	}
 	if code(err) == codeNotMember || result(err) == ldap.LDAPResultUnwillingToPerform {
 		// Whether it was gone already or may not be taken away is told by the group, not by the text.
-		if still, reading := s.search("(&(objectGUID="+escapedID(group)+")(member="+ldap.EscapeFilter(e.DN)+"))", "objectGUID"); reading == nil && len(still) == 0 {
+		if still, reading := s.search(s.root, "(&(objectGUID="+escapedID(group)+")(member="+ldap.EscapeFilter(e.DN)+"))", "objectGUID"); reading == nil && len(still) == 0 {
 			return nil
 		}
 	}
@@ -186,7 +197,7 @@ func (s *Session) Move(ctx context.Context, id, container string) error {
 	}
 	err = s.conn.ModifyDN(ldap.NewModifyDNRequest(byID(id), name, true, container))
 	s.record(ctx, "modifyDN", err)
-	return settled(doing, err)
+	return settled(doing, protected(doing, err))
 }
 
 // Delete deletes the account. With the recycle bin enabled it can be brought back whole for 180
@@ -200,7 +211,18 @@ func (s *Session) Delete(ctx context.Context, id string) error {
 	if err != nil && result(err) == ldap.LDAPResultNoSuchObject {
 		return nil
 	}
-	return settled("deleting account "+id, err)
+	if err != nil && result(err) == ldap.LDAPResultNotAllowedOnNonLeaf {
+		return offboarding.Permanent(fmt.Errorf("deleting account %s: there are objects below it, such as the phones that Exchange keeps there; look what they are, delete them, then replay", id))
+	}
+	return settled("deleting account "+id, protected("deleting account "+id, err))
+}
+
+// protected says of a refused move or deletion what else than a missing right can refuse it.
+func protected(doing string, err error) error {
+	if err == nil || result(err) != ldap.LDAPResultInsufficientAccessRights {
+		return err
+	}
+	return forbidden{fmt.Errorf("%w, or the account is protected from accidental deletion", classify(doing, err))}
 }
 
 // modify asks the write guard, writes, and records the answer, which it returns as it is.
@@ -221,7 +243,7 @@ func (s *Session) record(ctx context.Context, operation string, err error) {
 	offboarding.WriteGuardFrom(ctx).Record(offboarding.Call{Operation: operation, Status: status})
 }
 
-// forbidden is the write guard's no; it passes through unchanged.
+// forbidden is an answer that passes through unchanged, such as the write guard's no.
 type forbidden struct{ error }
 
 func (f forbidden) Unwrap() error { return f.error }

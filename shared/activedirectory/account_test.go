@@ -27,7 +27,7 @@ func TestAnAccountIsDisabledAndItsPasswordReset(t *testing.T) {
 	} else {
 		_ = conn.Close()
 	}
-	if err := s.Disable(ctx, f.leaver); err != nil {
+	if err := s.Disable(ctx, before); err != nil {
 		t.Fatal(err)
 	}
 	password := random()
@@ -49,9 +49,13 @@ func TestAnAccountIsDisabledAndItsPasswordReset(t *testing.T) {
 	if n := len(wrote.calls); n != 2 {
 		t.Errorf("%d writes are evidence, want 2: %v", n, wrote.calls)
 	}
-	// Twice is once.
-	if err := s.Disable(ctx, f.leaver); err != nil || len(wrote.calls) != 2 {
+	// Twice is once, and what was read before is not written over what somebody set meanwhile.
+	if err := s.Disable(ctx, after); err != nil || len(wrote.calls) != 2 {
 		t.Errorf("disabling again: %v, %d writes", err, len(wrote.calls))
+	}
+	must(t, f.Set(f.dn, "userAccountControl", "66048"))
+	if err := s.Disable(ctx, before); err == nil || offboarding.IsPermanent(err) {
+		t.Errorf("disabling as it was read before somebody changed it: %v, want a transient error", err)
 	}
 }
 
@@ -61,11 +65,11 @@ func TestAnAccountLeavesItsGroups(t *testing.T) {
 	f.group(t, "Staff", f.dn)
 	f.group(t, "Choir (mixed) #1", f.dn)
 	s := f.open(t)
-	account, err := s.Account(ctx, f.leaver)
-	if err != nil || len(account.Groups) != 2 {
-		t.Fatalf("groups %v: %v", account.Groups, err)
+	groups, err := s.Groups(ctx, f.leaver)
+	if err != nil || len(groups) != 2 {
+		t.Fatalf("groups %v: %v", groups, err)
 	}
-	for _, g := range account.Groups {
+	for _, g := range groups {
 		if err := s.LeaveGroup(ctx, g.ID, f.leaver); err != nil {
 			t.Fatal(err)
 		}
@@ -73,8 +77,17 @@ func TestAnAccountLeavesItsGroups(t *testing.T) {
 			t.Errorf("leaving a group twice: %v", err)
 		}
 	}
-	if account, err = s.Account(ctx, f.leaver); err != nil || len(account.Groups) > 0 {
-		t.Errorf("still in %v: %v", account.Groups, err)
+	if groups, err = s.Groups(ctx, f.leaver); err != nil || len(groups) > 0 {
+		t.Errorf("still in %v: %v", groups, err)
+	}
+}
+
+// A group outside of the base is one all the same.
+func TestGroupsAreThoseOfTheWholeDomain(t *testing.T) {
+	f := newFixture(t)
+	must(t, f.Set("CN=Remote Desktop Users,CN=Builtin,"+sambatest.Base, "member", f.dn))
+	if groups, err := f.open(t).Groups(t.Context(), f.leaver); err != nil || len(groups) != 1 {
+		t.Errorf("groups %v: %v; want the one", groups, err)
 	}
 }
 
@@ -143,7 +156,11 @@ func TestWithoutARightTheErrorSaysSo(t *testing.T) {
 	admin := f.administrator(t)
 	s := f.open(t)
 	for name, write := range map[string]func() error{
-		"disable":        func() error { return s.Disable(ctx, admin) },
+		"disable": func() error {
+			account, err := s.Account(ctx, admin)
+			must(t, err)
+			return s.Disable(ctx, account)
+		},
 		"reset password": func() error { return s.ResetPassword(ctx, admin, random()) },
 		"move":           func() error { return s.Move(ctx, admin, sambatest.Former) },
 		"delete":         func() error { return s.Delete(ctx, admin) },
@@ -165,10 +182,12 @@ func TestWithoutARightTheErrorSaysSo(t *testing.T) {
 func TestNothingIsWrittenWithoutAWriteGuard(t *testing.T) {
 	f := newFixture(t)
 	s := f.open(t)
-	if err := s.Disable(t.Context(), f.leaver); err == nil {
+	account, err := s.Account(t.Context(), f.leaver)
+	must(t, err)
+	if err := s.Disable(t.Context(), account); err == nil {
 		t.Error("disabled without a write guard")
 	}
-	account, err := s.Account(t.Context(), f.leaver)
+	account, err = s.Account(t.Context(), f.leaver)
 	if err != nil || !account.Enabled {
 		t.Errorf("got %+v, %v", account, err)
 	}
@@ -181,7 +200,7 @@ func (f *fixture) administrator(t *testing.T) string {
 	domain.Base = ""
 	c, err := activedirectory.New([]activedirectory.Domain{domain}, activedirectory.Dial(f.DialContext))
 	must(t, err)
-	s, err := c.Open(t.Context(), sambatest.Domain)
+	s, err := c.Open(t.Context(), sambatest.Domain, "")
 	must(t, err)
 	t.Cleanup(s.Close)
 	account, err := s.Find(t.Context(), f.identity(t, "CN=Administrator,CN=Users,"+sambatest.Base))

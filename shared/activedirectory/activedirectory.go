@@ -88,13 +88,15 @@ func New(domains []Domain, options ...func(*Client)) (*Client, error) {
 type Session struct {
 	conn   *ldap.Conn
 	domain Domain
-	base   string
+	base   string // below it are the people
+	root   string // of the naming context, in which their groups are
 	server string
 }
 
-// Open connects to a domain controller of the named domain. What no configuration names is a
-// permanent error, a controller that does not answer a transient one once all were tried.
-func (c *Client) Open(ctx context.Context, domain string) (*Session, error) {
+// Open connects to a domain controller of the named domain, the preferred one before the others: a
+// later run reads what an earlier one wrote there. What no configuration names is a permanent error,
+// a controller that does not answer a transient one once all were tried.
+func (c *Client) Open(ctx context.Context, domain, preferred string) (*Session, error) {
 	for _, d := range c.domains {
 		if !strings.EqualFold(d.Name, domain) {
 			continue
@@ -102,6 +104,9 @@ func (c *Client) Open(ctx context.Context, domain string) (*Session, error) {
 		servers, err := c.controllers(ctx, d)
 		if err != nil {
 			return nil, err
+		}
+		if i := slices.Index(servers, preferred); i > 0 {
+			servers = slices.Concat([]string{preferred}, servers[:i], servers[i+1:])
 		}
 		var failed []error
 		for _, server := range servers {
@@ -206,8 +211,9 @@ func (s *Session) begin() error {
 			return errors.New("it is a read-only controller; another one is needed")
 		}
 	}
+	s.root = root.GetAttributeValue("defaultNamingContext")
 	if s.base == "" {
-		s.base = root.GetAttributeValue("defaultNamingContext")
+		s.base = s.root
 	}
 	return nil
 }
@@ -225,13 +231,20 @@ func within(dn, container string) bool {
 // Treatment is what the organisation wants of leavers' accounts in this domain.
 func (s *Session) Treatment() offboarding.OnPremisesTreatment { return s.domain.OnPremisesTreatment }
 
+// Controller is the name of the domain controller that this is a connection to.
+func (s *Session) Controller() string { return s.server }
+
 // Close ends the connection.
 func (s *Session) Close() { _ = s.conn.Close() }
 
-// read is one object by its name.
+// read is one object by its name. Of security descriptors it asks the permissions alone.
 func (s *Session) read(dn string, attributes ...string) (*ldap.Entry, error) {
+	var controls []ldap.Control
+	if slices.Contains(attributes, "nTSecurityDescriptor") {
+		controls = []ldap.Control{onlyDACL}
+	}
 	found, err := s.conn.Search(ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 1, int(timeout/time.Second), false,
-		"(objectClass=*)", attributes, nil))
+		"(objectClass=*)", attributes, controls))
 	if err != nil {
 		return nil, err
 	}
@@ -241,10 +254,11 @@ func (s *Session) read(dn string, attributes ...string) (*ldap.Entry, error) {
 	return found.Entries[0], nil
 }
 
-// search is every object below the base that the filter finds, however many pages they fill.
-func (s *Session) search(filter string, attributes ...string) ([]*ldap.Entry, error) {
+// search is every object below a container that the filter finds, however many pages they fill.
+// References to other naming contexts are not followed.
+func (s *Session) search(below, filter string, attributes ...string) ([]*ldap.Entry, error) {
 	const page = 500
-	found, err := s.conn.SearchWithPaging(ldap.NewSearchRequest(s.base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, int(timeout/time.Second), false,
+	found, err := s.conn.SearchWithPaging(ldap.NewSearchRequest(below, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, int(timeout/time.Second), false,
 		filter, attributes, nil), page)
 	if err != nil {
 		return nil, err

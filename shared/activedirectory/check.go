@@ -17,15 +17,30 @@ type Right struct {
 	Of   int    // how many were looked at
 }
 
-// resetPassword is the control access right User-Force-Change-Password.
-// Source: Active Directory schema, extended rights.
-const resetPassword = "00299570-246d-11d0-a768-00aa006e0529"
+// access is one kind of access that a security descriptor can give.
+// Sources: MS-ADTS 5.1.3.2, access rights; Active Directory schema, extended rights and classes.
+type access struct {
+	mask    uint32
+	objects []string // GUIDs: the control access right, the attribute or its property set, or the class of a child
+}
+
+const publicInformation = "e48d0154-bcf8-11d1-8702-00c04fb96050" // the property set of name and cn
+
+var (
+	resetPassword = access{0x100, []string{"00299570-246d-11d0-a768-00aa006e0529"}} // User-Force-Change-Password
+	writeName     = access{0x20, []string{"bf967a0e-0de6-11d0-a285-00aa003049e2", publicInformation}}
+	writeCN       = access{0x20, []string{"bf96793f-0de6-11d0-a285-00aa003049e2", publicInformation}}
+	deleteIt      = access{0x10000, nil}
+	deleteUser    = access{0x2, []string{"bf967aba-0de6-11d0-a285-00aa003049e2"}} // a child of the class user
+)
 
 // Check says what the service account may write, without writing: it asks the directory for the
-// attributes that it may change on some people and groups below the base, and reads those people's
-// permissions for the right to reset a password. Accounts and groups that AdminSDHolder protects or
-// that Windows needs are passed over.
-// Source: MS-ADTS 3.1.1.4.5.22, allowedAttributesEffective; 5.1.3.3, checking access.
+// attributes that it may change on some people and groups below the base, and reads the permissions of
+// those people and of their containers for the rights to reset a password, to move and to delete. Accounts and
+// groups that AdminSDHolder protects or that Windows needs are passed over. The move is looked at where
+// the configuration names where to.
+// Sources: MS-ADTS 3.1.1.4.5.22, allowedAttributesEffective; 3.1.1.4.5.21,
+// allowedChildClassesEffective; 5.1.3.3, checking access.
 func (s *Session) Check(_ context.Context) ([]Right, error) {
 	const theirs = "(!(adminCount=1))(!(isCriticalSystemObject=TRUE))"
 	people, err := s.sample("(&(objectCategory=person)(objectClass=user)" + theirs + ")")
@@ -40,22 +55,59 @@ func (s *Session) Check(_ context.Context) ([]Right, error) {
 	if err != nil {
 		return nil, classify("reading the service account", err)
 	}
+	deletes, err := s.deletes(people, sids)
+	if err != nil {
+		return nil, classify("reading the permissions of the people's containers", err)
+	}
 	writes := func(attribute string) func(*ldap.Entry) bool {
 		return func(e *ldap.Entry) bool { return has(e, "allowedAttributesEffective", attribute) }
 	}
-	resets := func(e *ldap.Entry) bool {
-		return grants(e.GetRawAttributeValue("nTSecurityDescriptor"), sids, resetPassword)
+	granted := func(wanted ...access) func(*ldap.Entry) bool {
+		return func(e *ldap.Entry) bool {
+			return !slices.ContainsFunc(wanted, func(w access) bool { return !grants(e.GetRawAttributeValue("nTSecurityDescriptor"), sids, w) })
+		}
 	}
 	rights := []Right{
 		count("disable an account", "Write userAccountControl on user objects", people, writes("userAccountControl")),
-		count("reset a password", "Reset Password on user objects", people, resets),
+		count("reset a password", "Reset Password on user objects", people, granted(resetPassword)),
 		count("describe an account", "Write description on user objects", people, writes("description")),
 		count("take an account out of a group", "Write member on group objects", groups, writes("member")),
+		count("delete an account", "Delete user objects on their containers, which moving needs as well", people, deletes),
 	}
 	if slices.ContainsFunc(people, func(e *ldap.Entry) bool { return has(e, "allowedAttributes", hideFromAddressLists) }) {
 		rights = append(rights, count("hide an account from address lists", "Write "+hideFromAddressLists+" on user objects", people, writes(hideFromAddressLists)))
 	}
+	if to := s.domain.MoveTo; to != "" {
+		target, err := s.read(to, "allowedChildClassesEffective")
+		if err != nil {
+			return nil, classify("reading moveTo", err)
+		}
+		rights = append(rights,
+			count("take an account along when it is moved", "Write name and Write cn on user objects", people, granted(writeName, writeCN)),
+			count("put an account where moveTo says", "Create user objects on moveTo", []*ldap.Entry{target}, func(e *ldap.Entry) bool { return has(e, "allowedChildClassesEffective", "user") }))
+	}
 	return rights, nil
+}
+
+// deletes tells who may be deleted: whose own permissions say so, or those of their container.
+// Source: MS-ADTS 3.1.1.5.5.2, delete, security considerations.
+func (s *Session) deletes(people []*ldap.Entry, sids []string) (func(*ldap.Entry) bool, error) {
+	containers := map[string]bool{}
+	for _, e := range people {
+		_, parent := split(e.DN)
+		if _, known := containers[parent]; known {
+			continue
+		}
+		is, err := s.read(parent, "nTSecurityDescriptor")
+		if err != nil {
+			return nil, err
+		}
+		containers[parent] = grants(is.GetRawAttributeValue("nTSecurityDescriptor"), sids, deleteUser)
+	}
+	return func(e *ldap.Entry) bool {
+		_, parent := split(e.DN)
+		return containers[parent] || grants(e.GetRawAttributeValue("nTSecurityDescriptor"), sids, deleteIt)
+	}, nil
 }
 
 func count(name, fix string, of []*ldap.Entry, may func(*ldap.Entry) bool) Right {
@@ -71,15 +123,19 @@ func count(name, fix string, of []*ldap.Entry, may func(*ldap.Entry) bool) Right
 // sample is some of the objects below the base that the filter finds, with what tells the rights on
 // them.
 func (s *Session) sample(filter string) ([]*ldap.Entry, error) {
-	const most, onlyDACL = 200, 4
+	const most = 200
 	found, err := s.conn.Search(ldap.NewSearchRequest(s.base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, most, int(timeout.Seconds()), false, filter,
 		[]string{"allowedAttributesEffective", "allowedAttributes", "nTSecurityDescriptor"},
-		[]ldap.Control{ldap.NewControlPaging(most), &ldap.ControlMicrosoftSDFlags{Criticality: true, ControlValue: onlyDACL}}))
+		[]ldap.Control{ldap.NewControlPaging(most), onlyDACL}))
 	if err != nil {
 		return nil, err
 	}
 	return found.Entries, nil
 }
+
+// onlyDACL asks of security descriptors what may be read without the right to read audit settings.
+// Source: MS-ADTS 3.1.1.3.4.1.11, LDAP_SERVER_SD_FLAGS_OID.
+var onlyDACL = &ldap.ControlMicrosoftSDFlags{Criticality: true, ControlValue: 4}
 
 // identifiers are the security identifiers that this connection acts with.
 // Source: MS-ADTS 3.1.1.3.2, rootDSE attribute tokenGroups.
@@ -95,13 +151,12 @@ func (s *Session) identifiers() ([]string, error) {
 	return sids, nil
 }
 
-// grants reports whether a security descriptor gives one of the identifiers a control access right.
+// grants reports whether a security descriptor gives one of the identifiers an access.
 // What cannot be read gives nothing. Sources: MS-DTYP 2.4.4 (ACE), 2.4.5 (ACL), 2.4.6 (descriptor).
-func grants(descriptor []byte, sids []string, right string) bool {
+func grants(descriptor []byte, sids []string, wanted access) bool {
 	const (
 		allow, deny, allowObject, denyObject = 0, 1, 5, 6
 		inheritOnly                          = 0x08
-		controlAccess                        = 0x100
 		hasType, hasInheritedType            = 1, 2
 		header, ace, guidSize                = 20, 8, 16
 	)
@@ -134,7 +189,7 @@ func grants(descriptor []byte, sids []string, right string) bool {
 				if len(body) < guidSize {
 					return false
 				}
-				about, body = guid(body[:guidSize]) == right, body[guidSize:]
+				about, body = slices.Contains(wanted.objects, guid(body[:guidSize])), body[guidSize:]
 			}
 			if present&hasInheritedType != 0 {
 				if len(body) < guidSize {
@@ -143,7 +198,7 @@ func grants(descriptor []byte, sids []string, right string) bool {
 				body = body[guidSize:]
 			}
 		}
-		if flags&inheritOnly != 0 || mask&controlAccess == 0 || !about || !slices.Contains(sids, sid(body)) {
+		if flags&inheritOnly != 0 || mask&wanted.mask == 0 || !about || !slices.Contains(sids, sid(body)) {
 			continue
 		}
 		switch kind {

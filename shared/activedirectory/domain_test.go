@@ -35,7 +35,7 @@ func newFixture(t *testing.T, without ...string) *fixture {
 
 func (f *fixture) open(t *testing.T) *activedirectory.Session {
 	t.Helper()
-	s, err := f.client.Open(t.Context(), sambatest.Domain)
+	s, err := f.client.Open(t.Context(), sambatest.Domain, "")
 	must(t, err)
 	t.Cleanup(s.Close)
 	return s

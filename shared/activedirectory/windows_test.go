@@ -139,7 +139,7 @@ func (p *peer) session(t *testing.T, more ...string) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Open(t.Context(), "corp.example")
+	s, err := c.Open(t.Context(), "corp.example", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,17 +274,115 @@ func TestAllGroupsAreReadHoweverManyPagesTheyFill(t *testing.T) {
 		cookie.AppendChild(next.Encode())
 		return append(out, end, cookie)
 	}
-	account, err := p.session(t).Account(t.Context(), someID)
-	if err != nil || len(account.Groups) != all {
-		t.Fatalf("%d groups, %v; want %d", len(account.Groups), err, all)
+	groups, err := p.session(t).Groups(t.Context(), someID)
+	if err != nil || len(groups) != all {
+		t.Fatalf("%d groups, %v; want %d", len(groups), err, all)
 	}
 	ids := map[string]bool{}
-	for _, g := range account.Groups {
+	for _, g := range groups {
 		ids[g.ID] = true
 	}
 	if len(ids) != all {
 		t.Errorf("%d different groups, want %d", len(ids), all)
 	}
+}
+
+// Windows shows 1,500 values of an attribute and names the rest "member;range=…": a component that
+// read none replaced all 3,000 members of a group by the one it meant to add.
+// Source: github.com/dsbenghe/Novell.Directory.Ldap.NETStandard/issues/82; Active Directory,
+// enumerating groups that contain many members.
+func TestALargeGroupLosesOneMemberAndNoOther(t *testing.T) {
+	const dn = "CN=Sam Ash,OU=People,DC=corp,DC=example"
+	members := map[string]bool{dn: true}
+	for i := range 4999 {
+		members[fmt.Sprintf("CN=P%d,OU=People,DC=corp,DC=example", i)] = true
+	}
+	p := newPeer(t, nil)
+	first := reads(func(op *ber.Packet) *ber.Packet {
+		changes := op.Children[1].Children
+		what := changes[0].Children[1]
+		if kind, _ := changes[0].Children[0].Value.(int64); len(changes) != 1 || kind != ldap.DeleteAttribute || len(what.Children[1].Children) != 1 {
+			t.Error("more than one value is changed, or not taken away")
+		}
+		if got := string(what.Children[1].Children[0].ByteValue); got == byID(someID) {
+			delete(members, dn)
+		}
+		return done(ldap.ApplicationModifyResponse, 0, "")
+	})
+	p.answer = func(op *ber.Packet, controls []ldap.Control) []*ber.Packet {
+		if op.Tag == ldap.ApplicationSearchRequest {
+			for _, a := range op.Children[7].Children {
+				if strings.HasPrefix(string(a.ByteValue), "member") {
+					t.Error("the members of a group are read, of which an answer holds 1,500")
+				}
+			}
+			if _, filter := asked(op); strings.Contains(filter, "(member=") && !members[dn] {
+				return []*ber.Packet{done(ldap.ApplicationSearchResultDone, 0, "")}
+			}
+		}
+		return first(op, controls)
+	}
+	ctx, s := offboarding.WithWriteGuard(t.Context(), allow{}), p.session(t)
+	groups, err := s.Groups(ctx, someID)
+	if err != nil || len(groups) != 1 {
+		t.Fatalf("groups %v: %v", groups, err)
+	}
+	if err := s.LeaveGroup(ctx, groups[0].ID, someID); err != nil {
+		t.Fatal(err)
+	}
+	if groups, err = s.Groups(ctx, someID); err != nil || len(groups) > 0 || len(members) != 4999 {
+		t.Errorf("groups %v: %v; %d members are left, want 4999", groups, err, len(members))
+	}
+}
+
+// Each forest has its own controllers and its own service account.
+func TestSeveralForestsAreToldApartByTheirDomain(t *testing.T) {
+	var asked []string
+	domains, peers := []Domain{}, map[string]*peer{}
+	for _, name := range []string{"corp.example", "north.example"} {
+		p := newPeer(t, func(op *ber.Packet, controls []ldap.Control) []*ber.Packet {
+			asked = append(asked, name)
+			return reads(nil)(op, controls)
+		})
+		peers[name] = p
+		domains = append(domains, Domain{Name: name, Servers: []string{"example.com"}, CA: p.ca, Bind: "svc@" + name, Secret: "s"})
+	}
+	dialled := ""
+	c, err := New(domains, Dial(func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, peers[dialled].address)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dialled = range []string{"north.example", "corp.example"} {
+		asked = nil
+		s, err := c.Open(t.Context(), strings.ToUpper(dialled), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if s.domain.Bind != "svc@"+dialled || !slices.Contains(asked, dialled) || len(asked) != 1 {
+			t.Errorf("%s was asked as %s at %v", dialled, s.domain.Bind, asked)
+		}
+	}
+}
+
+func TestTheControllerOfAnEarlierRunIsPreferred(t *testing.T) {
+	p := newPeer(t, reads(nil))
+	var dialled []string
+	c, err := New([]Domain{{Name: "corp.example", Servers: []string{"dc1.corp.example", "example.com"}, CA: p.ca, Bind: "svc", Secret: "s"}},
+		Dial(func(ctx context.Context, network, address string) (net.Conn, error) {
+			dialled = append(dialled, address)
+			return (&net.Dialer{}).DialContext(ctx, network, p.address)
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Open(t.Context(), "corp.example", "example.com")
+	if err != nil || s.Controller() != "example.com" || len(dialled) != 1 {
+		t.Fatalf("dialled %v: %v", dialled, err)
+	}
+	s.Close()
 }
 
 func TestAControllerThatCannotWriteIsPassedOver(t *testing.T) {
@@ -324,12 +422,20 @@ func TestAControllerThatDiesAfterTheWriteIsReadAgain(t *testing.T) {
 	}
 	p.die = func(op *ber.Packet) bool { return op.Tag == ldap.ApplicationModifyRequest }
 	ctx := offboarding.WithWriteGuard(t.Context(), allow{})
-	err := p.session(t).Disable(ctx, someID)
+	disable := func() error {
+		s := p.session(t)
+		account, err := s.Account(ctx, someID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Disable(ctx, account)
+	}
+	err := disable()
 	var fatal *offboarding.PermanentError
 	if err == nil || errors.As(err, &fatal) {
 		t.Fatalf("got %v, want a transient error", err)
 	}
-	if err := p.session(t).Disable(ctx, someID); err != nil || writes != 1 {
+	if err := disable(); err != nil || writes != 1 {
 		t.Errorf("again: %v after %d writes, want 1", err, writes)
 	}
 }
@@ -343,7 +449,7 @@ func TestAnUntrustedCertificateIsNotAskedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Open(t.Context(), "CORP.example")
+	_, err = c.Open(t.Context(), "CORP.example", "")
 	var fatal *offboarding.PermanentError
 	if !errors.As(err, &fatal) || !strings.Contains(err.Error(), "ca") {
 		t.Errorf("got %v, want a permanent error that says what to configure", err)
@@ -366,7 +472,7 @@ func TestADomainIsDeclaredOnceAndWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Open(t.Context(), "other.example")
+	_, err = c.Open(t.Context(), "other.example", "")
 	var fatal *offboarding.PermanentError
 	if !errors.As(err, &fatal) || !strings.Contains(err.Error(), "LEAVER_DIRECTORY") {
 		t.Errorf("got %v, want what to configure", err)

@@ -94,3 +94,10 @@ type Seat struct {
 	// another.
 	Plans []string
 }
+
+// Synchronisation is how the synchronisation of the organisation's on-premises directories stands.
+// Source: Microsoft Graph, resource type organization.
+type Synchronisation struct {
+	Enabled bool      // onPremisesSyncEnabled
+	Last    time.Time // onPremisesLastSyncDateTime; zero when it never ran
+}

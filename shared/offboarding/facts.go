@@ -25,6 +25,7 @@ import (
 //	hiddenOnPremises onpremises       evidence  forward
 //	synchronisedAt block              progress  onpremises
 //	licensedOnPremises access         progress  onpremises
+//	licenceGate    licence            progress  onpremises
 //	deletionGate   delete             progress  onpremises
 //	residualRisk   any                evidence  leaver plan, reports
 const (
@@ -57,15 +58,18 @@ const (
 	// DisabledOnPremises and PasswordSetOnPremises are when onpremises first read its effects.
 	DisabledOnPremises    = "disabledOnPremises"
 	PasswordSetOnPremises = "passwordSetOnPremises"
-	// HiddenOnPremises is "true" of an account that onpremises has hidden from address lists, or
-	// NoExchangeSchema where the directory cannot say so.
+	// HiddenOnPremises is "true" of an account that onpremises has hidden from address lists, or why
+	// the directory cannot say so.
 	HiddenOnPremises = "hiddenOnPremises"
 	NoExchangeSchema = "the directory has no Exchange schema"
+	NoMailNickname   = "the account has no mailNickname, without which the synchronisation carries no attribute of Exchange"
 	// SynchronisedAt is when the cloud was first seen to show what onpremises had written.
 	SynchronisedAt = "synchronisedAt"
 	// LicensedOnPremises are the groups mastered on premises that give licences, by SID and separated
 	// by blanks, or "none": leaving one takes licences away, which is the gate's to allow (B2).
 	LicensedOnPremises = "licensedOnPremises"
+	// LicenceGate is when the gate of licence last stood open for groups that are left on premises.
+	LicenceGate = "licenceGate"
 	// DeletionGate is when the gate of delete last stood open for an account deleted on premises.
 	DeletionGate = "deletionGate"
 	// ResidualRisk is what a step can neither end nor see, in words.
@@ -145,11 +149,14 @@ func (c *Case) OnPremisesPasswordSet() time.Time {
 	return c.when(StepOnpremises, PasswordSetOnPremises)
 }
 
-// HiddenByOnPremises reports whether onpremises has hidden the account from address lists, and
-// whether its directory can.
-func (c *Case) HiddenByOnPremises() (hidden, possible bool) {
-	said := c.evidence(StepOnpremises, HiddenOnPremises)
-	return said == "true", said != NoExchangeSchema
+// NotHiddenOnPremises says why the directory that masters the account cannot hide it from address
+// lists; empty while nothing speaks against it.
+func (c *Case) NotHiddenOnPremises() string {
+	switch said := c.evidence(StepOnpremises, HiddenOnPremises); said {
+	case NoExchangeSchema, NoMailNickname:
+		return said
+	}
+	return ""
 }
 
 // ShownInCloud reports whether the cloud has shown what onpremises wrote. A departure whose plan
@@ -167,6 +174,10 @@ func (c *Case) LicensedOnPremisesGroups() (sids []string, known bool) {
 	}
 	return strings.Fields(kept), kept != "" || c.Step(StepAccess) == nil
 }
+
+// LicenceOpened is when the gate of licence last stood open for groups that are left on premises;
+// zero when it never did.
+func (c *Case) LicenceOpened() time.Time { return c.when(StepLicence, LicenceGate) }
 
 // DeletionOpened is when the gate of delete last stood open for an account that is deleted on
 // premises; zero when it never did.

@@ -38,12 +38,14 @@ type OnPremisesAccount struct {
 	Enabled        bool
 	Control        uint32    // userAccountControl
 	PasswordSet    time.Time // pwdLastSet; zero = must change at the next logon
-	Groups         []OnPremisesGroup
-	PrimaryGroup   string // the relative identifier of the group whose membership cannot be left
-	Hidden         bool   // msExchHideFromAddressLists
-	HasAddressList bool   // the schema knows msExchHideFromAddressLists
-	Description    string
-	Parent         string // distinguished name of the container
+	PrimaryGroup   string    // the relative identifier of the group whose membership cannot be left
+	Hidden         bool      // msExchHideFromAddressLists
+	HasAddressList bool      // the schema knows msExchHideFromAddressLists
+	// HasMailNickname is unset on an account of whose Exchange attributes the synchronisation carries
+	// none. Source: Microsoft Entra Connect, the rule In from AD - User Exchange.
+	HasMailNickname bool
+	Description     string
+	Parent          string // distinguished name of the container
 	// Privileged is set when AdminSDHolder protects the account, or protected it once: delegated
 	// rights do not reach it. Source: Active Directory schema, attribute adminCount.
 	Privileged bool

@@ -23,18 +23,21 @@ type OnPremisesState struct {
 	Enabled     bool
 	PasswordSet time.Time // synchronised as a hash
 	Hidden      bool      // msExchHideFromAddressLists
+	Mail        bool      // mailNickname is set, without which no attribute of Exchange is carried
 	Groups      []string  // SIDs
 }
 
 // Synchronise carries what a real on-premises directory says into the tenant, as one cycle of
 // Entra Connect does: read answers for one account by its source anchor, and false when it is gone
-// or out of scope, which deletes the user.
+// or out of scope, which deletes the user. Attributes of Exchange are carried of accounts with a
+// mailNickname only: Microsoft Entra Connect, the rule In from AD - User Exchange.
 // Source: Microsoft Entra, recover-from-deletions.
 func (t *Tenant) Synchronise(read func(anchor string) (OnPremisesState, bool)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.settle()
 	now := t.clock()
+	t.world.directorySynced = now
 	for _, u := range t.world.Users {
 		if !u.Synced() || u.OnPremises.ImmutableID == "" {
 			continue
@@ -54,7 +57,7 @@ func (t *Tenant) Synchronise(read func(anchor string) (OnPremisesState, bool)) {
 		if set := is.PasswordSet.Truncate(time.Second); set.After(u.LastPasswordChange) {
 			u.LastPasswordChange, u.PasswordChanges = set, u.PasswordChanges+1
 		}
-		if m := t.world.Mailboxes[u.ID]; m != nil {
+		if m := t.world.Mailboxes[u.ID]; m != nil && is.Mail {
 			t.before(kindMailbox, u.ID, now)
 			m.Hidden = is.Hidden
 		}

@@ -36,7 +36,7 @@ func writeCertificate(dir, address string) (ca []byte, err error) {
 	server := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: HostName},
 		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
-		DNSNames: []string{HostName}, IPAddresses: []net.IP{net.ParseIP(address)},
+		DNSNames: []string{HostName, SecondName}, IPAddresses: []net.IP{net.ParseIP(address)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	serverKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -52,7 +52,7 @@ func writeCertificate(dir, address string) (ca []byte, err error) {
 		return nil, fmt.Errorf("writing the controller's key: %w", err)
 	}
 	ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})
-	if err := os.Mkdir(filepath.Join(dir, "tls"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "tls"), 0o700); err != nil {
 		return nil, err
 	}
 	for name, content := range map[string][]byte{

@@ -37,17 +37,23 @@ const serviceAccount = "CN=" + service + "," + services
 // of infra/activedirectory.
 type Organisation struct {
 	*Controller
-	admin *ldap.Conn
+	admin *ldap.Conn // see administrator
+}
+
+// administrator is a connection bound as the domain's administrator, which outlives a restart.
+func (o *Organisation) administrator() (*ldap.Conn, error) {
+	if o.admin != nil && !o.admin.IsClosing() {
+		return o.admin, nil
+	}
+	var err error
+	o.admin, err = o.Controller.Dial(Administrator, Password)
+	return o.admin, err
 }
 
 // Settle makes the organisation on a fresh controller. The access control entries in without are
 // not given to the service account.
 func Settle(c *Controller, without ...string) (*Organisation, error) {
-	admin, err := c.Dial(Administrator, Password)
-	if err != nil {
-		return nil, err
-	}
-	o := &Organisation{Controller: c, admin: admin}
+	o := &Organisation{Controller: c}
 	for _, ou := range []string{Company, People, Groups, Former, Outside, services} {
 		if err := o.add(ou, "organizationalUnit", nil); err != nil {
 			return nil, err
@@ -61,7 +67,7 @@ func Settle(c *Controller, without ...string) (*Organisation, error) {
 	}
 	// All on one container, because delegating takes a second; an administrator gives each where it
 	// is needed.
-	aces := slices.Concat(activedirectory.RightsOnPeople, activedirectory.RightsOnGroups, activedirectory.RightsOnTarget, []string{activedirectory.RightToHide(hideGUID)})
+	aces := slices.Concat(activedirectory.RightsOnPeople, activedirectory.RightsOnGroups, activedirectory.RightsOnTarget, []string{RightToHide})
 	if err := c.grant(Company, serviceAccount, subtract(aces, without)); err != nil {
 		return nil, err
 	}
@@ -71,24 +77,37 @@ func Settle(c *Controller, without ...string) (*Organisation, error) {
 // hideGUID is the schemaIDGUID of msExchHideFromAddressLists in this forest.
 const hideGUID = "7f3a1c52-58a4-4d0e-9b1f-2d6c0e8a4b11"
 
-// extendSchema adds what Exchange's own set-up adds for hiding an account from address lists.
-// Source: Active Directory schema of Exchange, ms-Exch-Hide-From-Address-Lists.
+// RightToHide is the entry by which the service account may hide people in this forest.
+var RightToHide = activedirectory.RightToHide(hideGUID)
+
+// extendSchema adds those of Exchange's attributes that its own set-up adds for hiding an account from
+// address lists.
+// Source: Active Directory schema of Exchange, ms-Exch-Hide-From-Address-Lists, ms-Exch-Mail-Nickname.
 func (o *Organisation) extendSchema() error {
-	const schema, name = "CN=Schema,CN=Configuration," + Base, "msExchHideFromAddressLists"
+	const schema, hide, nickname = "CN=Schema,CN=Configuration," + Base, "msExchHideFromAddressLists", "mailNickname"
 	refresh := ldap.NewModifyRequest("", nil)
 	refresh.Add("schemaUpdateNow", []string{"1"})
-	attribute := map[string][]string{
-		"lDAPDisplayName": {name}, "attributeID": {"1.2.840.113556.1.4.7000.102.73"}, "attributeSyntax": {"2.5.5.8"},
+	if err := o.add("CN=ms-Exch-Hide-From-Address-Lists,"+schema, "attributeSchema", map[string][]string{
+		"lDAPDisplayName": {hide}, "attributeID": {"1.2.840.113556.1.4.7000.102.73"}, "attributeSyntax": {"2.5.5.8"},
 		"oMSyntax": {"1"}, "isSingleValued": {"TRUE"},
 		"schemaIDGUID": {"\x52\x1c\x3a\x7f\xa4\x58\x0e\x4d\x9b\x1f\x2d\x6c\x0e\x8a\x4b\x11"},
+	}); err != nil {
+		return err
 	}
-	if err := o.add("CN=ms-Exch-Hide-From-Address-Lists,"+schema, "attributeSchema", attribute); err != nil {
+	if err := o.add("CN=ms-Exch-Mail-Nickname,"+schema, "attributeSchema", map[string][]string{
+		"lDAPDisplayName": {nickname}, "attributeID": {"1.2.840.113556.1.2.447"}, "attributeSyntax": {"2.5.5.12"},
+		"oMSyntax": {"64"}, "isSingleValued": {"TRUE"},
+	}); err != nil {
+		return err
+	}
+	admin, err := o.administrator()
+	if err != nil {
 		return err
 	}
 	person := ldap.NewModifyRequest("CN=User,"+schema, nil)
-	person.Add("mayContain", []string{name})
+	person.Add("mayContain", []string{hide, nickname})
 	for _, m := range []*ldap.ModifyRequest{refresh, person, refresh} {
-		if err := o.admin.Modify(m); err != nil {
+		if err := admin.Modify(m); err != nil {
 			return fmt.Errorf("extending the schema: %w", err)
 		}
 	}
@@ -130,7 +149,7 @@ func (o *Organisation) Person(sam, in, password string) (dn string, err error) {
 	}
 	dn = "CN=" + sam + "," + in
 	return dn, o.add(dn, "user", map[string][]string{
-		"sAMAccountName": {sam}, "userPrincipalName": {sam + "@" + Domain}, "userAccountControl": {"512"}, "unicodePwd": {string(quoted)},
+		"sAMAccountName": {sam}, "userPrincipalName": {sam + "@" + Domain}, "userAccountControl": {"512"}, "unicodePwd": {string(quoted)}, "mailNickname": {sam},
 	})
 }
 
@@ -150,7 +169,11 @@ func (o *Organisation) add(dn, class string, attributes map[string][]string) err
 	for name, values := range attributes {
 		r.Attribute(name, values)
 	}
-	if err := o.admin.Add(r); err != nil {
+	admin, err := o.administrator()
+	if err != nil {
+		return err
+	}
+	if err := admin.Add(r); err != nil {
 		return fmt.Errorf("adding %s: %w", dn, err)
 	}
 	return nil
@@ -160,16 +183,63 @@ func (o *Organisation) add(dn, class string, attributes map[string][]string) err
 func (o *Organisation) Set(dn, attribute string, values ...string) error {
 	m := ldap.NewModifyRequest(dn, nil)
 	m.Replace(attribute, values)
-	if err := o.admin.Modify(m); err != nil {
+	admin, err := o.administrator()
+	if err != nil {
+		return err
+	}
+	if err := admin.Modify(m); err != nil {
 		return fmt.Errorf("changing %s of %s: %w", attribute, dn, err)
 	}
 	return nil
 }
 
+// Below adds an object below a person's account, as Exchange does for phones and other products for
+// keys.
+func (o *Organisation) Below(dn string) (child string, err error) {
+	child = "CN=Below," + dn
+	return child, o.add(child, "classStore", nil)
+}
+
+// Delete deletes an object as the domain's administrator.
+func (o *Organisation) Delete(dn string) error {
+	admin, err := o.administrator()
+	if err != nil {
+		return err
+	}
+	if err := admin.Del(ldap.NewDelRequest(dn, nil)); err != nil {
+		return fmt.Errorf("deleting %s: %w", dn, err)
+	}
+	return nil
+}
+
+// Move moves an object into a container as the domain's administrator.
+func (o *Organisation) Move(dn, container string) error {
+	admin, err := o.administrator()
+	if err != nil {
+		return err
+	}
+	name, _, _ := strings.Cut(dn, ",")
+	if err := admin.ModifyDN(ldap.NewModifyDNRequest(dn, name, true, container)); err != nil {
+		return fmt.Errorf("moving %s: %w", dn, err)
+	}
+	return nil
+}
+
+// Replica is another controller of the domain, called [SecondName], with what this one holds now. The
+// two do not replicate: what is written to the one the other never hears of.
+func (o *Organisation) Replica(ctx context.Context, dir string) (*Organisation, error) {
+	c, err := start(ctx, o.dir, dir)
+	return &Organisation{Controller: c}, err
+}
+
 // Read is one object as the domain's administrator sees it; an error that
 // ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject) recognises when it is not there.
 func (o *Organisation) Read(dn string, attributes ...string) (*ldap.Entry, error) {
-	found, err := o.admin.Search(ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", attributes, nil))
+	admin, err := o.administrator()
+	if err != nil {
+		return nil, err
+	}
+	found, err := admin.Search(ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", attributes, nil))
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +264,7 @@ type State struct {
 	Enabled     bool
 	PasswordSet time.Time
 	Hidden      bool
+	Mail        bool     // mailNickname is set
 	Groups      []string // SIDs
 }
 
@@ -208,14 +279,18 @@ func (o *Organisation) Synchronised(anchor string) (is State, found bool, err er
 	for _, b := range raw {
 		fmt.Fprintf(&filter, `\%02x`, b)
 	}
+	admin, err := o.administrator()
+	if err != nil {
+		return State{}, false, err
+	}
 	search := func(filter string, attributes ...string) ([]*ldap.Entry, error) {
-		found, err := o.admin.Search(ldap.NewSearchRequest(Company, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, nil))
+		found, err := admin.Search(ldap.NewSearchRequest(Company, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter, attributes, nil))
 		if err != nil {
 			return nil, fmt.Errorf("synchronising: %w", err)
 		}
 		return found.Entries, nil
 	}
-	accounts, err := search("(objectGUID="+filter.String()+")", "uSNChanged", "userAccountControl", "pwdLastSet", "msExchHideFromAddressLists")
+	accounts, err := search("(objectGUID="+filter.String()+")", "uSNChanged", "userAccountControl", "pwdLastSet", "msExchHideFromAddressLists", "mailNickname")
 	if err != nil || len(accounts) == 0 {
 		return State{}, false, err
 	}
@@ -225,7 +300,7 @@ func (o *Organisation) Synchronised(anchor string) (is State, found bool, err er
 	const since1601 = 116444736000000000
 	is = State{
 		Version: account.GetAttributeValue("uSNChanged"), Enabled: control&2 == 0, PasswordSet: time.Unix(0, (set-since1601)*100).UTC(),
-		Hidden: account.GetAttributeValue("msExchHideFromAddressLists") == "TRUE",
+		Hidden: account.GetAttributeValue("msExchHideFromAddressLists") == "TRUE", Mail: account.GetAttributeValue("mailNickname") != "",
 	}
 	groups, err := search("(&(objectClass=group)(member="+ldap.EscapeFilter(account.DN)+"))", "objectSid", "uSNChanged")
 	for _, g := range groups {

@@ -33,6 +33,7 @@ const (
 	Domain        = "corp.example"
 	Base          = "DC=corp,DC=example"
 	HostName      = "dc1." + Domain
+	SecondName    = "dc2." + Domain // of a replica
 	Administrator = "Administrator@" + Domain
 	Password      = "Adm1n-Passw0rd!"
 )
@@ -81,7 +82,12 @@ func Start(ctx context.Context, dir string) (*Controller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out, err := exec.CommandContext(ctx, "cp", "-a", template+"/.", dir).CombinedOutput(); err != nil {
+	return start(ctx, template, dir)
+}
+
+// start runs a controller with a copy of the data in another directory.
+func start(ctx context.Context, from, dir string) (_ *Controller, err error) {
+	if out, err := exec.CommandContext(ctx, "cp", "-a", from+"/.", dir).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("copying the provisioned domain: %w: %s", err, out)
 	}
 	c := &Controller{dir: dir}
@@ -91,17 +97,16 @@ func Start(ctx context.Context, dir string) (*Controller, error) {
 	if c.CA, err = writeCertificate(dir, c.Address); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(c.path("run.conf"), []byte(c.configuration()), 0o600); err != nil {
-		return nil, err
-	}
-	if err := c.Resume(ctx); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return c, c.Resume(ctx)
 }
 
-// Resume runs the controller again after [Controller.Close], with the data it had.
-func (c *Controller) Resume(ctx context.Context) error {
+// Resume runs the controller again after [Controller.Close], with the data it had. Settings are lines
+// of smb.conf that replace those of the package.
+func (c *Controller) Resume(ctx context.Context, settings ...string) error {
+	configuration := c.configuration() + strings.Join(settings, "\n") + "\n"
+	if err := os.WriteFile(c.path("run.conf"), []byte(configuration), 0o600); err != nil {
+		return err
+	}
 	c.process = exec.Command("samba", "-s", c.path("run.conf"), "-i", "--no-process-group", "-M", "single")
 	// Samba ends when this pipe is closed, so it does not outlive its parent.
 	stdin, err := c.process.StdinPipe()
@@ -162,12 +167,7 @@ func (c *Controller) grant(on, who string, aces []string) error {
 	if len(aces) == 0 {
 		return nil
 	}
-	conn, err := c.Dial(Administrator, Password)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
-	o := &Organisation{Controller: c, admin: conn}
+	o := &Organisation{Controller: c}
 	e, err := o.Read(who, "objectSid")
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", who, err)
