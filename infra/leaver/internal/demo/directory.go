@@ -48,7 +48,7 @@ var (
 	onPremisesShared = departure{
 		event: "terminated-shared.json", person: "lidia.holloway@contoso.com",
 		title: "mastered on premises, with a mailbox that stays: disabled, and moved to where former people are",
-		why:   "the account anchors a shared mailbox, so it stays (B1); it was moved into a container that is synchronised, because moving it out of the synchronisation's scope would delete it in the cloud",
+		why:   "the account anchors a shared mailbox, so it stays (B1); it was moved into a container that is synchronised, because moving it out of the synchronisation's scope would delete it in the cloud: a directory declared with such a container was refused",
 		want: map[offboarding.StepName]ending{
 			offboarding.StepPreserve: unplanned, offboarding.StepOnpremises: {state: offboarding.StateEffective}, offboarding.StepDelete: withheld(offboarding.B1),
 		},
@@ -116,6 +116,10 @@ func startDirectory(ctx context.Context, tenant *simtenant.Tenant) (_ *directory
 		return nil, err
 	}
 	domain := d.Domain()
+	domain.MoveTo = sambatest.Outside
+	if _, err := activedirectory.New([]activedirectory.Domain{domain}); err == nil {
+		return nil, errors.New("a container out of the synchronisation's scope was taken for the accounts of former people")
+	}
 	domain.MoveTo, domain.Description = sambatest.Former, "left"
 	if d.client, err = activedirectory.New([]activedirectory.Domain{domain}, activedirectory.Dial(d.DialContext)); err != nil {
 		return nil, err
