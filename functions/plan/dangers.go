@@ -46,16 +46,41 @@ func (s *dangers) of(ctx context.Context, d Directory, own, user string, now tim
 	return s.why[user], nil
 }
 
-// dangerous marks the plan of somebody who must not be locked out by accident, and refuses to make one
-// unless the policy lets them leave like anybody else.
-func (p *Planner) dangerous(ctx context.Context, user offboarding.User, plan *offboarding.Plan) error {
-	why, err := p.dangers.of(ctx, p.Directory, p.Application, user.ID, p.Now())
-	if err != nil || why == "" {
-		return err
+// danger says what would be dangerous about a user's departure; empty when nothing would.
+func (p *Planner) danger(ctx context.Context, user offboarding.User) (string, error) {
+	return p.dangers.of(ctx, p.Directory, p.Application, user.ID, p.Now())
+}
+
+// What holds a departure, or a part of it, until another person approves.
+const (
+	heldPrivileged = "privileged"
+	heldWeaker     = "weaker"
+)
+
+// meant holds the whole departure until another person has said that it is meant, unless the policy lets
+// such people leave like anybody else.
+func (p *Planner) meant(danger string) []offboarding.Brake {
+	if p.Policy.Administrators == offboarding.AdministratorsLeave {
+		return nil
 	}
-	if p.Policy.Administrators != offboarding.AdministratorsLeave {
-		return &offboarding.Refusal{Why: fmt.Sprintf("the account %s: make sure that this departure is meant, write administrators: leave into the policy and send the request back to work", why)}
+	return []offboarding.Brake{{
+		Kind: offboarding.BrakeApproval, By: heldPrivileged, Needs: 1,
+		Why: "the account " + danger + ": make sure that this departure is meant",
+	}}
+}
+
+// weakened holds what takes mail away for good until another person has agreed to keep less of it than the
+// policy does. Nobody stays signed in for that.
+func weakened(weaker string) []offboarding.Brake {
+	if weaker == "" {
+		return nil
 	}
-	plan.Administrator = true
-	return nil
+	var brakes []offboarding.Brake
+	for _, step := range []offboarding.StepName{offboarding.StepLicence, offboarding.StepDelete} {
+		brakes = append(brakes, offboarding.Brake{
+			Kind: offboarding.BrakeApproval, By: heldWeaker, Step: step, Needs: 1,
+			Why: weaker + ": send the request again without the option, or approve it",
+		})
+	}
+	return brakes
 }

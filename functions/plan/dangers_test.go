@@ -1,11 +1,14 @@
 package plan_test
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
@@ -104,7 +107,9 @@ func TestThreat5WhoIsPrivilegedDoesNotLeaveByAccident(t *testing.T) {
 			if tt.edit != nil {
 				h.Tenant.Edit(tt.edit)
 			}
-			d := deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: tt.who}))
+			r := termination(h, "1", offboarding.Employee{UserPrincipalName: tt.who})
+			r.By = offboarding.Person{Name: "Miriam Graham"}
+			d := deliver(t, h, p, r)
 			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(tt.who))
 			if tt.danger == "" {
 				if err != nil || c == nil || c.Plan.Administrator {
@@ -112,16 +117,47 @@ func TestThreat5WhoIsPrivilegedDoesNotLeaveByAccident(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || c != nil || !strings.Contains(d.DeadSentence, tt.danger) || len(h.Bus.Messages()) > 0 {
-				t.Fatalf("case %v, %q, %v; want none, and the reason %q", c, d.DeadSentence, err, tt.danger)
+			if err != nil || c == nil || c.State(h.Now()) != offboarding.CaseHeld || len(h.Bus.Messages()) > 0 || !c.Plan.Administrator {
+				t.Fatalf("case %+v, %q, %v; want it held, and nothing published", c, d.DeadSentence, err)
 			}
-			p.Policy.Administrators = offboarding.AdministratorsLeave
-			deliver(t, h, p, termination(h, "2", offboarding.Employee{UserPrincipalName: tt.who}))
-			if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(tt.who)); err != nil || c == nil || !c.Plan.Administrator {
-				t.Errorf("the plan does not know an administrator: %v", err)
+			if held := c.Held(); len(held) != 1 || !strings.Contains(held[0].Why, tt.danger) {
+				t.Fatalf("held by %+v, want the reason %q", held, tt.danger)
+			}
+			approve := func(by string) error {
+				_, err := h.Ledger.Approve(t.Context(), ledger.Approval{Case: c.ID, By: offboarding.Person{Name: by}})
+				return err
+			}
+			if err := approve("Miriam Graham"); !errors.Is(err, ledger.ErrOwnWord) {
+				t.Errorf("whoever asked approves: got %v, want %v", err, ledger.ErrOwnWord)
+			}
+			if user, _ := h.Tenant.User(c.Leaver); !user.AccountEnabled || user.PasswordChanges > 0 || h.Writes() > 0 {
+				t.Fatalf("held, the account is enabled %t, its password changed %d times, %d writes; want it untouched", user.AccountEnabled, user.PasswordChanges, h.Writes())
+			}
+			if err := approve("Patti Fernandez"); err != nil {
+				t.Fatal(err)
+			}
+			if c, err = h.Ledger.Case(t.Context(), c.ID); err != nil || c.State(h.Now()) != offboarding.CasePlanning {
+				t.Errorf("approved, the case is %s, %v; want it planning", c.State(h.Now()), err)
 			}
 		})
 	}
+}
+
+// TestThePolicyLetsAdministratorsLeave like anybody else, and their plan still says what they are.
+func TestThePolicyLetsAdministratorsLeave(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	p.Policy.Administrators = offboarding.AdministratorsLeave
+	deliver(t, h, p, termination(h, "2", offboarding.Employee{UserPrincipalName: nestor}))
+	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(nestor)); err != nil || c == nil || len(c.Held()) > 0 || !c.Plan.Administrator {
+		t.Errorf("the case is %+v, %v; want it planned for an administrator", c, err)
+	}
+}
+
+// privileged reports whether the departure waits for somebody to say that it is meant.
+func privileged(c *offboarding.Case) bool {
+	return slices.ContainsFunc(c.Held(), func(b offboarding.Brake) bool { return b.Kind == offboarding.BrakeApproval && b.By == "privileged" })
 }
 
 // ownApplication is the client id of the one registration of an installation, whatever its name.
@@ -145,8 +181,9 @@ func TestWhoIsPrivilegedIsReadOnceForEverybody(t *testing.T) {
 		w.RoleAssignments = append(w.RoleAssignments, simtenant.RoleAssignment{ID: "n", Principal: simtenant.UserID(grady), Role: offboarding.GlobalAdministrator})
 	})
 	h.Advance(time.Minute)
-	if d := deliver(t, h, p, termination(h, "grady", offboarding.Employee{UserPrincipalName: grady})); !strings.Contains(d.DeadSentence, "Global Administrator") {
-		t.Errorf("dead-lettered with %q", d.DeadSentence)
+	deliver(t, h, p, termination(h, "grady", offboarding.Employee{UserPrincipalName: grady}))
+	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(grady)); err != nil || c == nil || !privileged(c) {
+		t.Errorf("a new administrator: the case is %+v, %v; want it held", c, err)
 	}
 }
 
@@ -166,8 +203,9 @@ func TestWhatWasKnownStandsWhileItCannotBeRead(t *testing.T) {
 	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(lidia)); err != nil || c == nil {
 		t.Errorf("an ordinary person waits: %v", err)
 	}
-	if d := deliver(t, h, p, termination(h, "3", offboarding.Employee{UserPrincipalName: nestor})); !strings.Contains(d.DeadSentence, "Global Administrator") {
-		t.Errorf("an administrator: %q", d.DeadSentence)
+	deliver(t, h, p, termination(h, "3", offboarding.Employee{UserPrincipalName: nestor}))
+	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(nestor)); err != nil || c == nil || !privileged(c) {
+		t.Errorf("an administrator: the case is %+v, %v; want it held", c, err)
 	}
 	h.Advance(time.Hour)
 	const henrik = "henrik.holm@contoso.com"

@@ -142,7 +142,7 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	if r.Kind == offboarding.Cancellation {
 		return p.cancel(ctx, r, user)
 	}
-	compiled, personal, err := p.compile(ctx, r, user)
+	made, err := p.compile(ctx, r, user)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 		return nil, err
 	}
 	c, err := p.Ledger.Open(ctx, ledger.Opening{
-		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: compiled, Bounds: bounds, Personal: personal,
+		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: made.plan, Brakes: made.brakes, Bounds: bounds, Personal: made.personal,
 	})
 	if err != nil {
 		return nil, err
@@ -172,61 +172,75 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	return c, p.decide(ctx, r, ledger.Decision{State: state, Case: c.ID}, user.UserPrincipalName)
 }
 
-// compile makes the plan of a request for the user, and the personal values that go with it.
-func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offboarding.User) (offboarding.Plan, map[string]string, error) {
+// compiled is what becomes of a request.
+type compiled struct {
+	plan     offboarding.Plan
+	brakes   []offboarding.Brake // that hold it, or parts of it, until people approve
+	personal map[string]string
+}
+
+// compile makes the plan of a request for the user, and what goes with it.
+func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offboarding.User) (compiled, error) {
 	policy, err := p.policyFor(ctx, user)
 	if err != nil {
-		return offboarding.Plan{}, nil, err
+		return compiled{}, err
 	}
 	// The grace of a request that was parked for weeks begins when it is planned.
 	if now := p.Now(); now.After(r.ReceivedAt) {
 		r.ReceivedAt = now
 	}
 	if policy.Zone, err = p.zoneOf(ctx, user, policy.Zone); err != nil {
-		return offboarding.Plan{}, nil, err
+		return compiled{}, err
 	}
-	compiled, err := offboarding.Compile(r, policy)
+	var made compiled
+	if made.plan, err = offboarding.Compile(r, policy); err != nil {
+		return compiled{}, err
+	}
+	made.brakes = weakened(r.Options.Weaker(policy))
+	danger, err := p.danger(ctx, user)
 	if err != nil {
-		return offboarding.Plan{}, nil, err
+		return compiled{}, err
 	}
-	if weaker := r.Options.Weaker(policy); weaker != "" {
-		return offboarding.Plan{}, nil, &offboarding.Refusal{Why: weaker + ": leave the option out and send the request again, or let the policy say so for this leaver (an override, or requests: any)"}
+	if danger != "" {
+		made.plan.Administrator = true
+		made.brakes = append(made.brakes, p.meant(danger)...)
 	}
-	if err := p.dangerous(ctx, user, &compiled); err != nil {
-		return offboarding.Plan{}, nil, err
-	}
-	personal := map[string]string{userPrincipalName: user.UserPrincipalName}
+	made.personal = map[string]string{userPrincipalName: user.UserPrincipalName}
 	for name, value := range map[string]string{mailAddress: r.Employee.Mail, employeeID: r.Employee.EmployeeID} {
 		if value != "" {
-			personal[name] = value // by which the same event is known when the account is gone
+			made.personal[name] = value // by which the same event is known when the account is gone
 		}
 	}
 	if user.OnPremisesSyncEnabled {
-		compiled.AddOnPremises(user.OnPremises)
-		personal[offboarding.SamAccountName] = user.OnPremises.SamAccountName
+		made.plan.AddOnPremises(user.OnPremises)
+		made.personal[offboarding.SamAccountName] = user.OnPremises.SamAccountName
 	}
-	if f := compiled.Forwarding; f != nil {
+	return made, p.successors(ctx, r, user, &made)
+}
+
+// successors looks up who gets mail and files. A slip in a name must not keep the leaver signed in: the
+// departure goes on, and the step becomes a task for a person.
+func (p *Planner) successors(ctx context.Context, r offboarding.Request, user offboarding.User, made *compiled) error {
+	var unclear *offboarding.Refusal
+	if f := made.plan.Forwarding; f != nil {
 		to, address, err := p.recipient(ctx, user, r.Options.ForwardTo)
-		var unclear *offboarding.Refusal
 		if errors.As(err, &unclear) {
-			// A slip in the address must not keep the leaver signed in: the departure goes on, and
-			// forward becomes a task for a person.
 			f.Unclear, err = unclear.Why, nil
 		}
 		if err != nil {
-			return offboarding.Plan{}, nil, err
+			return err
 		}
 		if f.To = to; address != "" {
 			f.Address = "forwardTo-" + r.ID
-			personal[f.Address] = address
+			made.personal[f.Address] = address
 		}
 	}
-	compiled.FilesTo, err = p.filesTo(ctx, user, compiled)
-	var unclear *offboarding.Refusal
+	var err error
+	made.plan.FilesTo, err = p.filesTo(ctx, user, made.plan)
 	if errors.As(err, &unclear) {
-		compiled.FilesUnclear, err = unclear.Why, nil
+		made.plan.FilesUnclear, err = unclear.Why, nil
 	}
-	return compiled, personal, err
+	return err
 }
 
 // zoneOf is where the user's days end: as an HR system said of their open case, else the policy's.

@@ -464,7 +464,7 @@ func TestThreat6ARequestNeverWeakensThePolicy(t *testing.T) {
 	for name, tt := range map[string]struct {
 		policy  func(*offboarding.Policy)
 		options offboarding.Options
-		reason  string // empty = planned
+		reason  string // empty = nothing is held
 	}{
 		"none for forward":   {options: offboarding.Options{Mailbox: offboarding.None}, reason: "mailbox none"},
 		"forward for shared": {policy: func(p *offboarding.Policy) { p.Mailbox = offboarding.Shared }, options: offboarding.Options{Mailbox: offboarding.Forward}, reason: "mailbox forward"},
@@ -490,8 +490,14 @@ func TestThreat6ARequestNeverWeakensThePolicy(t *testing.T) {
 			r.Options = tt.options
 			d := deliver(t, h, p, r)
 			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
-			if err != nil || (c == nil) != (tt.reason != "") || !strings.Contains(d.DeadSentence, tt.reason) {
-				t.Errorf("planned %t, dead-lettered with %q, %v", c != nil, d.DeadSentence, err)
+			if err != nil || c == nil || len(c.Held()) > 0 {
+				t.Fatalf("the case is %+v, %q, %v; want it planned, and the lockout not held", c, d.DeadSentence, err)
+			}
+			for _, step := range []offboarding.StepName{offboarding.StepLicence, offboarding.StepDelete} {
+				held := c.HeldStep(step)
+				if (len(held) > 0) != (tt.reason != "") || len(held) > 0 && !strings.Contains(held[0].Why, tt.reason) {
+					t.Errorf("%s is held by %+v, want %q", step, held, tt.reason)
+				}
 			}
 		})
 	}

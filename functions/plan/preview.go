@@ -21,11 +21,11 @@ func (p *Planner) Preview(ctx context.Context, r offboarding.Request) (Preview, 
 	if err != nil {
 		return Preview{}, err
 	}
-	compiled, personal, err := p.compile(ctx, r, user)
+	made, err := p.compile(ctx, r, user)
 	if err != nil {
 		return Preview{}, err
 	}
-	view := Preview{User: user, Personal: personal}
+	view := Preview{User: user, Personal: made.personal}
 	latest, err := p.Ledger.Latest(ctx, user.ID)
 	if err != nil {
 		return Preview{}, err
@@ -35,7 +35,7 @@ func (p *Planner) Preview(ctx context.Context, r offboarding.Request) (Preview, 
 	}
 	view.Case, err = (&offboarding.Case{ID: "preview"}).With(offboarding.Entry{
 		Position: 1, At: p.Now(), Kind: offboarding.EntryOpened,
-		Tenant: p.Tenant, Leaver: user.ID, Request: r.ID, EventTime: r.EventTime, Plan: &compiled,
+		Tenant: p.Tenant, Leaver: user.ID, Request: r.ID, EventTime: r.EventTime, Plan: &made.plan, Brakes: made.brakes,
 	}, "")
 	return view, err
 }

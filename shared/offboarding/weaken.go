@@ -23,12 +23,12 @@ const (
 	SuccessorsMembers Successors = "members"
 )
 
-// Administrators is what becomes of a request for somebody who holds a privileged directory role.
+// Administrators is what becomes of a request for somebody who must not be locked out by accident.
 type Administrators string
 
 // What becomes of it.
 const (
-	AdministratorsPark  Administrators = "park"
+	AdministratorsHold  Administrators = "hold" // until another person approves
 	AdministratorsLeave Administrators = "leave"
 )
 
