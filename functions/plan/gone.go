@@ -2,7 +2,6 @@ package plan
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"leaver/shared/ledger"
@@ -32,15 +31,10 @@ func (p *Planner) alreadyGone(ctx context.Context, r offboarding.Request, refusa
 		}
 		cases = append(cases, c)
 	} else {
-		open, _, err := p.Ledger.Cases(ctx)
-		if err != nil {
+		var err error
+		if cases, err = p.remembered(ctx); err != nil {
 			return nil, err
 		}
-		closed, _, err := p.Ledger.Unerased(ctx)
-		if err != nil {
-			return nil, err
-		}
-		cases = slices.Concat(open, closed)
 	}
 	for _, c := range cases {
 		if c == nil || c.Cancelled != nil || c.AccountDeleted().IsZero() {

@@ -126,7 +126,7 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 		}
 		return worker.Dispatch(ctx, p.Bus, p.Ledger, c)
 	}
-	r.Employee = r.Employee.Trimmed()
+	r.Employee = normalised(r.Employee)
 	user, err := p.find(ctx, r)
 	var refusal *offboarding.Refusal
 	var nobody *nobodyError
@@ -316,10 +316,12 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 	}
 	switch user := fit[0]; {
 	case r.Kind != offboarding.Termination:
-	case len(r.Employee.ByEachName()) == 1 && r.Employee.Mail != "" && !strings.EqualFold(user.Mail, r.Employee.Mail) && !strings.EqualFold(user.UserPrincipalName, r.Employee.Mail):
-		return refuse("the mail address is only another address of the account that has it, and may have been its owner's before: send a new request with the object id, or with a second name")
 	case r.Employee.ID == "" && user.Created.After(r.EventTime):
 		return refuse("the account with this %s was created after the event and may be a successor's; send a new request with the object id", field)
+	default:
+		if err := p.decides(ctx, r, user); err != nil {
+			return offboarding.User{}, err
+		}
 	}
 	return fit[0], nil
 }

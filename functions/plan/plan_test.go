@@ -449,8 +449,8 @@ func TestThreat4AnAliasDoesNotDecideWhoIsMeant(t *testing.T) {
 			if err != nil || (c != nil) != tt.planned || len(h.Bus.Messages()) > 0 != tt.planned {
 				t.Errorf("planned %t, want %t: %q, %v", c != nil, tt.planned, d.DeadSentence, err)
 			}
-			if !tt.planned && !strings.Contains(d.DeadSentence, "object id") {
-				t.Errorf("dead-lettered with %q", d.DeadSentence)
+			if !tt.planned && (!strings.Contains(d.DeadSentence, "object id") || !strings.Contains(d.DeadSentence, simtenant.UserID(adele))) {
+				t.Errorf("dead-lettered with %q, want the account named, and what to send", d.DeadSentence)
 			}
 		})
 	}

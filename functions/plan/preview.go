@@ -17,6 +17,7 @@ type Preview struct {
 // Preview looks a request up and compiles it as plan does when it comes, and writes nothing. What
 // plan would refuse is its error.
 func (p *Planner) Preview(ctx context.Context, r offboarding.Request) (Preview, error) {
+	r.Employee = normalised(r.Employee)
 	user, err := p.find(ctx, r)
 	if err != nil {
 		return Preview{}, err

@@ -10,6 +10,9 @@ import (
 
 	"leaver/functions/access"
 	"leaver/functions/block"
+	"leaver/functions/plan"
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -64,6 +67,9 @@ func TestThreat1AllAdministratorsAtOnceLeaveEnough(t *testing.T) {
 			signIns(h, all...)
 			h.Tenant.Edit(func(w *simtenant.World) {
 				w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Delay: 20 * time.Millisecond})
+				w.ConditionalAccess = append(w.ConditionalAccess, simtenant.ConditionalAccessPolicy{
+					ID: simtenant.GroupID("MFA"), State: "enabled", IncludeUsers: []string{"All"}, ExcludeGroups: []string{simtenant.GroupID(exclusion)}, GrantControls: []string{"mfa"},
+				})
 			})
 			directory, mailboxes := h.As("block")
 			blocking := h.Worker(offboarding.StepBlock, block.New(directory, mailboxes))
@@ -82,8 +88,9 @@ func TestThreat1AllAdministratorsAtOnceLeaveEnough(t *testing.T) {
 			}
 			var cases []*offboarding.Case
 			var runs sync.WaitGroup
+			desk := newPlanner(h)
 			for _, who := range all {
-				c := openAdministrator(t, h, who)
+				c := approved(t, h, desk, who)
 				cases = append(cases, c)
 				if apart > 0 {
 					run(c)
@@ -113,6 +120,41 @@ func TestThreat1AllAdministratorsAtOnceLeaveEnough(t *testing.T) {
 			}
 		})
 	}
+}
+
+func newPlanner(h *steptest.Harness) *plan.Planner {
+	directory, _ := h.As("plan")
+	return &plan.Planner{
+		Directory: directory, Ledger: h.Ledger, Bus: h.Sender("plan"), Tenant: h.TenantID(),
+		Policy: offboarding.DefaultPolicy(), Now: h.Now, Log: h.Logger(),
+	}
+}
+
+// approved asks for somebody's departure as a webhook does, and has another person approve it.
+func approved(t *testing.T, h *steptest.Harness, desk *plan.Planner, who string) *offboarding.Case {
+	t.Helper()
+	r := bus.Request{Attempt: 1, Request: offboarding.Request{
+		ID: offboarding.RequestID("test", who), Kind: offboarding.Termination, Source: "test",
+		EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(), Employee: offboarding.Employee{UserPrincipalName: who},
+	}}
+	m, err := r.Message(time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := desk.Handle(t.Context(), h.Delivery(m)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(who))
+	if err != nil || c == nil || c.State(h.Now()) != offboarding.CaseHeld {
+		t.Fatalf("the case of %s is %+v, %v; want it held", who, c, err)
+	}
+	if c, err = h.Ledger.Approve(t.Context(), ledger.Approval{Case: c.ID, By: offboarding.Person{Name: "Patti Fernandez"}}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = worker.Dispatch(t.Context(), h.Bus, h.Ledger, c); err != nil || !c.Published() {
+		t.Fatalf("approved, the case of %s is %s, %v; want it published", who, c.State(h.Now()), err)
+	}
+	return c
 }
 
 // openAdministrator opens a case whose plan knows that the leaver is an administrator.

@@ -1,10 +1,6 @@
 package offboarding
 
-import (
-	"slices"
-	"strings"
-	"unicode"
-)
+import "slices"
 
 // Employee names the person who leaves, as the HR system knows them. Every field that is set is
 // looked up, and all must mean the same person.
@@ -35,13 +31,4 @@ func (e Employee) Key() (field, value string) {
 func (e Employee) ByEachName() []Employee {
 	all := []Employee{{ID: e.ID}, {UserPrincipalName: e.UserPrincipalName}, {Mail: e.Mail}, {EmployeeID: e.EmployeeID}}
 	return slices.DeleteFunc(all, func(one Employee) bool { return one == Employee{} })
-}
-
-// Trimmed is the employee without what stands around the names and cannot be seen, as blanks and marks
-// of zero width: Entra has no such names, and HR systems send them.
-func (e Employee) Trimmed() Employee {
-	trim := func(name string) string {
-		return strings.TrimFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) })
-	}
-	return Employee{ID: trim(e.ID), UserPrincipalName: trim(e.UserPrincipalName), Mail: trim(e.Mail), EmployeeID: trim(e.EmployeeID)}
 }
