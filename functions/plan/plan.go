@@ -196,7 +196,7 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	if made.plan, err = offboarding.Compile(r, policy); err != nil {
 		return compiled{}, err
 	}
-	made.brakes = weakened(r.Options.Weaker(policy))
+	made.brakes = slices.Concat(made.plan.Brakes(r), weakened(r.Options.Weaker(policy)))
 	danger, err := p.danger(ctx, user)
 	if err != nil {
 		return compiled{}, err

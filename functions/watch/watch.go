@@ -122,6 +122,9 @@ func (w *Watch) Run(ctx context.Context) error {
 func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]time.Duration, brakes ledger.Brakes) (*offboarding.Case, error) {
 	now := w.Now()
 	if len(c.Held()) > 0 {
+		if brakes.Tally.Allowed(now) == 0 {
+			return c, nil
+		}
 		var released bool
 		var err error
 		if c, released, err = w.Ledger.Readmit(ctx, c); err != nil || !released {

@@ -13,8 +13,9 @@
 // wipe: for the moment of phoneGrace its own mail program is let in, in which one on push carries the
 // wipe out. A device in Intune hears of it by its enrolment, whoever may sign in.
 //
-// A wipe back to the factory's state needs an approval in the ledger, and there are none yet: the
-// step has no way to ask for one.
+// Devices that the organisation owns are set back to the factory's state instead, where the policy says
+// so, each once people have approved it (B13): nothing that is on one stays. The step asks for that and
+// goes on with everything else.
 //
 // Sources: Microsoft 365 admin, Remove a former employee, steps 1 and 3; Exchange PowerShell,
 // Clear-MobileDevice, Get-MobileDeviceStatistics, Set-CASMailbox; Microsoft Graph, managedDevice:
@@ -40,6 +41,7 @@ type Directory interface {
 	ManagedDevices(ctx context.Context, user string) ([]offboarding.ManagedDevice, error)
 	ManagedDevice(ctx context.Context, id string) (offboarding.ManagedDevice, error)
 	Retire(ctx context.Context, device string) error
+	WipeDevice(ctx context.Context, device string) error
 	AppRegistrations(ctx context.Context, user string) ([]offboarding.AppRegistration, error)
 	WipeAppData(ctx context.Context, user, deviceTag string) error
 }
@@ -251,8 +253,17 @@ func (s *Step) retire(ctx context.Context, r *run, d offboarding.ManagedDevice) 
 	case r.Step.Progress[device+d.ID] != "" && strings.HasSuffix(d.State, "Canceled"):
 		r.task("managed device %s (%s): somebody cancelled the retirement (%s); retire it in Intune or sign off", d.ID, d.OperatingSystem, d.State)
 		return
+	case r.wipes(d) && !r.Case.Approved(approval(d), r.Step.Name):
+		r.Ask(r.Case.Plan.Approvals.Brake(approval(d), r.Step.Name, r.Case.Plan.Approvals.WipeDevice,
+			fmt.Sprintf("%s: managed device %s (%s), which the organisation owns, would lose everything that is on it", offboarding.B13, d.ID, d.OperatingSystem)))
+		r.waitFor("managed device %s (%s): its wipe waits for an approval, %s", d.ID, d.OperatingSystem, r.lastSeen(d.LastSync))
+		return
 	default:
-		err := s.directory.Retire(ctx, d.ID)
+		end := s.directory.Retire
+		if r.wipes(d) {
+			end = s.directory.WipeDevice
+		}
+		err := end(ctx, d.ID)
 		if err == nil {
 			err = r.KeepProgress(ctx, device+d.ID, offboarding.Stamp(r.now))
 		}
@@ -261,8 +272,16 @@ func (s *Step) retire(ctx context.Context, r *run, d offboarding.ManagedDevice) 
 			return
 		}
 	}
-	r.waitFor("managed device %s (%s): not retired, %s", d.ID, d.OperatingSystem, r.lastSeen(d.LastSync))
+	r.waitFor("managed device %s (%s): not %s, %s", d.ID, d.OperatingSystem, map[bool]string{true: "wiped", false: "retired"}[r.wipes(d)], r.lastSeen(d.LastSync))
 }
+
+// wipes reports whether a device is set back to the factory's state.
+func (r *run) wipes(d offboarding.ManagedDevice) bool {
+	return d.OwnerType == "company" && r.Case.Plan.CompanyDevices == offboarding.DeviceWiped
+}
+
+// approval is what the ledger calls the approval of a device's wipe.
+func approval(d offboarding.ManagedDevice) string { return offboarding.ApproveWipe + " " + d.ID }
 
 // apps wipes the data of protected apps, device by device. Intune does not show that a wipe is
 // pending, so that it was asked for is kept.

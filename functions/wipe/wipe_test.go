@@ -11,6 +11,7 @@ import (
 
 	"leaver/functions/block"
 	"leaver/functions/wipe"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -486,5 +487,53 @@ func TestB16TheDevicesOfSomebodyWhoCameBackAreLeftAlone(t *testing.T) {
 	record, _ := h.Step(t, c.ID, w)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, offboarding.B16.Name) || h.Writes() != before {
 		t.Errorf("%s: %s, %d writes; want manual saying %q and no write", record.State, record.Reason, h.Writes()-before, offboarding.B16.Name)
+	}
+}
+
+// TestB13ADeviceOfTheCompanyIsWipedOnlyOnceApproved sets a laptop back to the factory's state, after a
+// person's word for that very device and for no other reason.
+func TestB13ADeviceOfTheCompanyIsWipedOnlyOnceApproved(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	var laptop string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, d := range w.Managed {
+			if d.UserID == simtenant.UserID(patti) && d.OwnerType == "company" {
+				laptop = d.ID
+			}
+		}
+	})
+	policy := offboarding.DefaultPolicy()
+	policy.CompanyDevices = offboarding.DeviceWiped
+	c := h.Open(t, patti, offboarding.Options{}, policy)
+	step := h.Worker(offboarding.StepWipe, newStep(h))
+	seen := writes(t, h)
+	for range 2 {
+		record, _ := h.Step(t, c.ID, step)
+		if d, _ := h.Tenant.ManagedDevice(laptop); record.State != offboarding.StateWaiting || d.State != "managed" || slices.Contains(seen(), "wipe") {
+			t.Fatalf("without an approval wipe is %s (%s), and wrote %v; want it waiting, and nothing done to the laptop, which is %s", record.State, record.Reason, seen(), d.State)
+		}
+		if !slices.Contains(seen(), "clear") || !slices.Contains(seen(), "retire") {
+			t.Errorf("it wrote %v; want the phone and the personal device seen to meanwhile", seen())
+		}
+		h.Advance(time.Hour)
+	}
+	current, err := h.Ledger.Case(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := current.HeldStep(offboarding.StepWipe)
+	if len(held) != 1 || held[0].Needs != 1 || !strings.Contains(held[0].Why, laptop) {
+		t.Fatalf("held by %+v, want one brake that names device %s", held, laptop)
+	}
+	approval := ledger.Approval{Case: c.ID, Step: offboarding.StepWipe, By: offboarding.Person{Name: "Miriam Graham"}}
+	if _, err := h.Ledger.Approve(t.Context(), approval); err != nil {
+		t.Fatal(err)
+	}
+	if record := h.Settle(t, c.ID, step); record.State != offboarding.StateEffective || !slices.Contains(seen(), "wipe") {
+		t.Errorf("approved, wipe is %s (%s), and wrote %v; want it effective, and the laptop wiped", record.State, record.Reason, seen())
+	}
+	if _, there := h.Tenant.ManagedDevice(laptop); there {
+		t.Error("the laptop is still in Intune")
 	}
 }

@@ -46,6 +46,9 @@ type deployment struct {
 	tenant    *simtenant.Tenant
 	bus       *servicebustest.Peer
 	ledger    *ledger.Ledger
+	reach     simtenant.Connection // of hosts beside the functions
+	tables    string               // likewise: the connection string of the ledger
+	record    record               // of the tenant
 
 	mu    sync.Mutex
 	dies  map[write]bool
@@ -70,7 +73,7 @@ const deployedPolicy = `{limits: {perHour: 0, perDay: 0, share: 0}, grace: 6s, d
 func deploy(t testing.TB, people int) *deployment {
 	t.Helper()
 	connection := azuritetest.Start(t)
-	d := &deployment{functions: map[string]*function{}, dies: map[write]bool{}, account: newAccount(t)}
+	d := &deployment{functions: map[string]*function{}, dies: map[write]bool{}, account: newAccount(t), tables: connection}
 	store, err := aztables.OpenConnectionString(connection, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +84,7 @@ func deploy(t testing.TB, people int) *deployment {
 	d.ledger = ledger.New(store, time.Now, rand.Reader)
 
 	if d.tenant, err = simtenant.New(simtenant.Config{
-		Users: people, SyncEvery: time.Second, Record: steptest.Record(), RecordExchange: io.Discard,
+		Users: people, SyncEvery: time.Second, Record: io.MultiWriter(steptest.Record(), &d.record), RecordExchange: &d.record,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +100,7 @@ func deploy(t testing.TB, people int) *deployment {
 		})
 		identities = append(identities, servicebustest.Identity{Name: clientID(i), Rights: rightsOn(f.Name)})
 	}
+	identities = append(identities, servicebustest.Identity{Name: residents, Rights: []servicebustest.Right{{Send: true, Listen: true}}})
 	d.bus, err = servicebustest.Start(servicebustest.Options{
 		Entities: servicebustest.Entities(bus.Subscriptions()), Lock: 5 * time.Second, MaxDelivery: 2000, DuplicateWindow: 10 * time.Minute,
 		Identities: identities, VerifyJWT: bearer,
@@ -115,20 +119,21 @@ func deploy(t testing.TB, people int) *deployment {
 	d.account.secrets[samples["WebhookSecretArn"]] = events.Secret
 	d.account.secrets[samples["PolicyArn"]] = deployedPolicy
 	d.account.secrets[samples["SourcesArn"]] = "sources: []"
-	reach := d.tenant.Connection(tenant.URL)
+	d.reach = d.tenant.Connection(tenant.URL)
+	d.reach.CAFile = ca
 	template := read(t)
 	for i, f := range offboarding.InCloud() {
 		if f.Connection != "" {
 			continue // of another vendor, who is not simulated here: no departure of these tests needs it
 		}
 		environ := append(template.environ(f.Name),
-			"LEAVER_TENANT_ID="+reach.TenantID, "LEAVER_CLIENT_ID="+clientID(i), "LEAVER_CA_FILE="+ca,
-			"LEAVER_AUTHORITY="+reach.Authority, "LEAVER_SERVICEBUS="+d.bus.Addr(),
+			"LEAVER_TENANT_ID="+d.reach.TenantID, "LEAVER_CLIENT_ID="+clientID(i), "LEAVER_CA_FILE="+ca,
+			"LEAVER_AUTHORITY="+d.reach.Authority, "LEAVER_SERVICEBUS="+d.bus.Addr(),
 			"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+accessKey(f.Name), "AWS_SECRET_ACCESS_KEY=example",
 			"AWS_ENDPOINT_URL="+d.account.URL, "AWS_LAMBDA_FUNCTION_NAME=leaver-"+f.Name,
 		)
 		if f.Ledger {
-			environ = append(environ, "LEAVER_GRAPH="+reach.Graph, "LEAVER_EXCHANGE="+reach.Exchange, "LEAVER_TABLES=", "LEAVER_TABLES_CONNECTION="+d.serveLedger(t, f.Name, connection))
+			environ = append(environ, "LEAVER_GRAPH="+d.reach.Graph, "LEAVER_EXCHANGE="+d.reach.Exchange, "LEAVER_TABLES=", "LEAVER_TABLES_CONNECTION="+d.serveLedger(t, f.Name, connection))
 		}
 		d.functions[f.Name] = newFunction(t, f.Name, build(t, f.Name), environ)
 	}
@@ -148,6 +153,9 @@ func deploy(t testing.TB, people int) *deployment {
 	})
 	return d
 }
+
+// residents is whose access to the bus hosts have that run beside the functions.
+const residents = "residents"
 
 // clientID is the app registration of the function of that number.
 func clientID(i int) string { return fmt.Sprintf("22222222-3333-4444-8555-%012d", i) }
@@ -314,12 +322,16 @@ func build(t testing.TB, name string) string {
 	if path, is := built.Load(name); is {
 		return path.(string)
 	}
+	from := "leaver/functions/" + name + "/lambda"
+	if name == "leaver" {
+		from = "leaver/infra/leaver" // the operator's command
+	}
 	dir, err := os.MkdirTemp("", "leaver-lambda-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "bootstrap")
-	command := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, "leaver/functions/"+name+"/lambda")
+	command := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, from)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("building %s: %v\n%s", name, err, out)

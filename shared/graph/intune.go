@@ -73,6 +73,18 @@ func (c *Client) Retire(ctx context.Context, device string) error {
 	return err
 }
 
+// WipeDevice has a device set itself back to the factory's state when it synchronises next: nothing that
+// is on it stays. Repeating it changes nothing; a device that is not there is offboarding.ErrNotFound.
+// Permission: DeviceManagementManagedDevices.PrivilegedOperations.All.
+// Source: Microsoft Graph, wipe action of managedDevice.
+func (c *Client) WipeDevice(ctx context.Context, device string) error {
+	_, err := c.write(ctx, call{
+		doing: "wiping managed device", objects: []string{device}, path: "/deviceManagement/managedDevices/{}/wipe",
+		body: map[string]bool{"keepEnrollmentData": false, "keepUserData": false}, budget: budgetIntune,
+	})
+	return err
+}
+
 // AppRegistrations lists the apps under Intune's app protection that the user signed in to.
 // Permission: DeviceManagementApps.Read.All.
 func (c *Client) AppRegistrations(ctx context.Context, user string) ([]offboarding.AppRegistration, error) {

@@ -363,3 +363,82 @@ func TestADepartureThatIsOnlyObservedWritesNothing(t *testing.T) {
 		t.Errorf("asking to write: error %v, want ErrRehearsed", err)
 	}
 }
+
+// TestWhatASourceCannotKnowWaitsForAPerson holds the steps that nobody can take back (B18), until a person
+// approves them, or asks for the departure in words of their own.
+func TestWhatASourceCannotKnowWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	undated := func(i int) ledger.Opening {
+		o := departure(t, i, start)
+		o.Request.Reversible = true
+		o.Brakes = o.Plan.Brakes(o.Request)
+		return o
+	}
+	l, _, _ := newLedger(t)
+	c := mustOpen(t, l, undated(0))
+	for _, step := range c.Steps {
+		final := step.Name == offboarding.StepWipe || step.Name == offboarding.StepLicence || step.Name == offboarding.StepDelete
+		if final != (step.State == offboarding.StateHeld) {
+			t.Errorf("%s is %s; held by B18 %t", step.Name, step.State, final)
+		}
+	}
+	if got := c.State(start); got != offboarding.CasePlanning {
+		t.Errorf("the departure is %s; want it to go on with what can be taken back", got)
+	}
+	c, err := l.Approve(t.Context(), ledger.Approval{Case: c.ID, Step: offboarding.StepWipe, By: miriam})
+	if err != nil || c.Step(offboarding.StepWipe).State != offboarding.StatePlanned || c.Step(offboarding.StepDelete).State != offboarding.StateHeld {
+		t.Errorf("approved, wipe is %s and delete %s, %v; want planned, and held", c.Step(offboarding.StepWipe).State, c.Step(offboarding.StepDelete).State, err)
+	}
+
+	other := mustOpen(t, l, undated(1))
+	word := departure(t, 1, start)
+	word.Request.ID, word.Request.EventTime = offboarding.RequestID("operator", "1"), start.Add(time.Minute)
+	c = mustOpen(t, l, word)
+	if c.ID != other.ID || len(c.HeldStep(offboarding.StepDelete)) > 0 || c.Step(offboarding.StepDelete).State != offboarding.StatePlanned {
+		t.Errorf("in a person's own words, delete is %s, held by %+v; want it planned", c.Step(offboarding.StepDelete).State, c.HeldStep(offboarding.StepDelete))
+	}
+}
+
+// TestADeletionWaitsForAsManyPeopleAsThePolicySays needs two people, of whom none asked for the departure.
+func TestADeletionWaitsForAsManyPeopleAsThePolicySays(t *testing.T) {
+	t.Parallel()
+	l, _, clock := newLedger(t)
+	o := departure(t, 0, start)
+	o.Plan.Approvals.Delete = 2
+	o.Request.By = joni
+	o.Brakes = o.Plan.Brakes(o.Request)
+	c := mustOpen(t, l, o)
+	approve := func(by offboarding.Person) error {
+		_, err := l.Approve(t.Context(), ledger.Approval{Case: c.ID, Step: offboarding.StepDelete, By: by})
+		return err
+	}
+	if err := approve(joni); !errors.Is(err, ledger.ErrOwnWord) {
+		t.Errorf("whoever asked approves: error %v, want ErrOwnWord", err)
+	}
+	if err := approve(miriam); err != nil {
+		t.Fatal(err)
+	}
+	if err := approve(offboarding.Person{Name: "MIRIAM GRAHAM"}); !errors.Is(err, ledger.ErrOwnWord) {
+		t.Errorf("the same person approves again: error %v, want ErrOwnWord", err)
+	}
+	clock.advance(8 * 24 * time.Hour) // the first word has expired
+	if err := approve(offboarding.Person{Name: "Lee Gu"}); err != nil {
+		t.Fatal(err)
+	}
+	state := func() offboarding.StepState {
+		c, err := l.Case(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Step(offboarding.StepDelete).State
+	}
+	if got := state(); got != offboarding.StateHeld {
+		t.Errorf("by one word that counts and one that expired, delete is %s; want it held", got)
+	}
+	if err := approve(miriam); err != nil {
+		t.Fatal(err)
+	}
+	if got := state(); got != offboarding.StatePlanned {
+		t.Errorf("approved by two, delete is %s; want it planned", got)
+	}
+}

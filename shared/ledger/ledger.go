@@ -231,7 +231,7 @@ func (l *Ledger) join(ctx context.Context, c *offboarding.Case, o Opening) (*off
 	e := &offboarding.Entry{Kind: offboarding.EntryJoined, Request: o.Request.ID, EventTime: o.Request.EventTime, Source: o.Request.Source}
 	var personal map[string]string
 	var err error
-	if o.Request.EventTime.After(c.EventTime) && !c.Plan.Same(o.Plan) {
+	if o.Request.EventTime.After(c.EventTime) && (!c.Plan.Same(o.Plan) || unasked(c, o.Brakes)) {
 		plan := o.Plan
 		plan.Version = c.Plan.Version + 1
 		e.Plan = &plan
@@ -249,6 +249,15 @@ func (l *Ledger) join(ctx context.Context, c *offboarding.Case, o Opening) (*off
 	}
 	e.Sealed, err = l.seal(ctx, c.ID, withAsker(personal, c.Position+1, o.Request.By))
 	return e, err
+}
+
+// unasked reports whether a brake holds that came with the plan and that brakes do not ask for.
+func unasked(c *offboarding.Case, brakes []offboarding.Brake) bool {
+	return slices.ContainsFunc(c.Brakes, func(was offboarding.Brake) bool {
+		return was.Plan && was.Holds() && !slices.ContainsFunc(brakes, func(b offboarding.Brake) bool {
+			return b.Kind == was.Kind && b.By == was.By && b.Step == was.Step
+		})
+	})
 }
 
 // nextCase lets decide go on from the leaver's latest case, nil when there is none; id is that of

@@ -126,7 +126,7 @@ func admit(c *offboarding.Case, m Claim, now time.Time) Admission {
 		return Admission{Kind: Parked, Why: step.Reason}
 	case m.N < step.N || step.State.Settled():
 		return Admission{Kind: Stale}
-	case len(c.Held()) > 0 || len(c.HeldStep(m.Step)) > 0:
+	case c.Stopped(m.Step):
 		return Admission{Kind: Held}
 	case step.Due.After(now.Add(early)):
 		return Admission{Kind: Early, Again: step.Due}
@@ -200,7 +200,7 @@ func (r *Run) Allow(ctx context.Context) error {
 		err = ErrReplanned
 	case !record.Lease.Until.After(r.ledger.now()):
 		err = ErrLeaseLost
-	case len(c.Held()) > 0 || len(c.HeldStep(r.step)) > 0:
+	case c.Stopped(r.step):
 		err = offboarding.ErrHeld
 	case c.Plan.Mode == offboarding.Observe:
 		err = offboarding.ErrRehearsed
@@ -324,7 +324,10 @@ func (r *Run) Settle(ctx context.Context, s Settlement) (*offboarding.Case, erro
 		}
 		e.State, e.Rule, e.Reason = s.State, s.Rule, s.Reason
 		e.Attempt, e.Planned, e.Observed, e.Evidence = s.Attempt, s.Planned, s.Observed, s.Evidence
-		e.Would, e.Brakes = s.Would, s.Brakes
+		e.Would = s.Would
+		e.Brakes = slices.DeleteFunc(slices.Clone(s.Brakes), func(b offboarding.Brake) bool {
+			return slices.ContainsFunc(c.HeldStep(b.Step), func(was offboarding.Brake) bool { return was.Kind == b.Kind && was.By == b.By })
+		})
 		switch {
 		case s.State.Settled():
 		case c.Cancelled != nil:

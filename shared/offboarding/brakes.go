@@ -34,6 +34,11 @@ type Brake struct {
 	// a token proves.
 	Needs    int  `json:"needs,omitempty"`
 	Verified bool `json:"verified,omitempty"`
+	// Part is set when it holds only a part of the step: the step runs, and looks for the approval
+	// itself.
+	Part bool `json:"part,omitempty"`
+	// Plan is set when it came with the plan, and goes when another one asks for no such thing.
+	Plan bool `json:"plan,omitempty"`
 
 	// What the history made of it.
 	At        time.Time  `json:"-"`
@@ -50,6 +55,52 @@ type Approval struct {
 	// By is the name of the personal value that says who it is.
 	By       string `json:"by"`
 	Verified bool   `json:"verified,omitempty"`
+}
+
+// same reports whether two hold the same for the same reason.
+func (b Brake) same(other Brake) bool {
+	return b.Kind == other.Kind && b.By == other.By && b.Step == other.Step
+}
+
+// What policies want approved, as brakes name it.
+const (
+	ApproveDelete = "delete"
+	// ApproveWipe and a blank and the id of a device is its wipe to the factory's state.
+	ApproveWipe = "wipeDevice"
+)
+
+// Approvals are how many people have to approve what nobody can take back.
+type Approvals struct {
+	WipeDevice int  `yaml:"wipeDevice" json:"wipeDevice,omitempty" default:"1" about:"people who approve the wipe of a company's device to the factory's state (companyDevices: wipe); at least 1"`
+	Delete     int  `yaml:"delete" json:"delete,omitempty" default:"0" about:"people who approve the deletion of an account; 0 = nobody has to"`
+	Verified   bool `yaml:"verified" json:"verified,omitempty" default:"false" about:"whether only people count whose identity a token proves"`
+}
+
+// Brake wants something of a step approved by so many people.
+func (a Approvals) Brake(what string, step StepName, people int, why string) Brake {
+	return Brake{Kind: BrakeApproval, By: what, Step: step, Why: why, Needs: max(people, 1), Verified: a.Verified}
+}
+
+// Brakes are those that the plan of a request begins with: what its source cannot know (B18), and what
+// the policy wants approved.
+func (p Plan) Brakes(r Request) []Brake {
+	var out []Brake
+	ask := func(what string, step StepName, people int, why string) {
+		if planned, is := p.Step(step); is && planned.Withheld.IsZero() {
+			b := p.Approvals.Brake(what, step, people, why)
+			b.Plan = true
+			out = append(out, b)
+		}
+	}
+	if r.Reversible {
+		for _, step := range []StepName{StepWipe, StepLicence, StepDelete} {
+			ask(B18.Name, step, 1, "the source of the request knows no leaving date: "+B18.Text)
+		}
+	}
+	if p.Approvals.Delete > 0 {
+		ask(ApproveDelete, StepDelete, p.Approvals.Delete, "the policy wants the deletion of an account approved")
+	}
+	return out
 }
 
 // approvalLasts is for how long an approval counts while others are still missing.
@@ -98,6 +149,11 @@ func (c *Case) HeldStep(step StepName) []Brake {
 	return out
 }
 
+// Stopped reports whether a brake holds the departure, or the whole of a step.
+func (c *Case) Stopped(step StepName) bool {
+	return slices.ContainsFunc(c.Brakes, func(b Brake) bool { return b.Holds() && !b.Part && (b.Step == "" || b.Step == step) })
+}
+
 // Approved reports whether people have approved what a policy wants approved of a step, or of the
 // whole departure for "".
 func (c *Case) Approved(what string, step StepName) bool {
@@ -117,16 +173,31 @@ func (c *Case) Counted() bool { return c.counted }
 // Begun reports whether any step has run.
 func (c *Case) Begun() bool { return c.begun }
 
-// brake puts the brakes of an entry on. One that holds already is not put on twice.
+// brake puts the brakes of an entry on. One that holds already is not put on twice, and what people
+// have approved of a plan is not asked for again.
 func (c *Case) brake(e Entry) {
 	c.Brakes = slices.Clip(c.Brakes)
 	for _, b := range e.Brakes {
-		same := func(was Brake) bool { return was.Kind == b.Kind && was.By == b.By && was.Step == b.Step && was.Holds() }
-		if !slices.ContainsFunc(c.Brakes, same) {
-			b.At = e.At
-			c.Brakes = append(c.Brakes, b)
+		if slices.ContainsFunc(c.Brakes, func(was Brake) bool { return was.same(b) && (was.Holds() || b.Plan) }) {
+			continue
+		}
+		b.At = e.At
+		c.Brakes = append(c.Brakes, b)
+		if b.Step != "" && !b.Part {
+			c.change(b.Step, func(s *Record) {
+				if !s.State.Settled() {
+					s.State, s.Reason = StateHeld, b.Why
+				}
+			})
 		}
 	}
+}
+
+// unplan takes the brakes of the plan off that another plan does not ask for.
+func (c *Case) unplan(e Entry) {
+	c.Brakes = slices.DeleteFunc(slices.Clone(c.Brakes), func(b Brake) bool {
+		return b.Plan && b.Holds() && !slices.ContainsFunc(e.Brakes, b.same)
+	})
 }
 
 // lift changes the brakes of a step, or of the departure, and lets it go on when none holds any more.

@@ -265,6 +265,7 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 	case EntryJoined:
 		next.join(e)
 		if e.Plan != nil {
+			next.unplan(e)
 			next.replan(*e.Plan)
 		}
 		if e.Counted {
@@ -442,8 +443,10 @@ func (c *Case) replan(p Plan) {
 			record.Replanned = was.Lease.Holder != ""
 			record.Before, record.Progress, record.Calls, record.Accepted = was.Before, was.Progress, was.Calls, was.Accepted
 		}
-		if held := c.HeldStep(planned.Name); len(held) > 0 && !record.State.Settled() {
-			record.State, record.Reason = StateHeld, held[0].Why
+		for _, b := range c.HeldStep(planned.Name) {
+			if !b.Part && !record.State.Settled() {
+				record.State, record.Reason = StateHeld, b.Why
+			}
 		}
 		c.Steps = append(c.Steps, record)
 	}

@@ -29,6 +29,8 @@ type Job struct {
 	// Evidence is filled by the step with what it observed; it is kept with the verdict
 	// and holds no personal data.
 	Evidence map[string]string
+
+	asked []Brake
 }
 
 // mostKept is how many values are kept in one entry of the ledger, which takes 64 KiB.
@@ -140,3 +142,13 @@ func (j *Job) Await() error {
 // Stamp writes a time in whole seconds, as Microsoft keeps it, so that two of them compare as
 // text.
 func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Ask asks people for the approval of a part of the step, which goes on with everything else and looks
+// for the approval with [Case.Approved]. Asking again changes nothing.
+func (j *Job) Ask(b Brake) {
+	b.Part = true
+	j.asked = append(j.asked, b)
+}
+
+// Asked is what the run has asked for.
+func (j *Job) Asked() []Brake { return j.asked }

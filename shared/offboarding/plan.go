@@ -142,9 +142,6 @@ func Compile(r Request, policy Policy) (Plan, error) {
 			may := VerdictOf(MayDelete(plan))
 			step.Withheld, step.Why = may.Rule, may.Why
 		}
-		if r.Reversible && slices.Contains([]StepName{StepWipe, StepLicence, StepDelete}, spec.Name) {
-			step.Withheld, step.Why = B18, "the source of the request knows no leaving date; if the person left, use leaver offboard"
-		}
 		plan.Steps = append(plan.Steps, step)
 	}
 	return plan, nil

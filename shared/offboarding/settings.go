@@ -31,6 +31,12 @@ type StepSettings struct {
 	OnpremisesSettings `step:"onpremises"`
 	WatchSettings
 	ModeSettings
+	ApprovalSettings
+}
+
+// ApprovalSettings say what waits for people.
+type ApprovalSettings struct {
+	Approvals Approvals `yaml:"approvals" json:"approvals,omitzero" about:"how many people, other than whoever asked for the departure, have to approve what nobody can take back"`
 }
 
 // ModeSettings say whether anything is done at all.
@@ -88,7 +94,18 @@ type BlockSettings struct {
 // WipeSettings are what wipe obeys.
 type WipeSettings struct {
 	BlackBerry bool `yaml:"blackBerry" json:"blackBerry,omitempty" default:"false" about:"whether the organisation runs a BlackBerry server of its own, which nobody but a person can take the leaver from"`
+	// CompanyDevices is what becomes of devices that the organisation owns; those of people are retired.
+	CompanyDevices DeviceEnd `yaml:"companyDevices" json:"companyDevices,omitempty" default:"retire" enum:"retire,wipe" about:"what becomes of devices in Intune that the organisation owns: retire takes the organisation's data off, wipe sets them back to the factory's state, each after an approval (approvals.wipeDevice)"`
 }
+
+// DeviceEnd is what becomes of a device in Intune.
+type DeviceEnd string
+
+// The ends of a device.
+const (
+	DeviceRetired DeviceEnd = "retire"
+	DeviceWiped   DeviceEnd = "wipe"
+)
 
 // LicenceSettings are what licence obeys.
 type LicenceSettings struct {

@@ -12,9 +12,9 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// work lets the step work while the lock and the lease are kept, and returns its verdict and
-// the evidence it gathered.
-func (w *Worker) work(ctx context.Context, d bus.Delivery, run *ledger.Run) (evidence map[string]string, verdict error) {
+// work lets the step work while the lock and the lease are kept, and returns its verdict and its job,
+// with the evidence it gathered and what it asked for.
+func (w *Worker) work(ctx context.Context, d bus.Delivery, run *ledger.Run) (job *offboarding.Job, verdict error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var renewal sync.WaitGroup
@@ -23,7 +23,7 @@ func (w *Worker) work(ctx context.Context, d bus.Delivery, run *ledger.Run) (evi
 	defer stop(nil)
 
 	c := run.Case()
-	job := &offboarding.Job{
+	job = &offboarding.Job{
 		Leaver: c.Leaver, Case: c, Step: c.Step(w.Name), Now: w.Now(),
 		Evidence: map[string]string{}, Personal: run.Personal,
 	}
@@ -53,7 +53,7 @@ func (w *Worker) work(ctx context.Context, d bus.Delivery, run *ledger.Run) (evi
 	if cause := context.Cause(ctx); cause != nil && verdict != nil {
 		verdict = errors.Join(cause, verdict)
 	}
-	return job.Evidence, verdict
+	return job, verdict
 }
 
 // renew keeps lock and lease while the step works; when either is lost, the work is stopped.

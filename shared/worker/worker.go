@@ -74,12 +74,12 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 	case run == nil:
 		return w.decline(ctx, d, m, admission, log)
 	}
-	evidence, verdict := w.work(ctx, d, run)
+	job, verdict := w.work(ctx, d, run)
 	if errors.Is(verdict, ledger.ErrLeaseLost) || ctx.Err() != nil {
 		return fmt.Errorf("the run ended without a verdict: %w", errors.Join(verdict, context.Cause(ctx)))
 	}
 	settlement := w.settlement(run.Case(), offboarding.VerdictOf(verdict))
-	settlement.Evidence = evidence
+	settlement.Evidence, settlement.Brakes = job.Evidence, job.Asked()
 	c, err := run.Settle(ctx, settlement)
 	if err != nil {
 		return err

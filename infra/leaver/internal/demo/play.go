@@ -71,12 +71,7 @@ func Play(ctx context.Context, o Options) (err error) {
 	if s.world != nil {
 		tenant.Edit(s.world)
 	}
-	policy := offboarding.DefaultPolicy()
-	policy.Grace, policy.DeleteAfter = demoGrace, demoDeleteAfter
-	policy.KeepMail = offboarding.KeepNone
-	policy.Administrators = offboarding.AdministratorsLeave
-	policy.Requests, policy.Successors = offboarding.RequestsAny, offboarding.SuccessorsMembers // the events choose what is shown
-	policy.Limits = offboarding.Limits{}                                                        // five people of forty at once
+	policy := demoPolicy()
 	if s.policy != nil {
 		s.policy(&policy)
 	}
@@ -113,6 +108,17 @@ func Play(ctx context.Context, o Options) (err error) {
 		}
 		return err
 	})
+}
+
+// demoPolicy is the scenarios'.
+func demoPolicy() offboarding.Policy {
+	policy := offboarding.DefaultPolicy()
+	policy.Grace, policy.DeleteAfter = demoGrace, demoDeleteAfter
+	policy.KeepMail = offboarding.KeepNone
+	policy.Administrators = offboarding.AdministratorsLeave
+	policy.Requests, policy.Successors = offboarding.RequestsAny, offboarding.SuccessorsMembers // the events choose what is shown
+	policy.Limits = offboarding.Limits{}                                                        // five people of forty at once
+	return policy
 }
 
 // play is a scenario while it is played.

@@ -38,7 +38,11 @@ func (s *Server) release(ctx context.Context, ask Release) ([]Status, error) {
 	released := []Status{}
 	var failures []error
 	for _, id := range ids {
-		one, err := s.goOn(ctx, func() (*offboarding.Case, error) { return s.Ledger.Release(ctx, id, by) })
+		c, err := s.Ledger.Release(ctx, id, by)
+		var one Status
+		if err == nil {
+			one, err = s.goOn(ctx, c)
+		}
 		if err != nil {
 			failures = append(failures, fmt.Errorf("releasing case %s: %w", id, err))
 			continue
@@ -84,12 +88,9 @@ func from(meant, source string) bool { return source == meant || source == "webh
 
 // goOn publishes a departure that people have just let go on. Should the bus refuse, watch does it
 // within a minute.
-func (s *Server) goOn(ctx context.Context, lift func() (*offboarding.Case, error)) (Status, error) {
-	c, err := lift()
+func (s *Server) goOn(ctx context.Context, c *offboarding.Case) (Status, error) {
+	c, err := worker.Dispatch(ctx, s.Bus, s.Ledger, c)
 	if err != nil {
-		return Status{}, err
-	}
-	if c, err = worker.Dispatch(ctx, s.Bus, s.Ledger, c); err != nil {
 		return Status{}, fmt.Errorf("the ledger has your word, and watch carries it out within a minute: %w", err)
 	}
 	return s.status(ctx, c)
@@ -118,16 +119,38 @@ var approveOperation = operation[Approval, Status]{"/approve", func(s *Server, c
 	if err != nil {
 		return Status{}, err
 	}
-	approval := ledger.Approval{Case: open.Case, Step: ask.Step, By: s.person(ask.By), Note: ask.Note}
-	if ask.Withdraw {
-		c, err := s.Ledger.Withdraw(ctx, approval)
+	var c *offboarding.Case
+	for _, step := range open.meant(ask.Step) {
+		approval := ledger.Approval{Case: open.Case, Step: step, By: s.person(ask.By), Note: ask.Note}
+		if ask.Withdraw {
+			c, err = s.Ledger.Withdraw(ctx, approval)
+		} else {
+			c, err = s.Ledger.Approve(ctx, approval)
+		}
 		if err != nil {
 			return Status{}, err
 		}
-		return s.status(ctx, c)
 	}
-	return s.goOn(ctx, func() (*offboarding.Case, error) { return s.Ledger.Approve(ctx, approval) })
+	return s.goOn(ctx, c)
 }}
+
+// meant are the steps that an approval is for: the one that is named, or the departure, and where
+// nothing holds that, every step that waits because its source knows no date (B18).
+func (s Status) meant(step offboarding.StepName) []offboarding.StepName {
+	var undated []offboarding.StepName
+	for _, h := range s.Held {
+		switch {
+		case step != "", h.Kind == offboarding.BrakeApproval && h.Step == "":
+			return []offboarding.StepName{step}
+		case h.By == offboarding.B18.Name:
+			undated = append(undated, h.Step)
+		}
+	}
+	if len(undated) == 0 {
+		return []offboarding.StepName{step}
+	}
+	return undated
+}
 
 // Allowance is a person's leave for more departures, on top of every limit.
 type Allowance struct {

@@ -96,8 +96,8 @@ func (c *Client) Brakes(ctx context.Context) (Brakes, error) {
 	return brakesOperation.ask(ctx, c, struct{}{})
 }
 
-// patience is for how long a host is waited for: a plan reads the tenant.
-const patience = 30 * time.Second
+// patience is for how long a host is waited for: it may have hundreds of departures to cancel.
+const patience = 5 * time.Minute
 
 // ask asks the host.
 func (o operation[In, Out]) ask(ctx context.Context, c *Client, in In) (out Out, err error) {
