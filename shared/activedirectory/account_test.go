@@ -59,6 +59,22 @@ func TestAnAccountIsDisabledAndItsPasswordReset(t *testing.T) {
 	}
 }
 
+// StartTLS on port 389 is the other way of Windows; a controller refuses a bind without either.
+func TestADirectoryIsReachedByStartTLS(t *testing.T) {
+	f := newFixture(t)
+	domain := f.Domain()
+	domain.StartTLS = true
+	c, err := activedirectory.New([]activedirectory.Domain{domain}, activedirectory.Dial(f.DialContext))
+	must(t, err)
+	s, err := c.Open(t.Context(), sambatest.Domain, "")
+	must(t, err)
+	defer s.Close()
+	ctx, _ := writing(t)
+	if err := s.ResetPassword(ctx, f.leaver, random()); err != nil {
+		t.Errorf("a password is refused as over a connection without TLS: %v", err)
+	}
+}
+
 func TestAnAccountLeavesItsGroups(t *testing.T) {
 	f := newFixture(t)
 	ctx, _ := writing(t)

@@ -367,6 +367,37 @@ func TestSeveralForestsAreToldApartByTheirDomain(t *testing.T) {
 	}
 }
 
+// Without servers in the declaration they are those of the domain's SRV records.
+// Source: MS-ADTS 6.3.2.3.
+func TestControllersAreFoundByDNS(t *testing.T) {
+	p := newPeer(t, reads(nil))
+	c, err := New([]Domain{{Name: "corp.example", CA: p.ca, Bind: "svc", Secret: "s"}},
+		Dial(func(ctx context.Context, network, address string) (net.Conn, error) {
+			if address == "dc1.corp.example:636" {
+				return nil, net.ErrClosed
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, p.address)
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.lookup = func(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
+		if service != "ldap" || proto != "tcp" || name != "dc._msdcs.corp.example" {
+			return "", nil, fmt.Errorf("nobody is at _%s._%s.%s", service, proto, name)
+		}
+		return "", []*net.SRV{{Target: "dc1.corp.example."}, {Target: "example.com."}}, nil
+	}
+	s, err := c.Open(t.Context(), "corp.example", "")
+	if err != nil || s.Controller() != "example.com" {
+		t.Fatalf("got %v; want the second controller, because the first does not answer", err)
+	}
+	s.Close()
+	c.lookup = func(context.Context, string, string, string) (string, []*net.SRV, error) { return "", nil, nil }
+	if _, err := c.Open(t.Context(), "corp.example", ""); err == nil || !strings.Contains(err.Error(), "DNS names none") {
+		t.Errorf("got %v, want that DNS names none", err)
+	}
+}
+
 func TestTheControllerOfAnEarlierRunIsPreferred(t *testing.T) {
 	p := newPeer(t, reads(nil))
 	var dialled []string
