@@ -17,12 +17,24 @@ import (
 const mostItems = 20
 
 type batchItem struct {
-	ID        string            `json:"id"`
+	ID        batchID           `json:"id"`
 	Method    string            `json:"method"`
 	URL       string            `json:"url"`
 	Headers   map[string]string `json:"headers"`
 	Body      json.RawMessage   `json:"body"`
-	DependsOn []string          `json:"dependsOn"`
+	DependsOn []batchID         `json:"dependsOn"`
+}
+
+// batchID is a text, or a number, which counts as its text.
+type batchID string
+
+func (b *batchID) UnmarshalJSON(raw []byte) error {
+	var number json.Number
+	if err := json.Unmarshal(raw, &number); err == nil && len(raw) > 0 && raw[0] != '"' {
+		*b = batchID(number)
+		return nil
+	}
+	return json.Unmarshal(raw, (*string)(b))
 }
 
 // batch answers POST /$batch: each item is judged, throttled and struck by faults for itself, and
@@ -58,7 +70,7 @@ func (t *Tenant) runBatch(outer *call, delay time.Duration) (reply, time.Duratio
 	if n := len(body.Requests); n == 0 || n > mostItems {
 		return bad("Number of batch request steps is %d; it must be between 1 and %d.", n, mostItems)
 	}
-	earlier := map[string]bool{}
+	earlier := map[batchID]bool{}
 	for _, i := range body.Requests {
 		switch {
 		case i.ID == "" || i.Method == "" || i.URL == "":
@@ -67,14 +79,14 @@ func (t *Tenant) runBatch(outer *call, delay time.Duration) (reply, time.Duratio
 			return bad("Duplicate batch request step id '%s'.", i.ID)
 		case strings.Contains(i.URL, "://") || strings.HasPrefix(i.URL, "/v1.0"):
 			return bad("The url '%s' of request step '%s' is not relative to the version.", i.URL, i.ID)
-		case slices.ContainsFunc(i.DependsOn, func(id string) bool { return !earlier[id] }):
+		case slices.ContainsFunc(i.DependsOn, func(id batchID) bool { return !earlier[id] }):
 			return bad("Request step '%s' depends on a step that does not come before it.", i.ID)
 		case hasBody(i.Body) && !slices.ContainsFunc(keys(i.Headers), func(h string) bool { return strings.EqualFold(h, "Content-Type") }):
 			return bad("Write request id : %s does not contain Content-Type header or body.", i.ID)
 		}
 		earlier[i.ID] = true
 	}
-	status := map[string]int{}
+	status := map[batchID]int{}
 	var answers []any
 	for _, i := range body.Requests {
 		d := t.runItem(outer, i, status)
@@ -95,11 +107,11 @@ func (t *Tenant) runBatch(outer *call, delay time.Duration) (reply, time.Duratio
 	return reply{status: http.StatusOK, body: map[string]any{"responses": answers}}, delay
 }
 
-func (t *Tenant) runItem(outer *call, i batchItem, status map[string]int) decision {
+func (t *Tenant) runItem(outer *call, i batchItem, status map[batchID]int) decision {
 	c := *outer
 	c.requestID = uuid.NewString()
 	c.method = strings.ToUpper(i.Method)
-	if slices.ContainsFunc(i.DependsOn, func(id string) bool { return status[id] >= 400 }) {
+	if slices.ContainsFunc(i.DependsOn, func(id batchID) bool { return status[id] >= 400 }) {
 		return decision{reply: c.fail(http.StatusFailedDependency, "FailedDependency", "The request step failed because a step it depends on failed.")}
 	}
 	u, err := url.Parse(outer.base() + "/" + strings.TrimPrefix(i.URL, "/"))

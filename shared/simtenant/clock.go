@@ -63,6 +63,7 @@ func (t *Tenant) refresh() {
 		t.kinds[c.kind].refresh(w, c.id)
 		switch c.kind {
 		case kindUser:
+			t.userChanges.note(c.id, w.Users[c.id] != nil)
 			t.kinds[kindMailbox].refresh(w, c.id) // it is found by the names of its owner
 			w.count(c.id, func(sku string) {
 				if w.ReadLag > 0 {

@@ -39,7 +39,7 @@ func (o *operation) name() string { return o.method + " " + o.template }
 // Query options understood by kinds of operations.
 const (
 	selectOne      = "$select"
-	selectMany     = "$select $top $filter $skiptoken $count"
+	selectMany     = "$select $top $filter $skiptoken $count $orderby $search"
 	selectChildren = "$select $top $skiptoken"
 )
 
@@ -52,8 +52,9 @@ const (
 // /drives/{id}/root and the casts of transitiveMemberOf), the Graph documentation's table for the
 // operation is taken.
 var operations = []operation{
-	{"GET", "/users", serviceIdentity, 2, selectMany, userRead, listUsers},
-	{"GET", "/users/{id}", serviceIdentity, 1, selectOne, userRead, getUser},
+	{"GET", "/users", serviceIdentity, 2, selectMany + " $expand", userRead, listUsers},
+	{"GET", "/users/delta", serviceIdentity, 1, "$select $top $deltatoken $skiptoken", userRelations, deltaUsers},
+	{"GET", "/users/{id}", serviceIdentity, 1, selectOne + " $expand", userRead, getUser},
 	{"PATCH", "/users/{id}", serviceIdentity, 1, "", userPatch, patchUser},
 	{"DELETE", "/users/{id}", serviceIdentity, 1, "", userDelete, deleteUser},
 	{"POST", "/users/{id}/revokeSignInSessions", serviceIdentity, 1, "", perms("User.RevokeSessions.All User.ReadWrite.All Directory.ReadWrite.All"), revokeSessions},
@@ -85,6 +86,7 @@ var operations = []operation{
 	{"POST", "/groups/{id}/members/$ref", serviceIdentity, 1, "", directoryWrite("GroupMember.ReadWrite.All Group.ReadWrite.All"), joinGroup},
 	{"GET", "/groups/{id}/members", serviceIdentity, 3, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All"), listMembers},
 	{"GET", "/groups/{id}/transitiveMembers", serviceIdentity, 3, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All GroupMember.ReadBasic.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All Directory.Read.All"), listTransitiveMembers},
+	{"GET", "/groups/{id}/members/microsoft.graph.user", serviceIdentity, 3, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All"), listMembers},
 	{"DELETE", "/groups/{id}/members/{member}/$ref", serviceIdentity, 1, "", perms("GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"), leaveGroup},
 	{"GET", "/groups/{id}/owners", serviceIdentity, 1, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All"), listOwners},
 	{"POST", "/groups/{id}/owners/$ref", serviceIdentity, 1, "", ownersWrite, addOwner},
@@ -197,6 +199,7 @@ type call struct {
 	body      map[string]any
 	now       time.Time
 	requestID string
+	counting  bool // the path ends in /$count
 }
 
 func (c *call) base() string { return "https://" + c.r.Host + "/v1.0" }
@@ -282,6 +285,9 @@ func (t *Tenant) run(c *call, path string) decision {
 		segments[i] = plainText
 	}
 	segments = keyed(segments)
+	if last := len(segments) - 1; segments[last] == "$count" && c.method == http.MethodGet && last > 0 {
+		c.counting, segments = true, segments[:last]
+	}
 	c.query = c.url.Query()
 	if c.op, c.arg = match(c.method, segments); c.op == nil {
 		c.op = &operation{}
@@ -335,15 +341,20 @@ func match(method string, segments []string) (*operation, map[string]string) {
 // keyInPath is OData's way of naming one of a collection: users('ID'), servicePrincipals(appId='ID').
 var keyInPath = regexp.MustCompile(`^(\w+)\((\w+=)?'(.+)'\)$`)
 
-// keyed makes segments of their own of the keys in a path; that of another property than the id says so.
+// keyed makes segments of their own of the keys in a path; that of another property than the id says
+// so. A function without parameters, delta() or microsoft.graph.delta(), is its name.
+// Source: OData Version 4.01, URL conventions, 4.3.1 and 4.9.
 func keyed(segments []string) []string {
 	var out []string
 	for _, s := range segments {
 		if key := keyInPath.FindStringSubmatch(s); key != nil {
 			out = append(out, key[1], key[2]+strings.ReplaceAll(key[3], "''", "'"))
-		} else {
-			out = append(out, s)
+			continue
 		}
+		if name, is := strings.CutSuffix(s, "()"); is {
+			s = strings.TrimPrefix(name, "microsoft.graph.")
+		}
+		out = append(out, s)
 	}
 	return out
 }

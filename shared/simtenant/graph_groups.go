@@ -181,9 +181,12 @@ func listMembers(c *call) reply {
 		return c.notFound(c.arg["id"])
 	}
 	var items []item
+	onlyUsers := strings.HasSuffix(c.op.template, "microsoft.graph.user")
 	for _, id := range g.Members {
 		if u := users.get(id); u != nil {
 			items = append(items, userSchema.item(c, id, u))
+		} else if onlyUsers {
+			continue
 		} else if sub := groups.get(id); sub != nil {
 			items = append(items, groupSchema.item(c, id, sub))
 		}

@@ -109,7 +109,11 @@ func listUsers(c *call) reply {
 	if bad := c.basicOnly(); bad != nil {
 		return *bad
 	}
-	return listView(c, c.users(), userSchema, directoryPage.of("users", false))
+	shape, bad := c.withManager(userSchema)
+	if bad != nil {
+		return *bad
+	}
+	return listView(c, c.users(), shape, directoryPage.of("users", false))
 }
 
 func getUser(c *call) reply {
@@ -120,7 +124,11 @@ func getUser(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	return c.entity("users", userSchema.item(c, u.ID, u), false, userSchema)
+	shape, bad := c.withManager(userSchema)
+	if bad != nil {
+		return *bad
+	}
+	return c.entity("users", shape.item(c, u.ID, u), false, shape)
 }
 
 // onPremises is the refusal of a change to what another directory masters.

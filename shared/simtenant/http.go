@@ -26,8 +26,11 @@ const biggestBody = 4 << 20
 type reply struct {
 	status int
 	header map[string]string
-	body   any // JSON; nil = none
+	body   any // JSON, or plainText; nil = none
 }
+
+// plainText is a body that is no JSON.
+type plainText string
 
 // decision is an answer with what a fault does to it.
 type decision struct {
@@ -119,7 +122,7 @@ func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decisi
 func (t *Tenant) notSimulated(format string, args ...any) string {
 	what := fmt.Sprintf(format, args...)
 	t.unknown = append(t.unknown, what)
-	return "simtenant does not simulate " + what
+	return "not simulated by simtenant: " + what
 }
 
 func retryAfter(o outcome) map[string]string {
@@ -259,8 +262,11 @@ func packed(payload []byte) []byte {
 
 // encoded is a body as it goes over the wire; nil for none.
 func encoded(body any) []byte {
-	if body == nil {
+	switch body := body.(type) {
+	case nil:
 		return nil
+	case plainText:
+		return []byte(body)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

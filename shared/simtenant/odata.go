@@ -120,6 +120,8 @@ func (i item) render(names []string, typed bool) map[string]any {
 	out := map[string]any{}
 	if names == nil {
 		names = i.defaults
+	} else if slices.Contains(i.defaults, "manager") { // expanded
+		names = append(slices.Clone(names), "manager")
 	}
 	for _, n := range names {
 		if v, ok := i.get(n); ok {
@@ -231,11 +233,28 @@ func (c *call) listFrom(from source, p page, shapes ...shape) reply {
 	if bad != nil {
 		return *bad
 	}
+	searched, bad := c.search(shapes)
+	if bad != nil {
+		return *bad
+	}
+	if unsearched := wanted; searched != nil {
+		wanted = func(i item) bool { return unsearched(i) && searched(i) }
+	}
+	if c.counting {
+		return c.count(from, wanted)
+	}
+	if order := c.query.Get("$orderby"); order != "" {
+		if from, bad = c.ordered(from, wanted, order, shapes); bad != nil {
+			return *bad
+		}
+		wanted = func(item) bool { return true }
+	}
 	size, after, bad := c.position(p)
 	if bad != nil {
 		return *bad
 	}
 	var found []item
+	var places []string
 	total := 0
 	ids := from.ids()
 	start := sort.Search(len(ids), func(i int) bool { return ids[i] > after })
@@ -252,7 +271,7 @@ func (c *call) listFrom(from source, p page, shapes ...shape) reply {
 			continue
 		}
 		if total++; len(found) <= size {
-			found = append(found, x)
+			found, places = append(found, x), append(places, id)
 		} else if !c.advanced() {
 			break
 		}
@@ -260,7 +279,8 @@ func (c *call) listFrom(from source, p page, shapes ...shape) reply {
 	body := map[string]any{"@odata.context": c.context(p.set, names, false)}
 	if len(found) > size {
 		found = found[:size]
-		raw, _ := json.Marshal(skipToken{After: found[size-1].id, Issued: c.now.Unix(), Path: c.url.Path}) // strings and a number always marshal
+		last := places[size-1]
+		raw, _ := json.Marshal(skipToken{After: last, Issued: c.now.Unix(), Path: c.url.Path}) // strings and a number always marshal
 		next, q := *c.url, c.url.Query()
 		q.Set("$skiptoken", base64.RawURLEncoding.EncodeToString(raw))
 		next.RawQuery = q.Encode()

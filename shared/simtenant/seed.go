@@ -2,7 +2,9 @@ package simtenant
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"maps"
@@ -238,6 +240,7 @@ type SeedApp struct {
 	Roles          []string `yaml:"roles"`
 	DirectoryRoles []string `yaml:"directoryRoles"`
 	ExchangeRole   string   `yaml:"exchangeRole"`
+	Certificates   []string `yaml:"certificates"` // PEM, of which the first certificate counts
 }
 
 // ReadSeed reads a seed file (YAML). A key that Seed does not know is refused with its line and
@@ -807,7 +810,19 @@ func (b *builder) apps() error {
 				return fmt.Errorf("app %q: no directory role %q", s.Name, r)
 			}
 		}
-		b.w.Apps[s.ClientID] = &App{ClientID: s.ClientID, Name: s.Name, Secret: s.Secret, Roles: s.Roles, DirectoryRoles: s.DirectoryRoles, ExchangeRole: s.ExchangeRole}
+		var certificates []*x509.Certificate
+		for _, text := range s.Certificates {
+			block, _ := pem.Decode([]byte(text))
+			if block == nil || block.Type != "CERTIFICATE" {
+				return fmt.Errorf("app %q: a certificate is no PEM of one", s.ClientID)
+			}
+			cert, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return fmt.Errorf("app %q: %w", s.ClientID, err)
+			}
+			certificates = append(certificates, cert)
+		}
+		b.w.Apps[s.ClientID] = &App{Certificates: certificates, ClientID: s.ClientID, Name: s.Name, Secret: s.Secret, Roles: s.Roles, DirectoryRoles: s.DirectoryRoles, ExchangeRole: s.ExchangeRole}
 	}
 	return nil
 }

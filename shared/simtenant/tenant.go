@@ -45,22 +45,23 @@ type Tenant struct {
 	key           *ecdsa.PrivateKey
 	recorder      recorder
 
-	mu        sync.Mutex
-	world     *World
-	advanced  time.Duration
-	epoch     int // tokens of an earlier epoch are expired
-	kinds     map[string]kind
-	past      map[string]map[string][]version // by kind and id
-	changes   []touch                         // the versions in past, oldest first
-	touched   []touch                         // what the index does not know yet
-	counts    map[string]int
-	unknown   []string
-	chance    *rand.Rand
-	buckets   map[string]*bucket
-	writes    int                     // drawn on the budget of identity writes
-	fileUnits int                     // drawn on the budget of SharePoint
-	throttled int                     // refused because a budget was spent
-	verified  map[string]accessClaims // tokens by their text
+	mu          sync.Mutex
+	world       *World
+	advanced    time.Duration
+	epoch       int // tokens of an earlier epoch are expired
+	kinds       map[string]kind
+	past        map[string]map[string][]version // by kind and id
+	changes     []touch                         // the versions in past, oldest first
+	userChanges userChanges
+	touched     []touch // what the index does not know yet
+	counts      map[string]int
+	unknown     []string
+	chance      *rand.Rand
+	buckets     map[string]*bucket
+	writes      int                     // drawn on the budget of identity writes
+	fileUnits   int                     // drawn on the budget of SharePoint
+	throttled   int                     // refused because a budget was spent
+	verified    map[string]accessClaims // tokens by their text
 }
 
 // New makes a tenant.
@@ -80,6 +81,7 @@ func New(cfg Config) (*Tenant, error) {
 		chance:        rand.New(rand.NewPCG(365, 1)), // faults with a share fall the same way in every run
 		buckets:       map[string]*bucket{},
 		verified:      map[string]accessClaims{},
+		userChanges:   userChanges{of: map[string]int{}, removed: map[string]int{}},
 	}
 	if t.now == nil {
 		t.now = time.Now
@@ -146,6 +148,8 @@ func (t *Tenant) Edit(change func(*World)) {
 	change(t.world)
 	clear(t.past)
 	t.changes = nil
+	t.userChanges.last++
+	t.userChanges.edited = t.userChanges.last
 	t.world.reindex(t.kinds)
 	for _, d := range t.world.Drives {
 		if d.log != nil {

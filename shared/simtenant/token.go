@@ -1,6 +1,7 @@
 package simtenant
 
 import (
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -54,6 +55,9 @@ func resource(scope string) (string, bool) {
 
 type accessClaims struct {
 	jwt.RegisteredClaims
+	Audience string   `json:"aud"` // one, as Entra writes it
+	AppName  string   `json:"app_displayname"`
+	Type     string   `json:"idtyp"`
 	TenantID string   `json:"tid"`
 	AppID    string   `json:"appid"`
 	AZP      string   `json:"azp"`
@@ -113,10 +117,10 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 	now := t.now()
 	claims := accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: base + "/v2.0", Subject: servicePrincipalID(app.ClientID), Audience: jwt.ClaimStrings{audience}, ID: uuid.NewString(),
+			Issuer: base + "/v2.0", Subject: servicePrincipalID(app.ClientID), ID: uuid.NewString(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(t.tokenLifetime)),
 		},
-		TenantID: t.world.TenantID, AppID: app.ClientID, AZP: app.ClientID, OID: servicePrincipalID(app.ClientID), Epoch: t.epoch,
+		Audience: audience, AppName: app.Name, Type: "app", TenantID: t.world.TenantID, AppID: app.ClientID, AZP: app.ClientID, OID: servicePrincipalID(app.ClientID), Epoch: t.epoch,
 	}
 	for _, role := range app.Roles {
 		if audience == exchangeAudience && role == exchangeRole || audience == graphAudience && role != exchangeRole {
@@ -152,12 +156,14 @@ func (a *App) verify(assertion, base string) error {
 	}
 	_, err := jwt.ParseWithClaims(assertion, &claims, func(tok *jwt.Token) (any, error) {
 		print, _ := tok.Header["x5t#S256"].(string)
+		old, _ := tok.Header["x5t"].(string)
 		for _, cert := range a.Certificates {
-			if sum := sha256.Sum256(cert.Raw); sameThumbprint(print, sum[:]) {
+			long, short := sha256.Sum256(cert.Raw), sha1.Sum(cert.Raw)
+			if sameThumbprint(print, long[:]) || print == "" && sameThumbprint(old, short[:]) {
 				return cert.PublicKey, nil
 			}
 		}
-		return nil, fmt.Errorf("no certificate with thumbprint %q", print)
+		return nil, fmt.Errorf("no certificate with thumbprint %q", print+old)
 	}, jwt.WithValidMethods([]string{"PS256", "RS256", "ES256"}), jwt.WithExpirationRequired(), jwt.WithLeeway(5*time.Minute))
 	switch {
 	case err != nil:
@@ -231,7 +237,7 @@ func (t *Tenant) authenticate(r *http.Request, audience string) (caller, string)
 		return caller{}, "CompactToken parsing failed with error code: 80049217"
 	case err != nil:
 		return caller{}, "Access token validation failure. Invalid signature."
-	case !slices.Contains(claims.Audience, audience):
+	case claims.Audience != audience:
 		return caller{}, "Access token validation failure. Invalid audience."
 	}
 	app := t.world.Apps[claims.AppID]
