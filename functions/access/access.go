@@ -5,6 +5,10 @@
 // roles, roles and authentication methods are those of the step privileges; who holds a role keeps
 // everything until privileges knows that the tenant can do without them.
 //
+// What hangs on the leaver is told before the account goes: people who report to them, applications,
+// distribution lists and shared mailboxes that nobody else sees to, mail that is forwarded to them, rooms
+// whose bookings they approve. Giving those to somebody takes more than this function may do.
+//
 // The before holds every single thing that is taken away, so that it can be given back.
 //
 // Departures that were planned before privileges was a step of its own have it done here.
@@ -39,6 +43,7 @@ type Directory interface {
 	Owners(ctx context.Context, group string) ([]offboarding.Owner, error)
 	AddOwner(ctx context.Context, group, user string) error
 	RemoveOwner(ctx context.Context, group, user string) error
+	AppOwners(ctx context.Context, app offboarding.OwnedApp) ([]offboarding.Owner, error)
 	TelephoneNumbers(ctx context.Context, user string) ([]offboarding.TelephoneNumber, error)
 	ReleaseNumber(ctx context.Context, user string, n offboarding.TelephoneNumber) error
 	// SharedCalendars are the addresses of those whose calendars the user has opened.
@@ -53,6 +58,11 @@ type Mailboxes interface {
 	Recipient(ctx context.Context, identity string) (offboarding.Recipient, error)
 	CalendarRights(ctx context.Context, mailbox, user string) ([]offboarding.MailRight, error)
 	RemoveMailRight(ctx context.Context, user string, r offboarding.MailRight) error
+	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
+	Openers(ctx context.Context, mailbox string) ([]string, error)
+	ForwardingTo(ctx context.Context, id string) ([]string, error)
+	Resources(ctx context.Context) ([]string, error)
+	BookingDelegates(ctx context.Context, room string) ([]string, error)
 }
 
 // Step takes a leaver's access away.
@@ -84,7 +94,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	r := &run{Step: s, job: job, user: user, leftToPerson: map[string]bool{}}
 	directory := r.inDirectory(ctx)
-	return offboarding.Join(old, directory, r.numbers(ctx), r.lists(ctx), r.mailRights(ctx), r.task(), r.awaitOnPremises())
+	return offboarding.Join(old, directory, r.numbers(ctx), r.lists(ctx), r.mailRights(ctx), r.openers(ctx), r.forwardings(ctx), r.bookings(ctx), r.task(), r.handOverTask(), r.awaitOnPremises())
 }
 
 // plannedWithoutPrivileges does the work of privileges where the plan does not hold that step. This
@@ -106,6 +116,7 @@ type run struct {
 	job            *offboarding.Job
 	user           offboarding.User
 	tasks          []string        // for a person
+	dependants     []string        // likewise, about what will be without anybody
 	onPremises     []string        // groups for the step onpremises, by object id
 	leftToPerson   map[string]bool // by object id
 	phone          bool            // a licence brings Teams Phone
@@ -126,7 +137,13 @@ func (r *run) inDirectory(ctx context.Context) error {
 	if access.Role && r.undecided() {
 		return r.job.NotYet("the leaver holds a directory role: waits until privileges knows that the tenant can do without them")
 	}
-	verdict := offboarding.Join(r.handOver(ctx, access.Owned), r.leave(ctx, groups), r.revoke(ctx, access.Grants))
+	if access.Automation {
+		r.job.Risk("flows and apps of Power Automate and Power Apps stop with their owner, and Graph shows none: look for the leaver's in the Power Platform admin center, and share them with somebody")
+	}
+	if err := r.reports(ctx, access.Reports); err != nil {
+		return err
+	}
+	verdict := offboarding.Join(r.apps(ctx, access.Apps), r.handOver(ctx, access.Owned), r.leave(ctx, groups), r.revoke(ctx, access.Grants))
 	if verdict != nil {
 		return verdict
 	}
@@ -198,12 +215,17 @@ func (r *run) task() error {
 	slices.Sort(r.tasks)
 	tasks := slices.Compact(r.tasks)
 	r.job.Evidence["tasks"] = strings.Join(tasks, "; ")
-	const shown = 4 // a reason is for a table
+	return offboarding.Manual(brief(tasks) + "; then replay")
+}
+
+// brief are the first of some tasks: a reason is for a table.
+func brief(tasks []string) string {
+	const shown = 4
 	text := strings.Join(tasks[:min(shown, len(tasks))], "; ")
 	if more := len(tasks) - shown; more > 0 {
 		text += fmt.Sprintf("; and %d more, which leaver status --json shows", more)
 	}
-	return offboarding.Manual(text + "; then replay")
+	return text
 }
 
 // addOnPremises leaves a group that is mastered on premises to the step onpremises where the plan

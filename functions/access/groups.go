@@ -51,9 +51,9 @@ func (r *run) leave(ctx context.Context, m memberships) error {
 	for _, g := range m.graph {
 		ids = append(ids, g.ID)
 	}
-	for _, err := range r.directory.LeaveGroups(ctx, r.job.Leaver, ids) {
+	for i, err := range r.directory.LeaveGroups(ctx, r.job.Leaver, ids) {
 		if !errors.Is(err, offboarding.ErrNotFound) {
-			verdicts = append(verdicts, err)
+			verdicts = append(verdicts, offboarding.InUnit(m.graph[i].Restricted, "group "+ids[i], err))
 		}
 	}
 	for _, g := range m.exchange {
@@ -68,7 +68,7 @@ func (r *run) lists(ctx context.Context) error {
 	managed, err := r.mailboxes.ManagedGroups(ctx, r.job.Leaver)
 	for _, l := range managed {
 		name := r.user.NameOf(offboarding.Group{ID: l.ID, DisplayName: l.DisplayName})
-		r.addTask(l.ID, "make somebody else the manager of the distribution list %s in the Exchange admin center", name)
+		r.hangs("make somebody else the manager of the distribution list %s in the Exchange admin center", name)
 	}
 	return err
 }

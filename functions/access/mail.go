@@ -44,6 +44,11 @@ func (r *run) findMailRights(ctx context.Context) ([]offboarding.MailRight, erro
 			r.addTask(string(right.Kind), "remove the right %s of the leaver on a mailbox or group that has no object id, in the Exchange admin center", right.Kind)
 			continue
 		}
+		if right.Kind == offboarding.RightFull {
+			if err := r.couldOpen(ctx, right.Mailbox); err != nil {
+				return nil, err
+			}
+		}
 		rights = append(rights, right)
 	}
 	owners, err := r.directory.SharedCalendars(ctx, r.job.Leaver, r.user.Mail)

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -26,9 +27,15 @@ func (r *run) numbers(ctx context.Context) error {
 			return r.directory.ReleaseNumber(ctx, r.job.Leaver, n)
 		},
 	})
+	if errors.Is(err, offboarding.ErrNotOffered) {
+		if r.phone {
+			r.addTask("telephoneNumbers", "this cloud shows no application the telephone numbers of Teams: release those of the leaver in the Teams admin center, and sign off")
+		}
+		err = nil
+	}
 	had := r.job.Step.Before["number 1"] != ""
 	if r.phone || had {
-		r.job.Evidence[offboarding.ResidualRisk] = "an agent who was added to a call queue of Teams by name stays in it and Graph shows none: look in the Teams admin center (Voice, Call queues)"
+		r.job.Risk("an agent who was added to a call queue of Teams by name stays in it and Graph shows none: look in the Teams admin center (Voice, Call queues)")
 	}
 	if err == nil && had {
 		r.job.Evidence["telephoneNumbers"] = "released"

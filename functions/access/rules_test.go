@@ -38,7 +38,13 @@ func TestB2B11GroupsThatGiveLicencesAreLeftToLicence(t *testing.T) {
 			only(w, adele, mail)
 		}},
 		{name: "a dynamic group", person: "isaiah.langer@contoso.com", group: dynamic},
-		{name: "a synchronised group", person: "diego.siciliani@contoso.com", group: simtenant.GroupID(simtenant.GroupLicenceOnPrem)},
+		{name: "a synchronised group", person: "diego.siciliani@contoso.com", group: simtenant.GroupID(simtenant.GroupLicenceOnPrem), edit: func(w *simtenant.World) {
+			for _, u := range w.Users { // nobody reports to him
+				if u.ManagerID == simtenant.UserID("diego.siciliani@contoso.com") {
+					u.ManagerID = simtenant.UserID(alex)
+				}
+			}
+		}},
 		{name: "a group that a dynamic one asks for", person: "isaiah.langer@contoso.com", group: simtenant.GroupID(simtenant.GroupProject), released: true, edit: func(w *simtenant.World) {
 			project := w.Groups[simtenant.GroupID(simtenant.GroupProject)]
 			project.Members = append(project.Members, simtenant.UserID("isaiah.langer@contoso.com"))

@@ -26,6 +26,8 @@ type Directory interface {
 	RevokeSignInSessions(ctx context.Context, id string) error
 	Devices(ctx context.Context, id string) ([]offboarding.Device, error)
 	DisableDevice(ctx context.Context, id string) error
+	// DeviceUsers are the people who registered a device or own it, by object id.
+	DeviceUsers(ctx context.Context, id string) ([]string, error)
 	// EnabledBy finds who enabled the account last, after a time; offboarding.ErrNotFound when
 	// the audit log shows nobody.
 	EnabledBy(ctx context.Context, user string, after time.Time) (offboarding.Initiator, error)
@@ -67,7 +69,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return job.NotShown(err)
 	}
 	account := s.account(ctx, job, user, roles)
-	return offboarding.Join(account, s.mailbox(ctx, job, user.OnPremisesSyncEnabled), s.devices(ctx, job))
+	return offboarding.Join(offboarding.InUnit(user.Restricted, "account "+user.ID, account), s.mailbox(ctx, job, user.OnPremisesSyncEnabled), s.devices(ctx, job))
 }
 
 func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboarding.User, roles []string) error {
@@ -190,34 +192,4 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) e
 	}
 	job.Evidence["mailbox"] = "closed"
 	return nil
-}
-
-// devices disables the Entra devices of the leaver.
-func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
-	err := offboarding.EnsureNone(ctx, job, offboarding.Removal[string]{
-		What: "disabling", Left: "%d devices still read enabled",
-		Find: func(ctx context.Context) ([]string, error) { return s.enabledDevices(ctx, job.Leaver) },
-		Before: func(enabled []string) map[string]string {
-			return map[string]string{"devicesEnabled": strings.Join(enabled, " ")}
-		},
-		Remove: s.directory.DisableDevice,
-	})
-	if err == nil && job.Step.Before["devicesEnabled"] != "" {
-		job.Evidence["devices"] = "disabled"
-	}
-	return err
-}
-
-func (s *Step) enabledDevices(ctx context.Context, leaver string) ([]string, error) {
-	devices, err := s.directory.Devices(ctx, leaver)
-	if err != nil {
-		return nil, err
-	}
-	var enabled []string
-	for _, d := range devices {
-		if d.AccountEnabled {
-			enabled = append(enabled, d.ID)
-		}
-	}
-	return enabled, nil
 }

@@ -65,6 +65,19 @@ func TestStep(t *testing.T) {
 		Refusals: []string{"PATCH /users/{id}", "PATCH /devices/{id}", "Set-CASMailbox"},
 		Lagging:  true,
 	}, steptest.Subject{
+		Name: offboarding.StepBlock, Case: "enabled again by a synchronisation that signs in as an application", New: newStep, Person: megan,
+		Prepare: func(_ *testing.T, h *steptest.Harness, _ *offboarding.Case) {
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.SyncedWritable, w.DirectorySyncEvery, w.SyncAsApplication = true, 20*time.Minute, true
+			})
+		},
+		Ends: offboarding.StateManual,
+		Check: func(t *testing.T, h *steptest.Harness, id string) {
+			if user, ok := h.Tenant.User(id); !ok || h.Now().Sub(user.SessionsValidFrom) > time.Hour {
+				t.Error("sessions were not revoked with the last block")
+			}
+		},
+	}, steptest.Subject{
 		Name: offboarding.StepBlock, Case: "enabled again by its synchronisation, until a person must act", New: newStep, Person: megan,
 		Prepare: func(_ *testing.T, h *steptest.Harness, _ *offboarding.Case) {
 			h.Tenant.Edit(func(w *simtenant.World) { w.SyncedWritable, w.DirectorySyncEvery = true, 20*time.Minute })

@@ -39,7 +39,7 @@ func acknowledged(h *steptest.Harness) bool {
 	return acked
 }
 
-// TestAPhoneHearsOfItsWipeBeforeItIsShutOut: cases.md 23. The account waits for nothing.
+// TestAPhoneHearsOfItsWipeBeforeItIsShutOut: see CASES.md. The account waits for nothing.
 func TestAPhoneHearsOfItsWipeBeforeItIsShutOut(t *testing.T) {
 	t.Parallel()
 	h, c, id := withPhones(t, time.Minute, false)

@@ -115,9 +115,10 @@ func (s *Step) enabledAgain(ctx context.Context, job *offboarding.Job) error {
 		return back("the account is enabled again, and the audit log does not say by whom")
 	case err != nil:
 		return err
+	case by.Synchronisation:
 	case by.User == "":
 		return back("an application enabled the account again at " + offboarding.Stamp(by.At))
-	case !by.Synchronisation:
+	default:
 		return back("user " + by.User + " enabled the account again at " + offboarding.Stamp(by.At))
 	}
 	times, _ := strconv.Atoi(job.Step.Progress[blockedAgain]) // absent is none

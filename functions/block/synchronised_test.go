@@ -114,3 +114,21 @@ func TestB16WhoeverEnablesASynchronisedAccountAgainStopsTheDeparture(t *testing.
 		})
 	}
 }
+
+// TestB9TheSynchronisationAsAnApplicationIsBlockedAgainst: Entra Connect since 2.5.76.
+func TestB9TheSynchronisationAsAnApplicationIsBlockedAgainst(t *testing.T) {
+	t.Parallel()
+	h, c, id := synchronised(t, 20*time.Minute)
+	h.Tenant.Edit(func(w *simtenant.World) { w.SyncAsApplication = true })
+	w := h.Worker(offboarding.StepBlock, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	h.Advance(25 * time.Minute)
+	if !enabled(t, h, id) {
+		t.Fatal("the synchronisation did not enable the account")
+	}
+	h.Advance(record.Due.Sub(h.Now()))
+	record, _ = h.Step(t, c.ID, w)
+	if record.State != offboarding.StateWaiting || enabled(t, h, id) || record.Evidence["blockedAgain"] != "1" {
+		t.Fatalf("got %s: %s %v, want it blocked again", record.State, record.Reason, record.Evidence)
+	}
+}

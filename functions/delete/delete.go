@@ -29,7 +29,7 @@ type Directory interface {
 
 // Mailboxes is what delete needs of Exchange Online.
 type Mailboxes interface {
-	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
+	KeptMailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
 	InactiveMailbox(ctx context.Context, id string) (bool, error)
 }
@@ -73,7 +73,10 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if job.Step.Progress[gone] != "" {
 		return s.showsAgain(ctx, job)
 	}
-	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
+	flow, err := s.mailboxes.KeptMailFlow(ctx, job.Leaver)
+	if flow.PoliciesUnseen {
+		job.Risk(offboarding.PoliciesUnseen)
+	}
 	if err == nil {
 		err = offboarding.MayDeleteWith(flow)
 	}
@@ -105,7 +108,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 			return verdict
 		}
 	case !errors.Is(err, offboarding.ErrNotFound):
-		return err
+		return offboarding.InUnit(user.Restricted, "account "+user.ID, err)
 	}
 	return s.observe(ctx, job)
 }
@@ -140,14 +143,14 @@ func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offbo
 	// A held mailbox that has gone is inactive: it went with the account, which a read may still show.
 	wentHeld := flow.ID == "" && job.Step.Progress[held] != ""
 	if !wentHeld && !offboarding.MailKept(job.Case, flow) {
-		items, err := s.mailboxItems(ctx, job)
+		content, err := s.mailboxContent(ctx, job)
 		switch {
 		case errors.Is(err, errUnseen):
 			lost = append(lost, err.Error())
 		case err != nil:
 			return err
 		}
-		if why := offboarding.MailLost(job.Case, flow, items); why != "" {
+		if why := offboarding.MailLost(job.Case, flow, content); why != "" {
 			lost = append(lost, why)
 		}
 	}
@@ -187,21 +190,18 @@ func (s *Step) filesLost(ctx context.Context, job *offboarding.Job) (string, err
 // errUnseen: the mailbox is gone and nobody knows what was in it.
 var errUnseen = errors.New("no mailbox shows, and nobody saw what it held")
 
-// mailboxItems is how many items the mailbox holds or, once its licence is gone and nobody
-// can look any more, held when the licence gate looked last.
-func (s *Step) mailboxItems(ctx context.Context, job *offboarding.Job) (int, error) {
+// mailboxContent is what the mailbox holds or, once its licence is gone and nobody can look any more,
+// held when the licence gate looked last.
+func (s *Step) mailboxContent(ctx context.Context, job *offboarding.Job) (offboarding.Content, error) {
 	content, err := s.mailboxes.MailboxContent(ctx, job.Leaver)
-	if err != nil {
-		return 0, err
-	}
-	if content.Exists {
-		return content.Items, nil
+	if err != nil || content.Exists {
+		return content, err
 	}
 	items, known := job.Case.MailboxHeld()
 	if !known {
-		return 0, errUnseen
+		return content, errUnseen
 	}
-	return items, nil
+	return offboarding.Content{Items: items}, nil
 }
 
 // showsAgain looks at an account that was among the deleted items once: unless it still is, and a

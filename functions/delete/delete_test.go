@@ -125,7 +125,7 @@ func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {
 	}
 }
 
-// TestB12WhatKeepsChatsKeepsNoMail: cases.md 26.
+// TestB12WhatKeepsChatsKeepsNoMail: see CASES.md.
 func TestB12WhatKeepsChatsKeepsNoMail(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)

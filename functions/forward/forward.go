@@ -47,6 +47,8 @@ type Mailboxes interface {
 	DisableInboxRule(ctx context.Context, id, rule string) error
 	AutoReply(ctx context.Context, id string) (offboarding.AutoReply, error)
 	SetAutoReply(ctx context.Context, id string, r offboarding.AutoReply) error
+	// ForwardingOutside is what may keep mail from being forwarded out of the organisation.
+	ForwardingOutside(ctx context.Context) (offboarding.ForwardingOutside, error)
 	CancelMeetings(ctx context.Context, id string, from time.Time) error
 	HasMailRight(ctx context.Context, user string, r offboarding.MailRight) (bool, error)
 	GrantMailRight(ctx context.Context, user string, r offboarding.MailRight) error
@@ -110,7 +112,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		mail = early
 	case share && rules != nil: // B8: they are reviewed first, and say themselves why they are not
 	case unhandled:
-		mail = s.stopOutside(ctx, job, flow)
+		mail = s.endWithGrace(ctx, job, flow)
 	case nobody == nil:
 		mail = job.OnPremises(user, s.mail(ctx, job, flow, to), "change where the mail of the account goes")
 	case offboarding.VerdictOf(nobody).Kind == offboarding.KindManual:
@@ -121,13 +123,20 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if !over && !unhandled && nobody == nil {
 		reply = s.reply(ctx, job, flow.DisplayName, to.contact)
 	}
-	verdict := offboarding.Join(mail, rules, s.hide(ctx, job, user, flow), s.meetings(ctx, job, user), s.delegates(ctx, job), reply)
+	var outside error
+	if mail == nil && to.address != "" {
+		outside = s.mayLeave(ctx, job, to.address)
+	}
+	verdict := offboarding.Join(mail, outside, rules, s.hide(ctx, job, user, flow), s.meetings(ctx, job, user), s.delegates(ctx, job), reply)
 	if plan == nil || plan.Until.IsZero() || over || mail != nil {
 		return verdict
 	}
 	// Forwarding is in effect. Its end comes in any case, also when a person has to see to
 	// something else; what can still change by itself goes first.
 	why := "forwarding is in effect and ends at " + offboarding.Stamp(plan.Until)
+	if outside != nil {
+		why = "forwarding is set, not in effect, and ends at " + offboarding.Stamp(plan.Until)
+	}
 	switch {
 	case verdict == nil:
 	case offboarding.VerdictOf(verdict).Kind == offboarding.KindManual:
@@ -351,6 +360,43 @@ func (s *Step) stopOutside(ctx context.Context, job *offboarding.Job, flow offbo
 	return s.mail(ctx, job, flow, target{})
 }
 
+// endWithGrace ends a forwarding that somebody else had set, where the plan has none: at once when it
+// leaves the organisation, and otherwise when the grace ends. No gate could open before.
+func (s *Step) endWithGrace(ctx context.Context, job *offboarding.Job, flow offboarding.MailFlow) error {
+	if !flow.Forwards() {
+		return nil
+	}
+	next, err := s.next(ctx, flow)
+	if err != nil {
+		return err
+	}
+	end, _ := job.Case.Plan.Step(offboarding.StepLicence)
+	if next.Inside && job.Now.Before(end.Due) {
+		return offboarding.ContinueAt(end.Due, "somebody had forwarded the mail inside of the organisation: that goes on until the grace ends, at "+offboarding.Stamp(end.Due))
+	}
+	return s.mail(ctx, job, flow, target{})
+}
+
+// mayLeave is nil unless the organisation keeps mail from being forwarded to an address outside: the
+// mailbox reads as forwarding then, and senders get 5.7.520.
+// Source: Microsoft Defender for Office 365, Control automatic external email forwarding.
+func (s *Step) mayLeave(ctx context.Context, job *offboarding.Job, address string) error {
+	rules, err := s.mailboxes.ForwardingOutside(ctx)
+	if offboarding.IsPermanent(err) {
+		job.Risk("Exchange refused to show whether the outbound spam policy and the remote domains let mail be forwarded outside: send a message and see it arrive")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if rules.Forbidden(address[strings.LastIndexByte(address, '@')+1:]) {
+		job.Evidence["forwarding"] = "set, and forbidden by the organisation"
+		return offboarding.Manual("the outbound spam policy or the remote domain lets no mail be forwarded to that domain, and senders get 5.7.520: allow it (Microsoft Defender, Anti-spam outbound policy, Automatic forwarding rules; Exchange, Remote domains) and replay, or name somebody inside: leaver offboard " + job.Leaver + " --mailbox forward --forward-to ADDRESS")
+	}
+	job.Risk("the policies let mail be forwarded outside; nobody saw a message arrive")
+	return nil
+}
+
 // rules disables the inbox rules that send outside.
 func (s *Step) rules(ctx context.Context, job *offboarding.Job) error {
 	err := offboarding.EnsureNone(ctx, job, offboarding.Removal[string]{
@@ -435,7 +481,12 @@ func (s *Step) reply(ctx context.Context, job *offboarding.Job, name, contact st
 		},
 		Shows: func(offboarding.AutoReply) string { return "it does not read as it was written" },
 	})
-	if err == nil {
+	switch f := job.Case.Plan.Forwarding; {
+	case err != nil:
+	case f != nil && !f.Copy:
+		// Source: KelvinTegelaar/CIPP issue 1549.
+		job.Evidence["autoReply"] = "set, and Exchange sends none: the mail is forwarded without a copy in the mailbox (forwardCopy)"
+	default:
 		job.Evidence["autoReply"] = "on"
 	}
 	return err

@@ -1,6 +1,7 @@
 package forward_test
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
@@ -302,8 +303,8 @@ func TestTheRecipientIsChecked(t *testing.T) {
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 			m := mailbox(t, h, c.Leaver)
 			if tt.says == "" {
-				if record.State != offboarding.StateEffective || m.ForwardingAddress != c.Plan.Forwarding.To {
-					t.Errorf("%s: %s; want effective", record.State, record.Reason)
+				if record.State != offboarding.StateEffective || m.ForwardingAddress != cmp.Or(c.Plan.Forwarding.To, simtenant.UserID(alex)) {
+					t.Errorf("got %s, forwarded to %s: %s; want it effective", record.State, m.ForwardingAddress, record.Reason)
 				}
 				return
 			}

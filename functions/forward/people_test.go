@@ -11,7 +11,7 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-// TestARoomIsLeftAsItIs: cases.md 33. HR names the account of a room.
+// TestARoomIsLeftAsItIs: see CASES.md. HR names the account of a room.
 func TestARoomIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	const lidia = "lidia.holloway@contoso.com"

@@ -30,7 +30,7 @@ type Directory interface {
 
 // Mailboxes is what licence needs of Exchange Online.
 type Mailboxes interface {
-	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
+	KeptMailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
 	LeaveDistributionGroup(ctx context.Context, group, user string) error
 	Phones(ctx context.Context, user string) ([]offboarding.Phone, error)
@@ -77,6 +77,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return verdict
 	}
 	manual, onPremises, err := s.release(ctx, job, user)
+	if err != nil && len(manual) > 0 {
+		err = offboarding.Join(err, offboarding.Manual(task(user, manual)))
+	}
 	if err != nil {
 		return err
 	}
@@ -111,7 +114,10 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 // mayRelease reads the mailbox right before the licence goes (B2, B3, B4, B5, B12). Where there is no
 // mailbox, nothing forwards and nothing is shared; one that has content is there.
 func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job, content offboarding.Content) error {
-	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
+	flow, err := s.mailboxes.KeptMailFlow(ctx, job.Leaver)
+	if flow.PoliciesUnseen {
+		job.Risk(offboarding.PoliciesUnseen)
+	}
 	switch {
 	case errors.Is(err, offboarding.ErrNotFound) && content.Exists:
 		return job.NotYet("Exchange shows what the mailbox holds, but not the mailbox")
@@ -130,7 +136,7 @@ func (s *Step) keepBefore(ctx context.Context, job *offboarding.Job, user offboa
 	}
 	items := "none"
 	if content.Exists {
-		items = strconv.Itoa(content.Items)
+		items = strconv.Itoa(content.Items + content.Recoverable)
 	}
 	seats, err := s.directory.Seats(ctx)
 	if err != nil {
@@ -174,19 +180,7 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 			groups = append(groups, id)
 		}
 	}
-	if len(direct) > 0 {
-		err := s.directory.RemoveLicences(ctx, job.Leaver, direct)
-		if offboarding.IsPermanent(err) && job.Step.Progress[released] != "" {
-			// What was released before is refused: it is gone, and the read lags behind.
-			return nil, nil, job.NotYet("the release was accepted, but the licences still show")
-		}
-		if err == nil {
-			err = job.KeepProgress(ctx, released, strings.Join(direct, " "))
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-	}
+	var verdicts []error
 	manual = map[string]offboarding.Group{}
 	for i, id := range groups {
 		group, err := s.directory.Group(ctx, id)
@@ -194,7 +188,8 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 			continue
 		}
 		if err != nil {
-			return nil, nil, err
+			verdicts = append(verdicts, err)
+			continue
 		}
 		switch {
 		case group.OnPremisesSyncEnabled && job.Case.Step(offboarding.StepOnpremises) != nil:
@@ -213,11 +208,65 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 			leave = s.mailboxes.LeaveDistributionGroup
 		}
 		// Not a member any more: left already, and the licence has yet to follow.
-		if err := leave(ctx, id, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
-			return nil, nil, err
+		if err := leave(ctx, id, job.Leaver); !errors.Is(err, offboarding.ErrNotFound) {
+			verdicts = append(verdicts, err)
 		}
 	}
-	return manual, onPremises, nil
+	// After the groups: a plan that one of them brings may depend on a direct licence.
+	verdicts = append(verdicts, s.releaseDirect(ctx, job, direct))
+	return manual, onPremises, offboarding.Join(verdicts...)
+}
+
+// releaseDirect gives back the licences that come from no group: together, because a plan of one may
+// depend on another, and what is refused so each by itself, so that one keeps none of the others.
+// Source: Microsoft Graph, user: assignLicense, dependent service plans.
+func (s *Step) releaseDirect(ctx context.Context, job *offboarding.Job, skus []string) error {
+	if len(skus) == 0 {
+		return nil
+	}
+	err := s.directory.RemoveLicences(ctx, job.Leaver, skus)
+	var gone, refused []string
+	switch {
+	case err == nil:
+		gone = skus
+	case !offboarding.IsPermanent(err):
+		return err
+	case job.Step.Progress[released] != "":
+		// What was released before is refused: it is gone, and the read lags behind.
+		return job.NotYet("the release was accepted, but the licences still show")
+	default:
+		for _, sku := range skus {
+			one := err
+			if len(skus) > 1 {
+				one = s.directory.RemoveLicences(ctx, job.Leaver, []string{sku})
+			}
+			switch {
+			case one == nil:
+				gone = append(gone, sku)
+			case offboarding.IsPermanent(one):
+				refused, err = append(refused, sku), one
+			default:
+				return one
+			}
+		}
+	}
+	if len(refused) > 0 {
+		return offboarding.Permanent(fmt.Errorf("licences %s stay: the likely cause is a plan of another licence that depends on theirs (the Microsoft 365 admin center says which): remove that licence or plan there, then replay: %w",
+			strings.Join(s.partNumbers(ctx, refused), ", "), err))
+	}
+	return job.KeepProgress(ctx, released, strings.Join(gone, " "))
+}
+
+// partNumbers are the names by which an administrator knows licences, where Graph tells them.
+func (s *Step) partNumbers(ctx context.Context, skus []string) []string {
+	names := slices.Clone(skus)
+	seats, _ := s.directory.Seats(ctx) // without them the ids have to do
+	for _, seat := range seats {
+		if i := slices.Index(names, seat.SKU); i >= 0 {
+			names[i] = seat.PartNumber + " (" + seat.SKU + ")"
+		}
+	}
+	return names
 }
 
 func task(user offboarding.User, groups map[string]offboarding.Group) string {

@@ -10,7 +10,7 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-// TestAPersonAcceptsAFileThatCanNeverBeVerified: cases.md 48 and 49, and whatever else refuses.
+// TestAPersonAcceptsAFileThatCanNeverBeVerified: see CASES.md; whatever refuses.
 func TestAPersonAcceptsAFileThatCanNeverBeVerified(t *testing.T) {
 	t.Parallel()
 	const lynne = "lynne.robbins@contoso.com"
@@ -63,7 +63,7 @@ func TestAPersonAcceptsAFileThatCanNeverBeVerified(t *testing.T) {
 	}
 }
 
-// TestAShortcutIsNoContent: cases.md 49.
+// TestAShortcutIsNoContent: see CASES.md.
 func TestAShortcutIsNoContent(t *testing.T) {
 	t.Parallel()
 	const lynne = "lynne.robbins@contoso.com"
@@ -76,5 +76,25 @@ func TestAShortcutIsNoContent(t *testing.T) {
 	h.Wants(t, record, offboarding.StateEffective)
 	if record.Evidence["shortcuts"] != "1 not copied" {
 		t.Errorf("got evidence %v, want the shortcut counted", record.Evidence)
+	}
+}
+
+// TestANotebookIsCopiedAsOne: see CASES.md; what Graph shows as a package is several files and one item.
+func TestANotebookIsCopiedAsOne(t *testing.T) {
+	t.Parallel()
+	const lynne = "lynne.robbins@contoso.com"
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		d := w.Drives[simtenant.UserID(lynne)]
+		d.Items = append(d.Items, simtenant.DriveItem{ID: "01NOTEBOOK", Name: "Notes", Package: "oneNote", Size: 4096})
+	})
+	_, record := run(t, h, lynne, nil)
+	h.Wants(t, record, offboarding.StateEffective)
+	copied := false
+	for _, i := range drive(t, h, "patti.fernandez@contoso.com").Items {
+		copied = copied || i.Name == "Notes" && i.Size == 4096
+	}
+	if !copied {
+		t.Error("the notebook is not with the successor")
 	}
 }

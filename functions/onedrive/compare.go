@@ -121,7 +121,10 @@ func (k *keeper) verified(ctx context.Context) error {
 		return offboarding.Manual(outdated)
 	}
 	k.verifiedDelta = walk.BeganDelta
-	for fact, n := range map[string]int{"shortcuts": len(walk.Shortcuts), "accepted": len(k.job.Step.Accepted)} {
+	// Source: Microsoft Graph, driveItem: copy, includeAllVersionHistory; pnp/cli-microsoft365 issue 4607.
+	k.job.Risk("a copy holds the current version of a file: earlier ones go with the OneDrive")
+	accepted := slices.DeleteFunc(slices.Clone(k.job.Step.Accepted), func(id string) bool { return id == recycleBin })
+	for fact, n := range map[string]int{"shortcuts": len(walk.Shortcuts), "accepted": len(accepted)} {
 		if n > 0 {
 			k.job.Evidence[fact] = strconv.Itoa(n) + " not copied"
 		}

@@ -35,6 +35,7 @@ type Files interface {
 	Drive(ctx context.Context, user string) (offboarding.Drive, error)
 	DriveRoot(ctx context.Context, drive string) (offboarding.Drive, error)
 	DriveItems(ctx context.Context, drive, folder string) ([]offboarding.DriveItem, error)
+	DriveQuota(ctx context.Context, drive string) (offboarding.Quota, error)
 	SharingPermissions(ctx context.Context, drive, item string) ([]offboarding.SharingPermission, error)
 	RemoveSharing(ctx context.Context, drive, item, permission string) error
 	LetRead(ctx context.Context, drive, item, user string) error
@@ -88,6 +89,32 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	job.Evidence[offboarding.DriveSeen] = drive.ID
 	job.Evidence["linksRemoved"] = strconv.Itoa(links(job))
+	if job.Case.Plan.KeepFiles == offboarding.KeepNone {
+		return nil
+	}
+	return s.recycled(ctx, job, drive)
+}
+
+// recycleBin is the item by which a person accepts that the recycle bin goes with the drive.
+const recycleBin = "recycleBin"
+
+// recycled looks at what was deleted and goes with the drive. When that is more than the drive holds, as
+// after somebody emptied it on the last day, a person says what becomes of it.
+// Source: Microsoft Graph, resource type quota: deleted.
+func (s *Step) recycled(ctx context.Context, job *offboarding.Job, drive offboarding.Drive) error {
+	quota, err := s.files.DriveQuota(ctx, drive.ID)
+	switch {
+	case err != nil:
+		return err
+	case quota.Unknown:
+		job.Risk("Graph does not say what lies in the recycle bin of the OneDrive, which goes with it")
+	case quota.Deleted == 0:
+	case quota.Deleted > drive.Bytes && !slices.Contains(job.Step.Accepted, recycleBin):
+		return offboarding.Manual(fmt.Sprintf("%d bytes lie in the recycle bin of the OneDrive, more than the %d in its folders, and go with it: restore there what is wanted and replay, or accept the loss: leaver sign-off %s onedrive --item %s --by NAME --note WHY",
+			quota.Deleted, drive.Bytes, job.Case.ID, recycleBin))
+	default:
+		job.Risk(fmt.Sprintf("%d bytes in the recycle bin of the OneDrive go with it", quota.Deleted))
+	}
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
-// TestNamesWithBlanksAroundThemAreFound: cases.md 3. Entra has no such names.
+// TestNamesWithBlanksAroundThemAreFound: see CASES.md. Entra has no such names.
 func TestNamesWithBlanksAroundThemAreFound(t *testing.T) {
 	t.Parallel()
 	for name, e := range map[string]offboarding.Employee{
@@ -33,7 +33,7 @@ func TestNamesWithBlanksAroundThemAreFound(t *testing.T) {
 	}
 }
 
-// TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone: cases.md 12.
+// TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone: see CASES.md.
 func TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone(t *testing.T) {
 	t.Parallel()
 	for name, again := range map[string]struct {

@@ -10,20 +10,13 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// recipient looks up who gets the leaver's mail: whoever was named, else the manager. It
-// returns an object id, or an address outside of the organisation when the policy names its
-// domain, or neither when the leaver has no manager: the step then asks a person, and nothing
-// else waits for that. Whether the recipient can take the mail is checked when it is due.
+// recipient looks up who gets the leaver's mail, where somebody was named: that choice stands. It returns
+// an object id, or an address outside of the organisation when the policy names its domain, or neither
+// where nobody was named: the mail goes to whoever is the manager when it is due. Whether the recipient
+// can take the mail is checked then.
 func (p *Planner) recipient(ctx context.Context, leaver offboarding.User, named string) (id, address string, err error) {
 	if named == "" {
-		manager, err := p.Directory.Manager(ctx, leaver.ID)
-		if errors.Is(err, offboarding.ErrNotFound) {
-			return "", "", nil
-		}
-		if err != nil {
-			return "", "", fmt.Errorf("looking the manager up: %w", err)
-		}
-		return manager.ID, "", nil
+		return "", "", nil
 	}
 	refuse := func(why string) (string, string, error) {
 		return "", "", &offboarding.Refusal{Why: "forwardTo: " + why + "; send the request again with another one"}
@@ -58,7 +51,7 @@ func (p *Planner) recipient(ctx context.Context, leaver offboarding.User, named 
 		}
 	}
 	if !p.Policy.ForwardsTo(named) {
-		return refuse("no user in the tenant has this address, and the policy does not name its domain (forwardDomains)")
+		return refuse("no user in the tenant has this address, and the policy does not name its domain (forwardDomains); a group or a distribution list cannot have a leaver's mail, a person or a shared mailbox can")
 	}
 	return "", named, nil
 }

@@ -70,8 +70,8 @@ func TestTheRecipientIsNeverGuessed(t *testing.T) {
 		address       string // kept beside the history
 		refused       string
 	}{
-		{name: "the manager without a name", who: henrik, id: simtenant.UserID("alex.wilber@contoso.com")},
-		{name: "nobody where there is no manager", who: "joni.sherman@contoso.com"},
+		{name: "nobody yet without a name: the manager of the day it is due", who: henrik},
+		{name: "a distribution list", who: henrik, to: "news.list@contoso.com", refused: "a group or a distribution list"},
 		{name: "somebody by address", who: henrik, to: "lee.gu@contoso.com", id: simtenant.UserID("lee.gu@contoso.com")},
 		{name: "somebody by alias", who: henrik, to: "a.vance@contoso.com", id: simtenant.UserID("adele.vance@contoso.com")},
 		{name: "somebody outside whose domain is named", who: henrik, to: "successor@fabrikam.com", address: "successor@fabrikam.com"},

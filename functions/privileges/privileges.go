@@ -94,6 +94,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if verdict == nil {
 		verdict = r.observe(ctx)
 	}
+	for _, kind := range held.Hidden {
+		r.addTask(string(kind), "this cloud shows no application what a user has of kind %s: delete those of the leaver in the Entra admin center and sign off", kind)
+	}
 	return offboarding.Join(verdict, r.task())
 }
 

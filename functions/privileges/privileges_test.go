@@ -281,3 +281,17 @@ func TestB10ARoleThatHasJustGoneMayBeRefusedOnceMore(t *testing.T) {
 		t.Errorf("block is %s, enabled %t: %s; want effective", record.State, user.AccountEnabled, record.Reason)
 	}
 }
+
+// TestACloudWithoutListingOfMethodsCostsOnlyThem: 21Vianet.
+func TestACloudWithoutListingOfMethodsCostsOnlyThem(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Cloud = "china" })
+	c := h.Open(t, emily, offboarding.Options{}, offboarding.DefaultPolicy())
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, newStep(h)))
+	h.Wants(t, record, offboarding.StateManual, "this cloud")
+	u, _ := h.Tenant.User(simtenant.UserID(emily))
+	if len(u.AppRoles)+len(u.Eligible) > 0 || len(u.Methods) == 0 {
+		t.Errorf("got %d app roles, %d eligible roles, %d methods: want all gone but the methods", len(u.AppRoles), len(u.Eligible), len(u.Methods))
+	}
+}

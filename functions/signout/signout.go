@@ -94,7 +94,8 @@ func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user of
 		return err
 	}
 	if err := s.directory.SetPassword(ctx, job.Leaver, password); err != nil {
-		return job.Refused(ctx, job.OnPremises(user, err, "reset its password and send it to nobody"), roles)
+		err = job.Refused(ctx, job.OnPremises(user, err, "reset its password and send it to nobody"), roles)
+		return offboarding.InUnit(user.Restricted, "account "+user.ID, err)
 	}
 	return job.KeepProgress(ctx, passwordSet, offboarding.Stamp(user.AsOf))
 }

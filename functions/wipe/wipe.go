@@ -17,6 +17,9 @@
 // so, each once people have approved it (B13): nothing that is on one stays. The step asks for that and
 // goes on with everything else.
 //
+// What others use too is left to a person, and so is everything when there is more of it than the policy
+// takes a person to have (devices): whoever enrolled it may have done so for others.
+//
 // Sources: Microsoft 365 admin, Remove a former employee, steps 1 and 3; Exchange PowerShell,
 // Clear-MobileDevice, Get-MobileDeviceStatistics, Set-CASMailbox; Microsoft Graph, managedDevice:
 // retire, and user: wipeManagedAppRegistrationsByDeviceTag.
@@ -40,6 +43,8 @@ type Directory interface {
 	User(ctx context.Context, id string) (offboarding.User, error)
 	ManagedDevices(ctx context.Context, user string) ([]offboarding.ManagedDevice, error)
 	ManagedDevice(ctx context.Context, id string) (offboarding.ManagedDevice, error)
+	// PrimaryUsers are the people whom a device is for; nobody where it is shared.
+	PrimaryUsers(ctx context.Context, device string) ([]string, error)
 	Retire(ctx context.Context, device string) error
 	WipeDevice(ctx context.Context, device string) error
 	AppRegistrations(ctx context.Context, user string) ([]offboarding.AppRegistration, error)
@@ -94,7 +99,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		r.task("remove the leaver from the organisation's BlackBerry server and disable the devices there (S11), then sign off")
 	}
 	// S13. Source: Microsoft 365 admin, Remove a former employee, step 5.
-	r.Evidence[offboarding.ResidualRisk] = "files that were synchronised to a private computer stay there"
+	r.Risk("files that were synchronised to a private computer stay there")
 	return r.verdict()
 }
 
@@ -233,13 +238,67 @@ func (s *Step) devices(ctx context.Context, r *run) {
 			found = append(found, d)
 		}
 	}
+	unaccepted := slices.DeleteFunc(slices.Clone(known), func(id string) bool { return slices.Contains(r.Step.Accepted, id) })
+	limit := r.Case.Plan.Devices
+	tooMany := limit > 0 && len(unaccepted) > limit
 	for _, d := range found {
-		if slices.Contains(r.Step.Accepted, d.ID) {
+		switch {
+		case slices.Contains(r.Step.Accepted, d.ID):
 			r.Evidence[device+d.ID] = "accepted as it is by a person: " + d.State
-			continue
+		case tooMany && !d.Leaving():
+			r.Evidence[device+d.ID] = d.State
+			r.spared = append(r.spared, d.ID)
+		default:
+			s.retire(ctx, r, d)
 		}
-		s.retire(ctx, r, d)
 	}
+	r.risks(known)
+	if len(r.spared) > 0 {
+		r.task("the leaver enrolled %d devices, more than the %d of the policy (devices), so none was retired: %s; retire in Intune what is the leaver's own, accept the rest (%s), then replay",
+			len(unaccepted), limit, strings.Join(r.spared, ", "), r.accept(r.spared...))
+	}
+}
+
+// accept is what to type to leave devices as they are.
+func (r *run) accept(ids ...string) string {
+	return fmt.Sprintf("leaver sign-off %s wipe --item %s --by NAME --note WHY", r.Case.ID, strings.Join(ids, " --item "))
+}
+
+// sharedWith is nil for a device that is for the leaver alone. Whoever enrolled it need not be the one
+// who uses it, and a shared device is for nobody.
+// Source: Microsoft Intune, Find the primary user: a device without one is a shared device.
+func (s *Step) sharedWith(ctx context.Context, r *run, d offboarding.ManagedDevice) error {
+	users, err := s.directory.PrimaryUsers(ctx, d.ID)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return nil // it has left
+	}
+	if err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(slices.Clone(users), func(id string) bool { return strings.EqualFold(id, r.Leaver) })
+	switch {
+	case len(others) > 0:
+		return offboarding.Manual(fmt.Sprintf("managed device %s (%s): enrolled by the leaver and used by others (%s), so it was not retired; take the leaver's data off it, or retire it in Intune, then accept it as it is: %s",
+			d.ID, d.OperatingSystem, strings.Join(others, ", "), r.accept(d.ID)))
+	case len(users) == 0:
+		return offboarding.Manual(fmt.Sprintf("managed device %s (%s): enrolled by the leaver and shared (it has no primary user), so it was not retired; accept it as it is, or retire it in Intune: %s", d.ID, d.OperatingSystem, r.accept(d.ID)))
+	}
+	return nil
+}
+
+// mayEnd reports whether a device may be retired, or wiped: it is for the leaver alone, or people approved
+// the wipe of this very one, which is asked for where it has to be.
+func (s *Step) mayEnd(ctx context.Context, r *run, d offboarding.ManagedDevice) (bool, error) {
+	if r.wipes(d) && r.Case.Approved(approval(d), r.Step.Name) {
+		return true, nil
+	}
+	if err := s.sharedWith(ctx, r, d); err != nil || !r.wipes(d) {
+		return err == nil, err
+	}
+	r.Ask(r.Case.Plan.Approvals.Brake(approval(d), r.Step.Name, r.Case.Plan.Approvals.WipeDevice,
+		fmt.Sprintf("%s: managed device %s (%s), which the organisation owns, would lose everything that is on it", offboarding.B13, d.ID, d.OperatingSystem)))
+	r.waitFor("managed device %s (%s): its wipe waits for an approval, %s", d.ID, d.OperatingSystem, r.lastSeen(d.LastSync))
+	return false, nil
 }
 
 func (s *Step) retire(ctx context.Context, r *run, d offboarding.ManagedDevice) {
@@ -253,17 +312,19 @@ func (s *Step) retire(ctx context.Context, r *run, d offboarding.ManagedDevice) 
 	case r.Step.Progress[device+d.ID] != "" && strings.HasSuffix(d.State, "Canceled"):
 		r.task("managed device %s (%s): somebody cancelled the retirement (%s); retire it in Intune or sign off", d.ID, d.OperatingSystem, d.State)
 		return
-	case r.wipes(d) && !r.Case.Approved(approval(d), r.Step.Name):
-		r.Ask(r.Case.Plan.Approvals.Brake(approval(d), r.Step.Name, r.Case.Plan.Approvals.WipeDevice,
-			fmt.Sprintf("%s: managed device %s (%s), which the organisation owns, would lose everything that is on it", offboarding.B13, d.ID, d.OperatingSystem)))
-		r.waitFor("managed device %s (%s): its wipe waits for an approval, %s", d.ID, d.OperatingSystem, r.lastSeen(d.LastSync))
-		return
 	default:
+		may, err := s.mayEnd(ctx, r, d)
+		if err != nil {
+			r.fail(err)
+		}
+		if !may {
+			return
+		}
 		end := s.directory.Retire
 		if r.wipes(d) {
 			end = s.directory.WipeDevice
 		}
-		err := end(ctx, d.ID)
+		err = end(ctx, d.ID)
 		if err == nil {
 			err = r.KeepProgress(ctx, device+d.ID, offboarding.Stamp(r.now))
 		}
@@ -282,6 +343,19 @@ func (r *run) wipes(d offboarding.ManagedDevice) bool {
 
 // approval is what the ledger calls the approval of a device's wipe.
 func approval(d offboarding.ManagedDevice) string { return offboarding.ApproveWipe + " " + d.ID }
+
+// risks says what the retirement of a company's devices does beside.
+// Sources: MicrosoftDocs/memdocs issue 3019, on BitLocker; MicrosoftDocs/IntuneDocs issue 1948: who a
+// device is assigned to before it is enrolled is kept elsewhere.
+func (r *run) risks(known []string) {
+	company := slices.DeleteFunc(known, func(id string) bool { return !strings.HasPrefix(r.Step.Before[device+id], "company ") })
+	if len(company) == 0 {
+		return
+	}
+	ids := strings.Join(company, ", ")
+	r.Risk("a retired Windows computer has its BitLocker protection suspended; its recovery keys stay with its device in Entra, which is disabled and not deleted (" + ids + ")")
+	r.Risk("Windows Autopilot and Apple Business Manager may still assign the company's devices to the leaver: unassign them there before somebody else gets them (" + ids + ")")
+}
 
 // apps wipes the data of protected apps, device by device. Intune does not show that a wipe is
 // pending, so that it was asked for is kept.
@@ -341,6 +415,7 @@ type run struct {
 	failed []error
 	waits  []string
 	tasks  []string
+	spared []string      // ids of devices that were left to a person, because there are too many
 	soon   time.Duration // when to look again, where a phone may hear of its wipe; zero when none may
 }
 
@@ -364,8 +439,9 @@ func (r *run) unseen(err error, why string) {
 // verdict puts a refusal before waiting: everything has been asked for by now, and whoever has
 // to remove the cause need not wait weeks for a phone to hear of it.
 func (r *run) verdict() error {
-	if err := offboarding.Join(r.failed...); err != nil {
-		return err
+	refused := offboarding.Join(r.failed...)
+	if v := offboarding.VerdictOf(refused); v.Kind > offboarding.KindManual {
+		return refused
 	}
 	var waiting, tasks error
 	if len(r.waits) > 0 {
@@ -374,7 +450,7 @@ func (r *run) verdict() error {
 	if len(r.tasks) > 0 {
 		tasks = offboarding.Manual(strings.Join(r.tasks, "; "))
 	}
-	return offboarding.Join(waiting, tasks)
+	return offboarding.Join(waiting, refused, tasks)
 }
 
 // notYet waits on after the worker's patience, up to six hours: a device that was not seen for days

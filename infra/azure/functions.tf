@@ -41,7 +41,7 @@ locals {
       listen      = ["leaver/signout"]
     }
     block = {
-      permissions = ["User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All", "Organization.Read.All"]
+      permissions = ["User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All", "Organization.Read.All", "Application.Read.All"]
       exchange    = true
       legal_hold  = false
       ledger      = true

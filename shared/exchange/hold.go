@@ -54,9 +54,9 @@ func parseHold(text string) (time.Duration, error) {
 	return time.Duration(n) * day, nil
 }
 
-// OrganisationHolds are the retention policies that hold every mailbox but those excluded
+// organisationHolds are the retention policies that hold every mailbox but those excluded
 // (Get-OrganizationConfig, InPlaceHolds).
-func (c *Client) OrganisationHolds(ctx context.Context) ([]string, error) {
+func (c *Client) organisationHolds(ctx context.Context) ([]string, error) {
 	found, err := invoke[struct{ InPlaceHolds []string }](ctx, c, "Get-OrganizationConfig", map[string]any{})
 	if err != nil {
 		return nil, err
@@ -65,27 +65,4 @@ func (c *Client) OrganisationHolds(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("running Get-OrganizationConfig: %d answers instead of one", len(found))
 	}
 	return found[0].InPlaceHolds, nil
-}
-
-// MailboxHolds reads what may keep the content of a mailbox (Get-Mailbox).
-func (c *Client) MailboxHolds(ctx context.Context, id string) (offboarding.MailboxHolds, error) {
-	found, err := invoke[struct {
-		ExternalDirectoryObjectID string `json:"ExternalDirectoryObjectId"`
-		LitigationHoldEnabled     bool
-		DelayHoldApplied          bool
-		DelayReleaseHoldApplied   bool
-		ComplianceTagHoldApplied  bool
-		InPlaceHolds              []string
-	}](ctx, c, "Get-Mailbox", map[string]any{"Identity": id})
-	if err != nil {
-		return offboarding.MailboxHolds{}, err
-	}
-	if len(found) != 1 || !strings.EqualFold(found[0].ExternalDirectoryObjectID, id) {
-		return offboarding.MailboxHolds{}, offboarding.Permanent(fmt.Errorf("running Get-Mailbox for %s: Exchange answered with another mailbox", id))
-	}
-	m := found[0]
-	return offboarding.MailboxHolds{
-		Litigation: m.LitigationHoldEnabled, Delay: m.DelayHoldApplied, DelayRelease: m.DelayReleaseHoldApplied,
-		Label: m.ComplianceTagHoldApplied, InPlace: m.InPlaceHolds,
-	}, nil
 }

@@ -80,9 +80,9 @@ func (c *Client) CloseProtocols(ctx context.Context, id string, but ...string) e
 	return err
 }
 
-// MailboxContent tells how much the mailbox holds (Get-MailboxStatistics). No mailbox is no
-// error: the content does not exist. A mailbox that nobody ever opened has no statistics and
-// is empty. The archive and the recoverable items are not counted.
+// MailboxContent tells how much the mailbox holds (Get-MailboxStatistics), and how many deleted items can
+// be recovered (Get-MailboxFolderStatistics). No mailbox is no error: the content does not exist. A
+// mailbox that nobody ever opened has no statistics and is empty. The archive is not counted.
 func (c *Client) MailboxContent(ctx context.Context, id string) (offboarding.Content, error) {
 	rows, err := invoke[struct {
 		ItemCount     int
@@ -103,29 +103,22 @@ func (c *Client) MailboxContent(ctx context.Context, id string) (offboarding.Con
 		content.Items += row.ItemCount
 		content.Bytes += size
 	}
-	return content, nil
+	content.Recoverable, err = c.recoverable(ctx, id)
+	return content, err
 }
 
-// Recoverable counts what lies in the recoverable items of a mailbox
+// recoverable counts what lies in the recoverable items of a mailbox
 // (Get-MailboxFolderStatistics -FolderScope RecoverableItems). No mailbox has none.
-func (c *Client) Recoverable(ctx context.Context, id string) (offboarding.Recoverable, error) {
-	folders, err := invoke[struct {
-		ItemsInFolder int
-		FolderSize    string
-	}](ctx, c, "Get-MailboxFolderStatistics", map[string]any{"Identity": id, "FolderScope": "RecoverableItems"})
+func (c *Client) recoverable(ctx context.Context, id string) (int, error) {
+	folders, err := invoke[struct{ ItemsInFolder int }](ctx, c, "Get-MailboxFolderStatistics", map[string]any{"Identity": id, "FolderScope": "RecoverableItems"})
 	if errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.Recoverable{}, nil
+		return 0, nil
 	}
-	var all offboarding.Recoverable
+	items := 0
 	for _, f := range folders {
-		size, bad := parseSize(f.FolderSize)
-		if bad != nil {
-			return offboarding.Recoverable{}, fmt.Errorf("running Get-MailboxFolderStatistics for %s: %w", id, bad)
-		}
-		all.Items += f.ItemsInFolder
-		all.Bytes += size
+		items += f.ItemsInFolder
 	}
-	return all, err
+	return items, err
 }
 
 // parseSize reads "14.61 GB (15,687,850,951 bytes)". Only the bytes count; their separators

@@ -13,8 +13,24 @@ import (
 )
 
 // MailFlow reads where a mailbox's mail goes and what keeps it (Get-Mailbox). No mailbox is
-// offboarding.ErrNotFound. Retention policies of the whole organisation are not seen.
+// offboarding.ErrNotFound. Retention policies of the whole organisation are not among what keeps it.
 func (c *Client) MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error) {
+	return c.mailFlow(ctx, id, nil)
+}
+
+// KeptMailFlow is [Client.MailFlow] with the retention policies that hold every mailbox but those
+// excluded (Get-OrganizationConfig). Where Exchange refuses to show them, PoliciesUnseen is set.
+func (c *Client) KeptMailFlow(ctx context.Context, id string) (offboarding.MailFlow, error) {
+	policies, unseen := c.organisationHolds(ctx)
+	if unseen != nil && !offboarding.IsPermanent(unseen) {
+		return offboarding.MailFlow{}, unseen
+	}
+	flow, err := c.mailFlow(ctx, id, policies)
+	flow.PoliciesUnseen = unseen != nil
+	return flow, err
+}
+
+func (c *Client) mailFlow(ctx context.Context, id string, policies []string) (offboarding.MailFlow, error) {
 	found, err := invoke[struct {
 		ExternalDirectoryObjectID     string `json:"ExternalDirectoryObjectId"`
 		RecipientTypeDetails          string
@@ -59,7 +75,7 @@ func (c *Client) MailFlow(ctx context.Context, id string) (offboarding.MailFlow,
 		ForwardsTo: m.ForwardingAddress, ForwardsToAddress: withoutScheme(m.ForwardingSMTPAddress), Copy: m.DeliverToMailboxAndForward,
 		Hidden:  m.HiddenFromAddressListsEnabled,
 		Archive: m.ArchiveStatus != "" && m.ArchiveStatus != "None",
-		Hold:    len(holds.OnMail(nil)) > 0, Held: holds.OnAnything(),
+		Hold:    len(holds.OnMail(policies)) > 0, Held: holds.OnAnything(policies),
 		LitigationHold: m.LitigationHoldEnabled, HoldFor: holdFor, HoldLicensed: m.LicensedForLitigationHold,
 	}, nil
 }

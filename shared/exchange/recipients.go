@@ -4,43 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"leaver/shared/offboarding"
 )
 
-// MailRecipient reads what somebody is to Exchange, with a mailbox or without one (Get-Recipient).
-// Whoever Exchange does not know is offboarding.ErrNotFound.
-func (c *Client) MailRecipient(ctx context.Context, id string) (offboarding.MailRecipient, error) {
-	r, _, err := c.recipient(ctx, id)
-	return r, err
-}
-
-// recipient reads a recipient and the distinguished name, which filters want.
-func (c *Client) recipient(ctx context.Context, id string) (offboarding.MailRecipient, string, error) {
+// distinguishedName reads the name of a recipient that filters want, with a mailbox or without one
+// (Get-Recipient). Whoever Exchange does not know is offboarding.ErrNotFound.
+func (c *Client) distinguishedName(ctx context.Context, id string) (string, error) {
 	found, err := invoke[struct {
 		ExternalDirectoryObjectID string `json:"ExternalDirectoryObjectId"`
-		RecipientTypeDetails      string
-		Name                      string
 		DistinguishedName         string
 	}](ctx, c, "Get-Recipient", map[string]any{"Identity": id})
 	switch {
 	case err != nil:
-		return offboarding.MailRecipient{}, "", err
+		return "", err
 	case len(found) == 0:
-		return offboarding.MailRecipient{}, "", fmt.Errorf("running Get-Recipient for %s: %w", id, offboarding.ErrNotFound)
+		return "", fmt.Errorf("running Get-Recipient for %s: %w", id, offboarding.ErrNotFound)
 	case len(found) > 1 || !strings.EqualFold(found[0].ExternalDirectoryObjectID, id) || found[0].DistinguishedName == "":
-		return offboarding.MailRecipient{}, "", offboarding.Permanent(fmt.Errorf("running Get-Recipient for %s: Exchange answered with another recipient", id))
+		return "", offboarding.Permanent(fmt.Errorf("running Get-Recipient for %s: Exchange answered with another recipient", id))
 	}
-	r := found[0]
-	return offboarding.MailRecipient{ID: r.ExternalDirectoryObjectID, RecipientTypeDetails: r.RecipientTypeDetails, Name: r.Name}, r.DistinguishedName, nil
+	return found[0].DistinguishedName, nil
 }
 
 // ManagedGroups lists the distribution lists and mail-enabled security groups that somebody
 // manages (Get-DistributionGroup), which Graph does not show. Whoever Exchange does not know
 // manages none.
 func (c *Client) ManagedGroups(ctx context.Context, id string) ([]offboarding.MailGroup, error) {
-	_, name, err := c.recipient(ctx, id)
+	name, err := c.distinguishedName(ctx, id)
 	if errors.Is(err, offboarding.ErrNotFound) {
 		return nil, nil
 	}
@@ -61,6 +53,52 @@ func (c *Client) ManagedGroups(ctx context.Context, id string) ([]offboarding.Ma
 		groups[i] = offboarding.MailGroup{ID: g.ExternalDirectoryObjectID, DisplayName: g.DisplayName, Managers: len(g.ManagedBy)}
 	}
 	return groups, nil
+}
+
+// ForwardingTo lists the mailboxes, by object id, whose mail goes on to somebody (Get-Mailbox).
+// Source: Exchange, Filterable properties for the Filter parameter, ForwardingAddress.
+func (c *Client) ForwardingTo(ctx context.Context, id string) ([]string, error) {
+	name, err := c.distinguishedName(ctx, id)
+	if err != nil {
+		return nil, orNobody(err)
+	}
+	found, err := run[mailboxID](ctx, c, "Get-Mailbox", map[string]any{"Filter": "ForwardingAddress -eq '" + strings.ReplaceAll(name, "'", "''") + "'", "ResultSize": "Unlimited"})
+	if err != nil {
+		return nil, classify("running Get-Mailbox for what is forwarded to "+id, err)
+	}
+	return ids(found), nil
+}
+
+// Openers lists who may open a mailbox beside its owner, as Exchange prints them (Get-MailboxPermission):
+// names, which are personal.
+func (c *Client) Openers(ctx context.Context, mailbox string) ([]string, error) {
+	found, err := invoke[permission](ctx, c, "Get-MailboxPermission", map[string]any{"Identity": mailbox})
+	var names []string
+	for _, p := range own(found) {
+		if slices.Contains(p.AccessRights, "FullAccess") && !strings.HasPrefix(p.User, `NT AUTHORITY\`) {
+			names = append(names, p.User)
+		}
+	}
+	return names, err
+}
+
+// Resources lists the rooms and the equipment that can be booked, by object id (Get-Mailbox).
+func (c *Client) Resources(ctx context.Context) ([]string, error) {
+	found, err := invoke[mailboxID](ctx, c, "Get-Mailbox", map[string]any{"RecipientTypeDetails": []string{"RoomMailbox", "EquipmentMailbox"}, "ResultSize": "Unlimited"})
+	return ids(found), err
+}
+
+// mailboxID is a mailbox by its owner's object id.
+type mailboxID struct {
+	ExternalDirectoryObjectID string `json:"ExternalDirectoryObjectId"`
+}
+
+func ids(found []mailboxID) []string {
+	var out []string
+	for _, m := range found {
+		out = append(out, m.ExternalDirectoryObjectID)
+	}
+	return out
 }
 
 // BookingDelegates lists the people who approve the bookings of a room, as Exchange prints them

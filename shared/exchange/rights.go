@@ -55,6 +55,7 @@ func (c *Client) MailRights(ctx context.Context, user string) ([]offboarding.Mai
 
 type permission struct {
 	Identity     string
+	User         string
 	AccessRights []string
 	IsInherited  bool
 	Deny         bool
@@ -100,7 +101,7 @@ func orNobody(err error) error {
 // onBehalf are the mailboxes that the user may send on behalf of. The filter wants the
 // distinguished name. Source: Exchange, Filterable properties for the Filter parameter.
 func (c *Client) onBehalf(ctx context.Context, user string) ([]string, error) {
-	_, name, err := c.recipient(ctx, user)
+	name, err := c.distinguishedName(ctx, user)
 	if err != nil {
 		return nil, orNobody(err)
 	}

@@ -11,6 +11,9 @@ import (
 	"leaver/shared/offboarding"
 )
 
+// largePages asks for the largest pages that Graph has of directory objects.
+const largePages = "&$top=999"
+
 // reading is one of the listings of what a user can reach.
 func reading(id, doing, path, query string, budget budget) call {
 	return call{doing: "reading the " + doing + " of user", objects: []string{id}, path: path, query: query, budget: budget}
@@ -18,8 +21,8 @@ func reading(id, doing, path, query string, budget budget) call {
 
 func readingGroups(id string) []call {
 	return []call{
-		reading(id, "groups", "/users/{}/memberOf", selectGroups, budgetDirectory),
-		reading(id, "owned objects", "/users/{}/ownedObjects", selectGroups, budgetDirectory),
+		reading(id, "groups", "/users/{}/memberOf", selectGroups+largePages, budgetDirectory),
+		reading(id, "owned objects", "/users/{}/ownedObjects", selectOwned+largePages, budgetDirectory),
 	}
 }
 
@@ -27,27 +30,37 @@ func readingRoles(id string) call {
 	return reading(id, "roles", roleAssignments, where("principalId eq "+quoted(id)), budgetRoles)
 }
 
-// Access lists what the user can reach in Entra, directly: groups, ownerships and OAuth grants, and
-// whether they hold a directory role or have Teams Phone, in one round trip as long as they are few. A
-// group whose licences Graph does not show is an error. Permission: Directory.Read.All.
+// Access lists what the user can reach in Entra, directly: groups, ownerships and OAuth grants, whether
+// they hold a directory role, what their licences bring, and who reports to them, in one round trip as
+// long as they are few. A group whose licences Graph does not show is an error. Permission: Directory.Read.All.
 func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, err error) {
 	calls := append(readingGroups(id),
 		reading(id, "licences", "/users/{}/licenseDetails", "", budgetDirectory),
 		reading(id, "consents", "/users/{}/oauth2PermissionGrants", "", budgetDirectory),
 		readingRoles(id),
+		reading(id, "direct reports", "/users/{}/directReports", "$select=id,accountEnabled"+largePages, budgetDirectory),
 	)
 	answers, errs := c.batch(ctx, calls...)
 	if err := firstOf(errs); err != nil {
 		return a, err
 	}
-	if a.Groups, a.Owned, err = c.groupsOf(ctx, calls, answers); err != nil {
+	if a.Groups, a.Owned, a.Apps, err = c.groupsOf(ctx, calls, answers); err != nil {
 		return a, err
+	}
+	reports, err := rest[directoryObject](ctx, c, calls[5], answers[5])
+	if err != nil {
+		return a, err
+	}
+	for _, o := range reports { // an organisational contact has no account
+		if o.Type == typeUser && value(o.AccountEnabled) {
+			a.Reports = append(a.Reports, o.ID)
+		}
 	}
 	licences, err := rest[licenceDetails](ctx, c, calls[2], answers[2])
 	if err != nil {
 		return a, err
 	}
-	a.Phone = slices.ContainsFunc(licences, licenceDetails.phone)
+	a.Phone, a.Automation = slices.ContainsFunc(licences, licenceDetails.phone), slices.ContainsFunc(licences, licenceDetails.automates)
 	if a.Grants, err = c.grantsOf(ctx, id, offboarding.GrantConsent, calls[3], answers[3]); err != nil {
 		return a, err
 	}
@@ -59,7 +72,7 @@ func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, e
 // Privileges lists what makes the user powerful in Entra, directly: role-assignable groups and
 // ownerships of such, directory roles active and eligible, app roles and authentication methods, in one
 // round trip as long as they are few. A tenant without Privileged Identity Management has no eligible
-// roles. Permissions: Directory.Read.All, RoleManagement.Read.Directory for the eligible roles,
+// roles, and 21Vianet lists no authentication methods. Permissions: Directory.Read.All, RoleManagement.Read.Directory for the eligible roles,
 // UserAuthenticationMethod.Read.All.
 func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privileges, err error) {
 	calls := append(readingGroups(id),
@@ -74,16 +87,19 @@ func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privi
 	if unmanaged {
 		errs[grants] = nil
 	}
+	if unknown(errs[grants+3]) {
+		p.Hidden, errs[grants+3] = []offboarding.GrantKind{offboarding.GrantMethod}, nil
+	}
 	if err := firstOf(errs); err != nil {
 		return p, err
 	}
-	if p.Groups, p.Owned, err = c.groupsOf(ctx, calls, answers); err != nil {
+	if p.Groups, p.Owned, _, err = c.groupsOf(ctx, calls, answers); err != nil {
 		return p, err
 	}
 	ordinary := func(g offboarding.Group) bool { return !g.AssignableToRole }
 	p.Groups, p.Owned = slices.DeleteFunc(p.Groups, ordinary), slices.DeleteFunc(p.Owned, ordinary)
 	for i, kind := range []offboarding.GrantKind{offboarding.GrantEligibleRole, offboarding.GrantRole, offboarding.GrantAppRole, offboarding.GrantMethod} {
-		if kind == offboarding.GrantEligibleRole && unmanaged {
+		if kind == offboarding.GrantEligibleRole && unmanaged || slices.Contains(p.Hidden, kind) {
 			continue
 		}
 		found, err := c.grantsOf(ctx, id, kind, calls[grants+i], answers[grants+i])
@@ -95,18 +111,24 @@ func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privi
 	return p, nil
 }
 
-// groupsOf reads the answers to readingGroups to their end.
-func (c *Client) groupsOf(ctx context.Context, calls []call, answers []answer) (in, owned []offboarding.Group, err error) {
+// groupsOf reads the answers to readingGroups to their end. The applications and service principals are
+// picked out of all owned objects: the narrower listings, cast to one type, are advanced queries.
+func (c *Client) groupsOf(ctx context.Context, calls []call, answers []answer) (in, owned []offboarding.Group, apps []offboarding.OwnedApp, err error) {
 	for i, into := range []*[]offboarding.Group{&in, &owned} {
 		objects, err := rest[group](ctx, c, calls[i], answers[i])
 		if err == nil {
 			*into, err = groupsIn(objects)
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
+		}
+		for _, o := range objects {
+			if o.Type == typeApp || o.Type == typeService {
+				apps = append(apps, offboarding.OwnedApp{ID: o.ID, AppID: o.AppID, DisplayName: o.DisplayName, Service: o.Type == typeService})
+			}
 		}
 	}
-	return in, owned, nil
+	return in, owned, apps, nil
 }
 
 // grantsOf reads a listing of rights to its end: those that are the user's to lose.

@@ -21,6 +21,7 @@ func accessOf(named map[string]string) http.HandlerFunc {
 		"/roleManagement/directory/roleEligibilitySchedules": empty, "/roleManagement/directory/roleAssignments": empty,
 		"/users/" + leaver + "/oauth2PermissionGrants": empty, "/users/" + leaver + "/appRoleAssignments": empty,
 		"/users/" + leaver + "/authentication/methods": empty, "/users/" + leaver + "/licenseDetails": empty,
+		"/users/" + leaver + "/directReports": empty,
 	}
 	for address, body := range named {
 		answers[address] = body
@@ -50,6 +51,38 @@ func TestAccessComesInOneRoundTripAndPagesOn(t *testing.T) {
 	}
 	if len(s.seen) != 2 || len(s.guard.notes) > 0 {
 		t.Errorf("sent %d requests, noted %v", len(s.seen), s.guard.notes)
+	}
+}
+
+// TestWhoHangsOnTheUserIsSeen: people who report to them, applications, and what their licences run.
+func TestWhoHangsOnTheUserIsSeen(t *testing.T) {
+	s, ctx := serve(t, accessOf(map[string]string{
+		"/users/" + leaver + "/ownedObjects": `"status":200,"body":{"value":[{"@odata.type":"#microsoft.graph.group","id":"g","assignedLicenses":[]},
+			{"@odata.type":"#microsoft.graph.application","id":"a","appId":"1","displayName":"Payroll"},{"@odata.type":"#microsoft.graph.servicePrincipal","id":"s","appId":"1","displayName":"Payroll"}]}`,
+		"/users/" + leaver + "/directReports": `"status":200,"body":{"value":[{"@odata.type":"#microsoft.graph.orgContact","id":"c"},
+			{"@odata.type":"#microsoft.graph.user","id":"1","accountEnabled":false},{"@odata.type":"#microsoft.graph.user","id":"2","accountEnabled":true}]}`,
+		"/users/" + leaver + "/licenseDetails": `"status":200,"body":{"value":[{"servicePlans":[{"servicePlanName":"FLOW_O365_P2"}]}]}`,
+	}))
+	got, err := s.Access(ctx, leaver)
+	apps := []offboarding.OwnedApp{{ID: "a", AppID: "1", DisplayName: "Payroll"}, {ID: "s", AppID: "1", DisplayName: "Payroll", Service: true}}
+	if err != nil || !slices.Equal(got.Apps, apps) || !slices.Equal(got.Reports, []string{"2"}) || !got.Automation || got.Phone || len(got.Owned) != 1 {
+		t.Errorf("got %+v, %v, want %+v, the report 2 and flows", got, err, apps)
+	}
+}
+
+// TestACloudThatListsNoMethodsCostsOnlyThem: in 21Vianet.
+func TestACloudThatListsNoMethodsCostsOnlyThem(t *testing.T) {
+	s, ctx := serve(t, accessOf(map[string]string{
+		"/users/" + leaver + "/authentication/methods": `"status":400,"body":{"error":{"code":"BadRequest","message":"Resource not found for the segment 'methods'."}}`,
+		"/users/" + leaver + "/appRoleAssignments":     `"status":200,"body":{"value":[{"id":"b","principalId":"` + leaver + `","appRoleId":"x","resourceId":"y"}]}`,
+	}))
+	got, err := s.Privileges(ctx, leaver)
+	if err != nil || !slices.Equal(got.Hidden, []offboarding.GrantKind{offboarding.GrantMethod}) || len(got.Grants) != 1 {
+		t.Errorf("got %+v, %v, want the app role and that methods are hidden", got, err)
+	}
+	s, ctx = serve(t, respond(400, `{"error":{"code":"BadRequest","message":"Resource not found for the segment 'telephoneNumberManagement'."}}`))
+	if _, err := s.TelephoneNumbers(ctx, leaver); !errors.Is(err, offboarding.ErrNotOffered) {
+		t.Errorf("got %v, want that it is not offered", err)
 	}
 }
 

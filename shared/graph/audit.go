@@ -20,7 +20,8 @@ func (a *auditEntry) UnmarshalJSON(text []byte) error {
 
 // EnabledBy finds in the directory's audit log who enabled an account last, after a time.
 // offboarding.ErrNotFound when the log shows nobody, which it takes some minutes to. Permission:
-// AuditLog.Read.All, and Directory.Read.All to tell the synchronisation from a person.
+// AuditLog.Read.All, and to tell the synchronisation from others RoleManagement.Read.Directory where it
+// signs in as a user and Application.Read.All where it does as an application.
 func (c *Client) EnabledBy(ctx context.Context, user string, after time.Time) (offboarding.Initiator, error) {
 	reading := call{
 		doing: "reading who enabled user", objects: []string{user}, path: "/auditLogs/directoryAudits", budget: budgetAudit,
@@ -44,8 +45,14 @@ func (c *Client) EnabledBy(ctx context.Context, user string, after time.Time) (o
 	}
 	by := offboarding.Initiator{At: value(newest.GetActivityDateTime())}
 	who := newest.GetInitiatedBy()
-	if who == nil || who.GetUser() == nil || value(who.GetUser().GetId()) == "" {
-		return by, nil // an application
+	if who == nil {
+		return by, nil
+	}
+	if who.GetUser() == nil || value(who.GetUser().GetId()) == "" {
+		if app := who.GetApp(); app != nil && value(app.GetServicePrincipalId()) != "" {
+			by.Synchronisation, err = c.isConnect(ctx, value(app.GetServicePrincipalId()))
+		}
+		return by, err
 	}
 	by.User = value(who.GetUser().GetId())
 	by.Synchronisation, err = c.synchronises(ctx, by.User)

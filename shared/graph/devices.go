@@ -26,7 +26,9 @@ type directoryObject struct {
 	RoleTemplateID string
 	AccountEnabled *bool
 	TrustType      string // of a device
-	AppID          string // of an application or service principal
+	// IsManagementRestricted is set of what is in a restricted management administrative unit.
+	IsManagementRestricted bool
+	AppID                  string // of an application or service principal
 }
 
 // Devices lists the devices that the user registered or owns, each once, in one round trip as
@@ -34,7 +36,7 @@ type directoryObject struct {
 // User.Read.All, and Device.Read.All or Directory.Read.All for their state.
 func (c *Client) Devices(ctx context.Context, id string) ([]offboarding.Device, error) {
 	devices := func(doing, collection string) call {
-		return call{doing: doing, objects: []string{id}, path: "/users/{}/" + collection, query: "$select=id,accountEnabled,trustType", budget: budgetDirectory}
+		return call{doing: doing, objects: []string{id}, path: "/users/{}/" + collection, query: "$select=id,accountEnabled,trustType,isManagementRestricted", budget: budgetDirectory}
 	}
 	calls := []call{devices("reading the registered devices of user", "registeredDevices"), devices("reading the owned devices of user", "ownedDevices")}
 	answers, errs := c.batch(ctx, calls...)
@@ -49,7 +51,7 @@ func (c *Client) Devices(ctx context.Context, id string) ([]offboarding.Device, 
 		}
 		for _, o := range objects {
 			if o.Type == typeDevice && !slices.ContainsFunc(out, func(seen offboarding.Device) bool { return seen.ID == o.ID }) {
-				out = append(out, offboarding.Device{ID: o.ID, AccountEnabled: o.AccountEnabled == nil || *o.AccountEnabled, TrustType: o.TrustType})
+				out = append(out, offboarding.Device{ID: o.ID, AccountEnabled: o.AccountEnabled == nil || *o.AccountEnabled, TrustType: o.TrustType, Restricted: o.IsManagementRestricted})
 			}
 		}
 	}

@@ -104,15 +104,6 @@ func (c *Client) DriveQuota(ctx context.Context, drive string) (offboarding.Quot
 	return offboarding.Quota{Used: d.Quota.Used, Deleted: value(d.Quota.Deleted), Unknown: d.Quota.Deleted == nil}, err
 }
 
-// FileVersions counts the versions of a file, the current one too; a copy has only that one.
-// Permission: Files.Read.All.
-func (c *Client) FileVersions(ctx context.Context, drive, id string) (int, error) {
-	versions, err := list[struct{ ID string }](ctx, c, call{
-		doing: "reading the versions of item", files: []string{drive, id}, path: "/drives/{}/items/{}/versions", query: "$select=id", budget: budgetFiles,
-	})
-	return len(versions), err
-}
-
 // SharingPermissions lists who may use an item, with what it inherits. Permission:
 // Files.Read.All.
 func (c *Client) SharingPermissions(ctx context.Context, drive, id string) ([]offboarding.SharingPermission, error) {

@@ -56,6 +56,13 @@ func has(err error, code string) bool {
 	return errors.As(err, &p) && slices.Contains(p.codes, code)
 }
 
+// unknown reports whether an error says that the cloud has no such operation.
+// Source: Microsoft Graph, 400 BadRequest, Resource not found for the segment.
+func unknown(err error) bool {
+	var p *problem
+	return errors.As(err, &p) && p.status == http.StatusBadRequest && has(err, "BadRequest")
+}
+
 // codesOf reads the codes of an error body from the outside in. What does not look like a
 // code is left out.
 func codesOf(body []byte) []string {

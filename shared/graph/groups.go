@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -28,13 +27,17 @@ func (g group) domain() offboarding.Group {
 		ID: g.ID, DisplayName: g.DisplayName, OnPremisesSyncEnabled: g.OnPremisesSyncEnabled, OnPremisesSID: g.OnPremisesSecurityIdentifier, AssignableToRole: g.IsAssignableToRole,
 		Dynamic:        slices.Contains(g.GroupTypes, "DynamicMembership"),
 		MembershipRule: g.MembershipRule,
+		Restricted:     g.IsManagementRestricted,
 		Licensed:       g.AssignedLicenses != nil && len(*g.AssignedLicenses) > 0,
 		Distribution:   g.MailEnabled && !slices.Contains(g.GroupTypes, "Unified"),
 	}
 }
 
-// selectGroups asks for what an offboarding.Group holds, in a listing.
-const selectGroups = "$select=id,displayName,groupTypes,mailEnabled,onPremisesSyncEnabled,onPremisesSecurityIdentifier,isAssignableToRole,membershipRule,assignedLicenses&$top=999"
+// selectGroups asks for what an offboarding.Group holds.
+const selectGroups = "$select=id,displayName,groupTypes,mailEnabled,onPremisesSyncEnabled,onPremisesSecurityIdentifier,isAssignableToRole,isManagementRestricted,membershipRule,assignedLicenses"
+
+// selectOwned asks for that and, of an application, for what a portal finds it by.
+const selectOwned = selectGroups + ",appId"
 
 // groupsIn picks the groups out of a listing of directory objects.
 func groupsIn(objects []group) ([]offboarding.Group, error) {
@@ -72,22 +75,6 @@ func checkGroups(user string, groups []string) call {
 		doing: "checking the groups of user", objects: []string{user}, path: "/users/{}/checkMemberGroups", body: map[string][]string{"groupIds": groups},
 		budget: budgetDirectory,
 	}
-}
-
-// DeletedGroups lists the groups among the deleted items. Permission: Group.Read.All.
-func (c *Client) DeletedGroups(ctx context.Context) ([]offboarding.DeletedGroup, error) {
-	type deleted struct {
-		ID, DisplayName string
-		DeletedDateTime time.Time
-	}
-	found, err := list[deleted](ctx, c, call{
-		doing: "reading the deleted groups", path: "/directory/deletedItems/microsoft.graph.group", query: "$select=id,displayName,deletedDateTime", budget: budgetDirectory,
-	})
-	groups := make([]offboarding.DeletedGroup, len(found))
-	for i, g := range found {
-		groups[i] = offboarding.DeletedGroup{ID: g.ID, DisplayName: g.DisplayName, Deleted: g.DeletedDateTime}
-	}
-	return groups, err
 }
 
 func leaveGroup(group, user string) call {

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"leaver/shared/offboarding"
@@ -56,6 +57,14 @@ const phonePlan = "MCOEV"
 // licenceDetails are the service plans of a licence that a user holds.
 type licenceDetails struct {
 	ServicePlans []servicePlan
+}
+
+// automates reports whether the licence brings Power Automate or Power Apps.
+// Source: Microsoft Entra, Product names and service plan identifiers for licensing.
+func (l licenceDetails) automates() bool {
+	return slices.ContainsFunc(l.ServicePlans, func(p servicePlan) bool {
+		return strings.HasPrefix(p.ServicePlanName, "FLOW_") || strings.HasPrefix(p.ServicePlanName, "POWERAPPS_")
+	})
 }
 
 type servicePlan struct{ ServicePlanName string }

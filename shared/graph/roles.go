@@ -55,6 +55,33 @@ func (c *Client) synchronises(ctx context.Context, user string) (bool, error) {
 	return slices.ContainsFunc(memberships, func(m directoryObject) bool { return m.Type == typeRole && m.RoleTemplateID == roleSyncAccounts }), err
 }
 
+// synchronisationApp is the appId of "Microsoft Entra AD Synchronization Service", in which the application
+// holds a role by which Entra Connect signs in since version 2.5.76.
+// Source: Microsoft Entra, What's new, December 2024.
+const synchronisationApp = "6bf85cfa-ac8a-4be5-b5de-425a0d0dc016"
+
+// isConnect reports whether a service principal is that of Entra Connect.
+func (c *Client) isConnect(ctx context.Context, id string) (bool, error) {
+	roles, err := list[struct{ ResourceID string }](ctx, c, call{
+		doing: "reading the app roles of service principal", objects: []string{id}, path: "/servicePrincipals/{}/appRoleAssignments", budget: budgetDirectory,
+	})
+	if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+		return false, err
+	}
+	for _, r := range roles {
+		resource, err := get[struct{ AppID string }](ctx, c, call{
+			doing: "reading service principal", objects: []string{r.ResourceID}, path: "/servicePrincipals/{}", query: "$select=id,appId", budget: budgetDirectory,
+		})
+		if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+			return false, err
+		}
+		if strings.EqualFold(resource.AppID, synchronisationApp) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // roleAssignment is an active directory role, or with a status and a schedule one that can be
 // activated.
 type roleAssignment struct {

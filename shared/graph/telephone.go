@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"leaver/shared/offboarding"
@@ -10,13 +11,17 @@ import (
 const numberAssignments = "/admin/teams/telephoneNumberManagement/numberAssignments"
 
 // TelephoneNumbers lists the numbers of Teams that are assigned to the user. Graph does not
-// promise to filter by the user: all numbers of the tenant are read. Permission:
+// promise to filter by the user: all numbers of the tenant are read. National clouds do not have the
+// listing: offboarding.ErrNotOffered. Permission:
 // TeamsTelephoneNumber.Read.All.
 func (c *Client) TelephoneNumbers(ctx context.Context, user string) ([]offboarding.TelephoneNumber, error) {
 	type assignment struct{ TelephoneNumber, NumberType, AssignmentTargetID, AssignmentStatus string }
 	all, err := list[assignment](ctx, c, call{
 		doing: "reading the telephone numbers of user", objects: []string{user}, path: numberAssignments, budget: budgetTeams,
 	})
+	if unknown(err) {
+		return nil, fmt.Errorf("%w: %w", offboarding.ErrNotOffered, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // selectUser asks for what an offboarding.User holds.
-const selectUser = "$select=id,userPrincipalName,mail,proxyAddresses,userType,createdDateTime,department,companyName,accountEnabled,onPremisesSyncEnabled," +
+const selectUser = "$select=id,userPrincipalName,mail,proxyAddresses,userType,createdDateTime,department,companyName,accountEnabled,isManagementRestricted,onPremisesSyncEnabled," +
 	"onPremisesDomainName,onPremisesImmutableId,onPremisesSecurityIdentifier,onPremisesSamAccountName,onPremisesLastSyncDateTime," +
 	"lastPasswordChangeDateTime,signInSessionsValidFromDateTime,assignedLicenses,licenseAssignmentStates"
 
@@ -38,6 +38,7 @@ func (u user) domain(at time.Time) offboarding.User {
 		Department:            value(u.GetDepartment()),
 		CompanyName:           value(u.GetCompanyName()),
 		AccountEnabled:        u.GetAccountEnabled() == nil || *u.GetAccountEnabled(),
+		Restricted:            value(u.GetIsManagementRestricted()),
 		OnPremisesSyncEnabled: value(u.GetOnPremisesSyncEnabled()),
 		OnPremises: offboarding.OnPremisesIdentity{
 			Domain: value(u.GetOnPremisesDomainName()), Anchor: value(u.GetOnPremisesImmutableId()),
@@ -218,26 +219,6 @@ func (c *Client) Manager(ctx context.Context, id string) (offboarding.User, erro
 		return offboarding.User{}, fmt.Errorf("%s: not a user: %w", a.what, offboarding.ErrNotFound)
 	}
 	return u.domain(a.at), nil
-}
-
-// DirectReports lists who reports to the user. Not seen are organisational contacts. Permission:
-// User.Read.All.
-func (c *Client) DirectReports(ctx context.Context, id string) ([]offboarding.User, error) {
-	var out []offboarding.User
-	for page, err := range pages[user](ctx, c, call{
-		doing: "reading the direct reports of user", objects: []string{id}, path: "/users/{}/directReports",
-		query: "$select=id,userPrincipalName,mail,userType,accountEnabled&$top=999", budget: budgetDirectory,
-	}) {
-		if err != nil {
-			return nil, err
-		}
-		for _, u := range *page.Value {
-			if value(u.GetOdataType()) == typeUser {
-				out = append(out, u.domain(page.at))
-			}
-		}
-	}
-	return out, nil
 }
 
 // SetPassword sets a password that has to be changed at the next sign-in. Each call really

@@ -13,8 +13,11 @@ type Access struct {
 	Grants []Grant // consents
 	// Role is set when they hold an active directory role by name.
 	Role bool
-	// Phone is set when a licence brings them Teams Phone.
-	Phone bool
+	// Phone is set when a licence brings them Teams Phone, Automation when one brings Power Automate or
+	// Power Apps, whose flows and apps stop with their owner.
+	Phone, Automation bool
+	Apps              []OwnedApp // applications and service principals that they own
+	Reports           []string   // enabled accounts whose manager they are, by object id
 }
 
 // Privileges are what makes somebody powerful in Entra, directly and not through a group.
@@ -22,6 +25,8 @@ type Privileges struct {
 	Groups []Group // those of which they are a member that may hold directory roles
 	Owned  []Group // those that they own and that may hold directory roles
 	Grants []Grant // directory roles, roles in apps and authentication methods
+	// Hidden are the kinds of grant that this cloud does not list.
+	Hidden []GrantKind
 }
 
 // Of are the grants of a kind.

@@ -8,7 +8,8 @@ type Device struct {
 	AccountEnabled bool
 	// TrustType is AzureAd (joined), ServerAd (joined to an on-premises Active Directory too, whose
 	// synchronisation writes the device again) or Workplace (registered by its owner).
-	TrustType string
+	TrustType  string
+	Restricted bool // in a restricted management administrative unit
 }
 
 // ManagedDevice is a device in Intune that a user enrolled.

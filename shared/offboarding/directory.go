@@ -14,6 +14,7 @@ type User struct {
 	Department            string
 	CompanyName           string
 	AccountEnabled        bool
+	Restricted            bool               // in a restricted management administrative unit
 	OnPremisesSyncEnabled bool               // mastered in an on-premises Active Directory
 	OnPremises            OnPremisesIdentity // of a synchronised account
 	OnPremisesLastSync    time.Time          // when the synchronisation last wrote the account
@@ -33,7 +34,7 @@ type DeletedUser struct {
 // Source: Microsoft Graph, resource type auditActivityInitiator.
 type Initiator struct {
 	User            string // object id; empty when an application did it
-	Synchronisation bool   // the user is the account of Entra Connect
+	Synchronisation bool   // it was Entra Connect, by its account or as its application
 	At              time.Time
 }
 
@@ -56,15 +57,7 @@ type OwnedApp struct {
 	Service     bool // a service principal, not the application's registration
 }
 
-// DeletedGroup is a group among the deleted items, from where it can be restored with its members
-// for 30 days.
-type DeletedGroup struct {
-	ID          string
-	DisplayName string
-	Deleted     time.Time // deletedDateTime
-}
-
-// Group is an Entra group as far as leaving it goes. Reading one group does not tell the last three.
+// Group is an Entra group as far as leaving it goes. Reading one group does not tell the last four.
 type Group struct {
 	ID                    string
 	DisplayName           string
@@ -75,6 +68,7 @@ type Group struct {
 	MembershipRule        string // of a dynamic group
 	Licensed              bool   // assigns licences to its members
 	AssignableToRole      bool
+	Restricted            bool // in a restricted management administrative unit
 }
 
 // Owner is an owner of a group.

@@ -72,6 +72,8 @@ const (
 	LicenceGate = "licenceGate"
 	// DeletionGate is when the gate of delete last stood open for an account deleted on premises.
 	DeletionGate = "deletionGate"
+	// PoliciesUnseen is the residual risk of a gate that could not read the policies of the organisation.
+	PoliciesUnseen = "Exchange refused to show whether retention policies of the organisation hold the mailbox (Get-OrganizationConfig)"
 	// ResidualRisk is what a step can neither end nor see, in words.
 	ResidualRisk = "residualRisk"
 )

@@ -95,6 +95,14 @@ func (j *Job) NotYet(format string, args ...any) error {
 	return After(j.patience(), fmt.Sprintf(format, args...))
 }
 
+// Risk adds to the evidence what the step can neither end nor see, in words.
+func (j *Job) Risk(what string) {
+	if risks := j.Evidence[ResidualRisk]; risks != "" {
+		what = risks + "; " + what
+	}
+	j.Evidence[ResidualRisk] = what
+}
+
 // NotShown is the verdict of a step to which the tenant does not show the leaver's account: not
 // yet, because accounts show late and a wrong id would look the same. Other errors are returned as
 // they are.

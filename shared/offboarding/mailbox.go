@@ -28,6 +28,7 @@ type MailFlow struct {
 	Archive              bool
 	Hold                 bool // something keeps its mail, see [MailboxHolds]
 	Held                 bool // something keeps what is in it, and be it chats only
+	PoliciesUnseen       bool // whether retention policies of the organisation keep it could not be read
 	LitigationHold       bool
 	HoldFor              time.Duration // LitigationHoldDuration, or Unlimited; zero without a litigation hold
 	HoldLicensed         bool          // LicensedForLitigationHold
@@ -82,31 +83,18 @@ type Content struct {
 	Exists bool
 	Items  int
 	Bytes  int64
+	// Recoverable is how many deleted items of a mailbox can still be recovered: they go with it.
+	Recoverable int
 }
 
 // Empty reports whether nothing would be lost with it.
 func (c Content) Empty() bool { return !c.Exists || c.Items == 0 }
-
-// MailRecipient is what somebody is to Exchange.
-// Source: Exchange, Get-Recipient.
-type MailRecipient struct {
-	ID                   string
-	RecipientTypeDetails string // UserMailbox, MailUser, GuestMailUser, RemoteUserMailbox, RoomMailbox, …
-	Name                 string // personal
-}
 
 // MailGroup is a distribution list or a mail-enabled security group that somebody manages.
 type MailGroup struct {
 	ID          string // object id; empty when Entra does not know the group
 	DisplayName string
 	Managers    int // how many manage it, them included
-}
-
-// Recoverable is what a mailbox holds beside what its owner sees: deleted items that can still be
-// recovered. It goes with the mailbox.
-type Recoverable struct {
-	Items int
-	Bytes int64
 }
 
 // ForwardingOutside is what may keep mail from being forwarded out of the organisation. An empty

@@ -99,6 +99,17 @@ func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 		B10, held, err))
 }
 
+// InUnit adds the likely cause to the refusal of a change to something in a restricted management
+// administrative unit, whose refusal reads like that for a missing permission. Other errors, and those
+// about what is in no such unit, are returned as they are.
+// Source: Microsoft Entra, Restricted management administrative units.
+func InUnit(restricted bool, object string, err error) error {
+	if !restricted || VerdictOf(err).Kind != KindPermanent {
+		return err
+	}
+	return Permanent(fmt.Errorf("the %s is in a restricted management administrative unit, where only the administrators of that unit may change it: give Leaver's application an Entra role over the unit, or take it out of the unit, then replay: %w", object, err))
+}
+
 // OnPremisesTask is the verdict about an account that an on-premises Active Directory masters: what
 // task says has to be done there (B9), by the step onpremises where the plan holds it, else by a
 // person.
@@ -195,11 +206,13 @@ func MailKept(c *Case, m MailFlow) bool {
 
 // MailLost says what would be lost with the mailbox as it is, of which somebody counted the items
 // (B12); nothing when it is kept. Nobody counts what an archive holds.
-func MailLost(c *Case, m MailFlow, items int) string {
+func MailLost(c *Case, m MailFlow, held Content) string {
 	switch {
 	case MailKept(c, m):
-	case items > 0:
-		return fmt.Sprintf("the mailbox holds %d items that nobody kept", items)
+	case held.Items > 0:
+		return fmt.Sprintf("the mailbox holds %d items that nobody kept", held.Items)
+	case held.Recoverable > 0:
+		return fmt.Sprintf("the mailbox holds nothing but %d deleted items that can be recovered, which nobody kept: put it on hold, or give it up in the policy (keepMail: none), then replay", held.Recoverable)
 	case m.Archive:
 		return "the mailbox has an archive that nobody kept"
 	}
@@ -220,8 +233,8 @@ func MayRelease(c *Case, m MailFlow, held Content) error {
 		return Withheld(B2, "the mailbox forwards now, although the forwarding of the plan has ended")
 	case p.Mailbox != Shared && m.Held:
 		return Withheld(B5, "the mailbox is on hold, and the deletion of the account frees the licence")
-	case p.Mailbox != Shared && MailLost(c, m, held.Items) != "":
-		return Withheld(B12, MailLost(c, m, held.Items)+", and goes 30 days after its licence")
+	case p.Mailbox != Shared && MailLost(c, m, held) != "":
+		return Withheld(B12, MailLost(c, m, held)+", and goes 30 days after its licence")
 	case p.Mailbox != Shared:
 		return nil
 	case !m.Shared():

@@ -93,6 +93,8 @@ type BlockSettings struct {
 
 // WipeSettings are what wipe obeys.
 type WipeSettings struct {
+	// Devices is obeyed by block as well. A plan of before there was this setting has no limit.
+	Devices    int  `yaml:"devices" json:"devices,omitempty" default:"5" about:"how many computers and phones of a leaver are disabled, and how many retired, unasked; whoever has more may have enrolled them for others, and what becomes of them is a task for a person; 0 = no limit"`
 	BlackBerry bool `yaml:"blackBerry" json:"blackBerry,omitempty" default:"false" about:"whether the organisation runs a BlackBerry server of its own, which nobody but a person can take the leaver from"`
 	// CompanyDevices is what becomes of devices that the organisation owns; those of people are retired.
 	CompanyDevices DeviceEnd `yaml:"companyDevices" json:"companyDevices,omitempty" default:"retire" enum:"retire,wipe" about:"what becomes of devices in Intune that the organisation owns: retire takes the organisation's data off, wipe sets them back to the factory's state, each after an approval (approvals.wipeDevice)"`

@@ -87,7 +87,7 @@ var Steps = []Spec{
 			Does: "closes the account, the mailbox and the devices", Exchange: true,
 			Permissions: []string{
 				"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All",
-				"RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All", "Organization.Read.All",
+				"RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All", "Organization.Read.All", "Application.Read.All",
 			},
 			Done:    "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
 			AtWorst: "disable or enable any account that holds no administrator role, and any device; change every mailbox",

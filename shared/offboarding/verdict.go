@@ -11,6 +11,9 @@ import (
 // ErrNotFound is wrapped by adapters when the tenant says that an object is not there.
 var ErrNotFound = errors.New("not found")
 
+// ErrNotOffered is wrapped when the cloud lacks an operation, as national clouds lack some.
+var ErrNotOffered = errors.New("this cloud does not offer it")
+
 // ErrCancelled is wrapped when the case was cancelled: nothing more may be written for it.
 var ErrCancelled = errors.New("the case is cancelled")
 

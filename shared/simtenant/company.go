@@ -70,7 +70,7 @@ func publicSKUs(people int) []SeedSKU {
 // UserID(upn).
 //
 //	adele.vance        cloud only; EMPTY mailbox and EMPTY drive; E3 direct, EMS through a licence group; 2 Entra devices; employeeId E0001; manager alex.wilber
-//	alex.wilber        Marketing manager, takes over from others; never leaves in a demo; E5
+//	alex.wilber        Marketing manager, takes over from others; never leaves in a demo; may open reception; E5
 //	grady.archie       full drive with 3 sharing links, empty mailbox; E3 direct
 //	lidia.holloway     full mailbox, empty drive; E3 direct
 //	patti.fernandez    full mailbox and drive; Intune: company laptop and personal phone with 2 protected apps; Exchange: phone; E5 direct
@@ -100,7 +100,8 @@ var wellKnown = []SeedUser{
 		Aliases: []string{"a.vance"}, Licences: []string{SKUOfficeE3}, Groups: []string{GroupLicenceEMS, GroupMarketing},
 		Devices: []SeedDevice{{Name: "CPC-ADELE-01", Model: "Surface Laptop"}, {Name: "Adele's iPad", OS: "iPad"}}},
 	{UPN: "alex.wilber", Name: "Alex Wilber", Title: "Marketing Director", Department: "Marketing", EmployeeID: "E0002", Manager: "joni.sherman",
-		Licences: []string{SKUOfficeE5}, Groups: []string{GroupMarketing}, Mailbox: SeedMailbox{Items: 5120, Size: 3 * gib}, Drive: SeedDrive{Files: 12, Size: 40 << 20}},
+		Licences: []string{SKUOfficeE5}, Groups: []string{GroupMarketing}, Mailbox: SeedMailbox{Items: 5120, Size: 3 * gib}, Drive: SeedDrive{Files: 12, Size: 40 << 20},
+		Access: SeedAccess{FullAccess: []string{"reception"}}},
 	{UPN: "grady.archie", Name: "Grady Archie", Title: "Designer", Department: "Engineering", EmployeeID: "E0003", Manager: "alex.wilber",
 		Licences: []string{SKUOfficeE3}, Drive: SeedDrive{Files: 250, Size: 2 * gib, Links: 3}},
 	{UPN: "lidia.holloway", Name: "Lidia Holloway", Title: "Product Manager", Department: "Engineering", EmployeeID: "E0004", Manager: "alex.wilber",

@@ -294,6 +294,9 @@ func (t *Tenant) run(c *call, path string) decision {
 		return decision{reply: c.fail(http.StatusNotImplemented, "NotImplemented", "%s", t.notSimulated("%s %s", c.method, path))}
 	}
 	t.counts[c.op.name()]++
+	if missing, is := c.absent(); is {
+		return decision{reply: missing}
+	}
 	head := map[string]string{}
 	finish := func(r reply) reply {
 		for k, v := range r.header {

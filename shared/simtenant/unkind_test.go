@@ -3,6 +3,7 @@ package simtenant
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -409,4 +410,21 @@ func (f *fixture) open(method, url string) answer {
 		f.Fatal(err)
 	}
 	return f.send(req)
+}
+
+// TestACloudLacksWhatItsMetadataLacks: the CSDL of each cloud.
+func TestACloudLacksWhatItsMetadataLacks(t *testing.T) {
+	for cloud, lacks := range map[string][]string{
+		"": nil, "usgov": {"/admin/teams/telephoneNumberManagement/numberAssignments"},
+		"china": {"/admin/teams/telephoneNumberManagement/numberAssignments", "/users/" + ada + "/authentication/methods"},
+	} {
+		f := seeded(t, "users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]\nknobs: {cloud: '"+cloud+"'}")
+		for _, path := range []string{"/admin/teams/telephoneNumberManagement/numberAssignments", "/users/" + ada + "/authentication/methods", "/users/" + ada} {
+			if slices.Contains(lacks, path) {
+				f.want(f.call("GET", path, nil), 400, "BadRequest")
+			} else {
+				f.want(f.call("GET", path, nil), 200, "")
+			}
+		}
+	}
 }

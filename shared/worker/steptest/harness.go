@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -213,12 +212,8 @@ func (h *Harness) OpenUnpublished(t testing.TB, person string, options offboardi
 		personal[offboarding.SamAccountName] = user.OnPremises.SamAccountName
 	}
 	if f := plan.Forwarding; f != nil {
-		if f.To = simtenant.UserID(options.ForwardTo); options.ForwardTo == "" {
-			manager, err := h.Graph.Manager(t.Context(), simtenant.UserID(person))
-			if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
-				t.Fatal(err)
-			}
-			f.To = manager.ID
+		if options.ForwardTo != "" {
+			f.To = simtenant.UserID(options.ForwardTo)
 		}
 		if policy.ForwardsTo(options.ForwardTo) {
 			f.To, f.Address = "", "forwardTo-"+request.ID

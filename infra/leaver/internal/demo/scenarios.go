@@ -242,8 +242,9 @@ var (
 		title: "a Global Administrator: signout and block refused (B10) until privileges has taken the role away",
 		why:   "Microsoft lets no ordinary application change the password of an administrator or disable one (B10), and Leaver asks for no higher role; both waited while privileges took the role away, and then went on by themselves",
 		rules: []offboarding.Rule{offboarding.B10},
-		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
+		want:  map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned, offboarding.StepAccess: {state: offboarding.StateSignedOff}},
 		acts: []act{
+			signsOff(offboarding.StepAccess, "who reported to him has another manager"),
 			{
 				does: "signout and block are refused for the role Global Administrator, and wait; Entra, too busy until now, lets access take it away",
 				when: func(s operator.Status) bool {

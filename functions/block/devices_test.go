@@ -1,0 +1,122 @@
+package block_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// devicesOf are the devices that a person registered, by object id, and whether each is enabled.
+func devicesOf(h *steptest.Harness, person string) map[string]bool {
+	found := map[string]bool{}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, d := range w.Devices {
+			if slices.Contains(d.Registered, simtenant.UserID(person)) {
+				found[d.ID] = d.AccountEnabled
+			}
+		}
+	})
+	return found
+}
+
+// TestAComputerThatOthersUseIsNotDisabled: issue 6, kind 3.
+func TestAComputerThatOthersUseIsNotDisabled(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	var shared string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, d := range w.Devices {
+			if shared == "" && slices.Contains(d.Registered, simtenant.UserID(adele)) {
+				shared = d.ID
+				d.Registered = append(d.Registered, simtenant.UserID(megan))
+			}
+		}
+	})
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	h.Wants(t, record, offboarding.StateManual, shared, "others use")
+	for id, on := range devicesOf(h, adele) {
+		if on != (id == shared) {
+			t.Errorf("device %s: enabled %t, want only the shared one to be", id, on)
+		}
+	}
+	if enabled(t, h, simtenant.UserID(adele)) || !record.Observed {
+		t.Errorf("got an account that is enabled, or a block that others wait for (%t)", record.Observed)
+	}
+}
+
+// TestMoreComputersThanAPersonHasAreNotDisabled: issue 6, kind 3.
+func TestMoreComputersThanAPersonHasAreNotDisabled(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	policy := offboarding.DefaultPolicy()
+	policy.Devices = 1
+	c := h.Open(t, adele, offboarding.Options{}, policy)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	h.Wants(t, record, offboarding.StateManual, "more than the 1 of the policy")
+	for id, on := range devicesOf(h, adele) {
+		if !on || !strings.Contains(record.Reason, id) {
+			t.Errorf("device %s: enabled %t, want it enabled and named in %q", id, on, record.Reason)
+		}
+	}
+	if enabled(t, h, simtenant.UserID(adele)) {
+		t.Error("the account is enabled")
+	}
+}
+
+// TestB9AComputerMasteredOnPremisesIsWatchedThenATask: MicrosoftDocs/azure-docs PR 35963.
+func TestB9AComputerMasteredOnPremisesIsWatchedThenATask(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.DirectorySyncEvery = 20 * time.Minute
+		for _, d := range w.Devices {
+			if slices.Contains(d.Registered, simtenant.UserID(adele)) {
+				d.TrustType = "ServerAd"
+			}
+		}
+	})
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepBlock, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	for record.State != offboarding.StateWaiting || !strings.HasPrefix(record.Reason, "B9") {
+		if record.State.Settled() {
+			t.Fatalf("got %s: %s, want it looked at again", record.State, record.Reason)
+		}
+		h.Advance(max(record.Due.Sub(h.Now()), time.Second))
+		record, _ = h.Step(t, c.ID, w)
+	}
+	h.Advance(25 * time.Minute)
+	on := 0
+	for _, enabled := range devicesOf(h, adele) {
+		if enabled {
+			on++
+		}
+	}
+	if on == 0 {
+		t.Fatal("the synchronisation enabled no computer")
+	}
+	record = h.Settle(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateManual, "on-premises Active Directory")
+	if !record.Observed {
+		t.Error("other steps wait for a task about a computer")
+	}
+}
+
+// TestARefusalInARestrictedUnitSaysSo: microsoftgraph/microsoft-graph-docs#13816.
+func TestARefusalInARestrictedUnitSaysSo(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(adele)].IsManagementRestricted = true })
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	h.Wants(t, record, offboarding.StateParked, "restricted management administrative unit", simtenant.UserID(adele))
+	if u, _ := h.Tenant.User(simtenant.UserID(adele)); !u.SessionsValidFrom.After(u.Created) {
+		t.Error("the sessions were not revoked all the same")
+	}
+}

@@ -1,0 +1,112 @@
+package forward_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// outside is the policy of an organisation that lets mail be forwarded to one domain.
+func outside() offboarding.Policy {
+	policy := offboarding.DefaultPolicy()
+	policy.ForwardDomains = []string{"northwind.example"}
+	return policy
+}
+
+// TestForwardingOutsideIsInEffectOnlyWhereItIsAllowed: microsoft-365-docs#3284, #3644.
+func TestForwardingOutsideIsInEffectOnlyWhereItIsAllowed(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		edit             func(*simtenant.World)
+		state            offboarding.StepState
+		forwarding, risk string
+	}{
+		"the outbound spam policy allows it": {func(*simtenant.World) {}, offboarding.StateEffective, "in effect", "nobody saw"},
+		"it forbids it, as by default":       {func(w *simtenant.World) { w.Organization.AutoForwardingMode = "Automatic" }, offboarding.StateManual, "forbidden", ""},
+		"Exchange refuses to show it": {func(w *simtenant.World) {
+			w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-HostedOutboundSpamFilterPolicy", Status: 403, Code: "AccessDenied"})
+		}, offboarding.StateEffective, "in effect", "refused to show"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(tt.edit)
+			c := h.Open(t, henrik, offboarding.Options{ForwardFor: lasting(offboarding.Unlimited), ForwardTo: "successor@northwind.example"}, outside())
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, withPolicy(outside())(h)))
+			h.Wants(t, record, tt.state)
+			if m := mailbox(t, h, c.Leaver); m.ForwardingSMTPAddress != "smtp:successor@northwind.example" {
+				t.Errorf("got mail forwarded to %q", m.ForwardingSMTPAddress)
+			}
+			if got := record.Evidence["forwarding"]; !strings.Contains(got, tt.forwarding) {
+				t.Errorf("got evidence %q, want %q", got, tt.forwarding)
+			}
+			if got := record.Evidence[offboarding.ResidualRisk]; !strings.Contains(got, tt.risk) {
+				t.Errorf("got the residual risk %q, want %q", got, tt.risk)
+			}
+		})
+	}
+}
+
+// TestNoReplyIsSentWithoutACopy: KelvinTegelaar/CIPP#1549.
+func TestNoReplyIsSentWithoutACopy(t *testing.T) {
+	t.Parallel()
+	policy := offboarding.DefaultPolicy()
+	policy.ForwardCopy = false
+	h := steptest.New(t)
+	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{ForwardFor: lasting(offboarding.Unlimited)}, policy)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, withPolicy(policy)(h)))
+	h.Wants(t, record, offboarding.StateEffective)
+	if got := record.Evidence["autoReply"]; !strings.Contains(got, "sends none") || mailbox(t, h, c.Leaver).DeliverAndForward {
+		t.Errorf("got evidence %q, want that no reply is sent", got)
+	}
+}
+
+// TestWhatSomebodyForwardedInsideEndsWithTheGrace: KelvinTegelaar/CIPP#3702; it stood before the gates for ever.
+func TestWhatSomebodyForwardedInsideEndsWithTheGrace(t *testing.T) {
+	t.Parallel()
+	const lidia = "lidia.holloway@contoso.com"
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Mailboxes[simtenant.UserID(lidia)].ForwardingAddress = simtenant.UserID("alex.wilber@contoso.com")
+	})
+	c := h.Open(t, lidia, offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepForward, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	for !record.State.Settled() && record.Due.Sub(h.Now()) < time.Hour {
+		h.Advance(max(record.Due.Sub(h.Now()), time.Second))
+		record, _ = h.Step(t, c.ID, w)
+	}
+	h.Wants(t, record, offboarding.StateWaiting, "until the grace ends")
+	if mailbox(t, h, c.Leaver).ForwardingAddress == "" {
+		t.Error("the forwarding ended before the grace")
+	}
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+	if m := mailbox(t, h, c.Leaver); m.ForwardingAddress != "" || h.Now().Before(steptest.Begins.Add(offboarding.DefaultPolicy().Grace)) {
+		t.Errorf("got it forwarded to %q at %s, want it ended with the grace", m.ForwardingAddress, h.Now())
+	}
+}
+
+// TestTheManagerOfTheMomentGetsTheMail: issue 6, kind 7; and whoever was named by choice still does.
+func TestTheManagerOfTheMomentGetsTheMail(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{ForwardFor: lasting(offboarding.Unlimited)}, offboarding.DefaultPolicy())
+	if to := c.Plan.Forwarding.To; to != "" {
+		t.Fatalf("got a plan that names %s", to)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[c.Leaver].ManagerID = simtenant.UserID("lee.gu@contoso.com") })
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h))), offboarding.StateEffective)
+	if m := mailbox(t, h, c.Leaver); m.ForwardingAddress != simtenant.UserID("lee.gu@contoso.com") {
+		t.Errorf("got the mail forwarded to %s, want the manager of now", m.ForwardingAddress)
+	}
+	named := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{ForwardFor: lasting(offboarding.Unlimited), ForwardTo: "adele.vance@contoso.com"}, offboarding.DefaultPolicy())
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[named.Leaver].ManagerID = simtenant.UserID("lee.gu@contoso.com") })
+	h.Wants(t, h.Settle(t, named.ID, h.Worker(offboarding.StepForward, newStep(h))), offboarding.StateEffective)
+	if m := mailbox(t, h, named.Leaver); m.ForwardingAddress != simtenant.UserID("adele.vance@contoso.com") {
+		t.Errorf("got the mail forwarded to %s, want who was named", m.ForwardingAddress)
+	}
+}

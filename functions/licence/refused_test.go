@@ -1,0 +1,98 @@
+package licence_test
+
+import (
+	"slices"
+	"testing"
+
+	"leaver/functions/preserve"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// TestOneRefusedLicenceKeepsNoneOfTheOthers: microsoftgraph/microsoft-graph-docs PR 3167, a plan that
+// another licence depends on.
+func TestOneRefusedLicenceKeepsNoneOfTheOthers(t *testing.T) {
+	t.Parallel()
+	const isaiah = "isaiah.langer@contoso.com" // E3 by a dynamic group
+	h := steptest.New(t)
+	sku := map[string]string{}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, s := range w.SKUs {
+			sku[s.PartNumber] = s.ID
+			for i := range s.Plans {
+				if s.Plans[i].Name == "TEAMS1" {
+					s.Plans[i].DependsOn = []string{"AAD_PREMIUM"} // which EMS brings
+				}
+			}
+		}
+		u := w.Users[simtenant.UserID(isaiah)]
+		u.Licences = []simtenant.Licence{{SKU: sku[simtenant.SKUEMS]}, {SKU: sku[simtenant.SKUPowerBI]}}
+	})
+	c := h.Open(t, isaiah, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+	h.Wants(t, record, offboarding.StateParked, "EMS ("+sku[simtenant.SKUEMS]+")", "depends on", "membership rule")
+	var held []string
+	u, _ := h.Tenant.User(c.Leaver)
+	for _, l := range u.Licences {
+		held = append(held, l.SKU)
+	}
+	if !slices.Equal(held, []string{sku[simtenant.SKUEMS]}) {
+		t.Errorf("got the direct licences %v, want only the one that was refused", held)
+	}
+}
+
+// TestB5APolicyOfTheWholeOrganisationHolds: microsoft-365-docs#2853, #4246.
+func TestB5APolicyOfTheWholeOrganisationHolds(t *testing.T) {
+	t.Parallel()
+	const policy = "mbx7cfb30345d454ac0a989ab3041051209"
+	for name, tt := range map[string]struct {
+		edit  func(*simtenant.World, *simtenant.Mailbox)
+		state offboarding.StepState
+	}{
+		"it holds":        {func(w *simtenant.World, _ *simtenant.Mailbox) { w.Organization.InPlaceHolds = []string{policy + ":2"} }, offboarding.StateWithheld},
+		"it only deletes": {func(w *simtenant.World, _ *simtenant.Mailbox) { w.Organization.InPlaceHolds = []string{policy + ":1"} }, offboarding.StateEffective},
+		"it leaves this mailbox out": {func(w *simtenant.World, m *simtenant.Mailbox) {
+			w.Organization.InPlaceHolds, m.InPlaceHolds = []string{policy + ":2"}, []string{"-" + policy}
+		}, offboarding.StateEffective},
+		"Exchange refuses to show it": {func(w *simtenant.World, _ *simtenant.Mailbox) {
+			w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-OrganizationConfig", Status: 403, Code: "AccessDenied"})
+		}, offboarding.StateEffective},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, mailGivenUp())
+			forwarded(t, h, c)
+			h.Tenant.Edit(func(w *simtenant.World) { tt.edit(w, w.Mailboxes[c.Leaver]) })
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+			h.Wants(t, record, tt.state)
+			if licensed := len(h.Tenant.Licences(c.Leaver)) > 0; licensed != (tt.state == offboarding.StateWithheld) {
+				t.Errorf("got licensed %t", licensed)
+			}
+			if risk := record.Evidence[offboarding.ResidualRisk]; (risk != "") != (name == "Exchange refuses to show it") {
+				t.Errorf("got the residual risk %q", risk)
+			}
+		})
+	}
+}
+
+// TestB12DeletedItemsGoWithTheMailbox: the leaver emptied the mailbox on the last day.
+func TestB12DeletedItemsGoWithTheMailbox(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "christie.cline@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	h.Tenant.Edit(func(w *simtenant.World) {
+		m := w.Mailboxes[c.Leaver]
+		m.ItemCount, m.Size, m.DeletedItemCount, m.DeletedItemSize = 0, 0, 7, 1<<20
+	})
+	forwarded(t, h, c)
+	_, exchange := h.As("preserve")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, preserve.New(exchange)))
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+	h.Wants(t, record, offboarding.StateWithheld, "7 deleted items")
+	if len(h.Tenant.Licences(c.Leaver)) == 0 {
+		t.Error("the licence went, and the mailbox with it")
+	}
+}

@@ -1,0 +1,86 @@
+package wipe_test
+
+import (
+	"strings"
+	"testing"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// TestADeviceThatOthersUseIsNotRetired: issue 6, kind 3. The rest is, and a person accepts the one.
+func TestADeviceThatOthersUseIsNotRetired(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	managed, _, _ := world(h, patti)
+	shared := managed[0].ID
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Managed[shared].Users = append(w.Managed[shared].Users, simtenant.UserID(henrik))
+	})
+	c, w := open(t, h, patti)
+	record := h.Settle(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateManual, shared, simtenant.UserID(henrik), "--item "+shared)
+	if left, _, _ := world(h, patti); len(left) != 1 || left[0].ID != shared || left[0].State != "managed" {
+		t.Errorf("got %+v, want the shared device as it was, and only that", left)
+	}
+	accept(t, h, c, shared)
+	record = h.Settle(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateEffective)
+	if got := record.Evidence["managedDevice/"+shared]; !strings.HasPrefix(got, "accepted as it is") {
+		t.Errorf("got evidence %q of the shared device", got)
+	}
+}
+
+// accept is a person who accepts a device as it is.
+func accept(t *testing.T, h *steptest.Harness, c *offboarding.Case, ids ...string) {
+	t.Helper()
+	if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepWipe, Items: ids, By: "Miriam Graham", Note: "it stays at the desk"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepWipe); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMoreDevicesThanAPersonHasAreNotRetired: issue 6, kind 3.
+func TestMoreDevicesThanAPersonHasAreNotRetired(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	managed, _, _ := world(h, patti)
+	policy := offboarding.DefaultPolicy()
+	policy.Devices = 1
+	c := h.Open(t, patti, offboarding.Options{}, policy)
+	w := h.Worker(offboarding.StepWipe, newStep(h))
+	record := h.Settle(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateManual, managed[0].ID, managed[1].ID, "more than the 1 of the policy")
+	left, apps, phones := world(h, patti)
+	for _, d := range left {
+		if d.State != "managed" {
+			t.Errorf("got device %s %s, want it left alone", d.ID, d.State)
+		}
+	}
+	if len(left) != 2 || len(apps) != 0 || phones[0].WipeAcked.IsZero() {
+		t.Errorf("got %d devices, %d apps, phone wiped at %v: want both devices, and the rest done", len(left), len(apps), phones[0].WipeAcked)
+	}
+	accept(t, h, c, managed[0].ID)
+	record = h.Settle(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateEffective)
+	if left, _, _ := world(h, patti); len(left) != 1 || left[0].ID != managed[0].ID {
+		t.Errorf("got %+v, want only the accepted device left", left)
+	}
+}
+
+// TestWhatARetirementDoesBesideIsSaid: MicrosoftDocs/memdocs#3019, IntuneDocs#1948.
+func TestWhatARetirementDoesBesideIsSaid(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c, w := open(t, h, patti)
+	record := h.Settle(t, c.ID, w)
+	for _, want := range []string{"BitLocker", "Windows Autopilot", "private computer"} {
+		if got := record.Evidence[offboarding.ResidualRisk]; !strings.Contains(got, want) {
+			t.Errorf("got the residual risk %q, want %s in it", got, want)
+		}
+	}
+}
