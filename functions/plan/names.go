@@ -18,14 +18,17 @@ var lookalikes = strings.NewReplacer("‘", "'", "’", "'", "ʼ", "'", "‐", "
 
 // normalised is an employee by the names that Entra can have: HR systems send them with blanks around
 // them, marks of zero width in them, in full width, or with the apostrophes of a word processor. An
-// employeeId may hold anything, and is only trimmed and composed.
+// employeeId, or an attribute, may hold anything, and is only trimmed and composed.
 func normalised(e offboarding.Employee) offboarding.Employee {
 	name := func(s string) string {
 		return strings.TrimSpace(lookalikes.Replace(strings.Map(visible, norm.NFKC.String(s))))
 	}
+	number := func(s string) string {
+		return norm.NFC.String(strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || visible(r) < 0 }))
+	}
 	return offboarding.Employee{
-		ID: name(e.ID), UserPrincipalName: name(e.UserPrincipalName), Mail: name(e.Mail),
-		EmployeeID: norm.NFC.String(strings.TrimFunc(e.EmployeeID, func(r rune) bool { return unicode.IsSpace(r) || visible(r) < 0 })),
+		ID: name(e.ID), UserPrincipalName: name(e.UserPrincipalName), Mail: name(e.Mail), EmployeeID: number(e.EmployeeID),
+		Extension: offboarding.Extension{Number: e.Extension.Number, Value: number(e.Extension.Value)},
 	}
 }
 
@@ -75,7 +78,7 @@ func (p *Planner) named(ctx context.Context, name string, but offboarding.User) 
 // a colleague, and the name to whoever comes next. A second name that agrees decides.
 func (p *Planner) decides(ctx context.Context, r offboarding.Request, user offboarding.User) error {
 	e := r.Employee
-	if e.ID != "" || e.EmployeeID != "" || e.UserPrincipalName != "" && e.Mail != "" && !strings.EqualFold(e.UserPrincipalName, e.Mail) {
+	if e.ID != "" || e.EmployeeID != "" || e.Extension.Value != "" || e.UserPrincipalName != "" && e.Mail != "" && !strings.EqualFold(e.UserPrincipalName, e.Mail) {
 		return nil
 	}
 	_, name := e.Key()

@@ -157,6 +157,11 @@ func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hi
 	if err != nil {
 		return err
 	}
+	if can, is := source.Reader.(hris.Subscriber); is {
+		if err := can.Subscribe(ctx); err != nil {
+			r.Log.Error("a source does not tell of changes by itself: it is polled, and nothing else", "source", source.Name, "error", err)
+		}
+	}
 	known, err := r.Words.Leavers(ctx, source.Name, at.Add(-afterwards))
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package resolve_test
 import (
 	"bytes"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -31,6 +32,7 @@ type door struct {
 	planner  *plan.Planner
 	log      *bytes.Buffer
 	server   *httptest.Server
+	tenant   *hris.Tenant // where it is the HR system
 }
 
 func newDoor(t *testing.T, vendor, zone string) *door {
@@ -49,15 +51,24 @@ func newDoor(t *testing.T, vendor, zone string) *door {
 	if vendor == "workday" {
 		c.Secrets = nil
 	}
-	sources, err := hris.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	readers, err := hris.NewReaders([]hris.Config{c}, nil, h.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := &door{Harness: h, hr: hr, log: &bytes.Buffer{}}
+	d.open(t, hris.Access{Now: h.Now}, c)
+	hr.Hire(simhr.Person{ID: "4711", Number: "E0001", Mail: adele, Private: "adele@example.com", Zone: zone})
+	return d
+}
+
+// open puts the functions behind the door.
+func (d *door) open(t *testing.T, by hris.Access, declared ...hris.Config) {
+	t.Helper()
+	h := d.Harness
+	sources, err := hris.New(declared...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readers, err := hris.NewReaders(declared, by)
+	if err != nil {
+		t.Fatal(err)
+	}
 	log := slog.New(slog.NewJSONHandler(d.log, nil))
 	d.intake = &intake.Intake{Sources: sources, Bus: h.Sender("intake"), Now: h.Now, Log: log}
 	d.resolver = &resolve.Resolver{
@@ -69,18 +80,21 @@ func newDoor(t *testing.T, vendor, zone string) *door {
 		Directory: directory, Ledger: h.Ledger, Bus: h.Sender("plan"), Tenant: h.TenantID(),
 		Policy: offboarding.DefaultPolicy(), Now: h.Now, Log: log,
 	}
-	d.server = httptest.NewServer(d.intake.Handler())
-	t.Cleanup(d.server.Close)
-	hr.Hire(simhr.Person{ID: "4711", Number: "E0001", Mail: adele, Private: "adele@example.com", Zone: zone})
-	return d
+	if d.server == nil {
+		d.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.intake.Handler().ServeHTTP(w, r) }))
+		t.Cleanup(d.server.Close)
+	}
 }
 
 // work sends what the HR system has to send, polls where it is polled, and hands out what is due.
 func (d *door) work(t *testing.T) {
 	t.Helper()
-	if _, err := d.hr.Send(t.Context(), d.server.Client(), d.server.URL+"/webhooks/hr"); err != nil {
-		t.Fatal(err)
+	if d.hr != nil {
+		if _, err := d.hr.Send(t.Context(), d.server.Client(), d.server.URL+"/webhooks/hr"); err != nil {
+			t.Fatal(err)
+		}
 	}
+	d.Tenant.Notify(t.Context())
 	if err := d.resolver.Poll(t.Context()); err != nil {
 		t.Fatal(err)
 	}

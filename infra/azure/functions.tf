@@ -14,7 +14,7 @@ locals {
       listen      = []
     }
     resolve = {
-      permissions = []
+      permissions = ["User.Read.All", "User-LifeCycleInfo.Read.All"]
       exchange    = false
       legal_hold  = false
       ledger      = true

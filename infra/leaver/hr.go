@@ -41,7 +41,7 @@ type served struct {
 
 // Run serves and sends until it is interrupted.
 func (c *hrCommand) Run(on console) error {
-	declared, err := resident.DeclaredOf(on, on.environ, c.Sources)
+	declared, err := resident.DeclaredOf(on, on.environ, c.Sources, nil)
 	if err != nil {
 		return err
 	}

@@ -34,9 +34,22 @@ type declaring struct {
 	Sources string `type:"existingfile" help:"File of the sources of requests, YAML; LEAVER_SOURCES without it."`
 }
 
+// graphOf is the tenant that the environment names, for sources that are it; nil where it names none.
+func graphOf(on console) *hris.Tenant {
+	tenant, err := resident.TenantOf(on, on.environ)
+	if err != nil {
+		return nil
+	}
+	graph, err := resident.GraphOf(tenant)
+	if err != nil {
+		return nil
+	}
+	return graph
+}
+
 // one is the declared source of a name, with its secrets read.
 func (d declaring) one(on console, name string) (resident.Declared, error) {
-	all, err := resident.DeclaredOf(on, on.environ, d.Sources)
+	all, err := resident.DeclaredOf(on, on.environ, d.Sources, graphOf(on))
 	if err != nil {
 		return resident.Declared{}, err
 	}
@@ -67,7 +80,7 @@ type checked struct {
 
 // Run is exit 1 when anything does not work.
 func (c *checkSources) Run(on console) error {
-	all, err := resident.DeclaredOf(on, on.environ, c.Sources)
+	all, err := resident.DeclaredOf(on, on.environ, c.Sources, graphOf(on))
 	if c.Name != "" && err == nil {
 		var one resident.Declared
 		one, err = c.one(on, c.Name)

@@ -150,8 +150,8 @@ type Declared struct {
 }
 
 // DeclaredOf are the sources that a file declares, or that of the environment, each with its secrets
-// and its credential as far as they can be read.
-func DeclaredOf(ctx context.Context, environ []string, file string) ([]Declared, error) {
+// and its credential as far as they can be read. Tenant is where entra is asked; nil = nowhere.
+func DeclaredOf(ctx context.Context, environ []string, file string, tenant *hris.Tenant) ([]Declared, error) {
 	text, err := sourcesFile(ctx, environ, file)
 	if err != nil {
 		return nil, err
@@ -166,11 +166,10 @@ func DeclaredOf(ctx context.Context, environ []string, file string) ([]Declared,
 		unread := errors.Join(one.ReadSecrets(ctx, Stored), one.ReadCredentials(ctx, Stored))
 		declared := Declared{Config: one.Sources[0], Unread: unread}
 		if unread == nil {
-			readers, err := hris.NewReaders(one.Sources, nil, time.Now)
+			readers, err := hris.NewReaders(one.Sources, hris.Access{Now: time.Now, Tenant: tenant})
 			if err != nil {
-				return nil, err
-			}
-			if reader, is := readers[c.Name]; is {
+				declared.Unread = err
+			} else if reader, is := readers[c.Name]; is {
 				declared.Reader = reader.Reader
 			}
 		}
@@ -191,6 +190,15 @@ func sourcesFile(ctx context.Context, environ []string, file string) (string, er
 	return c.Read(ctx, elsewhere)
 }
 
+// GraphOf is the Microsoft Graph of a tenant, as a source of requests.
+func GraphOf(tenant identity.Tenant) (*hris.Tenant, error) {
+	connection, err := tenant.Connect(nil)
+	if err != nil {
+		return nil, err
+	}
+	return assembly.TenantGraph(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP), nil
+}
+
 // SourcesOf are the sources of requests that the environment declares, or a file instead; the HR
 // systems that are asked and the limits go to the options. Secrets are those of /webhooks/standard.
 func SourcesOf(ctx context.Context, environ []string, file, secrets string, o *Options) (*hris.Sources, error) {
@@ -202,7 +210,11 @@ func SourcesOf(ctx context.Context, environ []string, file, secrets string, o *O
 	if err != nil {
 		return nil, fmt.Errorf("LEAVER_SOURCES, LEAVER_WEBHOOK_SECRETS: %w", err)
 	}
-	o.Readers, err = hris.LoadReaders(ctx, []byte(text), Stored, nil, time.Now)
+	tenant, err := GraphOf(o.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	o.Readers, err = hris.LoadReaders(ctx, []byte(text), Stored, hris.Access{Now: time.Now, Tenant: tenant})
 	if err == nil {
 		o.SourceLimits, err = hris.LimitsOf([]byte(text))
 	}

@@ -8,6 +8,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
 	"leaver/shared/bus"
 	"leaver/shared/environment"
 	"leaver/shared/hris"
@@ -101,6 +104,14 @@ func Stored(fetch environment.Fetch) hris.Read {
 	}
 }
 
+// TenantGraph is Microsoft Graph as a source of requests, as graph.New would take it.
+func TenantGraph(cred azcore.TokenCredential, baseURL, scope string, client *http.Client) *hris.Tenant {
+	return &hris.Tenant{URL: baseURL, Transport: client.Transport, Token: func(ctx context.Context) (string, error) {
+		token, err := cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
+		return token.Token, err
+	}}
+}
+
 // declared is the declaration of the sources.
 func (f *Function) declared(ctx context.Context) (string, error) {
 	c, err := environment.Read[environment.Sources](os.Environ())
@@ -129,7 +140,7 @@ func (f *Function) Readers(ctx context.Context) (map[string]hris.Readable, error
 	if err != nil {
 		return nil, err
 	}
-	readers, err := hris.LoadReaders(ctx, []byte(file), Stored(f.fetch), nil, f.Now)
+	readers, err := hris.LoadReaders(ctx, []byte(file), Stored(f.fetch), hris.Access{Now: f.Now, Tenant: TenantGraph(f.Graph())})
 	if err != nil {
 		return nil, fmt.Errorf("LEAVER_SOURCES: %w", err)
 	}

@@ -167,6 +167,8 @@ func (c *Client) Find(ctx context.Context, who offboarding.Employee) ([]offboard
 		return c.filter(ctx, field, fmt.Sprintf("mail eq %s or proxyAddresses/any(p:p eq %s)", quoted(key), quoted("smtp:"+key)))
 	case "employeeId":
 		return c.filter(ctx, field, "employeeId eq "+quoted(key))
+	case who.Extension.String(): // answered to an advanced query alone
+		return c.filter(ctx, field, "onPremisesExtensionAttributes/"+field+" eq "+quoted(key), "$count=true")
 	}
 	return nil, offboarding.Permanent(errors.New("finding a user: the employee is not named"))
 }
@@ -183,10 +185,11 @@ func found(u offboarding.User, err error, fits bool) ([]offboarding.User, error)
 	return []offboarding.User{u}, nil
 }
 
-func (c *Client) filter(ctx context.Context, field, condition string) ([]offboarding.User, error) {
+func (c *Client) filter(ctx context.Context, field, condition string, advanced ...string) ([]offboarding.User, error) {
 	var out []offboarding.User
 	for page, err := range pages[user](ctx, c, call{
-		doing: "finding a user by " + field, path: "/users", query: fmt.Sprintf("%s&%s&$top=%d", where(condition), selectUser, enough), budget: budgetDirectory,
+		doing: "finding a user by " + field, path: "/users", query: strings.Join(append([]string{where(condition), selectUser, fmt.Sprintf("$top=%d", enough)}, advanced...), "&"),
+		budget: budgetDirectory, eventual: len(advanced) > 0,
 	}) {
 		if err != nil {
 			return nil, err

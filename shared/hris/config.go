@@ -198,7 +198,9 @@ func (c Config) Validate() error {
 		return errors.New("zone: the dates of this vendor have no time, so it has to be said where they are meant, like Europe/Berlin")
 	case v.reader == nil && c.API != API{}:
 		return errors.New("api: the webhooks of this vendor say all there is to know, nothing is read")
-	case v.reader != nil && c.API.URL == "":
+	case v.tenant && (c.API.URL != "" || c.API.User != ""):
+		return errors.New("api: the tenant is asked by the application of resolve; only api.secret has a meaning here, the clientState of the subscription")
+	case v.reader != nil && c.API.URL == "" && !v.tenant:
 		return errors.New("api.url: the webhooks of this vendor are only hints, so say where it is read")
 	}
 	if c.Zone != "" {
@@ -217,8 +219,8 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, m := range c.Match {
-		if !slices.Contains([]string{"id", "userPrincipalName", "mail", "employeeId"}, m) {
-			return errors.New("match: use id, userPrincipalName, mail or employeeId")
+		if !slices.Contains([]string{"id", "userPrincipalName", "mail", "employeeId"}, m) && offboarding.ExtensionNumber(m) == 0 {
+			return errors.New("match: use id, userPrincipalName, mail, employeeId, or one of extensionAttribute1 to 15, which then holds the number of the employee")
 		}
 	}
 	if v.validate == nil {

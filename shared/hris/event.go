@@ -142,8 +142,11 @@ func earlier(a, b time.Time) time.Time {
 const longest = 320
 
 // identify is the employee as Entra may know them: by the fields that the source is declared to
-// match on, without blanks around them, and in the form of Unicode that is written there.
+// match on, without blanks around them, and in the form of Unicode that is written there. Where the
+// tenant keeps the HR system's number in an extension attribute, it is looked up there.
 func (c Config) identify(e offboarding.Employee) (offboarding.Employee, error) {
+	number := e.EmployeeID
+	e.Extension = offboarding.Extension{} // an HR system does not say where the tenant keeps its number
 	for _, f := range []struct {
 		name  string
 		value *string
@@ -160,6 +163,17 @@ func (c Config) identify(e offboarding.Employee) (offboarding.Employee, error) {
 			clean = strings.ToLower(norm.NFKC.String(clean))
 		}
 		*f.value = clean
+	}
+	for _, m := range c.Match {
+		if n := offboarding.ExtensionNumber(m); n > 0 {
+			number, err := cleanName(number)
+			if err != nil {
+				return e, invalid("employee.employeeId: %w", err)
+			}
+			if number != "" {
+				e.Extension = offboarding.Extension{Number: n, Value: number}
+			}
+		}
 	}
 	if field, _ := e.Key(); field == "" {
 		wanted := "id, userPrincipalName, mail or employeeId"

@@ -55,6 +55,11 @@ type vendor struct {
 	// dated says that its dates come without a time, so that the source needs a zone.
 	dated bool
 
+	// optional says that its webhooks are a shortcut: without a secret it is only read.
+	optional bool
+	// tenant says that it is the tenant itself, which is read by the application of whoever asks.
+	tenant bool
+
 	// setup is what the vendor's own page has to be told beside the address, a line each.
 	setup []string
 	// validate says what is wrong with a declaration of this vendor; nil needs nothing special.
@@ -73,7 +78,7 @@ type vendor struct {
 }
 
 // vendors is every kind of HR system there is.
-var vendors = []vendor{standard, generic, cloudevents, eventgrid, okta, bamboohr, hibob, gusto, factorial, personio, deel, finch, workday}
+var vendors = []vendor{standard, generic, cloudevents, eventgrid, okta, entra, bamboohr, hibob, gusto, factorial, personio, deel, finch, workday}
 
 // Vendors are the names of all kinds of HR system.
 func Vendors() []string {
@@ -104,7 +109,7 @@ func New(declared ...Config) (*Sources, error) {
 		if all.byName[c.Name] != nil {
 			return nil, fmt.Errorf("two sources are named %s", c.Name)
 		}
-		if v, err := vendorOf(c.Vendor); err == nil && v.verifier == nil {
+		if v, err := vendorOf(c.Vendor); err == nil && (v.verifier == nil || v.optional && len(c.Secrets) == 0) {
 			continue // it sends nothing, and is only read
 		}
 		source, err := newSource(c)

@@ -70,6 +70,8 @@ type client struct {
 	sign  func(*http.Request) // puts the credential on a request
 	now   func() time.Time
 	about string // the name of the source, for errors
+
+	tenant *Tenant // of the reader that asks it
 }
 
 // Immediate reports whether somebody who leaves is out at once after an event of the source.
@@ -84,8 +86,24 @@ type Readable struct {
 	Reader
 }
 
+// Access is how the HR systems are reached.
+type Access struct {
+	Transport http.RoundTripper // nil = the usual one
+	Now       func() time.Time  // the clock of what is asked for by time
+	// Tenant is Microsoft Graph, which tells who leaves, too; nil where it cannot be asked.
+	Tenant *Tenant
+}
+
+// Tenant is the tenant's own Microsoft Graph.
+type Tenant struct {
+	URL       string // with the version
+	Transport http.RoundTripper
+	// Token is an access token of the application that asks.
+	Token func(context.Context) (string, error)
+}
+
 // LoadReaders makes the readers of a function that asks HR systems: of those that a file declares.
-func LoadReaders(ctx context.Context, text []byte, read Read, transport http.RoundTripper, now func() time.Time) (map[string]Readable, error) {
+func LoadReaders(ctx context.Context, text []byte, read Read, by Access) (map[string]Readable, error) {
 	d, err := Parse(text)
 	if err != nil {
 		return nil, err
@@ -93,12 +111,12 @@ func LoadReaders(ctx context.Context, text []byte, read Read, transport http.Rou
 	if err := d.ReadCredentials(ctx, read); err != nil {
 		return nil, err
 	}
-	return NewReaders(d.Sources, transport, now)
+	return NewReaders(d.Sources, by)
 }
 
 // NewReaders makes the readers of the declared sources that have one, by name. Their credentials have
-// to be read. Transport sends the requests, now is the clock of what is asked for by time.
-func NewReaders(declared []Config, transport http.RoundTripper, now func() time.Time) (map[string]Readable, error) {
+// to be read.
+func NewReaders(declared []Config, by Access) (map[string]Readable, error) {
 	all := map[string]Readable{}
 	for _, c := range declared {
 		v, err := vendorOf(c.Vendor)
@@ -108,12 +126,19 @@ func NewReaders(declared []Config, transport http.RoundTripper, now func() time.
 		if v.reader == nil {
 			continue
 		}
-		base, err := url.Parse(strings.TrimSuffix(c.API.URL, "/"))
+		address, transport := c.API.URL, by.Transport
+		if v.tenant {
+			if by.Tenant == nil {
+				return nil, fmt.Errorf("source %s: the tenant cannot be asked from here", c.Name)
+			}
+			address, transport = by.Tenant.URL, by.Tenant.Transport
+		}
+		base, err := url.Parse(strings.TrimSuffix(address, "/"))
 		if err != nil {
 			return nil, fmt.Errorf("source %s: api.url cannot be read", c.Name)
 		}
 		all[c.Name] = Readable{c, v.reader(c, &client{
-			base: base, now: now, about: c.Name, pace: rate.NewLimiter(readsPerSecond, readsPerSecond),
+			base: base, now: by.Now, tenant: by.Tenant, about: c.Name, pace: rate.NewLimiter(readsPerSecond, readsPerSecond),
 			http: &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse // a credential goes nowhere else
 			}},

@@ -358,6 +358,28 @@ func TestAMatchChoosesTheNamesThatTheTenantKnows(t *testing.T) {
 	}
 }
 
+// TestTheNumberIsLookedUpWhereTheTenantKeepsIt: in the extension attribute that is declared, and
+// never in one that a webhook names.
+func TestTheNumberIsLookedUpWhereTheTenantKeepsIt(t *testing.T) {
+	t.Parallel()
+	body := `{"type":"employee.terminated","data":{"employee":{"mail":"adele@example.com","employeeId":" 4711 ","extension":{"number":1,"value":"x"}}}}`
+	for match, want := range map[string]offboarding.Employee{
+		"[extensionAttribute5]": {Extension: offboarding.Extension{Number: 5, Value: "4711"}},
+		"[mail]":                {Mail: "adele@example.com"},
+	} {
+		source := declared(t, strings.Replace(ownWords, "    signature", "    match: "+match+"\n    signature", 1))
+		meaning, err := source.Receive(arrival(t, source, body, nil))
+		if err != nil || len(meaning.Requests) != 1 || meaning.Requests[0].Employee != want {
+			t.Errorf("%s: got %+v, %v; want %+v", match, meaning, err, want)
+		}
+	}
+	for _, wrong := range []string{"extensionAttribute0", "extensionAttribute16", "extensionAttribute05", "extensionAttribute5 or true"} {
+		if n := offboarding.ExtensionNumber(wrong); n != 0 {
+			t.Errorf("%q is taken for the number %d", wrong, n)
+		}
+	}
+}
+
 // TestEverySourceIsRotatedWithoutAGap: webhooks with the old and with the new secret are taken.
 func TestEverySourceIsRotatedWithoutAGap(t *testing.T) {
 	t.Parallel()
@@ -446,8 +468,8 @@ func TestTheExampleDeclaresEveryVendor(t *testing.T) {
 	readers, err := hris.LoadReaders(t.Context(), text, func(_ context.Context, place string) (string, error) {
 		asked[place] = true
 		return "credential", nil
-	}, nil, time.Now)
-	if err != nil || len(readers) != 8 || asked["env:BOB_SECRET"] {
+	}, hris.Access{Now: time.Now, Tenant: &hris.Tenant{URL: "https://graph.microsoft.com/v1.0"}})
+	if err != nil || len(readers) != 9 || asked["env:BOB_SECRET"] {
 		t.Errorf("got %d readers, %v, asked for %v; want the credentials alone", len(readers), err, asked)
 	}
 }

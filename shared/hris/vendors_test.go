@@ -229,7 +229,7 @@ func TestAReportOfWorkdayIsReadByItsColumns(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	readers, err := NewReaders([]Config{c}, nil, time.Now)
+	readers, err := NewReaders([]Config{c}, Access{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func TestACredentialGoesNowhereElse(t *testing.T) {
 	api := httptest.NewServer(http.RedirectHandler(thief.URL, http.StatusFound))
 	defer api.Close()
 	c := Config{Name: "bob", Vendor: "hibob", Zone: "Europe/Berlin", Secrets: []string{"x"}, API: API{URL: api.URL, User: "u", Secret: "p"}}
-	readers, err := NewReaders([]Config{c}, nil, time.Now)
+	readers, err := NewReaders([]Config{c}, Access{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestACredentialGoesNowhereElse(t *testing.T) {
 func TestACheckSaysWhatWorks(t *testing.T) {
 	t.Parallel()
 	c := Config{Name: "bob", Vendor: "hibob", Zone: "Europe/Berlin", Secrets: []string{"short"}, API: API{URL: "http://127.0.0.1:1", User: "u", Secret: "p"}}
-	readers, err := NewReaders([]Config{c}, nil, time.Now)
+	readers, err := NewReaders([]Config{c}, Access{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,6 +324,7 @@ func FuzzReaders(f *testing.F) {
 	f.Add(`{"responses":[{"individual_id":"4711","code":200,"body":{"end_date":null,"is_active":true}}]}`)
 	f.Add(`{"employees":[{"/root/id":{"value":"1"},"internal":{"terminationDate":"9999-12-31"}}]}`)
 	f.Add(`<Envelope><Body><Get_Workers_Response><Response_Data><Worker/></Response_Data></Get_Workers_Response></Body></Envelope>`)
+	f.Add(`{"id":"4711","employeeLeaveDateTime":"2026-11-30T00:00:00Z","value":[{"id":"4711","employeeLeaveDateTime":null}]}`)
 	f.Add(`{"data":{"employments":[{"termination_last_day":"2026-11-30","timezone":"Mars/Base"}]}}`)
 	f.Fuzz(func(t *testing.T, answer string) {
 		transport := answers(answer)
@@ -332,7 +333,10 @@ func FuzzReaders(f *testing.F) {
 				continue
 			}
 			c := Config{Name: "hr", Vendor: v.name, Zone: "Europe/Berlin", API: API{URL: "https://hr.example", User: "u", Secret: "p"}}
-			readers, err := NewReaders([]Config{c}, transport, func() time.Time { return heardAt })
+			tenant := &Tenant{URL: "https://graph.example/v1.0", Transport: transport, Token: func(context.Context) (string, error) {
+				return "e30.eyJyb2xlcyI6WyJVc2VyLUxpZmVDeWNsZUluZm8uUmVhZC5BbGwiXX0.x", nil // {"roles":["User-LifeCycleInfo.Read.All"]}
+			}}
+			readers, err := NewReaders([]Config{c}, Access{Transport: transport, Now: func() time.Time { return heardAt }, Tenant: tenant})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -64,9 +64,9 @@ func Functions() []Function {
 		},
 		{
 			Name: FunctionResolve, Does: "asks the HR systems what a hint is about, and once more right before the leaving time",
-			Ledger: true, Sources: true,
+			Ledger: true, Sources: true, Permissions: []string{"User.Read.All", "User-LifeCycleInfo.Read.All"},
 			Done:    "what the HR system says now is a request on the bus, or nothing has changed",
-			AtWorst: "ask for anybody's departure, and read what the HR systems show to Leaver's user; it has no permission in Microsoft 365",
+			AtWorst: "ask for anybody's departure, read what the HR systems show to Leaver's user, and every account and when its user leaves; it changes nothing in Microsoft 365",
 		},
 		{
 			Name: FunctionPlan, Does: "turns a request into a case and publishes its messages",

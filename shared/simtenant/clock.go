@@ -64,6 +64,7 @@ func (t *Tenant) refresh() {
 		switch c.kind {
 		case kindUser:
 			t.userChanges.note(c.id, w.Users[c.id] != nil)
+			t.changed(c.id)
 			t.kinds[kindMailbox].refresh(w, c.id) // it is found by the names of its owner
 			w.count(c.id, func(sku string) {
 				if w.ReadLag > 0 {

@@ -291,7 +291,7 @@ func (f *filter) keys(keyed []string) ([]string, bool) {
 
 // advanced says that Entra answers the filter only with ConsistencyLevel: eventual and $count=true.
 func (f *filter) advanced() bool {
-	return f != nil && (f.op == "ne" || f.op == "not" || f.op == "endswith" || f.left.advanced() || f.right.advanced())
+	return f != nil && (f.op == "ne" || f.op == "not" || f.op == "endswith" || strings.HasPrefix(strings.ToLower(f.path), "onpremisesextensionattributes/") || f.left.advanced() || f.right.advanced())
 }
 
 // holds evaluates the filter over an object.

@@ -1,6 +1,7 @@
 package simtenant
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,6 +46,13 @@ var userSchema = newSchema("user",
 				return nil
 			}
 			return stamp(u.EmployeeLeave)
+		}},
+		field[User]{"onPremisesExtensionAttributes", func(_ *call, u *User) any {
+			all := map[string]any{}
+			for n := 1; n < len(u.Extensions); n++ {
+				all[fmt.Sprintf("extensionAttribute%d", n)] = text(u.Extensions[n])
+			}
+			return all
 		}},
 		field[User]{"isManagementRestricted", func(_ *call, u *User) any {
 			if !u.IsManagementRestricted {

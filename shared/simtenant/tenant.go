@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -34,6 +35,9 @@ type Config struct {
 	// 0 means one minute.
 	SyncEvery time.Duration
 
+	// Notify reaches the endpoints of change notifications; nil reaches none.
+	Notify *http.Client
+
 	// Knobs are the first values of those of World.
 	Knobs
 }
@@ -44,6 +48,7 @@ type Tenant struct {
 	tokenLifetime time.Duration
 	key           *ecdsa.PrivateKey
 	recorder      recorder
+	notify        *http.Client
 
 	mu          sync.Mutex
 	world       *World
@@ -56,6 +61,7 @@ type Tenant struct {
 	touched     []touch // what the index does not know yet
 	counts      map[string]int
 	unknown     []string
+	told        []notification // still to be sent
 	chance      *rand.Rand
 	buckets     map[string]*bucket
 	writes      int                     // drawn on the budget of identity writes
@@ -74,6 +80,7 @@ func New(cfg Config) (*Tenant, error) {
 		now:           cfg.Now,
 		tokenLifetime: cfg.TokenLifetime,
 		key:           key,
+		notify:        cfg.Notify,
 		recorder:      recorder{graph: cfg.Record, exchange: cfg.RecordExchange},
 		kinds:         allKinds(),
 		past:          map[string]map[string][]version{},

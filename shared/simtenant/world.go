@@ -22,6 +22,7 @@ type World struct {
 	Users            map[string]*User
 	Deleted          map[string]*User  // in directory/deletedItems
 	DeletedGroups    map[string]*Group // likewise
+	Subscriptions    []*Subscription   // for change notifications
 	Groups           map[string]*Group
 	Devices          map[string]*Device          // Entra
 	Managed          map[string]*ManagedDevice   // Intune
@@ -84,10 +85,11 @@ type User struct {
 	Methods                []AuthenticationMethod
 	Numbers                []TelephoneNumber
 	Created                time.Time
-	LastPasswordChange     time.Time // second precision
-	SessionsValidFrom      time.Time // second precision; tokens issued before are void
-	EmployeeLeave          time.Time // shown to apps with User-LifeCycleInfo.Read.All only
-	DeletedAt              time.Time // zero while live
+	LastPasswordChange     time.Time  // second precision
+	SessionsValidFrom      time.Time  // second precision; tokens issued before are void
+	Extensions             [16]string // onPremisesExtensionAttributes/extensionAttribute1 to 15, by their number
+	EmployeeLeave          time.Time  // shown to apps with User-LifeCycleInfo.Read.All only
+	DeletedAt              time.Time  // zero while live
 	PasswordChanges        int
 }
 

@@ -70,7 +70,8 @@ func New(t testing.TB) *Harness {
 	h := &Harness{t: t, now: Begins, log: &bytes.Buffer{}}
 	h.Bus = &Broker{now: h.Now, waiting: map[string][]arrival{}, letters: map[string][]bus.DeadLetter{}}
 	tenant, err := simtenant.New(simtenant.Config{
-		Now: h.Now,
+		Notify: http.DefaultClient,
+		Now:    h.Now,
 		// The Azure libraries cache tokens by the wall clock, which the test does not move.
 		TokenLifetime: 10 * 365 * 24 * time.Hour,
 		Record:        recording{h}, RecordExchange: io.Discard,
@@ -80,7 +81,7 @@ func New(t testing.TB) *Harness {
 	h.client = tenant.Client()
 	h.client.Transport = &hooked{house: h, next: h.client.Transport}
 	c := tenant.Connection("https://tenant.example")
-	h.Graph, h.Exchange = h.connect(c.ClientID, c.ClientSecret)
+	h.Graph, h.Exchange = h.adapters(h.connect(c.ClientID, c.ClientSecret))
 
 	server, err := embedded.Start(t.TempDir(), embedded.Options{NoSync: true, Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
@@ -113,10 +114,24 @@ func (h *Harness) As(function string) (*graph.Client, *exchange.Client) {
 		app.ExchangeRole = "Exchange Administrator" // the one built-in role with Legal Hold that is simulated
 	}
 	h.Tenant.AddApp(app)
+	return h.adapters(h.connect(app.ClientID, app.Secret))
+}
+
+// Connection is the way to the tenant for a function that asks it without an adapter.
+func (h *Harness) Connection(function string) identity.Connection {
+	h.t.Helper()
+	f, _ := offboarding.FunctionOf(function)
+	app := simtenant.App{ClientID: uuid.NewString(), Name: "Leaver " + f.Name, Secret: uuid.NewString(), Roles: slices.DeleteFunc(f.Roles(), func(r string) bool { return r == h.Lacks })}
+	h.Tenant.AddApp(app)
 	return h.connect(app.ClientID, app.Secret)
 }
 
-func (h *Harness) connect(clientID, secret string) (*graph.Client, *exchange.Client) {
+// ConnectionOf is the way to the tenant for an application of it.
+func (h *Harness) ConnectionOf(clientID, secret string) identity.Connection {
+	return h.connect(clientID, secret)
+}
+
+func (h *Harness) connect(clientID, secret string) identity.Connection {
 	h.t.Helper()
 	c := h.Tenant.Connection("https://tenant.example")
 	connection, err := identity.Tenant{
@@ -124,6 +139,11 @@ func (h *Harness) connect(clientID, secret string) (*graph.Client, *exchange.Cli
 		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
 	}.Connect(h.client)
 	must(h.t, err)
+	return connection
+}
+
+func (h *Harness) adapters(connection identity.Connection) (*graph.Client, *exchange.Client) {
+	h.t.Helper()
 	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
 	must(h.t, err)
 	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
