@@ -158,6 +158,21 @@ func TestB9TwoControllersThatDisagreeAreBothTold(t *testing.T) {
 	}
 }
 
+// Observed only, the directory is read and nothing in it changes.
+func TestAnObservedDepartureWritesNothingOnPremises(t *testing.T) {
+	t.Parallel()
+	o := departure{person: synchronisedPerson, observed: true}.begin(t)
+	before, err := o.Read(o.dn, "uSNChanged")
+	must(t, err)
+	record := o.lockOut(t)
+	o.Wants(t, record, offboarding.StateRehearsed)
+	after, err := o.Read(o.dn, "uSNChanged")
+	must(t, err)
+	if got, want := after.GetAttributeValue("uSNChanged"), before.GetAttributeValue("uSNChanged"); got != want || record.Would == "" {
+		t.Errorf("uSNChanged is %s and was %s; it would %q", got, want, record.Would)
+	}
+}
+
 // The domain refuses the password, by its own rules or a filter: the account is disabled and out of its
 // groups all the same, and a person is told what to look at.
 func TestAPasswordPolicyThatRefusesStopsNothingElse(t *testing.T) {

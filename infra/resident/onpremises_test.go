@@ -75,6 +75,8 @@ type departure struct {
 	without string                                // a right that the service account is not given
 	moveTo  string
 	shared  bool // the mailbox stays, and the account with it
+	// observed departures are rehearsed.
+	observed bool
 	// through is how the function reaches the directory; nil is without anything between.
 	through func(*sambatest.Organisation) ([]byte, func(context.Context, string, string) (net.Conn, error))
 }
@@ -94,6 +96,9 @@ func (d departure) begin(t *testing.T) *organisation {
 	must(t, err)
 	policy := offboarding.DefaultPolicy()
 	policy.OnPremises, policy.Mailbox, policy.KeepMail, policy.KeepFiles = offboarding.OnPremisesByFunction, offboarding.None, offboarding.KeepNone, offboarding.KeepNone
+	if d.observed {
+		policy.Mode = offboarding.Observe
+	}
 	if d.shared {
 		policy.Mailbox = offboarding.Shared
 	}

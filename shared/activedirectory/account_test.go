@@ -3,6 +3,7 @@ package activedirectory_test
 import (
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,30 @@ func TestAnAccountLeavesItsGroups(t *testing.T) {
 	}
 	if groups, err = s.Groups(ctx, f.leaver); err != nil || len(groups) > 0 {
 		t.Errorf("still in %v: %v", groups, err)
+	}
+}
+
+// One leaves, and 4,999 stay.
+func TestAGroupOfFiveThousandLosesOneMember(t *testing.T) {
+	if testing.Short() {
+		t.Skip("5,000 members take a minute")
+	}
+	f := newFixture(t)
+	crowd, err := f.Crowd(4999)
+	must(t, err)
+	dn, err := f.Group("Everybody", append(crowd, f.dn)...)
+	must(t, err)
+	ctx, _ := writing(t)
+	s := f.open(t)
+	groups, err := s.Groups(ctx, f.leaver)
+	if err != nil || len(groups) != 1 {
+		t.Fatalf("groups %v: %v", groups, err)
+	}
+	must(t, s.LeaveGroup(ctx, groups[0].ID, f.leaver))
+	group, err := f.Read(dn, "member")
+	must(t, err)
+	if left := group.GetAttributeValues("member"); len(left) != 4999 || slices.Contains(left, f.dn) {
+		t.Errorf("%d members are left, want 4999 and not the leaver", len(left))
 	}
 }
 

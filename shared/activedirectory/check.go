@@ -120,11 +120,11 @@ func count(name, fix string, of []*ldap.Entry, may func(*ldap.Entry) bool) Right
 	return r
 }
 
-// sample is some of the objects below the base that the filter finds, with what tells the rights on
-// them.
+// sample is the first page of the objects below the base that the filter finds, with what tells the
+// rights on them. A size limit would make an error of there being more.
 func (s *Session) sample(filter string) ([]*ldap.Entry, error) {
 	const most = 200
-	found, err := s.conn.Search(ldap.NewSearchRequest(s.base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, most, int(timeout.Seconds()), false, filter,
+	found, err := s.conn.Search(ldap.NewSearchRequest(s.base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, int(timeout.Seconds()), false, filter,
 		[]string{"allowedAttributesEffective", "allowedAttributes", "nTSecurityDescriptor"},
 		[]ldap.Control{ldap.NewControlPaging(most), onlyDACL}))
 	if err != nil {

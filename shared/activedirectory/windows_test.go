@@ -367,6 +367,46 @@ func TestSeveralForestsAreToldApartByTheirDomain(t *testing.T) {
 	}
 }
 
+// Of a domain of thousands the check looks at the first page. Windows answers a size limit that more
+// than that many objects exceed with an error; Samba ignores it.
+// Source: MS-ADTS 3.1.1.3.1.3.1; RFC 2696, section 3.
+func TestTheCheckLooksAtAPageOfALargeDomain(t *testing.T) {
+	p := newPeer(t, nil)
+	p.answer = func(op *ber.Packet, controls []ldap.Control) []*ber.Packet {
+		end := done(ldap.ApplicationSearchResultDone, 0, "")
+		base, filter := asked(op)
+		if !strings.Contains(filter, "isCriticalSystemObject") {
+			root := map[string][]string{"defaultNamingContext": {"DC=corp,DC=example"}}
+			return []*ber.Packet{entry(base, root), end}
+		}
+		if limit, _ := op.Children[3].Value.(int64); limit != 0 {
+			return []*ber.Packet{done(ldap.ApplicationSearchResultDone, ldap.LDAPResultSizeLimitExceeded, "")}
+		}
+		paging, _ := ldap.FindControl(controls, ldap.ControlTypePaging).(*ldap.ControlPaging)
+		if paging == nil {
+			return []*ber.Packet{done(ldap.ApplicationSearchResultDone, ldap.LDAPResultSizeLimitExceeded, "")}
+		}
+		var out []*ber.Packet
+		for i := range paging.PagingSize {
+			out = append(out, entry(fmt.Sprintf("CN=P%d,OU=People,DC=corp,DC=example", i), map[string][]string{"allowedAttributesEffective": {"userAccountControl", "description", "member"}}))
+		}
+		next := ldap.NewControlPaging(0)
+		next.SetCookie([]byte("more"))
+		cookie := ber.Encode(ber.ClassContext, ber.TypeConstructed, 0, nil, "controls")
+		cookie.AppendChild(next.Encode())
+		return append(out, end, cookie)
+	}
+	rights, err := p.session(t).Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rights {
+		if read := r.Name == "reset a password" || r.Name == "delete an account"; r.Of == 0 || (r.May == r.Of) == read {
+			t.Errorf("%s: on %d of %d", r.Name, r.May, r.Of)
+		}
+	}
+}
+
 // Without servers in the declaration they are those of the domain's SRV records.
 // Source: MS-ADTS 6.3.2.3.
 func TestControllersAreFoundByDNS(t *testing.T) {

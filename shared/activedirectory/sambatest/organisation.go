@@ -193,6 +193,18 @@ func (o *Organisation) Set(dn, attribute string, values ...string) error {
 	return nil
 }
 
+// Crowd adds contacts, who cost the controller less than accounts, and returns their names.
+func (o *Organisation) Crowd(n int) (dns []string, err error) {
+	for i := range n {
+		dn := fmt.Sprintf("CN=c%d,%s", i, People)
+		if err := o.add(dn, "contact", nil); err != nil {
+			return nil, err
+		}
+		dns = append(dns, dn)
+	}
+	return dns, nil
+}
+
 // Below adds an object below a person's account, as Exchange does for phones and other products for
 // keys.
 func (o *Organisation) Below(dn string) (child string, err error) {
