@@ -150,17 +150,26 @@ func (h *resident) postTo(t *testing.T, id, body string) {
 	t.Error("intake takes no more")
 }
 
-// ordinary are people who can leave without anybody's help.
+// ordinary are people who can leave without anybody's help, and whose devices all call home.
 func (d *deployment) ordinary(t *testing.T, n int) []string {
 	t.Helper()
 	var people []string
 	d.tenant.Edit(func(w *simtenant.World) {
-		admin := map[string]bool{}
+		not := map[string]bool{}
 		for _, a := range w.RoleAssignments {
-			admin[a.Principal] = true
+			not[a.Principal] = true
+		}
+		for _, p := range w.Phones {
+			not[p.Mailbox] = not[p.Mailbox] || p.Dead
+		}
+		for _, d := range w.Managed {
+			not[d.UserID] = not[d.UserID] || d.Dead
+		}
+		for _, a := range w.AppRegistrations {
+			not[a.UserID] = not[a.UserID] || a.Dead
 		}
 		for _, u := range w.Users {
-			if u.AccountEnabled && !u.Synced() && u.UserType == "Member" && u.JobTitle == "Specialist" && !admin[u.ID] {
+			if u.AccountEnabled && !u.Synced() && u.UserType == "Member" && u.JobTitle == "Specialist" && !not[u.ID] {
 				people = append(people, u.UserPrincipalName)
 			}
 		}

@@ -57,6 +57,9 @@ type Host struct {
 	Resolver  *resolve.Resolver
 	Metrics   *telemetry.Metrics
 	Now       func() time.Time
+	// Operator is the person who started the host with their own token; nobody where it is an
+	// application's.
+	Operator offboarding.Person
 
 	log         *slog.Logger
 	concurrency int
@@ -116,6 +119,11 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 		return nil, err
 	}
 
+	if o.Tenant.AzureCLI {
+		if h.Operator.ID, h.Operator.Name, err = connection.Person(ctx); err != nil {
+			return nil, err
+		}
+	}
 	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -186,6 +187,33 @@ func TestWhoeverRanAzLoginGetsAToken(t *testing.T) {
 		got, err := token(t.Context(), tenant)
 		if got != tt.token || (err != nil) != (tt.says != "") || err != nil && !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// TestATokenOfAPersonSaysWhoTheyAre, and that of an application nobody.
+func TestATokenOfAPersonSaysWhoTheyAre(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	jwt := func(claims string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2lnbmF0dXJl"
+	}
+	for name, tt := range map[string]struct{ token, id, person string }{
+		"a person":       {jwt(`{"oid":"a1","upn":"miriam.graham@contoso.com","scp":"User.Read"}`), "a1", "miriam.graham@contoso.com"},
+		"an application": {jwt(`{"oid":"b2","idtyp":"app","roles":["User.Read.All"]}`), "", ""},
+		"no token":       {"opaque", "", ""},
+	} {
+		script := "#!/bin/sh\necho '{\"accessToken\":\"" + tt.token + "\",\"expires_on\":4102444800,\"tokenType\":\"Bearer\"}'\n"
+		if err := os.WriteFile(filepath.Join(bin, "az"), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		connection, err := identity.Tenant{TenantID: "11111111-2222-3333-4444-555555555555", AzureCLI: true}.Connect(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, person, err := connection.Person(t.Context())
+		if err != nil || id != tt.id || person != tt.person {
+			t.Errorf("%s: got %q, %q, %v; want %q, %q", name, id, person, err, tt.id, tt.person)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,8 +48,14 @@ func (l *Ledger) Readmit(ctx context.Context, c *offboarding.Case) (_ *offboardi
 	if bounds == nil {
 		bounds = offboarding.DefaultPolicy().Limits.Bounds(0)
 	}
-	c, err = l.release(ctx, c.ID, nil, bounds)
-	return c, err == nil && c.Counted(), err
+	after, err := l.release(ctx, c.ID, nil, bounds)
+	if errors.Is(err, ErrNotHeld) {
+		return c, false, nil // another host, or a person, came first
+	}
+	if err != nil {
+		return c, false, err
+	}
+	return after, after.Counted(), nil
 }
 
 // release counts a departure and lifts the limits that hold it: by a person's word whatever the

@@ -193,6 +193,9 @@ func (a *attacked) carelessAdministrator(ctx context.Context) error {
 	if err := a.settled(ctx, &s, since); err != nil {
 		return err
 	}
+	if err := a.ownWord(ctx, patti); err != nil {
+		return err
+	}
 	a.say("  %s notices, four hours before:", miriam)
 	a.typed(&s, "freeze --reason %q --by %q", "the wrong list", miriam)
 	if _, err := a.ask.Freeze(ctx, operator.Freeze{Reason: "the wrong list", By: miriam}); err != nil {
@@ -204,6 +207,37 @@ func (a *attacked) carelessAdministrator(ctx context.Context) error {
 	a.say("  $ leaver thaw --by %q", miriam)
 	_, err := a.ask.Freeze(ctx, operator.Freeze{Thaw: true, By: miriam})
 	return err
+}
+
+// ownWord asks for the departure of a Global Administrator, and approves it too.
+func (a *attacked) ownWord(ctx context.Context, by string) error {
+	const administrator = "nestor.wilke@contoso.com"
+	a.say("  $ leaver offboard %s --by %q", administrator, by)
+	_, err := a.ask.Offboard(ctx, offboarding.Request{
+		Kind: offboarding.Termination, Employee: offboarding.Employee{UserPrincipalName: administrator}, By: offboarding.Person{Name: by},
+	})
+	if err != nil {
+		return err
+	}
+	var who operator.Who
+	if err := who.UnmarshalText([]byte(administrator)); err != nil {
+		return err
+	}
+	err = a.until(ctx, "the departure of an administrator is held", func(found []operator.Status) bool {
+		return slices.ContainsFunc(found, func(s operator.Status) bool {
+			return s.Name() == administrator && s.State == string(offboarding.CaseHeld)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	a.say("  $ leaver approve %s --by %q", administrator, by)
+	if _, err := a.ask.Approve(ctx, operator.Approval{Who: who, By: by}); err == nil {
+		return errors.New("whoever asked for the departure of an administrator has approved it too")
+	} else {
+		a.say("  refused: %s", err)
+	}
+	return nil
 }
 
 // settled waits until all that was asked for is planned or parked, and says what holds it.

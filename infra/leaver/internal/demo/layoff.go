@@ -44,7 +44,7 @@ func layoff(ctx context.Context, o Options) error {
 		return fmt.Errorf("only %d of %d people can leave; give more --users", len(leavers), c.Users)
 	}
 	policy := offboarding.DefaultPolicy()
-	policy.Mailbox, policy.Grace, policy.Limits = offboarding.None, layoffGrace, offboarding.Limits{}
+	policy.Mailbox, policy.Grace, policy.Limits = offboarding.None, layoffGrace, offboarding.Limits{PerHour: c.Leavers, PerDay: c.Leavers, Share: 100}
 	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, concurrency: 64, log: o.Log}, func(ctx context.Context, h *operator.Server, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
 		defer stop()
@@ -119,16 +119,20 @@ func forSomebody(c *offboarding.Case) bool {
 }
 
 // Leavers chooses people who can leave without anybody's help: cloud-only members, no
-// administrators, none of the well-known ones with a story of their own.
+// administrators, none of the well-known ones with a story of their own, and nobody whose phone never
+// comes back: the licence waits for it for weeks.
 func Leavers(tenant *simtenant.Tenant, n int) []string {
 	var people []string
 	tenant.Edit(func(w *simtenant.World) {
-		admin := map[string]bool{}
+		not := map[string]bool{}
 		for _, a := range w.RoleAssignments {
-			admin[a.Principal] = true
+			not[a.Principal] = true
+		}
+		for _, p := range w.Phones {
+			not[p.Mailbox] = not[p.Mailbox] || p.Dead
 		}
 		for _, u := range w.Users {
-			if u.AccountEnabled && !u.Synced() && u.UserType == "Member" && u.JobTitle == "Specialist" && !admin[u.ID] {
+			if u.AccountEnabled && !u.Synced() && u.UserType == "Member" && u.JobTitle == "Specialist" && !not[u.ID] {
 				people = append(people, u.UserPrincipalName)
 			}
 		}

@@ -117,7 +117,7 @@ func demoPolicy() offboarding.Policy {
 	policy.KeepMail = offboarding.KeepNone
 	policy.Administrators = offboarding.AdministratorsLeave
 	policy.Requests, policy.Successors = offboarding.RequestsAny, offboarding.SuccessorsMembers // the events choose what is shown
-	policy.Limits = offboarding.Limits{}                                                        // five people of forty at once
+	policy.Limits = offboarding.Limits{PerHour: 10, PerDay: 10, Share: 100}                     // five people of forty at once
 	return policy
 }
 

@@ -33,8 +33,6 @@ type Server struct {
 	// PolicyUnknown is set when others plan the requests, by a policy that this host was not told:
 	// it could only guess what they would do.
 	PolicyUnknown bool
-	// Operator is whom the host's own token proves, where a person started it with theirs.
-	Operator offboarding.Person
 }
 
 // Serve answers on the loopback interface, to who can read DIR/operator.json, until stop.
