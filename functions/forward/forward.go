@@ -74,6 +74,17 @@ type target struct {
 	copy    bool
 }
 
+// elsewhere is nil for whoever has no mailbox at all, and a task for a person where it lives outside of
+// Exchange Online, in an Exchange of the organisation's own or at somebody else's: Exchange shows
+// a MailUser then. Source: Exchange, RecipientTypeDetails.
+func (s *Step) elsewhere(ctx context.Context, job *offboarding.Job) error {
+	r, err := s.mailboxes.Recipient(ctx, job.Leaver)
+	if err != nil || r.Inside || !strings.EqualFold(r.ID, job.Leaver) || job.Case.Plan.Mailbox == offboarding.None {
+		return err
+	}
+	return offboarding.Manual("the leaver is a MailUser: the mailbox lives outside of Exchange Online; see to its mail there (" + string(job.Case.Plan.Mailbox) + "), then sign forward off")
+}
+
 // Work implements worker.Step. Each part is tried whatever became of the others.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	user, err := s.directory.User(ctx, job.Leaver)
@@ -83,7 +94,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
 	if errors.Is(err, offboarding.ErrNotFound) {
 		job.Evidence[offboarding.MailboxSeen] = "none"
-		return nil
+		return s.elsewhere(ctx, job)
 	}
 	if err != nil {
 		return err

@@ -18,9 +18,9 @@ type dangers struct {
 	at  time.Time
 }
 
-// How old what is known may be: it is read again after the first, and for a hit at once; while it cannot
-// be read, what was known stands until the second. Nobody stays signed in because Conditional Access,
-// which answers one request a second, is asked too often.
+// How old what is known may be: it is read again after the first, and for a hit at once; while it
+// cannot be read, what was known stands until the second. Nobody stays signed in because
+// Conditional Access, which answers one request a second, is asked too often.
 // Source: Microsoft Graph, throttling-limits, Identity protection and conditional access.
 const (
 	fresh = time.Minute
@@ -32,18 +32,31 @@ func (s *dangers) of(ctx context.Context, d Directory, own, user string, now tim
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	user = strings.ToLower(user)
-	age := now.Sub(s.at)
-	if s.why != nil && age < fresh && s.why[user] == "" {
+	if s.why != nil && now.Sub(s.at) < fresh && s.why[user] == "" {
 		return "", nil
 	}
-	why, err := d.Dangers(ctx, own)
-	switch {
-	case err == nil:
-		s.why, s.at = why, now
-	case s.why == nil || age >= stale || offboarding.IsPermanent(err):
-		return "", fmt.Errorf("reading who must not be locked out by accident: %w", err)
+	if err := s.read(ctx, d, own, now); err != nil && (s.why == nil || now.Sub(s.at) >= stale || offboarding.IsPermanent(err)) {
+		return "", err
 	}
 	return s.why[user], nil
+}
+
+// read reads who they are; the lock is held.
+func (s *dangers) read(ctx context.Context, d Directory, own string, now time.Time) error {
+	why, err := d.Dangers(ctx, own)
+	if err != nil {
+		return fmt.Errorf("reading who must not be locked out by accident: %w", err)
+	}
+	s.why, s.at = why, now
+	return nil
+}
+
+// Look reads who must not be locked out by accident. A host that runs on does so once a minute, so
+// that no departure waits for it.
+func (p *Planner) Look(ctx context.Context) error {
+	p.dangers.mu.Lock()
+	defer p.dangers.mu.Unlock()
+	return p.dangers.read(ctx, p.Directory, p.Application, p.Now())
 }
 
 // danger says what would be dangerous about a user's departure; empty when nothing would.
@@ -51,36 +64,32 @@ func (p *Planner) danger(ctx context.Context, user offboarding.User) (string, er
 	return p.dangers.of(ctx, p.Directory, p.Application, user.ID, p.Now())
 }
 
-// What holds a departure, or a part of it, until another person approves.
-const (
-	heldPrivileged = "privileged"
-	heldWeaker     = "weaker"
-)
-
-// meant holds the whole departure until another person has said that it is meant, unless the policy lets
-// such people leave like anybody else.
-func (p *Planner) meant(danger string) []offboarding.Brake {
-	if p.Policy.Administrators == offboarding.AdministratorsLeave {
-		return nil
-	}
-	return []offboarding.Brake{{
-		Kind: offboarding.BrakeApproval, By: heldPrivileged, Needs: 1,
-		Why: "the account " + danger + ": make sure that this departure is meant",
-	}}
+// asking is a brake of the plan of a request: it goes when another plan asks for no such thing,
+// and what people have approved is not asked again.
+func asking(a offboarding.Approvals, what string, step offboarding.StepName, people int, why string) offboarding.Brake {
+	b := a.Brake(what, step, people, why)
+	b.Plan = true
+	return b
 }
 
-// weakened holds what takes mail away for good until another person has agreed to keep less of it than the
-// policy does. Nobody stays signed in for that.
-func weakened(weaker string) []offboarding.Brake {
+// meant holds the whole departure until other people have said that it is meant, unless the policy lets
+// such people leave like anybody else.
+func meant(a offboarding.Approvals, danger string) []offboarding.Brake {
+	if danger == "" || a.Privileged == 0 {
+		return nil
+	}
+	return []offboarding.Brake{asking(a, offboarding.ApprovePrivileged, "", a.Privileged, "the account "+danger+": make sure that this departure is meant")}
+}
+
+// weakened holds what takes mail away for good until another person has agreed to keep less of it
+// than the policy does. Nobody stays signed in for that.
+func weakened(a offboarding.Approvals, weaker string) []offboarding.Brake {
 	if weaker == "" {
 		return nil
 	}
 	var brakes []offboarding.Brake
 	for _, step := range []offboarding.StepName{offboarding.StepLicence, offboarding.StepDelete} {
-		brakes = append(brakes, offboarding.Brake{
-			Kind: offboarding.BrakeApproval, By: heldWeaker, Step: step, Needs: 1,
-			Why: weaker + ": send the request again without the option, or approve it",
-		})
+		brakes = append(brakes, asking(a, offboarding.ApproveWeaker, step, 1, weaker+": send the request again without the option, or approve it"))
 	}
 	return brakes
 }

@@ -11,6 +11,7 @@ import (
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/worker"
 	"leaver/shared/worker/steptest"
 )
 
@@ -137,7 +138,10 @@ func TestThreat5WhoIsPrivilegedDoesNotLeaveByAccident(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c, err = h.Ledger.Case(t.Context(), c.ID); err != nil || c.State(h.Now()) != offboarding.CasePlanning {
-				t.Errorf("approved, the case is %s, %v; want it planning", c.State(h.Now()), err)
+				t.Fatalf("approved, the case is %s, %v; want it planning", c.State(h.Now()), err)
+			}
+			if c, err = worker.Dispatch(t.Context(), h.Bus, h.Ledger, c); err != nil || !c.Published() || len(h.Bus.Messages()) == 0 {
+				t.Errorf("approved, the departure does not go on: %v", err)
 			}
 		})
 	}
@@ -148,7 +152,7 @@ func TestThePolicyLetsAdministratorsLeave(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	p := newPlanner(h)
-	p.Policy.Administrators = offboarding.AdministratorsLeave
+	p.Policy.Approvals.Privileged = 0
 	deliver(t, h, p, termination(h, "2", offboarding.Employee{UserPrincipalName: nestor}))
 	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(nestor)); err != nil || c == nil || len(c.Held()) > 0 || !c.Plan.Administrator {
 		t.Errorf("the case is %+v, %v; want it planned for an administrator", c, err)
@@ -187,8 +191,8 @@ func TestWhoIsPrivilegedIsReadOnceForEverybody(t *testing.T) {
 	}
 }
 
-// TestWhatWasKnownStandsWhileItCannotBeRead: nobody stays signed in because Conditional Access is asked too
-// often, and nobody is locked out by accident because of that.
+// TestWhatWasKnownStandsWhileItCannotBeRead: nobody stays signed in because Conditional Access is
+// asked too often, and nobody is locked out by accident because of that.
 func TestWhatWasKnownStandsWhileItCannotBeRead(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)

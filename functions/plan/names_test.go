@@ -39,8 +39,9 @@ func TestNamesThatEntraCannotHaveAreFound(t *testing.T) {
 	}
 }
 
-// TestThreat4AUsedUpNameDoesNotDecideWhoIsMeant gives the name of somebody who left to whoever comes next,
-// and sends the event of the former again, dated today: the latter used to be locked out.
+// TestThreat4AUsedUpNameDoesNotDecideWhoIsMeant gives the name of somebody who left to whoever
+// comes next, and sends the event of the former again, dated today: the latter used to be locked
+// out.
 func TestThreat4AUsedUpNameDoesNotDecideWhoIsMeant(t *testing.T) {
 	t.Parallel()
 	successor := "7d1a4f6e-0c3b-4f5e-9a7d-2b8c6e1f0a94"

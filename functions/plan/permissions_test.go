@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
 )
 
@@ -17,6 +18,7 @@ func TestEveryPermissionIsNeeded(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
 			h.Lacks = permission
+			h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(adele)].AccountEnabled = false }) // could be nobody's
 			d := deliver(t, h, newPlanner(h), termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
 			if d.DeadReason == "" {
 				t.Errorf("plan needs no %s: take it out of the catalogue", permission)

@@ -32,6 +32,8 @@ type Directory interface {
 	// Dangers are who must not be locked out by accident, and why, in words, by object id in lower
 	// case; own is the client id of this application.
 	Dangers(ctx context.Context, own string) (map[string]string, error)
+	// MailboxPurpose is what the user's mailbox is for, in Microsoft's words, or offboarding.ErrNotFound.
+	MailboxPurpose(ctx context.Context, id string) (string, error)
 	// EnabledMembers counts the organisation's own people whose accounts are enabled.
 	EnabledMembers(ctx context.Context) (int, error)
 	// Manager returns whom a user reports to, or offboarding.ErrNotFound.
@@ -196,15 +198,16 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	if made.plan, err = offboarding.Compile(r, policy); err != nil {
 		return compiled{}, err
 	}
-	made.brakes = slices.Concat(made.plan.Brakes(r), weakened(r.Options.Weaker(policy)))
 	danger, err := p.danger(ctx, user)
 	if err != nil {
 		return compiled{}, err
 	}
-	if danger != "" {
-		made.plan.Administrator = true
-		made.brakes = append(made.brakes, p.meant(danger)...)
+	made.plan.Administrator = danger != ""
+	nobodys, err := p.nobodys(ctx, user, policy.Approvals)
+	if err != nil {
+		return compiled{}, err
 	}
+	made.brakes = slices.Concat(made.plan.Brakes(r), weakened(policy.Approvals, r.Options.Weaker(policy)), meant(policy.Approvals, danger), nobodys)
 	made.personal = map[string]string{userPrincipalName: user.UserPrincipalName}
 	for name, value := range map[string]string{mailAddress: r.Employee.Mail, employeeID: r.Employee.EmployeeID} {
 		if value != "" {

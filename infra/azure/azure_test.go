@@ -328,6 +328,14 @@ func TestWhatIsNamedIsThere(t *testing.T) {
 	}
 }
 
+// TestTheRegistrationsAreNamedAsTheirOwnersAreLookedUp: plan finds them by how their names begin.
+func TestTheRegistrationsAreNamedAsTheirOwnersAreLookedUp(t *testing.T) {
+	name := read(t).source(t, "resource.azuread_application_registration.function", "display_name")
+	if want := `"` + offboarding.Registrations + `${each.key}"`; name != want {
+		t.Errorf("the registrations are called %s, want %s", name, want)
+	}
+}
+
 // TestTheTableIsThatOfTheDriver: the template makes it, and the rights are about it. The provider's
 // own resources for what is in a storage account take an account key or a data role.
 func TestTheTableIsThatOfTheDriver(t *testing.T) {

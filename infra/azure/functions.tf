@@ -23,7 +23,7 @@ locals {
       listen      = ["leaver-hints"]
     }
     plan = {
-      permissions = ["User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All"]
+      permissions = ["User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All", "MailboxSettings.Read"]
       exchange    = false
       legal_hold  = false
       ledger      = true

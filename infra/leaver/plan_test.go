@@ -12,7 +12,7 @@ import (
 func TestPlanSaysWhatWouldBeDoneAndWritesNothing(t *testing.T) {
 	t.Parallel()
 	policy := offboarding.DefaultPolicy()
-	policy.Administrators = offboarding.AdministratorsLeave
+	policy.Approvals.Privileged = 0
 	policy.Protected = []string{"joni.sherman@contoso.com"}
 	files := "patti.fernandez@contoso.com"
 	policy.Overrides = []offboarding.Override{{Department: "Engineering", Changes: offboarding.Changes{"filesTo": files}}}

@@ -235,14 +235,15 @@ func (h *Host) host(subscription string, urgent bool, handle func(context.Contex
 	})
 }
 
-// Run serves every subscription, and once a minute watches and polls, until ctx is done.
+// Run serves every subscription, and once a minute watches, polls, and looks who must not be locked
+// out by accident, until ctx is done.
 func (h *Host) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, host := range h.hosts {
 		group.Go(func() error { return host.Run(ctx) })
 	}
 	for function, run := range map[string]func(context.Context) error{
-		offboarding.FunctionWatch: h.Watch.Run, offboarding.FunctionResolve: h.Resolver.Poll,
+		offboarding.FunctionWatch: h.Watch.Run, offboarding.FunctionResolve: h.Resolver.Poll, offboarding.FunctionPlan: h.Planner.Look,
 	} {
 		if h.Serves(function) {
 			group.Go(func() error { return h.eachMinute(ctx, function, run) })

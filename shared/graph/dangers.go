@@ -43,11 +43,8 @@ var privilegedRoles = map[string]string{
 	"fe930be7-5e62-47db-91af-98c3a49a38b1": "User Administrator",
 }
 
-// registrationsOf is how the names of Leaver's app registrations begin.
-const registrationsOf = "Leaver "
-
-// synchronisationAppID is "Microsoft Entra AD Synchronization Service": whatever application was given a
-// role in it may write as Entra Connect does.
+// synchronisationAppID is "Microsoft Entra AD Synchronization Service": whatever application was
+// given a role in it may write as Entra Connect does.
 // Source: Microsoft Entra, What's new, December 2024.
 const synchronisationAppID = "6bf85cfa-ac8a-4be5-b5de-425a0d0dc016"
 
@@ -64,8 +61,8 @@ type conditionalAccessPolicy struct {
 	}
 }
 
-// guards reports whether the policy is enabled for everybody and blocks, or wants a second factor: whoever is
-// left out of it has been left out on purpose.
+// guards reports whether the policy is enabled for everybody and blocks, or wants a second factor:
+// whoever is left out of it has been left out on purpose.
 func (p conditionalAccessPolicy) guards() bool {
 	g := p.GrantControls
 	return p.State == "enabled" && slices.Contains(p.Conditions.Users.IncludeUsers, "All") && g != nil &&
@@ -101,16 +98,17 @@ func (d *dangers) leftOut(id, policy string) {
 	}
 }
 
-// Dangers lists who must not be locked out by accident, and why, in words, by object id in lower case:
-// who holds a privileged directory role, active or eligible, by name or through a group, whatever its
-// scope, or owns such a group; the account of the directory synchronisation; who owns the application
-// by which it writes, an app registration of Leaver's (whose names begin with "Leaver ", and that of
-// the client id own, which may be empty), or the service principal of one; and who is left out of Conditional Access
-// policies for everybody that block or want a second factor. A tenant without Privileged Identity Management has no
-// eligible roles. Not seen is who may only activate a membership in a group. Permissions:
-// RoleManagement.Read.Directory, GroupMember.Read.All, Application.Read.All, Policy.Read.All.
-// Sources: Microsoft Entra, Manage emergency access accounts; Microsoft Graph, conditionalAccessPolicy,
-// application and servicePrincipal: owners.
+// Dangers lists who must not be locked out by accident, and why, in words, by object id in lower
+// case: who holds a privileged directory role, active or eligible, by name or through a group,
+// whatever its scope, or owns such a group; the account of the directory synchronisation; who owns
+// the application by which it writes, an app registration of Leaver's (whose names begin with
+// [offboarding.Registrations], and that of the client id own, which may be empty), or the service principal of one;
+// and who is left out of Conditional Access policies for everybody that block or want a second
+// factor. A tenant without Privileged Identity Management has no eligible roles. Not seen is who
+// may only activate a membership in a group. Permissions: RoleManagement.Read.Directory,
+// GroupMember.Read.All, Application.Read.All, Policy.Read.All.
+// Sources: Microsoft Entra, Manage emergency access accounts; Microsoft Graph,
+// conditionalAccessPolicy, application and servicePrincipal: owners.
 func (c *Client) Dangers(ctx context.Context, own string) (map[string]string, error) {
 	d := &dangers{why: map[string][]string{}, holders: map[string][]string{}, outside: map[string][]string{}}
 	if err := c.readDangers(ctx, d, own); err != nil {
@@ -142,8 +140,8 @@ const (
 	eligible = "is eligible for the role "
 )
 
-// readDangers reads, in one round trip as long as they are few, everything that names people, and what has
-// people of its own, who are asked about next.
+// readDangers reads, in one round trip as long as they are few, everything that names people, and
+// what has people of its own, who are asked about next.
 func (c *Client) readDangers(ctx context.Context, d *dangers, own string) error {
 	calls := []call{
 		{doing: "listing role assignments", path: roleAssignments, budget: budgetRoles},
@@ -196,7 +194,7 @@ func (c *Client) readDangers(ctx context.Context, d *dangers, own string) error 
 }
 
 // ofLeaver is the query of Leaver's own registrations.
-var ofLeaver = where("startswith(displayName,"+quoted(registrationsOf)+")") + "&$select=id"
+var ofLeaver = where("startswith(displayName,"+quoted(offboarding.Registrations)+")") + "&$select=id"
 
 // roleInWords says of the account of the synchronisation that it is one.
 func roleInWords(how, role string) string {
@@ -270,8 +268,8 @@ func ownsLeaver(d *dangers, id string) {
 	d.add(id, "owns an app registration of Leaver's, and could act by it")
 }
 
-// synchronising asks for the owners of the service principals by which the synchronisation writes, and for their
-// applications.
+// synchronising asks for the owners of the service principals by which the synchronisation writes,
+// and for their applications.
 func (c *Client) synchronising(ctx context.Context, d *dangers, one call, first answer) error {
 	given, err := rest[struct{ PrincipalID, PrincipalType string }](ctx, c, one, first)
 	say := func(d *dangers, id string) { d.add(id, "owns the application of the directory synchronisation") }
@@ -298,8 +296,8 @@ func ownersOf(path, id string) call {
 	return call{doing: "reading the owners of", objects: []string{id}, path: path, query: "$select=id", budget: budgetDirectory}
 }
 
-// ask puts the questions. What is not there has nobody: a policy may name a group that is gone, and an application of
-// another organisation has a service principal alone.
+// ask puts the questions. What is not there has nobody: a policy may name a group that is gone,
+// and an application of another organisation has a service principal alone.
 func (c *Client) ask(ctx context.Context, d *dangers) error {
 	asked := d.ask
 	d.ask = nil

@@ -224,6 +224,16 @@ func (c *Client) Manager(ctx context.Context, id string) (offboarding.User, erro
 	return u.domain(a.at), nil
 }
 
+// MailboxPurpose is what the user's mailbox in Exchange Online is for: user, linked, shared, room,
+// equipment or others. Whoever has none there is offboarding.ErrNotFound. Permission:
+// MailboxSettings.Read. Source: Microsoft Graph, mailboxSettings: userPurpose.
+func (c *Client) MailboxPurpose(ctx context.Context, id string) (string, error) {
+	settings, err := get[struct{ UserPurpose string }](ctx, c, call{
+		doing: "reading what the mailbox is for of user", objects: []string{id}, path: "/users/{}/mailboxSettings", query: "$select=userPurpose", budget: budgetMailbox,
+	})
+	return settings.UserPurpose, err
+}
+
 // SetPassword sets a password that has to be changed at the next sign-in. Each call really
 // changes it. Permission: User-PasswordProfile.ReadWrite.All, and an Entra role where the user
 // holds one (B10).

@@ -62,9 +62,12 @@ func (b Brake) same(other Brake) bool {
 	return b.Kind == other.Kind && b.By == other.By && b.Step == other.Step
 }
 
-// What policies want approved, as brakes name it.
+// What has to be approved, as brakes name it.
 const (
-	ApproveDelete = "delete"
+	ApproveDelete     = "delete"
+	ApprovePrivileged = "privileged" // the leaver must not be locked out by accident
+	ApproveWeaker     = "weaker"     // the request keeps less than the policy
+	ApproveNobodys    = "nobody's"   // the account does not look like a person's
 	// ApproveWipe and a blank and the id of a device is its wipe to the factory's state.
 	ApproveWipe = "wipeDevice"
 )
@@ -72,6 +75,7 @@ const (
 // Approvals are how many people have to approve what nobody can take back.
 type Approvals struct {
 	WipeDevice int  `yaml:"wipeDevice" json:"wipeDevice,omitempty" default:"1" about:"people who approve the wipe of a company's device to the factory's state (companyDevices: wipe); at least 1"`
+	Privileged int  `yaml:"privileged" json:"privileged,omitempty" default:"1" about:"people who approve the departure of somebody who must not be locked out by accident: who holds a privileged directory role (active, eligible, through a group), writes as the directory synchronisation, owns an app registration of Leaver's, or is left out of Conditional Access; 0 = nobody has to, and even then two Global Administrators must remain"`
 	Delete     int  `yaml:"delete" json:"delete,omitempty" default:"0" about:"people who approve the deletion of an account; 0 = nobody has to"`
 	Verified   bool `yaml:"verified" json:"verified,omitempty" default:"false" about:"whether only people count whose identity a token proves"`
 }

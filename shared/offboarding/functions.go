@@ -54,6 +54,10 @@ type Function struct {
 // which ones, its role in Exchange says.
 const ManageAsApp = "Exchange.ManageAsApp"
 
+// Registrations is how the names of Leaver's app registrations begin, one of each function; who owns
+// one can act by it, and is not locked out by accident.
+const Registrations = "Leaver "
+
 // Functions are all functions, in the order of functions/README.md.
 func Functions() []Function {
 	all := []Function{
@@ -70,9 +74,9 @@ func Functions() []Function {
 		},
 		{
 			Name: FunctionPlan, Does: "turns a request into a case and publishes its messages",
-			Ledger: true, Policy: true, Limits: true, Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All"},
+			Ledger: true, Policy: true, Limits: true, Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All", "MailboxSettings.Read"},
 			Done:    "the case is open and every message of its plan is acknowledged",
-			AtWorst: "read every account, who holds which role, owns which application and is left out of which policy; it changes nothing in Microsoft 365",
+			AtWorst: "read every account, who holds which role, owns which application and is left out of which policy, and what mailboxes answer by themselves; it changes nothing in Microsoft 365",
 		},
 	}
 	for _, s := range Steps {

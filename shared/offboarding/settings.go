@@ -127,13 +127,12 @@ type WatchSettings struct {
 
 // PolicySettings hold for everybody: no override changes them.
 type PolicySettings struct {
-	Zone           string         `yaml:"zone" like:"Europe/Berlin" about:"the time zone in which a day of leaving ends where neither the request nor its source names one; without it such a request is parked"`
-	Requests       Requests       `yaml:"requests" default:"keep" enum:"keep,any" about:"whether the options of a request may keep less than the policy does (hold keeps more than shared, that more than forward, that more than none): keep holds licence and delete of such a departure until another person approves, any does what it asks"`
-	Administrators Administrators `yaml:"administrators" default:"hold" enum:"hold,leave" about:"what becomes of a request for somebody who must not be locked out by accident: who holds a privileged directory role (active, eligible, through a group), writes as the directory synchronisation, owns an app registration of Leaver's, or is left out of Conditional Access: hold it until another person approves, or let them leave; even then two Global Administrators must remain"`
-	Successors     Successors     `yaml:"successors" default:"chain" enum:"chain,members" about:"who may be named to get the leaver's mail, and with it files and groups: chain is the leaver's managers up to the top, members is any member of the organisation"`
-	ForwardDomains []string       `yaml:"forwardDomains" like:"[fabrikam.com]" pattern:"^[^@*/ ]+$" about:"domains outside of the organisation that mail may be forwarded to, whole ones, like fabrikam.com; a subdomain counts only when it is named itself"`
-	Protected      []string       `yaml:"protected" like:"[break.glass@contoso.com]" pattern:"\\S" about:"accounts that are never offboarded: object ids, userPrincipalNames or mail addresses, whatever their case"`
-	Limits         Limits         `yaml:"limits" about:"how many departures begin before a person has to release the next; 0 is no limit. Whoever joins, moves or is replayed does not count"`
+	Zone           string     `yaml:"zone" like:"Europe/Berlin" about:"the time zone in which a day of leaving ends where neither the request nor its source names one; without it such a request is parked"`
+	Requests       Requests   `yaml:"requests" default:"keep" enum:"keep,any" about:"whether the options of a request may keep less than the policy does (hold keeps more than shared, that more than forward, that more than none): keep holds licence and delete of such a departure until another person approves, any does what it asks"`
+	Successors     Successors `yaml:"successors" default:"chain" enum:"chain,members" about:"who may be named to get the leaver's mail, and with it files and groups: chain is the leaver's managers up to the top, members is any member of the organisation"`
+	ForwardDomains []string   `yaml:"forwardDomains" like:"[fabrikam.com]" pattern:"^[^@*/ ]+$" about:"domains outside of the organisation that mail may be forwarded to, whole ones, like fabrikam.com; a subdomain counts only when it is named itself"`
+	Protected      []string   `yaml:"protected" like:"[break.glass@contoso.com]" pattern:"\\S" about:"accounts that are never offboarded: object ids, userPrincipalNames or mail addresses, whatever their case"`
+	Limits         Limits     `yaml:"limits" about:"how many departures begin before a person has to release the next; 0 is no limit. Whoever joins, moves or is replayed does not count"`
 	// ProtectedGroups are a list of their own, because Microsoft Graph is asked about their members.
 	ProtectedGroups []string `yaml:"protectedGroups" like:"[0b1f07d8-7a5b-4b0e-9f0d-5c2f4a5e6b7c]" pattern:"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" about:"object ids of groups whose members, nested ones too, are never offboarded"`
 }

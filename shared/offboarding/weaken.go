@@ -23,15 +23,6 @@ const (
 	SuccessorsMembers Successors = "members"
 )
 
-// Administrators is what becomes of a request for somebody who must not be locked out by accident.
-type Administrators string
-
-// What becomes of it.
-const (
-	AdministratorsHold  Administrators = "hold" // until another person approves
-	AdministratorsLeave Administrators = "leave"
-)
-
 // keeps are the handlings of a mailbox, from what keeps least to what keeps most.
 var keeps = []Handling{None, Forward, Shared, Hold}
 

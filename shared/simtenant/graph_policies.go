@@ -21,7 +21,8 @@ type ConditionalAccessPolicy struct {
 // Source: Microsoft Graph, authenticationStrengthPolicy.
 const phishingResistant = "00000000-0000-0000-0000-000000000004"
 
-// policySchema shows of the conditions those on people; the other ones are empty, as of a policy for everything.
+// policySchema shows of the conditions those on people; the other ones are empty, as of a policy
+// for everything.
 var policySchema = newSchema("conditionalAccessPolicy", "",
 	field[ConditionalAccessPolicy]{"id", func(_ *call, p *ConditionalAccessPolicy) any { return p.ID }},
 	field[ConditionalAccessPolicy]{"displayName", func(_ *call, p *ConditionalAccessPolicy) any { return p.DisplayName }},
@@ -104,8 +105,8 @@ func listPrincipalAssigned(c *call) reply {
 	return c.list(items, directoryPage.of("appRoleAssignments", false), appRoleSchema("", "ServicePrincipal"))
 }
 
-// SeedPolicy is a policy of Conditional Access; people are named by user principal name, groups and roles by
-// display name.
+// SeedPolicy is a policy of Conditional Access; people are named by user principal name, groups
+// and roles by display name.
 type SeedPolicy struct {
 	Name          string   `yaml:"displayName"`
 	State         string   `yaml:"state"`        // absent = enabled

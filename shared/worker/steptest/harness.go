@@ -104,7 +104,7 @@ func (h *Harness) As(function string) (*graph.Client, *exchange.Client) {
 		h.t.Fatalf("steptest: there is no function %q", function)
 	}
 	app := simtenant.App{
-		ClientID: uuid.NewString(), Name: "Leaver " + f.Name, Secret: uuid.NewString(),
+		ClientID: uuid.NewString(), Name: offboarding.Registrations + f.Name, Secret: uuid.NewString(),
 		Roles: slices.DeleteFunc(f.Roles(), func(r string) bool { return r == h.Lacks }),
 	}
 	if f.Exchange {

@@ -115,7 +115,7 @@ func demoPolicy() offboarding.Policy {
 	policy := offboarding.DefaultPolicy()
 	policy.Grace, policy.DeleteAfter = demoGrace, demoDeleteAfter
 	policy.KeepMail = offboarding.KeepNone
-	policy.Administrators = offboarding.AdministratorsLeave
+	policy.Approvals.Privileged = 0
 	policy.Requests, policy.Successors = offboarding.RequestsAny, offboarding.SuccessorsMembers // the events choose what is shown
 	policy.Limits = offboarding.Limits{PerHour: 10, PerDay: 10, Share: 100}                     // five people of forty at once
 	return policy

@@ -1,0 +1,40 @@
+package forward_test
+
+import (
+	"testing"
+
+	"leaver/functions/forward"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// TestAMailboxThatLivesElsewhereIsATask: it used to count as none, and nobody saw to its mail.
+func TestAMailboxThatLivesElsewhereIsATask(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		kind    string
+		mailbox offboarding.Handling
+		ends    offboarding.StepState
+	}{
+		"on premises":              {"MailUser", offboarding.Forward, offboarding.StateManual},
+		"and nothing is done":      {"MailUser", offboarding.None, offboarding.StateEffective},
+		"there is none whatsoever": {"User", offboarding.Forward, offboarding.StateEffective},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				delete(w.Mailboxes, simtenant.UserID(henrik))
+				w.Users[simtenant.UserID(henrik)].RecipientTypeDetails = tt.kind
+			})
+			c := h.Open(t, henrik, offboarding.Options{Mailbox: tt.mailbox}, offboarding.DefaultPolicy())
+			directory, mailboxes := h.As("forward")
+			says := map[bool]string{true: "outside of Exchange Online"}[tt.ends == offboarding.StateManual]
+			h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy()))), tt.ends, says)
+			if user, _ := h.Tenant.User(c.Leaver); user.RecipientTypeDetails != tt.kind || h.Writes() > 0 {
+				t.Errorf("%d writes, want none", h.Writes())
+			}
+		})
+	}
+}

@@ -1,0 +1,87 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// TestAnAccountThatIsNobodysWaitsForAPerson: KnowMoreIT/CloudPanel#112 (rooms), CyberDrain/CIPP#337 and
+// KelvinTegelaar/CIPP#583 (shared mailboxes, which may be a person's all the same).
+func TestAnAccountThatIsNobodysWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	id := simtenant.UserID(adele)
+	unlicensed := func(w *simtenant.World) {
+		w.Users[id].Licences = nil
+		for _, g := range w.Groups {
+			g.Licences = nil
+		}
+	}
+	kind := func(mailbox string) func(*simtenant.World) {
+		return func(w *simtenant.World) {
+			unlicensed(w)
+			w.Mailboxes[id].Type = mailbox
+		}
+	}
+	for name, tt := range map[string]struct {
+		edit func(*simtenant.World)
+		why  string // empty = planned like anybody's
+	}{
+		"a room":    {kind("RoomMailbox"), "room"},
+		"equipment": {kind("EquipmentMailbox"), "equipment"},
+		"shared":    {kind("SharedMailbox"), "shared"},
+		"shared, with a licence and disabled": {func(w *simtenant.World) {
+			w.Mailboxes[id].Type, w.Users[id].AccountEnabled = "SharedMailbox", false
+		}, "shared"},
+		"a room of Teams": {func(w *simtenant.World) {
+			w.Mailboxes[id].Type = "RoomMailbox"
+			w.Users[id].Licences = []simtenant.Licence{{SKU: "4cde982a-ede4-4409-9ae6-b003453c8ea6"}}
+		}, "room"},
+		"a service account": {func(w *simtenant.World) {
+			unlicensed(w)
+			delete(w.Mailboxes, id)
+			w.Users[id].UserPrincipalName = "svc-backup@contoso.com"
+		}, "service account"},
+		"a person without a licence":      {unlicensed, ""},
+		"a person who is disabled":        {func(w *simtenant.World) { w.Users[id].AccountEnabled = false }, ""},
+		"a person of that name, licensed": {func(w *simtenant.World) { w.Users[id].UserPrincipalName = "service.desk@contoso.com" }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(tt.edit)
+			d := deliver(t, h, newPlanner(h), termination(h, "1", offboarding.Employee{ID: id}))
+			c, err := h.Ledger.Latest(t.Context(), id)
+			if err != nil || c == nil {
+				t.Fatalf("no case: %q, %v", d.DeadSentence, err)
+			}
+			held := c.Held()
+			if (len(held) > 0) != (tt.why != "") || len(held) > 0 && !strings.Contains(held[0].Why, tt.why) || len(held) > 0 && len(h.Bus.Messages()) > 0 {
+				t.Errorf("held by %+v, %d messages; want it held: %q", held, len(h.Bus.Messages()), tt.why)
+			}
+		})
+	}
+}
+
+// TestAnOrdinaryPersonCostsNoRequestMore: what is read about everybody is read once.
+func TestAnOrdinaryPersonCostsNoRequestMore(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	requests := func() int {
+		n := 0
+		for _, k := range h.Tenant.Requests() {
+			n += k
+		}
+		return n
+	}
+	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
+	before := requests()
+	deliver(t, h, p, termination(h, "2", offboarding.Employee{UserPrincipalName: henrik}))
+	if n := requests() - before; n > 2 { // the person, and the manager
+		t.Errorf("the second departure took %d requests: %v; want 2", n, h.Tenant.Requests())
+	}
+}
