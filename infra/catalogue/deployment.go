@@ -109,6 +109,10 @@ func alarms(b block) []alarm {
 	case offboarding.FunctionIntake:
 		all = append(all, alarm{Name: "Refuses", Says: "Webhooks could not be kept and were answered 5xx", Playbook: "intake",
 			Namespace: "AWS/ApiGateway", Metric: "5xx", Statistic: "Sum", Dimension: &dimension{"ApiId", "!Ref Webhooks"}, Minutes: 1, Missing: "notBreaching", Operator: over})
+		unverified := ours("Webhooks", "Outcome")
+		unverified.Name, unverified.Says, unverified.Playbook = "Unverified", "A webhook to a known source was not verified", "intake"
+		unverified.Statistic, unverified.Dimension.Value = "Sum", "unverified"
+		all = append(all, unverified)
 	case offboarding.FunctionWatch:
 		all = append(all, alarm{Name: "PastDeadline", Says: "A step still waits although its deadline has passed", Playbook: "past-deadline",
 			Namespace: "Leaver", Metric: "WaitsPastDeadline", Statistic: "Maximum", Minutes: 15, Missing: "notBreaching", Operator: over})

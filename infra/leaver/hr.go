@@ -60,6 +60,7 @@ func (c *hrCommand) Run(on console) error {
 		}
 		system.Known(strings.Join(one.Secrets[:min(1, len(one.Secrets))], ""), one.API.User, one.API.Secret) // the newest
 		systems[one.Name] = system
+		mux.Handle("/"+one.Name, http.StripPrefix("/"+one.Name, system))
 		mux.Handle("/"+one.Name+"/", http.StripPrefix("/"+one.Name, system))
 		mux.HandleFunc("POST /"+one.Name+"/tell", tell(system))
 		at := "http://" + listener.Addr().String() + "/" + one.Name

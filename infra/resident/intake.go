@@ -22,6 +22,7 @@ func (h *Host) ServeIntake(addr string, sources *hris.Sources) (stop func() erro
 	}
 	in := &intake.Intake{
 		Sources: sources, Bus: h.Bus, Now: h.Now, Log: h.log,
+		Count: h.Metrics.Webhook,
 		Limit: rate.NewLimiter(webhooksPerSecond, 2*webhooksPerSecond),
 	}
 	server := &http.Server{

@@ -28,6 +28,8 @@ type Intake struct {
 	Sources *hris.Sources
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Metrics go to CloudWatch.
+	Metrics *lambda.Metrics
 }
 
 // RunIntake makes intake and serves the requests of an HTTP API with the handler that build
@@ -61,7 +63,8 @@ func RunIntake(build func(Intake) http.Handler) {
 		if err != nil {
 			return nil, err
 		}
-		in := Intake{Bus: waker, Sources: sources, Now: time.Now, Log: log}
+		metrics := &lambda.Metrics{Out: os.Stdout, Now: time.Now}
+		in := Intake{Bus: waker, Sources: sources, Now: time.Now, Log: log, Metrics: metrics}
 		handler, read := lambda.HTTP(build(in), waker.Flush), in.Now()
 		refreshed := lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 			if in.Now().Sub(read) > rotation {
@@ -75,7 +78,6 @@ func RunIntake(build func(Intake) http.Handler) {
 			}
 			return handler.Invoke(ctx, payload)
 		})
-		metrics := &lambda.Metrics{Out: os.Stdout, Now: in.Now}
 		return metrics.Measured(offboarding.FunctionIntake, lambda.Thawed(refreshed, in.Now, open)), nil
 	})
 }

@@ -42,8 +42,10 @@ func readPersonio(c Config, v webhook.Verified) (Meaning, error) {
 	// The documents join words in other ways than the webhooks do.
 	e := event{name: strings.ReplaceAll(strings.ToLower(body.at("/event_name").text()), "_", "-")}
 	payload := body.at("/payload")
-	if e.person = payload.at("/person_id").text(); e.person == "" {
-		e.person = payload.at("/person/id").text()
+	for _, at := range []string{"/person_id", "/person-id", "/person/id"} {
+		if e.person == "" {
+			e.person = payload.at(at).text()
+		}
 	}
 	if e.person == "" && strings.HasPrefix(e.name, "person.") {
 		e.person = payload.at("/id").text()

@@ -146,7 +146,16 @@ type worker struct {
 	} `xml:"Worker_Data>Employment_Data>Worker_Status_Data"`
 }
 
-func (w worker) word() Word {
+// back is how long after the last of the dates somebody is back who is still active: the integration
+// user lives up to 21 hours behind, and an effective date a day.
+const back = 48 * time.Hour
+
+// over reports whether a day was over everywhere for so long that whoever is still active is back.
+func over(day offboarding.Date, now time.Time) bool {
+	return !day.IsZero() && now.Sub(day.At(offboarding.EndOfDay, offboarding.AnywhereOnEarth)) > back
+}
+
+func (w worker) word(now time.Time) Word {
 	word := Word{Employee: offboarding.Employee{EmployeeID: w.ID}}
 	for _, reference := range w.References {
 		if reference.Type == "WID" {
@@ -171,6 +180,8 @@ func (w worker) word() Word {
 	switch {
 	case err != nil || other != nil:
 		word.Unclear = "a date of the termination is not a day"
+	case isTrue(w.Status.Active) && over(cmpDate(word.Leaving.LastDay, word.Leaving.EndOfEmployment), now):
+		word.Leaving = Leaving{} // the dates are of a departure from which the person is back
 	case word.Leaving.IsZero() && !isTrue(w.Status.Active):
 		word.Unclear = "the worker is not active, and no date is shown"
 	}
@@ -212,7 +223,7 @@ func (w *workdayReader) Person(ctx context.Context, id string) (Word, error) {
 		return Word{}, err
 	}
 	for _, one := range answer.All {
-		if word := one.word(); word.Person == id {
+		if word := one.word(w.now()); word.Person == id {
 			return word, nil
 		}
 	}
@@ -236,7 +247,7 @@ func (w *workdayReader) Leavers(ctx context.Context, since time.Time) (Leavers, 
 			}
 			pages = answer.Pages
 			for _, one := range answer.All {
-				if word := one.word(); word.Person != "" && !seen[word.Person] {
+				if word := one.word(w.now()); word.Person != "" && !seen[word.Person] {
 					seen[word.Person] = true
 					all.Words = append(all.Words, word)
 				}

@@ -98,7 +98,7 @@ type vendor struct {
 	tells func(s *System, c change, p Person) (event string, body any)
 	// sign puts the proof on a webhook.
 	sign func(s *System, r *http.Request, w Webhook)
-	// serve answers the read API.
+	// serve answers the read API; nil where a webhook says all there is to know.
 	serve func(s *System, mux *http.ServeMux)
 	// again is when it sends a webhook again that was not taken, after each try; then it gives up.
 	again []time.Duration
@@ -107,7 +107,7 @@ type vendor struct {
 }
 
 // vendors are those that are simulated.
-var vendors = []vendor{bamboohr, hibob, gusto, factorial, personio, deel, finch, workday}
+var vendors = []vendor{standard, script, cloudevents, eventgrid, okta, bamboohr, hibob, gusto, factorial, personio, deel, finch, workday}
 
 // System is one simulated HR system.
 type System struct {
@@ -145,14 +145,21 @@ func New(name string, now func() time.Time) (*System, error) {
 // Known gives the system other secrets; an empty one of the webhooks is left as it is.
 func (s *System) Known(secret, user, credential string) {
 	s.Secret, s.User, s.Credential, s.mux = cmp.Or(secret, s.Secret), user, credential, http.NewServeMux()
-	s.vendor.serve(s, s.mux)
+	if s.Asked() {
+		s.vendor.serve(s, s.mux)
+	}
 }
 
-// Vendors are the names of those that are simulated.
-func Vendors() []string {
+// Asked reports whether it has a read API.
+func (s *System) Asked() bool { return s.vendor.serve != nil }
+
+// Asked are the names of the simulated vendors that are asked.
+func Asked() []string {
 	var names []string
 	for _, v := range vendors {
-		names = append(names, v.name)
+		if v.serve != nil {
+			names = append(names, v.name)
+		}
 	}
 	return names
 }
@@ -340,6 +347,9 @@ func (s *System) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case refusing:
 		w.WriteHeader(http.StatusForbidden)
 	default:
+		if r.URL.Path == "" { // of a system behind a prefix, that has one address for everything
+			r.URL.Path = "/"
+		}
 		s.mux.ServeHTTP(w, r)
 	}
 }

@@ -19,6 +19,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	verdicts     *prometheus.CounterVec
+	webhooks     *prometheus.CounterVec
 	depth        *prometheus.GaugeVec
 	deadLetters  *prometheus.GaugeVec
 	oldest       *prometheus.GaugeVec
@@ -39,6 +40,9 @@ func New() *Metrics {
 		verdicts: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "leaver_verdicts_total", Help: "Verdicts committed to the ledger by this process.",
 		}, []string{"step", "state"}),
+		webhooks: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "leaver_webhooks_total", Help: "Webhooks, by what became of them: taken, handshake, unusable, unverified, refused, not kept.",
+		}, []string{"source", "outcome"}),
 		depth:       gauge("leaver_queue_depth", "Messages that wait, visible and not settled.", "subscription"),
 		deadLetters: gauge("leaver_dead_letters", "Messages parked until somebody replays or discards them.", "subscription"),
 		oldest:      gauge("leaver_oldest_message_age_seconds", "Age of the oldest message that waits.", "subscription"),
@@ -55,6 +59,11 @@ func New() *Metrics {
 // Verdict counts one committed verdict.
 func (m *Metrics) Verdict(step offboarding.StepName, state offboarding.StepState) {
 	m.verdicts.WithLabelValues(string(step), string(state)).Inc()
+}
+
+// Webhook counts one webhook of a declared source, whose name is empty where there is none of it.
+func (m *Metrics) Webhook(source, outcome string) {
+	m.webhooks.WithLabelValues(source, outcome).Inc()
 }
 
 // Queue is what waits for a subscription now.

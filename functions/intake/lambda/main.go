@@ -10,7 +10,7 @@ import (
 
 func main() {
 	assembly.RunIntake(func(f assembly.Intake) http.Handler {
-		in := &intake.Intake{Sources: f.Sources, Bus: f.Bus, Now: f.Now, Log: f.Log}
+		in := &intake.Intake{Sources: f.Sources, Bus: f.Bus, Now: f.Now, Log: f.Log, Count: f.Metrics.Webhook}
 		return in.Handler()
 	})
 }

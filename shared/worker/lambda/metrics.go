@@ -49,6 +49,14 @@ func (m *Metrics) Verdict(step offboarding.StepName, state offboarding.StepState
 	m.put(map[string]string{"Step": string(step), "State": string(state)}, metric{"Verdicts", count, 1})
 }
 
+// Webhook counts one webhook of a declared source, whose name is empty where there is none of it.
+func (m *Metrics) Webhook(source, outcome string) {
+	m.put(map[string]string{"Outcome": outcome}, metric{"Webhooks", count, 1})
+	if source != "" {
+		m.put(map[string]string{"Source": source, "Outcome": outcome}, metric{"Webhooks", count, 1})
+	}
+}
+
 // Queue implements watch.Report.
 func (m *Metrics) Queue(subscription string, d bus.Depth) {
 	m.put(map[string]string{"Subscription": subscription},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"leaver/events"
 	"leaver/infra/leaver/internal/operator"
@@ -26,6 +27,7 @@ type hostOptions struct {
 	log         io.Writer
 	meter       *meter                               // nil = nothing is counted
 	elsewhere   map[offboarding.StepName]worker.Step // as that of resident.Options
+	declared    []hris.Config                        // sources; none = the sample's
 }
 
 // withHost serves the tenant and a host on it with its intake, in a directory that is removed
@@ -51,12 +53,23 @@ func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context
 		m.next = server.Client().Transport
 		options.Client, options.Around = &http.Client{Transport: m}, m.around
 	}
+	graph, err := resident.GraphOf(options.Tenant)
+	if err != nil {
+		return err
+	}
+	if options.Readers, err = hris.NewReaders(on.declared, hris.Access{Now: time.Now, Tenant: graph}); err != nil {
+		return err
+	}
 	h, err := resident.Open(ctx, options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	sources, err := hris.New(hris.Standard(events.Secret))
+	declared := on.declared
+	if len(declared) == 0 {
+		declared = []hris.Config{hris.Standard(events.Secret)}
+	}
+	sources, err := hris.New(declared...)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ var scenarios = []scenario{
 	{name: "cost", departures: []departure{costlyDeparture}, tenant: costlyTenant, counts: true},
 	{name: "layoff", run: layoff, title: "many people at once, against Microsoft's throttling: nobody is lost, and the lockout of all goes before everything else"},
 	{name: "attack", run: attack, title: attackTitle},
+	{name: "front-door", run: frontDoor, title: "one person through every kind of source, each out at the moment of their own time zone, and one taken back through each that can say so; 100 seconds"},
 }
 
 func scenarioOf(name string) (scenario, error) {
