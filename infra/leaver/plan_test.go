@@ -23,7 +23,7 @@ func TestPlanSaysWhatWouldBeDoneAndWritesNothing(t *testing.T) {
 		code int
 		says []string
 	}{
-		{"the default", []string{adele}, 0, []string{"forward to alex.wilber@contoso.com until", "signout   at once          act: until the password has changed", "licence   from ", "gate: ", "User.RevokeSessions.All", "Exchange.ManageAsApp", "nothing was written"}},
+		{"the default", []string{adele}, 0, []string{"forward to the manager until", "signout   at once          act: until the password has changed", "licence   from ", "gate: ", "User.RevokeSessions.All", "Exchange.ManageAsApp", "nothing was written"}},
 		{"forwarded for ever", []string{adele, "--forward-for", "unlimited"}, 0, []string{"with no end", "withheld by B1", "withheld by B2", "Microsoft 365 admin"}},
 		{"nobody to forward to", []string{"patti.fernandez@contoso.com", "--forward-to", "nobody@contoso.com"}, 0, []string{"a person will have to:\n  forward: forwardTo"}},
 		{"synchronised", []string{"megan.bowen@contoso.com"}, 0, []string{"a person will have to:\n  the account is synchronised", "reset its password", "what no step can end or see:\n  wipe: files"}},

@@ -78,7 +78,7 @@ func (s *Server) Preview(ctx context.Context, request offboarding.Request) (Plan
 		p.KeepFiles += " to " + s.named(ctx, to)
 	}
 	if f := plan.Forwarding; f != nil {
-		p.Mailbox += " to " + cmp.Or(view.Personal[f.Address], s.named(ctx, f.To), "nobody")
+		p.Mailbox += " to " + cmp.Or(view.Personal[f.Address], s.named(ctx, f.To), whoever(f))
 		if f.Until.IsZero() {
 			p.Mailbox += ", with no end"
 		} else {
@@ -87,6 +87,13 @@ func (s *Server) Preview(ctx context.Context, request offboarding.Request) (Plan
 	}
 	if view.Open != nil {
 		p.Joins = view.Open.ID
+	}
+	for _, b := range view.Case.Brakes {
+		what := "the departure"
+		if b.Step != "" {
+			what = string(b.Step)
+		}
+		p.ByHand = append(p.ByHand, "approve "+what+", as somebody else than whoever asks: "+b.Why)
 	}
 	if view.User.OnPremisesSyncEnabled {
 		p.ByHand = append(p.ByHand, "the account is synchronised from an on-premises Active Directory (B9): there, reset its password (unless Entra writes it back), disable it, hide it from address lists (msExchHideFromAddressLists), and in the end delete it")
@@ -127,6 +134,15 @@ func (s *Server) Preview(ctx context.Context, request offboarding.Request) (Plan
 	slices.Sort(p.Permissions)
 	p.Permissions = slices.Compact(p.Permissions)
 	return p, nil
+}
+
+// whoever gets the mail where nobody was named: the manager as Entra shows them then, or nobody where the
+// name that was given is none.
+func whoever(f *offboarding.Forwarding) string {
+	if f.Unclear != "" {
+		return "nobody"
+	}
+	return "the manager"
 }
 
 // named is the userPrincipalName of an object id that can be looked up, and else what is given.
