@@ -116,6 +116,11 @@ func (d departure) begin(t *testing.T) *organisation {
 			w.Users[o.id].OnPremises = simtenant.OnPremises{
 				DomainName: who.Domain, ImmutableID: who.Anchor, SecurityIdentifier: who.SID, SamAccountName: who.SamAccountName,
 			}
+			for _, u := range w.Users { // whoever reports to the leaver is a task of access
+				if u.ManagerID == o.id {
+					u.ManagerID = ""
+				}
+			}
 			for _, g := range w.Groups {
 				if g.OnPremisesSyncEnabled != nil && slices.Contains(g.Members, o.id) {
 					dn, err := directory.Group("g"+g.ID[:8], o.dn)
