@@ -50,6 +50,7 @@ var scenarios = []scenario{
 	{name: "layoff", run: layoff, title: "many people at once, against Microsoft's throttling: nobody is lost, and the lockout of all goes before everything else"},
 	{name: "attack", run: attack, title: attackTitle},
 	{name: "front-door", run: frontDoor, title: "one person through every kind of source, each out at the moment of their own time zone, and one taken back through each that can say so; 100 seconds"},
+	{name: "unkind", departures: unkind, tenant: unkindTenant, world: unkindWorld, policy: unkindPolicy},
 }
 
 func scenarioOf(name string) (scenario, error) {
