@@ -11,12 +11,14 @@ import (
 )
 
 type demoCommand struct {
-	Scenario string        `enum:"${scenarios}" default:"departures" placeholder:"NAME" help:"What is played, of those above; ${default} without it."`
-	Users    *int          `placeholder:"2000" help:"Size of the company, in a layoff."`
-	Leavers  *int          `placeholder:"500" help:"How many of them leave, in a layoff."`
-	Throttle *float64      `placeholder:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
-	JSON     bool          `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
-	Latency  time.Duration `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
+	Scenario string         `enum:"${scenarios}" default:"departures" placeholder:"NAME" help:"What is played, of those above; ${default} without it."`
+	Users    *int           `placeholder:"2000" help:"Size of the company, in a layoff."`
+	Leavers  *int           `placeholder:"500" help:"How many of them leave, in a layoff."`
+	Throttle *float64       `placeholder:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
+	Random   *uint64        `placeholder:"1" help:"Which storm: what happens to whom, and when."`
+	For      *time.Duration `placeholder:"30s" help:"For how long the host is killed, in a storm."`
+	JSON     bool           `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
+	Latency  time.Duration  `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
 }
 
 // Help implements kong.HelpProvider.
@@ -27,6 +29,7 @@ func (*demoCommand) Help() string {
   leaver demo --scenario synced
   leaver demo --json | jq .state
   leaver demo --scenario layoff --users 200 --leavers 50
+  leaver demo --scenario storm --random 7 --for 5m
 
 Who leaves in which scenario, and how it ends:
 
@@ -39,6 +42,10 @@ func (c *demoCommand) Validate() error {
 	switch {
 	case (c.Users != nil || c.Leavers != nil || c.Throttle != nil) && c.Scenario != "layoff":
 		return fmt.Errorf("--users, --leavers and --throttle: they are of the scenario layoff, and %s would ignore them", c.Scenario)
+	case (c.Random != nil || c.For != nil) && c.Scenario != "storm":
+		return fmt.Errorf("--random and --for: they are of the scenario storm, and %s would ignore them", c.Scenario)
+	case c.storm().For <= 0:
+		return errors.New("--for: write how long the storm lasts, such as 30s")
 	case layoff.Users < 1 || layoff.Leavers < 1:
 		return errors.New("--users and --leavers: write how many people there are, and how many of them leave")
 	case !(layoff.Throttle > 0) || math.IsInf(layoff.Throttle, 0): // not so for NaN
@@ -64,10 +71,22 @@ func (c *demoCommand) layoff() demo.Layoff {
 	return layoff
 }
 
+// storm is the default one but for what the flags say.
+func (c *demoCommand) storm() demo.Storm {
+	storm := demo.DefaultStorm()
+	if c.Random != nil {
+		storm.Random = *c.Random
+	}
+	if c.For != nil {
+		storm.For = *c.For
+	}
+	return storm
+}
+
 // Run plays the scenario. It is an error when the tenant was not observed to be as wanted.
 func (c *demoCommand) Run(on console) error {
 	return demo.Play(on, demo.Options{
 		Scenario: c.Scenario, Latency: c.Latency, JSON: c.JSON, Out: on.stdout, Log: on.stderr,
-		Layoff: c.layoff(),
+		Layoff: c.layoff(), Storm: c.storm(),
 	})
 }

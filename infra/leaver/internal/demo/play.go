@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Scenario string
 	Layoff   Layoff
+	Storm    Storm
 	// Latency is how long every answer of the simulated tenant takes at least.
 	Latency time.Duration
 	// JSON is set when an object a line is wanted for each leaver, and nothing else.
