@@ -14,6 +14,7 @@ import (
 func TestMetricsSayWhatTheyWereTold(t *testing.T) {
 	t.Parallel()
 	m := telemetry.New()
+	m.Webhook("bob", "unverified")
 	m.Verdict(offboarding.StepBlock, offboarding.StateWaiting)
 	m.Verdict(offboarding.StepBlock, offboarding.StateWaiting)
 	m.Verdict(offboarding.StepBlock, offboarding.StateEffective)
@@ -32,11 +33,13 @@ func TestMetricsSayWhatTheyWereTold(t *testing.T) {
 	want := `leaver_cases{state="planning"} 0
 leaver_cases{state="running"} 5
 leaver_dead_letters{subscription="plan"} 2
+leaver_frozen 0
 leaver_oldest_message_age_seconds{subscription="plan"} 1.5
 leaver_queue_depth{subscription="plan"} 4
 leaver_verdicts_total{state="effective",step="block"} 1
 leaver_verdicts_total{state="waiting",step="block"} 2
-leaver_waits_past_deadline 1`
+leaver_waits_past_deadline 1
+leaver_webhooks_total{outcome="unverified",source="bob"} 1`
 	if text := strings.Join(got, "\n"); answer.Code != 200 || text != want {
 		t.Errorf("%d\n%s", answer.Code, text)
 	}
