@@ -113,9 +113,16 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	return s.observe(ctx, job)
 }
 
-// putBack restores the account that this run has just deleted if somebody enabled it after the last
-// look, which the deleted account still tells.
+// putBack restores the account that this run has just deleted if the departure was cancelled after the
+// last look, or somebody enabled the account, which the deleted one still tells.
 func (s *Step) putBack(ctx context.Context, job *offboarding.Job) error {
+	if cancelled := offboarding.WriteGuardFrom(ctx).Allow(ctx); errors.Is(cancelled, offboarding.ErrCancelled) {
+		if err := s.directory.RestoreUser(offboarding.PuttingBack(ctx), job.Leaver); err != nil {
+			return offboarding.Manual(fmt.Sprintf("%s: the departure was cancelled while the account was being deleted, and it could not be restored (%s): restore it", offboarding.B16.Name, err))
+		}
+		job.Evidence["putBack"] = "the departure was cancelled while the account was being deleted; it was restored"
+		return cancelled
+	}
 	gone, err := s.directory.DeletedUser(ctx, job.Leaver)
 	if err != nil || !gone.Enabled {
 		return nil // observe reads again, and says what it does not see

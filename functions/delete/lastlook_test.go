@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
@@ -102,6 +103,32 @@ func TestThreat12AnAccountEnabledAfterTheLastLookIsRestored(t *testing.T) {
 				t.Errorf("restored as %+v", user)
 			}
 		})
+	}
+}
+
+// TestB16ADepartureCancelledAsTheAccountGoesIsRestored cancels when the deletion is on its way: nobody
+// who stays is left among the deleted.
+func TestB16ADepartureCancelledAsTheAccountGoesIsRestored(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := gateOf(t, h)
+	h.OnRequest = func(r *http.Request) error {
+		if r.Method != http.MethodDelete || !strings.HasSuffix(r.URL.Path, "/users/"+c.Leaver) {
+			return nil
+		}
+		_, err := h.Ledger.Cancel(r.Context(), ledger.Cancellation{Tenant: c.Tenant, Leaver: c.Leaver, EventTime: h.Now()})
+		return err
+	}
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+	h.Wants(t, record, offboarding.StateCancelled)
+	if got := record.Evidence["putBack"]; !strings.Contains(got, "was restored") {
+		t.Errorf("the evidence says %q, want that the account was restored", got)
+	}
+	if user, alive := h.Tenant.User(c.Leaver); !alive || user.UserPrincipalName != "adele.vance@contoso.com" {
+		t.Errorf("alive %t, as %q; want the account restored under its name", alive, user.UserPrincipalName)
+	}
+	if _, deleted := h.Tenant.DeletedUser(c.Leaver); deleted {
+		t.Error("it is among the deleted still")
 	}
 }
 

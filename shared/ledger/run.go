@@ -193,7 +193,7 @@ func (r *Run) Allow(ctx context.Context) error {
 	r.knows(c)
 	record, err := r.held(c)
 	switch {
-	case c.Cancelled != nil:
+	case c.Cancelled != nil && !offboarding.PutsBack(ctx):
 		err = offboarding.ErrCancelled
 	case err != nil:
 	case record.Replanned:

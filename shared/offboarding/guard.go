@@ -19,7 +19,7 @@ type Call struct {
 type WriteGuard interface {
 	// Allow returns nil when a write may be made now. It reads the ledger, strongly
 	// consistent: the case is open and not cancelled, and this run still holds the lease.
-	// A cancelled case is ErrCancelled.
+	// A cancelled case is ErrCancelled, except for what is put back ([PuttingBack]).
 	Allow(ctx context.Context) error
 	// Record keeps an answered write as evidence.
 	Record(Call)
@@ -46,6 +46,17 @@ func (noGuard) Allow(context.Context) error {
 	return Permanent(errors.New("a write outside of a step's run is not allowed"))
 }
 func (noGuard) Record(Call) {}
+
+type puttingBackKey struct{}
+
+// PuttingBack returns a context whose writes only put back what this very run has just done: the case
+// may have been cancelled meanwhile, the run holds its lease still.
+func PuttingBack(ctx context.Context) context.Context {
+	return context.WithValue(ctx, puttingBackKey{}, true)
+}
+
+// PutsBack reports whether the context's writes only put back what their run has just done.
+func PutsBack(ctx context.Context) bool { return ctx.Value(puttingBackKey{}) != nil }
 
 type urgentKey struct{}
 
