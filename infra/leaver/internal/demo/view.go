@@ -59,7 +59,7 @@ func (l *lines) update(found []operator.Status) {
 				continue
 			}
 			if was := l.seen[key]; was != "" || step.State != offboarding.StatePlanned {
-				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-26s  %-8s  %-10s  %s", s.Name(), step.Name, step.State, step.Reason), " "))
+				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-26s  %-10s  %-10s  %s", s.Name(), step.Name, step.State, step.Reason), " "))
 			}
 			l.seen[key] = step.State
 		}

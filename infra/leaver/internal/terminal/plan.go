@@ -31,7 +31,7 @@ func Plan(p operator.Planned, width int) string {
 		if s.Source != "" {
 			text += "; " + s.Source
 		}
-		b.WriteString(Hanging(fmt.Sprintf("  %-8s  %-15s  ", s.Name, at), text, width))
+		b.WriteString(Hanging(fmt.Sprintf("  %-10s  %-15s  ", s.Name, at), text, width))
 	}
 	list := func(title string, lines []string) {
 		if len(lines) > 0 {

@@ -55,7 +55,7 @@ func fails(s operator.StepStatus) bool {
 
 // line is a step in a line of its own.
 func line(s operator.StepStatus, opened time.Time) string {
-	return fmt.Sprintf("  %-8s  %-10s  %s\n", s.Name, s.State, remark(s, opened))
+	return fmt.Sprintf("  %-10s  %-10s  %s\n", s.Name, s.State, remark(s, opened))
 }
 
 // summary is how many steps are effective and which of the others stand how.

@@ -31,12 +31,12 @@ func TestStatusSaysWhatToType(t *testing.T) {
 	want := `adele.vance@contoso.com  running, opened 2026-11-22T02:00:00Z
   case c-1  request r-1
   leaves 2026-11-22 03:00:00 in Europe/Berlin, the moment that was asked for
-  signout   parked      refused; since 2026-11-22T02:01:00Z; 2 attempts
-  block     retrying    503; since 2026-11-22T02:02:00Z; tries again 2026-11-22T02:03:00Z; parked from 2026-11-23T02:02:00Z
-  wipe      waiting     not gone yet; since 2026-11-22T02:04:00Z; looks again 2026-11-22T02:05:00Z; a task for a person from 2026-12-20T02:04:00Z
-  forward   manual      name somebody; since 2026-11-22T02:06:00Z
-  access    effective   at 2026-11-22T02:07:00Z; directory: nothing is left
-  delete    planned     due 2026-11-22T02:08:00Z
+  signout     parked      refused; since 2026-11-22T02:01:00Z; 2 attempts
+  block       retrying    503; since 2026-11-22T02:02:00Z; tries again 2026-11-22T02:03:00Z; parked from 2026-11-23T02:02:00Z
+  wipe        waiting     not gone yet; since 2026-11-22T02:04:00Z; looks again 2026-11-22T02:05:00Z; a task for a person from 2026-12-20T02:04:00Z
+  forward     manual      name somebody; since 2026-11-22T02:06:00Z
+  access      effective   at 2026-11-22T02:07:00Z; directory: nothing is left
+  delete      planned     due 2026-11-22T02:08:00Z
   leaver replay --case c-1 --step signout --data '/srv/it'\''s'                              # when the cause is gone
   leaver sign-off c-1 signout --by "YOUR NAME" --note "WHAT WAS DONE" --data '/srv/it'\''s'  # or accept it as it is
   leaver replay --case c-1 --step forward --data '/srv/it'\''s'                              # when that is done
@@ -49,9 +49,9 @@ func TestStatusSaysWhatToType(t *testing.T) {
 	}
 	parked := operator.Status{Request: "req-1", Leaver: operator.Leaver{UserPrincipalName: "nobody@contoso.com"}, State: string(ledger.RequestParked), Reason: "no such user", Opened: at(0)}
 	if want := `adele.vance@contoso.com  running     c-1  1 of 6 effective; parked: signout; manual: forward; retrying: block; waiting: wipe; planned: delete
-  signout   parked      refused; since 2026-11-22T02:01:00Z; 2 attempts
-  block     retrying    503; since 2026-11-22T02:02:00Z; tries again 2026-11-22T02:03:00Z; parked from 2026-11-23T02:02:00Z
-  forward   manual      name somebody; since 2026-11-22T02:06:00Z
+  signout     parked      refused; since 2026-11-22T02:01:00Z; 2 attempts
+  block       retrying    503; since 2026-11-22T02:02:00Z; tries again 2026-11-22T02:03:00Z; parked from 2026-11-23T02:02:00Z
+  forward     manual      name somebody; since 2026-11-22T02:06:00Z
 nobody@contoso.com       parked      req-1  no such user
 `; terminal.Overview([]operator.Status{s, parked}) != want {
 		t.Errorf("got\n%s\nwant\n%s", terminal.Overview([]operator.Status{s, parked}), want)
