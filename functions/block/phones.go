@@ -29,7 +29,7 @@ func (s *Step) phonesMayHear(ctx context.Context, job *offboarding.Job) (time.Du
 	if native == 0 {
 		return 0, nil
 	}
-	since, err := job.Seen(ctx, activeSync)
+	since, err := job.SeenSinceThaw(ctx, activeSync)
 	if err != nil {
 		return 0, err
 	}

@@ -62,6 +62,34 @@ func TestAPhoneHearsOfItsWipeBeforeItIsShutOut(t *testing.T) {
 	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
 }
 
+// TestAPhoneHearsOfItsWipeAfterAFreeze freezes before the wipe is asked for: the moment begins anew.
+func TestAPhoneHearsOfItsWipeAfterAFreeze(t *testing.T) {
+	t.Parallel()
+	h, c, id := withPhones(t, time.Minute, false)
+	b, w := h.Worker(offboarding.StepBlock, newStep(h)), h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe")))
+	h.Step(t, c.ID, b)
+	miriam := offboarding.Person{Name: "Miriam Graham"}
+	if err := h.Ledger.Freeze(t.Context(), miriam, "a secret has leaked"); err != nil {
+		t.Fatal(err)
+	}
+	h.Advance(10 * time.Minute)
+	if err := h.Ledger.Thaw(t.Context(), miriam); err != nil {
+		t.Fatal(err)
+	}
+	h.Advance(30 * time.Second) // until somebody looks
+	h.Step(t, c.ID, b)
+	if open := strings.Join(openProtocols(h, id), " "); open != offboarding.ActiveSync {
+		t.Fatalf("thawed, got open %q; want ActiveSync open until the phone has heard", open)
+	}
+	h.Step(t, c.ID, w)
+	h.Advance(30 * time.Second)
+	h.Wants(t, h.Settle(t, c.ID, b), offboarding.StateEffective)
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+	if !acknowledged(h) {
+		t.Error("the phone did not hear of its wipe")
+	}
+}
+
 func TestAPhoneIsWaitedForAsLongAsThePolicySays(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

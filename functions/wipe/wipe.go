@@ -182,7 +182,7 @@ func (r *run) mayHear(ctx context.Context, p offboarding.Phone) (time.Duration, 
 	if grace <= 0 || !p.Native || p.Blocked || p.Wiped() {
 		return 0, nil
 	}
-	told, err := r.Seen(ctx, phoneTold+p.ID)
+	told, err := r.SeenSinceThaw(ctx, phoneTold+p.ID)
 	return told.Add(grace).Sub(r.Now), err
 }
 

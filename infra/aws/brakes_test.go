@@ -150,8 +150,7 @@ func (h *resident) postTo(t *testing.T, id, body string) {
 	t.Error("intake takes no more")
 }
 
-// ordinary are people who can leave without anybody's help: their devices all call home, and they have
-// no phone, which does not hear of its wipe when a freeze lets the lockout alone come before it.
+// ordinary are people who can leave without anybody's help: their devices and phones all call home.
 func (d *deployment) ordinary(t *testing.T, n int) []string {
 	t.Helper()
 	var people []string
@@ -161,7 +160,7 @@ func (d *deployment) ordinary(t *testing.T, n int) []string {
 			not[a.Principal] = true
 		}
 		for _, p := range w.Phones {
-			not[p.Mailbox] = true
+			not[p.Mailbox] = not[p.Mailbox] || p.Dead
 		}
 		for _, d := range w.Managed {
 			not[d.UserID] = not[d.UserID] || d.Dead

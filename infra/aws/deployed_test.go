@@ -498,6 +498,11 @@ func TestADepartureSurvivesTheDeathOfEveryFunction(t *testing.T) {
 		marketing.Members = append(marketing.Members, simtenant.UserID(heldLeaver)) // for access to take away
 		held := w.Users[simtenant.UserID(heldLeaver)]
 		held.Methods = append(held.Methods, simtenant.AuthenticationMethod{ID: "a", Type: "phone", Default: true}) // for privileges
+		for _, u := range w.Users {                                                                                // whoever reports to the leaver is a person's task
+			if u.ManagerID == held.ID {
+				u.ManagerID = ""
+			}
+		}
 	})
 	d.post(t, "msg_2", leaves(heldLeaver, `,"options":{"mailbox":"hold"}`))
 	d.post(t, "msg_1", leaves(leaver, ""))

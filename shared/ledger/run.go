@@ -158,6 +158,13 @@ func (r *Run) Case() *offboarding.Case {
 	return r.c
 }
 
+// Thawed is when the last freeze of the installation ended, as known when the run was admitted or asked
+// last; zero when there was none.
+func (r *Run) Thawed() time.Time {
+	known, _ := r.ledger.brakes.get()
+	return known.Thawed
+}
+
 // Record implements offboarding.WriteGuard: the call is evidence of what the run settles.
 func (r *Run) Record(c offboarding.Call) {
 	r.mu.Lock()

@@ -18,6 +18,8 @@ type Job struct {
 	// Now is the worker's clock at the start of the run. It orders waiting, never effects:
 	// those are compared with the tenant's own clock.
 	Now time.Time
+	// Thawed is when the last freeze of the installation ended; zero when there was none.
+	Thawed time.Time
 	// Keep appends facts to the step's record and returns once they are durable. In the
 	// before, the first value of a name stays; in the progress, the last.
 	Keep func(ctx context.Context, before, progress map[string]string) error
@@ -75,6 +77,18 @@ func (j *Job) Seen(ctx context.Context, name string) (time.Time, error) {
 		if err := j.KeepProgress(ctx, name, Stamp(j.Now)); err != nil {
 			return time.Time{}, err
 		}
+	}
+	return j.ProgressTime(name)
+}
+
+// SeenSinceThaw is Seen, and begins anew after a freeze, in which nobody could do anything about it.
+func (j *Job) SeenSinceThaw(ctx context.Context, name string) (time.Time, error) {
+	at, err := j.Seen(ctx, name)
+	if err != nil || !at.Before(j.Thawed.Truncate(time.Second)) {
+		return at, err
+	}
+	if err := j.KeepProgress(ctx, name, Stamp(j.Now)); err != nil {
+		return time.Time{}, err
 	}
 	return j.ProgressTime(name)
 }

@@ -24,7 +24,7 @@ func (w *Worker) work(ctx context.Context, d bus.Delivery, run *ledger.Run) (job
 
 	c := run.Case()
 	job = &offboarding.Job{
-		Leaver: c.Leaver, Case: c, Step: c.Step(w.Name), Now: w.Now(),
+		Leaver: c.Leaver, Case: c, Step: c.Step(w.Name), Now: w.Now(), Thawed: run.Thawed(),
 		Evidence: map[string]string{}, Personal: run.Personal,
 	}
 	kept := func(c *offboarding.Case, err error) error {
