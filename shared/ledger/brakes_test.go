@@ -442,3 +442,20 @@ func TestADeletionWaitsForAsManyPeopleAsThePolicySays(t *testing.T) {
 		t.Errorf("approved by two, delete is %s; want it planned", got)
 	}
 }
+
+// TestADepartureOfWhichOnlyAStepIsHeldIsCountedByThePolicy: it begins now, so its own bounds count, and
+// not those that hold where nobody knows any.
+func TestADepartureOfWhichOnlyAStepIsHeldIsCountedByThePolicy(t *testing.T) {
+	t.Parallel()
+	l, _, _ := newLedger(t)
+	for i := range 5 {
+		o := departure(t, i, start)
+		o.Bounds = []offboarding.Bound{}
+		o.Brakes = []offboarding.Brake{{Kind: offboarding.BrakeApproval, By: "weaker", Step: offboarding.StepLicence, Needs: 1}}
+		c := mustOpen(t, l, o)
+		if !c.Counted() {
+			t.Fatalf("departure %d is not counted when it is opened; want it counted", i)
+		}
+		begin(t, l, claim(c), start.Add(time.Minute))
+	}
+}

@@ -178,7 +178,7 @@ func (l *Ledger) Open(ctx context.Context, o Opening) (*offboarding.Case, error)
 		case latest.Open():
 			return l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) { return l.join(ctx, c, o) })
 		}
-		counted, brakes, err := l.measure(ctx, id, o, len(o.Brakes) > 0)
+		counted, brakes, err := l.measure(ctx, id, o, slices.ContainsFunc(o.Brakes, func(b offboarding.Brake) bool { return b.Step == "" }))
 		if err != nil {
 			return nil, err
 		}

@@ -124,6 +124,13 @@ func startDirectory(ctx context.Context, tenant *simtenant.Tenant) (_ *directory
 	if d.client, err = activedirectory.New([]activedirectory.Domain{domain}, activedirectory.Dial(d.DialContext)); err != nil {
 		return nil, err
 	}
+	// A password is dated by the second: what is set from now on differs from what people had.
+	now := tenant.Now()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(now.Truncate(time.Second).Add(time.Second).Sub(now)):
+	}
 	go func() { synchronised <- d.synchronise(ctx, tenant) }()
 	return d, nil
 }
