@@ -150,17 +150,16 @@ func (c *Client) readDangers(ctx context.Context, d *dangers, own string) error 
 		{doing: "listing Conditional Access policies", path: "/identity/conditionalAccess/policies", query: "$select=id,state,conditions,grantControls", budget: budgetRoles},
 		{doing: "listing the registrations of Leaver", path: "/applications", query: ofLeaver, budget: budgetDirectory},
 		{doing: "listing the service principals of Leaver", path: "/servicePrincipals", query: ofLeaver, budget: budgetDirectory},
-		{
-			doing: "reading who writes as the synchronisation, of", objects: []string{synchronisationAppID}, budget: budgetDirectory,
-			path: "/servicePrincipals(appId='{}')/appRoleAssignedTo",
-		},
+		{doing: "looking for the synchronisation's service", path: "/servicePrincipals", query: ofApp(synchronisationAppID), budget: budgetDirectory},
+	}
+	if own != "" {
+		calls = append(calls,
+			call{doing: "looking for Leaver's own registration", path: "/applications", query: ofApp(own), budget: budgetDirectory},
+			call{doing: "looking for Leaver's own service principal", path: "/servicePrincipals", query: ofApp(own), budget: budgetDirectory})
 	}
 	answers, errs := c.batch(ctx, calls...)
 	if has(errs[1], "AadPremiumLicenseRequired") {
 		errs[1], answers[1] = nil, answer{body: []byte(`{"value":[]}`)}
-	}
-	if errors.Is(errs[6], offboarding.ErrNotFound) { // nothing synchronises as an application
-		errs[6], answers[6] = nil, answer{body: []byte(`{"value":[]}`)}
 	}
 	if err := firstOf(errs); err != nil {
 		return err
@@ -180,18 +179,19 @@ func (c *Client) readDangers(ctx context.Context, d *dangers, own string) error 
 			d.holders[role] = append(d.holders[role], strings.ToLower(a.PrincipalID))
 		}
 	}
-	for i, read := range []func(context.Context, *dangers, call, answer) error{c.groupsWithRoles, c.policies, c.registrations(false), c.registrations(true), c.synchronising} {
-		if err := read(ctx, d, calls[i+2], answers[i+2]); err != nil {
-			return err
-		}
+	reads := []func(context.Context, *dangers, call, answer) error{
+		c.groupsWithRoles, c.policies, c.registrations(false), c.registrations(true), c.synchronising, c.registrations(false), c.registrations(true),
 	}
-	if own != "" {
-		for _, kind := range []string{"/applications", "/servicePrincipals"} {
-			d.ask = append(d.ask, question{ownersOf(kind+"(appId='{}')/owners", own), ownsLeaver})
+	for i := range calls[2:] {
+		if err := reads[i](ctx, d, calls[i+2], answers[i+2]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+// ofApp is the query of what has an application's client id.
+func ofApp(id string) string { return where("appId eq "+quoted(id)) + "&$select=id" }
 
 // ofLeaver is the query of Leaver's own registrations.
 var ofLeaver = where("startswith(displayName,"+quoted(offboarding.Registrations)+")") + "&$select=id"
@@ -271,7 +271,13 @@ func ownsLeaver(d *dangers, id string) {
 // synchronising asks for the owners of the service principals by which the synchronisation writes,
 // and for their applications.
 func (c *Client) synchronising(ctx context.Context, d *dangers, one call, first answer) error {
-	given, err := rest[struct{ PrincipalID, PrincipalType string }](ctx, c, one, first)
+	services, err := rest[directoryObject](ctx, c, one, first)
+	if err != nil || len(services) == 0 { // nothing synchronises as an application
+		return err
+	}
+	given, err := list[struct{ PrincipalID, PrincipalType string }](ctx, c, call{
+		doing: "reading who writes as the synchronisation, of", objects: []string{services[0].ID}, path: "/servicePrincipals/{}/appRoleAssignedTo", budget: budgetDirectory,
+	})
 	say := func(d *dangers, id string) { d.add(id, "owns the application of the directory synchronisation") }
 	for _, g := range given {
 		if g.PrincipalType != "ServicePrincipal" {
@@ -285,8 +291,15 @@ func (c *Client) synchronising(ctx context.Context, d *dangers, one call, first 
 		if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
 			return err
 		}
-		if app.AppID != "" {
-			d.ask = append(d.ask, question{ownersOf("/applications(appId='{}')/owners", app.AppID), say})
+		if app.AppID == "" {
+			continue
+		}
+		registered, err := list[directoryObject](ctx, c, call{doing: "looking for the registration of", objects: []string{g.PrincipalID}, path: "/applications", query: ofApp(app.AppID), budget: budgetDirectory})
+		if err != nil {
+			return err
+		}
+		for _, r := range registered {
+			d.ask = append(d.ask, question{ownersOf("/applications/{}/owners", r.ID), say})
 		}
 	}
 	return err
