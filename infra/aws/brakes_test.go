@@ -139,13 +139,13 @@ func (h *resident) postTo(t *testing.T, id, body string) {
 			return
 		}
 		_ = response.Body.Close()
-		if response.StatusCode != http.StatusTooManyRequests {
+		if response.StatusCode != http.StatusServiceUnavailable {
 			if response.StatusCode != http.StatusAccepted {
 				t.Errorf("intake answered %d", response.StatusCode)
 			}
 			return
 		}
-		time.Sleep(time.Second)
+		pause(t, time.Second)
 	}
 	t.Error("intake takes no more")
 }
@@ -215,10 +215,18 @@ func (d *deployment) lockedOut(people []string) (out int) {
 	return out
 }
 
+// pause lasts as long, or until the test ends.
+func pause(t *testing.T, lasts time.Duration) {
+	select {
+	case <-time.After(lasts):
+	case <-t.Context().Done():
+	}
+}
+
 // soon waits until something is so.
 func soon(t *testing.T, what string, every, within time.Duration, is func() bool) {
 	t.Helper()
-	for until := time.Now().Add(within); !is(); time.Sleep(every) {
+	for until := time.Now().Add(within); !is(); pause(t, every) {
 		if time.Now().After(until) {
 			t.Fatalf("within %s it was not so that %s", within, what)
 		}
@@ -310,7 +318,7 @@ func TestAFreezeStopsEveryProcessWithinASecond(t *testing.T) {
 	if out := d.lockedOut(people); out == len(people) {
 		t.Fatal("all were locked out before the freeze")
 	}
-	time.Sleep(8 * time.Second)
+	pause(t, 8*time.Second)
 	if said := hosts[1].typed(t, "status"); !strings.HasPrefix(said, "FROZEN since ") {
 		t.Errorf("status says %q, want it loud", said)
 	}

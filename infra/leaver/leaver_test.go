@@ -357,6 +357,28 @@ func (l *nthLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// hosted is a host with its intake until the benchmark ends.
+func hosted(b *testing.B, o resident.Options) (h *resident.Host, intake string) {
+	b.Helper()
+	o.Dir, o.Log = b.TempDir(), slog.New(slog.DiscardHandler)
+	h, err := resident.Open(b.Context(), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(b.Context())
+	served := make(chan error, 1)
+	go func() { served <- h.Run(ctx) }()
+	b.Cleanup(func() { stop(); <-served; _ = h.Close() })
+	sources, err := hris.New(hris.Standard(events.Secret))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, intake, err = h.ServeIntake("127.0.0.1:0", sources); err != nil {
+		b.Fatal(err)
+	}
+	return h, intake
+}
+
 // BenchmarkLockout measures from the accepted webhook to the account disabled and the sessions
 // revoked after that, and to signout and block read back whole, on a tenant that holds every
 // answer for 100 ms. Three answers must have come before the revocation can be sent: find the
@@ -374,24 +396,8 @@ func BenchmarkLockout(b *testing.B) {
 	})
 	policy := offboarding.DefaultPolicy()
 	policy.Limits, policy.Approvals.Privileged = offboarding.Limits{}, 0 // nobody is here to lift a brake
-	h, err := resident.Open(b.Context(), resident.Options{
-		Dir: b.TempDir(), Tenant: demo.TenantOf(server.Connection()), Policy: policy, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(b.Context())
-	served := make(chan error, 1)
-	go func() { served <- h.Run(ctx) }()
-	b.Cleanup(func() { stop(); <-served; _ = h.Close() })
-	sources, err := hris.New(hris.Standard(events.Secret))
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, intake, err := h.ServeIntake("127.0.0.1:0", sources)
-	if err != nil {
-		b.Fatal(err)
-	}
+	h, intake := hosted(b, resident.Options{Tenant: demo.TenantOf(server.Connection()), Policy: policy})
+	ctx := b.Context()
 	var disabled, whole time.Duration
 	leave := func(i int) (time.Duration, time.Duration) {
 		person := people[i%len(people)]

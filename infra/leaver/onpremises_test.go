@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,12 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"leaver/events"
 	"leaver/infra/leaver/internal/demo"
 	"leaver/infra/resident"
 	"leaver/shared/activedirectory"
 	"leaver/shared/activedirectory/sambatest"
-	"leaver/shared/hris"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -46,25 +42,11 @@ func BenchmarkLockoutOnPremises(b *testing.B) {
 	people := synchronisedPeople(b, tenant, organisation, b.N+1)
 	policy := offboarding.DefaultPolicy()
 	policy.OnPremises, policy.Limits = offboarding.OnPremisesByFunction, offboarding.Limits{}
-	h, err := resident.Open(b.Context(), resident.Options{
+	_, intake := hosted(b, resident.Options{
 		Elsewhere: map[offboarding.StepName]worker.Step{offboarding.StepOnpremises: resident.Onpremises(directories)},
-		Dir:       b.TempDir(), Tenant: demo.TenantOf(server.Connection()), Policy: policy, Log: slog.New(slog.DiscardHandler),
+		Tenant:    demo.TenantOf(server.Connection()), Policy: policy,
 	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(b.Context())
-	served := make(chan error, 1)
-	go func() { served <- h.Run(ctx) }()
-	b.Cleanup(func() { stop(); <-served; _ = h.Close() })
-	sources, err := hris.New(hris.Standard(events.Secret))
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, intake, err := h.ServeIntake("127.0.0.1:0", sources)
-	if err != nil {
-		b.Fatal(err)
-	}
+	ctx := b.Context()
 	leave := func(i int) (cloud, there time.Duration) {
 		done.forget()
 		if code, err := demo.PostSigned(ctx, intake, fmt.Sprintf("msg_%d", i), webhook(people[i])); err != nil || code != http.StatusAccepted {

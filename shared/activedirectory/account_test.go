@@ -101,9 +101,6 @@ func TestAnAccountLeavesItsGroups(t *testing.T) {
 
 // One leaves, and 4,999 stay.
 func TestAGroupOfFiveThousandLosesOneMember(t *testing.T) {
-	if testing.Short() {
-		t.Skip("5,000 members take a minute")
-	}
 	f := newFixture(t)
 	crowd, err := f.Crowd(4999)
 	must(t, err)
