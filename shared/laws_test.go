@@ -178,10 +178,10 @@ func isCommand(path string) bool {
 // TestNothingLooksUpAtInfra: functions and shared do without infra, the resident host without the
 // command, and no room of the command sees one above it.
 func TestNothingLooksUpAtInfra(t *testing.T) {
-	const resident, operator, terminal, demo, service = "infra/resident", "infra/leaver/internal/operator", "infra/leaver/internal/terminal", "infra/leaver/internal/demo", "infra/leaver/internal/service"
+	const resident, loopback, terminal, demo, service = "infra/resident", "infra/leaver/internal/loopback", "infra/leaver/internal/terminal", "infra/leaver/internal/demo", "infra/leaver/internal/service"
 	below := map[string][]string{
-		resident: nil, operator: {resident}, terminal: {operator}, demo: {resident, operator, terminal},
-		"infra/leaver": {resident, operator, terminal, demo, service},
+		resident: nil, loopback: nil, terminal: nil, demo: {resident, loopback, terminal},
+		"infra/leaver": {resident, loopback, terminal, demo, service},
 	}
 	for _, p := range packages(t) {
 		path := strings.TrimPrefix(p.ImportPath, "leaver/")

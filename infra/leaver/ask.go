@@ -5,8 +5,9 @@ import (
 	"io"
 	"strings"
 
-	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/loopback"
 	"leaver/infra/leaver/internal/terminal"
+	"leaver/shared/operator"
 )
 
 // asking is what the commands that ask the running host have in common.
@@ -15,7 +16,7 @@ type asking struct {
 	Data string `default:"${data}" help:"Data directory of the running host."`
 }
 
-func (a asking) dial() (*operator.Client, error) { return operator.Dial(a.Data) }
+func (a asking) dial() (*loopback.Client, error) { return loopback.Dial(a.Data) }
 
 // here is " --data DIR" for the commands that are written for somebody to type, and nothing where
 // they find the host without.

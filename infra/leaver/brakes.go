@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os/user"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 )
 
 // signed is who decides, for the commands that take a person's word.

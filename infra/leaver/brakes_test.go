@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 

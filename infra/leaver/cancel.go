@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
+	"leaver/shared/operator"
 )
 
 type cancelCommand struct {

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"log/slog"
 
-	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/loopback"
 	"leaver/infra/resident"
 )
 
@@ -27,7 +27,9 @@ func (f hosting) open(on console, o resident.Options, elsewhere bool) (_ *reside
 	if err != nil {
 		return nil, nil, err
 	}
-	stopOperator, err := (&operator.Server{Host: h, PolicyUnknown: elsewhere && !given}).Serve(f.Data)
+	desk := h.Desk()
+	desk.PolicyUnknown = elsewhere && !given
+	stopOperator, err := (&loopback.Server{Desk: desk, Metrics: h.Metrics}).Serve(f.Data)
 	if err != nil {
 		return nil, nil, errors.Join(err, h.Close())
 	}

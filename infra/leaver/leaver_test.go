@@ -20,10 +20,11 @@ import (
 
 	"leaver/events"
 	"leaver/infra/leaver/internal/demo"
-	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/loopback"
 	"leaver/infra/resident"
 	"leaver/shared/hris"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
 )
@@ -195,7 +196,7 @@ func eventually(t *testing.T, what string, within time.Duration, done func() boo
 
 func stateOf(t *testing.T, data, who string) []operator.Status {
 	t.Helper()
-	host, err := operator.Dial(data)
+	host, err := loopback.Dial(data)
 	if err != nil {
 		t.Fatal(err)
 	}

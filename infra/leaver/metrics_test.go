@@ -11,9 +11,10 @@ import (
 	"time"
 
 	"leaver/infra/leaver/internal/demo"
-	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/loopback"
 	"leaver/infra/resident"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
@@ -34,7 +35,7 @@ func TestMetricsAfterADeparture(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- h.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-served; _ = h.Close() })
-	stopOperator, err := (&operator.Server{Host: h}).Serve(data)
+	stopOperator, err := (&loopback.Server{Desk: h.Desk(), Metrics: h.Metrics}).Serve(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestMetricsAfterADeparture(t *testing.T) {
 	if err := h.Watch.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	host, err := operator.Dial(data)
+	host, err := loopback.Dial(data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"leaver/infra/leaver/internal/demo"
-	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/loopback"
 	"leaver/infra/resident"
 	"leaver/shared/bus"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
@@ -32,7 +33,7 @@ func openHost(t *testing.T, tenant simtenant.Config, policy offboarding.Policy) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopOperator, err := (&operator.Server{Host: h}).Serve(data)
+	stopOperator, err := (&loopback.Server{Desk: h.Desk(), Metrics: h.Metrics}).Serve(data)
 	if err != nil {
 		t.Fatal(err)
 	}

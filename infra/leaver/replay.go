@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"leaver/functions/replay"
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
+	"leaver/shared/operator"
 )
 
 type replayCommand struct {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 )
 
 // requestFlags say whom to offboard, and how.

@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 )
 
 type signOffCommand struct {

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
+	"leaver/shared/operator"
 )
 
 type statusCommand struct {

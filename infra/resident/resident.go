@@ -40,6 +40,7 @@ import (
 	"leaver/shared/ledger"
 	natsledger "leaver/shared/ledger/nats"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/telemetry"
 	"leaver/shared/worker"
 )
@@ -171,6 +172,14 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	h.Watch = &watch.Watch{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log, Report: h.Metrics}
 	h.Replayer = &replay.Replayer{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
 	return h, nil
+}
+
+// Desk is where the operator of the host asks and acts.
+func (h *Host) Desk() *operator.Desk {
+	return &operator.Desk{
+		Ledger: h.Ledger, Bus: h.Bus, Directory: h.Directory, Planner: h.Planner, Replayer: h.Replayer,
+		Steps: h.Steps, Now: h.Now, Operator: h.Operator,
+	}
 }
 
 // openEmbedded starts the embedded server.

@@ -14,9 +14,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/loopback"
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
@@ -34,7 +35,7 @@ func attack(ctx context.Context, o Options) (err error) {
 	if o.JSON {
 		out = io.Discard
 	}
-	return withHost(ctx, hostOptions{tenant: tenant, policy: offboarding.DefaultPolicy(), log: o.Log}, func(ctx context.Context, h *operator.Server, intake string) (err error) {
+	return withHost(ctx, hostOptions{tenant: tenant, policy: offboarding.DefaultPolicy(), log: o.Log}, func(ctx context.Context, h *operator.Desk, intake string) (err error) {
 		ctx, stop := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("the attack did not end within %s", demoPatience))
 		defer stop()
 		dir, err := os.MkdirTemp("", "leaver-attack-")
@@ -42,12 +43,12 @@ func attack(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		stopOperator, err := h.Serve(dir)
+		stopOperator, err := (&loopback.Server{Desk: h}).Serve(dir)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, stopOperator()) }()
-		client, err := operator.Dial(dir)
+		client, err := loopback.Dial(dir)
 		if err != nil {
 			return err
 		}
@@ -70,8 +71,8 @@ func attack(ctx context.Context, o Options) (err error) {
 
 // attacked is the company while it is.
 type attacked struct {
-	ask    *operator.Client
-	host   *operator.Server
+	ask    *loopback.Client
+	host   *operator.Desk
 	tenant *simtenant.Tenant
 	intake string
 	out    io.Writer

@@ -11,10 +11,9 @@ import (
 	"time"
 
 	"leaver/functions/replay"
-	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/hris"
-	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
@@ -101,7 +100,7 @@ func signsOff(step offboarding.StepName, note string) act {
 		does: fmt.Sprintf("an operator signs %s off: %s", step, note),
 		when: stands(step, offboarding.StateManual),
 		do: func(ctx context.Context, p *play, s operator.Status) error {
-			_, err := p.host.SignOff(ctx, ledger.SignOff{Case: s.Case, Step: step, By: "the demo's operator", Note: note})
+			_, err := p.host.SignOff(ctx, operator.SignOff{Who: operator.OfCase(s.Case), Step: step, By: "the demo's operator", Note: note})
 			return err
 		},
 	}

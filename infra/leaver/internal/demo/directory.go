@@ -11,10 +11,10 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/activedirectory"
 	"leaver/shared/activedirectory/sambatest"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 

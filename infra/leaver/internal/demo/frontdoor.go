@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"leaver/events"
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/hris"
 	"leaver/shared/hris/webhook"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simhr"
 	"leaver/shared/simtenant"
 )
@@ -81,7 +81,7 @@ func frontDoor(ctx context.Context, o Options) error {
 	for _, e := range door {
 		on.declared = append(on.declared, e.Config)
 	}
-	return withHost(ctx, on, func(ctx context.Context, h *operator.Server, intake string) error {
+	return withHost(ctx, on, func(ctx context.Context, h *operator.Desk, intake string) error {
 		_, _ = fmt.Fprintf(out, "through each of %d sources somebody leaves, from %s on\n", len(door), offboarding.Stamp(door[0].leaver.moment))
 		if err := door.play(ctx, h, tenant, intake, out); err != nil {
 			return err
@@ -185,7 +185,7 @@ func (e *entrance) open(tenant *simtenant.Tenant, mux *http.ServeMux, served str
 
 // play sends what the HR systems tell, takes some back as soon as everybody is planned, and watches
 // the tenant until everybody is out who leaves.
-func (door entrances) play(ctx context.Context, h *operator.Server, tenant *simtenant.Tenant, intake string, out io.Writer) error {
+func (door entrances) play(ctx context.Context, h *operator.Desk, tenant *simtenant.Tenant, intake string, out io.Writer) error {
 	last := door[len(door)-1].leaver.moment
 	ctx, stop := context.WithDeadline(ctx, last.Add(frontDoorLate+frontDoorAfter))
 	defer stop()
@@ -231,7 +231,7 @@ func (door entrances) play(ctx context.Context, h *operator.Server, tenant *simt
 }
 
 // planned is how many departures are.
-func (door entrances) planned(ctx context.Context, h *operator.Server) (int, error) {
+func (door entrances) planned(ctx context.Context, h *operator.Desk) (int, error) {
 	cases, _, err := h.Ledger.Cases(ctx)
 	return len(cases), err
 }
@@ -261,7 +261,7 @@ func (e *entrance) clock(at time.Time) string {
 }
 
 // report is an error when anybody was out early, late or not at all, or was taken back and is out.
-func (door entrances) report(ctx context.Context, h *operator.Server, tenant *simtenant.Tenant, o Options, out io.Writer) error {
+func (door entrances) report(ctx context.Context, h *operator.Desk, tenant *simtenant.Tenant, o Options, out io.Writer) error {
 	found, err := operator.Statuses(ctx, h.Ledger, h.Now())
 	if err != nil {
 		return err

@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"leaver/events"
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/resident"
 	"leaver/shared/hris"
 	"leaver/shared/identity"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
 )
@@ -32,7 +32,7 @@ type hostOptions struct {
 
 // withHost serves the tenant and a host on it with its intake, in a directory that is removed
 // afterwards, while a demo plays.
-func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context, h *operator.Server, intake string) error) (err error) {
+func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context, h *operator.Desk, intake string) error) (err error) {
 	server, err := on.tenant.Listen("127.0.0.1:0")
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context
 	served := make(chan error, 1)
 	go func() { served <- h.Run(ctx) }()
 	defer func() { stop(); err = errors.Join(err, <-served) }()
-	return play(ctx, &operator.Server{Host: h}, intake)
+	return play(ctx, h.Desk(), intake)
 }
 
 // TenantOf is a simulated tenant as a host takes it.

@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
@@ -45,7 +45,7 @@ func layoff(ctx context.Context, o Options) error {
 	}
 	policy := offboarding.DefaultPolicy()
 	policy.Mailbox, policy.Grace, policy.Limits = offboarding.None, layoffGrace, offboarding.Limits{PerHour: c.Leavers, PerDay: c.Leavers, Share: 100}
-	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, concurrency: 64, log: o.Log}, func(ctx context.Context, h *operator.Server, intake string) error {
+	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, concurrency: 64, log: o.Log}, func(ctx context.Context, h *operator.Desk, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
 		defer stop()
 		_, _ = fmt.Fprintf(out, "%d of %d people leave at once\n", len(leavers), c.Users)
@@ -171,7 +171,7 @@ func postAll(ctx context.Context, intake string, people []string) error {
 
 // untilAll waits until every leaver's case is as wanted, returns the cases, and says how far it
 // is: at most a line a second, and no line twice.
-func untilAll(ctx context.Context, out io.Writer, h *operator.Server, leavers []string, what string, done func(*offboarding.Case) bool) ([]*offboarding.Case, error) {
+func untilAll(ctx context.Context, out io.Writer, h *operator.Desk, leavers []string, what string, done func(*offboarding.Case) bool) ([]*offboarding.Case, error) {
 	cases, finished := make([]*offboarding.Case, len(leavers)), make([]bool, len(leavers))
 	every := time.NewTicker(250 * time.Millisecond)
 	defer every.Stop()
@@ -207,7 +207,7 @@ func untilAll(ctx context.Context, out io.Writer, h *operator.Server, leavers []
 
 // whatIsOpen says why cases have not ended: how many steps are in which state, and the reason of
 // one of them.
-func whatIsOpen(ctx context.Context, h *operator.Server) error {
+func whatIsOpen(ctx context.Context, h *operator.Desk) error {
 	cases, _, err := h.Ledger.Cases(ctx)
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
@@ -33,7 +33,7 @@ func mode(t *testing.T, m offboarding.Mode, world func(*simtenant.World)) (map[s
 	}
 	ended := map[string]operator.Status{}
 	var log bytes.Buffer
-	err = withHost(t.Context(), hostOptions{tenant: tenant, policy: policy, log: &log}, func(ctx context.Context, h *operator.Server, intake string) error {
+	err = withHost(t.Context(), hostOptions{tenant: tenant, policy: policy, log: &log}, func(ctx context.Context, h *operator.Desk, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, demoPatience, errors.New("the departures did not end"))
 		defer stop()
 		for _, d := range s.departures {

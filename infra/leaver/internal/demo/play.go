@@ -10,10 +10,10 @@ import (
 	"io"
 	"time"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/infra/resident"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
 )
@@ -88,7 +88,7 @@ func Play(ctx context.Context, o Options) (err error) {
 	if s.counts {
 		on.meter = &meter{traffic: map[string]*traffic{}}
 	}
-	return withHost(ctx, on, func(ctx context.Context, h *operator.Server, intake string) error {
+	return withHost(ctx, on, func(ctx context.Context, h *operator.Desk, intake string) error {
 		p := &play{scenario: s, host: h, tenant: tenant, directory: onPremises, view: newView(ctx, o), acted: map[string]bool{}}
 		defer p.view.close()
 		found, err := p.perform(ctx, intake)
@@ -125,7 +125,7 @@ func demoPolicy() offboarding.Policy {
 // play is a scenario while it is played.
 type play struct {
 	scenario
-	host      *operator.Server
+	host      *operator.Desk
 	tenant    *simtenant.Tenant
 	directory *directory // nil = there is none
 	view      view

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
+	"leaver/shared/operator"
 )
 
 // report writes the table of each case, the time to lockout, why it ended so, and what it cost.

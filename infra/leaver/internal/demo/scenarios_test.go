@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/activedirectory/sambatest"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 

@@ -19,8 +19,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"leaver/infra/leaver/internal/operator"
+	"leaver/infra/leaver/internal/loopback"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
@@ -310,7 +311,7 @@ func (p *storming) post(ctx context.Context, who stormy, event string, leaves ti
 
 // status is the newest case of a person as a host says it; nil while there is none, or no host.
 func (p *storming) status(ctx context.Context, who stormy) *operator.Status {
-	client, err := operator.Dial(p.data)
+	client, err := loopback.Dial(p.data)
 	if err != nil {
 		return nil
 	}

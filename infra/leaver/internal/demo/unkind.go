@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"leaver/infra/leaver/internal/operator"
-	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
@@ -106,7 +105,7 @@ func accepts(step offboarding.StepName, does string, item func(operator.Status) 
 		does: does,
 		when: func(s operator.Status) bool { return item(s) != "" },
 		do: func(ctx context.Context, p *play, s operator.Status) error {
-			_, err := p.host.SignOff(ctx, ledger.SignOff{Case: s.Case, Step: step, By: "the demo's operator", Note: "looked at", Items: []string{item(s)}})
+			_, err := p.host.SignOff(ctx, operator.SignOff{Who: operator.OfCase(s.Case), Step: step, By: "the demo's operator", Note: "looked at", Items: []string{item(s)}})
 			return err
 		},
 	}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 )
 
 // Brakes are those of the whole installation, and what to type; data is what names the host, as

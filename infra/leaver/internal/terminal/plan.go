@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"leaver/infra/leaver/internal/operator"
+	"leaver/shared/operator"
 )
 
 // Plan is what offboarding somebody would do, in lines of that width, or of any when it is 0.

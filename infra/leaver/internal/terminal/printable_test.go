@@ -8,9 +8,9 @@ import (
 	"unicode"
 
 	"leaver/functions/replay"
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 )
 
 // hostile is what an HR system, or whoever has its secret, may call somebody.

@@ -11,9 +11,9 @@ import (
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 )
 
 // Overview is a line for each case and parked request, and below it the steps that fail or need a

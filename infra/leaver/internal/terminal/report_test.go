@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"leaver/infra/leaver/internal/operator"
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 )
 
 const adele = "adele.vance@contoso.com"

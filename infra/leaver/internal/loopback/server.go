@@ -1,6 +1,6 @@
-// Package operator is how the commands of this machine's operator reach the host that runs here:
-// every question is an [operation], which the [Client] asks and the host answers.
-package operator
+// Package loopback is how the commands of this machine's operator reach the host that runs here:
+// every question of package operator is an [operation], which the [Client] asks and the host answers.
+package loopback
 
 import (
 	"context"
@@ -14,9 +14,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"leaver/infra/resident"
-	"leaver/shared/ledger"
+	"leaver/functions/replay"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
+	"leaver/shared/telemetry"
 )
 
 // entry is how the commands find the running host: DIR/operator.json, mode 0600.
@@ -29,10 +30,8 @@ const entryName = "operator.json"
 
 // Server answers the operator about the departures of a host.
 type Server struct {
-	*resident.Host
-	// PolicyUnknown is set when others plan the requests, by a policy that this host was not told:
-	// it could only guess what they would do.
-	PolicyUnknown bool
+	*operator.Desk
+	Metrics *telemetry.Metrics // nil = none are shown
 }
 
 // Serve answers on the loopback interface, to who can read DIR/operator.json, until stop.
@@ -51,8 +50,9 @@ func (s *Server) Serve(dir string) (stop func() error, err error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	mux := http.NewServeMux()
-	// Without the token, for a collector on this machine: the metrics hold no personal data.
-	mux.Handle("GET /metrics", s.Metrics.Handler())
+	if s.Metrics != nil { // without the token, for a collector on this machine: they hold no personal data
+		mux.Handle("GET /metrics", s.Metrics.Handler())
+	}
 	mux.Handle("/", authorized(e.Token, s.operations()))
 	server := &http.Server{Handler: addressed(listener.Addr().String(), mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
@@ -61,17 +61,18 @@ func (s *Server) Serve(dir string) (stop func() error, err error) {
 
 func (s *Server) operations() http.Handler {
 	mux := http.NewServeMux()
-	statusOperation.on(mux, s)
-	requestOperation.on(mux, s)
-	planOperation.on(mux, s)
-	cancelOperation.on(mux, s)
-	replayOperation.on(mux, s)
-	signOffOperation.on(mux, s)
-	releaseOperation.on(mux, s)
-	approveOperation.on(mux, s)
-	allowOperation.on(mux, s)
-	freezeOperation.on(mux, s)
-	brakesOperation.on(mux, s)
+	desk := s.Desk
+	statusOperation.on(mux, desk)
+	requestOperation.on(mux, desk)
+	planOperation.on(mux, desk)
+	cancelOperation.on(mux, desk)
+	replayOperation.on(mux, desk)
+	signOffOperation.on(mux, desk)
+	releaseOperation.on(mux, desk)
+	approveOperation.on(mux, desk)
+	allowOperation.on(mux, desk)
+	freezeOperation.on(mux, desk)
+	brakesOperation.on(mux, desk)
 	return mux
 }
 
@@ -117,26 +118,50 @@ func authorized(token string, next http.Handler) http.Handler {
 	})
 }
 
+// question asks for the cases and parked requests of somebody, or of everybody.
+type question struct {
+	Who operator.Who `json:"who"`
+}
+
+// Every question and act, where it is asked.
+var (
+	statusOperation = operation[question, []operator.Status]{"/status", func(d *operator.Desk, ctx context.Context, ask question) ([]operator.Status, error) {
+		return d.Status(ctx, ask.Who)
+	}}
+	requestOperation = operation[offboarding.Request, operator.Sent]{"/requests", (*operator.Desk).Offboard}
+	planOperation    = operation[offboarding.Request, operator.Planned]{"/plan", (*operator.Desk).Plan}
+	cancelOperation  = operation[operator.Cancellation, []operator.Status]{"/cancel", (*operator.Desk).Cancel}
+	replayOperation  = operation[operator.Replay, []replay.Item]{"/replay", (*operator.Desk).Replay}
+	signOffOperation = operation[operator.SignOff, operator.Status]{"/sign-off", (*operator.Desk).SignOff}
+	releaseOperation = operation[operator.Release, []operator.Status]{"/release", (*operator.Desk).Release}
+	approveOperation = operation[operator.Approval, operator.Status]{"/approve", (*operator.Desk).Approve}
+	allowOperation   = operation[operator.Allowance, operator.Brakes]{"/allow", (*operator.Desk).Allow}
+	freezeOperation  = operation[operator.Freeze, operator.Brakes]{"/freeze", (*operator.Desk).Freeze}
+	brakesOperation  = operation[struct{}, operator.Brakes]{"/limits", func(d *operator.Desk, ctx context.Context, _ struct{}) (operator.Brakes, error) {
+		return d.Brakes(ctx)
+	}}
+)
+
 // operation is what can be asked at a path, in JSON both ways.
 type operation[In, Out any] struct {
 	path   string
-	answer func(*Server, context.Context, In) (Out, error)
+	answer func(*operator.Desk, context.Context, In) (Out, error)
 }
 
 // maxQuestion bounds what is read of a question, in bytes: an event to publish again is the longest.
 const maxQuestion = 1 << 20
 
 // on serves the operation.
-func (o operation[In, Out]) on(mux *http.ServeMux, s *Server) {
+func (o operation[In, Out]) on(mux *http.ServeMux, desk *operator.Desk) {
 	mux.HandleFunc("POST "+o.path, func(w http.ResponseWriter, r *http.Request) {
 		var in In
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion)).Decode(&in); err != nil {
 			http.Error(w, "the question cannot be read", http.StatusBadRequest)
 			return
 		}
-		out, err := o.answer(s, r.Context(), in)
+		out, err := o.answer(desk, r.Context(), in)
 		if err != nil {
-			http.Error(w, err.Error(), statusCode(err))
+			http.Error(w, err.Error(), operator.StatusCode(err))
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -144,25 +169,4 @@ func (o operation[In, Out]) on(mux *http.ServeMux, s *Server) {
 		encoder.SetEscapeHTML(false)
 		_ = encoder.Encode(out)
 	})
-}
-
-// refused is what cannot be done for whoever asked so.
-type refused string
-
-// Error implements error.
-func (r refused) Error() string { return string(r) }
-
-func statusCode(err error) int {
-	var refusal *offboarding.Refusal
-	var no refused
-	switch {
-	case errors.As(err, &no), errors.As(err, &refusal):
-		return http.StatusUnprocessableEntity
-	case errors.Is(err, ledger.ErrNobody):
-		return http.StatusUnprocessableEntity
-	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase), errors.Is(err, ledger.ErrNotHeld),
-		errors.Is(err, ledger.ErrOwnWord), errors.Is(err, ledger.ErrUnverified):
-		return http.StatusConflict
-	}
-	return http.StatusServiceUnavailable
 }

@@ -21,11 +21,9 @@ type Cancellation struct {
 	Reason string    `json:"reason"`
 }
 
-var cancelOperation = operation[Cancellation, []Status]{"/cancel", (*Server).cancel}
-
-// cancel stops what is meant and returns how that stands. What could not be stopped is an error, and
+// Cancel stops what is meant and returns how that stands. What could not be stopped is an error, and
 // does not keep the others from it.
-func (s *Server) cancel(ctx context.Context, ask Cancellation) ([]Status, error) {
+func (s *Desk) Cancel(ctx context.Context, ask Cancellation) ([]Status, error) {
 	several := !ask.Since.IsZero() || ask.Source != ""
 	if ask.Who.Everybody() != several || ask.Reason == "" {
 		return nil, refused("say which departures, by a case or by since and source, and why")
@@ -66,7 +64,7 @@ var errUnrecorded = errors.New("it is being planned, and who asked for it is not
 
 // begun are the open cases that began since then, and by the word of the source. Who joined a case
 // later did not begin it. Where a source is not known yet, errUnrecorded comes with the others.
-func (s *Server) begun(ctx context.Context, since time.Time, source string) ([]string, error) {
+func (s *Desk) begun(ctx context.Context, since time.Time, source string) ([]string, error) {
 	cases, _, err := s.Ledger.Cases(ctx)
 	if err != nil {
 		return nil, err
@@ -100,7 +98,7 @@ func (s *Server) begun(ctx context.Context, since time.Time, source string) ([]s
 }
 
 // stop cancels one open case.
-func (s *Server) stop(ctx context.Context, id, reason string) (Status, error) {
+func (s *Desk) stop(ctx context.Context, id, reason string) (Status, error) {
 	c, err := s.Ledger.Case(ctx, id)
 	if err != nil {
 		return Status{}, err

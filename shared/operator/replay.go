@@ -13,9 +13,8 @@ type Replay struct {
 	Who Who `json:"who"`
 }
 
-var replayOperation = operation[Replay, []replay.Item]{"/replay", (*Server).replay}
-
-func (s *Server) replay(ctx context.Context, ask Replay) ([]replay.Item, error) {
+// Replay sends what was parked back to work, or lists it.
+func (s *Desk) Replay(ctx context.Context, ask Replay) ([]replay.Item, error) {
 	selection := ask.Selection
 	switch who := ask.Who; {
 	case who.Everybody():

@@ -15,9 +15,8 @@ type Sent struct {
 	Request string `json:"request"`
 }
 
-var requestOperation = operation[offboarding.Request, Sent]{"/requests", (*Server).request}
-
-func (s *Server) request(ctx context.Context, ask offboarding.Request) (Sent, error) {
+// Offboard sends a request. What becomes of it, [Desk.Status] says.
+func (s *Desk) Offboard(ctx context.Context, ask offboarding.Request) (Sent, error) {
 	request, err := s.received(ask)
 	if err != nil {
 		return Sent{}, err
@@ -30,7 +29,7 @@ func (s *Server) request(ctx context.Context, ask offboarding.Request) (Sent, er
 }
 
 // received is what the operator asks for; it happens now.
-func (s *Server) received(request offboarding.Request) (offboarding.Request, error) {
+func (s *Desk) received(request offboarding.Request) (offboarding.Request, error) {
 	now := s.Now().UTC()
 	request.ID = offboarding.RequestID("operator", uuid.NewString())
 	request.By = s.person(request.By.Name)

@@ -91,8 +91,11 @@ func (w Who) Person() (offboarding.Employee, error) {
 	return w.Employee, nil
 }
 
+// OfCase names a case by its id.
+func OfCase(id string) Who { return Who{Case: id, text: id} }
+
 // find returns the cases and parked requests that are meant, oldest first.
-func (s *Server) find(ctx context.Context, who Who) ([]Status, error) {
+func (s *Desk) find(ctx context.Context, who Who) ([]Status, error) {
 	ids, err := s.idsOf(ctx, who.Employee)
 	if err != nil {
 		return nil, err
@@ -103,7 +106,7 @@ func (s *Server) find(ctx context.Context, who Who) ([]Status, error) {
 
 // idsOf are the object ids of those whom the tenant knows by a mail address or a number: these the
 // ledger does not keep.
-func (s *Server) idsOf(ctx context.Context, e offboarding.Employee) (ids []string, err error) {
+func (s *Desk) idsOf(ctx context.Context, e offboarding.Employee) (ids []string, err error) {
 	if e.Mail == "" && e.EmployeeID == "" {
 		return nil, nil
 	}
@@ -135,7 +138,7 @@ func (s Status) is(who Who, ids []string) bool {
 }
 
 // open is the one open case that is meant; what says what is to be done with it.
-func (s *Server) open(ctx context.Context, who Who, what string) (Status, error) {
+func (s *Desk) open(ctx context.Context, who Who, what string) (Status, error) {
 	found, err := s.find(ctx, who)
 	if err != nil {
 		return Status{}, err

@@ -69,13 +69,9 @@ type SignedOff struct {
 	Note string `json:"note"`
 }
 
-// statusQuestion asks for the cases and parked requests of somebody, or of everybody.
-type statusQuestion struct {
-	Who Who `json:"who"`
-}
-
-var statusOperation = operation[statusQuestion, []Status]{"/status", func(s *Server, ctx context.Context, ask statusQuestion) ([]Status, error) {
-	found, err := s.find(ctx, ask.Who)
+// Status are the cases and parked requests that are meant, oldest first.
+func (s *Desk) Status(ctx context.Context, who Who) ([]Status, error) {
+	found, err := s.find(ctx, who)
 	if err != nil {
 		return nil, err
 	}
@@ -84,10 +80,10 @@ var statusOperation = operation[statusQuestion, []Status]{"/status", func(s *Ser
 		found[i].Frozen = known(brakes.Frozen)
 	}
 	return found, err
-}}
+}
 
 // status is how a case stands now.
-func (s *Server) status(ctx context.Context, c *offboarding.Case) (Status, error) {
+func (s *Desk) status(ctx context.Context, c *offboarding.Case) (Status, error) {
 	personal, err := s.Ledger.Personal(ctx, c.ID)
 	if err != nil {
 		return Status{}, err

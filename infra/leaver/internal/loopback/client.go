@@ -1,4 +1,4 @@
-package operator
+package loopback
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 
 	"leaver/functions/replay"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 )
 
 // Client asks a running host. Its errors are the host's words, or that it does not answer.
@@ -42,57 +43,57 @@ func Dial(dir string) (*Client, error) {
 func (c *Client) Address() string { return c.entry.Address }
 
 // Status returns the cases and parked requests that are meant, oldest first.
-func (c *Client) Status(ctx context.Context, who Who) ([]Status, error) {
-	return statusOperation.ask(ctx, c, statusQuestion{Who: who})
+func (c *Client) Status(ctx context.Context, who operator.Who) ([]operator.Status, error) {
+	return statusOperation.ask(ctx, c, question{Who: who})
 }
 
 // Offboard sends a request and returns its id. What becomes of it, [Client.Status] says.
-func (c *Client) Offboard(ctx context.Context, r offboarding.Request) (Sent, error) {
+func (c *Client) Offboard(ctx context.Context, r offboarding.Request) (operator.Sent, error) {
 	return requestOperation.ask(ctx, c, r)
 }
 
 // Plan says what offboarding somebody would do; nothing is written.
-func (c *Client) Plan(ctx context.Context, r offboarding.Request) (Planned, error) {
+func (c *Client) Plan(ctx context.Context, r offboarding.Request) (operator.Planned, error) {
 	return planOperation.ask(ctx, c, r)
 }
 
 // Cancel stops departures and returns how they stand.
-func (c *Client) Cancel(ctx context.Context, ask Cancellation) ([]Status, error) {
+func (c *Client) Cancel(ctx context.Context, ask operator.Cancellation) ([]operator.Status, error) {
 	return cancelOperation.ask(ctx, c, ask)
 }
 
-// Replay sends what was parked back to work, or lists it; see [Replay].
-func (c *Client) Replay(ctx context.Context, s Replay) ([]replay.Item, error) {
+// Replay sends what was parked back to work, or lists it; see [operator.Replay].
+func (c *Client) Replay(ctx context.Context, s operator.Replay) ([]replay.Item, error) {
 	return replayOperation.ask(ctx, c, s)
 }
 
 // SignOff accepts a step by name and returns how the case stands.
-func (c *Client) SignOff(ctx context.Context, ask SignOff) (Status, error) {
+func (c *Client) SignOff(ctx context.Context, ask operator.SignOff) (operator.Status, error) {
 	return signOffOperation.ask(ctx, c, ask)
 }
 
 // Release lets departures go on that limits hold, and returns how they stand.
-func (c *Client) Release(ctx context.Context, ask Release) ([]Status, error) {
+func (c *Client) Release(ctx context.Context, ask operator.Release) ([]operator.Status, error) {
 	return releaseOperation.ask(ctx, c, ask)
 }
 
 // Approve gives or takes back a person's word and returns how the case stands.
-func (c *Client) Approve(ctx context.Context, ask Approval) (Status, error) {
+func (c *Client) Approve(ctx context.Context, ask operator.Approval) (operator.Status, error) {
 	return approveOperation.ask(ctx, c, ask)
 }
 
 // Allow allows more departures, on top of every limit.
-func (c *Client) Allow(ctx context.Context, ask Allowance) (Brakes, error) {
+func (c *Client) Allow(ctx context.Context, ask operator.Allowance) (operator.Brakes, error) {
 	return allowOperation.ask(ctx, c, ask)
 }
 
 // Freeze stops every write of the installation, or lets it write again.
-func (c *Client) Freeze(ctx context.Context, ask Freeze) (Brakes, error) {
+func (c *Client) Freeze(ctx context.Context, ask operator.Freeze) (operator.Brakes, error) {
 	return freezeOperation.ask(ctx, c, ask)
 }
 
 // Brakes are those of the whole installation.
-func (c *Client) Brakes(ctx context.Context) (Brakes, error) {
+func (c *Client) Brakes(ctx context.Context) (operator.Brakes, error) {
 	return brakesOperation.ask(ctx, c, struct{}{})
 }
 

@@ -20,7 +20,8 @@ type SignOff struct {
 	Items []string `json:"items,omitempty"`
 }
 
-var signOffOperation = operation[SignOff, Status]{"/sign-off", func(s *Server, ctx context.Context, ask SignOff) (Status, error) {
+// SignOff accepts a step by name and returns how the case stands.
+func (s *Desk) SignOff(ctx context.Context, ask SignOff) (Status, error) {
 	id := ask.Who.Case // which may be closed: the same signature twice is one
 	if id == "" {
 		open, err := s.open(ctx, ask.Who, "sign off")
@@ -29,15 +30,15 @@ var signOffOperation = operation[SignOff, Status]{"/sign-off", func(s *Server, c
 		}
 		id = open.Case
 	}
-	c, err := s.SignOff(ctx, ledger.SignOff{Case: id, Step: ask.Step, By: ask.By, Note: ask.Note, Items: ask.Items})
+	c, err := s.signOff(ctx, ledger.SignOff{Case: id, Step: ask.Step, By: s.person(ask.By).Name, Note: ask.Note, Items: ask.Items})
 	if err != nil {
 		return Status{}, err
 	}
 	return s.status(ctx, c)
-}}
+}
 
-// SignOff accepts a step by name. Its dead letters go: nobody is to replay them.
-func (s *Server) SignOff(ctx context.Context, ask ledger.SignOff) (*offboarding.Case, error) {
+// signOff accepts a step by name. Its dead letters go: nobody is to replay them.
+func (s *Desk) signOff(ctx context.Context, ask ledger.SignOff) (*offboarding.Case, error) {
 	c, err := s.Ledger.SignOff(ctx, ask)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func (s *Server) SignOff(ctx context.Context, ask ledger.SignOff) (*offboarding.
 }
 
 // discard removes the dead letters of a step that was signed off.
-func (s *Server) discard(ctx context.Context, ask ledger.SignOff) error {
+func (s *Desk) discard(ctx context.Context, ask ledger.SignOff) error {
 	letters, err := s.Bus.DeadLetters(ctx, string(ask.Step), 1000)
 	if err != nil {
 		return fmt.Errorf("listing the dead letters of %s: %w", ask.Step, err)

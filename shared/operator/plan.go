@@ -42,9 +42,8 @@ type PlannedStep struct {
 	Reason string           `json:"reason"`
 }
 
-var planOperation = operation[offboarding.Request, Planned]{"/plan", (*Server).plan}
-
-func (s *Server) plan(ctx context.Context, ask offboarding.Request) (Planned, error) {
+// Plan says what offboarding somebody would do; nothing is written.
+func (s *Desk) Plan(ctx context.Context, ask offboarding.Request) (Planned, error) {
 	request, err := s.received(ask)
 	switch {
 	case err != nil:
@@ -56,7 +55,7 @@ func (s *Server) plan(ctx context.Context, ask offboarding.Request) (Planned, er
 }
 
 // Preview compiles the request and rehearses every step that would start at the leaving time.
-func (s *Server) Preview(ctx context.Context, request offboarding.Request) (Planned, error) {
+func (s *Desk) Preview(ctx context.Context, request offboarding.Request) (Planned, error) {
 	view, err := s.Planner.Preview(ctx, request)
 	if err != nil {
 		return Planned{}, err
@@ -146,7 +145,7 @@ func whoever(f *offboarding.Forwarding) string {
 }
 
 // named is the userPrincipalName of an object id that can be looked up, and else what is given.
-func (s *Server) named(ctx context.Context, id string) string {
+func (s *Desk) named(ctx context.Context, id string) string {
 	if offboarding.FilesToPerson(id) {
 		if user, err := s.Planner.Directory.Find(ctx, offboarding.Employee{ID: id}); err == nil && len(user) == 1 {
 			return user[0].UserPrincipalName

@@ -22,11 +22,9 @@ type Release struct {
 	By     string `json:"by"`
 }
 
-var releaseOperation = operation[Release, []Status]{"/release", (*Server).release}
-
-// release lifts the limits from what is meant and returns how that stands. What could not be released
+// Release lifts the limits from what is meant and returns how that stands. What could not be released
 // is an error, and does not keep the others from it.
-func (s *Server) release(ctx context.Context, ask Release) ([]Status, error) {
+func (s *Desk) Release(ctx context.Context, ask Release) ([]Status, error) {
 	if several := ask.All || ask.Source != ""; several == (len(ask.Who) > 0) {
 		return nil, refused("say which departures: name them, or a source, or all")
 	}
@@ -57,7 +55,7 @@ func (s *Server) release(ctx context.Context, ask Release) ([]Status, error) {
 
 // limited are the cases that limits hold, of those that are meant, oldest first; whoever is named has
 // to be one of them.
-func (s *Server) limited(ctx context.Context, ask Release) ([]string, error) {
+func (s *Desk) limited(ctx context.Context, ask Release) ([]string, error) {
 	if len(ask.Who) > 0 {
 		var ids []string
 		for _, who := range ask.Who {
@@ -88,7 +86,7 @@ func from(meant, source string) bool { return source == meant || source == "webh
 
 // goOn publishes a departure that people have just let go on. Should the bus refuse, watch does it
 // within a minute.
-func (s *Server) goOn(ctx context.Context, c *offboarding.Case) (Status, error) {
+func (s *Desk) goOn(ctx context.Context, c *offboarding.Case) (Status, error) {
 	c, err := worker.Dispatch(ctx, s.Bus, s.Ledger, c)
 	if err != nil {
 		return Status{}, fmt.Errorf("the ledger has your word, and watch carries it out within a minute: %w", err)
@@ -98,7 +96,7 @@ func (s *Server) goOn(ctx context.Context, c *offboarding.Case) (Status, error) 
 
 // person is who decides: whom a token proves, where this host has one, or else who somebody at this
 // machine says to be.
-func (s *Server) person(by string) offboarding.Person {
+func (s *Desk) person(by string) offboarding.Person {
 	if s.Operator.Verified() {
 		return s.Operator
 	}
@@ -114,7 +112,8 @@ type Approval struct {
 	Withdraw bool                 `json:"withdraw,omitempty"`
 }
 
-var approveOperation = operation[Approval, Status]{"/approve", func(s *Server, ctx context.Context, ask Approval) (Status, error) {
+// Approve gives or takes back a person's word and returns how the case stands.
+func (s *Desk) Approve(ctx context.Context, ask Approval) (Status, error) {
 	open, err := s.open(ctx, ask.Who, "approve")
 	if err != nil {
 		return Status{}, err
@@ -132,7 +131,7 @@ var approveOperation = operation[Approval, Status]{"/approve", func(s *Server, c
 		}
 	}
 	return s.goOn(ctx, c)
-}}
+}
 
 // meant are the steps that an approval is for: the one that is named, or the departure, and where
 // nothing holds that, every step that waits because its source knows no date (B18).
@@ -159,7 +158,8 @@ type Allowance struct {
 	By         string    `json:"by"`
 }
 
-var allowOperation = operation[Allowance, Brakes]{"/allow", func(s *Server, ctx context.Context, ask Allowance) (Brakes, error) {
+// Allow allows more departures, on top of every limit; those that wait go on at once.
+func (s *Desk) Allow(ctx context.Context, ask Allowance) (Brakes, error) {
 	if ask.Departures < 1 || !ask.Until.After(s.Now()) {
 		return Brakes{}, refused("allow at least one departure, until a time that is ahead")
 	}
@@ -183,8 +183,8 @@ var allowOperation = operation[Allowance, Brakes]{"/allow", func(s *Server, ctx 
 			return Brakes{}, fmt.Errorf("the ledger has your word, and watch carries it out within a minute: %w", err)
 		}
 	}
-	return s.brakes(ctx)
-}}
+	return s.Brakes(ctx)
+}
 
 // Freeze stops every write of the installation, or lets it write again.
 type Freeze struct {
@@ -193,7 +193,8 @@ type Freeze struct {
 	Thaw   bool   `json:"thaw,omitempty"`
 }
 
-var freezeOperation = operation[Freeze, Brakes]{"/freeze", func(s *Server, ctx context.Context, ask Freeze) (Brakes, error) {
+// Freeze stops every write of the installation, or lets it write again.
+func (s *Desk) Freeze(ctx context.Context, ask Freeze) (Brakes, error) {
 	var err error
 	switch {
 	case ask.Thaw:
@@ -206,8 +207,8 @@ var freezeOperation = operation[Freeze, Brakes]{"/freeze", func(s *Server, ctx c
 	if err != nil {
 		return Brakes{}, err
 	}
-	return s.brakes(ctx)
-}}
+	return s.Brakes(ctx)
+}
 
 // Brakes are those of the whole installation.
 type Brakes struct {
@@ -236,11 +237,8 @@ type Limit struct {
 	Of     int    `json:"of"`
 }
 
-var brakesOperation = operation[struct{}, Brakes]{"/limits", func(s *Server, ctx context.Context, _ struct{}) (Brakes, error) {
-	return s.brakes(ctx)
-}}
-
-func (s *Server) brakes(ctx context.Context) (Brakes, error) {
+// Brakes are those of the whole installation.
+func (s *Desk) Brakes(ctx context.Context) (Brakes, error) {
 	known, err := s.Ledger.Brakes(ctx)
 	if err != nil {
 		return Brakes{}, err

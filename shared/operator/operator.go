@@ -1,0 +1,70 @@
+// Package operator is what the people who run Leaver can ask of it and do to it: every question and
+// every act once, whoever asks. The operator's command reaches them on the loopback interface, the
+// console through a browser; neither can do what is not here.
+package operator
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"leaver/functions/plan"
+	"leaver/functions/replay"
+	"leaver/shared/bus"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/worker"
+)
+
+// Desk is where the questions are answered and the acts are done.
+type Desk struct {
+	Ledger    *ledger.Ledger
+	Bus       bus.Bus
+	Directory Directory
+	Planner   *plan.Planner
+	Replayer  *replay.Replayer
+	// Steps rehearse a plan before it begins, each with its own rights; a step that is not here is not
+	// rehearsed.
+	Steps map[offboarding.StepName]worker.Step
+	Now   func() time.Time
+	// Operator is whom a token proves to be the one who asks; where it is nobody, who asks says so.
+	Operator offboarding.Person
+	// PolicyUnknown is set when others plan the requests, by a policy that this desk was not told: it
+	// could only guess what they would do.
+	PolicyUnknown bool
+}
+
+// Directory is what the desk reads of the tenant.
+type Directory interface {
+	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
+	DirectoryRoles(ctx context.Context, user string) ([]string, error)
+}
+
+// As is the desk with somebody else asking, whom a token proves.
+func (s *Desk) As(who offboarding.Person) *Desk {
+	as := *s
+	as.Operator = who
+	return &as
+}
+
+// refused is what cannot be done for whoever asked so.
+type refused string
+
+// Error implements error.
+func (r refused) Error() string { return string(r) }
+
+// StatusCode is what an error of an act is over HTTP: 422 where something else has to be asked, 409
+// where the case does not stand so, 503 where it may go well the next time.
+func StatusCode(err error) int {
+	var refusal *offboarding.Refusal
+	var no refused
+	switch {
+	case errors.As(err, &no), errors.As(err, &refusal), errors.Is(err, ledger.ErrNobody):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase), errors.Is(err, ledger.ErrNotHeld),
+		errors.Is(err, ledger.ErrOwnWord), errors.Is(err, ledger.ErrUnverified):
+		return http.StatusConflict
+	}
+	return http.StatusServiceUnavailable
+}
