@@ -17,6 +17,7 @@ type demoCommand struct {
 	Throttle *float64       `placeholder:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
 	Random   *uint64        `placeholder:"1" help:"Which storm: what happens to whom, and when."`
 	For      *time.Duration `placeholder:"30s" help:"For how long the host is killed, in a storm."`
+	Reports  string         `type:"existingdir" placeholder:"DIR" help:"Write the report of every departure there, as HTML and as JSON."`
 	JSON     bool           `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
 	Latency  time.Duration  `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
 }
@@ -86,7 +87,7 @@ func (c *demoCommand) storm() demo.Storm {
 // Run plays the scenario. It is an error when the tenant was not observed to be as wanted.
 func (c *demoCommand) Run(on console) error {
 	return demo.Play(on, demo.Options{
-		Scenario: c.Scenario, Latency: c.Latency, JSON: c.JSON, Out: on.stdout, Log: on.stderr,
+		Scenario: c.Scenario, Latency: c.Latency, JSON: c.JSON, Reports: c.Reports, Out: on.stdout, Log: on.stderr,
 		Layoff: c.layoff(), Storm: c.storm(),
 	})
 }

@@ -29,6 +29,7 @@ type commands struct {
 	Offboard offboardCommand `cmd:"" help:"Ask the running host to offboard somebody."`
 	Plan     planCommand     `cmd:"" help:"Show what offboarding somebody would do; writes nothing."`
 	Status   statusCommand   `cmd:"" help:"Show cases and parked requests of the running host."`
+	Report   reportCommand   `cmd:"" help:"Write what became of a departure, for HR, auditors and lawyers."`
 	Cancel   cancelCommand   `cmd:"" help:"Stop a departure: no step makes another write."`
 	Replay   replayCommand   `cmd:"" help:"List what was parked, and send it back to work."`
 	Release  releaseCommand  `cmd:"" help:"Let departures begin that limits hold."`

@@ -3,6 +3,7 @@ package offboarding
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -144,6 +145,9 @@ func (c *Case) Sealed(name string) bool { return c.sealed[name] != "" }
 // SealedHash is the salted hash by which the history refers to a personal value; empty when it does
 // not.
 func (c *Case) SealedHash(name string) string { return c.sealed[name] }
+
+// SealedHashes are the salted hashes by which the history refers to personal values, by name.
+func (c *Case) SealedHashes() map[string]string { return maps.Clone(c.sealed) }
 
 // Record is one step of a case.
 type Record struct {

@@ -25,6 +25,8 @@ type Options struct {
 	Storm    Storm
 	// Latency is how long every answer of the simulated tenant takes at least.
 	Latency time.Duration
+	// Reports is a directory that gets the report of every departure, as HTML and as JSON; empty = none.
+	Reports string
 	// JSON is set when an object a line is wanted for each leaver, and nothing else.
 	JSON bool
 
@@ -97,6 +99,7 @@ func Play(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		ends, wrong := p.judge(ctx, found)
+		wrong = errors.Join(wrong, writeReports(ctx, h, o.Reports, found))
 		if s.counts && len(ends) > 0 {
 			ends[0].Cost = on.meter.cost(ends[0].Status, p.posted)
 		}

@@ -1,11 +1,16 @@
 package demo
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/operator"
+	caseReport "leaver/shared/report"
 )
 
 // report writes the table of each case, the time to lockout, why it ended so, and what it cost.
@@ -34,6 +39,33 @@ func report(w io.Writer, ends []result) error {
 		}
 		if s.Cost != nil {
 			if _, err := io.WriteString(w, s.Cost.report()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeReports writes the report of each case into a directory, named after the case; none where that is
+// empty.
+func writeReports(ctx context.Context, h *operator.Desk, dir string, found []operator.Status) error {
+	if dir == "" {
+		return nil
+	}
+	for _, s := range found {
+		if s.Case == "" {
+			continue // a request that found nobody
+		}
+		r, err := h.Report(ctx, operator.Who{Case: s.Case})
+		if err != nil {
+			return err
+		}
+		for form, write := range map[string]func(io.Writer, caseReport.Report) error{"html": caseReport.WriteHTML, "json": caseReport.WriteJSON} {
+			file, err := os.OpenFile(filepath.Join(dir, s.Case+"."+form), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(write(file, r), file.Close()); err != nil {
 				return err
 			}
 		}

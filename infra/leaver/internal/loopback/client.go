@@ -17,6 +17,7 @@ import (
 	"leaver/functions/replay"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
+	"leaver/shared/report"
 )
 
 // Client asks a running host. Its errors are the host's words, or that it does not answer.
@@ -95,6 +96,11 @@ func (c *Client) Freeze(ctx context.Context, ask operator.Freeze) (operator.Brak
 // Brakes are those of the whole installation.
 func (c *Client) Brakes(ctx context.Context) (operator.Brakes, error) {
 	return brakesOperation.ask(ctx, c, struct{}{})
+}
+
+// Report returns what became of a departure, for whoever was not there.
+func (c *Client) Report(ctx context.Context, who operator.Who) (report.Report, error) {
+	return reportOperation.ask(ctx, c, question{Who: who})
 }
 
 // patience is for how long a host is waited for: it may have hundreds of departures to cancel.

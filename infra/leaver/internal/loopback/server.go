@@ -17,6 +17,7 @@ import (
 	"leaver/functions/replay"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
+	"leaver/shared/report"
 	"leaver/shared/telemetry"
 )
 
@@ -73,6 +74,7 @@ func (s *Server) operations() http.Handler {
 	allowOperation.on(mux, desk)
 	freezeOperation.on(mux, desk)
 	brakesOperation.on(mux, desk)
+	reportOperation.on(mux, desk)
 	return mux
 }
 
@@ -139,6 +141,9 @@ var (
 	freezeOperation  = operation[operator.Freeze, operator.Brakes]{"/freeze", (*operator.Desk).Freeze}
 	brakesOperation  = operation[struct{}, operator.Brakes]{"/limits", func(d *operator.Desk, ctx context.Context, _ struct{}) (operator.Brakes, error) {
 		return d.Brakes(ctx)
+	}}
+	reportOperation = operation[question, report.Report]{"/report", func(d *operator.Desk, ctx context.Context, ask question) (report.Report, error) {
+		return d.Report(ctx, ask.Who)
 	}}
 )
 
