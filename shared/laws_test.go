@@ -122,6 +122,11 @@ func TestLaws(t *testing.T) {
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
 		}
+		if !strings.HasPrefix(path, "shared/telemetry") && slices.ContainsFunc(p.Imports, func(i string) bool {
+			return strings.HasPrefix(i, "go.opentelemetry.io/") && i != "go.opentelemetry.io/otel/trace" && i != "go.opentelemetry.io/otel/attribute"
+		}) {
+			t.Errorf("%s imports more of OpenTelemetry than spans: only shared/telemetry does", path)
+		}
 		if path == "shared/bus/servicebustest" {
 			may("the peer of Service Bus imports go-amqp's messages and the port's entities only", func(i string) bool {
 				return standard[i] || i == "leaver/shared/bus" || i == "github.com/Azure/go-amqp"

@@ -33,6 +33,7 @@ import (
 	"leaver/shared/ledger/azuritetest"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/telemetry/collectortest"
 	"leaver/shared/worker/steptest"
 )
 
@@ -48,7 +49,8 @@ type deployment struct {
 	ledger    *ledger.Ledger
 	reach     simtenant.Connection // of hosts beside the functions
 	tables    string               // likewise: the connection string of the ledger
-	record    record               // of the tenant
+	collector *collectortest.Collector
+	record    record // of the tenant
 
 	mu    sync.Mutex
 	dies  map[write]bool
@@ -73,7 +75,7 @@ const deployedPolicy = `{limits: {perHour: 0, perDay: 0, share: 0}, grace: 6s, d
 func deploy(t testing.TB, people int) *deployment {
 	t.Helper()
 	connection := azuritetest.Start(t)
-	d := &deployment{functions: map[string]*function{}, dies: map[write]bool{}, account: newAccount(t), tables: connection}
+	d := &deployment{functions: map[string]*function{}, dies: map[write]bool{}, account: newAccount(t), tables: connection, collector: collectortest.New(t)}
 	store, err := aztables.OpenConnectionString(connection, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +132,7 @@ func deploy(t testing.TB, people int) *deployment {
 			"LEAVER_TENANT_ID="+d.reach.TenantID, "LEAVER_CLIENT_ID="+clientID(i), "LEAVER_CA_FILE="+ca,
 			"LEAVER_AUTHORITY="+d.reach.Authority, "LEAVER_SERVICEBUS="+d.bus.Addr(),
 			"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+accessKey(f.Name), "AWS_SECRET_ACCESS_KEY=example",
-			"AWS_ENDPOINT_URL="+d.account.URL, "AWS_LAMBDA_FUNCTION_NAME=leaver-"+f.Name,
+			"AWS_ENDPOINT_URL="+d.account.URL, "OTEL_EXPORTER_OTLP_ENDPOINT="+d.collector.URL, "AWS_LAMBDA_FUNCTION_NAME=leaver-"+f.Name,
 		)
 		if f.Ledger {
 			environ = append(environ, "LEAVER_GRAPH="+d.reach.Graph, "LEAVER_EXCHANGE="+d.reach.Exchange, "LEAVER_TABLES=", "LEAVER_TABLES_CONNECTION="+d.serveLedger(t, f.Name, connection))
@@ -477,6 +479,28 @@ func TestADepartureAsDeployed(t *testing.T) {
 		if d.account.federate[name] == 0 {
 			t.Errorf("%s got its token some other way", name)
 		}
+	}
+	d.isOneTrace(t)
+}
+
+// isOneTrace expects that the collector got the whole departure, connected: each function is frozen at
+// the end of an invocation, so that what it did not send by then would be missing.
+func (d *deployment) isOneTrace(t *testing.T) {
+	t.Helper()
+	wanted := []string{"intake", "plan", "signout", "block", "forward", "licence", "delete"}
+	// What a function did last it sends when its invocation ends, which still waits for messages.
+	soon(t, fmt.Sprintf("spans of %v", wanted), time.Second, 30*time.Second, func() bool {
+		in := map[string]bool{}
+		for _, s := range d.collector.Spans() {
+			in[s.Service] = true
+		}
+		return !slices.ContainsFunc(wanted, func(name string) bool { return !in["leaver-"+name] })
+	})
+	for _, wrong := range collectortest.Connected(d.collector.Spans()) {
+		t.Error(wrong)
+	}
+	if n, came := d.collector.Figure("leaver_verdicts_total"); !came || n == 0 {
+		t.Errorf("%g verdicts came as a metric", n)
 	}
 }
 

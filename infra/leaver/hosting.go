@@ -6,6 +6,7 @@ import (
 
 	"leaver/infra/leaver/internal/loopback"
 	"leaver/infra/resident"
+	"leaver/shared/environment"
 )
 
 // hosting is what the commands that open a host have in common.
@@ -22,6 +23,11 @@ func (f hosting) open(on console, o resident.Options, elsewhere bool) (_ *reside
 	if err != nil {
 		return nil, nil, err
 	}
+	collector, err := environment.Read[environment.Telemetry](on.environ)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Telemetry = collector.Endpoint
 	o.Dir, o.Policy, o.Log = f.Data, policy, slog.New(slog.NewJSONHandler(on.stderr, nil))
 	h, err := resident.Open(on, o)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"leaver/functions/intake"
 	"leaver/shared/hris"
+	"leaver/shared/offboarding"
 )
 
 // webhooksPerSecond is what intake takes for long; twice as many at once.
@@ -26,7 +27,7 @@ func (h *Host) ServeIntake(addr string, sources *hris.Sources) (stop func() erro
 		Limit: rate.NewLimiter(webhooksPerSecond, 2*webhooksPerSecond),
 	}
 	server := &http.Server{
-		Handler: in.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		Handler: h.Telemetry.Served(offboarding.FunctionIntake, in.Handler()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	go func() { _ = server.Serve(listener) }()

@@ -57,6 +57,8 @@ type Host struct {
 	Replayer  *replay.Replayer
 	Resolver  *resolve.Resolver
 	Metrics   *telemetry.Metrics
+	// Telemetry sends traces and metrics; nil sends none.
+	Telemetry *telemetry.Exporter
 	Now       func() time.Time
 	// Operator is the person who started the host with their own token; nobody where it is an
 	// application's.
@@ -92,6 +94,8 @@ type Options struct {
 	Readers map[string]hris.Readable
 	// SourceLimits are those of plan.Planner.
 	SourceLimits map[string]int
+	// Telemetry is the base URL of a collector of OpenTelemetry; empty sends it nothing.
+	Telemetry string
 	// Around is laid around every step; nil is nothing.
 	Around func(offboarding.StepName, worker.Step) worker.Step
 }
@@ -107,6 +111,10 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 			err = errors.Join(err, h.Close())
 		}
 	}()
+	if h.Telemetry, err = telemetry.Export(ctx, telemetry.Settings{Endpoint: o.Telemetry, Metrics: h.Metrics, Log: o.Log}); err != nil {
+		return nil, err
+	}
+	h.close = append(h.close, func() error { h.Telemetry.Close(ctx); return nil })
 	connection, err := o.Tenant.Connect(o.Client)
 	if err != nil {
 		return nil, err
@@ -119,17 +127,18 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
+	h.Bus = h.Telemetry.Bus(h.Bus)
 
 	if o.Tenant.AzureCLI {
 		if h.Operator.ID, h.Operator.Name, err = connection.Person(ctx); err != nil {
 			return nil, err
 		}
 	}
-	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
+	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, h.Telemetry.Client(connection.HTTP), graph.Clock(h.Now))
 	if err != nil {
 		return nil, err
 	}
-	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
+	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, h.Telemetry.Client(connection.HTTP))
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +155,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	// With a priority of its own: a step waits for no HR system, and a second look for no step.
 	if h.Serves(offboarding.FunctionResolve) {
 		h.hosts = append(h.hosts, &worker.Host{
-			Bus: h.Bus, Subscription: offboarding.FunctionResolve, Handle: h.Resolver.Handle, Concurrency: h.concurrency,
+			Bus: h.Bus, Subscription: offboarding.FunctionResolve, Handle: h.Telemetry.Handled(offboarding.FunctionResolve, h.Resolver.Handle), Concurrency: h.concurrency,
 			Priority: &worker.Priority{}, Log: h.log,
 		})
 	}
@@ -239,7 +248,7 @@ func (h *Host) host(subscription string, urgent bool, handle func(context.Contex
 		return
 	}
 	h.hosts = append(h.hosts, &worker.Host{
-		Bus: h.Bus, Subscription: subscription, Handle: handle, Concurrency: h.concurrency,
+		Bus: h.Bus, Subscription: subscription, Handle: h.Telemetry.Handled(subscription, handle), Concurrency: h.concurrency,
 		Priority: &h.priority, Urgent: urgent, Log: h.log,
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
+	"leaver/shared/telemetry"
 	"leaver/shared/worker"
 	"leaver/shared/worker/lambda"
 )
@@ -33,8 +34,10 @@ type Function struct {
 	Application string
 	Now         func() time.Time
 	Log         *slog.Logger
-	// Metrics go to CloudWatch.
+	// Metrics go to CloudWatch, and by Telemetry.
 	Metrics *lambda.Metrics
+	// Telemetry sends traces and metrics; nil sends none.
+	Telemetry *telemetry.Exporter
 
 	config   environment.Function
 	identity identity.Connection
@@ -55,7 +58,9 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 			return nil, err
 		}
 		f := &Function{Tenant: c.Identity.TenantID, Application: c.Identity.ClientID, Now: time.Now, Log: log, config: c, fetch: lambda.Stored(aws)}
-		f.Metrics = &lambda.Metrics{Out: os.Stdout, Now: f.Now}
+		if f.Metrics, f.Telemetry, err = telemetryOf(ctx, name, c.Telemetry, log); err != nil {
+			return nil, err
+		}
 		tenant, err := TenantOf(ctx, c.Identity, f.fetch, identity.FederatedByAWS(aws))
 		if err != nil {
 			return nil, err
@@ -68,7 +73,7 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 			return nil, err
 		}
 		f.Ledger = ledger.New(store, f.Now, rand.Reader)
-		waker, open, err := wakerOf(ctx, name, c.Bus, c.Wake, f.identity, f.fetch, lambda.NewInvoke(aws), log)
+		waker, open, err := wakerOf(ctx, name, c.Bus, c.Wake, f.identity, f.fetch, lambda.NewInvoke(aws), f.Telemetry, log)
 		if err != nil {
 			return nil, err
 		}
@@ -77,20 +82,20 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 		if err != nil {
 			return nil, err
 		}
-		return f.Metrics.Measured(name, lambda.Thawed(handler, f.Now, open)), nil
+		return flushed(f.Metrics.Measured(name, lambda.Thawed(handler, f.Now, open)), f.Telemetry), nil
 	})
 }
 
 // Graph is what graph.New takes.
 func (f *Function) Graph() (cred azcore.TokenCredential, baseURL, scope string, client *http.Client) {
 	at, _ := environment.Read[environment.Graph](os.Environ()) // nothing in it can be wrong
-	return f.identity.Credential, cmp.Or(at.URL, f.identity.Graph), f.identity.GraphScope, f.identity.HTTP
+	return f.identity.Credential, cmp.Or(at.URL, f.identity.Graph), f.identity.GraphScope, f.Telemetry.Client(f.identity.HTTP)
 }
 
 // Exchange is what exchange.New takes.
 func (f *Function) Exchange() (cred azcore.TokenCredential, baseURL, scope, tenantID string, client *http.Client) {
 	at, _ := environment.Read[environment.Exchange](os.Environ()) // nothing in it can be wrong
-	return f.identity.Credential, cmp.Or(at.URL, f.identity.Exchange), f.identity.ExchangeScope, f.identity.TenantID, f.identity.HTTP
+	return f.identity.Credential, cmp.Or(at.URL, f.identity.Exchange), f.identity.ExchangeScope, f.identity.TenantID, f.Telemetry.Client(f.identity.HTTP)
 }
 
 // Policy reads the policy from where LEAVER_POLICY says; parse is config.ParsePolicy.
@@ -133,6 +138,6 @@ func (f *Function) Irreversible(ctx context.Context, name offboarding.StepName, 
 // Queue is the handler of a function that takes the messages of a subscription.
 func (f *Function) Queue(subscription string, handle func(context.Context, bus.Delivery) error) lambda.Handler {
 	return &lambda.Queue{
-		Subscription: subscription, Handle: handle, Bus: f.Bus, Concurrency: f.config.Concurrency.Messages, Now: f.Now, Log: f.Log,
+		Subscription: subscription, Handle: f.Telemetry.Handled(subscription, handle), Bus: f.Bus, Concurrency: f.config.Concurrency.Messages, Now: f.Now, Log: f.Log,
 	}
 }

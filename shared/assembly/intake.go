@@ -55,7 +55,11 @@ func RunIntake(build func(Intake) http.Handler) {
 		if err != nil {
 			return nil, err
 		}
-		waker, open, err := wakerOf(ctx, "", c.Bus, c.Wake, as, fetch, lambda.NewInvoke(aws), log)
+		metrics, exporter, err := telemetryOf(ctx, offboarding.FunctionIntake, c.Telemetry, log)
+		if err != nil {
+			return nil, err
+		}
+		waker, open, err := wakerOf(ctx, "", c.Bus, c.Wake, as, fetch, lambda.NewInvoke(aws), exporter, log)
 		if err != nil {
 			return nil, err
 		}
@@ -63,22 +67,24 @@ func RunIntake(build func(Intake) http.Handler) {
 		if err != nil {
 			return nil, err
 		}
-		metrics := &lambda.Metrics{Out: os.Stdout, Now: time.Now}
 		in := Intake{Bus: waker, Sources: sources, Now: time.Now, Log: log, Metrics: metrics}
-		handler, read := lambda.HTTP(build(in), waker.Flush), in.Now()
+		served := func() lambda.Handler {
+			return lambda.HTTP(exporter.Served(offboarding.FunctionIntake, build(in)), waker.Flush)
+		}
+		handler, read := served(), in.Now()
 		refreshed := lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 			if in.Now().Sub(read) > rotation {
 				read = in.Now()
 				if sources, err := sourcesOf(ctx, c, fetch); err == nil {
 					in.Sources = sources
-					handler = lambda.HTTP(build(in), waker.Flush)
+					handler = served()
 				} else {
 					log.Warn("webhook secrets not read again; those known are used on", "error", err)
 				}
 			}
 			return handler.Invoke(ctx, payload)
 		})
-		return metrics.Measured(offboarding.FunctionIntake, lambda.Thawed(refreshed, in.Now, open)), nil
+		return flushed(metrics.Measured(offboarding.FunctionIntake, lambda.Thawed(refreshed, in.Now, open)), exporter), nil
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"leaver/shared/environment"
 	"leaver/shared/identity"
 	"leaver/shared/ledger/aztables"
+	"leaver/shared/telemetry"
 	"leaver/shared/worker/lambda"
 )
 
@@ -79,7 +80,7 @@ func BusOptions(ctx context.Context, c environment.Bus, as identity.Connection, 
 }
 
 // wakerOf is the bus of a function, and what connects it.
-func wakerOf(ctx context.Context, self string, c environment.Bus, wake environment.Wake, as identity.Connection, fetch environment.Fetch, invoke lambda.Invoke, log *slog.Logger) (*lambda.Waker, func() error, error) {
+func wakerOf(ctx context.Context, self string, c environment.Bus, wake environment.Wake, as identity.Connection, fetch environment.Fetch, invoke lambda.Invoke, exporter *telemetry.Exporter, log *slog.Logger) (*lambda.Waker, func() error, error) {
 	options, err := BusOptions(ctx, c, as, fetch)
 	if err != nil {
 		return nil, nil, err
@@ -96,10 +97,33 @@ func wakerOf(ctx context.Context, self string, c environment.Bus, wake environme
 		if old := waker.Bus; old != nil {
 			go func() { _ = old.Close() }() // nobody may be there to say goodbye to
 		}
-		waker.Bus = opened
+		waker.Bus = exporter.Bus(opened)
 		return nil
 	}
 	return waker, open, nil
+}
+
+// telemetryOf are the metrics of a function, and what sends them and its traces; nil where nobody is
+// told.
+func telemetryOf(ctx context.Context, function string, c environment.Telemetry, log *slog.Logger) (*lambda.Metrics, *telemetry.Exporter, error) {
+	metrics := &lambda.Metrics{Out: os.Stdout, Now: time.Now}
+	if c.Endpoint == "" {
+		return metrics, nil, nil
+	}
+	metrics.Also = telemetry.New()
+	exporter, err := telemetry.Export(ctx, telemetry.Settings{Endpoint: c.Endpoint, Service: "leaver-" + function, Metrics: metrics.Also, Log: log})
+	return metrics, exporter, err
+}
+
+// flushed is a handler after which what an exporter has is sent: Lambda freezes the process then.
+func flushed(h lambda.Handler, exporter *telemetry.Exporter) lambda.Handler {
+	if exporter == nil {
+		return h
+	}
+	return lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+		defer exporter.Flush(ctx)
+		return h.Invoke(ctx, payload)
+	})
 }
 
 // Store is that of the ledger.

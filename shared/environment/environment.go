@@ -71,6 +71,11 @@ type Wake struct {
 	Prefix string `env:"LEAVER_WAKE_PREFIX" about:"what the Lambda functions' names begin with, like leaver- for leaver-signout"`
 }
 
+// Telemetry says where traces and metrics go. OpenTelemetry's other variables are read by its SDK.
+type Telemetry struct {
+	Endpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" about:"the base URL of a collector of OpenTelemetry that takes OTLP over HTTP, like http://127.0.0.1:4318; without it nothing is sent"`
+}
+
 // Concurrency is how much is worked on at the same time.
 type Concurrency struct {
 	Messages int `env:"LEAVER_CONCURRENCY" envDefault:"8" about:"how many messages of a subscription to work on at the same time, 1 to 64"`
@@ -83,6 +88,7 @@ type Function struct {
 	Bus         Bus
 	Ledger      Ledger
 	Wake        Wake
+	Telemetry   Telemetry
 	Concurrency Concurrency
 }
 
@@ -133,11 +139,12 @@ func (s Sources) Read(ctx context.Context, fetch Fetch) (string, error) {
 
 // Intake is what intake reads: nothing of Microsoft 365 and nothing of the ledger.
 type Intake struct {
-	Identity Identity
-	Bus      Bus
-	Wake     Wake
-	Webhooks Webhooks
-	Sources  Sources
+	Identity  Identity
+	Bus       Bus
+	Wake      Wake
+	Telemetry Telemetry
+	Webhooks  Webhooks
+	Sources   Sources
 }
 
 // Tenant is which tenant a host of all functions works on, and as which application.

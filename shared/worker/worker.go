@@ -15,6 +15,9 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"leaver/shared/bus"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
@@ -85,6 +88,10 @@ func (w *Worker) Handle(ctx context.Context, d bus.Delivery) error {
 		return err
 	}
 	record := c.Step(w.Name)
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(attribute.String("leaver.case", c.ID), attribute.String("leaver.step", string(w.Name)),
+			attribute.String("leaver.state", string(record.State)), attribute.String("leaver.rule", record.Rule.Name))
+	}
 	log.Info("verdict", "state", record.State, "attempts", record.Attempts, "rule", record.Rule, "reason", record.Reason)
 	if w.Observe != nil {
 		w.Observe(w.Name, record.State)

@@ -9,6 +9,7 @@ import (
 
 	"leaver/shared/bus"
 	"leaver/shared/offboarding"
+	"leaver/shared/telemetry"
 )
 
 // Namespace is that of the metrics in CloudWatch.
@@ -22,6 +23,8 @@ const Namespace = "Leaver"
 type Metrics struct {
 	Out io.Writer
 	Now func() time.Time
+	// Also counts the same for whoever else is told; nil is nobody.
+	Also *telemetry.Metrics
 
 	mu sync.Mutex
 }
@@ -42,15 +45,24 @@ type metric struct {
 // while is what an alarm asks for: it also notices a function that is not invoked at all.
 func (m *Metrics) Success(function string) {
 	m.put(map[string]string{"Function": function}, metric{"Success", count, 1})
+	if m.Also != nil {
+		m.Also.Success(function)
+	}
 }
 
 // Verdict counts one committed verdict.
 func (m *Metrics) Verdict(step offboarding.StepName, state offboarding.StepState) {
 	m.put(map[string]string{"Step": string(step), "State": string(state)}, metric{"Verdicts", count, 1})
+	if m.Also != nil {
+		m.Also.Verdict(step, state)
+	}
 }
 
 // Webhook counts one webhook of a declared source, whose name is empty where there is none of it.
 func (m *Metrics) Webhook(source, outcome string) {
+	if m.Also != nil {
+		m.Also.Webhook(source, outcome)
+	}
 	m.put(map[string]string{"Outcome": outcome}, metric{"Webhooks", count, 1})
 	if source != "" {
 		m.put(map[string]string{"Source": source, "Outcome": outcome}, metric{"Webhooks", count, 1})
@@ -59,6 +71,9 @@ func (m *Metrics) Webhook(source, outcome string) {
 
 // Queue implements watch.Report.
 func (m *Metrics) Queue(subscription string, d bus.Depth) {
+	if m.Also != nil {
+		m.Also.Queue(subscription, d)
+	}
 	m.put(map[string]string{"Subscription": subscription},
 		metric{"ActiveMessages", count, float64(d.Active)},
 		metric{"DeadLetters", count, float64(d.DeadLetters)},
@@ -67,6 +82,9 @@ func (m *Metrics) Queue(subscription string, d bus.Depth) {
 
 // Cases implements watch.Report.
 func (m *Metrics) Cases(states map[offboarding.CaseState]int, pastDeadline int) {
+	if m.Also != nil {
+		m.Also.Cases(states, pastDeadline)
+	}
 	for state, n := range states {
 		m.put(map[string]string{"CaseState": string(state)}, metric{"Cases", count, float64(n)})
 	}
@@ -75,6 +93,9 @@ func (m *Metrics) Cases(states map[offboarding.CaseState]int, pastDeadline int) 
 
 // Frozen implements watch.Report.
 func (m *Metrics) Frozen(frozen bool) {
+	if m.Also != nil {
+		m.Also.Frozen(frozen)
+	}
 	value := 0.0
 	if frozen {
 		value = 1

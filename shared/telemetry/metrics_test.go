@@ -33,6 +33,7 @@ func TestMetricsSayWhatTheyWereTold(t *testing.T) {
 	want := `leaver_cases{state="planning"} 0
 leaver_cases{state="running"} 5
 leaver_dead_letters{subscription="plan"} 2
+leaver_doctor_wrong 0
 leaver_frozen 0
 leaver_oldest_message_age_seconds{subscription="plan"} 1.5
 leaver_queue_depth{subscription="plan"} 4
