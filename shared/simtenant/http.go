@@ -114,6 +114,11 @@ func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decisi
 		}
 		return d, caller{}
 	}
+	if form, err := url.ParseQuery(string(raw)); err == nil {
+		if answer, is := t.people(r, first, rest, form); is {
+			return decision{reply: answer}, caller{}
+		}
+	}
 	text := t.notSimulated("%s %s", r.Method, r.URL.Path)
 	return decision{reply: reply{status: http.StatusNotFound, body: envelope(r, requestID, t.clock(), "NotFound", text)}}, caller{}
 }

@@ -137,6 +137,7 @@ type SeedUser struct {
 	Licences   []string  `yaml:"licences"`
 	Groups     []string  `yaml:"groups"`
 	Roles      []string  `yaml:"roles"`
+	AppRoles   []string  `yaml:"appRoles"` // of the console: Leaver.Read, Leaver.Operate, Leaver.Approve
 
 	Restricted      bool              `yaml:"isManagementRestricted"`
 	UsageLocation   *string           `yaml:"usageLocation"`        // absent = DE
@@ -531,6 +532,12 @@ func (b *builder) access() error {
 		for _, scope := range s.Access.Consents {
 			u.Consents = append(u.Consents, Consent{ID: strings.ReplaceAll(derived("consent", s.ID, scope), "-", "_"), Client: derived("servicePrincipal", scope), Resource: derived("servicePrincipal", "graph"), Scope: scope})
 		}
+		for _, role := range s.AppRoles {
+			if !slices.Contains(consoleRoles, role) {
+				return fmt.Errorf("%s: no app role %q", s.UPN, role)
+			}
+			assignRole(u, role)
+		}
 		for n := range s.Access.AppRoles {
 			u.AppRoles = append(u.AppRoles, AppRole{ID: strings.ReplaceAll(derived("appRoleAssignment", s.ID, fmt.Sprint(n)), "-", "_"), Role: derived("appRole", fmt.Sprint(n)), Resource: derived("servicePrincipal", fmt.Sprint(n))})
 		}
@@ -801,6 +808,7 @@ func (b *builder) apps() error {
 	b.w.Apps[DefaultClientID] = &App{
 		ClientID: DefaultClientID, Name: "Leaver", Secret: DefaultSecret, Roles: slices.Sorted(maps.Keys(knownPermissions())), ExchangeRole: "Exchange Administrator",
 	}
+	b.w.Apps[DefaultConsoleID] = consoleRegistration()
 	for _, s := range b.seed.Apps {
 		if s.ClientID == "" {
 			return fmt.Errorf("app %q has no clientId", s.Name)

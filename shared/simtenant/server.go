@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -32,6 +33,8 @@ type Connection struct {
 	TenantID     string `json:"tenantId"`
 	ClientID     string `json:"clientId"`
 	ClientSecret string `json:"clientSecret"`
+	// ConsoleClientID is the registration by which people sign in to the console.
+	ConsoleClientID string `json:"consoleClientId,omitempty"`
 }
 
 // Server serves a tenant over TLS, HTTP/1.1 and HTTP/2.
@@ -42,6 +45,8 @@ type Server struct {
 	ca       *authority
 	dir      string // of the CA file; removed by Close
 	done     chan struct{}
+
+	signIn *http.Server // without TLS; nil until ServeSignIn
 
 	mu      sync.Mutex
 	clients []*http.Transport
@@ -97,7 +102,7 @@ func (s *Server) Connection() Connection {
 func (t *Tenant) Connection(base string) Connection {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c := Connection{Graph: base + "/v1.0", Authority: base, Exchange: base, TenantID: t.world.TenantID, ClientID: DefaultClientID}
+	c := Connection{Graph: base + "/v1.0", Authority: base, Exchange: base, TenantID: t.world.TenantID, ClientID: DefaultClientID, ConsoleClientID: DefaultConsoleID}
 	if a := t.world.Apps[DefaultClientID]; a != nil {
 		c.ClientSecret = a.Secret
 	}
@@ -109,6 +114,27 @@ func (s *Server) CA() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(s.ca.cert)
 	return pool
+}
+
+// ServeSignIn serves the page at which people sign in without TLS on a loopback port, and nothing else
+// there: no browser trusts the authority of a simulated tenant. Discovery names it from then on.
+func (s *Server) ServeSignIn() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("simtenant: %w", err)
+	}
+	s.tenant.mu.Lock()
+	s.tenant.signIns.at = "http://" + listener.Addr().String()
+	s.tenant.mu.Unlock()
+	s.signIn = &http.Server{ReadHeaderTimeout: 30 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/"+endpointAuthorize) && !strings.HasSuffix(r.URL.Path, "/"+endpointLogout) {
+			http.NotFound(w, r)
+			return
+		}
+		s.tenant.ServeHTTP(w, r)
+	})}
+	go func() { _ = s.signIn.Serve(listener) }()
+	return nil
 }
 
 // Client is an HTTP client that trusts the server.
@@ -123,6 +149,9 @@ func (s *Server) Client() *http.Client {
 // Close stops the server, breaks open connections and removes the CA file.
 func (s *Server) Close() error {
 	err := s.http.Close()
+	if s.signIn != nil {
+		err = errors.Join(err, s.signIn.Close())
+	}
 	<-s.done
 	s.mu.Lock()
 	for _, c := range s.clients {

@@ -68,6 +68,7 @@ type Tenant struct {
 	fileUnits   int                     // drawn on the budget of SharePoint
 	throttled   int                     // refused because a budget was spent
 	verified    map[string]accessClaims // tokens by their text
+	signIns     signIns
 }
 
 // New makes a tenant.

@@ -66,25 +66,25 @@ type accessClaims struct {
 	Epoch    int      `json:"epoch"`
 }
 
-// login serves the two endpoints of Entra: discovery and tokens.
+// login serves two endpoints of Entra: discovery and tokens.
 func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values) reply {
 	base := "https://" + r.Host + "/" + tenant
+	if endpoint == "v2.0/.well-known/openid-configuration" && slices.Contains([]string{"common", "organizations"}, tenant) {
+		return t.discovery(base, "https://"+r.Host+"/{tenantid}") // so Entra writes it
+	}
 	if !strings.EqualFold(tenant, t.world.TenantID) && !strings.EqualFold(tenant, t.world.Domain) {
 		return t.refuseToken(r, http.StatusBadRequest, 90002, "invalid_request", fmt.Sprintf("Tenant '%s' not found. Check to make sure you have the correct tenant ID "+
 			"and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.", tenant))
 	}
 	if endpoint == "v2.0/.well-known/openid-configuration" {
 		t.counts["GET /openid-configuration"]++
-		return reply{status: http.StatusOK, body: map[string]any{
-			"token_endpoint":         base + "/oauth2/v2.0/token",
-			"authorization_endpoint": base + "/oauth2/v2.0/authorize",
-			"issuer":                 base + "/v2.0",
-		}}
+		return t.discovery(base, "https://"+r.Host+"/"+t.world.TenantID)
 	}
 	t.counts["POST /token"]++
-	if grant := form.Get("grant_type"); grant != "client_credentials" {
+	if grant := form.Get("grant_type"); grant != "client_credentials" && grant != "authorization_code" {
 		return t.refuseToken(r, http.StatusBadRequest, 70003, "unsupported_grant_type", fmt.Sprintf("The app requested an unsupported grant type '%s'.", grant))
 	}
+	redeems := form.Get("grant_type") == "authorization_code"
 	id := form.Get("client_id")
 	app := t.world.Apps[strings.ToLower(id)]
 	if app == nil {
@@ -106,9 +106,18 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 			return t.refuseToken(r, http.StatusUnauthorized, 700027, "invalid_client", "The certificate with identifier used to sign the client assertion is not registered on application, "+
 				"or the assertion failed signature validation. "+err.Error()+".")
 		}
+	} else if redeems && app.public() { // PKCE is its proof
+		if form.Get("client_secret") != "" {
+			return t.refuseToken(r, http.StatusUnauthorized, 700025, "invalid_client", "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")
+		}
+	} else if redeems && form.Get("client_secret") == "" {
+		return t.refuseToken(r, http.StatusUnauthorized, 7000218, "invalid_client", "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
 	} else if app.Secret == "" || subtle.ConstantTimeCompare([]byte(form.Get("client_secret")), []byte(app.Secret)) != 1 {
 		return t.refuseToken(r, http.StatusUnauthorized, 7000215, "invalid_client", fmt.Sprintf("Invalid client secret provided. Ensure the secret being sent in the request is the client "+
 			"secret value, not the client secret ID, for a secret added to app '%s'.", app.ClientID))
+	}
+	if redeems {
+		return t.redeem(r, app, form)
 	}
 	audience, ok := resource(form.Get("scope"))
 	if !ok {
@@ -133,6 +142,25 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 	}
 	seconds := int(t.tokenLifetime / time.Second)
 	return reply{status: http.StatusOK, body: map[string]any{"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}}
+}
+
+// discovery is the document by which a client finds the other endpoints.
+func (t *Tenant) discovery(base, issuer string) reply {
+	authorize := base + "/" + endpointAuthorize
+	if t.signIns.at != "" {
+		authorize = t.signIns.at + "/" + t.world.TenantID + "/" + endpointAuthorize
+	}
+	return reply{status: http.StatusOK, body: map[string]any{
+		"issuer":                                issuer + "/v2.0",
+		"token_endpoint":                        base + "/oauth2/v2.0/token",
+		"authorization_endpoint":                authorize,
+		"end_session_endpoint":                  base + "/" + endpointLogout,
+		"jwks_uri":                              base + "/" + endpointKeys,
+		"response_types_supported":              []string{"code", "id_token", "code id_token", "id_token token"},
+		"subject_types_supported":               []string{"pairwise"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+		"scopes_supported":                      []string{"openid", "profile", "email", "offline_access"},
+	}}
 }
 
 func (t *Tenant) refuseToken(r *http.Request, status, code int, kind, text string) reply {

@@ -408,6 +408,8 @@ type App struct {
 	Roles          []string // application permissions of Graph and Exchange.ManageAsApp
 	Owners         []string // object ids of who owns the registration and the service principal
 	DirectoryRoles []string // Entra roles by display name; "Privileged Authentication Administrator" may act on admins
+	Redirects      []string // where people who signed in are sent back to
+	AppRoles       []string // that it declares, by their values
 	ExchangeRole   string   // "Exchange Administrator", "Exchange Recipient Administrator", "Global Reader"; "" = none
 }
 
