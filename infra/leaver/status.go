@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"leaver/infra/leaver/internal/loopback"
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/operator"
 )
@@ -36,14 +37,14 @@ func (c *statusCommand) Run(on console) error {
 	if c.Watch {
 		_, onTerminal := terminal.Width(on.stdout)
 		return terminal.Watch(on, on.stdout, onTerminal && !c.JSON, 500*time.Millisecond, func(w io.Writer) error {
-			found, err := host.Status(on, c.Who)
+			found, err := c.ask(on, host)
 			if err != nil {
 				return err
 			}
 			return c.list(on, w, found)
 		})
 	}
-	found, err := host.Status(on, c.Who)
+	found, err := c.ask(on, host)
 	if err != nil {
 		return err
 	}
@@ -51,6 +52,14 @@ func (c *statusCommand) Run(on console) error {
 		return fmt.Errorf("no case or parked request for %q; a request shows here once it was planned, within seconds", c.Who)
 	}
 	return c.list(on, on.stdout, found)
+}
+
+// ask asks for what is shown, and no more.
+func (c *statusCommand) ask(on console, host *loopback.Client) ([]operator.Status, error) {
+	if c.Who.Everybody() && !c.JSON {
+		return host.Overview(on)
+	}
+	return host.Status(on, c.Who)
 }
 
 // list shows one in full and all in short.

@@ -64,6 +64,7 @@ type Host struct {
 	// application's.
 	Operator offboarding.Person
 
+	index       operator.Index
 	log         *slog.Logger
 	concurrency int
 	only        []string
@@ -186,7 +187,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 // Desk is where the operator of the host asks and acts.
 func (h *Host) Desk() *operator.Desk {
 	return &operator.Desk{
-		Ledger: h.Ledger, Bus: h.Bus, Directory: h.Directory, Planner: h.Planner, Replayer: h.Replayer,
+		Ledger: h.Ledger, Index: &h.index, Bus: h.Bus, Directory: h.Directory, Planner: h.Planner, Replayer: h.Replayer,
 		Steps: h.Steps, Now: h.Now, Operator: h.Operator,
 	}
 }

@@ -26,6 +26,9 @@ type Tenant struct {
 	TenantID string `json:"tenantId"`
 	ClientID string `json:"clientId"`
 
+	// ConsoleClientID is the registration by which people sign in to the console; empty is none.
+	ConsoleClientID string `json:"consoleClientId,omitempty"`
+
 	// Exactly one of these proves the application.
 	ClientSecret    string                                    `json:"clientSecret,omitempty"`
 	CertificateFile string                                    `json:"certificateFile,omitempty"` // PEM: certificate and private key

@@ -360,6 +360,16 @@ func (l *Ledger) Unerased(ctx context.Context) ([]*offboarding.Case, []Unreadabl
 	return l.list(ctx, labelClosed)
 }
 
+// CaseHeads are the ends of the histories of all cases, open and closed, which may be stale by a moment.
+// Who keeps what they made of a case reads it again when its position is another.
+func (l *Ledger) CaseHeads(ctx context.Context) ([]Head, error) {
+	heads, err := l.store.List(ctx, labelPlanning, labelOpen, labelClosed, labelErased)
+	if err != nil {
+		return nil, fmt.Errorf("listing cases: %w", err)
+	}
+	return heads, nil
+}
+
 func (l *Ledger) list(ctx context.Context, labels ...string) (cases []*offboarding.Case, unreadable []Unreadable, err error) {
 	heads, err := l.store.List(ctx, labels...)
 	if err != nil {

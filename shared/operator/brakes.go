@@ -263,9 +263,9 @@ func (s *Desk) Brakes(ctx context.Context) (Brakes, error) {
 	if is {
 		out.Frozen = &Frozen{At: frozen.At, By: frozen.By.Name, Verified: frozen.By.Verified(), Reason: frozen.Reason}
 	}
-	cases, _, err := s.Ledger.Cases(ctx)
-	for _, c := range cases {
-		if c.Limited() {
+	all, err := s.Index.statuses(ctx, s.Ledger, now)
+	for _, one := range all {
+		if one.Running() && slices.ContainsFunc(one.Held, func(h Held) bool { return h.Kind == offboarding.BrakeLimit && h.Step == "" }) {
 			out.Held++
 		}
 	}

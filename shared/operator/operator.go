@@ -20,6 +20,7 @@ import (
 // Desk is where the questions are answered and the acts are done.
 type Desk struct {
 	Ledger    *ledger.Ledger
+	Index     *Index
 	Bus       bus.Bus
 	Directory Directory
 	Planner   *plan.Planner

@@ -19,6 +19,7 @@ type Status struct {
 	State   string    `json:"state"`
 	Reason  string    `json:"reason,omitempty"` // of a parked request
 	Opened  time.Time `json:"openedAt"`
+	Source  string    `json:"source,omitempty"` // who asked for it, as the ledger has it
 	// LeavingTime is when the leaver is to be out; Leaves says so as clocks show it in Zone, and why
 	// then. They are empty of a request.
 	LeavingTime *time.Time `json:"leavingTime,omitempty"`
@@ -96,7 +97,7 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 	s := Status{
 		Case:   c.ID,
 		Leaver: Leaver{ID: c.Leaver, UserPrincipalName: personal["userPrincipalName"]},
-		State:  string(c.State(now)), Opened: c.OpenedAt, Steps: []StepStatus{}, requests: c.Requests,
+		State:  string(c.State(now)), Opened: c.OpenedAt, Source: c.Source, Steps: []StepStatus{}, requests: c.Requests,
 		LeavingTime: known(c.Plan.LeavingTime), Zone: c.Plan.Zone, Leaves: c.Plan.Leaves(),
 		Deadlines: offboarding.Deadlines(c), Erased: known(c.ErasedAt), Held: held(c, personal, now),
 	}
@@ -142,7 +143,7 @@ func known(t time.Time) *time.Time {
 
 // Statuses are all cases and parked requests, oldest first.
 func Statuses(ctx context.Context, l *ledger.Ledger, now time.Time) ([]Status, error) {
-	cases, unreadable, err := l.AllCases(ctx)
+	cases, damaged, err := l.AllCases(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -154,19 +155,35 @@ func Statuses(ctx context.Context, l *ledger.Ledger, now time.Time) ([]Status, e
 		}
 		out = append(out, StatusOf(c, personal, now))
 	}
-	requests, unreadableToo, err := l.Requests(ctx, ledger.RequestParked, ledger.RequestRefused)
-	if err != nil {
-		return nil, err
-	}
-	for _, u := range append(unreadable, unreadableToo...) {
+	for _, u := range damaged {
 		personal, err := l.Personal(ctx, u.ID)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Status{
-			Case: u.ID, Leaver: Leaver{UserPrincipalName: personal["userPrincipalName"]},
-			State: string(offboarding.CaseUnreadable), Reason: u.Why.Error(), Steps: []StepStatus{},
-		})
+		out = append(out, unreadable(u, personal))
+	}
+	parked, err := parkedRequests(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, parked...)
+	slices.SortFunc(out, func(a, b Status) int { return a.Opened.Compare(b.Opened) })
+	return out, nil
+}
+
+// parkedRequests are the requests that found no case, and those that cannot be used.
+func parkedRequests(ctx context.Context, l *ledger.Ledger) ([]Status, error) {
+	requests, damaged, err := l.Requests(ctx, ledger.RequestParked, ledger.RequestRefused)
+	if err != nil {
+		return nil, err
+	}
+	var out []Status
+	for _, u := range damaged {
+		personal, err := l.Personal(ctx, u.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, unreadable(u, personal))
 	}
 	for _, r := range requests {
 		personal, err := l.Personal(ctx, r.ID)
@@ -175,10 +192,9 @@ func Statuses(ctx context.Context, l *ledger.Ledger, now time.Time) ([]Status, e
 		}
 		out = append(out, Status{
 			Request: r.ID, Leaver: Leaver{UserPrincipalName: personal["userPrincipalName"]},
-			State: string(r.State), Reason: r.Reason, Opened: r.At, Steps: []StepStatus{},
+			State: string(r.State), Reason: r.Reason, Opened: r.At, Source: r.Source, Steps: []StepStatus{},
 		})
 	}
-	slices.SortFunc(out, func(a, b Status) int { return a.Opened.Compare(b.Opened) })
 	return out, nil
 }
 

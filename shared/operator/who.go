@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 )
 
@@ -96,12 +97,44 @@ func OfCase(id string) Who { return Who{Case: id, text: id} }
 
 // find returns the cases and parked requests that are meant, oldest first.
 func (s *Desk) find(ctx context.Context, who Who) ([]Status, error) {
+	switch {
+	case who.Everybody():
+		return Statuses(ctx, s.Ledger, s.Now())
+	case who.Case != "":
+		c, err := s.Ledger.Case(ctx, who.Case)
+		if err == nil {
+			one, err := s.status(ctx, c)
+			return []Status{one}, err
+		}
+		if errors.Is(err, ledger.ErrNoCase) {
+			return nil, nil
+		}
+		if !errors.Is(err, ledger.ErrUnreadable) && !errors.Is(err, ledger.ErrTruncated) {
+			return nil, err
+		}
+	}
 	ids, err := s.idsOf(ctx, who.Employee)
 	if err != nil {
 		return nil, err
 	}
-	found, err := Statuses(ctx, s.Ledger, s.Now())
-	return slices.DeleteFunc(found, func(one Status) bool { return !one.is(who, ids) }), err
+	all, err := s.Overview(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := slices.DeleteFunc(all, func(one Status) bool { return !one.is(who, ids) })
+	for i, one := range found {
+		if len(one.Steps) == 0 { // a request, or a case that cannot be read
+			continue
+		}
+		c, err := s.Ledger.Case(ctx, one.Case)
+		if err != nil {
+			return nil, err
+		}
+		if found[i], err = s.status(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // idsOf are the object ids of those whom the tenant knows by a mail address or a number: these the

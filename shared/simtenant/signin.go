@@ -271,7 +271,7 @@ func assignRole(u *User, role string) {
 func consoleRegistration() *App {
 	app := &App{ClientID: DefaultConsoleID, Name: "Leaver console", AppRoles: consoleRoles}
 	for _, host := range []string{"localhost", "127.0.0.1"} {
-		app.Redirects = append(app.Redirects, "http://"+host+"/console/signed-in")
+		app.Redirects = append(app.Redirects, "http://"+host+"/console/sign-in/done")
 	}
 	return app
 }

@@ -42,7 +42,7 @@ func newSigning(t *testing.T) signing {
 	sum := sha256.Sum256([]byte("verifier"))
 	return signing{t, tenant, url.Values{
 		"client_id": {DefaultConsoleID}, "response_type": {"code"}, "scope": {"openid profile"}, "state": {"s"}, "nonce": {"n"},
-		"redirect_uri": {"http://127.0.0.1:4711/console/signed-in"}, "code_challenge_method": {"S256"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])},
+		"redirect_uri": {"http://127.0.0.1:4711/console/sign-in/done"}, "code_challenge_method": {"S256"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])},
 	}}
 }
 
@@ -120,7 +120,7 @@ func TestWhatEntraRefusesOfASignIn(t *testing.T) {
 		want string
 	}{
 		"an application nobody knows":  {url.Values{"client_id": {"11111111-1111-4111-8111-111111111111"}}, "AADSTS700016"},
-		"a redirect nobody registered": {url.Values{"redirect_uri": {"https://evil.example/console/signed-in"}}, "AADSTS50011"},
+		"a redirect nobody registered": {url.Values{"redirect_uri": {"https://evil.example/console/sign-in/done"}}, "AADSTS50011"},
 		"no challenge":                 {url.Values{"code_challenge": {""}}, "AADSTS501491"},
 		"a disabled account":           {url.Values{"user": {"reception@contoso.com"}}, "AADSTS50057"},
 		"nobody":                       {url.Values{"user": {"nobody@contoso.com"}}, "AADSTS50034"},

@@ -87,7 +87,7 @@ func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context
 // TenantOf is a simulated tenant as a host takes it.
 func TenantOf(c simtenant.Connection) identity.Tenant {
 	return identity.Tenant{
-		TenantID: c.TenantID, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
+		TenantID: c.TenantID, ClientID: c.ClientID, ClientSecret: c.ClientSecret, ConsoleClientID: c.ConsoleClientID,
 		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange, CAFile: c.CAFile,
 	}
 }

@@ -48,6 +48,11 @@ func (c *Client) Status(ctx context.Context, who operator.Who) ([]operator.Statu
 	return statusOperation.ask(ctx, c, question{Who: who})
 }
 
+// Overview returns all cases and parked requests in short, oldest first.
+func (c *Client) Overview(ctx context.Context) ([]operator.Status, error) {
+	return statusOperation.ask(ctx, c, question{Short: true})
+}
+
 // Offboard sends a request and returns its id. What becomes of it, [Client.Status] says.
 func (c *Client) Offboard(ctx context.Context, r offboarding.Request) (operator.Sent, error) {
 	return requestOperation.ask(ctx, c, r)

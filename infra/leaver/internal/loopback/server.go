@@ -123,11 +123,16 @@ func authorized(token string, next http.Handler) http.Handler {
 // question asks for the cases and parked requests of somebody, or of everybody.
 type question struct {
 	Who operator.Who `json:"who"`
+	// Short is set when everybody is asked for without what was observed.
+	Short bool `json:"short,omitempty"`
 }
 
 // Every question and act, where it is asked.
 var (
 	statusOperation = operation[question, []operator.Status]{"/status", func(d *operator.Desk, ctx context.Context, ask question) ([]operator.Status, error) {
+		if ask.Short {
+			return d.Overview(ctx)
+		}
 		return d.Status(ctx, ask.Who)
 	}}
 	requestOperation = operation[offboarding.Request, operator.Sent]{"/requests", (*operator.Desk).Offboard}

@@ -11,7 +11,6 @@ import (
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
 
-	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
 )
@@ -127,34 +126,8 @@ func Report(s operator.Status, width int) string {
 func Commands(s operator.Status, data string) string {
 	type line struct{ command, when string }
 	var lines []line
-	add := func(when, format string, args ...any) {
-		lines = append(lines, line{"leaver " + fmt.Sprintf(format, args...) + data, when})
-	}
-	switch {
-	case s.Running():
-		for _, h := range s.Held {
-			switch {
-			case h.Kind == offboarding.BrakeLimit && !slices.ContainsFunc(lines, func(l line) bool { return strings.HasPrefix(l.command, "leaver release") }):
-				add("to let it begin all the same", `release %s --by "YOUR NAME"`, s.Case)
-			case h.Kind == offboarding.BrakeApproval:
-				add("if that is meant", `%s --by "YOUR NAME"`, strings.Join(slices.DeleteFunc([]string{"approve", s.Case, string(h.Step)}, func(word string) bool { return word == "" }), " "))
-			}
-		}
-		for _, step := range s.Steps {
-			switch step.State {
-			case offboarding.StateManual:
-				add("when that is done", "replay --case %s --step %s", s.Case, step.Name)
-			case offboarding.StateParked:
-				add("when the cause is gone", "replay --case %s --step %s", s.Case, step.Name)
-			default:
-				continue
-			}
-			add("or accept it as it is", `sign-off %s %s --by "YOUR NAME" --note "WHAT WAS DONE"`, s.Case, step.Name)
-		}
-		add("if the person stays", `cancel %s --reason "WHY"`, s.Case)
-	case s.State == string(ledger.RequestParked):
-		add("when what it says is mended", "replay --request %s", s.Request)
-		add("when nobody wants it any more", "replay --discard --request %s", s.Request)
+	for _, move := range s.Moves() {
+		lines = append(lines, line{"leaver " + typed(s, move) + data, move.When})
 	}
 	longest := 0
 	for _, l := range lines {
@@ -165,6 +138,27 @@ func Commands(s operator.Status, data string) string {
 		fmt.Fprintf(&b, "  %-*s  # %s\n", longest, l.command, l.when)
 	}
 	return b.String()
+}
+
+// typed is a move as it is typed.
+func typed(s operator.Status, move operator.Move) string {
+	switch move.Verb {
+	case operator.VerbRelease:
+		return fmt.Sprintf(`release %s --by "YOUR NAME"`, s.Case)
+	case operator.VerbApprove:
+		words := slices.DeleteFunc([]string{"approve", s.Case, string(move.Step)}, func(word string) bool { return word == "" })
+		return strings.Join(words, " ") + ` --by "YOUR NAME"`
+	case operator.VerbSignOff:
+		return fmt.Sprintf(`sign-off %s %s --by "YOUR NAME" --note "WHAT WAS DONE"`, s.Case, move.Step)
+	case operator.VerbCancel:
+		return fmt.Sprintf(`cancel %s --reason "WHY"`, s.Case)
+	case operator.VerbDiscard:
+		return "replay --discard --request " + s.Request
+	}
+	if s.Case == "" {
+		return "replay --request " + s.Request
+	}
+	return fmt.Sprintf("replay --case %s --step %s", s.Case, move.Step)
 }
 
 // remark is what an operator wants to know of a step in its state.
