@@ -5,13 +5,18 @@
 // roles, roles and authentication methods are those of the step privileges; who holds a role keeps
 // everything until privileges knows that the tenant can do without them.
 //
-// What hangs on the leaver is told before the account goes: people who report to them, applications,
-// distribution lists and shared mailboxes that nobody else sees to, mail that is forwarded to them, rooms
-// whose bookings they approve. Giving those to somebody takes more than this function may do.
+// What would be without anybody is handed to the successor: groups, distribution lists, rooms whose
+// bookings the leaver alone approves, and of earlier leavers the mail that is forwarded to this one and the
+// mailboxes that nobody else can open. What is not this function's to give is a task for a person, told
+// before the account goes: people who report to the leaver and applications, each for a reason that
+// stands beside it, and what colleagues who stay have entrusted to the leaver themselves.
 //
 // The before holds every single thing that is taken away, so that it can be given back.
 //
 // Departures that were planned before privileges was a step of its own have it done here.
+//
+// Where groups were deleted before, which come back with their members, the leaver's are looked at again
+// for a while.
 //
 // What it does not see: agents who were added to a call queue one by one, for whom Graph has no
 // interface (leaving a group takes the user out of the queues that ring it); and calendars that were
@@ -44,6 +49,10 @@ type Directory interface {
 	AddOwner(ctx context.Context, group, user string) error
 	RemoveOwner(ctx context.Context, group, user string) error
 	AppOwners(ctx context.Context, app offboarding.OwnedApp) ([]offboarding.Owner, error)
+	// DeletedGroups are those that can be restored.
+	DeletedGroups(ctx context.Context) ([]offboarding.DeletedGroup, error)
+	// Portal is where a person looks at what is left to them.
+	Portal() offboarding.Portal
 	TelephoneNumbers(ctx context.Context, user string) ([]offboarding.TelephoneNumber, error)
 	ReleaseNumber(ctx context.Context, user string, n offboarding.TelephoneNumber) error
 	// SharedCalendars are the addresses of those whose calendars the user has opened.
@@ -61,6 +70,10 @@ type Mailboxes interface {
 	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	Openers(ctx context.Context, mailbox string) ([]string, error)
 	ForwardingTo(ctx context.Context, id string) ([]string, error)
+	Forward(ctx context.Context, mailbox, to string, keepCopy bool) error
+	GrantMailRight(ctx context.Context, user string, r offboarding.MailRight) error
+	PassGroup(ctx context.Context, group, from, to string) error
+	PassBookings(ctx context.Context, room, from, to string) error
 	Resources(ctx context.Context) ([]string, error)
 	BookingDelegates(ctx context.Context, room string) ([]string, error)
 }
@@ -69,8 +82,15 @@ type Mailboxes interface {
 type Step struct {
 	directory  Directory
 	mailboxes  Mailboxes
-	departures offboarding.Departures
+	departures Departures
 	privileges Privileges
+}
+
+// Departures is what access needs of the ledger.
+type Departures interface {
+	offboarding.Departures
+	// Latest is the newest case of somebody; nil when there was none.
+	Latest(ctx context.Context, leaver string) (*offboarding.Case, error)
 }
 
 // Privileges is the step of that name, for departures that were planned without it.
@@ -78,7 +98,7 @@ type Privileges interface {
 	Work(ctx context.Context, job *offboarding.Job) error
 }
 
-func New(directory Directory, mailboxes Mailboxes, departures offboarding.Departures, privileges Privileges) *Step {
+func New(directory Directory, mailboxes Mailboxes, departures Departures, privileges Privileges) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes, departures: departures, privileges: privileges}
 }
 
@@ -94,7 +114,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	r := &run{Step: s, job: job, user: user, leftToPerson: map[string]bool{}}
 	directory := r.inDirectory(ctx)
-	return offboarding.Join(old, directory, r.numbers(ctx), r.lists(ctx), r.mailRights(ctx), r.openers(ctx), r.forwardings(ctx), r.bookings(ctx), r.task(), r.handOverTask(), r.awaitOnPremises())
+	return offboarding.Join(old, directory, r.numbers(ctx), r.lists(ctx), r.mailRights(ctx), r.openers(ctx), r.forwardings(ctx), r.bookings(ctx), r.restorable(ctx), r.task(), r.handOverTask(), r.awaitOnPremises())
 }
 
 // plannedWithoutPrivileges does the work of privileges where the plan does not hold that step. This
@@ -115,12 +135,14 @@ type run struct {
 	*Step
 	job            *offboarding.Job
 	user           offboarding.User
-	tasks          []string        // for a person
-	dependants     []string        // likewise, about what will be without anybody
-	onPremises     []string        // groups for the step onpremises, by object id
-	leftToPerson   map[string]bool // by object id
-	phone          bool            // a licence brings Teams Phone
-	namelessRights bool            // on mailboxes that have no object id
+	tasks          []string          // for a person
+	dependants     []string          // likewise, about what will be without anybody
+	successor      *offboarding.User // once looked up
+	unfit          string            // why the successor cannot take over
+	onPremises     []string          // groups for the step onpremises, by object id
+	leftToPerson   map[string]bool   // by object id
+	phone          bool              // a licence brings Teams Phone
+	namelessRights bool              // on mailboxes that have no object id
 }
 
 // inDirectory takes away what Entra knows of.

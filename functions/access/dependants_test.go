@@ -15,8 +15,8 @@ const (
 	lynne = "lynne.robbins@contoso.com"
 )
 
-// TestWhatHangsOnTheLeaverIsATask is a table of what would be left without anybody: the task names it,
-// and goes when somebody has seen to it.
+// TestWhatHangsOnTheLeaverIsATask is a table of what would be left without anybody, and cannot be handed
+// over: the task names it, and goes when somebody has seen to it.
 func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 	t.Parallel()
 	id, other, shared := simtenant.UserID(adele), simtenant.UserID(alex), simtenant.UserID("reception@contoso.com")
@@ -41,7 +41,7 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 		},
 		{
 			"a distribution list, which Graph does not show", list,
-			func(w *simtenant.World) { w.Groups[list].Owners = []string{id} },
+			func(w *simtenant.World) { w.Groups[list].Owners, w.Users[id].ManagerID = []string{id}, "" },
 			func(w *simtenant.World) { w.Groups[list].Owners = []string{other} },
 		},
 		{
@@ -61,7 +61,7 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 		{
 			"a room whose bookings the leaver approves", room,
 			func(w *simtenant.World) {
-				w.Mailboxes[room].Type, w.Mailboxes[room].ResourceDelegates = "RoomMailbox", []string{id}
+				w.Mailboxes[room].Type, w.Mailboxes[room].ResourceDelegates, w.Users[id].ManagerID = "RoomMailbox", []string{id}, ""
 			},
 			func(w *simtenant.World) { w.Mailboxes[room].ResourceDelegates = []string{other} },
 		},

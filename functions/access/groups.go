@@ -62,17 +62,6 @@ func (r *run) leave(ctx context.Context, m memberships) error {
 	return offboarding.Join(verdicts...)
 }
 
-// lists leaves the distribution lists and mail-enabled security groups that the leaver manages to a
-// person. Graph does not show who manages them.
-func (r *run) lists(ctx context.Context) error {
-	managed, err := r.mailboxes.ManagedGroups(ctx, r.job.Leaver)
-	for _, l := range managed {
-		name := r.user.NameOf(offboarding.Group{ID: l.ID, DisplayName: l.DisplayName})
-		r.hangs("make somebody else the manager of the distribution list %s in the Exchange admin center", name)
-	}
-	return err
-}
-
 // handedTo is the progress under which the new owner of a group is kept.
 const handedTo = "handedTo "
 

@@ -67,7 +67,7 @@ func (d *deviceRun) find(ctx context.Context) ([]offboarding.Device, error) {
 	}
 	limit := d.job.Case.Plan.Devices
 	if had := max(len(enabled), len(strings.Fields(d.job.Step.Before[devicesEnabled]))); len(enabled) > 0 && limit > 0 && had > limit {
-		d.tasks = append(d.tasks, fmt.Sprintf("the leaver has %d enabled devices, more than the %d of the policy (devices), so none was disabled: disable in Entra those of %s that nobody else needs", had, limit, strings.Join(d.enabled, ", ")))
+		d.tasks = append(d.tasks, fmt.Sprintf("the leaver has %d enabled devices, more than the %d of the policy (devices), so none was disabled: disable those of %s that nobody else needs (%s, Devices)", had, limit, strings.Join(d.enabled, ", "), d.directory.Portal().User(d.job.Leaver)))
 		return nil, nil
 	}
 	for _, one := range enabled {
@@ -76,7 +76,7 @@ func (d *deviceRun) find(ctx context.Context) ([]offboarding.Device, error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(users, func(id string) bool { return !strings.EqualFold(id, d.job.Leaver) }) {
-			d.tasks = append(d.tasks, "others use device "+one.ID+" too, so it was not disabled: take the leaver's profile off it, or disable it in Entra")
+			d.tasks = append(d.tasks, fmt.Sprintf("others use device %s too, so it was not disabled: take the leaver's profile off it, or disable it: %s", one.ID, d.directory.Portal().Device(one.ID)))
 			continue
 		}
 		own = append(own, one)
@@ -97,7 +97,7 @@ func (d *deviceRun) watch(ctx context.Context) error {
 	if len(mastered) == 0 {
 		return nil
 	}
-	task := fmt.Sprintf("disable the computers %s in the on-premises Active Directory as well, or its synchronisation enables them again", strings.Join(mastered, ", "))
+	task := fmt.Sprintf("disable the computers %s (Entra finds each by this id) in the on-premises Active Directory as well, or its synchronisation enables them again", strings.Join(mastered, ", "))
 	since, err := d.job.Seen(ctx, devicesSeen)
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func TestAComputerThatOthersUseIsNotDisabled(t *testing.T) {
 	})
 	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
-	h.Wants(t, record, offboarding.StateManual, shared, "others use")
+	h.Wants(t, record, offboarding.StateManual, "others use", offboarding.PortalWorldwide.Device(shared))
 	for id, on := range devicesOf(h, adele) {
 		if on != (id == shared) {
 			t.Errorf("device %s: enabled %t, want only the shared one to be", id, on)

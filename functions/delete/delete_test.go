@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -578,4 +579,42 @@ func takeAccess(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, privileges.New(powers, h.Ledger)))
 	directory, mailboxes := h.As("access")
 	h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(directory, mailboxes, h.Ledger, nil)))
+}
+
+// TestWhatIsStillLookedAtEndsWithTheAccount: a computer that an on-premises directory masters is looked at
+// again for a day, and the account may be deleted before.
+func TestWhatIsStillLookedAtEndsWithTheAccount(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID("adele.vance@contoso.com")
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, d := range w.Devices {
+			if slices.Contains(d.Registered, id) {
+				d.TrustType = "ServerAd"
+			}
+		}
+	})
+	policy := mailGivenUp()
+	policy.Grace, policy.DeleteAfter = time.Second, time.Second
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, policy)
+	b := h.Worker(offboarding.StepBlock, block.New(h.As("block")))
+	for range 20 {
+		if record, _ := h.Step(t, c.ID, b); record.Observed {
+			break
+		}
+		h.Advance(h.Record(t, c.ID, offboarding.StepBlock).Due.Sub(h.Now()))
+	}
+	signs, _ := h.As("signout")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, signout.New(signs, rand.Reader)))
+	directory, mailboxes := h.As("forward")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, policy)))
+	takeAccess(t, h, c)
+	h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	keepFiles(t, h, c)
+	h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, licence.New(h.As("licence"))))
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h))), offboarding.StateEffective)
+	if record := h.Record(t, c.ID, offboarding.StepBlock); record.State != offboarding.StateWaiting || !record.Observed {
+		t.Fatalf("block is %s: the test proves nothing", record.State)
+	}
+	h.Wants(t, h.Settle(t, c.ID, b), offboarding.StateEffective)
 }

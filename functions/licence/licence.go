@@ -2,7 +2,8 @@
 // ones by assignLicense, inherited ones by leaving the group that gives them (B11), which the step
 // access leaves to it. Right before that the mailbox is read again: a forwarding that goes on (B2), a
 // mailbox that is not shared yet (B3), or one that needs Exchange Plan 2 (B4) keeps the licence. A phone
-// that has not acknowledged its wipe keeps it for a while (B13). It is done when the tenant shows no licence on the user any more.
+// that has not acknowledged its wipe keeps it for a while (B13). It is done when the tenant shows no
+// licence on the user any more but those that a person has accepted by name.
 //
 // Mail stays recoverable for 30 days after that. Sources: Microsoft Graph, user: assignLicense
 // and licenseAssignmentState; Microsoft 365 admin, Remove a former employee, step 6.
@@ -49,6 +50,7 @@ func New(directory Directory, mailboxes Mailboxes) *Step {
 const (
 	licences = "licences" // before: what was held by which way
 	released = "released" // progress: the direct licences that were given back
+	staying  = "staying"  // progress: the groups that give licences which a person accepted
 )
 
 // Work implements worker.Step.
@@ -76,6 +78,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if verdict := s.mayRelease(ctx, job, content); verdict != nil {
 		return verdict
 	}
+	if user, err = s.withoutAccepted(ctx, job, user); err != nil {
+		return err
+	}
 	manual, onPremises, err := s.release(ctx, job, user)
 	if err != nil && len(manual) > 0 {
 		err = offboarding.Join(err, offboarding.Manual(task(user, manual)))
@@ -90,6 +95,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	if len(user.Licences) > 0 {
 		if user, err = s.directory.User(ctx, job.Leaver); err != nil {
+			return err
+		}
+		if user, err = s.withoutAccepted(ctx, job, user); err != nil {
 			return err
 		}
 	}
@@ -107,7 +115,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case len(onPremises) > 0 && len(user.Licences) > 0:
 		return job.OnPremisesTask(fmt.Sprintf("take the leaver out of %d groups that give licences", len(onPremises)))
 	}
-	job.Evidence["seatsFreed"] = job.Step.Before[licences]
+	job.Evidence["seatsFreed"] = strings.Join(freed(job), ", ")
 	return s.seats(ctx, job)
 }
 
@@ -176,7 +184,7 @@ func (s *Step) release(ctx context.Context, job *offboarding.Job, user offboardi
 	gives := len(groups)
 	// What access left also holds groups that give no licence just now.
 	for _, id := range job.Case.LeftToLicence() {
-		if !slices.Contains(groups, id) {
+		if !slices.Contains(groups, id) && !slices.Contains(strings.Fields(job.Step.Progress[staying]), id) {
 			groups = append(groups, id)
 		}
 	}
@@ -251,8 +259,8 @@ func (s *Step) releaseDirect(ctx context.Context, job *offboarding.Job, skus []s
 		}
 	}
 	if len(refused) > 0 {
-		return offboarding.Permanent(fmt.Errorf("licences %s stay: the likely cause is a plan of another licence that depends on theirs (the Microsoft 365 admin center says which): remove that licence or plan there, then replay: %w",
-			strings.Join(s.partNumbers(ctx, refused), ", "), err))
+		return offboarding.Permanent(fmt.Errorf("licences %s stay: the likely cause is a plan of another licence that depends on theirs (the Microsoft 365 admin center says which): remove that licence or plan there, or accept that they stay (leaver sign-off %s licence --item %s --by NAME --note WHY): %w",
+			strings.Join(s.partNumbers(ctx, refused), ", "), job.Case.ID, strings.Join(refused, " --item "), err))
 	}
 	return job.KeepProgress(ctx, released, strings.Join(gone, " "))
 }
@@ -267,6 +275,63 @@ func (s *Step) partNumbers(ctx context.Context, skus []string) []string {
 		}
 	}
 	return names
+}
+
+// withoutAccepted is the user without the licences that a person accepted as they are, by skuId or by part
+// number; the groups that give them are not left either. A licence that comes by several ways stays by
+// all of them.
+func (s *Step) withoutAccepted(ctx context.Context, job *offboarding.Job, user offboarding.User) (offboarding.User, error) {
+	if len(job.Step.Accepted) == 0 {
+		return user, nil
+	}
+	seats, err := s.directory.Seats(ctx)
+	if err != nil {
+		return user, err
+	}
+	accepted := func(sku string) bool {
+		names := []string{sku}
+		for _, seat := range seats {
+			if seat.SKU == sku {
+				names = append(names, seat.PartNumber)
+			}
+		}
+		return slices.ContainsFunc(job.Step.Accepted, func(item string) bool {
+			return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, item) })
+		})
+	}
+	var kept, stay, groups []string
+	var others []offboarding.Licence
+	for _, l := range user.Licences {
+		if !accepted(l.SKU) {
+			others = append(others, l)
+			continue
+		}
+		if !slices.Contains(stay, l.SKU) {
+			stay = append(stay, l.SKU)
+		}
+		if l.AssignedByGroup != "" && !slices.Contains(groups, l.AssignedByGroup) {
+			groups = append(groups, l.AssignedByGroup)
+		}
+	}
+	// A group gives all of its licences or none: leaving it would take the accepted ones too.
+	others = slices.DeleteFunc(others, func(l offboarding.Licence) bool {
+		by := l.AssignedByGroup != "" && slices.Contains(groups, l.AssignedByGroup)
+		if by {
+			kept = append(kept, l.SKU)
+		}
+		return by
+	})
+	user.Licences = others
+	if len(stay) == 0 {
+		return user, nil
+	}
+	text := "accepted by a person: " + strings.Join(s.partNumbers(ctx, stay), ", ")
+	if len(kept) > 0 {
+		text += "; with them, from the same groups: " + strings.Join(s.partNumbers(ctx, kept), ", ")
+	}
+	job.Evidence[staying] = text
+	slices.Sort(groups)
+	return user, job.KeepProgress(ctx, staying, strings.Join(groups, " "))
 }
 
 func task(user offboarding.User, groups map[string]offboarding.Group) string {

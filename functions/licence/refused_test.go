@@ -32,7 +32,7 @@ func TestOneRefusedLicenceKeepsNoneOfTheOthers(t *testing.T) {
 	c := h.Open(t, isaiah, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	prepare(t, h, c)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
-	h.Wants(t, record, offboarding.StateParked, "EMS ("+sku[simtenant.SKUEMS]+")", "depends on", "membership rule")
+	h.Wants(t, record, offboarding.StateParked, "EMS ("+sku[simtenant.SKUEMS]+")", "depends on", "membership rule", "sign-off "+c.ID+" licence --item "+sku[simtenant.SKUEMS], "leaver replay --case "+c.ID+" --step licence", "https://entra.microsoft.com/#view/")
 	var held []string
 	u, _ := h.Tenant.User(c.Leaver)
 	for _, l := range u.Licences {

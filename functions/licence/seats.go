@@ -13,13 +13,13 @@ import (
 // person, with what that saves: Graph cannot change what is bought. No other step waits for it.
 // Source: Microsoft 365 admin, Remove a former employee, step 6.
 func (s *Step) seats(ctx context.Context, job *offboarding.Job) error {
-	var freed []string
-	for held := range strings.SplitSeq(job.Step.Before[licences], ", ") {
-		if name, _, _ := strings.Cut(held, " "); name != "" && !slices.Contains(freed, name) {
-			freed = append(freed, name)
+	var names []string
+	for _, held := range freed(job) {
+		if name, _, _ := strings.Cut(held, " "); !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	if len(freed) == 0 {
+	if len(names) == 0 {
 		return nil
 	}
 	seats, err := s.directory.Seats(ctx)
@@ -29,7 +29,7 @@ func (s *Step) seats(ctx context.Context, job *offboarding.Job) error {
 	var lines []string
 	saves := 0.0
 	for _, seat := range seats {
-		if !slices.Contains(freed, seat.PartNumber) {
+		if !slices.Contains(names, seat.PartNumber) {
 			continue
 		}
 		lines = append(lines, fmt.Sprintf("%s: %d of %d bought are used", seat.PartNumber, seat.Consumed, seat.Enabled))
@@ -44,4 +44,12 @@ func (s *Step) seats(ctx context.Context, job *offboarding.Job) error {
 	}
 	return offboarding.DoneWithTask(fmt.Sprintf("the licence is released (%s): unless somebody is to get the seat, buy one fewer in the Microsoft 365 admin center, Billing, which saves %.2f a month; then sign off",
 		strings.Join(lines, "; "), saves))
+}
+
+// freed are the licences that the leaver held and holds no more, by part number and with their group.
+func freed(job *offboarding.Job) []string {
+	return slices.DeleteFunc(strings.Split(job.Step.Before[licences], ", "), func(held string) bool {
+		name, _, _ := strings.Cut(held, " ")
+		return name == "" || strings.Contains(job.Evidence[staying], name+" (")
+	})
 }

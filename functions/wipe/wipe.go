@@ -49,6 +49,8 @@ type Directory interface {
 	WipeDevice(ctx context.Context, device string) error
 	AppRegistrations(ctx context.Context, user string) ([]offboarding.AppRegistration, error)
 	WipeAppData(ctx context.Context, user, deviceTag string) error
+	// Portal is where a person looks at a device.
+	Portal() offboarding.Portal
 }
 
 // Mailboxes is what wipe needs of Exchange Online.
@@ -91,7 +93,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 			return verdict
 		}
 	}
-	r := &run{Job: job, now: user.AsOf}
+	r := &run{Job: job, now: user.AsOf, portal: s.directory.Portal()}
 	s.phones(ctx, r)
 	s.devices(ctx, r)
 	s.apps(ctx, r)
@@ -202,7 +204,7 @@ func (s *Step) endOfPhones(r *run, found []offboarding.Phone) {
 		case acknowledged != "":
 			r.Evidence[phone+id] = "wiped " + acknowledged + ", blocked, partnership removed"
 		default:
-			r.task("phone %s: its partnership with the mailbox is gone and no acknowledgement of the wipe was seen; make sure that the account is off the phone, then sign off", id)
+			r.task("phone %s: its partnership with the mailbox is gone and no acknowledgement of the wipe was seen; make sure that the account is off the phone (Get-MobileDevice %[1]s shows it), then sign off", id)
 		}
 	}
 }
@@ -254,8 +256,8 @@ func (s *Step) devices(ctx context.Context, r *run) {
 	}
 	r.risks(known)
 	if len(r.spared) > 0 {
-		r.task("the leaver enrolled %d devices, more than the %d of the policy (devices), so none was retired: %s; retire in Intune what is the leaver's own, accept the rest (%s), then replay",
-			len(unaccepted), limit, strings.Join(r.spared, ", "), r.accept(r.spared...))
+		r.task("the leaver enrolled %d devices, more than the %d of the policy (devices), so none was retired: %s; retire in Intune what is the leaver's own (the devices of %s), accept the rest (%s), then replay",
+			len(unaccepted), limit, strings.Join(r.spared, ", "), r.portal.User(r.Leaver), r.accept(r.spared...))
 	}
 }
 
@@ -278,10 +280,10 @@ func (s *Step) sharedWith(ctx context.Context, r *run, d offboarding.ManagedDevi
 	others := slices.DeleteFunc(slices.Clone(users), func(id string) bool { return strings.EqualFold(id, r.Leaver) })
 	switch {
 	case len(others) > 0:
-		return offboarding.Manual(fmt.Sprintf("managed device %s (%s): enrolled by the leaver and used by others (%s), so it was not retired; take the leaver's data off it, or retire it in Intune, then accept it as it is: %s",
-			d.ID, d.OperatingSystem, strings.Join(others, ", "), r.accept(d.ID)))
+		return offboarding.Manual(fmt.Sprintf("managed device %s (%s): enrolled by the leaver and used by others (%s), so it was not retired; take the leaver's data off it, or retire it (%s), then accept it as it is: %s",
+			d.ID, d.OperatingSystem, strings.Join(others, ", "), r.portal.ManagedDevice(d.ID), r.accept(d.ID)))
 	case len(users) == 0:
-		return offboarding.Manual(fmt.Sprintf("managed device %s (%s): enrolled by the leaver and shared (it has no primary user), so it was not retired; accept it as it is, or retire it in Intune: %s", d.ID, d.OperatingSystem, r.accept(d.ID)))
+		return offboarding.Manual(fmt.Sprintf("managed device %s (%s): enrolled by the leaver and shared (it has no primary user), so it was not retired; accept it as it is, or retire it (%s): %s", d.ID, d.OperatingSystem, r.portal.ManagedDevice(d.ID), r.accept(d.ID)))
 	}
 	return nil
 }
@@ -307,10 +309,10 @@ func (s *Step) retire(ctx context.Context, r *run, d offboarding.ManagedDevice) 
 	case d.Leaving():
 	case !strings.EqualFold(d.User, r.Leaver):
 		// Handed on meanwhile: what is on it now is not the leaver's (B15).
-		r.task("managed device %s (%s): it is not the leaver's any more and was left alone; make sure that the leaver's data is off it, then sign off", d.ID, d.OperatingSystem)
+		r.task("managed device %s (%s): it is not the leaver's any more and was left alone; make sure that the leaver's data is off it (%s), then sign off", d.ID, d.OperatingSystem, r.portal.ManagedDevice(d.ID))
 		return
 	case r.Step.Progress[device+d.ID] != "" && strings.HasSuffix(d.State, "Canceled"):
-		r.task("managed device %s (%s): somebody cancelled the retirement (%s); retire it in Intune or sign off", d.ID, d.OperatingSystem, d.State)
+		r.task("managed device %s (%s): somebody cancelled the retirement (%s); retire it (%s) or sign off", d.ID, d.OperatingSystem, d.State, r.portal.ManagedDevice(d.ID))
 		return
 	default:
 		may, err := s.mayEnd(ctx, r, d)
@@ -412,6 +414,7 @@ func (s *Step) apps(ctx context.Context, r *run) {
 type run struct {
 	*offboarding.Job
 	now    time.Time // the tenant's
+	portal offboarding.Portal
 	failed []error
 	waits  []string
 	tasks  []string

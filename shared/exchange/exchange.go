@@ -73,7 +73,7 @@ func invoke[T any](ctx context.Context, c *Client, cmdlet string, parameters map
 		if whom := cmp.Or(parameters["Identity"], parameters["Mailbox"]); whom != nil {
 			doing += fmt.Sprintf(" for %v", whom)
 		}
-		return nil, classify(doing, err)
+		return nil, explain(cmdlet, parameters, classify(doing, err))
 	}
 	return rows, nil
 }

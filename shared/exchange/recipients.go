@@ -44,13 +44,14 @@ func (c *Client) ManagedGroups(ctx context.Context, id string) ([]offboarding.Ma
 		ExternalDirectoryObjectID string `json:"ExternalDirectoryObjectId"`
 		DisplayName               string
 		ManagedBy                 []string
+		IsDirSynced               bool
 	}](ctx, c, "Get-DistributionGroup", map[string]any{"Filter": "ManagedBy -eq '" + strings.ReplaceAll(name, "'", "''") + "'", "ResultSize": "Unlimited"})
 	if err != nil {
 		return nil, classify("running Get-DistributionGroup for what is managed by "+id, err)
 	}
 	groups := make([]offboarding.MailGroup, len(found))
 	for i, g := range found {
-		groups[i] = offboarding.MailGroup{ID: g.ExternalDirectoryObjectID, DisplayName: g.DisplayName, Managers: len(g.ManagedBy)}
+		groups[i] = offboarding.MailGroup{ID: g.ExternalDirectoryObjectID, DisplayName: g.DisplayName, Managers: g.ManagedBy, OnPremises: g.IsDirSynced}
 	}
 	return groups, nil
 }
@@ -112,4 +113,30 @@ func (c *Client) BookingDelegates(ctx context.Context, room string) ([]string, e
 		return nil, fmt.Errorf("running Get-CalendarProcessing for %s: %d answers instead of one", room, len(found))
 	}
 	return found[0].ResourceDelegates, nil
+}
+
+// PassGroup makes somebody the manager of a distribution list or mail-enabled security group in the place
+// of somebody else, all by object id (Set-DistributionGroup); to nobody it only takes the latter off, which
+// is refused for the last manager: permanent. Repeating it changes nothing.
+func (c *Client) PassGroup(ctx context.Context, group, from, to string) error {
+	_, err := invoke[struct{}](ctx, c, "Set-DistributionGroup", map[string]any{
+		"Identity": group, "ManagedBy": exchanged(from, to), "BypassSecurityGroupManagerCheck": true,
+	})
+	return err
+}
+
+// PassBookings has somebody approve the bookings of a room in the place of somebody else, all by object id
+// (Set-CalendarProcessing); to nobody it only takes the latter off. Repeating it changes nothing.
+func (c *Client) PassBookings(ctx context.Context, room, from, to string) error {
+	_, err := invoke[struct{}](ctx, c, "Set-CalendarProcessing", map[string]any{"Identity": room, "ResourceDelegates": exchanged(from, to)})
+	return err
+}
+
+// exchanged is a list with somebody in the place of somebody else, in Exchange's words.
+func exchanged(from, to string) map[string]any {
+	change := map[string]any{"@odata.type": "#Exchange.GenericHashTable", "remove": []string{from}}
+	if to != "" {
+		change["add"] = []string{to}
+	}
+	return change
 }

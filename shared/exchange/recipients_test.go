@@ -33,7 +33,7 @@ func TestGroupsAreFoundByWhoManagesThem(t *testing.T) {
 		"Get-DistributionGroup": `{"value":[{"ExternalDirectoryObjectId":"g","DisplayName":"Old List","ManagedBy":["o'neil"]},{"DisplayName":"New List","ManagedBy":["o'neil","bo"]}]}`,
 	}))
 	got, err := c.ManagedGroups(ctx, leaver)
-	if want := []offboarding.MailGroup{{ID: "g", DisplayName: "Old List", Managers: 1}, {DisplayName: "New List", Managers: 2}}; err != nil || !slices.Equal(got, want) {
+	if want := []offboarding.MailGroup{{ID: "g", DisplayName: "Old List", Managers: []string{"o'neil"}}, {DisplayName: "New List", Managers: []string{"o'neil", "bo"}}}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }

@@ -117,7 +117,7 @@ var errNothing = errors.New("the answer of Graph is empty")
 func (c *Client) send(ctx context.Context, one call) (answer, error) {
 	a, err := c.sendAlone(ctx, one)
 	if err != nil {
-		return answer{}, classify(one.what(), err)
+		return answer{}, c.explain(one, classify(one.what(), err))
 	}
 	return a, nil
 }

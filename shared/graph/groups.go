@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -139,4 +140,23 @@ func (c *Client) RemoveOwner(ctx context.Context, group, user string) error {
 		doing: "removing an owner of group", objects: []string{group, user}, method: http.MethodDelete, path: "/groups/{}/owners/{}/$ref", budget: budgetDirectory,
 	})
 	return err
+}
+
+// DeletedGroups lists the groups that can be restored. Permission: Group.Read.All.
+// Source: Microsoft Graph, List deleted items.
+func (c *Client) DeletedGroups(ctx context.Context) ([]offboarding.DeletedGroup, error) {
+	found, err := list[struct {
+		ID              string
+		DeletedDateTime time.Time
+	}](ctx, c, call{
+		doing: "reading the deleted groups", path: "/directory/deletedItems/microsoft.graph.group", query: "$select=id,deletedDateTime", budget: budgetDirectory,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var groups []offboarding.DeletedGroup
+	for _, g := range found {
+		groups = append(groups, offboarding.DeletedGroup{ID: g.ID, At: g.DeletedDateTime})
+	}
+	return groups, nil
 }

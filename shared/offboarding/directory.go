@@ -71,6 +71,12 @@ type Group struct {
 	Restricted            bool // in a restricted management administrative unit
 }
 
+// DeletedGroup is a group that can be restored, for [Restorable].
+type DeletedGroup struct {
+	ID string
+	At time.Time // deletedDateTime
+}
+
 // Owner is an owner of a group.
 type Owner struct {
 	ID      string

@@ -118,10 +118,14 @@ func (j *Job) Risk(what string) {
 }
 
 // NotShown is the verdict of a step to which the tenant does not show the leaver's account: not
-// yet, because accounts show late and a wrong id would look the same. Other errors are returned as
-// they are.
+// yet, because accounts show late and a wrong id would look the same; but nil once the case has deleted
+// it, which ends whatever a step was still to look at. Other errors are returned as they are.
 func (j *Job) NotShown(err error) error {
 	if errors.Is(err, ErrNotFound) {
+		if at := j.Case.AccountDeleted(); !at.IsZero() {
+			j.Evidence["account"] = "deleted " + Stamp(at)
+			return nil
+		}
 		return j.NotYet("the tenant does not show the account")
 	}
 	return err

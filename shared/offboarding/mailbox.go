@@ -94,7 +94,8 @@ func (c Content) Empty() bool { return !c.Exists || c.Items == 0 }
 type MailGroup struct {
 	ID          string // object id; empty when Entra does not know the group
 	DisplayName string
-	Managers    int // how many manage it, them included
+	Managers    []string // who manages it, as Exchange prints them: names, which are personal
+	OnPremises  bool     // mastered in an on-premises Active Directory
 }
 
 // ForwardingOutside is what may keep mail from being forwarded out of the organisation. An empty

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -146,22 +147,30 @@ func (w *Worker) settlement(c *offboarding.Case, verdict offboarding.Verdict) le
 	case offboarding.KindNotYet:
 		spec, _ := offboarding.SpecOf(record.Name)
 		if w.since(record.Since) >= spec.Deadline {
-			return ledger.Settlement{State: offboarding.StateManual, Reason: brief(spec.PastDeadline(verdict.Why))}
+			return ledger.Settlement{State: offboarding.StateManual, Reason: w.typed(c, brief(spec.PastDeadline(verdict.Why)))}
 		}
 		return ledger.Settlement{State: offboarding.StateWaiting, Reason: why, Delay: verdict.In}
 	case offboarding.KindWithheld:
 		return ledger.Settlement{State: offboarding.StateWithheld, Rule: verdict.Rule, Reason: why, Attempt: true}
 	case offboarding.KindManual:
-		return ledger.Settlement{State: offboarding.StateManual, Reason: why, Attempt: true, Observed: verdict.Observed}
+		return ledger.Settlement{State: offboarding.StateManual, Reason: w.typed(c, why), Attempt: true, Observed: verdict.Observed}
 	}
 	delay, parked := w.Retry.Next(verdict, record.Attempts, w.since(record.FailingSince))
 	if parked != "" {
-		return ledger.Settlement{State: offboarding.StateParked, Reason: brief(parked), Attempt: true}
+		return ledger.Settlement{State: offboarding.StateParked, Reason: w.typed(c, brief(parked)+"; mend that, then replay"), Attempt: true}
 	}
 	if spec, _ := offboarding.SpecOf(record.Name); !offboarding.IsThrottled(verdict.Err) {
 		delay = spec.Soon(delay)
 	}
 	return ledger.Settlement{State: offboarding.StateRetrying, Reason: why, Delay: delay, Attempt: true}
+}
+
+// typed adds what to type to a reason that asks for a replay.
+func (w *Worker) typed(c *offboarding.Case, why string) string {
+	if !strings.Contains(why, "replay") || strings.Contains(why, "leaver replay") {
+		return why
+	}
+	return fmt.Sprintf("%s (leaver replay --case %s --step %s)", why, c.ID, w.Name)
 }
 
 // would says what a step would have done that may not write.
@@ -204,7 +213,7 @@ func (w *Worker) reschedule(ctx context.Context, d bus.Delivery, m bus.Step, due
 
 // brief keeps a reason readable in a table and small in the ledger.
 func brief(s string) string {
-	const most = 600
+	const most = 1000
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"
 	}

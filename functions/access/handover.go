@@ -1,0 +1,360 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// passedOn, what it is and its object id is to whom something was handed, in the progress.
+const passedOn = "passedOn "
+
+// Ways of the things that are handed over, in the progress, the before and the evidence.
+const (
+	wayList     = "list"
+	wayMailbox  = "mailbox"
+	wayForward  = "forwarding"
+	wayBookings = "bookings"
+)
+
+// passing is something that the leaver sees to, and who sees to it from now on: nobody more where
+// others are left.
+type passing struct {
+	id, to string
+	copies bool // of a forwarding: the mailbox keeps a copy
+}
+
+// pass hands things over, one by one, and is nil once none is found any more. Who got what is kept,
+// and shown.
+func (r *run) pass(ctx context.Context, way, left string, find func(context.Context) ([]passing, error), give func(context.Context, passing) error) error {
+	err := offboarding.EnsureNone(ctx, r.job, offboarding.Removal[passing]{
+		What: "handing over", Left: left, Find: find,
+		Before: func(found []passing) map[string]string {
+			before := map[string]string{}
+			for _, p := range found {
+				before[way+" "+p.id] = "the leaver's"
+				if p.copies {
+					before[way+" "+p.id] = "the leaver's, with a copy"
+				}
+			}
+			return before
+		},
+		Remove: func(ctx context.Context, p passing) error {
+			if err := give(ctx, p); err != nil || p.to == "" {
+				return err
+			}
+			return r.job.KeepProgress(ctx, passedOn+way+" "+p.id, p.to)
+		},
+	})
+	var passed []string
+	for _, name := range slices.Sorted(maps.Keys(r.job.Step.Progress)) {
+		if what, is := strings.CutPrefix(name, passedOn); is {
+			passed = append(passed, what+" to "+r.job.Step.Progress[name])
+		}
+	}
+	if len(passed) > 0 {
+		r.job.Evidence["handedOver"] = strings.Join(passed, "; ")
+	}
+	return err
+}
+
+// heir is who takes over what the leaver sees to, or why there is nobody.
+func (r *run) heir(ctx context.Context) (id, why string, err error) {
+	if r.successor != nil {
+		return r.successor.ID, r.unfit, nil
+	}
+	who, err := offboarding.Successor(ctx, r.job.Case, "", r.directory, r.departures)
+	var unfit *offboarding.UnfitError
+	if errors.As(err, &unfit) {
+		r.unfit, err = unfit.Why, nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	r.successor = &who
+	return who.ID, r.unfit, nil
+}
+
+// takeOver is the heir for something that would be without anybody; without one it becomes a task, with
+// why, and is not handed over.
+func (r *run) takeOver(ctx context.Context, p passing, task string) ([]passing, error) {
+	to, why, err := r.heir(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case why != "":
+		r.hangs("%s (%s)", task, why)
+		return nil, nil
+	}
+	p.to = to
+	return []passing{p}, nil
+}
+
+// leftEarlier reports whether somebody has left, and not come back. What ended at this leaver was given
+// by that departure, then. What anybody else gave was their own choice, and may be nobody's business but
+// theirs: it is a task for a person.
+func (r *run) leftEarlier(ctx context.Context, id string) (bool, error) {
+	c, err := r.departures.Latest(ctx, id)
+	if err != nil || c == nil || c.Cancelled != nil {
+		return false, err
+	}
+	user, err := r.directory.User(ctx, id)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return true, nil
+	}
+	return err == nil && !user.AccountEnabled, err
+}
+
+// lists hands the distribution lists and mail-enabled security groups over that would have no manager.
+// Graph does not show who manages them.
+func (r *run) lists(ctx context.Context) error {
+	return r.pass(ctx, wayList, "%d distribution lists still show the leaver as their manager", r.findLists, func(ctx context.Context, p passing) error {
+		return r.mailboxes.PassGroup(ctx, p.id, r.job.Leaver, p.to)
+	})
+}
+
+func (r *run) findLists(ctx context.Context) ([]passing, error) {
+	managed, err := r.mailboxes.ManagedGroups(ctx, r.job.Leaver)
+	if err != nil {
+		return nil, err
+	}
+	var found []passing
+	for _, l := range managed {
+		name := r.user.NameOf(offboarding.Group{ID: l.ID, DisplayName: l.DisplayName})
+		if l.ID == "" {
+			r.hangs("make somebody else the manager of a distribution list that has no object id, in the Exchange admin center")
+			continue
+		}
+		if l.OnPremises {
+			r.hangs("make somebody else the manager of the distribution list %s in the on-premises Active Directory", name)
+			continue
+		}
+		others, err := r.staying(ctx, l.Managers)
+		if err != nil {
+			return nil, err
+		}
+		if others > 0 {
+			found = append(found, passing{id: l.ID})
+			continue
+		}
+		some, err := r.takeOver(ctx, passing{id: l.ID}, "make somebody else the manager of the distribution list "+name+" in the Exchange admin center")
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}
+
+// openedBy and the object id of a mailbox are kept in the progress when the leaver could open it.
+const openedBy = "openedBy "
+
+// couldOpen keeps that the leaver could open a mailbox, when it is one that nobody uses in person, or
+// one that an earlier leaver left.
+func (r *run) couldOpen(ctx context.Context, mailbox string) error {
+	if _, known := r.job.Step.Progress[openedBy+mailbox]; known {
+		return nil
+	}
+	flow, err := r.mailboxes.MailFlow(ctx, mailbox)
+	switch {
+	case errors.Is(err, offboarding.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case flow.RecipientTypeDetails == "UserMailbox":
+		if earlier, err := r.leftEarlier(ctx, mailbox); err != nil || !earlier {
+			return err
+		}
+	}
+	return r.job.KeepProgress(ctx, openedBy+mailbox, "leaver")
+}
+
+// openers hands earlier leavers' mailboxes over that nobody can open any more. Any other is a task.
+func (r *run) openers(ctx context.Context) error {
+	return r.pass(ctx, wayMailbox, "%d mailboxes of earlier leavers do not show yet who can open them", r.findUnopened, func(ctx context.Context, p passing) error {
+		var verdicts []error
+		for _, kind := range []offboarding.MailRightKind{offboarding.RightFull, offboarding.RightSendAs, offboarding.RightOnBehalf} {
+			if _, had := r.job.Step.Before[string(kind)+" "+p.id]; had || kind == offboarding.RightFull {
+				verdicts = append(verdicts, r.mailboxes.GrantMailRight(ctx, p.to, offboarding.MailRight{Kind: kind, Mailbox: p.id}))
+			}
+		}
+		return offboarding.Join(verdicts...)
+	})
+}
+
+func (r *run) findUnopened(ctx context.Context) ([]passing, error) {
+	var found []passing
+	for _, name := range slices.Sorted(maps.Keys(r.job.Step.Progress)) {
+		mailbox, is := strings.CutPrefix(name, openedBy)
+		if !is {
+			continue
+		}
+		names, err := r.mailboxes.Openers(ctx, mailbox)
+		if errors.Is(err, offboarding.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		others, err := r.staying(ctx, names)
+		if err != nil {
+			return nil, err
+		}
+		if others > 0 {
+			continue
+		}
+		task := fmt.Sprintf("nobody but the leaver could open the shared mailbox %s: give somebody Full Access to it in the Exchange admin center (Get-Mailbox %[1]s shows it)", mailbox)
+		earlier, err := r.leftEarlier(ctx, mailbox)
+		switch {
+		case err != nil:
+			return nil, err
+		case !earlier:
+			r.hangs("%s", task)
+			continue
+		}
+		some, err := r.takeOver(ctx, passing{id: mailbox}, task)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}
+
+// staying counts those whom Exchange prints who are not the leaver, and do not leave.
+func (r *run) staying(ctx context.Context, names []string) (int, error) {
+	n := 0
+	for _, name := range names {
+		who, err := r.mailboxes.Recipient(ctx, name)
+		switch {
+		case err != nil:
+			return 0, err
+		case who.ID == "": // a group
+			n++
+			continue
+		case strings.EqualFold(who.ID, r.job.Leaver):
+			continue
+		}
+		leaving, err := r.leaves(ctx, who.ID)
+		if err != nil {
+			return 0, err
+		}
+		if !leaving {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// leaves reports whether somebody leaves, or has left.
+func (r *run) leaves(ctx context.Context, id string) (bool, error) {
+	leaving, err := r.departures.Leaving(ctx, id)
+	if err != nil || leaving {
+		return leaving, err
+	}
+	return r.leftEarlier(ctx, id)
+}
+
+// forwardings moves the mail on that earlier leavers had sent to this one. That of anybody else is a task.
+func (r *run) forwardings(ctx context.Context) error {
+	return r.pass(ctx, wayForward, "the mail of %d earlier leavers still goes to the leaver", r.findForwarded, func(ctx context.Context, p passing) error {
+		return r.mailboxes.Forward(ctx, p.id, p.to, p.copies)
+	})
+}
+
+func (r *run) findForwarded(ctx context.Context) ([]passing, error) {
+	mailboxes, err := r.mailboxes.ForwardingTo(ctx, r.job.Leaver)
+	if err != nil {
+		return nil, err
+	}
+	var found []passing
+	var theirs []string
+	for _, mailbox := range mailboxes {
+		earlier, err := r.leftEarlier(ctx, mailbox)
+		if err != nil {
+			return nil, err
+		}
+		if !earlier {
+			theirs = append(theirs, mailbox)
+			continue
+		}
+		flow, err := r.mailboxes.MailFlow(ctx, mailbox)
+		if errors.Is(err, offboarding.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		some, err := r.takeOver(ctx, passing{id: mailbox, copies: flow.Copy},
+			fmt.Sprintf("the mail of the earlier leaver %s is forwarded to the leaver: forward it to somebody else in the Exchange admin center (Get-Mailbox %[1]s shows it)", mailbox))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	if len(theirs) > 0 {
+		r.hangs("the mail of %d mailboxes is forwarded to the leaver: forward it to somebody else in the Exchange admin center (mailboxes %s)", len(theirs), named(theirs))
+	}
+	return found, nil
+}
+
+// bookings hands the rooms and the equipment over whose bookings the leaver alone approves: requests
+// would hang.
+func (r *run) bookings(ctx context.Context) error {
+	return r.pass(ctx, wayBookings, "%d rooms still show that the leaver approves their bookings", r.findBookings, func(ctx context.Context, p passing) error {
+		return r.mailboxes.PassBookings(ctx, p.id, r.job.Leaver, p.to)
+	})
+}
+
+// findBookings looks the delegates up whom Exchange prints by name, each once.
+func (r *run) findBookings(ctx context.Context) ([]passing, error) {
+	resources, err := r.mailboxes.Resources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	is := map[string]bool{} // by name: the leaver
+	var found []passing
+	for _, resource := range resources {
+		delegates, err := r.mailboxes.BookingDelegates(ctx, resource)
+		if errors.Is(err, offboarding.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		approves := false
+		for _, name := range delegates {
+			if _, known := is[name]; !known {
+				who, err := r.mailboxes.Recipient(ctx, name)
+				if err != nil {
+					return nil, err
+				}
+				is[name] = strings.EqualFold(who.ID, r.job.Leaver)
+			}
+			approves = approves || is[name]
+		}
+		if !approves {
+			continue
+		}
+		others, err := r.staying(ctx, delegates)
+		if err != nil {
+			return nil, err
+		}
+		if others > 0 {
+			found = append(found, passing{id: resource})
+			continue
+		}
+		some, err := r.takeOver(ctx, passing{id: resource},
+			"the leaver approves the bookings of the room or equipment "+resource+": name somebody else in the Exchange admin center (Resources, Booking delegates)")
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}

@@ -1,0 +1,61 @@
+package licence_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// TestAPersonAcceptsALicenceThatStays: a licence that is always refused, and one that a group gives
+// together with another, are accepted by skuId or by part number; the rest goes, and the step ends.
+func TestAPersonAcceptsALicenceThatStays(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	sku := map[string]string{}
+	id, group := simtenant.UserID("adele.vance@contoso.com"), simtenant.GroupID(simtenant.GroupLicenceE3)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, s := range w.SKUs {
+			sku[s.PartNumber] = s.ID
+		}
+		w.Users[id].Licences = []simtenant.Licence{{SKU: sku[simtenant.SKUEMS]}, {SKU: sku[simtenant.SKUPowerBI]}}
+		w.Groups[group].Licences = []string{sku["SPE_E3"], sku["ENTERPRISEPACK"]}
+		if !slices.Contains(w.Groups[group].Members, id) {
+			w.Groups[group].Members = append(w.Groups[group].Members, id)
+		}
+	})
+	fromGroup, _ := h.Tenant.Group(group)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	for i, items := range [][]string{{sku[simtenant.SKUEMS]}, {slices.DeleteFunc(partsOf(h, fromGroup.Licences), func(s string) bool { return s == "" })[0]}} {
+		if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepLicence, By: "Miriam Graham", Note: "it stays", Items: items}); err != nil {
+			t.Fatalf("accepting %d: %v", i, err)
+		}
+	}
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+	h.Wants(t, record, offboarding.StateEffective)
+	want := slices.Sorted(slices.Values(append(slices.Clone(fromGroup.Licences), sku[simtenant.SKUEMS])))
+	if got := h.Tenant.Licences(id); !slices.Equal(got, want) {
+		t.Errorf("got the licences %v, want the accepted ones %v", got, want)
+	}
+	if got := record.Evidence["staying"]; !strings.Contains(got, "EMS (") || strings.Contains(record.Evidence["seatsFreed"], "EMS") {
+		t.Errorf("got the evidence %v, want EMS said to stay, and not to be freed", record.Evidence)
+	}
+}
+
+// partsOf are the part numbers of SKUs.
+func partsOf(h *steptest.Harness, skus []string) []string {
+	var parts []string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, s := range w.SKUs {
+			if slices.Contains(skus, s.ID) {
+				parts = append(parts, s.PartNumber)
+			}
+		}
+	})
+	return parts
+}

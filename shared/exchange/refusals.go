@@ -1,0 +1,47 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// cause is what is likely behind a refusal; empty where nothing is known. What to type once it is
+// mended, the worker says.
+// Sources: Exchange Online PowerShell, App-only authentication; Exchange hybrid, Recipients mastered
+// on premises; Restricted management administrative units.
+func (p *problem) cause() string {
+	switch {
+	case p.status == http.StatusForbidden, p.status == http.StatusUnauthorized:
+		return "likely this function's application lacks Exchange.ManageAsApp or the role Exchange Recipient Administrator (leaver doctor says which), or the role was given less than an hour ago"
+	case p.exception == "TaskInvalidOperationException":
+		return "likely it is mastered in an on-premises Active Directory: change it there"
+	case p.exception == "RecipientTaskException":
+		return "Exchange does not take this for this kind of recipient, or its licence lacks the feature: look at it"
+	}
+	return ""
+}
+
+// explain adds to a refusal how a person looks at what it is about, and what is likely behind it:
+// Exchange's own portal finds nothing by an id, its shell does. Everything else is returned as it is.
+func explain(cmdlet string, parameters map[string]any, err error) error {
+	var p *problem
+	if !offboarding.IsPermanent(err) || !errors.As(err, &p) {
+		return err
+	}
+	look := ""
+	if id, named := parameters["Identity"].(string); named && !strings.ContainsAny(id, `@\ *`) {
+		shows := "Get-Recipient"
+		if strings.HasSuffix(cmdlet, "-MobileDevice") {
+			shows = "Get-MobileDevice"
+		}
+		look = fmt.Sprintf("; %s %s shows it", shows, id)
+	}
+	if cause := p.cause(); cause != "" {
+		return offboarding.Permanent(fmt.Errorf("%w; %s%s", err, cause, look))
+	}
+	return offboarding.Permanent(fmt.Errorf("%w%s", err, look))
+}

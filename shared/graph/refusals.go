@@ -1,0 +1,102 @@
+package graph
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// Portal is where a person looks at what this client's cloud holds.
+func (c *Client) Portal() offboarding.Portal { return portalOf(c.base) }
+
+// portalOf is the portal of the cloud whose Graph stands at an address.
+// Source: Microsoft Graph, National cloud deployments.
+func portalOf(base string) offboarding.Portal {
+	at, err := url.Parse(base)
+	switch {
+	case err != nil:
+	case strings.HasSuffix(at.Hostname(), ".microsoft.us"):
+		return offboarding.PortalUSGov
+	case strings.HasSuffix(at.Hostname(), ".chinacloudapi.cn"):
+		return offboarding.PortalChina
+	}
+	return offboarding.PortalWorldwide
+}
+
+// causes are what is likely behind a refusal, by its code; an empty code is any other of that status. What to
+// type once it is mended, the worker says.
+// Sources: Microsoft Graph, error responses; Microsoft Entra, Restricted management administrative
+// units, and Protected actions; SharePoint, Manage lock status for sites.
+var causes = []struct {
+	status int
+	code   string
+	cause  string
+}{
+	{http.StatusForbidden, "Authorization_RequestDenied", "likely this function's application lacks a permission or a role (leaver doctor says which), or the object has an administrator role, is in a restricted management administrative unit, or is behind a protected action"},
+	{http.StatusForbidden, "notAllowed", "likely the site is locked or archived (SharePoint admin center, Active sites)"},
+	{http.StatusForbidden, "accessDenied", "likely a missing permission (leaver doctor says which), or a site that is locked or keeps applications out (SharePoint admin center)"},
+	{http.StatusForbidden, "ErrorAccessDenied", "likely an application access policy of Exchange leaves this function's application out (Get-ApplicationAccessPolicy)"},
+	{http.StatusForbidden, "", "likely this function's application lacks a permission or a role: leaver doctor says which"},
+	{http.StatusLocked, "", "likely the site is locked (SharePoint admin center, Active sites)"},
+	{http.StatusConflict, "", "likely somebody changes the same thing, or it is there already: look at it"},
+	{http.StatusInsufficientStorage, "", "likely the target has no room: raise its quota, or empty it"},
+	{http.StatusBadRequest, "", "Microsoft does not take this for this object as it is: look at it"},
+}
+
+// cause is the likely one of a refusal; empty where nothing is known.
+func (p *problem) cause() string {
+	for _, c := range causes {
+		if c.status == p.status && (c.code == "" || slices.Contains(p.codes, c.code)) {
+			return c.cause
+		}
+	}
+	return ""
+}
+
+// explain adds to a refusal where a person can look at its object, and what is likely behind it. Everything
+// else is returned as it is.
+func (c *Client) explain(one call, err error) error {
+	var p *problem
+	if !offboarding.IsPermanent(err) || !errors.As(err, &p) {
+		return err
+	}
+	return offboarding.Permanent(&explained{err, one.page(c.Portal()), p.cause()})
+}
+
+// explained is a refusal with what a person has to know about it.
+type explained struct {
+	error
+	page, cause string
+}
+
+func (e *explained) Error() string {
+	text := e.error.Error()
+	for _, more := range []string{e.cause, e.page} {
+		if more != "" {
+			text += "; " + more
+		}
+	}
+	return text
+}
+
+func (e *explained) Unwrap() error { return e.error }
+
+// page is where a person looks at the first object that the call is about; empty when there is none.
+func (c call) page(p offboarding.Portal) string {
+	if len(c.objects) == 0 {
+		return ""
+	}
+	id := c.objects[0]
+	for prefix, page := range map[string]func(string) string{
+		"/users/": p.User, "/groups/": p.Group, "/devices/": p.Device, "/deviceManagement/managedDevices/": p.ManagedDevice,
+	} {
+		if strings.HasPrefix(c.path, prefix) {
+			return page(id)
+		}
+	}
+	return ""
+}
