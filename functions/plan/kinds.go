@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -21,27 +22,76 @@ var roomLicences = []string{
 // services are names that organisations give to accounts of programs: Entra has no kind for them.
 var services = regexp.MustCompile(`(?i)^(svc|srv|service)[._-]`)
 
-// nobodys holds the departure of a room, an equipment, a shared mailbox or a service account until
-// another person says that it is meant. The mailbox is asked about only where the account could be
-// one of these, so that the lockout of an ordinary person costs no request more: with no licence,
-// disabled, or with a licence of a room.
-func (p *Planner) nobodys(ctx context.Context, user offboarding.User, a offboarding.Approvals) ([]offboarding.Brake, error) {
-	room := slices.ContainsFunc(user.Licences, func(l offboarding.Licence) bool { return slices.Contains(roomLicences, l.SKU) })
-	if user.UserType == guest || len(user.Licences) > 0 && user.AccountEnabled && !room {
-		return nil, nil
+// patience is how long the departure of somebody who looks like a person waits for Exchange to say what
+// their mailbox is for: the lockout is worth more.
+const patience = 3 * time.Second
+
+// mailbox is what the leaver's mailbox is for, in Microsoft's words.
+type mailbox struct {
+	purpose   string
+	elsewhere bool // there is an address, and no mailbox in Exchange Online
+	err       error
+}
+
+// asks reads what the mailbox is for beside whatever else is looked up, so that nobody's lockout waits a
+// round trip more.
+func (p *Planner) asks(ctx context.Context, user offboarding.User) <-chan mailbox {
+	answer := make(chan mailbox, 1)
+	if user.UserType == guest {
+		answer <- mailbox{}
+		return answer
 	}
-	purpose, err := p.Directory.MailboxPurpose(ctx, user.ID)
-	if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
-		return nil, fmt.Errorf("looking up whether the account is a person's: %w", err)
+	go func() {
+		if looksLikeAPerson(user) {
+			var stop context.CancelFunc
+			ctx, stop = context.WithTimeout(ctx, patience)
+			defer stop()
+		}
+		purpose, err := p.Directory.MailboxPurpose(ctx, user.ID)
+		missing := errors.Is(err, offboarding.ErrNotFound)
+		if missing || looksLikeAPerson(user) {
+			err = nil // what cannot be asked about a person holds nobody up
+		}
+		answer <- mailbox{purpose, missing && user.Mail != "", err}
+	}()
+	return answer
+}
+
+// looksLikeAPerson reports whether an account has what people have: a licence that is no room's, and
+// may sign in.
+func looksLikeAPerson(user offboarding.User) bool {
+	return len(user.Licences) > 0 && user.AccountEnabled && !rooms(user) && !services.MatchString(user.UserPrincipalName)
+}
+
+func rooms(user offboarding.User) bool {
+	return slices.ContainsFunc(user.Licences, func(l offboarding.Licence) bool { return slices.Contains(roomLicences, l.SKU) })
+}
+
+// nobodys holds the departure of a room, an equipment, a shared mailbox or a service account until
+// another person says that it is meant. A licensed account with the name of a service is one where it
+// reports to nobody and HR knows no number of it.
+func (p *Planner) nobodys(ctx context.Context, r offboarding.Request, user offboarding.User, m mailbox, a offboarding.Approvals) ([]offboarding.Brake, error) {
+	if m.err != nil {
+		return nil, fmt.Errorf("looking up whether the account is a person's: %w", m.err)
+	}
+	service := user.UserType != guest && services.MatchString(user.UserPrincipalName)
+	if service && len(user.Licences) > 0 {
+		_, err := p.Directory.Manager(ctx, user.ID)
+		if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+			return nil, fmt.Errorf("looking up whether the account reports to anybody: %w", err)
+		}
+		service = err != nil && r.Employee.EmployeeID == ""
 	}
 	why := ""
 	switch {
-	case slices.Contains([]string{"room", "equipment", "shared"}, purpose):
-		why = "its mailbox is of the kind " + purpose
-	case room:
+	case slices.Contains([]string{"room", "equipment", "shared"}, m.purpose):
+		why = "its mailbox is of the kind " + m.purpose
+	case rooms(user):
 		why = "it has a licence of a room"
-	case len(user.Licences) == 0 && services.MatchString(user.UserPrincipalName):
+	case service && len(user.Licences) == 0:
 		why = "it has no licence, and the name of a service account"
+	case service:
+		why = "it reports to nobody, and has the name of a service account"
 	default:
 		return nil, nil
 	}

@@ -36,6 +36,10 @@ func TestAnAccountThatIsNobodysWaitsForAPerson(t *testing.T) {
 		"shared, with a licence and disabled": {func(w *simtenant.World) {
 			w.Mailboxes[id].Type, w.Users[id].AccountEnabled = "SharedMailbox", false
 		}, "shared"},
+		"shared, with a licence and enabled": {func(w *simtenant.World) { w.Mailboxes[id].Type = "SharedMailbox" }, "shared"},
+		"a service account with a licence": {func(w *simtenant.World) {
+			w.Users[id].UserPrincipalName, w.Users[id].ManagerID = "svc-backup@contoso.com", ""
+		}, "reports to nobody"},
 		"a room of Teams": {func(w *simtenant.World) {
 			w.Mailboxes[id].Type = "RoomMailbox"
 			w.Users[id].Licences = []simtenant.Licence{{SKU: "4cde982a-ede4-4409-9ae6-b003453c8ea6"}}
@@ -81,7 +85,40 @@ func TestAnOrdinaryPersonCostsNoRequestMore(t *testing.T) {
 	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
 	before := requests()
 	deliver(t, h, p, termination(h, "2", offboarding.Employee{UserPrincipalName: henrik}))
-	if n := requests() - before; n > 2 { // the person, and the manager
-		t.Errorf("the second departure took %d requests: %v; want 2", n, h.Tenant.Requests())
+	if n := requests() - before; n > 3 { // the person, beside the manager what the mailbox is for
+		t.Errorf("the second departure took %d requests: %v; want 3", n, h.Tenant.Requests())
+	}
+}
+
+// TestAMailboxThatLivesElsewhereIsKnownWhenItIsPlanned: MicrosoftDocs/microsoft-365-docs#5712.
+func TestAMailboxThatLivesElsewhereIsKnownWhenItIsPlanned(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		edit      func(*simtenant.World)
+		elsewhere bool
+	}{
+		"on premises": {func(w *simtenant.World) {
+			id := simtenant.UserID(henrik)
+			delete(w.Mailboxes, id)
+			w.Users[id].RecipientTypeDetails, w.Users[id].Mail = "MailUser", henrik
+		}, true},
+		"here": {func(*simtenant.World) {}, false},
+		"and where Outlook does not answer nobody waits for it": {func(w *simtenant.World) {
+			w.Faults = append(w.Faults, simtenant.Fault{Operation: "GET /users/{id}/mailboxSettings", Status: 503})
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(tt.edit)
+			deliver(t, h, newPlanner(h), termination(h, "1", offboarding.Employee{UserPrincipalName: henrik}))
+			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(henrik))
+			if err != nil || c == nil || len(c.Held()) > 0 {
+				t.Fatalf("got the case %v, %v, want it planned and not held", c, err)
+			}
+			if c.Plan.MailElsewhere != tt.elsewhere {
+				t.Errorf("the plan says that the mail lives elsewhere: %t, want %t", c.Plan.MailElsewhere, tt.elsewhere)
+			}
+		})
 	}
 }

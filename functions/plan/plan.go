@@ -158,6 +158,9 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	if err != nil {
 		return nil, err
 	}
+	if made.plan.MailElsewhere {
+		p.Log.Warn("the leaver has an address and no mailbox in Exchange Online: its mail lives elsewhere, and is a person's to see to", "case", c.ID)
+	}
 	for _, b := range c.Held() {
 		if c.Requests[0] != r.ID {
 			break // it has been said
@@ -183,6 +186,7 @@ type compiled struct {
 
 // compile makes the plan of a request for the user, and what goes with it.
 func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offboarding.User) (compiled, error) {
+	asked := p.asks(ctx, user)
 	policy, err := p.policyFor(ctx, user)
 	if err != nil {
 		return compiled{}, err
@@ -194,7 +198,7 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	if policy.Zone, err = p.zoneOf(ctx, user, policy.Zone); err != nil {
 		return compiled{}, err
 	}
-	var made compiled
+	made := compiled{personal: map[string]string{}}
 	if made.plan, err = offboarding.Compile(r, policy); err != nil {
 		return compiled{}, err
 	}
@@ -203,12 +207,17 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 		return compiled{}, err
 	}
 	made.plan.Administrator = danger != ""
-	nobodys, err := p.nobodys(ctx, user, policy.Approvals)
+	if err := p.successors(ctx, r, user, &made); err != nil {
+		return compiled{}, err
+	}
+	box := <-asked
+	nobodys, err := p.nobodys(ctx, r, user, box, policy.Approvals)
 	if err != nil {
 		return compiled{}, err
 	}
+	made.plan.MailElsewhere = box.elsewhere
 	made.brakes = slices.Concat(made.plan.Brakes(r), weakened(policy.Approvals, r.Options.Weaker(policy)), meant(policy.Approvals, danger), nobodys)
-	made.personal = map[string]string{userPrincipalName: user.UserPrincipalName}
+	made.personal[userPrincipalName] = user.UserPrincipalName
 	for name, value := range map[string]string{mailAddress: r.Employee.Mail, employeeID: r.Employee.EmployeeID} {
 		if value != "" {
 			made.personal[name] = value // by which the same event is known when the account is gone
@@ -218,7 +227,7 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 		made.plan.AddOnPremises(user.OnPremises)
 		made.personal[offboarding.SamAccountName] = user.OnPremises.SamAccountName
 	}
-	return made, p.successors(ctx, r, user, &made)
+	return made, nil
 }
 
 // successors looks up who gets mail and files. A slip in a name must not keep the leaver signed in: the

@@ -90,12 +90,12 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case err != nil:
 		return err
 	}
-	verdict := offboarding.Join(r.revoke(ctx, held.Of(offboarding.GrantAppRole)), r.deleteMethods(ctx, held.Of(offboarding.GrantMethod)))
+	verdict := offboarding.Join(r.revoke(ctx, held.Of(offboarding.GrantAppRole)), r.deleteMethods(ctx, held.Of(offboarding.GrantMethod), slices.Contains(held.Hidden, offboarding.GrantMethod)))
 	if verdict == nil {
 		verdict = r.observe(ctx)
 	}
 	for _, kind := range held.Hidden {
-		r.addTask(string(kind), "this cloud shows no application what a user has of kind %s: delete those of the leaver in the Entra admin center and sign off", kind)
+		r.addTask(string(kind), "this cloud does not show an application all that a user has of kind %s; what it shows is gone: delete the others of the leaver in the Entra admin center and sign off", kind)
 	}
 	return offboarding.Join(verdict, r.task())
 }
@@ -247,7 +247,7 @@ const heeded = 10 * time.Minute
 
 // deleteMethods deletes authentication methods. Graph refuses the default one while there are
 // others, and v1.0 does not show which it is: what was refused is tried again when others went.
-func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant) error {
+func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, hidden bool) error {
 	for len(methods) > 0 {
 		var verdicts, refusals []error
 		var refused []offboarding.Grant
@@ -266,6 +266,12 @@ func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant) er
 			return err
 		case len(refused) == len(methods) && r.heldRole && r.job.Waited() < heeded:
 			return r.job.NotYet("%s: refused for a role that has been taken away just now: %s", offboarding.B10, offboarding.Join(refusals...))
+		case len(refused) == len(methods) && hidden:
+			// One that this cloud does not show keeps the default one from going.
+			for _, m := range refused {
+				r.addTask(m.ID, "delete the authentication method %s of type %s in the Entra admin center: it is refused while there are others", m.ID, m.Type)
+			}
+			return nil
 		case len(refused) == len(methods):
 			return offboarding.Join(refusals...)
 		}

@@ -286,12 +286,22 @@ func TestB10ARoleThatHasJustGoneMayBeRefusedOnceMore(t *testing.T) {
 func TestACloudWithoutListingOfMethodsCostsOnlyThem(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
-	h.Tenant.Edit(func(w *simtenant.World) { w.Cloud = "china" })
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Cloud = "china"
+		u := w.Users[simtenant.UserID(emily)]
+		u.Methods = append(u.Methods, simtenant.AuthenticationMethod{ID: "d3ba0a37-6a1f-4a33-9d7c-1b6f4f2f8c11", Type: "microsoftAuthenticator"})
+	})
 	c := h.Open(t, emily, offboarding.Options{}, offboarding.DefaultPolicy())
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, newStep(h)))
-	h.Wants(t, record, offboarding.StateManual, "this cloud")
+	h.Wants(t, record, offboarding.StateManual, "this cloud", "of type phone") // the default one, which fido2 keeps
 	u, _ := h.Tenant.User(simtenant.UserID(emily))
-	if len(u.AppRoles)+len(u.Eligible) > 0 || len(u.Methods) == 0 {
-		t.Errorf("got %d app roles, %d eligible roles, %d methods: want all gone but the methods", len(u.AppRoles), len(u.Eligible), len(u.Methods))
+	if len(u.AppRoles)+len(u.Eligible) > 0 {
+		t.Errorf("got %d app roles, %d eligible roles: want all gone", len(u.AppRoles), len(u.Eligible))
+	}
+	shown := func(m simtenant.AuthenticationMethod) bool {
+		return slices.Contains([]string{"microsoftAuthenticator", "platformCredential"}, m.Type)
+	}
+	if len(u.Methods) == 0 || slices.ContainsFunc(u.Methods, shown) {
+		t.Errorf("got the methods %v left, want those that this cloud does not show, and no other", u.Methods)
 	}
 }

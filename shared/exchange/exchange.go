@@ -7,7 +7,8 @@
 // Administrator.
 //
 // It never repeats a call: what was answered 429, 503 or 504, and what was lost on the way,
-// is a transient error and the worker's to try again.
+// is a transient error and the worker's to try again. After a 429 nobody asks until its time is over,
+// and then one does: see pause.
 package exchange
 
 import (
@@ -25,6 +26,7 @@ import (
 	"time"
 
 	"leaver/shared/offboarding"
+	"leaver/shared/retryafter"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -43,11 +45,18 @@ type Client struct {
 	scope    string
 	tenant   string
 	endpoint *url.URL
+	pause    *pause
 }
+
+// Option is what can be chosen about a client.
+type Option func(*Client)
+
+// Clock is what the client measures a refusal by; without it time.Now.
+func Clock(now func() time.Time) Option { return func(c *Client) { c.pause = newPause(now) } }
 
 // New makes a client. The base URL is that of the cloud, without /adminapi; the scope is that
 // of its tokens; the HTTP client says how to reach it.
-func New(cred azcore.TokenCredential, baseURL, scope, tenantID string, client *http.Client) (*Client, error) {
+func New(cred azcore.TokenCredential, baseURL, scope, tenantID string, client *http.Client, chosen ...Option) (*Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Scheme != "https" || base.Host == "" {
 		return nil, fmt.Errorf("exchange: %q is not an https address", baseURL)
@@ -58,10 +67,14 @@ func New(cred azcore.TokenCredential, baseURL, scope, tenantID string, client *h
 	own := *client
 	own.Timeout = timeout
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{
+	c := &Client{
 		http: &own, cred: cred, scope: scope, tenant: tenantID,
-		endpoint: base.JoinPath("adminapi", "beta", tenantID, "InvokeCommand"),
-	}, nil
+		endpoint: base.JoinPath("adminapi", "beta", tenantID, "InvokeCommand"), pause: newPause(time.Now),
+	}
+	for _, choose := range chosen {
+		choose(c)
+	}
+	return c, nil
 }
 
 // invoke runs a cmdlet and decodes what it puts out, one element of rows each. The error
@@ -161,16 +174,23 @@ func (c *Client) send(ctx context.Context, at *url.URL, cmdlet string, body []by
 	} {
 		req.Header.Set(k, v)
 	}
+	if err := c.pause.wait(ctx); err != nil {
+		return nil, err
+	}
 	write := offboarding.WriteGuardFrom(ctx)
 	if !reads(cmdlet) {
 		if err := write.Allow(ctx); err != nil {
+			c.pause.heard(0, 0, false)
 			return nil, refused{err}
 		}
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
+		c.pause.heard(0, 0, false)
 		return nil, err
 	}
+	asked, says := retryafter.Of(res.Header)
+	c.pause.heard(res.StatusCode, asked, says)
 	if !reads(cmdlet) {
 		write.Record(offboarding.Call{Operation: cmdlet, Status: res.StatusCode, RequestID: res.Header.Get("request-id")})
 	}

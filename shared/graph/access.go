@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -72,8 +73,8 @@ func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, e
 // Privileges lists what makes the user powerful in Entra, directly: role-assignable groups and
 // ownerships of such, directory roles active and eligible, app roles and authentication methods, in one
 // round trip as long as they are few. A tenant without Privileged Identity Management has no eligible
-// roles, and 21Vianet lists no authentication methods. Permissions: Directory.Read.All, RoleManagement.Read.Directory for the eligible roles,
-// UserAuthenticationMethod.Read.All.
+// roles, and 21Vianet lists authentication methods of some types only. Permissions: Directory.Read.All,
+// RoleManagement.Read.Directory for the eligible roles, UserAuthenticationMethod.Read.All.
 func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privileges, err error) {
 	calls := append(readingGroups(id),
 		reading(id, "eligible roles", roleEligibilities, where("principalId eq "+quoted(id)), budgetRoles),
@@ -89,6 +90,9 @@ func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privi
 	}
 	if unknown(errs[grants+3]) {
 		p.Hidden, errs[grants+3] = []offboarding.GrantKind{offboarding.GrantMethod}, nil
+		if p.Grants, err = c.methodsByType(ctx, id); err != nil {
+			return p, err
+		}
 	}
 	if err := firstOf(errs); err != nil {
 		return p, err
@@ -109,6 +113,34 @@ func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privi
 		p.Grants = append(p.Grants, found...)
 	}
 	return p, nil
+}
+
+// methodsByType lists the authentication methods in a cloud that does not list them together: of the
+// types that it has.
+// Source: Microsoft Graph, the metadata of microsoftgraph.chinacloudapi.cn.
+func (c *Client) methodsByType(ctx context.Context, id string) (methods []offboarding.Grant, err error) {
+	types := slices.Sorted(maps.Keys(methodCollections))
+	var calls []call
+	for _, name := range types {
+		calls = append(calls, reading(id, "authentication methods of a type", "/users/{}/authentication/"+methodCollections[name], "", budgetDirectory))
+	}
+	answers, errs := c.batch(ctx, calls...)
+	for i, name := range types {
+		if unknown(errs[i]) {
+			continue
+		}
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		found, err := rest[grant](ctx, c, calls[i], answers[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range found {
+			methods = append(methods, offboarding.Grant{Kind: offboarding.GrantMethod, ID: g.ID, Type: name})
+		}
+	}
+	return methods, nil
 }
 
 // groupsOf reads the answers to readingGroups to their end. The applications and service principals are

@@ -70,15 +70,22 @@ func TestWhoHangsOnTheUserIsSeen(t *testing.T) {
 	}
 }
 
-// TestACloudThatListsNoMethodsCostsOnlyThem: in 21Vianet.
+// TestACloudThatListsNoMethodsCostsOnlyThem: 21Vianet lists those of some types alone, each without its type.
 func TestACloudThatListsNoMethodsCostsOnlyThem(t *testing.T) {
-	s, ctx := serve(t, accessOf(map[string]string{
-		"/users/" + leaver + "/authentication/methods": `"status":400,"body":{"error":{"code":"BadRequest","message":"Resource not found for the segment 'methods'."}}`,
+	const lacks = `"status":400,"body":{"error":{"code":"BadRequest","message":"Resource not found for the segment 'methods'."}}`
+	answers := map[string]string{
+		"/users/" + leaver + "/authentication/methods": lacks,
 		"/users/" + leaver + "/appRoleAssignments":     `"status":200,"body":{"value":[{"id":"b","principalId":"` + leaver + `","appRoleId":"x","resourceId":"y"}]}`,
-	}))
+	}
+	for _, collection := range methodCollections {
+		answers["/users/"+leaver+"/authentication/"+collection] = lacks
+	}
+	answers["/users/"+leaver+"/authentication/phoneMethods"] = `"status":200,"body":{"value":[{"id":"p"}]}`
+	s, ctx := serve(t, accessOf(answers))
 	got, err := s.Privileges(ctx, leaver)
-	if err != nil || !slices.Equal(got.Hidden, []offboarding.GrantKind{offboarding.GrantMethod}) || len(got.Grants) != 1 {
-		t.Errorf("got %+v, %v, want the app role and that methods are hidden", got, err)
+	want := offboarding.Grant{Kind: offboarding.GrantMethod, ID: "p", Type: "phoneAuthenticationMethod"}
+	if err != nil || !slices.Equal(got.Hidden, []offboarding.GrantKind{offboarding.GrantMethod}) || len(got.Grants) != 2 || !slices.Contains(got.Grants, want) {
+		t.Errorf("got %+v, %v, want the app role, the telephone, and that other methods are hidden", got, err)
 	}
 	s, ctx = serve(t, respond(400, `{"error":{"code":"BadRequest","message":"Resource not found for the segment 'telephoneNumberManagement'."}}`))
 	if _, err := s.TelephoneNumbers(ctx, leaver); !errors.Is(err, offboarding.ErrNotOffered) {

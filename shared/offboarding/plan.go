@@ -30,7 +30,10 @@ type Plan struct {
 	// OnPremisesAccount is which account of an on-premises Active Directory the plan also means.
 	OnPremisesAccount *OnPremisesIdentity `json:"onPremisesAccount,omitempty" step:"onpremises"`
 	FilesUnclear      string              `json:"filesUnclear,omitempty" step:"onedrive"` // no personal data
-	Steps             []PlannedStep       `json:"steps"`
+	// MailElsewhere is set of a leaver who has an address and no mailbox in Exchange Online when it was
+	// planned: it lives on premises or at somebody else's, and its mail is a person's to see to.
+	MailElsewhere bool          `json:"mailElsewhere,omitempty" same:"-"`
+	Steps         []PlannedStep `json:"steps"`
 }
 
 // Forwarding is where new mail goes and until when. Who gets it is looked up after the plan is

@@ -97,6 +97,9 @@ func (s *Desk) Preview(ctx context.Context, request offboarding.Request) (Planne
 	if view.User.OnPremisesSyncEnabled {
 		p.ByHand = append(p.ByHand, "the account is synchronised from an on-premises Active Directory (B9): there, reset its password (unless Entra writes it back), disable it, hide it from address lists (msExchHideFromAddressLists), and in the end delete it")
 	}
+	if plan.MailElsewhere {
+		p.ByHand = append(p.ByHand, "the leaver has an address and no mailbox in Exchange Online: where it lives on premises or elsewhere, see to its mail there")
+	}
 	roles, err := s.Directory.DirectoryRoles(ctx, view.User.ID)
 	if err != nil {
 		return Planned{}, err

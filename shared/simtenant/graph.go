@@ -100,6 +100,7 @@ var operations = []operation{
 	{"GET", "/users/{id}/appRoleAssignments", serviceIdentity, 1, selectMany, perms("AppRoleAssignment.ReadWrite.All Directory.Read.All"), listAppRoles},
 	{"DELETE", "/users/{id}/appRoleAssignments/{assignment}", serviceIdentity, 1, "", perms("AppRoleAssignment.ReadWrite.All"), deleteAppRole},
 	{"GET", "/users/{id}/authentication/methods", serviceIdentity, 1, "", perms("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All"), listMethods},
+	{"GET", "/users/{id}/authentication/{collection}", serviceIdentity, 1, "", perms("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All"), listMethodsOf},
 	{"DELETE", "/users/{id}/authentication/{collection}/{method}", serviceIdentity, 1, "", perms("UserAuthenticationMethod.ReadWrite.All"), deleteMethod},
 	{"GET", "/applications", serviceIdentity, 1, selectMany, appRead, listApplications},
 	{"GET", "/applications/{id}", serviceIdentity, 1, selectOne, appRead, getApplication},

@@ -21,10 +21,7 @@ func listMethods(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	shape := newSchema("authenticationMethod", "",
-		field[AuthenticationMethod]{"id", func(_ *call, m *AuthenticationMethod) any { return m.ID }},
-		field[AuthenticationMethod]{"createdDateTime", func(*call, *AuthenticationMethod) any { return stamp(u.Created) }},
-	)
+	shape := methodSchema(u)
 	var items []item
 	for _, m := range append([]AuthenticationMethod{{ID: passwordMethodID, Type: "password"}}, u.Methods...) {
 		i := shape.item(c, m.ID, &m)
@@ -32,6 +29,33 @@ func listMethods(c *call) reply {
 		items = append(items, i)
 	}
 	return c.list(items, directoryPage.of("authenticationMethods", true), shape)
+}
+
+func methodSchema(u *User) *schema[AuthenticationMethod] {
+	return newSchema("authenticationMethod", "",
+		field[AuthenticationMethod]{"id", func(_ *call, m *AuthenticationMethod) any { return m.ID }},
+		field[AuthenticationMethod]{"createdDateTime", func(*call, *AuthenticationMethod) any { return stamp(u.Created) }},
+	)
+}
+
+// listMethodsOf lists the methods of one type, which says of none of them what it is.
+func listMethodsOf(c *call) reply {
+	u, bad := c.reading()
+	if bad != nil {
+		return *bad
+	}
+	kind, isCollection := strings.CutSuffix(c.arg["collection"], "Methods")
+	if !isCollection || kind == "" || kind == "password" {
+		return c.fail(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '%s'.", c.arg["collection"])
+	}
+	shape := methodSchema(u)
+	var items []item
+	for _, m := range u.Methods {
+		if m.Type == kind {
+			items = append(items, shape.item(c, m.ID, &m))
+		}
+	}
+	return c.list(items, directoryPage.of(c.arg["collection"], false), shape)
 }
 
 // deleteMethod refuses the default one while there are others. Observed; see the contract.

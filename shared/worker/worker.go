@@ -157,12 +157,20 @@ func (w *Worker) settlement(c *offboarding.Case, verdict offboarding.Verdict) le
 	}
 	delay, parked := w.Retry.Next(verdict, record.Attempts, w.since(record.FailingSince))
 	if parked != "" {
-		return ledger.Settlement{State: offboarding.StateParked, Reason: w.typed(c, brief(parked)+"; mend that, then replay"), Attempt: true}
+		return ledger.Settlement{State: offboarding.StateParked, Reason: w.typed(c, mended(brief(parked))), Attempt: true}
 	}
 	if spec, _ := offboarding.SpecOf(record.Name); !offboarding.IsThrottled(verdict.Err) {
 		delay = spec.Soon(delay)
 	}
 	return ledger.Settlement{State: offboarding.StateRetrying, Reason: why, Delay: delay, Attempt: true}
+}
+
+// mended asks for a replay where a reason does not ask for one.
+func mended(why string) string {
+	if strings.Contains(why, "replay") {
+		return why
+	}
+	return why + "; mend that, then replay"
 }
 
 // typed adds what to type to a reason that asks for a replay.

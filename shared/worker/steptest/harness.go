@@ -146,7 +146,7 @@ func (h *Harness) adapters(connection identity.Connection) (*graph.Client, *exch
 	h.t.Helper()
 	directory, err := graph.New(connection.Credential, connection.Graph, connection.GraphScope, connection.HTTP, graph.Clock(h.Now))
 	must(h.t, err)
-	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP)
+	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, connection.HTTP, exchange.Clock(h.Now))
 	must(h.t, err)
 	return directory, mailboxes
 }
