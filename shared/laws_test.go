@@ -80,12 +80,14 @@ func TestLaws(t *testing.T) {
 			may("an adapter imports its port", only("leaver/shared/bus", "leaver/shared/offboarding"), ours(p.Imports))
 		case "shared/ledger/nats":
 			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/groupcommit", "leaver/shared/offboarding"), ours(p.Imports))
+		case "shared/anchors":
+			may("an adapter imports its port", only("leaver/shared/ledger"), ours(p.Imports))
 		case "shared/ledger/aztables":
 			may("an adapter imports its port", only("leaver/shared/ledger", "leaver/shared/offboarding"), ours(p.Imports))
 		}
 		name, isFunction := strings.CutPrefix(path, "functions/")
 		if of, isMain := strings.CutSuffix(name, "/lambda"); isFunction && isMain {
-			own := only("leaver/functions/"+of, "leaver/shared/assembly", "leaver/shared/config", "leaver/shared/offboarding", "leaver/shared/worker/lambda")
+			own := only("leaver/functions/"+of, "leaver/shared/anchors", "leaver/shared/assembly", "leaver/shared/config", "leaver/shared/offboarding", "leaver/shared/worker/lambda")
 			joins := func(i string) bool {
 				// access does the work of privileges for cases that were planned before it was a step of its own
 				return own(i) || slices.Contains(adapters, i) || of == "access" && i == "leaver/functions/privileges"

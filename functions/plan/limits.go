@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"leaver/shared/offboarding"
+	"leaver/shared/worker"
 )
 
 // bounds are the limits that a departure by the word of a source is held to.
@@ -58,4 +60,35 @@ func (m *members) count(ctx context.Context, d Directory, now time.Time) (int, e
 	}
 	m.n, m.at = n, now
 	return n, nil
+}
+
+// Minute is what plan does by the clock: it lets departures go on that a person has made room for, and
+// puts the anchors of the ledger, which no other function may sign.
+func (p *Planner) Minute(ctx context.Context) error {
+	_, err := p.Ledger.Anchor(ctx) // what is wrong, watch says
+	return errors.Join(p.readmit(ctx), err)
+}
+
+// readmit lets the departures go on that limits hold and that a person has made room for, who came first
+// first. What fails for one of them does not keep it from the others.
+func (p *Planner) readmit(ctx context.Context) error {
+	brakes, err := p.Ledger.Brakes(ctx)
+	if err != nil || brakes.Tally.Allowed(p.Now()) == 0 {
+		return err
+	}
+	cases, _, err := p.Ledger.Cases(ctx)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(cases, func(a, b *offboarding.Case) int { return a.OpenedAt.Compare(b.OpenedAt) })
+	var failures []error
+	for _, c := range cases {
+		c, released, err := p.Ledger.Readmit(ctx, c)
+		if err == nil && released {
+			p.Log.Info("held departure goes on: a person has allowed more", "case", c.ID)
+			_, err = worker.Dispatch(ctx, p.Bus, p.Ledger, c)
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
 }

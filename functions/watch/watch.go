@@ -36,6 +36,9 @@ type Report interface {
 	Cases(states map[offboarding.CaseState]int, pastDeadline int)
 	// Frozen is told whether the installation is.
 	Frozen(frozen bool)
+	// Unproven is told how many histories cannot be read, are not proven, or are not as the last anchor
+	// saw them.
+	Unproven(histories int)
 	// Verdict is told every verdict that watch committed itself.
 	Verdict(step offboarding.StepName, state offboarding.StepState)
 }
@@ -110,28 +113,43 @@ func (w *Watch) Run(ctx context.Context) error {
 			}
 		}
 	}
+	wrong, err := w.proof(ctx, unreadable, brakes)
+	failures = append(failures, err)
 	if w.Report != nil {
 		w.Report.Cases(states, pastDeadline)
 		w.Report.Frozen(!brakes.Frozen.IsZero())
+		w.Report.Unproven(wrong)
 	}
 	failures = append(failures, w.erase(ctx))
 	return errors.Join(failures...)
+}
+
+// proof counts the histories that nobody should trust, and says in words what is wrong with those that
+// can be read all the same.
+func (w *Watch) proof(ctx context.Context, unreadable []ledger.Unreadable, brakes ledger.Brakes) (int, error) {
+	histories := map[string]bool{}
+	for _, u := range unreadable {
+		histories[u.ID] = true
+	}
+	for _, why := range brakes.Unproven {
+		histories["brakes"] = true
+		w.Log.Error("the ledger does not verify", "history", "brakes", "why", why)
+	}
+	wrong, err := w.Ledger.Anchor(ctx)
+	for _, v := range wrong {
+		histories[v.Case] = true
+		for _, p := range v.Problems {
+			w.Log.Error("the ledger does not verify", "history", v.Case, "entry", p.Entry, "kind", p.Kind, "why", p.Why)
+		}
+	}
+	return len(histories), err
 }
 
 // look does what one case needs and returns the case as that leaves it.
 func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]time.Duration, brakes ledger.Brakes) (*offboarding.Case, error) {
 	now := w.Now()
 	if len(c.Held()) > 0 {
-		if brakes.Tally.Allowed(now) == 0 {
-			return c, nil
-		}
-		var released bool
-		var err error
-		if c, released, err = w.Ledger.Readmit(ctx, c); err != nil || !released {
-			return c, err
-		}
-		w.Log.Info("held departure goes on: a person has allowed more", "case", c.ID)
-		return w.dispatch(ctx, c)
+		return c, nil // people let it go on, and plan by what they have allowed
 	}
 	if !c.Published() {
 		if now.Sub(c.ChangedAt) < patience {

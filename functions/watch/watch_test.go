@@ -336,6 +336,7 @@ type seen struct {
 	pastDeadline int
 	verdicts     []string
 	frozen       bool
+	unproven     int
 }
 
 func (s *seen) Queue(subscription string, d bus.Depth) {
@@ -350,6 +351,8 @@ func (s *seen) Cases(states map[offboarding.CaseState]int, pastDeadline int) {
 }
 
 func (s *seen) Frozen(frozen bool) { s.frozen = frozen }
+
+func (s *seen) Unproven(histories int) { s.unproven = histories }
 
 func (s *seen) Verdict(step offboarding.StepName, state offboarding.StepState) {
 	s.verdicts = append(s.verdicts, string(step)+" "+string(state))

@@ -1,8 +1,11 @@
 package aws_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +18,9 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
 )
 
 // account is what the functions reach of AWS: the invocation of other functions, the tokens of
@@ -23,6 +29,7 @@ import (
 type account struct {
 	*httptest.Server
 	key     *rsa.PrivateKey
+	signing *ecdsa.PrivateKey // in the key management service
 	secrets map[string]string // by ARN
 	invoke  func(by, function string, payload []byte) bool
 
@@ -50,7 +57,11 @@ func newAccount(t testing.TB) *account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &account{key: key, secrets: map[string]string{}, federate: map[string]int{}}
+	signing, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &account{key: key, signing: signing, secrets: map[string]string{}, federate: map[string]int{}}
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
@@ -82,6 +93,8 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		_ = json.NewEncoder(w).Encode(map[string]any{"SecretString": value, "Parameter": map[string]string{"Value": value}})
+	case strings.HasPrefix(target, "TrentService."):
+		a.sign(w, caller, strings.TrimPrefix(target, "TrentService."), body)
 	case strings.Contains(string(body), "Action=GetWebIdentityToken"):
 		a.mu.Lock()
 		a.federate[caller]++
@@ -102,4 +115,38 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.unknown = append(a.unknown, r.Method+" "+r.URL.Path+" "+target)
 		w.WriteHeader(http.StatusBadRequest)
 	}
+}
+
+// sign is the key management service: it does what the role of the caller allows.
+func (a *account) sign(w http.ResponseWriter, caller, operation string, body []byte) {
+	var in struct {
+		KeyId, MessageType, SigningAlgorithm string
+		Message                              []byte
+	}
+	_ = json.Unmarshal(body, &in)
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	f, _ := offboarding.FunctionOf(caller)
+	switch {
+	case !f.Signs || in.KeyId != samples["SigningKeyArn"]:
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type":"AccessDeniedException"}`)
+	case operation == "GetPublicKey":
+		der, _ := x509.MarshalPKIXPublicKey(a.signing.Public())
+		_ = json.NewEncoder(w).Encode(map[string]any{"KeyId": in.KeyId, "KeySpec": "ECC_NIST_P256", "PublicKey": der})
+	case operation == "Sign" && in.MessageType == "DIGEST" && in.SigningAlgorithm == "ECDSA_SHA_256" && len(in.Message) == 32:
+		signature, _ := ecdsa.SignASN1(rand.Reader, a.signing, in.Message)
+		_ = json.NewEncoder(w).Encode(map[string]any{"KeyId": in.KeyId, "Signature": signature, "SigningAlgorithm": in.SigningAlgorithm})
+	default:
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type":"ValidationException"}`)
+	}
+}
+
+// proof takes the signatures of the account's key for those of a tenant's ledger.
+func (a *account) proof(tenant string) ledger.Proof {
+	key, err := ledger.NewKey(a.signing.Public())
+	if err != nil {
+		panic(err)
+	}
+	return ledger.Proof{Tenant: tenant, Keys: []ledger.Key{key}}
 }

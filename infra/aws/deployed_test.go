@@ -83,8 +83,6 @@ func deploy(t testing.TB, people int) *deployment {
 	if err := store.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d.ledger = ledger.New(store, time.Now, rand.Reader)
-
 	if d.tenant, err = simtenant.New(simtenant.Config{
 		Users: people, SyncEvery: time.Second, Record: io.MultiWriter(steptest.Record(), &d.record), RecordExchange: &d.record,
 	}); err != nil {
@@ -123,6 +121,8 @@ func deploy(t testing.TB, people int) *deployment {
 	d.account.secrets[samples["SourcesArn"]] = "sources: []"
 	d.reach = d.tenant.Connection(tenant.URL)
 	d.reach.CAFile = ca
+	proof := d.account.proof(d.reach.TenantID)
+	d.ledger = ledger.New(store, time.Now, rand.Reader, proof)
 	template := read(t)
 	for i, f := range offboarding.InCloud() {
 		if f.Connection != "" {
@@ -135,7 +135,7 @@ func deploy(t testing.TB, people int) *deployment {
 			"AWS_ENDPOINT_URL="+d.account.URL, "OTEL_EXPORTER_OTLP_ENDPOINT="+d.collector.URL, "AWS_LAMBDA_FUNCTION_NAME=leaver-"+f.Name,
 		)
 		if f.Ledger {
-			environ = append(environ, "LEAVER_GRAPH="+d.reach.Graph, "LEAVER_EXCHANGE="+d.reach.Exchange, "LEAVER_TABLES=", "LEAVER_TABLES_CONNECTION="+d.serveLedger(t, f.Name, connection))
+			environ = append(environ, "LEAVER_GRAPH="+d.reach.Graph, "LEAVER_EXCHANGE="+d.reach.Exchange, "LEAVER_TABLES=", "LEAVER_LEDGER_KEYS="+proof.Keys[0].String(), "LEAVER_TABLES_CONNECTION="+d.serveLedger(t, f.Name, connection))
 		}
 		d.functions[f.Name] = newFunction(t, f.Name, build(t, f.Name), environ)
 	}

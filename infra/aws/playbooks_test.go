@@ -12,7 +12,8 @@ import (
 func TestEveryPlaybookHasItsAlarm(t *testing.T) {
 	var linked []string
 	for _, r := range read(t).resources {
-		if page := playbook.FindString(textAt(r.(object), "Properties", "AlarmDescription")); page != "" {
+		text := textAt(r.(object), "Properties", "AlarmDescription") + textAt(r.(object), "Properties", "Description")
+		if page := playbook.FindString(text); page != "" {
 			linked = append(linked, strings.TrimPrefix(page, "infra/playbooks/"))
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"leaver/shared/bus"
 	"leaver/shared/environment"
+	"leaver/shared/ledger/ledgertest"
 	"leaver/shared/offboarding"
 )
 
@@ -133,6 +134,8 @@ var samples = map[string]string{
 	"WebhookSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:leaver/webhooks-AbCdEf",
 	"PolicyArn":        "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/policy",
 	"SourcesArn":       "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/sources",
+	"LedgerKeys":       ledgertest.Proof("").Keys[0].String(),
+	"SigningKeyArn":    "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }
 
 // environ is what a function finds in its environment.
@@ -147,7 +150,7 @@ func (tp template) environ(function string) (environ []string) {
 		text := fmt.Sprint(v)
 		if o, is := v.(object); is {
 			parameter, _ := o["!Ref"].(string)
-			text = samples[parameter]
+			text = samples[parameter] // of a condition: as if it did not hold
 			if strings.HasSuffix(parameter, "ClientId") {
 				text = "22222222-3333-4444-5555-666666666666"
 			}
@@ -197,6 +200,9 @@ func (tp template) faults(exists func(path string) bool) []string {
 			if properties["RetentionInDays"] == nil {
 				fault("log group %s keeps its lines for ever", name)
 			}
+			if !same(properties["KmsKeyId"], attr("Key.Arn")) {
+				fault("log group %s is under no key of its own", name)
+			}
 		}
 	}
 	tp.references(fault)
@@ -239,6 +245,7 @@ func (tp template) function(f offboarding.Function, exists func(string) bool, fa
 	is("Handler", tp.globals["Handler"], "bootstrap")
 	is("MaximumEventAgeInSeconds", at(tp.globals, "EventInvokeConfig")["MaximumEventAgeInSeconds"], 60)
 	is("ReservedConcurrentExecutions", tp.globals["ReservedConcurrentExecutions"], object{"!If": []any{"Reserve", ref("ReservedConcurrency"), ref("AWS::NoValue")}})
+	is("CodeSigningConfigArn", tp.globals["CodeSigningConfigArn"], object{"!If": []any{"CodeSigned", ref("Signing"), ref("AWS::NoValue")}})
 	is("LoggingConfig", properties["LoggingConfig"], object{"LogGroup": ref(id + "Log")})
 	is("the name of the log group", at(tp.resources, id+"Log", "Properties")["LogGroupName"], sub("/aws/lambda/${Prefix}"+f.Name))
 	tp.environment(f, fault)
@@ -270,7 +277,7 @@ func (tp template) environment(f offboarding.Function, fault func(string, ...any
 		}
 	}
 	for name, needed := range map[string]bool{
-		"LEAVER_TABLES": f.Ledger, "LEAVER_WAKE_PREFIX": len(bus.Wakes(f.Name)) > 0,
+		"LEAVER_TABLES": f.Ledger, "LEAVER_LEDGER_KEYS": f.Ledger, "LEAVER_LEDGER_SIGNER": f.Signs, "LEAVER_ANCHORS": f.Anchored(), "LEAVER_WAKE_PREFIX": len(bus.Wakes(f.Name)) > 0,
 		"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_SOURCES": f.Name == "intake" || f.Sources || f.Limits, "LEAVER_POLICY": f.Policy, "LEAVER_CLIENT_ID": true,
 	} {
 		if _, has := variables[name]; has != needed {
@@ -299,6 +306,18 @@ func (tp template) role(f offboarding.Function, is func(string, any, any)) {
 	}
 	if f.Policy {
 		statements = append(statements, allow("ssm:GetParameter", ref("PolicyArn")))
+	}
+	if f.Signs {
+		statements = append(statements, allow([]any{"kms:GetPublicKey", "kms:Sign"}, ref("SigningKeyArn")))
+	}
+	if f.Anchored() {
+		anchors := func(action, under string) any {
+			return object{"!If": []any{"Anchors", allow(action, sub("arn:${AWS::Partition}:s3:::${AnchorBucket}"+under)), ref("AWS::NoValue")}}
+		}
+		statements = append(statements, anchors("s3:ListBucket", ""), anchors("s3:GetObject", "/leaver-*"))
+		if f.Signs {
+			statements = append(statements, anchors("s3:PutObject", "/leaver-*"))
+		}
 	}
 	if wakes := bus.Wakes(f.Name); len(wakes) > 0 {
 		var functions []any

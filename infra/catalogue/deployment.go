@@ -120,7 +120,9 @@ func alarms(b block) []alarm {
 		held.Name, held.Says, held.Playbook, held.Dimension.Value = "Held", "A departure waits for a person to let it begin", "held", string(offboarding.CaseHeld)
 		frozen := ours("Frozen", "")
 		frozen.Name, frozen.Says, frozen.Playbook, frozen.Dimension = "Frozen", "The installation is frozen: nothing is written", "frozen", nil
-		all = append(all, held, frozen)
+		unproven := ours("Unproven", "")
+		unproven.Name, unproven.Says, unproven.Playbook, unproven.Dimension = "Unproven", "A history of the ledger does not verify", "ledger", nil
+		all = append(all, held, frozen, unproven)
 	}
 	return all
 }

@@ -36,7 +36,11 @@ func (c *attachCommand) Run(on console) (err error) {
 	if err != nil {
 		return err
 	}
-	_, stop, err := c.open(on, resident.Options{Shared: shared, Tenant: tenant}, true)
+	proof, err := resident.ProofOf(on, on.environ, tenant.TenantID, "", true)
+	if err != nil {
+		return err
+	}
+	_, stop, err := c.open(on, resident.Options{Shared: shared, Tenant: tenant, Proof: proof}, true)
 	if err != nil {
 		return err
 	}

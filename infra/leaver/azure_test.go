@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"leaver/shared/ledger"
 	"leaver/shared/ledger/aztables"
 	"leaver/shared/ledger/azuritetest"
+	"leaver/shared/ledger/ledgertest"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
@@ -41,7 +43,18 @@ func onAzure(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	t.Cleanup(peer.Close)
-	return map[string]string{"LEAVER_SERVICEBUS_CONNECTION": peer.ConnectionString(), "LEAVER_TABLES_CONNECTION": tables}
+	text, err := ledger.FormatSigner(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "ledger.key")
+	if err := os.WriteFile(key, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{
+		"LEAVER_SERVICEBUS_CONNECTION": peer.ConnectionString(), "LEAVER_TABLES_CONNECTION": tables,
+		"LEAVER_LEDGER_KEYS": ledgertest.Proof("").Keys[0].String(), "LEAVER_LEDGER_SIGNER": "file:" + key,
+	}
 }
 
 func environOf(variables map[string]string) (environ []string) {
@@ -148,7 +161,7 @@ func TestTheOtherHostCarriesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	departures := ledger.New(store, time.Now, rand.Reader)
+	departures := ledger.New(store, time.Now, rand.Reader, ledgertest.Proof(tenant.Connection("").TenantID))
 	var cases []*offboarding.Case
 	those := func(are func(*offboarding.Case) bool) (n int) {
 		cases = nil

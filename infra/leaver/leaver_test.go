@@ -126,6 +126,7 @@ func startTenant(t testing.TB, config simtenant.Config) (*simtenant.Tenant, *sim
 type host struct {
 	process *exec.Cmd
 	intake  string
+	stderr  bytes.Buffer // to be read once it is killed
 }
 
 func startHost(t *testing.T, tenantFile, data, policy string, environ ...string) *host {
@@ -140,16 +141,15 @@ func startHost(t *testing.T, tenantFile, data, policy string, environ ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	h := &host{process: cmd}
+	cmd.Stderr = &h.stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	h := &host{process: cmd}
 	t.Cleanup(h.kill)
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err != nil {
-		t.Fatalf("leaver up said nothing: %v\n%s", err, stderr.String())
+		t.Fatalf("leaver up said nothing: %v\n%s", err, h.stderr.String())
 	}
 	var first struct{ Intake string }
 	if err := json.Unmarshal(line, &first); err != nil {

@@ -39,6 +39,8 @@ type commands struct {
 	Freeze   freezeCommand   `cmd:"" help:"Stop every write to Microsoft 365 within a second."`
 	Thaw     thawCommand     `cmd:"" help:"Let the installation write again."`
 	SignOff  signOffCommand  `cmd:"" help:"Accept a manual, withheld or parked step by name, so that its case can be complete."`
+	Verify   verifyCommand   `cmd:"" help:"Say whether the ledger is whole and proven, or a file of it."`
+	Ledger   ledgerCommand   `cmd:"" help:"Export, import or adopt the ledger."`
 	Sources  sourcesCommand  `cmd:"" help:"Check the declared sources of requests, or enrol at one that hands its secret out."`
 	HR       hrCommand       `cmd:"" name:"hr" help:"Serve simulated HR systems."`
 	Version  versionCommand  `cmd:"" help:"Say which build this is."`

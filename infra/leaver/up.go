@@ -20,6 +20,8 @@ type upCommand struct {
 	Sources  string `type:"existingfile" help:"File of the sources of requests, YAML; LEAVER_SOURCES without it."`
 	Simulate bool   `xor:"tenant" help:"Serve a simulated tenant in this process."`
 
+	Anchors string `placeholder:"DIR|URL" help:"Where the heads of the ledger are kept, out of reach of whoever writes it: a folder, s3://BUCKET or azblob://CONTAINER; LEAVER_ANCHORS without it."`
+
 	Only  []string `help:"Serve these functions only, such as onpremises in a host inside of the network." placeholder:"NAME"`
 	Check bool     `help:"Serve nothing: say what the service account of LEAVER_DIRECTORY may write, and exit 1 where something is missing."`
 
@@ -63,6 +65,9 @@ func (c *upCommand) Run(on console) (err error) {
 		return err
 	}
 	o.Only = c.Only
+	if o.Proof, err = resident.ProofOf(on, on.environ, o.Tenant.TenantID, c.Anchors, o.Shared != nil); err != nil {
+		return err
+	}
 	if o.Elsewhere, err = resident.Elsewhere(on, on.environ); err != nil {
 		return err
 	}

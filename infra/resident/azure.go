@@ -2,21 +2,19 @@ package resident
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 
 	"leaver/shared/assembly"
 	"leaver/shared/bus/servicebus"
 	"leaver/shared/embedded"
-	"leaver/shared/environment"
 	"leaver/shared/identity"
-	"leaver/shared/ledger"
 )
 
 // openAzure opens the bus and the ledger that the functions on AWS, or other hosts, work on. The
 // directory is held all the same: the operator's commands find one host there.
-func (h *Host) openAzure(ctx context.Context, dir string, at environment.Host, as identity.Connection) error {
-	held, err := embedded.Hold(dir)
+func (h *Host) openAzure(ctx context.Context, o Options, as identity.Connection) error {
+	at := *o.Shared
+	held, err := embedded.Hold(o.Dir)
 	if err != nil {
 		return err
 	}
@@ -36,6 +34,5 @@ func (h *Host) openAzure(ctx context.Context, dir string, at environment.Host, a
 		return err
 	}
 	h.close = append(h.close, store.Close)
-	h.Ledger = ledger.New(store, h.Now, rand.Reader)
-	return nil
+	return h.prove(ctx, store, o)
 }

@@ -66,6 +66,8 @@ type Host struct {
 
 	index       operator.Index
 	log         *slog.Logger
+	store       ledger.Store
+	signs       bool
 	concurrency int
 	only        []string
 	priority    worker.Priority
@@ -79,6 +81,9 @@ type Options struct {
 	Shared *environment.Host // the bus and the ledger instead of the embedded ones; nil is none
 	Tenant identity.Tenant
 	Policy offboarding.Policy
+	// Proof says whose signatures on the ledger count. Without a key, the embedded one is signed by the
+	// key DIR/ledger.key, which is made where there is none.
+	Proof ledger.Proof
 	// Elsewhere are the steps of other vendors than Microsoft's cloud, as [Elsewhere] makes them of the
 	// environment. A step that runs inside and is not among them is another host's.
 	Elsewhere map[offboarding.StepName]worker.Step
@@ -120,12 +125,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Shared != nil {
-		err = h.openAzure(ctx, o.Dir, *o.Shared, connection)
-	} else {
-		err = h.openEmbedded(ctx, o)
-	}
-	if err != nil {
+	if err := h.openLedger(ctx, o, connection); err != nil {
 		return nil, err
 	}
 	h.Bus = h.Telemetry.Bus(h.Bus)
@@ -219,8 +219,7 @@ func (h *Host) openEmbedded(ctx context.Context, o Options) error {
 		return err
 	}
 	h.close = append(h.close, store.Close)
-	h.Ledger = ledger.New(store, h.Now, rand.Reader)
-	return nil
+	return h.prove(ctx, store, o)
 }
 
 // Steps makes every step of the cloud on the adapters.
@@ -257,15 +256,22 @@ func (h *Host) host(subscription string, urgent bool, handle func(context.Contex
 // Run serves every subscription, and once a minute watches, polls, and looks who must not be locked
 // out by accident, until ctx is done.
 func (h *Host) Run(ctx context.Context) error {
+	if !h.signs && h.Serves(offboarding.FunctionPlan) {
+		return fmt.Errorf("%w: set LEAVER_LEDGER_SIGNER to %s, or serve other functions with --only", ledger.ErrNoSigner, environment.About[environment.Signer]("LEAVER_LEDGER_SIGNER"))
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, host := range h.hosts {
 		group.Go(func() error { return host.Run(ctx) })
 	}
-	for function, run := range map[string]func(context.Context) error{
-		offboarding.FunctionWatch: h.Watch.Run, offboarding.FunctionResolve: h.Resolver.Poll, offboarding.FunctionPlan: h.Planner.Look,
+	for _, each := range []struct {
+		function string
+		run      func(context.Context) error
+	}{
+		{offboarding.FunctionWatch, h.Watch.Run}, {offboarding.FunctionResolve, h.Resolver.Poll},
+		{offboarding.FunctionPlan, h.Planner.Look}, {offboarding.FunctionPlan, h.Planner.Minute},
 	} {
-		if h.Serves(function) {
-			group.Go(func() error { return h.eachMinute(ctx, function, run) })
+		if h.Serves(each.function) {
+			group.Go(func() error { return h.eachMinute(ctx, each.function, each.run) })
 		}
 	}
 	return group.Wait()

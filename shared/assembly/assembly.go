@@ -72,7 +72,14 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 		if err != nil {
 			return nil, err
 		}
-		f.Ledger = ledger.New(store, f.Now, rand.Reader)
+		proof, err := ProofOf(ctx, c.Signatures, c.Identity.TenantID, f.fetch)
+		if err != nil {
+			return nil, err
+		}
+		if proof.Signer, err = signerOf(ctx, lambda.NewSigner(aws)); err != nil {
+			return nil, err
+		}
+		f.Ledger = ledger.New(store, f.Now, rand.Reader, proof)
 		waker, open, err := wakerOf(ctx, name, c.Bus, c.Wake, f.identity, f.fetch, lambda.NewInvoke(aws), f.Telemetry, log)
 		if err != nil {
 			return nil, err
@@ -84,6 +91,21 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 		}
 		return flushed(f.Metrics.Measured(name, lambda.Thawed(handler, f.Now, open)), f.Telemetry), nil
 	})
+}
+
+// Anchored holds the ledger to the anchors that the environment names, if any. Open opens them: a
+// function that is not held to them links none of it.
+func (f *Function) Anchored(ctx context.Context, open func(ctx context.Context, place string, now func() time.Time) (ledger.Anchorage, error)) error {
+	c, err := environment.Read[environment.Anchors](os.Environ())
+	if err != nil || c.Place == "" {
+		return err
+	}
+	at, err := open(ctx, c.Place, f.Now)
+	if err != nil {
+		return fmt.Errorf("LEAVER_ANCHORS: %w", err)
+	}
+	f.Ledger.HoldTo(at)
+	return nil
 }
 
 // Graph is what graph.New takes.

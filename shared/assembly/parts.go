@@ -13,6 +13,7 @@ import (
 	"leaver/shared/bus/servicebus"
 	"leaver/shared/environment"
 	"leaver/shared/identity"
+	"leaver/shared/ledger"
 	"leaver/shared/ledger/aztables"
 	"leaver/shared/telemetry"
 	"leaver/shared/worker/lambda"
@@ -142,4 +143,33 @@ func Store(ctx context.Context, c environment.Ledger, as identity.Connection, fe
 		return nil, fmt.Errorf("LEAVER_TABLES: %w", err)
 	}
 	return store, nil
+}
+
+// ProofOf is by whose signatures the ledger of a tenant counts.
+func ProofOf(ctx context.Context, c environment.Signatures, tenant string, fetch environment.Fetch) (ledger.Proof, error) {
+	text, err := c.Keys.Read(ctx, fetch)
+	if err != nil {
+		return ledger.Proof{}, fmt.Errorf("LEAVER_LEDGER_KEYS: %w", err)
+	}
+	keys, err := ledger.ParseKeys(text)
+	if err == nil && len(keys) == 0 {
+		err = fmt.Errorf("set it to %s", environment.About[environment.Signatures]("LEAVER_LEDGER_KEYS"))
+	}
+	if err != nil {
+		return ledger.Proof{}, fmt.Errorf("LEAVER_LEDGER_KEYS: %w", err)
+	}
+	return ledger.Proof{Tenant: tenant, Keys: keys}, nil
+}
+
+// signerOf is the key that the environment names to sign by; nil where it names none.
+func signerOf(ctx context.Context, open func(ctx context.Context, arn string) (ledger.Signer, error)) (ledger.Signer, error) {
+	at, err := environment.Read[environment.Signer](os.Environ())
+	if err != nil || at.Key == "" {
+		return nil, err
+	}
+	signer, err := open(ctx, string(at.Key))
+	if err != nil {
+		return nil, fmt.Errorf("LEAVER_LEDGER_SIGNER: %w", err)
+	}
+	return signer, nil
 }

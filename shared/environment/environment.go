@@ -64,6 +64,22 @@ type Ledger struct {
 	Connection Source `env:"LEAVER_TABLES_CONNECTION" about:"instead of LEAVER_TABLES, for a local store: its connection string"`
 }
 
+// Signatures is read by whatever reads the ledger: whose signatures on it count.
+type Signatures struct {
+	Keys Source `env:"LEAVER_LEDGER_KEYS" about:"the public keys whose signatures on the ledger count, the newest first, separated by spaces, each as aws kms get-public-key --query PublicKey --output text prints it"`
+}
+
+// Anchors is read by what is held to them, or puts them. Without any, a ledger that was cut short or
+// restored is not noticed.
+type Anchors struct {
+	Place string `env:"LEAVER_ANCHORS" about:"where the heads of the ledger are kept so that a cut or restored one is noticed: s3://BUCKET?region=REGION with object lock, azblob://CONTAINER with immutability, or a folder of another machine"`
+}
+
+// Signer is read by what decides: no step does.
+type Signer struct {
+	Key Source `env:"LEAVER_LEDGER_SIGNER" about:"the key that signs the ledger: the ARN of an asymmetric key of AWS KMS (ECC_NIST_P256, SIGN_VERIFY), or file:PATH of Ed25519 keys in PEM, the newest first"`
+}
+
 // Wake says which functions are invoked as soon as there is a message for them.
 type Wake struct {
 	// Prefix and the function's name make the name of the AWS Lambda function. Without one
@@ -87,6 +103,7 @@ type Function struct {
 	Identity    Identity
 	Bus         Bus
 	Ledger      Ledger
+	Signatures  Signatures
 	Wake        Wake
 	Telemetry   Telemetry
 	Concurrency Concurrency
@@ -171,6 +188,7 @@ func VariablesOf(f offboarding.Function) []string {
 		read  bool
 		names func() []string
 	}{
+		{f.Signs, Variables[Signer]}, {f.Anchored(), Variables[Anchors]},
 		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]}, {f.Sources || f.Limits, Variables[Sources]},
 	} {
 		if part.read {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leaver/shared/ledger"
+	"leaver/shared/ledger/ledgertest"
 	"leaver/shared/offboarding"
 )
 
@@ -16,7 +17,7 @@ import (
 // five times, a fact kept, settled. What it measures is the ledger itself.
 func BenchmarkRun(b *testing.B) {
 	store := &memory{entries: map[string][][]byte{}}
-	l := ledger.New(store, func() time.Time { return start }, rand.Reader)
+	l := ledger.New(store, func() time.Time { return start }, rand.Reader, ledgertest.Proof("tenant"))
 	ctx := b.Context()
 	c, err := l.Open(ctx, opening(b, "req-1", start))
 	if err != nil {
@@ -68,3 +69,15 @@ func (m *memory) Read(_ context.Context, id string, after int) ([][]byte, error)
 }
 
 func (m *memory) Seal(context.Context, string, map[string]ledger.Value) error { return nil }
+
+func (m *memory) List(context.Context, ...string) ([]ledger.Head, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var heads []ledger.Head
+	for id, entries := range m.entries {
+		heads = append(heads, ledger.Head{ID: id, Position: len(entries)})
+	}
+	return heads, nil
+}
+
+func (m *memory) Unseal(context.Context, string) (map[string]ledger.Value, error) { return nil, nil }

@@ -47,24 +47,55 @@ type Brakes struct {
 	Bounds []offboarding.Bound
 	// Frozen is since when nothing is written; zero while it is not. Thawed is when that ended last.
 	Frozen, Thawed time.Time
+	// Unproven are the entries since the last thaw that had to be signed and are not, which nobody
+	// honours, and those that cannot be read; in words.
+	Unproven []string
 
 	position int
 	hash     string
+	at       time.Time         // of the last entry
 	frozenBy int               // position of the entry
 	sealed   map[string]string // its
 }
 
-// with is the brakes with a stored entry.
-func (b Brakes) with(raw []byte) (Brakes, error) {
-	var e brakeEntry
+// decides reports whether an entry lifts something, and so counts only when it is signed.
+func (e brakeEntry) decides() bool { return e.Kind == brakeAllowed || e.Kind == brakeThawed }
+
+// brake is a stored entry that follows b. One that had to be signed and is not is not honoured; one that
+// cannot be read stops everything, as if it were a freeze, until a person thaws: nobody knows whether
+// it was one.
+func (p Proof) brake(b Brakes, raw []byte) (e brakeEntry, wrong ProblemKind, why string) {
+	position := b.position + 1
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return b, fmt.Errorf("%w: entry %d of the brakes is not JSON of one", ErrUnreadable, b.position+1)
-	}
-	if e.Position != b.position+1 || e.Previous != b.hash {
-		return b, fmt.Errorf("%w: entry %d of the brakes does not continue the chain", ErrUnreadable, b.position+1)
+		return brakeEntry{At: b.at}, ProblemUnreadable, fmt.Sprintf("entry %d of the brakes is not JSON of one", position)
 	}
 	switch {
-	case e.Kind == brakeCounted && e.Beginning != nil:
+	case e.Position != position || e.Previous != b.hash:
+		return brakeEntry{At: b.at}, ProblemChain, fmt.Sprintf("entry %d of the brakes does not continue the chain", position)
+	case e.decides():
+		if _, err := p.signer(brakesID, raw); err != nil {
+			return e, ProblemUnproven, fmt.Sprintf("entry %d of the brakes (%s): %s", position, e.Kind, err)
+		}
+	}
+	switch {
+	case e.Kind == brakeCounted && e.Beginning != nil, e.Kind == brakeAllowed && e.Allowance != nil,
+		e.Kind == brakeDropped, e.Kind == brakeFrozen, e.Kind == brakeThawed:
+		return e, "", ""
+	}
+	return brakeEntry{At: b.at}, ProblemUnreadable, fmt.Sprintf("entry %d of the brakes has the unknown kind %q; a newer version of Leaver may have written it", position, e.Kind)
+}
+
+// braked is the brakes with a stored entry.
+func (p Proof) braked(b Brakes, raw []byte) Brakes {
+	e, wrong, why := p.brake(b, raw)
+	if wrong != "" {
+		b.Unproven = append(slices.Clip(b.Unproven), why)
+	}
+	switch {
+	case wrong == ProblemUnproven:
+	case wrong != "":
+		b.Frozen, b.frozenBy, b.sealed = latest(e.At, time.Unix(0, 0).UTC()), 0, nil
+	case e.Kind == brakeCounted:
 		b.Tally = b.Tally.With(*e.Beginning)
 		if !e.Released {
 			b.Bounds = slices.DeleteFunc(slices.Clone(b.Bounds), func(was offboarding.Bound) bool {
@@ -74,18 +105,35 @@ func (b Brakes) with(raw []byte) (Brakes, error) {
 		}
 	case e.Kind == brakeDropped:
 		b.Tally = b.Tally.Without(e.Case)
-	case e.Kind == brakeAllowed && e.Allowance != nil:
+	case e.Kind == brakeAllowed:
 		b.Tally = b.Tally.Allowing(*e.Allowance)
 	case e.Kind == brakeFrozen:
 		b.Frozen, b.frozenBy, b.sealed = e.At, e.Position, e.Sealed
 	case e.Kind == brakeThawed:
-		b.Frozen, b.Thawed = time.Time{}, e.At
-	default:
-		return b, fmt.Errorf("%w: entry %d of the brakes has the unknown kind %q; a newer version of Leaver may have written it", ErrUnreadable, e.Position, e.Kind)
+		b.Frozen, b.Thawed, b.Unproven = time.Time{}, e.At, nil
 	}
 	b.Tally = b.Tally.Since(e.At)
-	b.position, b.hash = e.Position, hash(raw)
-	return b, nil
+	b.position, b.hash, b.at = b.position+1, hash(raw), latest(e.At, b.at)
+	return b
+}
+
+// verifyBrakes says what is wrong with a copy of the history of the brakes.
+func (p Proof) verifyBrakes(c Copy, v *Verification) {
+	var b Brakes
+	for _, text := range c.Entries {
+		if _, wrong, why := p.brake(b, []byte(text)); wrong != "" {
+			v.add(b.position+1, wrong, why)
+		}
+		b = p.braked(b, []byte(text))
+	}
+	v.Entries, v.Hash = b.position, b.hash
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // How old what is known of a freeze may be: it is read again after the first, and past the second
@@ -131,9 +179,7 @@ func (l *Ledger) Brakes(ctx context.Context) (Brakes, error) {
 		return Brakes{}, fmt.Errorf("reading the brakes: %w", err)
 	}
 	for _, raw := range raws {
-		if known, err = known.with(raw); err != nil {
-			return Brakes{}, err
-		}
+		known = l.proof.braked(known, raw)
 	}
 	l.brakes.keep(known, at)
 	return known, nil
@@ -150,7 +196,7 @@ func (l *Ledger) thawed(ctx context.Context) error {
 		switch {
 		case err == nil:
 			known = fresh
-		case at.IsZero(), age < 0, age >= freezeUnknown, errors.Is(err, ErrUnreadable), errors.Is(err, ErrTruncated):
+		case at.IsZero(), age < 0, age >= freezeUnknown, errors.Is(err, ErrTruncated):
 			return fmt.Errorf("asking whether the installation is frozen: %w", err)
 		}
 	}
@@ -192,10 +238,15 @@ func (l *Ledger) appendBrake(ctx context.Context, known Brakes, e brakeEntry) er
 	if err != nil {
 		return fmt.Errorf("encoding entry %d of the brakes: %w", e.Position, err)
 	}
-	next, err := known.with(raw)
-	if err != nil {
-		return err
+	if e.decides() {
+		if raw, err = l.proof.sign(ctx, brakesID, raw); err != nil {
+			return err
+		}
 	}
+	if _, wrong, why := l.proof.brake(known, raw); wrong != "" {
+		return fmt.Errorf("%w: %s", ErrUnproven, why)
+	}
+	next := l.proof.braked(known, raw)
 	if err := l.store.Append(ctx, brakesID, e.Position, brakesID, raw); err != nil {
 		return fmt.Errorf("appending entry %d (%s) to the brakes: %w", e.Position, e.Kind, err)
 	}
@@ -301,13 +352,14 @@ func (l *Ledger) Freeze(ctx context.Context, by offboarding.Person, reason strin
 	})
 }
 
-// Thaw lets the installation write again.
+// Thaw lets the installation write again: whoever does so has looked at what stopped it, also where
+// that is an entry which cannot be read.
 func (l *Ledger) Thaw(ctx context.Context, by offboarding.Person) error {
 	if !by.Named() {
 		return ErrNobody
 	}
 	return l.updateBrakes(ctx, func(known Brakes) (*brakeEntry, error) {
-		if known.Frozen.IsZero() {
+		if known.Frozen.IsZero() && len(known.Unproven) == 0 {
 			return nil, nil
 		}
 		sealed, err := l.seal(ctx, brakesID, personValues("thawed-by", known.position+1, by, nil))
@@ -330,6 +382,9 @@ func (l *Ledger) Freezing(ctx context.Context) (Freezing, bool, error) {
 	known, err := l.Brakes(ctx)
 	if err != nil || known.Frozen.IsZero() {
 		return Freezing{}, false, err
+	}
+	if known.frozenBy == 0 {
+		return Freezing{At: known.Frozen, Reason: strings.Join(known.Unproven, "; ")}, true, nil
 	}
 	values, err := l.store.Unseal(ctx, brakesID)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"leaver/shared/ledger"
+	"leaver/shared/ledger/ledgertest"
 	"leaver/shared/offboarding"
 )
 
@@ -50,7 +51,7 @@ var (
 func TestALimitIsExactOnSeveralHosts(t *testing.T) {
 	t.Parallel()
 	first, store, clock := newLedger(t)
-	hosts := []*ledger.Ledger{first, ledger.New(store, clock.Now, rand.Reader), ledger.New(store, clock.Now, rand.Reader)}
+	hosts := []*ledger.Ledger{first, ledger.New(store, clock.Now, rand.Reader, ledgertest.Proof("tenant")), ledger.New(store, clock.Now, rand.Reader, ledgertest.Proof("tenant"))}
 	var all sync.WaitGroup
 	for i := range 90 {
 		all.Go(func() {
@@ -170,8 +171,8 @@ func TestADatedDepartureIsHeldFromPlanningOn(t *testing.T) {
 	}
 }
 
-// TestACaseThatNobodyCountedIsCountedBeforeItsFirstRun opens cases as an older version did, or
-// somebody with the database.
+// TestACaseThatNobodyCountedIsCountedBeforeItsFirstRun opens a case as an older version did,
+// which a person has adopted.
 func TestACaseThatNobodyCountedIsCountedBeforeItsFirstRun(t *testing.T) {
 	t.Parallel()
 	l, s, _ := newLedger(t)
@@ -181,7 +182,7 @@ func TestACaseThatNobodyCountedIsCountedBeforeItsFirstRun(t *testing.T) {
 	id := another + "-1"
 	store(t, s, id, "open", `{"position":1,"at":"2026-11-22T09:00:00Z","kind":"opened","tenant":"tenant","leaver":"`+another+
 		`","plan":{"version":1,"leavingTime":"2026-11-22T09:00:00Z","steps":[{"name":"signout","due":"2026-11-22T09:00:00Z"}]}}`)
-	c, err := l.Case(t.Context(), id)
+	c, err := l.Adopt(t.Context(), id, miriam)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func TestAFreezeStopsEveryWriteWithinASecond(t *testing.T) {
 	t.Parallel()
 	l, s, clock := newLedger(t)
 	c := open(t, l)
-	elsewhere := ledger.New(s, clock.Now, rand.Reader)
+	elsewhere := ledger.New(s, clock.Now, rand.Reader, ledgertest.Proof("tenant"))
 	run := begin(t, elsewhere, claim(c), start.Add(time.Hour))
 	if err := run.Allow(t.Context()); err != nil {
 		t.Fatal(err)
@@ -219,7 +220,7 @@ func TestAFreezeStopsEveryWriteWithinASecond(t *testing.T) {
 	block.Step = offboarding.StepBlock
 	refused(t, elsewhere, block, ledger.Frozen)
 	// It survives a restart, and says who.
-	restarted := ledger.New(s, clock.Now, rand.Reader)
+	restarted := ledger.New(s, clock.Now, rand.Reader, ledgertest.Proof("tenant"))
 	refused(t, restarted, block, ledger.Frozen)
 	if f, frozen, err := restarted.Freezing(t.Context()); err != nil || !frozen || f.By != miriam || f.Reason != "a secret has leaked" || !f.At.Equal(start) {
 		t.Errorf("frozen %t: %+v, %v; want by whom and why", frozen, f, err)
@@ -252,7 +253,7 @@ func TestNobodyWritesWhoHasNotKnownForASecondWhetherItIsFrozen(t *testing.T) {
 	first, s, clock := newLedger(t)
 	c := open(t, first)
 	store := &away{Store: s}
-	l := ledger.New(store, clock.Now, rand.Reader)
+	l := ledger.New(store, clock.Now, rand.Reader, ledgertest.Proof("tenant"))
 	run := begin(t, l, claim(c), start.Add(time.Hour))
 	store.gone = true
 	for _, tt := range []struct {

@@ -59,7 +59,7 @@ func (e Evidence) Fold() (*offboarding.Case, []offboarding.Entry, error) {
 		var compact bytes.Buffer // whoever exported it may have laid it out
 		err := json.Compact(&compact, raw)
 		if err == nil {
-			c, err = with(c, compact.Bytes())
+			c, err = Proof{}.with(c, compact.Bytes()) // who signed it, Proof.Verify says of its Copy
 		}
 		if err == nil {
 			err = json.Unmarshal(compact.Bytes(), &entries[i])
@@ -74,6 +74,20 @@ func (e Evidence) Fold() (*offboarding.Case, []offboarding.Entry, error) {
 		}
 	}
 	return c, entries, nil
+}
+
+// Copy is the history as [Proof.Verify] takes it.
+func (e Evidence) Copy() Copy {
+	c := Copy{ID: e.Case}
+	for _, raw := range e.History {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, raw); err != nil {
+			compact.Reset()
+			compact.Write(raw)
+		}
+		c.Entries = append(c.Entries, compact.String())
+	}
+	return c
 }
 
 // Values are the personal values by name, without their salts.

@@ -10,6 +10,7 @@ import (
 
 	"leaver/shared/embedded"
 	"leaver/shared/ledger"
+	"leaver/shared/ledger/ledgertest"
 	natsledger "leaver/shared/ledger/nats"
 	"leaver/shared/offboarding"
 )
@@ -28,7 +29,7 @@ func Example() {
 	check(err)
 	store, err := natsledger.Open(ctx, conn, natsledger.Options{})
 	check(err)
-	l := ledger.New(store, time.Now, rand.Reader)
+	l := ledger.New(store, time.Now, rand.Reader, ledgertest.Proof("contoso"))
 
 	now := time.Now()
 	request := offboarding.Request{

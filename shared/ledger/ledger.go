@@ -67,12 +67,14 @@ type Ledger struct {
 	// exclusives are positions in the histories of [Ledger.Exclusively], by name.
 	exclusives sync.Map
 	brakes     brakes
+	proof      Proof
+	anchors    anchors
 }
 
 // New makes a ledger on a store. Now is the clock of the entries, random the source of the
-// salts that protect the hashes of personal values.
-func New(store Store, now func() time.Time, random io.Reader) *Ledger {
-	return &Ledger{store: store, now: now, random: random}
+// salts that protect the hashes of personal values, proof says whose signatures count.
+func New(store Store, now func() time.Time, random io.Reader, proof Proof) *Ledger {
+	return &Ledger{store: store, now: now, random: random, proof: proof}
 }
 
 // Case is the case as it is now, strongly consistent. Errors: ErrNoCase, ErrUnreadable, and those
@@ -88,14 +90,23 @@ func (l *Ledger) Case(ctx context.Context, id string) (*offboarding.Case, error)
 	return c, nil
 }
 
-// newest is c with what was committed since.
+// newest is c with what was committed since, while all of it is proven.
 func (l *Ledger) newest(ctx context.Context, c *offboarding.Case) (*offboarding.Case, error) {
+	c, err := l.whole(ctx, c)
+	if err == nil && c.Unproven != "" {
+		return nil, fmt.Errorf("%w: case %s, %w: %s", ErrUnreadable, c.ID, ErrUnproven, c.Unproven)
+	}
+	return c, err
+}
+
+// whole is c with what was committed since, proven or not.
+func (l *Ledger) whole(ctx context.Context, c *offboarding.Case) (*offboarding.Case, error) {
 	entries, err := l.store.Read(ctx, c.ID, c.Position)
 	if err != nil {
 		return nil, fmt.Errorf("reading case %s from entry %d on: %w", c.ID, c.Position+1, err)
 	}
 	for _, raw := range entries {
-		if c, err = with(c, raw); err != nil {
+		if c, err = l.proof.with(c, raw); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +125,7 @@ func (l *Ledger) History(ctx context.Context, id string) ([]offboarding.Entry, e
 	c := &offboarding.Case{ID: id}
 	entries := make([]offboarding.Entry, len(raws))
 	for i, raw := range raws {
-		if c, err = with(c, raw); err != nil {
+		if c, err = l.proof.with(c, raw); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal(raw, &entries[i]); err != nil {
@@ -408,7 +419,7 @@ func (l *Ledger) update(ctx context.Context, id string, decide func(*offboarding
 	c := l.folds.of(id)
 	read := false
 	for range maxTries {
-		if c.Position > 0 {
+		if c.Position > 0 && c.Unproven == "" {
 			entry, err := decide(c)
 			switch {
 			case err == nil && entry != nil:
@@ -445,29 +456,22 @@ func (l *Ledger) append(ctx context.Context, c *offboarding.Case, e offboarding.
 	if err != nil {
 		return nil, fmt.Errorf("encoding entry %d of case %s: %w", e.Position, c.ID, err)
 	}
-	next, err := with(c, raw)
+	if e.Kind.Decides() {
+		if raw, err = l.proof.sign(ctx, c.ID, raw); err != nil {
+			return nil, err
+		}
+	}
+	next, err := l.proof.with(c, raw)
 	if err != nil {
 		return nil, err
+	}
+	if next.Unproven != "" {
+		return nil, fmt.Errorf("%w: case %s, %s", ErrUnproven, c.ID, next.Unproven)
 	}
 	if err := l.store.Append(ctx, c.ID, e.Position, label(next), raw); err != nil {
 		return nil, fmt.Errorf("appending entry %d (%s) to case %s: %w", e.Position, e.Kind, c.ID, err)
 	}
 	l.folds.keep(next)
-	return next, nil
-}
-
-// with is the case with a stored entry; the hash it is chained by is that of its bytes.
-func with(c *offboarding.Case, raw []byte) (*offboarding.Case, error) {
-	var e offboarding.Entry
-	err := json.Unmarshal(raw, &e)
-	if err != nil {
-		// The cause may quote what stands there.
-		return nil, fmt.Errorf("%w: case %s, entry %d is not JSON of an entry", ErrUnreadable, c.ID, c.Position+1)
-	}
-	next, err := c.With(e, hash(raw))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
-	}
 	return next, nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"leaver/shared/embedded"
 	"leaver/shared/ledger"
+	"leaver/shared/ledger/ledgertest"
 	natsledger "leaver/shared/ledger/nats"
 	"leaver/shared/offboarding"
 )
@@ -55,7 +56,7 @@ func newLedger(t *testing.T) (*ledger.Ledger, ledger.Store, *clock) {
 		t.Fatal(err)
 	}
 	c := &clock{now: start}
-	return ledger.New(store, c.Now, rand.Reader), store, c
+	return ledger.New(store, c.Now, rand.Reader, ledgertest.Proof("tenant")), store, c
 }
 
 func opening(t testing.TB, id string, at time.Time) ledger.Opening {
@@ -369,7 +370,7 @@ func TestB16ANewerRequestInTheMiddleOfACancellationWins(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	after, err := ledger.New(store, clock.Now, &newer).Cancel(t.Context(), ledger.Cancellation{
+	after, err := ledger.New(store, clock.Now, &newer, ledgertest.Proof("tenant")).Cancel(t.Context(), ledger.Cancellation{
 		Tenant: "tenant", Leaver: leaver, Request: "req-2", EventTime: start.Add(time.Minute), Personal: map[string]string{"by": "Miriam Graham"},
 	})
 	if err != nil || newer != nil || after.ID != c.ID || after.Cancelled != nil || !after.Open() {

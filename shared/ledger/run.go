@@ -58,6 +58,11 @@ func (l *Ledger) Begin(ctx context.Context, m Claim, until time.Time) (*Run, Adm
 		return nil, Admission{}, fmt.Errorf("naming a run of step %s: %w", m.Step, err)
 	}
 	holder := hex.EncodeToString(id)
+	if spec, _ := offboarding.SpecOf(m.Step); spec.Irreversible {
+		if err := l.contradicted(ctx, m.Case); err != nil && !errors.Is(err, ErrNoCase) {
+			return nil, Admission{}, fmt.Errorf("holding step %s of case %s to the last anchor: %w", m.Step, m.Case, err)
+		}
+	}
 	var admission Admission
 	counted := false
 	begin := func(c *offboarding.Case) (*offboarding.Entry, error) {
@@ -130,10 +135,18 @@ func admit(c *offboarding.Case, m Claim, now time.Time) Admission {
 		return Admission{Kind: Held}
 	case step.Due.After(now.Add(early)):
 		return Admission{Kind: Early, Again: step.Due}
+	case planned(c, m.Step).After(now.Add(early)): // which is signed, and the record's due time is not
+		return Admission{Kind: Early, Again: planned(c, m.Step)}
 	case step.Lease.Until.After(now):
 		return Admission{Kind: Leased, Again: step.Lease.Until}
 	}
 	return Admission{Kind: Admitted}
+}
+
+// planned is before when the plan lets no run of the step begin.
+func planned(c *offboarding.Case, step offboarding.StepName) time.Time {
+	p, _ := c.Plan.Step(step)
+	return p.Due
 }
 
 // Run is one run of one step under its lease. It is the write guard that adapters ask before every

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"leaver/shared/ledger"
+	"leaver/shared/ledger/ledgertest"
 	"leaver/shared/offboarding"
 )
 
@@ -104,7 +105,7 @@ func TestATailThatWasCutOffIsSaid(t *testing.T) {
 	t.Parallel()
 	s := &memory{entries: map[string][][]byte{}}
 	now := func() time.Time { return start }
-	l := ledger.New(s, now, strings.NewReader(strings.Repeat("salt", 1000)))
+	l := ledger.New(s, now, strings.NewReader(strings.Repeat("salt", 1000)), ledgertest.Proof("tenant"))
 	c, err := l.Open(t.Context(), opening(t, "1", start))
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +138,7 @@ func TestACommitGivesUpWhenOthersAlwaysComeFirst(t *testing.T) {
 	t.Parallel()
 	s := &memory{entries: map[string][][]byte{}}
 	now, random := func() time.Time { return start }, strings.NewReader(strings.Repeat("salt", 10000))
-	c, err := ledger.New(s, now, random).Open(t.Context(), opening(t, "1", start))
+	c, err := ledger.New(s, now, random, ledgertest.Proof("tenant")).Open(t.Context(), opening(t, "1", start))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +159,7 @@ func TestACommitGivesUpWhenOthersAlwaysComeFirst(t *testing.T) {
 		},
 	} {
 		b := &busy{memory: s}
-		if err := commit(ledger.New(b, now, random)); !errors.Is(err, ledger.ErrUnavailable) || b.tries > 1000 {
+		if err := commit(ledger.New(b, now, random, ledgertest.Proof("tenant"))); !errors.Is(err, ledger.ErrUnavailable) || b.tries > 1000 {
 			t.Errorf("%s: error %v after %d tries, want ErrUnavailable after a bounded number", name, err, b.tries)
 		}
 	}
@@ -189,7 +190,7 @@ func FuzzFold(f *testing.F) {
 				previous = fmt.Sprintf("%x", sha256.Sum256(raw))
 			}
 		}
-		l := ledger.New(s, func() time.Time { return start }, rand.Reader)
+		l := ledger.New(s, func() time.Time { return start }, rand.Reader, ledgertest.Proof("tenant"))
 		c, err := l.Case(t.Context(), id)
 		if err != nil {
 			if !errors.Is(err, ledger.ErrUnreadable) && !errors.Is(err, ledger.ErrNoCase) {

@@ -45,7 +45,19 @@ const (
 	EntryWithdrawn   EntryKind = "withdrawn"   // a person took their approval back
 	EntryCancelled   EntryKind = "cancelled"   // the tombstone
 	EntryErased      EntryKind = "erased"      // the personal values beside the history are gone
+	EntryAdopted     EntryKind = "adopted"     // a named person takes the history up to here as it stands
 )
+
+// Decides reports whether an entry of the kind opens or changes a case, opens a gate or lifts a brake:
+// it counts only when it is signed, by a key that no step holds. The others tell what a step did, put
+// brakes on, or make something run again.
+func (k EntryKind) Decides() bool {
+	switch k {
+	case EntryOpened, EntryJoined, EntryReleased, EntryApproved, EntryWithdrawn, EntrySignedOff, EntryAccepted, EntryCancelled, EntryAdopted:
+		return true
+	}
+	return false
+}
 
 // Lease is the right of one run to work on a step until a time.
 type Lease struct {
@@ -132,6 +144,9 @@ type Case struct {
 	ChangedAt time.Time
 	// ErasedAt is when the personal values were erased; zero while there may be any.
 	ErasedAt time.Time
+	// Unproven says which entry had to be signed and is not, in words, where the ledger found one:
+	// nobody acts by the case.
+	Unproven string
 
 	published bool
 	counted   bool
@@ -311,7 +326,11 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 	if len(e.Brakes) > 0 {
 		next.brake(e)
 	}
-	next.sealed = merged(c.sealed, e.Sealed)
+	if e.Kind.Decides() {
+		next.sealed = merged(c.sealed, e.Sealed)
+	} else { // a step adds what it saw, and replaces nobody's word
+		next.sealed = merged(e.Sealed, c.sealed)
+	}
 	if len(e.Sealed) > 0 {
 		next.ErasedAt = time.Time{}
 	}
@@ -342,7 +361,7 @@ func (c *Case) fits(e Entry) error {
 			return nil
 		}
 		return e.Plan.follows(c.Plan.Version)
-	case EntryPublished, EntryReleased, EntryCancelled, EntryErased:
+	case EntryPublished, EntryReleased, EntryCancelled, EntryErased, EntryAdopted:
 		return nil
 	case EntryHeld:
 		if len(e.Brakes) == 0 {

@@ -37,6 +37,9 @@ type Function struct {
 	Connection string
 	// Ledger is set when the function reads and writes the ledger.
 	Ledger bool
+	// Signs is set when the function signs the ledger: it opens cases, changes them, or carries out what
+	// people decide. No step does.
+	Signs bool
 	// Sources is set when the function asks the HR systems.
 	Sources bool
 	// Limits is set when the function reads what the sources declare as their limits, and no secret.
@@ -74,7 +77,7 @@ func Functions() []Function {
 		},
 		{
 			Name: FunctionPlan, Does: "turns a request into a case and publishes its messages",
-			Ledger: true, Policy: true, Limits: true, Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All", "MailboxSettings.Read"},
+			Ledger: true, Signs: true, Policy: true, Limits: true, Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All", "MailboxSettings.Read"},
 			Done:    "the case is open and every message of its plan is acknowledged",
 			AtWorst: "read every account, who holds which role, owns which application and is left out of which policy, and what mailboxes answer by themselves; it changes nothing in Microsoft 365",
 		},
@@ -112,6 +115,13 @@ func FunctionOf(name string) (Function, bool) {
 		}
 	}
 	return Function{}, false
+}
+
+// Anchored reports whether the function is held to the anchors of the ledger: it does what nobody can
+// take back, looks after all cases, or puts the anchors.
+func (f Function) Anchored() bool {
+	spec, _ := SpecOf(StepName(f.Name))
+	return spec.Irreversible || f.Name == FunctionWatch || f.Signs
 }
 
 // Roles are all application permissions of the function's app registration, those of

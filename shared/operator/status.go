@@ -76,6 +76,11 @@ func (s *Desk) Status(ctx context.Context, who Who) ([]Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	gone, err := s.gone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, slices.DeleteFunc(gone, func(one Status) bool { return !one.is(who, nil) })...)
 	brakes, err := s.Ledger.Brakes(ctx)
 	for i := range found {
 		found[i].Frozen = known(brakes.Frozen)

@@ -26,6 +26,7 @@ type Metrics struct {
 	cases        *prometheus.GaugeVec
 	pastDeadline prometheus.Gauge
 	frozen       prometheus.Gauge
+	unproven     prometheus.Gauge
 	notices      *prometheus.CounterVec
 	failing      *prometheus.GaugeVec
 	wrong        prometheus.Gauge
@@ -65,6 +66,9 @@ func New() *Metrics {
 		failing: gauge("leaver_channel_failing", "1 while a channel takes no notices.", "channel"),
 		wrong: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "leaver_doctor_wrong", Help: "What the doctor found that is not as it should be.",
+		}),
+		unproven: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "leaver_ledger_unproven", Help: "Histories of the ledger that do not verify: nobody acts by them, or not irreversibly.",
 		}),
 	}
 }
@@ -120,6 +124,9 @@ func (m *Metrics) ChannelFailing(channel string, failing bool) {
 
 // Wrong is how much the doctor found that is not as it should be.
 func (m *Metrics) Wrong(n int) { m.wrong.Set(float64(n)) }
+
+// Unproven is how many histories of the ledger do not verify.
+func (m *Metrics) Unproven(histories int) { m.unproven.Set(float64(histories)) }
 
 // Handler serves the metrics in Prometheus's formats.
 func (m *Metrics) Handler() http.Handler {

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"leaver/functions/delete"
+	"leaver/shared/anchors"
 	"leaver/shared/assembly"
 	"leaver/shared/config"
 	"leaver/shared/exchange"
@@ -19,6 +20,6 @@ func main() {
 		directory, err := graph.New(f.Graph())
 		mailboxes, err2 := exchange.New(f.Exchange())
 		handler, err3 := f.Irreversible(ctx, offboarding.StepDelete, delete.New(directory, mailboxes), directory, config.ParsePolicy)
-		return handler, errors.Join(err, err2, err3)
+		return handler, errors.Join(f.Anchored(ctx, anchors.Open), err, err2, err3)
 	})
 }

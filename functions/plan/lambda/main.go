@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"leaver/functions/plan"
+	"leaver/shared/anchors"
 	"leaver/shared/assembly"
 	"leaver/shared/config"
 	"leaver/shared/graph"
@@ -22,6 +23,10 @@ func main() {
 			Directory: directory, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant, Application: f.Application,
 			Policy: policy, SourceLimits: limits, Now: f.Now, Log: f.Log,
 		}
-		return f.Queue(offboarding.FunctionPlan, p.Handle), errors.Join(err, err2, err3)
+		queue := f.Queue(offboarding.FunctionPlan, p.Handle)
+		return lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+			answer, err := queue.Invoke(ctx, payload) // whoever leaves now goes first
+			return answer, errors.Join(err, p.Minute(ctx))
+		}), errors.Join(f.Anchored(ctx, anchors.Open), err, err2, err3)
 	})
 }

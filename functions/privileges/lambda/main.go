@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"leaver/functions/privileges"
+	"leaver/shared/anchors"
 	"leaver/shared/assembly"
 	"leaver/shared/config"
 	"leaver/shared/graph"
@@ -17,6 +18,6 @@ func main() {
 	assembly.Run("privileges", func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
 		directory, err := graph.New(f.Graph())
 		handler, err2 := f.Irreversible(ctx, offboarding.StepPrivileges, privileges.New(directory, f.Ledger), directory, config.ParsePolicy)
-		return handler, errors.Join(err, err2)
+		return handler, errors.Join(f.Anchored(ctx, anchors.Open), err, err2)
 	})
 }

@@ -42,6 +42,11 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestTampering(t *testing.T) {
+	azurite := azuritetest.Start(t)
+	ledgertest.Tampering(t, func(t *testing.T) ledger.Store { return newHarness(t, azurite).open(t, nil) })
+}
+
 // harness is a table of its own.
 type harness struct{ azurite, table string }
 

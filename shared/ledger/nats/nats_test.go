@@ -47,6 +47,12 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestTampering(t *testing.T) {
+	ledgertest.Tampering(t, func(t *testing.T) ledger.Store {
+		return newHarness(t, embedded.Options{NoSync: true}).open(t)
+	})
+}
+
 // harness is an embedded server of its own.
 type harness struct {
 	dir    string

@@ -103,6 +103,11 @@ func (m *Metrics) Frozen(frozen bool) {
 	m.put(nil, metric{"Frozen", count, value})
 }
 
+// Unproven implements watch.Report.
+func (m *Metrics) Unproven(histories int) {
+	m.put(nil, metric{"Unproven", count, float64(histories)})
+}
+
 // Measured is a handler that counts the successes of another.
 func (m *Metrics) Measured(function string, h Handler) Handler {
 	return HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {

@@ -25,6 +25,7 @@ import (
 	"leaver/shared/graph"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
+	"leaver/shared/ledger/ledgertest"
 	natsledger "leaver/shared/ledger/nats"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -91,7 +92,7 @@ func New(t testing.TB) *Harness {
 	store, err := natsledger.Open(t.Context(), conn, natsledger.Options{})
 	must(t, err)
 	h.Store = faultyStore{store}
-	h.Ledger = ledger.New(h.Store, h.Now, rand.Reader)
+	h.Ledger = ledger.New(h.Store, h.Now, rand.Reader, ledgertest.Proof(h.TenantID()))
 	return h
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"leaver/functions/replay"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
 	"leaver/shared/report"
@@ -108,6 +109,32 @@ func (c *Client) Report(ctx context.Context, who operator.Who) (report.Report, e
 	return reportOperation.ask(ctx, c, question{Who: who})
 }
 
+// Verify says whether the histories of those departures are whole and proven; nobody is all of them.
+func (c *Client) Verify(ctx context.Context, of []operator.Who) ([]ledger.Verification, error) {
+	return verifyOperation.ask(ctx, c, of)
+}
+
+// Adopt takes histories as they stand, on a person's word, and returns how they verify.
+func (c *Client) Adopt(ctx context.Context, ask operator.Adoption) ([]ledger.Verification, error) {
+	return adoptOperation.ask(ctx, c, ask)
+}
+
+// Export writes every history of the ledger, one [ledger.Copy] a line.
+func (c *Client) Export(ctx context.Context, w io.Writer) error {
+	response, err := c.post(ctx, exportPath, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if _, err = io.Copy(w, response.Body); err != nil {
+		return fmt.Errorf("reading the ledger: %w", err)
+	}
+	if response.Trailer.Get(whole) == "" {
+		return errors.New("the host ended before the ledger did")
+	}
+	return nil
+}
+
 // patience is for how long a host is waited for: it may have hundreds of departures to cancel.
 const patience = 5 * time.Minute
 
@@ -117,22 +144,32 @@ func (o operation[In, Out]) ask(ctx context.Context, c *Client, in In) (out Out,
 	if err != nil {
 		return out, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.entry.Address+o.path, bytes.NewReader(text))
+	response, err := c.post(ctx, o.path, text)
 	if err != nil {
 		return out, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	return out, json.NewDecoder(response.Body).Decode(&out)
+}
+
+// post sends a question; what the host refuses is an error in its words.
+func (c *Client) post(ctx context.Context, path string, text []byte) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.entry.Address+path, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+c.entry.Token)
 	response, err := (&http.Client{Timeout: patience}).Do(request)
 	if err != nil {
-		return out, fmt.Errorf("the host does not answer; is leaver up running? %w", err)
+		return nil, fmt.Errorf("the host does not answer; is leaver up running? %w", err)
+	}
+	if response.StatusCode < 300 {
+		return response, nil
 	}
 	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	if response.StatusCode >= 300 {
-		return out, errors.New(strings.TrimSpace(string(answer)))
-	}
-	return out, json.Unmarshal(answer, &out)
+	return nil, errors.New(strings.TrimSpace(string(answer)))
 }

@@ -75,6 +75,9 @@ func (s *Server) operations() http.Handler {
 	freezeOperation.on(mux, desk)
 	brakesOperation.on(mux, desk)
 	reportOperation.on(mux, desk)
+	verifyOperation.on(mux, desk)
+	adoptOperation.on(mux, desk)
+	mux.HandleFunc("POST "+exportPath, func(w http.ResponseWriter, r *http.Request) { export(w, r, desk) })
 	return mux
 }
 

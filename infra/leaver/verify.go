@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"leaver/infra/leaver/internal/terminal"
+	"leaver/infra/resident"
+	"leaver/shared/ledger"
+	"leaver/shared/operator"
+	"leaver/shared/report"
+)
+
+type verifyCommand struct {
+	What []string `arg:"" optional:"" placeholder:"CASE|FILE" help:"Cases or people of the running host, or files of leaver report and leaver ledger export; every case without it."`
+	asking
+}
+
+// Help implements kong.HelpProvider.
+func (*verifyCommand) Help() string {
+	return `Whether the history of a departure is whole: every entry continues the one before it, what opens or changes a case, opens a gate or lifts a brake is signed by a key that counts, and nothing is missing that the last anchor saw. Exit 1 where one does not verify.
+
+  leaver verify
+  leaver verify adele.vance@contoso.com --json
+  LEAVER_LEDGER_KEYS=MFkw… leaver verify report.json
+
+A file is verified on this machine, without any host or network: by the keys of LEAVER_LEDGER_KEYS, or else by that of the data directory. The anchors are the host's: a file is not compared with them.`
+}
+
+// Run verifies and shows what is wrong.
+func (c *verifyCommand) Run(on console) error {
+	var all []ledger.Verification
+	var asked []operator.Who
+	for _, what := range c.What {
+		if _, err := os.Stat(what); err == nil {
+			found, err := c.offline(on, what)
+			if err != nil {
+				return err
+			}
+			all = append(all, found...)
+			continue
+		}
+		var who operator.Who
+		if err := who.UnmarshalText([]byte(what)); err != nil {
+			return err
+		}
+		asked = append(asked, who)
+	}
+	if len(asked) > 0 || len(c.What) == 0 {
+		host, err := c.dial()
+		if err != nil {
+			return err
+		}
+		found, err := host.Verify(on, asked)
+		if err != nil {
+			return err
+		}
+		all = append(all, found...)
+	}
+	return c.say(on, all)
+}
+
+// say writes what was verified; that one does not verify is an error.
+func (c asking) say(on console, all []ledger.Verification) error {
+	wrong := 0
+	for _, v := range all {
+		if !v.OK {
+			wrong++
+		}
+	}
+	var err error
+	if c.JSON {
+		err = terminal.WriteJSON(on.stdout, all)
+	} else {
+		_, err = io.WriteString(on.stdout, terminal.Verified(all))
+	}
+	if err == nil && wrong > 0 {
+		err = fmt.Errorf("%d of %d do not verify: see infra/playbooks/ledger.md", wrong, len(all))
+	}
+	return err
+}
+
+// offline verifies the histories in a file.
+func (c asking) offline(on console, file string) ([]ledger.Verification, error) {
+	proof, err := resident.ProofOf(on, on.environ, "", "", false)
+	if err != nil {
+		return nil, err
+	}
+	if len(proof.Keys) == 0 {
+		if err := resident.SignsBy(&proof, filepath.Join(c.Data, resident.KeyName)); err != nil {
+			return nil, fmt.Errorf("by which keys? set LEAVER_LEDGER_KEYS, or name the data directory with --data: %w", err)
+		}
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if r, err := report.Check(f); err == nil {
+		return []ledger.Verification{proof.Verify(r.Evidence.Copy())}, nil
+	} else if errors.Is(err, ledger.ErrUnreadable) {
+		return nil, err
+	}
+	var all []ledger.Verification
+	err = histories(file, func(h ledger.Copy) error {
+		if ledger.Provable(h.ID) {
+			all = append(all, proof.Verify(h))
+		}
+		return nil
+	})
+	return all, err
+}
+
+// maxLine bounds a line of an export, in bytes.
+const maxLine = 256 << 20
+
+// histories calls each with the histories of an export, one a line.
+func histories(file string, each func(ledger.Copy) error) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	decoder := json.NewDecoder(bufio.NewReader(io.LimitReader(f, maxLine)))
+	for n := 1; ; n++ {
+		var h ledger.Copy
+		err := decoder.Decode(&h)
+		switch {
+		case errors.Is(err, io.EOF) && n > 1:
+			return nil
+		case err != nil:
+			return fmt.Errorf("%s: history %d cannot be read: it is neither an export nor a report", file, n)
+		case h.ID == "":
+			return fmt.Errorf("%s: history %d has no id: it is neither an export nor a report as it was made", file, n)
+		}
+		if err := each(h); err != nil {
+			return err
+		}
+	}
+}
+
+type ledgerCommand struct {
+	Export ledgerExportCommand `cmd:"" help:"Write every history of the ledger to a file, with its personal values."`
+	Import ledgerImportCommand `cmd:"" help:"Put the histories of a file into the ledger of a host that does not run."`
+	Adopt  ledgerAdoptCommand  `cmd:"" help:"Take cases as they stand that are not proven: an older version wrote them, or you have looked."`
+}
+
+type ledgerExportCommand struct {
+	File string `arg:"" help:"The file, which must not exist; only you may read it."`
+	Data string `default:"${data}" help:"Data directory of the running host."`
+}
+
+// Run writes the file.
+func (c *ledgerExportCommand) Run(on console) error {
+	host, err := asking{Data: c.Data}.dial()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(host.Export(on, f), f.Close())
+}
+
+type ledgerImportCommand struct {
+	File string `arg:"" type:"existingfile" help:"A file of leaver ledger export."`
+	Data string `default:"${data}" help:"Data directory of the host, which does not run."`
+}
+
+// Help implements kong.HelpProvider.
+func (*ledgerImportCommand) Help() string {
+	return `Every history is put where it was, byte for byte, so that it verifies as before; what is there already is left alone, and another history in its place is an error. The key that signed it goes with it: copy ledger.key, or add its public half to LEAVER_LEDGER_KEYS. With LEAVER_TABLES it goes into the table.`
+}
+
+// Run imports.
+func (c *ledgerImportCommand) Run(on console) error {
+	store, stop, err := resident.OpenStore(on, on.environ, c.Data)
+	if err != nil {
+		return err
+	}
+	n := 0
+	err = histories(c.File, func(h ledger.Copy) error {
+		n++
+		return ledger.Import(on, store, h)
+	})
+	if err = errors.Join(err, stop()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(on.stdout, "%d histories are there\n", n)
+	return err
+}
+
+type ledgerAdoptCommand struct {
+	Case []operator.Who `arg:"" optional:"" help:"${who}; several."`
+	All  bool           `help:"Every case that is not proven."`
+	signed
+	asking
+}
+
+// Help implements kong.HelpProvider.
+func (*ledgerAdoptCommand) Help() string {
+	return `Versions of Leaver before this one signed nothing: their departures stand still until a person has adopted them. Look first (leaver verify says which entry, leaver ledger export what it says): whoever could write the ledger could have written them too. Your word is signed, and goes into the history.
+
+  leaver ledger adopt c250ee6d-4fe6-5424-a724-20f63aa3849a-1
+  leaver ledger adopt --all --by "Miriam Graham"`
+}
+
+// Validate refuses a question that says nothing, or two things.
+func (c *ledgerAdoptCommand) Validate() error {
+	if c.All == (len(c.Case) > 0) {
+		return errors.New("which? name cases, or use --all")
+	}
+	return nil
+}
+
+// Run adopts and shows how they verify.
+func (c *ledgerAdoptCommand) Run(on console) error {
+	host, err := c.dial()
+	if err != nil {
+		return err
+	}
+	adopted, err := host.Adopt(on, operator.Adoption{Who: c.Case, All: c.All, By: c.By})
+	if err != nil {
+		return err
+	}
+	return c.say(on, adopted)
+}

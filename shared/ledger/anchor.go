@@ -1,0 +1,256 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+// Anchorage keeps anchors where whoever writes the ledger cannot change them: an immutable container, a
+// bucket with object lock, a folder of another machine.
+type Anchorage interface {
+	// Put keeps an anchor under a name that sorts by time, and replaces none.
+	Put(ctx context.Context, name string, anchor []byte) error
+	// Last returns the anchor whose name sorts last; nil where there is none.
+	Last(ctx context.Context) ([]byte, error)
+}
+
+// anchor is where every history ended at a time. Marks only grow: one that the ledger contradicts is
+// carried on.
+type anchor struct {
+	At    time.Time       `json:"at"`
+	Heads map[string]mark `json:"heads"` // by id of the history
+	// Previous is the hash of the anchor before it.
+	Previous string `json:"previous,omitempty"`
+}
+
+// mark is where one history ended.
+type mark struct {
+	Position int    `json:"position"`
+	Hash     string `json:"hash"` // of the entry at that position
+}
+
+// anchorID is the place of a history's id in what is signed of an anchor.
+const anchorID = "anchor"
+
+// How old the anchor that an irreversible step is held to may be, and how often every history is
+// compared and a new anchor put.
+const (
+	anchorRead  = time.Minute
+	anchorEvery = 10 * time.Minute
+)
+
+// anchors are the ledger's own of the last anchor.
+type anchors struct {
+	mu   sync.Mutex
+	last *anchor
+	hash string
+	at   time.Time // when it was read
+
+	comparing sync.Mutex
+	compared  time.Time      // when all was compared last
+	wrong     []Verification // what that found
+}
+
+// HoldTo holds the ledger to anchors, before it is used.
+func (l *Ledger) HoldTo(a Anchorage) { l.proof.Anchors = a }
+
+// holds says in v whether a history still is as an anchor saw it.
+func (m mark) holds(v *Verification, c Copy, at time.Time) {
+	since := at.UTC().Format(time.RFC3339)
+	switch {
+	case len(c.Entries) < m.Position:
+		v.add(len(c.Entries), ProblemTruncated, fmt.Sprintf("the anchor of %s saw %d entries, and %d are there: the rest was removed, or a backup restored", since, m.Position, len(c.Entries)))
+	case m.Position > 0 && hash([]byte(c.Entries[m.Position-1])) != m.Hash:
+		v.add(m.Position, ProblemAnchor, fmt.Sprintf("the anchor of %s saw another entry %d: the history was rolled back and written on, or rewritten", since, m.Position))
+	}
+}
+
+// anchored is the last anchor, at most a minute old; nil where there is none, or no anchorage.
+func (l *Ledger) anchored(ctx context.Context, fresh bool) (*anchor, string, error) {
+	if l.proof.Anchors == nil {
+		return nil, "", nil
+	}
+	a := &l.anchors
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := l.now()
+	if age := now.Sub(a.at); !fresh && !a.at.IsZero() && age >= 0 && age < anchorRead {
+		return a.last, a.hash, nil
+	}
+	raw, err := l.proof.Anchors.Last(ctx)
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the last anchor: %w", err)
+	}
+	a.last, a.hash = nil, ""
+	if raw != nil {
+		var read anchor
+		if err := json.Unmarshal(raw, &read); err != nil {
+			return nil, "", fmt.Errorf("%w: the last anchor is not JSON of one", ErrUnreadable)
+		}
+		if _, err := l.proof.signer(anchorID, raw); err != nil {
+			return nil, "", fmt.Errorf("the last anchor: %w: %w", ErrUnproven, err)
+		}
+		a.last, a.hash = &read, hash(raw)
+	}
+	a.at = now
+	return a.last, a.hash, nil
+}
+
+// marked is where the last anchor saw a history end, and when.
+func (l *Ledger) marked(ctx context.Context, id string) (m mark, is bool, at time.Time, err error) {
+	last, _, err := l.anchored(ctx, false)
+	if err != nil || last == nil {
+		return mark{}, false, time.Time{}, err
+	}
+	m, is = last.Heads[id]
+	return m, is, last.At, nil
+}
+
+// contradicted puts a brake on the irreversible steps of a case that is not as the last anchor saw it.
+func (l *Ledger) contradicted(ctx context.Context, id string) error {
+	m, is, at, err := l.marked(ctx, id)
+	if err != nil || !is {
+		return err
+	}
+	if c := l.folds.of(id); c.Position == m.Position && c.Hash == m.Hash {
+		return nil
+	}
+	c, err := l.Copy(ctx, id)
+	if err != nil {
+		return err
+	}
+	v := Verification{Case: id, OK: true}
+	if m.holds(&v, c, at); v.OK {
+		return nil
+	}
+	return l.distrust(ctx, id, m, v.Problems[0].Why)
+}
+
+// distrust holds the irreversible steps of a case for a person's approval, once for each mark that is
+// contradicted.
+func (l *Ledger) distrust(ctx context.Context, id string, m mark, why string) error {
+	by := "anchor " + m.Hash[:min(len(m.Hash), 12)]
+	_, err := l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		if slices.ContainsFunc(c.Brakes, func(b offboarding.Brake) bool { return b.By == by }) || !c.Open() {
+			return nil, nil
+		}
+		var brakes []offboarding.Brake
+		for _, spec := range offboarding.Steps {
+			if spec.Irreversible && c.Step(spec.Name) != nil {
+				brakes = append(brakes, offboarding.Brake{Kind: offboarding.BrakeApproval, By: by, Step: spec.Name, Why: why, Needs: 1})
+			}
+		}
+		if len(brakes) == 0 {
+			return nil, nil
+		}
+		return &offboarding.Entry{Kind: offboarding.EntryHeld, Brakes: brakes}, nil
+	})
+	if errors.Is(err, ErrUnreadable) || errors.Is(err, ErrNoCase) {
+		return nil // nobody acts by it anyway
+	}
+	return err
+}
+
+// Anchor compares every history with the last anchor once in ten minutes, holds the irreversible steps
+// of the cases that it contradicts, and where this process signs, puts a new anchor of all histories.
+// It returns what is wrong, also in between; nothing where there is no anchorage. Errors: those of the
+// store and of the anchorage.
+func (l *Ledger) Anchor(ctx context.Context) ([]Verification, error) {
+	if l.proof.Anchors == nil {
+		return nil, nil
+	}
+	a := &l.anchors
+	a.comparing.Lock()
+	defer a.comparing.Unlock()
+	if age := l.now().Sub(a.compared); !a.compared.IsZero() && age >= 0 && age < anchorEvery {
+		return a.wrong, nil
+	}
+	wrong, err := l.compare(ctx)
+	if err == nil {
+		a.compared, a.wrong = l.now(), wrong
+	}
+	return wrong, err
+}
+
+// compare compares every history with the last anchor, and puts the next one.
+func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) {
+	last, previous, err := l.anchored(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	next := anchor{At: l.now().UTC(), Heads: map[string]mark{}, Previous: previous}
+	if last == nil {
+		last = &anchor{}
+	}
+	heads, err := l.store.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing histories: %w", err)
+	}
+	ends := map[string]int{}
+	for _, head := range heads {
+		if Provable(head.ID) {
+			ends[head.ID] = head.Position
+		}
+	}
+	for id := range last.Heads {
+		if _, is := ends[id]; !is {
+			ends[id] = 0
+		}
+	}
+	for id, end := range ends {
+		was, marked := last.Heads[id]
+		if marked && was.Position == end && l.folds.of(id).Hash == was.Hash {
+			next.Heads[id] = was
+			continue
+		}
+		v, err := l.Verify(ctx, id)
+		if errors.Is(err, ErrNoCase) {
+			v = Verification{Case: id, OK: true, Problems: []Problem{}}
+			was.holds(&v, Copy{}, last.At)
+			err = nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		next.Heads[id] = mark{v.Entries, v.Hash}
+		if i := slices.IndexFunc(v.Problems, func(p Problem) bool { return p.Kind == ProblemTruncated || p.Kind == ProblemAnchor }); i >= 0 {
+			next.Heads[id] = was
+			if isCaseID(id) {
+				if err := l.distrust(ctx, id, was, v.Problems[i].Why); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if !v.OK {
+			wrong = append(wrong, v)
+		}
+	}
+	if l.proof.Signer == nil {
+		return wrong, nil
+	}
+	return wrong, l.putAnchor(ctx, next)
+}
+
+func (l *Ledger) putAnchor(ctx context.Context, a anchor) error {
+	raw, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("encoding an anchor: %w", err)
+	}
+	if raw, err = l.proof.sign(ctx, anchorID, raw); err != nil {
+		return err
+	}
+	if err := l.proof.Anchors.Put(ctx, "leaver-"+a.At.Format("20060102T150405.000Z")+".json", raw); err != nil {
+		return fmt.Errorf("putting an anchor: %w", err)
+	}
+	l.anchors.mu.Lock()
+	defer l.anchors.mu.Unlock()
+	l.anchors.last, l.anchors.hash, l.anchors.at = &a, hash(raw), l.now()
+	return nil
+}

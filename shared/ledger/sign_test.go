@@ -1,0 +1,368 @@
+package ledger_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"leaver/shared/ledger"
+	"leaver/shared/ledger/ledgertest"
+	"leaver/shared/offboarding"
+)
+
+// p256 signs as AWS KMS does with a key of ECC_NIST_P256: the digest, in ASN.1, otherwise each time.
+type p256 struct {
+	private *ecdsa.PrivateKey
+	key     ledger.Key
+	mu      sync.Mutex
+	signed  int
+}
+
+func newP256(t testing.TB) *p256 {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ledger.NewKey(private.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &p256{private: private, key: key}
+}
+
+func (s *p256) Key() ledger.Key { return s.key }
+
+func (s *p256) Sign(_ context.Context, message []byte) ([]byte, error) {
+	s.mu.Lock()
+	s.signed++
+	s.mu.Unlock()
+	digest := sha256.Sum256(message)
+	return ecdsa.SignASN1(rand.Reader, s.private, digest[:])
+}
+
+func (s *p256) proof() ledger.Proof {
+	return ledger.Proof{Tenant: "tenant", Signer: s, Keys: []ledger.Key{s.key}}
+}
+
+func onMemory(s ledger.Store, proof ledger.Proof) *ledger.Ledger {
+	return ledger.New(s, func() time.Time { return start }, rand.Reader, proof)
+}
+
+func newMemory() *memory { return &memory{entries: map[string][][]byte{}} }
+
+// TestASignatureIsMadeWhenADepartureIsPlannedAndInNoStep counts the calls of the key: the lockout
+// waits for one, and no step for any.
+func TestASignatureIsMadeWhenADepartureIsPlannedAndInNoStep(t *testing.T) {
+	t.Parallel()
+	key, s := newP256(t), newMemory()
+	c, err := onMemory(s, key.proof()).Open(t.Context(), opening(t, "1", start))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key.signed != 1 {
+		t.Errorf("planning signs %d times, want once", key.signed)
+	}
+	step := onMemory(s, ledger.Proof{Tenant: "tenant", Keys: key.proof().Keys})
+	run := begin(t, step, claim(c), start.Add(time.Minute))
+	if err := run.Allow(t.Context()); err != nil {
+		t.Error(err)
+	}
+	settle(t, run, ledger.Settlement{State: offboarding.StateEffective})
+	if _, err := step.Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, EventTime: start.Add(time.Second)}); !errors.Is(err, ledger.ErrNoSigner) {
+		t.Errorf("a step cancels: error %v, want ErrNoSigner", err)
+	}
+	if key.signed != 1 {
+		t.Errorf("%d signatures after a step, want still one", key.signed)
+	}
+}
+
+// TestAKeyIsRotated lets a new key sign while the old one counts, and then takes the old one away.
+func TestAKeyIsRotated(t *testing.T) {
+	t.Parallel()
+	s, older, newer := newMemory(), newP256(t), ledgertest.Proof("tenant")
+	c, err := onMemory(s, older.proof()).Open(t.Context(), opening(t, "1", start))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := newer
+	both.Keys = append(both.Keys, older.key)
+	if c, err = onMemory(s, both).Release(t.Context(), c.ID, miriam); !errors.Is(err, ledger.ErrNotHeld) {
+		t.Fatal(err)
+	}
+	if _, err = onMemory(s, both).Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, EventTime: start.Add(time.Second)}); err != nil {
+		t.Fatal(err)
+	}
+	id := leaver + "-1"
+	if c, err = onMemory(s, both).Case(t.Context(), id); err != nil || c.Cancelled == nil {
+		t.Errorf("with both keys: %v, want the cancelled case", err)
+	}
+	// The older key was stolen: what it has signed counts no more, until a person adopts it.
+	alone := onMemory(s, newer)
+	if _, err := alone.Case(t.Context(), id); !errors.Is(err, ledger.ErrUnproven) || !strings.Contains(err.Error(), "entry 1 (opened)") {
+		t.Errorf("without the older key: error %v, want that entry 1 is not proven", err)
+	}
+	if _, err := alone.Adopt(t.Context(), id, offboarding.Person{}); !errors.Is(err, ledger.ErrNobody) {
+		t.Errorf("adopted by nobody: %v", err)
+	}
+	if _, err := alone.Adopt(t.Context(), id, miriam); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := onMemory(s, newer).Case(t.Context(), id); err != nil || c.Cancelled == nil {
+		t.Errorf("adopted: %v, want the cancelled case", err)
+	}
+	if v, err := alone.Verify(t.Context(), id); err != nil || !v.OK || len(v.Problems) != 1 || v.Problems[0].Kind != ledger.ProblemAdopted {
+		t.Errorf("adopted, it verifies as %+v, %v; want ok, and what was adopted", v, err)
+	}
+}
+
+// TestAKeyThatDoesNotCountSignsNothing: a host with the wrong public keys would write what nobody takes.
+func TestAKeyThatDoesNotCountSignsNothing(t *testing.T) {
+	t.Parallel()
+	s := newMemory()
+	proof := newP256(t).proof()
+	proof.Keys = newP256(t).proof().Keys
+	l := onMemory(s, proof)
+	if _, err := l.Open(t.Context(), opening(t, "1", start)); !errors.Is(err, ledger.ErrUnproven) {
+		t.Errorf("opening: error %v, want ErrUnproven", err)
+	}
+	if err := l.AllowDepartures(t.Context(), 5, start.Add(time.Hour), miriam); !errors.Is(err, ledger.ErrUnproven) {
+		t.Errorf("allowing: error %v, want ErrUnproven", err)
+	}
+	if len(s.entries[leaver+"-1"]) > 0 {
+		t.Error("something was written")
+	}
+}
+
+// TestOnlyKeysOfTheKindsThatCount refuses what the key service of nobody signs with.
+func TestOnlyKeysOfTheKindsThatCount(t *testing.T) {
+	t.Parallel()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, public := range []any{private.Public(), p384.Public(), "text", nil} {
+		if _, err := ledger.NewKey(public); err == nil {
+			t.Errorf("%T counts", public)
+		}
+	}
+	key := newP256(t).key
+	if read, err := ledger.ParseKeys(key.String() + " \n" + ledgertest.Proof("t").Keys[0].String()); err != nil || len(read) != 2 || read[0].ID != key.ID {
+		t.Errorf("reading two keys: %v, %v", read, err)
+	}
+	for _, text := range []string{"x", "AAAA", "-----BEGIN"} {
+		if _, err := ledger.ParseKeys(text); err == nil {
+			t.Errorf("%q is a public key", text)
+		}
+	}
+	if _, _, err := ledger.ParseSigner([]byte("no PEM")); err == nil {
+		t.Error("a file without a key signs")
+	}
+}
+
+// TestAForgedWordLiftsNoBrake writes allowances and a thaw without the key: they are named, and not
+// honoured.
+func TestAForgedWordLiftsNoBrake(t *testing.T) {
+	t.Parallel()
+	s := newMemory()
+	l := onMemory(s, ledgertest.Proof("tenant"))
+	if err := l.Freeze(t.Context(), miriam, "a secret has leaked"); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{
+		`{"at":"2026-11-22T09:00:00Z","kind":"allowed","allowance":{"departures":1000,"from":"2026-11-22T09:00:00Z","until":"2027-11-22T09:00:00Z"}}`,
+		`{"at":"2026-11-22T09:00:00Z","kind":"thawed"}`,
+	} {
+		n := len(s.entries["brakes"])
+		raw := chained(row, n+1, sum(s.entries["brakes"][n-1]))
+		s.entries["brakes"] = append(s.entries["brakes"], raw)
+	}
+	known, err := onMemory(s, ledgertest.Proof("tenant")).Brakes(t.Context())
+	if err != nil || known.Frozen.IsZero() || known.Tally.Allowed(start) != 0 || len(known.Unproven) != 2 {
+		t.Errorf("frozen since %v, %d allowed, unproven %q, %v; want frozen, none and two", known.Frozen, known.Tally.Allowed(start), known.Unproven, err)
+	}
+	if err := l.Thaw(t.Context(), miriam); err != nil {
+		t.Fatal(err)
+	}
+	if known, err = l.Brakes(t.Context()); err != nil || !known.Frozen.IsZero() || len(known.Unproven) > 0 {
+		t.Errorf("thawed by a person: %+v, %v", known, err)
+	}
+}
+
+// TestARowOfTheBrakesThatCannotBeReadFreezes, until a person who has looked thaws.
+func TestARowOfTheBrakesThatCannotBeReadFreezes(t *testing.T) {
+	t.Parallel()
+	for _, row := range []string{`}`, `{"position":1,"kind":"promoted"}`, `{"position":9,"kind":"dropped"}`, `null`} {
+		s := newMemory()
+		l := onMemory(s, ledgertest.Proof("tenant"))
+		s.entries["brakes"] = [][]byte{[]byte(row)}
+		f, frozen, err := l.Freezing(t.Context())
+		if err != nil || !frozen || f.Reason == "" {
+			t.Errorf("%s: frozen %t, %+v, %v; want frozen, and why", row, frozen, f, err)
+		}
+		if err := l.Thaw(t.Context(), miriam); err != nil {
+			t.Fatal(err)
+		}
+		if _, frozen, err = onMemory(s, ledgertest.Proof("tenant")).Freezing(t.Context()); frozen || err != nil {
+			t.Errorf("%s: thawed, it is frozen %t, %v", row, frozen, err)
+		}
+	}
+}
+
+// TestAStepCannotBringItsGateForward reschedules a deletion to now, as any step might: the signed plan
+// says when it is due.
+func TestAStepCannotBringItsGateForward(t *testing.T) {
+	t.Parallel()
+	s := newMemory()
+	l := onMemory(s, ledgertest.Proof("tenant"))
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		c, err = l.Reschedule(t.Context(), c.ID, offboarding.StepDelete, 1, start)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := claim(c)
+	m.Step, m.N = offboarding.StepDelete, 2
+	planned, _ := c.Plan.Step(offboarding.StepDelete)
+	if got := refused(t, l, m, ledger.Early); !got.Again.Equal(planned.Due) {
+		t.Errorf("it comes again at %v, want when the plan says, %v", got.Again, planned.Due)
+	}
+}
+
+// TestAStepReplacesNobodysWord keeps a fact under the name of a value that the plan sealed.
+func TestAStepReplacesNobodysWord(t *testing.T) {
+	t.Parallel()
+	s := newMemory()
+	l := onMemory(s, ledgertest.Proof("tenant"))
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := c.SealedHash("userPrincipalName")
+	raw, err := json.Marshal(offboarding.Entry{
+		Position: 2, Previous: c.Hash, Kind: offboarding.EntryKept, Step: offboarding.StepForward, Sealed: map[string]string{"userPrincipalName": "forged"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.entries[c.ID] = append(s.entries[c.ID], raw)
+	if c, err = l.Case(t.Context(), c.ID); err != nil || c.SealedHash("userPrincipalName") != was {
+		t.Errorf("the value has the hash %s, %v; want %s", c.SealedHash("userPrincipalName"), err, was)
+	}
+}
+
+// TestManyWritersMakeOneChain commits from many hosts at the same time, each signing otherwise.
+// Reports of broken chains come from writers that read the last hash before they lock.
+func TestManyWritersMakeOneChain(t *testing.T) {
+	t.Parallel()
+	s, key := newMemory(), newP256(t)
+	c, err := onMemory(s, key.proof()).Open(t.Context(), opening(t, "1", start))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			l := onMemory(s, key.proof())
+			o := opening(t, strings.Repeat("x", i+2), start.Add(time.Duration(i)*time.Second))
+			if _, err := l.Open(t.Context(), o); err != nil {
+				t.Error(err)
+			}
+			if _, err := l.Reschedule(t.Context(), c.ID, offboarding.StepSignout, i+1, start); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if v, err := onMemory(s, key.proof()).Verify(t.Context(), c.ID); err != nil || !v.OK || v.Entries < 17 {
+		t.Errorf("%+v, %v; want a whole chain of at least 17", v, err)
+	}
+}
+
+// TestAnchorsThatCannotBeReadStopWhatIsIrreversible and nothing else.
+func TestAnchorsThatCannotBeReadStopWhatIsIrreversible(t *testing.T) {
+	t.Parallel()
+	s, anchors := newMemory(), &ledgertest.Anchors{Fail: errors.New("the bucket is away")}
+	proof := ledgertest.Proof("tenant")
+	proof.Anchors = anchors
+	l := onMemory(s, proof)
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin(t, l, claim(c), start.Add(time.Minute))
+	wipe := claim(c)
+	wipe.Step = offboarding.StepWipe
+	if run, _, err := l.Begin(t.Context(), wipe, start.Add(time.Minute)); run != nil || !errors.Is(err, anchors.Fail) {
+		t.Errorf("the wipe begins: %v, %v; want that the anchors cannot be read", run, err)
+	}
+	anchors.Fail = nil
+	begin(t, l, wipe, start.Add(time.Minute))
+}
+
+// TestAForgedAnchorIsNone puts an anchor that nobody signed.
+func TestAForgedAnchorIsNone(t *testing.T) {
+	t.Parallel()
+	anchors := &ledgertest.Anchors{}
+	proof := ledgertest.Proof("tenant")
+	proof.Anchors = anchors
+	if err := anchors.Put(t.Context(), "leaver-2026", []byte(`{"at":"2026-11-22T09:00:00Z","heads":{}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := onMemory(newMemory(), proof).Anchor(t.Context()); !errors.Is(err, ledger.ErrUnproven) {
+		t.Errorf("error %v, want ErrUnproven", err)
+	}
+}
+
+// TestAContradictedAnchorIsLiftedByAPersonOnce approves what was held because a backup was restored:
+// it goes on, and the same anchor holds it no second time.
+func TestAContradictedAnchorIsLiftedByAPersonOnce(t *testing.T) {
+	t.Parallel()
+	s, proof := newMemory(), ledgertest.Proof("tenant")
+	proof.Anchors = &ledgertest.Anchors{}
+	l := onMemory(s, proof)
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		_, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err == nil {
+		_, err = l.Anchor(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.entries[c.ID] = s.entries[c.ID][:1] // the backup
+	l = onMemory(s, proof)
+	wipe := claim(c)
+	wipe.Step = offboarding.StepWipe
+	refused(t, l, wipe, ledger.Stale)
+	if c, err = l.Case(t.Context(), c.ID); err != nil || c.Step(offboarding.StepWipe).State != offboarding.StateHeld || !strings.Contains(c.Step(offboarding.StepWipe).Reason, "a backup restored") {
+		t.Errorf("the wipe is %s (%s), %v; want held, and why", c.Step(offboarding.StepWipe).State, c.Step(offboarding.StepWipe).Reason, err)
+	}
+	begin(t, l, claim(c), start.Add(time.Minute)) // signing out can be taken back
+	if c, err = l.Approve(t.Context(), ledger.Approval{Case: c.ID, Step: offboarding.StepWipe, By: miriam}); err != nil {
+		t.Fatal(err)
+	}
+	wipe.N = c.Step(offboarding.StepWipe).N
+	begin(t, l, wipe, start.Add(time.Minute))
+}
+
+func sum(raw []byte) string {
+	s := sha256.Sum256(raw)
+	return hex.EncodeToString(s[:])
+}

@@ -1,0 +1,143 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+)
+
+// brakes is the id of the history in which departures are counted and the installation is frozen.
+const brakes = "brakes"
+
+// Verify says whether the histories of those departures are whole, proven and as the last anchor saw
+// them; of all departures, and of the brakes, where nobody is named. Somebody who is named by anything
+// but a case has to be known to the ledger still.
+func (s *Desk) Verify(ctx context.Context, of []Who) ([]ledger.Verification, error) {
+	ids, err := s.casesOf(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	all := []ledger.Verification{}
+	if len(of) == 0 {
+		ids = append(ids, brakes)
+		gone, err := s.Ledger.Anchor(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range gone {
+			if v.Entries == 0 && !slices.Contains(ids, v.Case) {
+				all = append(all, v)
+			}
+		}
+	}
+	for _, id := range ids {
+		v, err := s.Ledger.Verify(ctx, id)
+		if errors.Is(err, ledger.ErrNoCase) && id == brakes {
+			continue // nothing was counted yet
+		}
+		if err != nil {
+			return nil, fmt.Errorf("verifying %s: %w", id, err)
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// casesOf are the cases of those who are named, or all there ever were, readable or not.
+func (s *Desk) casesOf(ctx context.Context, of []Who) ([]string, error) {
+	var ids []string
+	if len(of) == 0 {
+		cases, unreadable, err := s.Ledger.AllCases(ctx)
+		for _, c := range cases {
+			ids = append(ids, c.ID)
+		}
+		for _, u := range unreadable {
+			ids = append(ids, u.ID)
+		}
+		return ids, err
+	}
+	for _, who := range of {
+		if who.Case != "" {
+			ids = append(ids, who.Case)
+			continue
+		}
+		found, err := s.find(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		before := len(ids)
+		for _, one := range found {
+			if one.Case != "" {
+				ids = append(ids, one.Case)
+			}
+		}
+		if len(ids) == before {
+			return nil, refused(fmt.Sprintf("no case for %q; leaver status lists them", who))
+		}
+	}
+	return ids, nil
+}
+
+// Adoption takes histories as they stand, on a person's word.
+type Adoption struct {
+	Who []Who  `json:"who,omitempty"`
+	All bool   `json:"all,omitempty"` // every case that is not proven
+	By  string `json:"by"`
+}
+
+// Adopt adopts cases that an older version wrote, or that somebody has looked at, and returns how they
+// verify. What cannot be read is not adopted, and is an error.
+func (s *Desk) Adopt(ctx context.Context, ask Adoption) ([]ledger.Verification, error) {
+	if ask.All == (len(ask.Who) > 0) {
+		return nil, refused("say which: name cases, or all")
+	}
+	ids, err := s.casesOf(ctx, ask.Who)
+	if err != nil {
+		return nil, err
+	}
+	adopted := []ledger.Verification{}
+	var failures []error
+	for _, id := range ids {
+		if ask.All {
+			if v, err := s.Ledger.Verify(ctx, id); err != nil || v.OK || !slices.ContainsFunc(v.Problems, isUnproven) {
+				failures = append(failures, err)
+				continue
+			}
+		}
+		_, err := s.Ledger.Adopt(ctx, id, s.person(ask.By))
+		var v ledger.Verification
+		if err == nil {
+			v, err = s.Ledger.Verify(ctx, id)
+		}
+		if err != nil {
+			failures = append(failures, fmt.Errorf("adopting case %s: %w", id, err))
+			continue
+		}
+		adopted = append(adopted, v)
+	}
+	return adopted, errors.Join(failures...)
+}
+
+func isUnproven(p ledger.Problem) bool { return p.Kind == ledger.ProblemUnproven }
+
+// gone are the cases of which nothing is left but what the last anchor says.
+func (s *Desk) gone(ctx context.Context) ([]Status, error) {
+	wrong, err := s.Ledger.Anchor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Status
+	for _, v := range wrong {
+		if v.Entries == 0 {
+			all = append(all, Status{
+				Case: cmp.Or(v.Case, brakes), State: string(offboarding.CaseUnreadable), Reason: v.Problems[0].Why, Steps: []StepStatus{},
+			})
+		}
+	}
+	return all, nil
+}
