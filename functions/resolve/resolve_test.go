@@ -52,7 +52,7 @@ func newDoor(t *testing.T, vendor, zone string) *door {
 		c.Secrets = nil
 	}
 	d := &door{Harness: h, hr: hr, log: &bytes.Buffer{}}
-	d.open(t, hris.Access{Now: h.Now}, c)
+	d.open(t, hris.Access{Now: h.Now, Unpaced: true}, c)
 	hr.Hire(simhr.Person{ID: "4711", Number: "E0001", Mail: adele, Private: "adele@example.com", Zone: zone})
 	return d
 }

@@ -143,7 +143,7 @@ func (c checked) write(on console) error {
 type enrolSource struct {
 	declaring
 	Name         string        `arg:"" help:"Name of the source."`
-	Organisation string        `required:"" placeholder:"PLACE" help:"Token of the organisation's application at the vendor: env:NAME or file:PATH."`
+	Organisation string        `required:"" placeholder:"PLACE" help:"System access token of the organisation's application at the vendor: env:NAME or file:PATH."`
 	Addr         string        `default:"127.0.0.1:8081" help:"Address to wait on: what the endpoint of the source leads to meanwhile."`
 	Within       time.Duration `default:"10m" help:"How long to wait for the vendor."`
 	Out          string        `placeholder:"FILE" help:"New file for the secret, mode 0600; stdout without it."`

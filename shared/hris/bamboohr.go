@@ -18,7 +18,7 @@ import (
 // polled. It never sends again what was answered 4xx.
 // Source: documentation.bamboohr.com, webhooks, event-based webhooks; BambooHR/bhr-api-php, docs/Api.
 var bamboohr = vendor{
-	name: "bamboohr", dated: true, unverified: http.StatusServiceUnavailable, maxBody: 256 << 10,
+	name: "bamboohr", dated: true, unverified: http.StatusServiceUnavailable, maxBody: 256 << 10, nobody: "2147483647",
 	setup: []string{
 		"a global webhook in the admin pages, not one through the API: that one ends with its creator",
 		"events employee.updated and employee.deleted, format JSON, the monitored field Employment Status",
@@ -42,7 +42,7 @@ var bamboohr = vendor{
 		if c.Map != nil {
 			labels = c.Map.Terminated
 		}
-		return &bambooReader{ask, labels}
+		return &bambooReader{client: ask, terminated: labels}
 	},
 }
 
@@ -52,6 +52,10 @@ var bambooSignature = webhook.Signature{
 	Header: "X-BambooHR-Signature", Signed: "{body}{timestamp}", Timestamp: "X-BambooHR-Timestamp",
 	Unit: webhook.SecondsOrRFC3339, Tolerance: 3 * time.Hour,
 }
+
+// bambooSelf is the id that means whoever owns the API key, and in lists a user who is no employee.
+// Source: documentation.bamboohr.com, get employee; smeggingsmegger/PyBambooHR#52.
+const bambooSelf = "0"
 
 func pointersOf(m *Map) []string {
 	var all []string
@@ -68,13 +72,15 @@ func readBambooHR(c Config, v webhook.Verified) (Meaning, error) {
 	}
 	var meaning Meaning
 	for _, one := range body.at("/employees").list() { // the older, field-based kind
-		if id := one.at("/id").text(); id != "" {
+		if id := one.at("/id").text(); id != "" && id != bambooSelf {
 			meaning.hint(c, v, event{name: "employee_with_fields", person: id, raw: one.raw()})
 		}
 	}
 	e := event{name: body.at("/type").text(), person: body.at("/data/employeeId").text()}
-	e.id = strings.Join([]string{body.at("/data/companyId").text(), e.person, body.at("/timestamp").text()}, "\x00")
+	e.id = strings.Join([]string{body.at("/data/companyId").text(), e.person, body.at("/timestamp").text(), string(body.at("/data/changedFields").raw())}, "\x00")
 	switch {
+	case e.person == bambooSelf:
+		meaning.Ignored = append(meaning.Ignored, e.name+" of no employee")
 	case e.name == "employee.updated" && e.person != "":
 		meaning.hint(c, v, e)
 	case e.name == "employee.deleted":
@@ -90,11 +96,16 @@ func readBambooHR(c Config, v webhook.Verified) (Meaning, error) {
 type bambooReader struct {
 	*client
 	terminated []string
+	everybody  daily
 }
 
 // Person implements Reader. A future departure stands in the table of the employment status alone.
 func (b *bambooReader) Person(ctx context.Context, id string) (Word, error) {
 	word := Word{Person: id}
+	if id == bambooSelf {
+		word.Unclear = "the id 0 is whoever owns the API key, and no employee"
+		return word, nil
+	}
 	path := "/api/v1/employees/" + url.PathEscape(id)
 	record, err := b.get(ctx, "reading an employee", path, url.Values{
 		"fields": {"employeeNumber,workEmail,status,terminationDate"}, "onlyCurrent": {"true"},
@@ -111,14 +122,20 @@ func (b *bambooReader) Person(ctx context.Context, id string) (Word, error) {
 	if err != nil && !errors.Is(err, errNotFound) && !offboarding.IsPermanent(err) {
 		return word, err
 	}
+	inactive, active := strings.EqualFold(record.at("/status").text(), "Inactive"), strings.EqualFold(record.at("/status").text(), "Active")
 	if leaving, known := b.status(rows.list()); err == nil && known {
 		word.Leaving.LastDay = leaving
+		if inactive && leaving.IsZero() {
+			word.Unclear = "the employee is inactive, and the newest employment status is none that means leaving: declare its label as map.terminated"
+		}
 		return word, nil
 	}
 	// Without the table, only what is in effect is known.
 	switch day, err := parseDay(record.at("/terminationDate").text()); {
 	case err != nil:
 		word.Unclear = "terminationDate is not a day"
+	case active && over(day, b.now()):
+		word.Unclear = "the employee is active, and terminationDate is over: give the API key the right to see the table employmentStatus"
 	case !day.IsZero():
 		word.Leaving.LastDay = day
 	default: // which does not say that nothing is planned
@@ -151,7 +168,9 @@ func (b *bambooReader) status(rows []document) (day offboarding.Date, known bool
 	return offboarding.Date{}, true
 }
 
-// Leavers implements Reader: whose employment status was changed, by a row that may lie ahead.
+// Leavers implements Reader: whose employment status was changed, by a row that may lie ahead, and
+// once a day everybody whose newest row ends the employment. What was entered before Leaver was there
+// is found in no other way.
 func (b *bambooReader) Leavers(ctx context.Context, since time.Time) (Leavers, error) {
 	changed, err := b.get(ctx, "listing changes of the employment status", "/api/v1/employees/changed/tables/employmentStatus",
 		url.Values{"since": {since.UTC().Format(time.RFC3339)}}, nil)
@@ -159,10 +178,44 @@ func (b *bambooReader) Leavers(ctx context.Context, since time.Time) (Leavers, e
 		return Leavers{}, err
 	}
 	var all Leavers
-	employees, _ := changed.at("/employees").value.(map[string]any)
+	employees, _ := changed.at("/employees").value.(map[string]any) // an empty one is written as a list
 	for id := range employees {
-		all.Ask = append(all.Ask, id)
+		if id != bambooSelf {
+			all.Ask = append(all.Ask, id)
+		}
+	}
+	if b.everybody.due(b.now()) {
+		planned, err := b.planned(ctx, since)
+		if err != nil {
+			b.everybody.missed()
+			return Leavers{}, err
+		}
+		all.Ask = append(all.Ask, planned...)
 	}
 	slices.Sort(all.Ask)
+	all.Ask = slices.Compact(all.Ask)
 	return all, nil
+}
+
+// planned are the ids of those whose employment ends, or ended not long before a time.
+func (b *bambooReader) planned(ctx context.Context, since time.Time) ([]string, error) {
+	table, err := b.get(ctx, "listing the employment status of everybody", "/api/v1/employees/all/tables/employmentStatus", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	rows := map[string][]document{}
+	for _, row := range table.list() {
+		id := row.at("/employeeId").text()
+		rows[id] = append(rows[id], row)
+	}
+	delete(rows, "")
+	delete(rows, bambooSelf)
+	earliest := offboarding.DateOf(since.Add(-latest))
+	var ids []string
+	for id, all := range rows {
+		if day, _ := b.status(all); !day.Before(earliest) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }

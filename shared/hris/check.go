@@ -41,8 +41,8 @@ func (c Config) Check(ctx context.Context, reader Reader, now time.Time) []Findi
 	if reader == nil {
 		return all
 	}
-	// Nobody has this id: that it is not shown proves that the credential is let in.
-	word, err := reader.Person(ctx, "0")
+	// That nobody is not shown proves that the credential is let in.
+	word, err := reader.Person(ctx, cmp.Or(v.nobody, "0"))
 	found("reading a person", err, "the HR system answers")
 	if err == nil && word.Unclear == "" && !word.Leaving.IsZero() {
 		all[len(all)-1] = Finding{What: "reading a person", Says: "the HR system shows somebody who leaves under an id that nobody has: check api.url"}
@@ -62,6 +62,9 @@ func (c Config) Check(ctx context.Context, reader Reader, now time.Time) []Findi
 	all[len(all)-1].OK = err == nil && (len(unclear) == 0 || len(unclear) < len(list.Words))
 	return all
 }
+
+// nobodysUUID is an id that nobody has, where ids are UUIDs.
+const nobodysUUID = "00000000-0000-4000-8000-000000000000"
 
 // probes are what vendors ask before their first event, of which nothing comes but an answer.
 var probes = map[string]Arrival{

@@ -3,8 +3,10 @@ package hris
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,11 +18,11 @@ import (
 // It gives an endpoint up that refuses, and simulates events that are answered like real ones.
 // Source: developer.deel.com, docs/webhooks-get-started, docs/security, docs/webhook-event-types.
 var deel = vendor{
-	name: "deel", dated: true,
+	name: "deel", dated: true, nobody: nobodysUUID,
 	setup: []string{
 		"events contract.terminated and worker.v2.updated",
 		"its signing key, as the secret",
-		"a token with the scopes contracts:read and people:read",
+		"an organisation token with the scope people:read",
 	},
 	verifier: func(c Config) (webhook.Verifier, error) { return deelSignature.With(c.Secrets) },
 	read:     readDeel,
@@ -76,38 +78,47 @@ func (d *deelReader) Person(ctx context.Context, id string) (Word, error) {
 	if data := doc.at("/data"); data.value != nil {
 		doc = data
 	}
+	return deelWord(id, doc), nil
+}
+
+// deelWord is what a record says. Somebody with several employments leaves when all of them end; a
+// contract that was deleted is none.
+func deelWord(id string, doc document) Word {
+	word := Word{Person: id, Employee: offboarding.Employee{EmployeeID: doc.at("/external_id").text()}}
 	for _, mail := range doc.at("/emails").list() {
 		if mail.at("/type").text() == "work" {
 			word.Employee.Mail = mail.at("/value").text()
 		}
 	}
-	word.Employee.EmployeeID = doc.at("/external_id").text()
-	all := doc.at("/employments").list()
+	all := slices.DeleteFunc(doc.at("/employments").list(), func(d document) bool { return d.at("/is_user_contract_deleted").isTrue() })
 	if len(all) == 0 {
 		word.Unclear = "no employment is shown"
+		return word
 	}
 	for _, one := range all {
 		last, err := parseDay(one.at("/termination_last_day").text())
-		if err != nil {
-			word.Unclear = "termination_last_day is not a day"
-			return word, nil
+		if last.IsZero() && err == nil && len(all) == 1 {
+			// Of a direct employee the date stands beside the employment.
+			last, err = parseDay(doc.at("/direct_employee_termination_last_day").text())
 		}
 		switch {
-		case !last.IsZero():
-		case one.at("/is_ended").isTrue():
+		case err != nil:
+			word.Leaving, word.Unclear = Leaving{}, "termination_last_day is not a day"
+			return word
+		case last.IsZero() && one.at("/is_ended").isTrue():
 			continue // long ago, or nobody wrote down when
-		default:
+		case last.IsZero():
 			word.Leaving = Leaving{} // this one goes on
-			return word, nil
+			return word
 		}
 		if word.Leaving.LastDay.Before(last) {
 			word.Leaving.LastDay, word.Leaving.Zone = last, zoneOrNone(one.at("/timezone").text())
 		}
 	}
-	if len(all) > 0 && word.Leaving.IsZero() {
+	if word.Leaving.IsZero() {
 		word.Unclear = "every employment is over, and none says since when"
 	}
-	return word, nil
+	return word
 }
 
 // zoneOrNone is a time zone, or none where the text is not one.
@@ -118,20 +129,39 @@ func zoneOrNone(name string) string {
 	return name
 }
 
-// Leavers implements Reader: whoever is in the tracker of offboardings.
+// Leavers implements Reader: everybody, a page at a time. The tracker of offboardings shows what ends
+// within 45 days alone, and how its pages go on is not documented.
+// Source: developer.deel.com, api/reference/endpoints/people, offboarding/retrieve-offboarding-list.
 func (d *deelReader) Leavers(ctx context.Context, _ time.Time) (Leavers, error) {
-	doc, err := d.get(ctx, "listing offboardings", "/rest/v2/offboarding/tracker", nil, nil)
-	if err != nil {
-		return Leavers{}, err
-	}
+	const limit = 100
 	var all Leavers
-	for _, one := range doc.at("/data").list() {
-		for _, at := range []string{"/hris_profile_id", "/hris_profile/id", "/hris_profile_oid"} {
-			if id := one.at(at).text(); id != "" {
-				all.Ask = append(all.Ask, id)
-				break
+	seen := map[string]bool{}
+	for offset, page := 0, 0; page < mostPages; page++ {
+		doc, err := d.get(ctx, "listing people", "/rest/v2/people", url.Values{"limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(offset)}}, nil)
+		if err != nil {
+			return Leavers{}, err
+		}
+		if _, is := doc.at("/data").value.([]any); !is {
+			return Leavers{}, fmt.Errorf("listing people: %s answers without a list", d.about)
+		}
+		people, fresh := doc.at("/data").list(), 0
+		for _, one := range people {
+			if id := one.at("/id").text(); id != "" && !seen[id] {
+				seen[id] = true
+				fresh++
+				all.Words = append(all.Words, deelWord(id, one))
 			}
 		}
+		// A page may hold fewer than asked for, so the number of all is what counts where it is told.
+		offset += len(people)
+		total, err := strconv.Atoi(doc.at("/page/total_rows").text())
+		switch {
+		case len(people) == 0, err == nil && offset >= total, err != nil && len(people) < limit:
+			all.Words = distinct(all.Words)
+			return all, nil
+		case fresh == 0:
+			return Leavers{}, fmt.Errorf("listing people: %w", errRepeats)
+		}
 	}
-	return all, nil
+	return Leavers{}, fmt.Errorf("listing people: %s has more than %d pages", d.about, mostPages)
 }

@@ -45,7 +45,8 @@ func (e *Enrolment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// Subscribe subscribes the address at the vendor with the token of the organisation's application,
+// Subscribe subscribes the address at the vendor with the system access token of the organisation's
+// application,
 // waits for what the vendor posts, and shows it to the vendor: what that accepts is the secret. A
 // token that somebody else posted is not accepted.
 // Source: docs.gusto.com, embedded-payroll/reference, put-v1-verify-webhook-subscription-uuid.
@@ -57,7 +58,7 @@ func (e *Enrolment) Subscribe(ctx context.Context, transport http.RoundTripper, 
 	ask := &client{
 		base: base, about: e.config.Name, now: time.Now, http: &http.Client{Transport: transport, Timeout: patience},
 		sign: func(r *http.Request) {
-			r.Header.Set("Authorization", "Token "+organisation)
+			bearer(organisation)(r)
 			r.Header.Set("X-Gusto-API-Version", gustoVersion)
 		},
 	}

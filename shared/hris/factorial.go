@@ -3,6 +3,7 @@ package hris
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,7 +23,7 @@ var factorial = vendor{
 	setup: []string{
 		"three subscriptions: employees/employee/terminate, unterminate and update, to the address with /terminate, /unterminate and /update",
 		"the challenge, at least 32 characters, which is the secret",
-		"an API key that reads employees",
+		"an API key, which reads everything: Factorial has none that reads less",
 	},
 	verifier: func(c Config) (webhook.Verifier, error) {
 		return webhook.Secret{Header: "x-factorial-wh-challenge"}.With(c.Secrets)
@@ -30,7 +31,7 @@ var factorial = vendor{
 	read: readFactorial,
 	reader: func(c Config, ask *client) Reader {
 		ask.sign = func(r *http.Request) { r.Header.Set("x-api-key", c.API.Secret) }
-		return &factorialReader{ask}
+		return &factorialReader{client: ask}
 	},
 }
 
@@ -57,35 +58,90 @@ func readFactorial(c Config, v webhook.Verified) (Meaning, error) {
 	return meaning, nil
 }
 
-type factorialReader struct{ *client }
+type factorialReader struct {
+	*client
+	everybody daily
+}
 
-// Person implements Reader. Whether terminated_on is the last day is not documented; it is taken for
-// it.
+const factorialEmployees = "/api/" + factorialVersion + "/resources/employees/employees"
+
+// Person implements Reader.
 func (f *factorialReader) Person(ctx context.Context, id string) (Word, error) {
-	word := Word{Person: id}
-	doc, err := f.get(ctx, "reading an employee", "/api/"+factorialVersion+"/resources/employees/employees/"+url.PathEscape(id), nil, nil)
+	doc, err := f.get(ctx, "reading an employee", factorialEmployees+"/"+url.PathEscape(id), nil, nil)
 	if errors.Is(err, errNotFound) {
-		word.Unclear = "the record is not shown any more"
-		return word, nil
+		return Word{Person: id, Unclear: "the record is not shown any more"}, nil
 	}
 	if err != nil {
-		return word, err
+		return Word{Person: id}, err
 	}
-	word.Employee = offboarding.Employee{Mail: doc.at("/login_email").text(), EmployeeID: doc.at("/company_identifier").text()}
+	return factorialWord(id, doc, f.now()), nil
+}
+
+// factorialWord is what a record says. Whether terminated_on is the last day is not documented; it is
+// taken for it. What a credential may not see is null, and null is not "no date".
+func factorialWord(id string, doc document, now time.Time) Word {
+	word := Word{Person: id, Employee: offboarding.Employee{Mail: doc.at("/login_email").text(), EmployeeID: doc.at("/company_identifier").text()}}
 	if word.Employee.Mail == "" {
 		word.Employee.Mail = doc.at("/communications_email").text() // email and personal_email are private
 	}
 	day, err := parseDay(doc.at("/terminated_on").text())
+	terminating, told := doc.at("/is_terminating").value.(bool)
+	active := doc.at("/active").isTrue()
 	switch {
 	case err != nil:
 		word.Unclear = "terminated_on is not a day"
+	case active && over(day, now):
+		// The date is of a departure from which the person is back.
 	case !day.IsZero():
 		word.Leaving.LastDay = day
-	case !doc.has("terminated_on") || !doc.at("/active").isTrue():
+	case !doc.has("terminated_on") || !active:
 		word.Unclear = "the record does not show terminated_on, or the employee is not active and has none"
+	case !told || terminating:
+		word.Unclear = "the employee is leaving, or it is not shown, and terminated_on is not: give the credential the right to see it"
 	}
-	return word, nil
+	return word
 }
 
-// Leavers implements Reader: whoever leaves by the last word is asked about one by one.
-func (f *factorialReader) Leavers(context.Context, time.Time) (Leavers, error) { return Leavers{}, nil }
+// Leavers implements Reader: whoever was changed since the day of a time, and once a day everybody.
+// Two parameters have to be there whatever they say; left out, those who left are.
+// Source: factorialco/factorial-api-sdks, ruby/docs/EmployeesEmployeeApi.md, api-guides/pagination.md.
+func (f *factorialReader) Leavers(ctx context.Context, since time.Time) (Leavers, error) {
+	query := url.Values{"only_active": {"false"}, "only_managers": {"false"}, "limit": {"100"}}
+	whole := f.everybody.due(f.now())
+	if !whole {
+		query.Set("updated_at_gteq", since.UTC().Format(time.DateOnly))
+	}
+	all, err := f.pages(ctx, query)
+	if err != nil && whole {
+		f.everybody.missed()
+	}
+	return all, err
+}
+
+func (f *factorialReader) pages(ctx context.Context, query url.Values) (Leavers, error) {
+	var all Leavers
+	for range mostPages {
+		list, err := f.get(ctx, "listing employees", factorialEmployees, query, nil)
+		if err != nil {
+			return Leavers{}, err
+		}
+		if _, is := list.at("/data").value.([]any); !is {
+			return Leavers{}, fmt.Errorf("listing employees: %s answers without a list", f.about)
+		}
+		for _, one := range list.at("/data").list() {
+			if id := one.at("/id").text(); id != "" {
+				all.Words = append(all.Words, factorialWord(id, one, f.now()))
+			}
+		}
+		next := list.at("/meta/end_cursor").text()
+		switch {
+		case !list.at("/meta/has_next_page").isTrue():
+			all.Words = distinct(all.Words)
+			return all, nil
+		case next == "" || next == query.Get("after_id"):
+			return Leavers{}, fmt.Errorf("listing employees: %w", errRepeats)
+		}
+		query.Set("after_id", next)
+	}
+	return Leavers{}, fmt.Errorf("listing employees: %s has more than %d pages", f.about, mostPages)
+}

@@ -3,9 +3,11 @@ package hris
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"leaver/shared/hris/webhook"
@@ -15,11 +17,11 @@ import (
 // gusto tells of a termination when it is entered, when it takes effect, and when it is cancelled.
 // Source: docs.gusto.com, app-integrations/docs/webhooks, embedded-payroll/docs/employee-events.
 var gusto = vendor{
-	name: "gusto", dated: true,
+	name: "gusto", dated: true, nobody: nobodysUUID,
 	setup: []string{
 		"leaver sources enrol: Gusto posts the token that becomes the secret",
 		"the type Employee",
-		"a token with the scopes employees:read and employments:read",
+		"a company's access token with the scopes employees:read and employments:read",
 	},
 	verifier: func(c Config) (webhook.Verifier, error) {
 		return webhook.Signature{Header: "X-Gusto-Signature"}.With(c.Secrets)
@@ -83,31 +85,83 @@ func (g *gustoReader) Person(ctx context.Context, id string) (Word, error) {
 	if err != nil {
 		return word, err
 	}
-	word.Employee = offboarding.Employee{Mail: record.at("/work_email").text()} // email may be private
 	terminations, err := g.get(ctx, "reading terminations", path+"/terminations", nil, nil)
 	if err != nil {
 		return word, err
 	}
-	if _, is := terminations.value.([]any); !is {
-		word.Unclear = "the terminations are not a list"
-		return word, nil
-	}
-	for _, one := range terminations.list() {
-		day, err := parseDay(one.at("/effective_date").text())
-		if err != nil || day.IsZero() {
-			word.Unclear = "the effective_date of a termination is not a day"
-			return word, nil
-		}
-		if word.Leaving.LastDay.Before(day) {
-			word.Leaving.LastDay = day
-		}
-		if active := one.at("/active"); active.isTrue() && record.has("terminated") && !record.at("/terminated").isTrue() {
-			word.Leaving = Leaving{} // it was in effect, and the person is back
-		}
-	}
-	return word, nil
+	return gustoWord(id, record, terminations), nil
 }
 
-// Leavers implements Reader. No list of terminations is documented: whoever leaves by the last word
-// is asked about one by one.
-func (g *gustoReader) Leavers(context.Context, time.Time) (Leavers, error) { return Leavers{}, nil }
+// gustoWord is what a record and its terminations say. Those that are in effect are of an earlier
+// departure where the record says that the person is not terminated.
+func gustoWord(id string, record, terminations document) Word {
+	word := Word{Person: id, Employee: offboarding.Employee{Mail: record.at("/work_email").text()}} // email may be private
+	if _, is := terminations.value.([]any); !is {
+		word.Unclear = "the terminations are not a list"
+		return word
+	}
+	back := record.has("terminated") && !record.at("/terminated").isTrue()
+	for _, one := range terminations.list() {
+		day, err := parseDay(one.at("/effective_date").text())
+		switch {
+		case err != nil || day.IsZero():
+			word.Unclear = "the effective_date of a termination is not a day"
+			return word
+		case one.at("/active").isTrue() && back:
+		case word.Leaving.LastDay.Before(day):
+			word.Leaving.LastDay = day
+		}
+	}
+	if word.Leaving.IsZero() && record.at("/terminated").isTrue() {
+		word.Unclear = "the employee is terminated, and no termination says since when"
+	}
+	return word
+}
+
+// Leavers implements Reader: the employees of the token's company who left or are to leave, a page at
+// a time. The filter shows nobody else, so whoever was taken back is not in it and is asked about.
+// Source: docs.gusto.com, app-integrations/reference, get-v1-token-info, get-v1-companies-employees.
+func (g *gustoReader) Leavers(ctx context.Context, _ time.Time) (Leavers, error) {
+	info, err := g.get(ctx, "reading what the token is for", "/v1/token_info", nil, nil)
+	if err != nil {
+		return Leavers{}, err
+	}
+	company := info.at("/resource/uuid").text()
+	if info.at("/resource/type").text() != "Company" || company == "" {
+		return Leavers{}, offboarding.Permanent(fmt.Errorf("listing who leaves: the token of %s is not a company's; use the one that a company gave", g.about))
+	}
+	const per = 100
+	var all Leavers
+	seen := map[string]bool{}
+	for page := 1; page <= mostPages; page++ {
+		list, err := g.get(ctx, "listing who leaves", "/v1/companies/"+url.PathEscape(company)+"/employees",
+			url.Values{"terminated": {"true"}, "page": {strconv.Itoa(page)}, "per": {strconv.Itoa(per)}}, nil)
+		if err != nil {
+			return Leavers{}, err
+		}
+		if _, is := list.value.([]any); !is {
+			return Leavers{}, fmt.Errorf("listing who leaves: %s answers without a list", g.about)
+		}
+		fresh := 0
+		for _, record := range list.list() {
+			id := record.at("/uuid").text()
+			if id == "" || seen[id] {
+				continue
+			}
+			seen[id] = true
+			fresh++
+			if record.has("terminations") {
+				all.Words = append(all.Words, gustoWord(id, record, record.at("/terminations")))
+			} else {
+				all.Ask = append(all.Ask, id)
+			}
+		}
+		switch n := len(list.list()); {
+		case n < per:
+			return all, nil
+		case fresh == 0:
+			return Leavers{}, fmt.Errorf("listing who leaves: %w", errRepeats)
+		}
+	}
+	return Leavers{}, fmt.Errorf("listing who leaves: %s has more than %d pages", g.about, mostPages)
+}

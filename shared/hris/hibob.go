@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -85,7 +86,7 @@ func (h *hibobReader) Person(ctx context.Context, id string) (Word, error) {
 	if err != nil {
 		return Word{}, err
 	}
-	return hibobWord(id, doc), nil
+	return hibobWord(id, doc, h.now()), nil
 }
 
 // Leavers implements Reader. What changed since a time cannot be asked, so it is everybody, those who
@@ -96,12 +97,16 @@ func (h *hibobReader) Leavers(ctx context.Context, _ time.Time) (Leavers, error)
 	if err != nil {
 		return Leavers{}, err
 	}
+	if _, is := doc.at("/employees").value.([]any); !is {
+		return Leavers{}, fmt.Errorf("searching for people: %s answers without a list of employees", h.about)
+	}
 	var all Leavers
 	for _, one := range doc.at("/employees").list() {
 		if id := hibobField(one, "root.id"); id != "" {
-			all.Words = append(all.Words, hibobWord(id, one))
+			all.Words = append(all.Words, hibobWord(id, one, h.now()))
 		}
 	}
+	all.Words = distinct(all.Words)
 	return all, nil
 }
 
@@ -119,7 +124,7 @@ func hibobField(doc document, name string) string {
 	return ""
 }
 
-func hibobWord(id string, doc document) Word {
+func hibobWord(id string, doc document, now time.Time) Word {
 	word := Word{Person: id, Employee: offboarding.Employee{
 		Mail: hibobField(doc, "root.email"), EmployeeID: hibobField(doc, "work.employeeIdInCompany"),
 	}}
@@ -127,13 +132,17 @@ func hibobWord(id string, doc document) Word {
 	word.Leaving.EndOfEmployment, err = parseDay(hibobField(doc, "internal.terminationDate"))
 	word.Leaving.LastDay, other = parseDay(hibobField(doc, "employee.lastDayOfWork"))
 	status := strings.ToLower(hibobField(doc, "internal.lifecycleStatus"))
+	left := strings.Contains(status, "terminated") || strings.Contains(status, "garden")
+	here := strings.Contains(status, "employed") || strings.Contains(status, "hired") // and no list item's id
 	switch {
 	case err != nil || other != nil:
 		word.Unclear = "terminationDate or lastDayOfWork is not a day"
+	case here && over(cmpDate(word.Leaving.LastDay, word.Leaving.EndOfEmployment), now):
+		word.Leaving = Leaving{} // the dates are of a departure from which the person is back
 	case !word.Leaving.IsZero():
 	case status == "" && hibobField(doc, "internal.status") == "":
 		word.Unclear = "neither dates nor a status are shown: give the service user the right to see internal and employee"
-	case strings.Contains(status, "terminated") || strings.Contains(status, "garden"):
+	case left:
 		word.Unclear = "the person left, but no date is shown: give the service user the right to see internal.terminationDate"
 	}
 	return word

@@ -73,6 +73,10 @@ type vendor struct {
 	read func(Config, webhook.Verified) (Meaning, error)
 	// immediate are the events after which somebody who leaves is out at once, whatever the date.
 	immediate []string
+	// pace is the least time between two reads; 0 is a quarter of a second.
+	pace time.Duration
+	// nobody is an id that no employee has; empty is 0.
+	nobody string
 	// reader asks the HR system; nil where a webhook says all there is to know.
 	reader func(Config, *client) Reader
 }

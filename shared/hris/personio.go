@@ -16,10 +16,10 @@ import (
 )
 
 // personio signs nothing that is documented, so its webhook shows a secret in its address and is
-// only ever a hint.
+// only ever a hint. It sends again after 5xx alone.
 // Source: developer.personio.de, API v2, webhooks and employments.
 var personio = vendor{
-	name: "personio", dated: true,
+	name: "personio", dated: true, unverified: http.StatusServiceUnavailable,
 	setup: []string{
 		"the address with ?code= and the secret, at least 128 bits of it by chance",
 		"events employment.created, updated, started, terminated, deleted and person.deleted",
@@ -107,14 +107,58 @@ func (p *personioReader) signOn(ctx context.Context) error {
 // tokenLives is shorter than any token does.
 const tokenLives = 5 * time.Minute
 
+// read asks with a token. One that is not taken any more before its time is got anew, once: Personio
+// ends tokens when credentials are changed.
+func (p *personioReader) read(ctx context.Context, doing, path string, query url.Values) (document, error) {
+	for again := false; ; again = true {
+		if err := p.signOn(ctx); err != nil {
+			return document{}, err
+		}
+		doc, err := p.get(ctx, doing, path, query, nil)
+		if again || !errors.Is(err, errCredential) {
+			return doc, err
+		}
+		p.mu.Lock()
+		p.token, p.until = "", time.Time{}
+		p.mu.Unlock()
+	}
+}
+
+// personioPage is how many a page holds at most; without it a page holds ten.
+const personioPage = "50"
+
+// pages reads a list whole. Of the link to the next page only the cursor is taken: a credential goes
+// nowhere else.
+func (p *personioReader) pages(ctx context.Context, doing, path string, query url.Values) ([]document, error) {
+	var all []document
+	query.Set("limit", personioPage)
+	for range mostPages {
+		doc, err := p.read(ctx, doing, path, query)
+		if err != nil {
+			return nil, err
+		}
+		if _, is := doc.at("/_data").value.([]any); !is {
+			return nil, fmt.Errorf("%s: %s answers without a list", doing, p.about)
+		}
+		all = append(all, doc.at("/_data").list()...)
+		link := doc.at("/_meta/links/next/href").text()
+		if link == "" {
+			return all, nil
+		}
+		next, err := url.Parse(link)
+		if err != nil || next.Query().Get("cursor") == "" || next.Query().Get("cursor") == query.Get("cursor") {
+			return nil, fmt.Errorf("%s: %w", doing, errRepeats)
+		}
+		query.Set("cursor", next.Query().Get("cursor"))
+	}
+	return nil, fmt.Errorf("%s: %s has more than %d pages", doing, p.about, mostPages)
+}
+
 // Person implements Reader. Somebody with several employments leaves when all of them end.
 func (p *personioReader) Person(ctx context.Context, id string) (Word, error) {
 	word := Word{Person: id}
-	if err := p.signOn(ctx); err != nil {
-		return word, err
-	}
 	path := "/v2/persons/" + url.PathEscape(id)
-	record, err := p.get(ctx, "reading a person", path, nil, nil)
+	record, err := p.read(ctx, "reading a person", path, nil)
 	if errors.Is(err, errNotFound) {
 		word.Unclear = "the record is not shown any more"
 		return word, nil
@@ -122,41 +166,62 @@ func (p *personioReader) Person(ctx context.Context, id string) (Word, error) {
 	if err != nil {
 		return word, err
 	}
-	if data := record.at("/_data"); data.value != nil {
-		record = document{data.list()[0].value}
+	if data := record.at("/_data").list(); len(data) > 0 {
+		record = data[0]
 	}
 	word.Employee = offboarding.Employee{Mail: record.at("/email").text()}
-	employments, err := p.get(ctx, "reading employments", path+"/employments", nil, nil)
+	employments, err := p.pages(ctx, "reading employments", path+"/employments", url.Values{})
 	if err != nil {
 		return word, err
 	}
-	all := employments.at("/_data").list()
-	if len(all) == 0 {
-		word.Unclear = "no employment is shown"
-	}
-	for _, one := range all {
-		if !one.has("termination") {
-			word.Unclear = "an employment does not show its termination: give the credential the right to read it"
-			return word, nil
-		}
-		last, err := parseDay(one.at("/termination/last_working_date").text())
-		end, other := parseDay(one.at("/termination/termination_date").text())
-		if err != nil || other != nil {
-			word.Unclear = "a date of a termination is not a day"
-			return word, nil
-		}
-		if last.IsZero() && end.IsZero() {
-			word.Leaving = Leaving{} // this one goes on
-			return word, nil
-		}
-		if last.IsZero() {
-			last = end
-		}
-		word.Leaving.LastDay = cmpDate(word.Leaving.LastDay, last)
-		word.Leaving.EndOfEmployment = cmpDate(word.Leaving.EndOfEmployment, end)
-	}
+	word.Leaving, word.Unclear = personioLeaving(employments)
 	return word, nil
 }
 
-// Leavers implements Reader: whoever leaves by the last word is asked about one by one.
-func (p *personioReader) Leavers(context.Context, time.Time) (Leavers, error) { return Leavers{}, nil }
+// personioLeaving is when the last of some employments ends; zero where one goes on. A credential that
+// is older than the field last_working_date does not see it: then the end of the contract is all that
+// is known.
+// Source: developer.personio.de, changelog, fixed missing termination fields (credential refresh required).
+func personioLeaving(employments []document) (leaving Leaving, unclear string) {
+	if len(employments) == 0 {
+		return leaving, "no employment is shown"
+	}
+	for _, one := range employments {
+		if !one.has("termination") {
+			return Leaving{}, "an employment does not show its termination: give the credential the right to read it"
+		}
+		termination := one.at("/termination")
+		last, err := parseDay(termination.at("/last_working_date").text())
+		end, other := parseDay(termination.at("/termination_date").text())
+		switch {
+		case err != nil || other != nil:
+			return Leaving{}, "a date of a termination is not a day"
+		case last.IsZero() && end.IsZero() && termination.at("/terminated_at").text() != "":
+			return Leaving{}, "an employment was terminated, and shows no date: give the credential the right to read it"
+		case last.IsZero() && end.IsZero():
+			return Leaving{}, "" // this one goes on
+		case last.IsZero():
+			last = end
+		}
+		leaving.LastDay = cmpDate(leaving.LastDay, last)
+		leaving.EndOfEmployment = cmpDate(leaving.EndOfEmployment, end)
+	}
+	return leaving, ""
+}
+
+// Leavers implements Reader: whoever was changed since a time. Employments are read one person at a
+// time, so it is not everybody: Personio allows too few reads for that.
+// Source: developer.personio.de, reference/persons-1; discuss/67efa67b353ba300697c52f6.
+func (p *personioReader) Leavers(ctx context.Context, since time.Time) (Leavers, error) {
+	persons, err := p.pages(ctx, "listing persons", "/v2/persons", url.Values{"updated_at.gt": {since.UTC().Format(time.RFC3339)}})
+	if err != nil {
+		return Leavers{}, err
+	}
+	var all Leavers
+	for _, one := range persons {
+		if id := one.at("/id").text(); id != "" && !slices.Contains(all.Ask, id) {
+			all.Ask = append(all.Ask, id)
+		}
+	}
+	return all, nil
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -62,6 +63,74 @@ func (c Config) Request(w Word, n int, readAt time.Time) (offboarding.Request, e
 	return r, err
 }
 
+// distinct makes of the records of a list one word for each. An HR system may hold several about one
+// person: a row for every position, a contractor who becomes an employee, somebody who is hired again.
+// Whoever leaves by one of them and stays by another is not said to leave.
+func distinct(words []Word) []Word {
+	const unclear = "another record of the same person says otherwise: end the one that is over, or correct its address or number"
+	stays := map[string]bool{}
+	at := map[string]int{}
+	var all []Word
+	for _, w := range words {
+		if w.Unclear == "" && w.Leaving.IsZero() {
+			stays[samePerson("mail", w.Employee.Mail)], stays[samePerson("number", w.Employee.EmployeeID)] = true, true
+		}
+		i, again := at[w.Person]
+		if !again {
+			at[w.Person] = len(all)
+			all = append(all, w)
+		} else if all[i].Leaving != w.Leaving || all[i].Unclear != w.Unclear {
+			all[i].Leaving, all[i].Unclear = Leaving{}, unclear
+		}
+	}
+	delete(stays, "")
+	for i, w := range all {
+		if !w.Leaving.IsZero() && (stays[samePerson("mail", w.Employee.Mail)] || stays[samePerson("number", w.Employee.EmployeeID)]) {
+			all[i].Leaving, all[i].Unclear = Leaving{}, unclear
+		}
+	}
+	return all
+}
+
+// samePerson is what two records of one person share; empty when there is nothing to share.
+func samePerson(field, value string) string {
+	if value = strings.ToLower(strings.TrimSpace(value)); value == "" {
+		return ""
+	}
+	return field + "\x00" + value
+}
+
+// daily is what is read once a day by each process, because it is a lot.
+type daily struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+// due reports whether it is time, and takes it that it is read now.
+func (d *daily) due(now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.last.IsZero() && now.Sub(d.last) < 24*time.Hour {
+		return false
+	}
+	d.last = now
+	return true
+}
+
+// missed takes it back: it could not be read.
+func (d *daily) missed() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = time.Time{}
+}
+
+// mostPages bounds a list, of whatever an HR system puts on a page.
+const mostPages = 2000
+
+// errRepeats: a list begins again, or does not go on where it says that there is more. Half a list is
+// worse than none, because nobody would notice.
+var errRepeats = errors.New("its list does not go on after a page that says it does")
+
 // client asks an HR system over HTTP.
 type client struct {
 	base  *url.URL
@@ -92,6 +161,8 @@ type Access struct {
 	Now       func() time.Time  // the clock of what is asked for by time
 	// Tenant is Microsoft Graph, which tells who leaves, too; nil where it cannot be asked.
 	Tenant *Tenant
+	// Unpaced asks simulated systems, which set no limit, as fast as they answer.
+	Unpaced bool
 }
 
 // Tenant is the tenant's own Microsoft Graph.
@@ -137,8 +208,15 @@ func NewReaders(declared []Config, by Access) (map[string]Readable, error) {
 		if err != nil {
 			return nil, fmt.Errorf("source %s: api.url cannot be read", c.Name)
 		}
+		pace := rate.NewLimiter(readsPerSecond, readsPerSecond)
+		if v.pace > 0 {
+			pace = rate.NewLimiter(rate.Every(v.pace), readsPerSecond)
+		}
+		if by.Unpaced {
+			pace = nil
+		}
 		all[c.Name] = Readable{c, v.reader(c, &client{
-			base: base, now: by.Now, tenant: by.Tenant, about: c.Name, pace: rate.NewLimiter(readsPerSecond, readsPerSecond),
+			base: base, now: by.Now, tenant: by.Tenant, about: c.Name, pace: pace,
 			http: &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse // a credential goes nowhere else
 			}},
@@ -149,7 +227,7 @@ func NewReaders(declared []Config, by Access) (map[string]Readable, error) {
 }
 
 const (
-	// readsPerSecond is far below what any of the vendors allows.
+	// readsPerSecond is below what a vendor allows that has no pace of its own.
 	readsPerSecond = 4
 	// patience is how long one answer may take.
 	patience = 10 * time.Second
@@ -162,8 +240,12 @@ func bearer(token string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 }
 
-// errNotFound: the HR system shows no such record.
-var errNotFound = errors.New("there is no such record, or it is not shown")
+var (
+	// errNotFound: the HR system shows no such record.
+	errNotFound = errors.New("there is no such record, or it is not shown")
+	// errCredential: the HR system does not take the credential, or not for this.
+	errCredential = errors.New("refuses the credential")
+)
 
 // ask sends a request with a JSON body, or none, and reads the JSON that it is answered. Errors:
 // errNotFound, *offboarding.ThrottledError, a permanent error where the credential is refused; any
@@ -241,19 +323,37 @@ func (c *client) send(ctx context.Context, doing, method, path string, query url
 
 func (c *client) judge(doing string, response *http.Response) error {
 	switch status := response.StatusCode; {
+	case status == http.StatusAccepted:
+		return fmt.Errorf("%s: %s has not fetched it yet (202)", doing, c.about)
 	case status >= 200 && status < 300:
 		return nil
 	case status == http.StatusNotFound || status == http.StatusGone:
 		return fmt.Errorf("%s: %w", doing, errNotFound)
 	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
-		seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
-		if err != nil || seconds < 1 {
-			seconds = 30
-		}
-		return &offboarding.ThrottledError{Delay: min(time.Duration(seconds)*time.Second, 15*time.Minute), Err: fmt.Errorf("%s: %s answers %d", doing, c.about, status)}
+		return &offboarding.ThrottledError{Delay: c.pause(response.Header), Err: fmt.Errorf("%s: %s answers %d", doing, c.about, status)}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return offboarding.Permanent(fmt.Errorf("%s: %s refuses the credential (%d): renew api.secret, or give its user the right to read", doing, c.about, status))
+		return offboarding.Permanent(fmt.Errorf("%s: %s %w (%d): renew api.secret, or give its user the right to read", doing, c.about, errCredential, status))
 	default:
 		return fmt.Errorf("%s: %s answers %d", doing, c.about, status)
 	}
+}
+
+// pause is how long to wait for a system that has enough: what it says, in any of the ways in which it
+// may be said, or half a minute.
+// Source: RFC 9110, 10.2.3; apidocs.hibob.com, rate limiting, X-RateLimit-Reset.
+func (c *client) pause(header http.Header) time.Duration {
+	const usual, most = 30 * time.Second, 15 * time.Minute
+	says := header.Get("Retry-After")
+	wait := usual
+	if seconds, err := strconv.Atoi(says); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(says); err == nil {
+		wait = at.Sub(c.now())
+	} else if at, known := parseInstant(header.Get("X-RateLimit-Reset")); known {
+		wait = at.Sub(c.now())
+	}
+	if wait < time.Second {
+		wait = usual
+	}
+	return min(wait, most)
 }

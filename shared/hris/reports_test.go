@@ -1,115 +1,344 @@
 package hris
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"leaver/shared/hris/webhook"
+	"leaver/shared/offboarding"
+	"leaver/shared/simhr"
 )
 
-// asked is a transport that answers everything alike and remembers the questions.
-type asked struct {
-	answer string
-	bodies []string
+// reports are the tests of REPORTS.md, by vendor and by the name in its last column.
+var reports = map[string]map[string]func(*testing.T){
+	"BambooHR": bamboohrReports, "HiBob": hibobReports, "Gusto": gustoReports, "Factorial": factorialReports,
+	"Personio": personioReports, "Deel": deelReports, "Finch": finchReports, "Workday": workdayReports,
 }
 
-func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
+// TestWhatGoesWrongInOtherPeoplesHands is what REPORTS.md names, all of it and nothing else.
+func TestWhatGoesWrongInOtherPeoplesHands(t *testing.T) {
+	t.Parallel()
+	for vendor, all := range reports {
+		t.Run(vendor, func(t *testing.T) {
+			t.Parallel()
+			for name, test := range all {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					test(t)
+				})
+			}
+		})
+	}
+}
+
+// TestEveryReportHasItsTest: REPORTS.md has twelve rows for each vendor and more, says where each is
+// on record, counts rightly which are reports and which are documented, and names tests that are there.
+func TestEveryReportHasItsTest(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("REPORTS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	heading := regexp.MustCompile(`^(\w+): (\d+) reported, (\d+) documented$`)
+	row := regexp.MustCompile("^\\| ([^|]+) \\| \\[[^\\]|]+\\]\\(https://[^)\\s]+\\)(, documented)? \\| ([^|]+) \\| `([^`|]+)` \\|$")
+	sections := strings.Split(string(page), "\n## ")[1:]
+	if len(sections) != len(reports) {
+		t.Errorf("got %d vendors, want %d", len(sections), len(reports))
+	}
+	for _, section := range sections {
+		title, rest, _ := strings.Cut(section, "\n")
+		says := heading.FindStringSubmatch(title)
+		if says == nil {
+			t.Errorf("got the heading %q, want a vendor with what is reported and documented", title)
+			continue
+		}
+		var named []string
+		count := map[bool]int{}
+		for line := range strings.SplitSeq(rest, "\n") {
+			if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|---") || strings.HasPrefix(line, "| what goes wrong") {
+				continue
+			}
+			m := row.FindStringSubmatch(line)
+			if m == nil {
+				t.Errorf("%s: got the row %q, want a sentence, a link, what happens and a test", says[1], line)
+				continue
+			}
+			named = append(named, m[4])
+			count[m[2] != ""]++
+		}
+		if got := fmt.Sprintf("%d reported, %d documented", count[false], count[true]); got != says[2]+" reported, "+says[3]+" documented" || len(named) < 12 {
+			t.Errorf("%s: got %s, want what the heading says, and twelve together", says[1], got)
+		}
+		slices.Sort(named)
+		if want := slices.Sorted(maps.Keys(reports[says[1]])); !slices.Equal(named, want) {
+			t.Errorf("%s: got the tests\n%s\nwant\n%s", says[1], strings.Join(named, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// script is an HR system that answers as a test says: a body, with a status in front where it is not
+// 200. What it has no answer to is not there.
+type script func(r *http.Request, body string) string
+
+// RoundTrip implements http.RoundTripper.
+func (s script) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
 	if r.Body != nil {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
 			return nil, err
 		}
-		a.bodies = append(a.bodies, string(bytes.TrimSpace(body)))
+	}
+	answer := s(r, string(body))
+	status := http.StatusOK
+	if first, rest, _ := strings.Cut(answer, " "); len(first) == 3 {
+		if n, err := strconv.Atoi(first); err == nil {
+			status, answer = n, rest
+		}
+	}
+	if answer == "" && status == http.StatusOK {
+		status = http.StatusNotFound
 	}
 	w := httptest.NewRecorder()
-	_, _ = w.WriteString(a.answer)
+	if says, after, found := strings.Cut(answer, "\n"); found && strings.Contains(says, ": ") {
+		name, value, _ := strings.Cut(says, ": ")
+		w.Header().Set(name, value)
+		answer = after
+	}
+	w.WriteHeader(status)
+	_, _ = w.WriteString(answer)
 	return w.Result(), nil
 }
 
-// TestWhatGoesWrongInOtherPeoplesHands is what public code did to these vendors' answers, by the
-// thread in which it was found.
-func TestWhatGoesWrongInOtherPeoplesHands(t *testing.T) {
-	t.Parallel()
-	worker := func(active, dates string) string {
-		return `<Envelope><Body><Get_Workers_Response><Response_Results><Total_Pages>1</Total_Pages></Response_Results><Response_Data><Worker><Worker_Reference><ID type="WID">4711</ID></Worker_Reference>` +
-			`<Worker_Data><Worker_ID>E1</Worker_ID><Employment_Data><Worker_Status_Data><Active>` + active + `</Active>` + dates + `</Worker_Status_Data></Employment_Data></Worker_Data></Worker></Response_Data></Get_Workers_Response></Body></Envelope>`
+// paths is a script by path.
+func paths(answers map[string]string) script {
+	return func(r *http.Request, _ string) string { return answers[r.URL.Path] }
+}
+
+// always is a script with one answer.
+func always(answer string) script { return func(*http.Request, string) string { return answer } }
+
+// simulated is a simulated system of a vendor, a reader of it and its source.
+func simulated(t *testing.T, vendor string, people int) (*simhr.System, Readable, *Source) {
+	t.Helper()
+	now := func() time.Time { return heardAt }
+	hr, err := simhr.New(vendor, now)
+	if err != nil {
+		t.Fatal(err)
 	}
-	finch := func(body string) string {
-		return `{"responses":[{"individual_id":"4711","code":200,"body":` + body + `}]}`
+	for i := range people {
+		hr.Hire(simhr.Person{ID: strconv.Itoa(4711 + i), Number: fmt.Sprintf("E%04d", i), Mail: fmt.Sprintf("person%d@contoso.com", i), Private: fmt.Sprintf("person%d@example.com", i)})
 	}
-	for _, tt := range []struct{ vendor, thread, what, answer, want string }{
-		{"bamboohr", "NangoHQ/integration-templates/pull/526", "the day of hiring was taken for the last one", `{"status":"Inactive","employmentHistoryStatus":"Terminated","hireDate":"2020-01-01"}`, "unclear"},
-		{"bamboohr", "wp-erp/wp-erp/issues/165", "without a date, whoever left counted as employed", `{"status":"Inactive","terminationDate":"0000-00-00"}`, "unclear"},
-		{"hibob", "horilla/horilla-hr/issues/398", "whoever is not active is not shown, and missing is not leaving", `{"internal":{}}`, "unclear"},
-		{"personio", "personio/api-docs/pull/1", "the last working day is not the end of the contract", `{"access_token":"t","_data":[{"termination":{"last_working_date":"2026-11-27","termination_date":"2027-02-28"}}]}`, "leaves 2026-11-27 until 2027-02-28"},
-		{"personio", "personio/api-docs/pull/169", "answers are not as their schema says", `{"access_token":"t","_data":[{"termination":"none"}]}`, "stays"},
-		{"workday", "treestryder/powershell_module_workdayapi/issues/29", "the last day of work stands beside the end", worker("1", "<Termination_Date>2027-02-28</Termination_Date><Termination_Last_Day_of_Work>2026-11-27</Termination_Last_Day_of_Work>"), "leaves 2026-11-27 until 2027-02-28"},
-		{"workday", "faros-ai/airbyte-connectors/pull/1504", "a date with a zone was made a moment of another day", worker("1", "<Termination_Date>2026-11-30-08:00</Termination_Date>"), "leaves  until 2026-11-30"},
-		{"workday", "Netflix/iep/pull/287", "a date is still set of somebody who came back", worker("1", "<Termination_Date>2026-11-15</Termination_Date>"), "stays"},
-		{"workday", "Netflix/iep/pull/287", "and of somebody who did not", worker("0", "<Termination_Date>2026-11-15</Termination_Date>"), "leaves  until 2026-11-15"},
-		{"workday", "demisto/content/pull/10465", "a date in the future was taken for now", worker("1", "<Termination_Date>2099-12-31</Termination_Date>"), "leaves  until 2099-12-31"},
-		{"finch", "frappe/erpnext/pull/26029", "seasonal workers are inactive, and did not leave", finch(`{"is_active":false,"end_date":null}`), "unclear"},
-		{"finch", "Netflix/iep/pull/287", "a date is still set of somebody who came back", finch(`{"is_active":true,"end_date":"2026-06-30","latest_rehire_date":"2026-10-01"}`), "stays"},
-		{"deel", "frappe/erpnext/pull/26029", "one of several contracts ends", `{"data":{"employments":[{"termination_last_day":"2026-11-30"},{"termination_last_day":null,"is_ended":false}]}}`, "stays"},
-	} {
-		c := Config{Name: "hr", Vendor: tt.vendor, Zone: "Europe/Berlin", API: API{URL: "https://hr.example", User: "u", Secret: "p"}}
-		readers, err := NewReaders([]Config{c}, Access{Transport: &asked{answer: tt.answer}, Now: func() time.Time { return heardAt }})
-		if err != nil {
-			t.Fatal(err)
+	c := Config{Name: "hr", Vendor: vendor, Zone: "Europe/Berlin", API: API{URL: "https://hr.example", User: hr.User, Secret: hr.Credential}}
+	through := func(r *http.Request) *http.Response {
+		w := httptest.NewRecorder()
+		hr.ServeHTTP(w, r)
+		return w.Result()
+	}
+	readable := reading(t, c, transport(through), now)
+	if vendor == "workday" {
+		return hr, readable, nil
+	}
+	c.Secrets = []string{hr.Secret}
+	source, err := newSource(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hr, readable, source
+}
+
+type transport func(*http.Request) *http.Response
+
+// RoundTrip implements http.RoundTripper.
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	return f(r), nil
+}
+
+// reading is a reader that asks as fast as it can.
+func reading(t *testing.T, c Config, through http.RoundTripper, now func() time.Time) Readable {
+	t.Helper()
+	readers, err := NewReaders([]Config{c}, Access{Transport: through, Now: now, Unpaced: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readers["hr"]
+}
+
+// scripted is a reader of a vendor that answers as a script says.
+func scripted(t *testing.T, vendor string, answers script) Readable {
+	t.Helper()
+	c := Config{Name: "hr", Vendor: vendor, Zone: "Europe/Berlin", API: API{URL: "https://hr.example", User: "u", Secret: "p"}}
+	return reading(t, c, answers, func() time.Time { return heardAt })
+}
+
+// outcomeOf says in a line what a word about somebody, or the lack of one, means.
+func outcomeOf(word Word, err error) string {
+	var throttled *offboarding.ThrottledError
+	switch l := word.Leaving; {
+	case errors.As(err, &throttled):
+		return "again in " + throttled.Delay.String()
+	case offboarding.IsPermanent(err):
+		return "refused"
+	case err != nil:
+		return "fails"
+	case word.Unclear != "":
+		return "unclear"
+	case l.IsZero():
+		return "stays"
+	default:
+		says := "leaves " + l.LastDay.String()
+		if l.LastDay.IsZero() {
+			says = "leaves"
 		}
-		word, err := readers["hr"].Person(t.Context(), "4711")
-		got := "stays"
-		switch l := word.Leaving; {
-		case err != nil:
-			got = err.Error()
-		case word.Unclear != "":
-			got = "unclear"
-		case !l.IsZero():
-			got = fmt.Sprintf("leaves %s until %s", l.LastDay, l.EndOfEmployment)
+		if !l.EndOfEmployment.IsZero() && l.EndOfEmployment != l.LastDay {
+			says += " until " + l.EndOfEmployment.String()
 		}
-		if got != tt.want {
-			t.Errorf("%s: %s (github.com/%s): got %s, want %s", tt.vendor, tt.what, tt.thread, got, tt.want)
+		if l.Zone != "" {
+			says += " in " + l.Zone
 		}
+		return says
 	}
 }
 
-// TestListsAskForThoseWhoLeft: public integrations list the active alone (github.com/port-labs/ocean/pull/1273),
-// or by one of two dates (github.com/treestryder/powershell_module_workdayapi/issues/29).
-func TestListsAskForThoseWhoLeft(t *testing.T) {
-	t.Parallel()
-	for vendor, want := range map[string][]string{
-		"hibob": {`"showInactive":true`}, "workday": {"<bsvc:Updated_From>", "<bsvc:Effective_From>", "<bsvc:Exclude_Inactive_Workers>false"},
-	} {
-		to := &asked{answer: `{}`}
-		if vendor == "workday" {
-			to.answer = "<Envelope/>"
-		}
-		c := Config{Name: "hr", Vendor: vendor, Zone: "Europe/Berlin", API: API{URL: "https://hr.example", User: "u", Secret: "p"}}
-		readers, err := NewReaders([]Config{c}, Access{Transport: to, Now: func() time.Time { return heardAt }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := readers["hr"].Leavers(t.Context(), heardAt); err != nil {
-			t.Fatal(err)
-		}
-		for _, part := range want {
-			if !strings.Contains(strings.Join(to.bodies, "\n"), part) {
-				t.Errorf("%s: nothing asks for %s in %v", vendor, part, to.bodies)
+// says holds what an HR system says about 4711 against what it should.
+func says(t *testing.T, r Readable, want string) Word {
+	t.Helper()
+	word, err := r.Person(t.Context(), "4711")
+	if got := outcomeOf(word, err); got != want {
+		t.Errorf("got %s (%s, %v), want %s", got, word.Unclear, err, want)
+	}
+	return word
+}
+
+// answers holds a vendor's answers about 4711 against what they mean.
+func answers(t *testing.T, vendor, want string, answers script) Word {
+	t.Helper()
+	return says(t, scripted(t, vendor, answers), want)
+}
+
+// lists holds whom an HR system lists against whom it should: those who leave by what it says, and
+// those who are asked about.
+func lists(t *testing.T, r Readable, want string) Leavers {
+	t.Helper()
+	list, err := r.Leavers(t.Context(), heardAt.Add(-72*time.Hour))
+	got := "nobody"
+	if err != nil {
+		got = outcomeOf(Word{}, err)
+	} else {
+		all := slices.Clone(list.Ask)
+		for _, word := range list.Words {
+			if says := outcomeOf(word, nil); says != "stays" {
+				all = append(all, word.Person+" "+says)
 			}
 		}
+		if len(all) > 0 {
+			slices.Sort(all)
+			got = strings.Join(all, ", ")
+		}
+	}
+	if got != want {
+		t.Errorf("got %s (%v), want %s", got, err, want)
+	}
+	return list
+}
+
+// means holds what a proved webhook of a vendor means against what it should.
+func means(t *testing.T, vendor, event, body, want string) {
+	t.Helper()
+	if got := said(t, vendor, event, body); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-// TestKeysAreJoinedOtherwiseThanDocumented: github.com/personio/api-docs/issues/210.
-func TestKeysAreJoinedOtherwiseThanDocumented(t *testing.T) {
-	t.Parallel()
-	for _, key := range []string{`"person_id":"4711"`, `"person-id":"4711"`, `"person":{"id":"4711"}`} {
-		if got := said(t, "personio", "", `{"event_name":"employment.updated","payload":{`+key+`}}`); got != "hint employment.updated of 4711" {
-			t.Errorf("%s: got %s", key, got)
-		}
+const reportSecret = "a secret of 32 letters, or longer"
+
+// proves reports whether a webhook of a vendor, made by a sender, is taken for its.
+func proves(t *testing.T, vendor, secret string, send func(a *Arrival)) bool {
+	t.Helper()
+	source, err := newSource(Config{Name: "hr", Vendor: vendor, Zone: "Europe/Berlin", Secrets: []string{secret}, API: API{URL: "https://hr.example"}})
+	if err != nil {
+		t.Fatal(err)
 	}
+	a := Arrival{Method: http.MethodPost, Header: http.Header{}, Query: url.Values{}, Body: []byte(`{"type":"x", "a":1}`), At: heardAt}
+	send(&a)
+	_, err = source.Receive(a)
+	return !errors.Is(err, ErrUnauthorized)
+}
+
+// signed is a sender that signs by a recipe.
+func signed(t *testing.T, recipe webhook.Signature, secret string) func(a *Arrival) {
+	return func(a *Arrival) {
+		t.Helper()
+		signature, err := recipe.Sign(secret, *a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Header.Set(recipe.Header, signature)
+	}
+}
+
+// endpoint is the endpoint of a source as its sender sees it; away, it answers a status instead.
+type endpoint struct {
+	*Source
+	away int
+	took []string // the hints, and what else there was
+}
+
+// RoundTrip implements http.RoundTripper.
+func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	w := httptest.NewRecorder()
+	if e.away != 0 {
+		w.WriteHeader(e.away)
+		return w.Result(), nil
+	}
+	event := strings.Trim(strings.TrimPrefix(r.URL.Path, "/webhooks/hr"), "/")
+	m, err := e.Receive(Arrival{Method: r.Method, Header: r.Header, Query: r.URL.Query(), Event: event, Body: body, At: heardAt})
+	switch {
+	case errors.Is(err, ErrUnauthorized):
+		w.WriteHeader(e.Unverified())
+	case err != nil:
+		w.WriteHeader(e.Unusable())
+	default:
+		w.WriteHeader(e.Accepted())
+	}
+	for _, h := range m.Hints {
+		e.took = append(e.took, h.Person)
+	}
+	return w.Result(), nil
+}
+
+// sends has a simulated system send what is due.
+func sends(t *testing.T, hr *simhr.System, to *endpoint) {
+	t.Helper()
+	if _, err := hr.Send(t.Context(), &http.Client{Transport: to}, "https://hooks.example/webhooks/hr"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func dayOf(t *testing.T, text string) offboarding.Date {
+	t.Helper()
+	d, err := offboarding.ParseDate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

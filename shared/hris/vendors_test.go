@@ -3,14 +3,17 @@ package hris
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"leaver/shared/hris/webhook"
+	"leaver/shared/offboarding"
 )
 
 var heardAt = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
@@ -249,6 +252,39 @@ func TestAReportOfWorkdayIsReadByItsColumns(t *testing.T) {
 	}
 }
 
+// TestAReportWithARowForEveryPosition: rows about one worker that disagree say nothing.
+func TestAReportWithARowForEveryPosition(t *testing.T) {
+	t.Parallel()
+	c := Config{
+		Name: "hr", Vendor: "workday", Zone: "America/Chicago", API: API{URL: "https://hr.example/ccx/report", User: "ISU", Secret: "p"},
+		Map: &Map{EmployeeID: "/Employee_ID", Mail: "/Work_Email", LeavingDate: "/Last_Day_of_Work", EndOfEmployment: "/Termination_Date"},
+	}
+	row := func(end string) string {
+		return fmt.Sprintf(`{"Employee_ID":"4711","Work_Email":"adele.vance@contoso.com","Termination_Date":%q,"Last_Day_of_Work":%q}`, end, end)
+	}
+	for rows, want := range map[string]string{
+		row("2026-11-30") + "," + row(""):           "unclear",
+		row("") + "," + row("2026-11-30"):           "unclear",
+		row("2026-11-30") + "," + row("2026-11-30"): "leaves 2026-11-30",
+	} {
+		says(t, reading(t, c, always(`{"Report_Entry":[`+rows+`]}`), nil), want)
+	}
+	lists(t, reading(t, c, always(`{"error":"invalid request"}`), nil), "fails")
+}
+
+// TestADateThatIsStillThereOfSomebodyWhoIsBack says nothing once it is over, where the record says that
+// the person is here.
+func TestADateThatIsStillThereOfSomebodyWhoIsBack(t *testing.T) {
+	t.Parallel()
+	bob := `{"/root/id":{"value":"4711"},"/internal/lifecycleStatus":{"value":"employed"},"/internal/terminationDate":{"value":"DAY"}}`
+	answers(t, "hibob", "stays", always(strings.Replace(bob, "DAY", "2026-11-15", 1)))
+	answers(t, "hibob", "leaves until 2026-11-30", always(strings.Replace(bob, "DAY", "2026-11-30", 1)))
+	answers(t, "factorial", "stays", always(`{"active":true,"is_terminating":false,"terminated_on":"2024-10-06"}`))
+	answers(t, "factorial", "leaves 2024-10-06", always(`{"active":false,"is_terminating":false,"terminated_on":"2024-10-06"}`))
+	answers(t, "workday", "stays", workdayDates("1", "<Termination_Date>2026-11-15</Termination_Date>"))
+	answers(t, "bamboohr", "unclear", bamboo(`{"status":"Active","terminationDate":"2026-11-15"}`, "403 "))
+}
+
 // TestACredentialGoesNowhereElse: no redirect is followed, and plain http is for this machine alone.
 func TestACredentialGoesNowhereElse(t *testing.T) {
 	t.Parallel()
@@ -298,6 +334,57 @@ func TestACheckSaysWhatWorks(t *testing.T) {
 	}
 }
 
+// eight are the vendors that are asked over their own APIs.
+var eight = []string{"bamboohr", "hibob", "gusto", "factorial", "personio", "deel", "finch", "workday"}
+
+// TestACheckOfEveryVendor finds nothing wrong where nothing is, says which credential is refused, and
+// mistakes nobody for somebody.
+func TestACheckOfEveryVendor(t *testing.T) {
+	t.Parallel()
+	for _, vendor := range eight {
+		hr, r, source := simulated(t, vendor, 3)
+		if source != nil {
+			r.Config = source.Config
+		}
+		hr.Dismiss("4711", dayOf(t, "2026-11-30"), offboarding.Date{})
+		findings := r.Check(t.Context(), r.Reader, heardAt)
+		for _, f := range findings {
+			if !f.OK {
+				t.Errorf("%s: got %+v, want nothing wrong", vendor, f)
+			}
+		}
+		if last := findings[len(findings)-1].Says; strings.HasPrefix(last, "0 words and 0 people") {
+			t.Errorf("%s: got %q, want somebody listed", vendor, last)
+		}
+		hr.Refusing = true
+		for _, f := range r.Check(t.Context(), r.Reader, heardAt) {
+			if f.What != "secrets" && (f.OK || !strings.Contains(f.Says, "api.secret")) {
+				t.Errorf("%s, which refuses: got %+v, want it said what to renew", vendor, f)
+			}
+		}
+	}
+}
+
+// TestEveryVendorHasItsPage: short, with the check and the reports.
+func TestEveryVendorHasItsPage(t *testing.T) {
+	t.Parallel()
+	for _, vendor := range eight {
+		page, err := os.ReadFile(strings.ToUpper(vendor) + ".md")
+		if err != nil {
+			t.Errorf("%s: %v", vendor, err)
+			continue
+		}
+		if lines := strings.Count(string(page), "\n"); lines > 60 {
+			t.Errorf("%s: got %d lines, want 60 at most", vendor, lines)
+		}
+		for _, part := range []string{"vendor: " + vendor, "leaver sources check", "REPORTS.md", "**Limits**"} {
+			if !strings.Contains(string(page), part) {
+				t.Errorf("%s: the page lacks %q", vendor, part)
+			}
+		}
+	}
+}
+
 func FuzzVendors(f *testing.F) {
 	for _, body := range []string{
 		`{"type":"employee.updated","data":{"employeeId":"4711"}}`, `{"employees":[{"id":"5"}]}`, `{"event_type":"employee.terminated","entity_type":"Employee","entity_uuid":"3f5e"}`,
@@ -327,7 +414,7 @@ func FuzzReaders(f *testing.F) {
 	f.Add(`{"id":"4711","employeeLeaveDateTime":"2026-11-30T00:00:00Z","value":[{"id":"4711","employeeLeaveDateTime":null}]}`)
 	f.Add(`{"data":{"employments":[{"termination_last_day":"2026-11-30","timezone":"Mars/Base"}]}}`)
 	f.Fuzz(func(t *testing.T, answer string) {
-		transport := answers(answer)
+		transport := always(answer)
 		for _, v := range vendors {
 			if v.reader == nil {
 				continue
@@ -336,11 +423,10 @@ func FuzzReaders(f *testing.F) {
 			tenant := &Tenant{URL: "https://graph.example/v1.0", Transport: transport, Token: func(context.Context) (string, error) {
 				return "e30.eyJyb2xlcyI6WyJVc2VyLUxpZmVDeWNsZUluZm8uUmVhZC5BbGwiXX0.x", nil // {"roles":["User-LifeCycleInfo.Read.All"]}
 			}}
-			readers, err := NewReaders([]Config{c}, Access{Transport: transport, Now: func() time.Time { return heardAt }, Tenant: tenant})
+			readers, err := NewReaders([]Config{c}, Access{Transport: transport, Now: func() time.Time { return heardAt }, Tenant: tenant, Unpaced: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			readers["hr"].Reader.(interface{ unpaced() }).unpaced()
 			if word, err := readers["hr"].Person(t.Context(), "4711"); err == nil && word.Unclear == "" {
 				if r, err := readers["hr"].Request(word, 1, heardAt); err == nil && r.Validate() != nil {
 					t.Errorf("%s: a request that is not valid: %v", v.name, r.Validate())
@@ -349,15 +435,4 @@ func FuzzReaders(f *testing.F) {
 			_, _ = readers["hr"].Leavers(t.Context(), heardAt)
 		}
 	})
-}
-
-// unpaced lets a test ask as fast as it can.
-func (c *client) unpaced() { c.pace = nil }
-
-type answers string
-
-func (a answers) RoundTrip(*http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	_, _ = w.WriteString(string(a))
-	return w.Result(), nil
 }

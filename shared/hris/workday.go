@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"text/template"
 	"time"
 
@@ -76,7 +77,7 @@ func (r *reportReader) rows(ctx context.Context) ([]Word, error) {
 		}
 		all = append(all, word)
 	}
-	return all, nil
+	return distinct(all), nil
 }
 
 // Person implements Reader. Somebody who is not in the report may have left long ago, or be hidden
@@ -127,6 +128,9 @@ func escapeXML(s string) string {
 type workers struct {
 	Pages int      `xml:"Body>Get_Workers_Response>Response_Results>Total_Pages"`
 	All   []worker `xml:"Body>Get_Workers_Response>Response_Data>Worker"`
+	Fault *struct {
+		Code string `xml:"faultcode"`
+	} `xml:"Body>Fault"`
 }
 
 type worker struct {
@@ -206,11 +210,17 @@ func (w *workdayReader) call(ctx context.Context, q query) (workers, error) {
 		return workers{}, err
 	}
 	text, _, err := w.send(ctx, "reading workers", http.MethodPost, "", nil, &body, http.Header{"Content-Type": {"text/xml; charset=utf-8"}, "Accept": {"text/xml"}})
-	if err != nil {
-		return workers{}, err
-	}
+	// A fault comes with the status 500, whatever it is about, and its text may name people.
 	var answer workers
-	if err := xml.Unmarshal(text, &answer); err != nil {
+	malformed := xml.Unmarshal(text, &answer)
+	switch fault := answer.Fault; {
+	case malformed == nil && fault != nil && strings.Contains(strings.ToLower(fault.Code), "authentication"):
+		return workers{}, offboarding.Permanent(fmt.Errorf("reading workers: %s %w: renew api.secret, or unlock the integration user", w.about, errCredential))
+	case malformed == nil && fault != nil:
+		return workers{}, fmt.Errorf("reading workers: %s answers with the fault %q", w.about, fault.Code)
+	case err != nil:
+		return workers{}, err
+	case malformed != nil:
 		return workers{}, fmt.Errorf("reading workers: the answer of %s is not XML that it documents", w.about)
 	}
 	return answer, nil
@@ -240,7 +250,10 @@ func (w *workdayReader) Leavers(ctx context.Context, since time.Time) (Leavers, 
 		if !entered {
 			through = through.Add(ahead)
 		}
-		for page, pages := 1, 1; page <= pages && page <= mostPages; page++ {
+		for page, pages := 1, 1; page <= pages; page++ {
+			if page > mostPages {
+				return Leavers{}, fmt.Errorf("listing workers: %s has more than %d pages", w.about, mostPages)
+			}
 			answer, err := w.call(ctx, query{Entered: entered, From: since.UTC().Format(time.RFC3339), Through: through.UTC().Format(time.RFC3339), Page: page})
 			if err != nil {
 				return Leavers{}, err
@@ -254,8 +267,6 @@ func (w *workdayReader) Leavers(ctx context.Context, since time.Time) (Leavers, 
 			}
 		}
 	}
+	all.Words = distinct(all.Words)
 	return all, nil
 }
-
-// mostPages bounds a poll: thirty workers each.
-const mostPages = 2000

@@ -10,7 +10,7 @@ import (
 
 // deel tells of every change of an offboarding, and gives the endpoint up after ten tries.
 var deel = vendor{
-	name: "deel", again: every(10*time.Second, 9),
+	name: "deel", again: every(10*time.Second, 9), disables: true,
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{dismissed: "contract.terminated", moved: "worker.v2.updated", takenBack: "worker.v2.updated", effective: "worker.v2.updated"}[c]
 		if kind == "" {
@@ -30,26 +30,27 @@ var deel = vendor{
 		r.Header.Set("x-deel-signature", hex.EncodeToString(mac(sha256.New, s.Secret, []byte("POST"), w.Body)))
 	},
 	serve: func(s *System, mux *http.ServeMux) {
+		record := func(p Person) map[string]any {
+			employment := map[string]any{"id": "m3k9", "termination_last_day": dayOrNull(p.LastDay), "is_ended": false, "timezone": p.Zone, "payment": Canary}
+			return map[string]any{
+				"id": p.ID, "external_id": p.Number, "employments": []any{employment},
+				"emails": []any{map[string]any{"type": "personal", "value": p.Private}, map[string]any{"type": "work", "value": p.Mail}},
+			}
+		}
 		mux.HandleFunc("GET /rest/v2/people/{id}", s.bearer(func(w http.ResponseWriter, r *http.Request) {
 			p := s.shown(r.PathValue("id"))
 			if p == nil {
 				s.missing(w)
 				return
 			}
-			employment := map[string]any{"id": "m3k9", "termination_last_day": dayOrNull(p.LastDay), "is_ended": false, "timezone": p.Zone, "payment": Canary}
-			s.answer(w, map[string]any{"data": map[string]any{
-				"id": p.ID, "external_id": p.Number, "employments": []any{employment},
-				"emails": []any{map[string]any{"type": "personal", "value": p.Private}, map[string]any{"type": "work", "value": p.Mail}},
-			}})
+			s.answer(w, map[string]any{"data": record(*p)})
 		}))
-		mux.HandleFunc("GET /rest/v2/offboarding/tracker", s.bearer(func(w http.ResponseWriter, _ *http.Request) {
+		mux.HandleFunc("GET /rest/v2/people", s.bearer(func(w http.ResponseWriter, r *http.Request) {
 			all := []any{}
 			for _, p := range s.all() {
-				if !p.LastDay.IsZero() {
-					all = append(all, map[string]any{"id": "o-" + p.ID, "hris_profile_id": p.ID})
-				}
+				all = append(all, record(p))
 			}
-			s.answer(w, map[string]any{"data": all})
+			s.answer(w, map[string]any{"data": page(all, number(r, "offset", 0), min(number(r, "limit", 50), 50)), "page": map[string]any{"total_rows": len(all)}})
 		}))
 	},
 }

@@ -40,22 +40,34 @@ var finch = vendor{
 						ID string `json:"individual_id"`
 					}
 				}
-				if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || len(asked.Requests) != 1 || r.Header.Get("Finch-API-Version") != "2020-09-17" {
+				if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || len(asked.Requests) == 0 || r.Header.Get("Finch-API-Version") != "2020-09-17" {
 					w.WriteHeader(http.StatusBadRequest)
 					return
 				}
-				answer := map[string]any{"individual_id": asked.Requests[0].ID, "code": 404, "body": nil}
-				if p := s.shown(asked.Requests[0].ID); p != nil {
-					answer["code"], answer["body"] = 200, body(*p)
+				all := []any{}
+				for _, request := range asked.Requests {
+					answer := map[string]any{"individual_id": request.ID, "code": 404, "body": nil}
+					if p := s.shown(request.ID); p != nil {
+						answer["code"], answer["body"] = 200, body(*p)
+					}
+					all = append(all, answer)
 				}
-				s.answer(w, map[string]any{"responses": []any{answer}})
+				s.answer(w, map[string]any{"responses": all})
 			})
 		}
+		mux.HandleFunc("GET /employer/directory", s.bearer(func(w http.ResponseWriter, r *http.Request) {
+			all := []any{}
+			for _, p := range s.all() {
+				all = append(all, map[string]any{"id": p.ID, "is_active": !s.over(p)})
+			}
+			offset := number(r, "offset", 0)
+			s.answer(w, map[string]any{"paging": map[string]any{"count": len(all), "offset": offset}, "individuals": page(all, offset, number(r, "limit", len(all)))})
+		}))
 		mux.HandleFunc("POST /employer/individual", one(func(p Person) map[string]any {
 			return map[string]any{"id": p.ID, "ssn": Canary, "emails": []any{map[string]any{"type": "personal", "data": p.Private}, map[string]any{"type": "work", "data": p.Mail}}}
 		}))
 		mux.HandleFunc("POST /employer/employment", one(func(p Person) map[string]any {
-			over := !p.LastDay.IsZero() && p.LastDay.String() < s.Now().UTC().Format(time.DateOnly)
+			over := s.over(p)
 			body := map[string]any{"id": p.ID, "source_id": p.Number, "end_date": dayOrNull(p.LastDay), "is_active": !over, "latest_rehire_date": nil, "income": Canary}
 			if s.Without != "" {
 				delete(body, s.Without)

@@ -7,12 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
 // gusto tells of everything, with an id; a date that moves is a cancellation and a termination.
 var gusto = vendor{
-	name: "gusto", again: every(time.Minute, 16),
+	name: "gusto", again: every(4*time.Second, 16), // three days
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{
 			dismissed: "employee.terminated", moved: "employee.terminated", takenBack: "employee.termination_cancelled",
@@ -30,8 +31,18 @@ var gusto = vendor{
 		r.Header.Set("X-Gusto-Signature", hex.EncodeToString(mac(sha256.New, s.Secret, w.Body)))
 	},
 	serve: func(s *System, mux *http.ServeMux) {
+		terminations := func(p Person) []any {
+			all := []any{}
+			if !p.LastDay.IsZero() {
+				all = append(all, map[string]any{"uuid": "1", "employee_uuid": p.ID, "active": s.over(p), "effective_date": p.LastDay.String(), "run_termination_payroll": true})
+			}
+			return all
+		}
+		record := func(p Person) map[string]any {
+			return map[string]any{"uuid": p.ID, "email": p.Private, "work_email": p.Mail, "terminated": s.over(p), "ssn": Canary}
+		}
 		// The subscription is verified by showing the token that was posted to its address.
-		mux.HandleFunc("POST /v1/webhook_subscriptions", s.header("Authorization", "Token "+s.Credential, func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc("POST /v1/webhook_subscriptions", s.bearer(func(w http.ResponseWriter, r *http.Request) {
 			var asked struct{ URL string }
 			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || asked.URL == "" {
 				w.WriteHeader(http.StatusUnprocessableEntity)
@@ -47,7 +58,7 @@ var gusto = vendor{
 			w.WriteHeader(http.StatusCreated)
 			s.answer(w, map[string]any{"uuid": "5ab5", "url": asked.URL, "status": "pending", "subscription_types": []string{"Employee"}})
 		}))
-		mux.HandleFunc("PUT /v1/webhook_subscriptions/{id}/verify", s.header("Authorization", "Token "+s.Credential, func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc("PUT /v1/webhook_subscriptions/{id}/verify", s.bearer(func(w http.ResponseWriter, r *http.Request) {
 			var asked struct {
 				Token string `json:"verification_token"`
 			}
@@ -63,15 +74,32 @@ var gusto = vendor{
 				s.missing(w)
 				return
 			}
-			over := !p.LastDay.IsZero() && p.LastDay.String() < s.Now().UTC().Format(time.DateOnly)
-			s.answer(w, map[string]any{"uuid": p.ID, "email": p.Private, "work_email": p.Mail, "terminated": over, "ssn": Canary})
+			s.answer(w, record(*p))
+		}))
+		mux.HandleFunc("GET /v1/token_info", s.bearer(func(w http.ResponseWriter, _ *http.Request) {
+			s.answer(w, map[string]any{"scope": "employees:read employments:read", "resource": map[string]any{"type": "Company", "uuid": "c0c0"}})
+		}))
+		mux.HandleFunc("GET /v1/companies/c0c0/employees", s.bearer(func(w http.ResponseWriter, r *http.Request) {
+			// A filter, and no addition: who is not to leave is not in the list.
+			all := []any{}
+			for _, p := range s.all() {
+				if r.URL.Query().Get("terminated") != "true" || !p.LastDay.IsZero() {
+					one := record(p)
+					one["terminations"] = terminations(p)
+					all = append(all, one)
+				}
+			}
+			per := number(r, "per", 25)
+			w.Header().Set("X-Total-Count", strconv.Itoa(len(all)))
+			s.answer(w, page(all, (number(r, "page", 1)-1)*per, per))
 		}))
 		mux.HandleFunc("GET /v1/employees/{id}/terminations", s.bearer(func(w http.ResponseWriter, r *http.Request) {
-			all := []any{}
-			if p := s.shown(r.PathValue("id")); p != nil && !p.LastDay.IsZero() {
-				all = append(all, map[string]any{"uuid": "1", "employee_uuid": p.ID, "active": p.LastDay.String() < s.Now().UTC().Format(time.DateOnly), "effective_date": p.LastDay.String(), "run_termination_payroll": true})
+			p := s.shown(r.PathValue("id"))
+			if p == nil {
+				s.missing(w)
+				return
 			}
-			s.answer(w, all)
+			s.answer(w, terminations(*p))
 		}))
 	},
 }

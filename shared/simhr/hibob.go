@@ -11,7 +11,7 @@ import (
 // hibob tells at once what is entered, and nothing when a row is deleted. It sends again for three
 // days whatever is not answered 2xx.
 var hibob = vendor{
-	name: "hibob", again: every(time.Minute, 12),
+	name: "hibob", again: every(time.Minute, 12), inOrder: true,
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{
 			dismissed: "table.entry.created", moved: "table.entry.updated", effective: "employee.left", rehired: "employee.joined", deleted: "employee.deleted",
@@ -34,7 +34,7 @@ var hibob = vendor{
 	serve: func(s *System, mux *http.ServeMux) {
 		record := func(p Person) map[string]any {
 			status := "employed"
-			if !p.LastDay.IsZero() && p.LastDay.String() < s.Now().UTC().Format(time.DateOnly) {
+			if s.over(p) {
 				status = "terminated"
 			}
 			object := map[string]any{
@@ -68,7 +68,7 @@ var hibob = vendor{
 			}
 			all := []any{}
 			for _, p := range s.all() {
-				if asked.ShowInactive || p.LastDay.IsZero() || p.LastDay.String() >= s.Now().UTC().Format(time.DateOnly) {
+				if asked.ShowInactive || !s.over(p) {
 					all = append(all, record(p))
 				}
 			}

@@ -19,6 +19,7 @@ import (
 	"hash"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -104,6 +105,10 @@ type vendor struct {
 	again []time.Duration
 	// never again after a 4xx.
 	noneAfter4xx bool
+	// inOrder: while one is not taken, none that came after it is sent.
+	inOrder bool
+	// disables: with the first that is given up it stops telling anything, until it is enabled again.
+	disables bool
 }
 
 // vendors are those that are simulated.
@@ -120,6 +125,9 @@ type System struct {
 	Without                   string
 	// Silent makes it tell nothing by itself.
 	Silent bool
+	// Odd answers a question instead of it, where it returns true: what nobody would think of, and
+	// somebody saw.
+	Odd func(http.ResponseWriter, *http.Request) bool
 
 	vendor vendor
 	mu     sync.Mutex
@@ -129,6 +137,8 @@ type System struct {
 	reads  int
 	sent   int
 	mux    *http.ServeMux
+
+	disabled bool // its subscription
 }
 
 // New is a system of a vendor, with secrets of its own.
@@ -213,8 +223,20 @@ func (s *System) happen(c change, id string, to func(*Person), fresh *Person) {
 	if event, body := s.vendor.tells(s, c, *p); body != nil && !s.Silent {
 		s.sent++
 		text, _ := json.Marshal(body) // of maps and texts
-		s.outbox = append(s.outbox, Webhook{Event: event, Body: text, ID: fmt.Sprintf("msg_%d", s.sent), due: s.Now()})
+		w := Webhook{Event: event, Body: text, ID: fmt.Sprintf("msg_%d", s.sent), due: s.Now()}
+		if s.disabled {
+			s.lost = append(s.lost, w)
+			return
+		}
+		s.outbox = append(s.outbox, w)
 	}
+}
+
+// Enable has it tell again, after it gave the endpoint up; what happened meanwhile stays untold.
+func (s *System) Enable() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.disabled = false
 }
 
 func (s *System) find(id string) *Person {
@@ -268,7 +290,7 @@ func (s *System) Send(ctx context.Context, client *http.Client, endpoint string)
 	s.mu.Unlock()
 	var kept []Webhook
 	for _, w := range due {
-		if w.due.After(s.Now()) {
+		if w.due.After(s.Now()) || s.vendor.inOrder && len(kept) > 0 {
 			kept = append(kept, w)
 			continue
 		}
@@ -282,6 +304,7 @@ func (s *System) Send(ctx context.Context, client *http.Client, endpoint string)
 		case w.Tries > len(s.vendor.again) || s.vendor.noneAfter4xx && w.Status >= 400 && w.Status < 500:
 			s.mu.Lock()
 			s.lost = append(s.lost, w)
+			s.disabled = s.vendor.disables
 			s.mu.Unlock()
 		default:
 			w.due = s.Now().Add(s.vendor.again[w.Tries-1])
@@ -346,6 +369,7 @@ func (s *System) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	case refusing:
 		w.WriteHeader(http.StatusForbidden)
+	case s.Odd != nil && s.Odd(w, r):
 	default:
 		if r.URL.Path == "" { // of a system behind a prefix, that has one address for everything
 			r.URL.Path = "/"
@@ -414,4 +438,28 @@ func every(first time.Duration, n int) []time.Duration {
 		all[i] = first << min(i, 20)
 	}
 	return all
+}
+
+// evenly is n times the same pause, of some time together.
+func evenly(within time.Duration, n int) []time.Duration {
+	return slices.Repeat([]time.Duration{within / time.Duration(n)}, n)
+}
+
+// page is the part of a list that begins somewhere, of a length at most.
+func page[T any](all []T, from, limit int) []T {
+	from = min(max(from, 0), len(all))
+	return all[from:min(from+limit, len(all))]
+}
+
+// number is a number in a query, or another one where there is none.
+func number(r *http.Request, name string, otherwise int) int {
+	if n, err := strconv.Atoi(r.URL.Query().Get(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// over reports whether the last day of somebody is over.
+func (s *System) over(p Person) bool {
+	return !p.LastDay.IsZero() && p.LastDay.String() < s.Now().UTC().Format(time.DateOnly)
 }

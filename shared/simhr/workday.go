@@ -34,7 +34,9 @@ var workday = vendor{
 				return
 			}
 			if asked.User != s.User || asked.Password != s.Credential {
-				w.WriteHeader(http.StatusUnauthorized)
+				w.Header().Set("Content-Type", "text/xml")
+				w.WriteHeader(http.StatusInternalServerError) // of every fault, whosever it is
+				_, _ = io.WriteString(w, `<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>SOAP-ENV:Client.authenticationError</faultcode><faultstring>invalid username or password</faultstring></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>`)
 				return
 			}
 			var shown []Person

@@ -57,7 +57,7 @@ func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context
 	if err != nil {
 		return err
 	}
-	if options.Readers, err = hris.NewReaders(on.declared, hris.Access{Now: time.Now, Tenant: graph}); err != nil {
+	if options.Readers, err = hris.NewReaders(on.declared, hris.Access{Now: time.Now, Tenant: graph, Unpaced: true}); err != nil {
 		return err
 	}
 	h, err := resident.Open(ctx, options)
