@@ -41,9 +41,20 @@ type Resolver struct {
 	Bus     bus.Publisher
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Count is told of every asking of a source what became of it; nil is told nothing.
+	Count func(source, outcome string)
 
 	readings readings
+	turns    turns
 }
+
+// The outcomes that Count is told.
+const (
+	OutcomeRead = "read"
+	// OutcomeUnread is of a source that refuses, or did not answer several times, and of somebody who
+	// leaves by its last word and is not shown any more: somebody has to look.
+	OutcomeUnread = "unread"
+)
 
 // Reasons of dead letters, for machines.
 const (
@@ -61,8 +72,16 @@ const (
 	budget = 4 * 24 * time.Hour
 	// afterwards is how long somebody who left is still asked about, who may come back.
 	afterwards = 60 * 24 * time.Hour
-	// overlap is the least that a poll looks back, over whatever the last ones missed.
+	// overlap is how far a poll looks back behind the last one that was answered.
 	overlap = 72 * time.Hour
+	// marked is how long at most the last answered poll is on record no better than by the one before.
+	marked = 24 * time.Hour
+	// unclearAgain is when an HR system is asked again that has not said several times whether somebody
+	// leaves: somebody has to give it a right, or mend a record.
+	unclearAgain = time.Hour
+	// loud is from which try on a source that does not answer raises the alarm: a single one is an
+	// ordinary night.
+	loud = 3
 )
 
 // The events that are resolve's own.
@@ -87,48 +106,76 @@ func (r *Resolver) Handle(ctx context.Context, d bus.Delivery) error {
 		r.Log.Error("a hint of a source that is not declared, or cannot be read", "source", h.Source)
 		return d.DeadLetter(ctx, reasonSource, "the source "+h.Source+" is not declared, or cannot be read: declare it, then replay")
 	}
+	if h.Person != "" && h.Event != eventSecondLook && h.Attempt == 1 && !r.readings.have(source, h.Person, h.ReceivedAt) {
+		if turn := r.turns.next(source.Name, r.Now()); !turn.IsZero() {
+			return r.schedule(ctx, d, h, turn)
+		}
+	}
 	if h.Person == "" {
 		err = r.everybody(ctx, source, h)
 	} else {
 		err = r.person(ctx, source, h)
 	}
 	if err == nil {
+		r.count(source, OutcomeRead)
 		return d.Complete(ctx)
 	}
 	return r.again(ctx, d, source, h, err)
 }
 
+func (r *Resolver) count(source hris.Readable, outcome string) {
+	if r.Count != nil {
+		r.Count(source.Name, outcome)
+	}
+}
+
+// alarm says what somebody has to look at, and counts it.
+func (r *Resolver) alarm(log *slog.Logger, source hris.Readable, what string, args ...any) {
+	r.count(source, OutcomeUnread)
+	log.Error(what, append(args, "do", "leaver sources check "+source.Name+" says what is wrong; infra/playbooks/sources.md")...)
+}
+
+// schedule hands a hint out again at a time.
+func (r *Resolver) schedule(ctx context.Context, d bus.Delivery, h bus.Hint, at time.Time) error {
+	h.Attempt++
+	if err := r.publish(ctx, h, at); err != nil {
+		return fmt.Errorf("scheduling again: %w", err)
+	}
+	return d.Complete(ctx)
+}
+
 // again puts a hint off that could not be resolved, or parks it when its time is over.
 func (r *Resolver) again(ctx context.Context, d bus.Delivery, source hris.Readable, h bus.Hint, why error) error {
 	log := r.Log.With("source", source.Name, "event", h.Event, "attempt", h.Attempt, "error", why)
-	if h.Event == eventSecondLook {
-		// There is no later second look; what changed all the same is found as if somebody had told.
-		log.Error("an HR system cannot be read right before a leaving time: its last word stands")
-		h.Event, h.LeavingTime = "after the second look", time.Time{}
-	}
 	delay := worker.Backoff(h.Attempt - 1)
 	var throttled *offboarding.ThrottledError
-	switch {
-	case errors.As(why, &throttled):
+	if errors.As(why, &throttled) {
 		delay = max(delay, throttled.Delay)
-	case offboarding.IsPermanent(why):
-		log.Error("an HR system refuses to be read")
-		delay = max(delay, 5*time.Minute)
 	}
-	if r.Now().Sub(h.ReceivedAt) >= budget {
-		log.Error("a hint is given up")
+	switch {
+	case h.Event == eventSecondLook:
+		r.alarm(log, source, "an HR system cannot be read right before a leaving time: its last word stands")
+		// There is no later second look; what changed all the same is found as if somebody had told.
+		h.Event, h.LeavingTime = "after the second look", time.Time{}
+	case offboarding.IsPermanent(why):
+		r.alarm(log, source, "an HR system refuses to be read: its last words stand")
+		delay = max(delay, 5*time.Minute)
+	case h.Attempt >= loud:
+		r.alarm(log, source, "an HR system cannot be read, or does not say whether somebody leaves: its last words stand, and it is asked again")
+	}
+	if errors.Is(why, errUnclear) && h.Attempt >= loud {
+		delay = max(delay, unclearAgain)
+	}
+	switch {
+	case h.Event == eventPoll && delay >= time.Duration(source.Every):
+		log.Warn("a poll is left to the next one, which looks back as far")
+		return d.Complete(ctx)
+	case r.Now().Sub(h.ReceivedAt) >= budget:
+		r.alarm(log, source, "a hint is given up")
 		return d.DeadLetter(ctx, reasonUnread, fmt.Sprintf("%s could not be read for %s: %s", source.Name, budget, why))
 	}
 	log.Warn("hint not resolved yet", "again", delay)
-	h.Attempt++
-	m, err := h.Message(r.Now().Add(delay))
-	if err == nil {
-		_, err = r.Bus.Publish(ctx, m)
-	}
-	if err != nil {
-		return fmt.Errorf("scheduling hint %s again: %w", h.ID, err)
-	}
-	return d.Complete(ctx)
+	return r.schedule(ctx, d, h, r.Now().Add(delay))
 }
 
 // person asks about one person.
@@ -145,21 +192,59 @@ func (r *Resolver) person(ctx context.Context, source hris.Readable, h bus.Hint)
 	if !word.Leaving.IsZero() && source.Immediate(h.Event) {
 		word.Leaving.Time = h.ReceivedAt
 	}
-	return r.heard(context.WithoutCancel(ctx), source, word, at, h)
+	err = r.heard(context.WithoutCancel(ctx), source, word, at, h)
+	if h.Event == eventPoll && errors.Is(err, errUnclear) {
+		r.unclear(source, err)
+		return nil // the next poll asks again
+	}
+	return err
+}
+
+// errUnclear: an HR system does not say whether somebody leaves. It may not show it yet, or not show it
+// to this credential; what it has to tell is not lost by that.
+var errUnclear = errors.New("the HR system does not say whether the person leaves")
+
+// unclearError is of one person.
+type unclearError struct {
+	why     string
+	request string // that stands; empty of somebody who stays by the last word
+}
+
+func (u *unclearError) Error() string { return errUnclear.Error() + ": " + u.why }
+func (u *unclearError) Unwrap() error { return errUnclear }
+
+// unclear tells of a person about whom a poll learned nothing.
+func (r *Resolver) unclear(source hris.Readable, why error) {
+	var u *unclearError
+	if errors.As(why, &u) && u.request != "" {
+		r.alarm(r.Log, source, "an HR system does not say any more whether somebody leaves: its last word stands", "source", source.Name, "request", u.request, "why", u.why)
+		return
+	}
+	r.Log.Warn("an HR system does not say whether somebody leaves", "source", source.Name, "why", why)
 }
 
 // everybody asks about all who leave: what the HR system lists, and one by one whoever leaves by its
 // last word and is not in the list.
 func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hint) error {
+	if r.readings.have(source, nobody, h.ReceivedAt) {
+		return nil // of many hints at once, one listing answers all
+	}
 	at := r.Now()
-	since := at.Add(-max(overlap, 3*time.Duration(source.Every)))
-	list, err := source.Reader.Leavers(ctx, since)
+	since := at
+	mark, err := r.Words.Word(ctx, source.Name, nobody)
+	if err != nil {
+		return err
+	}
+	if mark.Position > 0 {
+		since = mark.At // or up to a day later
+	}
+	list, err := source.Reader.Leavers(ctx, since.Add(-max(overlap, 3*time.Duration(source.Every))))
 	if err != nil {
 		return err
 	}
 	if can, is := source.Reader.(hris.Subscriber); is {
 		if err := can.Subscribe(ctx); err != nil {
-			r.Log.Error("a source does not tell of changes by itself: it is polled, and nothing else", "source", source.Name, "error", err)
+			r.alarm(r.Log, source, "a source does not tell of changes by itself: it is polled, and nothing else", "source", source.Name, "error", err)
 		}
 	}
 	known, err := r.Words.Leavers(ctx, source.Name, at.Add(-afterwards))
@@ -172,7 +257,12 @@ func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hi
 		if word.Leaving.IsZero() && !slices.Contains(known, word.Person) {
 			continue // as nearly everybody does, who stays
 		}
-		if err := r.heard(ctx, source, word, at, h); err != nil {
+		err := r.heard(ctx, source, word, at, h)
+		if errors.Is(err, errUnclear) {
+			r.unclear(source, err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -189,8 +279,15 @@ func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hi
 			return err
 		}
 	}
-	return nil
+	r.readings.keep(source, nobody, at)
+	if mark.Position > 0 && at.Sub(mark.At) < marked {
+		return nil
+	}
+	return r.Words.KeepWord(ctx, nobody, mark, ledger.Word{Source: source.Name})
 }
+
+// nobody is whom a listing of everybody is about.
+const nobody = ""
 
 func (r *Resolver) publish(ctx context.Context, h bus.Hint, at time.Time) error {
 	m, err := h.Message(at)
@@ -213,11 +310,9 @@ func (r *Resolver) heard(ctx context.Context, source hris.Readable, word hris.Wo
 	leaves := !last.LeavingTime.IsZero()
 	switch {
 	case word.Unclear != "" && leaves:
-		log.Error("an HR system does not say any more whether somebody leaves: its last word stands", "request", last.Request, "why", word.Unclear)
-		return nil
+		return &unclearError{word.Unclear, last.Request}
 	case word.Unclear != "":
-		log.Warn("an HR system does not say whether somebody leaves", "why", word.Unclear)
-		return nil
+		return &unclearError{why: word.Unclear}
 	case word.Leaving.IsZero() && !leaves:
 		return nil
 	}
@@ -341,19 +436,46 @@ type reading struct {
 // mostReadings bounds what is kept.
 const mostReadings = 10_000
 
-// of is a reading of a person that began no earlier than since.
-func (r *readings) of(ctx context.Context, source hris.Readable, person string, since time.Time, now func() time.Time) (hris.Word, time.Time, error) {
+// have reports whether there is a reading of a person that began after a time.
+func (r *readings) have(source hris.Readable, person string, since time.Time) bool {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	one := r.all[key(source, person)]
+	if one == nil || !one.mu.TryLock() {
+		return one != nil // it is being read
+	}
+	defer one.mu.Unlock()
+	return one.at.After(since)
+}
+
+func key(source hris.Readable, person string) string { return source.Name + "\x00" + person }
+
+// one is the reading of a person that is kept, or an empty one.
+func (r *readings) one(source hris.Readable, person string) *reading {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.all == nil || len(r.all) >= mostReadings {
 		r.all = map[string]*reading{}
 	}
-	key := source.Name + "\x00" + person
-	one := r.all[key]
+	one := r.all[key(source, person)]
 	if one == nil {
 		one = &reading{}
-		r.all[key] = one
+		r.all[key(source, person)] = one
 	}
-	r.mu.Unlock()
+	return one
+}
+
+// keep notes that a reading began at a time.
+func (r *readings) keep(source hris.Readable, person string, at time.Time) {
+	one := r.one(source, person)
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	one.at = at
+}
+
+// of is a reading of a person that began no earlier than since.
+func (r *readings) of(ctx context.Context, source hris.Readable, person string, since time.Time, now func() time.Time) (hris.Word, time.Time, error) {
+	one := r.one(source, person)
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	if one.at.IsZero() || !one.at.After(since) {
@@ -363,7 +485,42 @@ func (r *readings) of(ctx context.Context, source hris.Readable, person string, 
 			return hris.Word{}, time.Time{}, err
 		}
 		word.Person = person
+		if word.Unclear != "" {
+			return word, at, nil // and is read again when it is asked about again
+		}
 		one.at, one.word = at, word
 	}
 	return one.word, one.at, nil
+}
+
+// turns spread a flood of hints over time, so that none waits before a second look: an HR system may
+// send the events of a year at once.
+type turns struct {
+	mu   sync.Mutex
+	last map[string]time.Time // turn of a source
+}
+
+const (
+	// apart is how far two turns of a source are from one another.
+	apart = 500 * time.Millisecond
+	// soon is how far ahead a turn may be and be taken at once.
+	soon = 2 * time.Second
+)
+
+// next is the turn of one more hint of a source; zero for now.
+func (t *turns) next(source string, now time.Time) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil {
+		t.last = map[string]time.Time{}
+	}
+	turn := t.last[source].Add(apart)
+	if turn.Before(now) {
+		turn = now
+	}
+	t.last[source] = turn
+	if turn.Sub(now) <= soon {
+		return time.Time{}
+	}
+	return turn
 }

@@ -113,6 +113,11 @@ func alarms(b block) []alarm {
 		unverified.Name, unverified.Says, unverified.Playbook = "Unverified", "A webhook to a known source was not verified", "intake"
 		unverified.Statistic, unverified.Dimension.Value = "Sum", "unverified"
 		all = append(all, unverified)
+	case offboarding.FunctionResolve:
+		unread := ours("Readings", "Outcome")
+		unread.Name, unread.Says, unread.Playbook = "Unread", "An HR system cannot be read, or shows somebody who leaves no more: its last word stands", "sources"
+		unread.Statistic, unread.Dimension.Value = "Sum", "unread"
+		all = append(all, unread)
 	case offboarding.FunctionWatch:
 		all = append(all, alarm{Name: "PastDeadline", Says: "A step still waits although its deadline has passed", Playbook: "past-deadline",
 			Namespace: "Leaver", Metric: "WaitsPastDeadline", Statistic: "Maximum", Minutes: 15, Missing: "notBreaching", Operator: over})

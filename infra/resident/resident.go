@@ -152,7 +152,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	}
 	h.only = o.Only
 	h.host(offboarding.FunctionPlan, true, h.Planner.Handle)
-	h.Resolver = &resolve.Resolver{Sources: o.Readers, Words: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
+	h.Resolver = &resolve.Resolver{Sources: o.Readers, Words: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log, Count: h.Metrics.Reading}
 	// With a priority of its own: a step waits for no HR system, and a second look for no step.
 	if h.Serves(offboarding.FunctionResolve) {
 		h.hosts = append(h.hosts, &worker.Host{

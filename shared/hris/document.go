@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // document is a JSON value as it came. What is read of it is named by JSON pointers, exactly: keys
@@ -78,16 +79,30 @@ func (d document) at(pointer string) document {
 	return document{value}
 }
 
-// text is a string or a number as it is written; empty when it is neither.
+// named is at, for a pointer that may not be declared: then nothing.
+func (d document) named(pointer string) document {
+	if pointer == "" {
+		return document{}
+	}
+	return d.at(pointer)
+}
+
+// text is a string or a number as it is written, and empty when there is nothing. Of anything else it
+// is unreadable: an HR system that makes an object of a date has not said that there is none.
 func (d document) text() string {
 	switch v := d.value.(type) {
+	case nil:
+		return ""
 	case string:
 		return v
 	case json.Number:
 		return v.String()
 	}
-	return ""
+	return unreadable
 }
+
+// unreadable is no date, no id and no name of anything.
+const unreadable = string(unicode.ReplacementChar)
 
 // isTrue reports whether it is true.
 func (d document) isTrue() bool { return d.value == true }

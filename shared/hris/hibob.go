@@ -117,6 +117,9 @@ func hibobField(doc document, name string) string {
 		doc.at("/" + strings.ReplaceAll(joined, "/", "~1") + "/value"), doc.at("/" + strings.ReplaceAll(joined, "/", "~1")),
 		doc.at(joined + "/value"), doc.at(joined), doc.at(strings.TrimPrefix(joined, "/root")),
 	} {
+		if _, inner := at.value.(map[string]any); inner {
+			continue // what holds it, or nothing
+		}
 		if text := at.text(); text != "" {
 			return text
 		}

@@ -97,7 +97,8 @@ func (m *Map) validate() error {
 func (m Map) read(c Config, v webhook.Verified, body document) Meaning {
 	var meaning Meaning
 	for _, one := range body.at(m.Each).list() {
-		e := event{id: one.at(m.ID).text(), name: one.at(m.Type).text(), raw: one.raw()}
+		at := one.named
+		e := event{id: at(m.ID).text(), name: at(m.Type).text(), raw: one.raw()}
 		switch {
 		case slices.Contains(m.Terminated, e.name):
 			e.kind = offboarding.Termination
@@ -107,10 +108,9 @@ func (m Map) read(c Config, v webhook.Verified, body document) Meaning {
 			meaning.Ignored = append(meaning.Ignored, e.name)
 			continue
 		}
-		e.at, _ = parseInstant(one.at(m.Timestamp).text())
+		e.at, _ = parseInstant(at(m.Timestamp).text())
 		e.employee = offboarding.Employee{
-			ID: one.at(m.ObjectID).text(), UserPrincipalName: one.at(m.UserPrincipalName).text(),
-			Mail: one.at(m.Mail).text(), EmployeeID: one.at(m.EmployeeID).text(),
+			ID: at(m.ObjectID).text(), UserPrincipalName: at(m.UserPrincipalName).text(), Mail: at(m.Mail).text(), EmployeeID: at(m.EmployeeID).text(),
 		}
 		var err error
 		if e.leaving, err = m.leaving(one); err == nil && m.named(one) && e.leaving.IsZero() && e.kind == offboarding.Termination {
@@ -136,12 +136,7 @@ func (m Map) named(one document) bool {
 }
 
 func (m Map) leaving(one document) (l Leaving, err error) {
-	at := func(pointer string) document {
-		if pointer == "" {
-			return document{}
-		}
-		return one.at(pointer)
-	}
+	at := one.named
 	l.Zone = strings.TrimSpace(at(m.Zone).text())
 	if l.LastDay, err = parseDay(at(m.LeavingDate).text()); err != nil {
 		return l, fmt.Errorf("leavingDate: %w", err)

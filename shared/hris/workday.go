@@ -144,10 +144,24 @@ type worker struct {
 		Usage   []string `xml:"Usage_Data>Type_Data>Type_Reference>ID"`
 	} `xml:"Worker_Data>Personal_Data>Contact_Data>Email_Address_Data"`
 	Status *struct {
-		Active  string `xml:"Active"`
-		End     string `xml:"Termination_Date"`
-		LastDay string `xml:"Termination_Last_Day_of_Work"`
+		Active  string  `xml:"Active"`
+		End     element `xml:"Termination_Date"`
+		LastDay element `xml:"Termination_Last_Day_of_Work"`
 	} `xml:"Worker_Data>Employment_Data>Worker_Status_Data"`
+}
+
+// element is one that holds a text and nothing else.
+type element struct {
+	Inner string `xml:",innerxml"`
+	Text  string `xml:",chardata"`
+}
+
+// text is what the element holds, and unreadable where that is more than a text.
+func (e element) text() string {
+	if strings.Contains(e.Inner, "<") {
+		return unreadable
+	}
+	return e.Text
 }
 
 // back is how long after the last of the dates somebody is back who is still active: the integration
@@ -178,8 +192,8 @@ func (w worker) word(now time.Time) Word {
 		return word
 	}
 	var err, other error
-	word.Leaving.LastDay, err = parseDay(w.Status.LastDay)
-	word.Leaving.EndOfEmployment, other = parseDay(w.Status.End)
+	word.Leaving.LastDay, err = parseDay(w.Status.LastDay.text())
+	word.Leaving.EndOfEmployment, other = parseDay(w.Status.End.text())
 	isTrue := func(s string) bool { return s == "true" || s == "1" }
 	switch {
 	case err != nil || other != nil:

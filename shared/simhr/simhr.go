@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"hash"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"sync"
@@ -123,6 +124,9 @@ type System struct {
 	// of every answer, as a right that is missing does.
 	Away, Throttled, Refusing bool
 	Without                   string
+	// Mistyped makes the read API answer a list where it answered one value of that name, as a new
+	// version of it may.
+	Mistyped string
 	// Silent makes it tell nothing by itself.
 	Silent bool
 	// Odd answers a question instead of it, where it returns true: what nobody would think of, and
@@ -374,9 +378,34 @@ func (s *System) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "" { // of a system behind a prefix, that has one address for everything
 			r.URL.Path = "/"
 		}
-		s.mux.ServeHTTP(w, r)
+		s.serve(w, r)
 	}
 }
+
+// serve is the vendor's own answer, in the types that it has now.
+func (s *System) serve(w http.ResponseWriter, r *http.Request) {
+	if s.Mistyped == "" {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	as := &recorded{ResponseWriter: w, status: http.StatusOK}
+	s.mux.ServeHTTP(as, r)
+	w.WriteHeader(as.status)
+	name := regexp.QuoteMeta(s.Mistyped)
+	body := regexp.MustCompile(`("`+name+`": *)("[^"]*"|null|[0-9]+|\{"value":"[^"]*"\})`).ReplaceAll(as.body.Bytes(), []byte(`$1[$2]`))
+	body = regexp.MustCompile(`(<wd:`+name+`>)([^<]*)(</wd:`+name+`>)`).ReplaceAll(body, []byte(`$1<wd:Value>$2</wd:Value>$3`))
+	_, _ = w.Write(body)
+}
+
+// recorded is an answer that is not sent yet.
+type recorded struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorded) WriteHeader(status int)      { r.status = status }
+func (r *recorded) Write(p []byte) (int, error) { return r.body.Write(p) }
 
 // basic and bearer refuse whoever does not show the credential.
 func (s *System) basic(user, password string, serve http.HandlerFunc) http.HandlerFunc {

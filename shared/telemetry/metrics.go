@@ -20,6 +20,7 @@ type Metrics struct {
 	successes    *prometheus.CounterVec
 	verdicts     *prometheus.CounterVec
 	webhooks     *prometheus.CounterVec
+	readings     *prometheus.CounterVec
 	depth        *prometheus.GaugeVec
 	deadLetters  *prometheus.GaugeVec
 	oldest       *prometheus.GaugeVec
@@ -49,6 +50,9 @@ func New() *Metrics {
 		}, []string{"step", "state"}),
 		webhooks: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "leaver_webhooks_total", Help: "Webhooks, by what became of them: taken, handshake, unusable, unverified, refused, not kept.",
+		}, []string{"source", "outcome"}),
+		readings: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "leaver_readings_total", Help: "Askings of HR systems, by what became of them: read, unread.",
 		}, []string{"source", "outcome"}),
 		depth:       gauge("leaver_queue_depth", "Messages that wait, visible and not settled.", "subscription"),
 		deadLetters: gauge("leaver_dead_letters", "Messages parked until somebody replays or discards them.", "subscription"),
@@ -84,6 +88,11 @@ func (m *Metrics) Verdict(step offboarding.StepName, state offboarding.StepState
 // Webhook counts one webhook of a declared source, whose name is empty where there is none of it.
 func (m *Metrics) Webhook(source, outcome string) {
 	m.webhooks.WithLabelValues(source, outcome).Inc()
+}
+
+// Reading counts one asking of a declared source.
+func (m *Metrics) Reading(source, outcome string) {
+	m.readings.WithLabelValues(source, outcome).Inc()
 }
 
 // Queue is what waits for a subscription now.

@@ -13,7 +13,7 @@ import (
 func main() {
 	assembly.Run(offboarding.FunctionResolve, func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
 		readers, err := f.Readers(ctx)
-		r := &resolve.Resolver{Sources: readers, Words: f.Ledger, Bus: f.Bus, Now: f.Now, Log: f.Log}
+		r := &resolve.Resolver{Sources: readers, Words: f.Ledger, Bus: f.Bus, Now: f.Now, Log: f.Log, Count: f.Metrics.Reading}
 		return r.Polling(f.Queue(offboarding.FunctionResolve, r.Handle)), err
 	})
 }

@@ -69,6 +69,15 @@ func (m *Metrics) Webhook(source, outcome string) {
 	}
 }
 
+// Reading counts one asking of a declared source.
+func (m *Metrics) Reading(source, outcome string) {
+	if m.Also != nil {
+		m.Also.Reading(source, outcome)
+	}
+	m.put(map[string]string{"Outcome": outcome}, metric{"Readings", count, 1})
+	m.put(map[string]string{"Source": source, "Outcome": outcome}, metric{"Readings", count, 1})
+}
+
 // Queue implements watch.Report.
 func (m *Metrics) Queue(subscription string, d bus.Depth) {
 	if m.Also != nil {
