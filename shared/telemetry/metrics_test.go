@@ -15,6 +15,7 @@ func TestMetricsSayWhatTheyWereTold(t *testing.T) {
 	t.Parallel()
 	m := telemetry.New()
 	m.Webhook("bob", "unverified")
+	m.Reading("bob", "unread")
 	m.Verdict(offboarding.StepBlock, offboarding.StateWaiting)
 	m.Verdict(offboarding.StepBlock, offboarding.StateWaiting)
 	m.Verdict(offboarding.StepBlock, offboarding.StateEffective)
@@ -35,8 +36,10 @@ leaver_cases{state="running"} 5
 leaver_dead_letters{subscription="plan"} 2
 leaver_doctor_wrong 0
 leaver_frozen 0
+leaver_ledger_unproven 0
 leaver_oldest_message_age_seconds{subscription="plan"} 1.5
 leaver_queue_depth{subscription="plan"} 4
+leaver_readings_total{outcome="unread",source="bob"} 1
 leaver_verdicts_total{state="effective",step="block"} 1
 leaver_verdicts_total{state="waiting",step="block"} 2
 leaver_waits_past_deadline 1
