@@ -333,7 +333,7 @@ func build(t testing.TB, name string) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "bootstrap")
-	command := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, from)
+	command := exec.Command("go", "build", "-tags", "lambda.norpc,grpcnotrace", "-ldflags", "-s -w", "-o", path, from)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("building %s: %v\n%s", name, err, out)

@@ -31,7 +31,7 @@ func BenchmarkFigures(b *testing.B) {
 	for _, f := range offboarding.InCloud() {
 		b.Run(f.Name, func(b *testing.B) {
 			binary := filepath.Join(b.TempDir(), "bootstrap")
-			command := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", binary, "leaver/functions/"+f.Name+"/lambda")
+			command := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc,grpcnotrace", "-ldflags", "-s -w", "-o", binary, "leaver/functions/"+f.Name+"/lambda")
 			command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=arm64")
 			if out, err := command.CombinedOutput(); err != nil {
 				b.Fatalf("%v\n%s", err, out)

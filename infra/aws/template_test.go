@@ -467,7 +467,7 @@ func TestThePolicyGoesToThoseWhoReadIt(t *testing.T) {
 func TestWhatIsDeployedIsWhatIsTested(t *testing.T) {
 	for file, line := range map[string]string{
 		"samconfig.toml":  "\ncached = false\n",
-		"infra/README.md": `CGO_ENABLED=0 GOFLAGS="-tags=lambda.norpc -ldflags=-s" sam build`,
+		"infra/README.md": `CGO_ENABLED=0 GOFLAGS="-tags=lambda.norpc,grpcnotrace -ldflags=-s" sam build`,
 	} {
 		text, err := os.ReadFile(root + file)
 		if err != nil {
