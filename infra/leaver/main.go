@@ -43,6 +43,7 @@ type commands struct {
 	Ledger   ledgerCommand   `cmd:"" help:"Export, import or adopt the ledger."`
 	Sources  sourcesCommand  `cmd:"" help:"Check the declared sources of requests, or enrol at one that hands its secret out."`
 	HR       hrCommand       `cmd:"" name:"hr" help:"Serve simulated HR systems."`
+	Doctor   doctorCommand   `cmd:"" help:"Say what would fail before the first departure does, and how to mend it."`
 	Version  versionCommand  `cmd:"" help:"Say which build this is."`
 }
 

@@ -68,6 +68,7 @@ type Host struct {
 	log         *slog.Logger
 	store       ledger.Store
 	signs       bool
+	mailboxes   *exchange.Client
 	concurrency int
 	only        []string
 	priority    worker.Priority
@@ -143,7 +144,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Directory = directory
+	h.Directory, h.mailboxes = directory, mailboxes
 	h.Steps = Steps(directory, mailboxes, h.Ledger, o.Policy)
 	maps.Copy(h.Steps, o.Elsewhere)
 	h.Planner = &plan.Planner{
@@ -273,6 +274,9 @@ func (h *Host) Run(ctx context.Context) error {
 		if h.Serves(each.function) {
 			group.Go(func() error { return h.eachMinute(ctx, each.function, each.run) })
 		}
+	}
+	if h.Serves(offboarding.FunctionWatch) {
+		group.Go(func() error { h.examine(ctx); return nil })
 	}
 	return group.Wait()
 }

@@ -54,9 +54,9 @@ func parseHold(text string) (time.Duration, error) {
 	return time.Duration(n) * day, nil
 }
 
-// organisationHolds are the retention policies that hold every mailbox but those excluded
+// OrganisationHolds are the retention policies that hold every mailbox but those excluded
 // (Get-OrganizationConfig, InPlaceHolds).
-func (c *Client) organisationHolds(ctx context.Context) ([]string, error) {
+func (c *Client) OrganisationHolds(ctx context.Context) ([]string, error) {
 	found, err := invoke[struct{ InPlaceHolds []string }](ctx, c, "Get-OrganizationConfig", map[string]any{})
 	if err != nil {
 		return nil, err

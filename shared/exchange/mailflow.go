@@ -21,7 +21,7 @@ func (c *Client) MailFlow(ctx context.Context, id string) (offboarding.MailFlow,
 // KeptMailFlow is [Client.MailFlow] with the retention policies that hold every mailbox but those
 // excluded (Get-OrganizationConfig). Where Exchange refuses to show them, PoliciesUnseen is set.
 func (c *Client) KeptMailFlow(ctx context.Context, id string) (offboarding.MailFlow, error) {
-	policies, unseen := c.organisationHolds(ctx)
+	policies, unseen := c.OrganisationHolds(ctx)
 	if unseen != nil && !offboarding.IsPermanent(unseen) {
 		return offboarding.MailFlow{}, unseen
 	}

@@ -48,7 +48,7 @@ func TestWhatKeepsAndWhatLiesInAMailbox(t *testing.T) {
 	if got, err := c.KeptMailFlow(ctx, leaver); err != nil || !got.Hold || !got.Held || got.PoliciesUnseen {
 		t.Errorf("held: got %+v, %v", got, err)
 	}
-	if got, err := c.organisationHolds(ctx); err != nil || !slices.Equal(got, []string{"mbx1:2"}) {
+	if got, err := c.OrganisationHolds(ctx); err != nil || !slices.Equal(got, []string{"mbx1:2"}) {
 		t.Errorf("holds of the organisation: got %v, %v", got, err)
 	}
 	if got, err := c.recoverable(ctx, leaver); err != nil || got != 3 {

@@ -29,6 +29,7 @@ var cmdlets = map[string]cmdlet{
 	"Get-OrganizationConfig":             {nil, getOrganizationConfig},
 	"Get-HostedOutboundSpamFilterPolicy": {strings.Fields("Identity"), getOutboundPolicy},
 	"Get-HostedOutboundSpamFilterRule":   {strings.Fields("Identity State"), getOutboundRules},
+	"Get-RoleGroupMember":                {strings.Fields("Identity ResultSize"), getRoleGroupMember},
 	"Get-RemoteDomain":                   {strings.Fields("Identity"), getRemoteDomain},
 	"Get-CalendarProcessing":             {strings.Fields("Identity ResultSize"), getCalendarProcessing},
 	"Set-CalendarProcessing":             {strings.Fields("Identity ResourceDelegates"), setCalendarProcessing},

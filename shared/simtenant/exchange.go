@@ -203,6 +203,12 @@ func (c *invocation) role() string {
 			return r
 		}
 	}
+	switch {
+	case slices.Contains(c.app.ExchangeGroups, "Leaver hold"):
+		return "Exchange Administrator" // more than its roles, but no other cmdlet is called
+	case len(c.app.ExchangeGroups) > 0:
+		return "Exchange Recipient Administrator"
+	}
 	return c.app.ExchangeRole
 }
 

@@ -115,6 +115,7 @@ var operations = []operation{
 	{"GET", "/servicePrincipals/{id}/appRoleAssignments", serviceIdentity, 1, selectMany, appRead, listPrincipalRoles},
 	{"GET", "/servicePrincipals/{id}/appRoleAssignedTo", serviceIdentity, 1, selectMany, perms("Application.Read.All Application.ReadWrite.All Directory.Read.All"), listPrincipalAssigned},
 	{"GET", "/identity/conditionalAccess/policies", serviceIdentity, 1, selectMany, perms("Policy.Read.All"), listPolicies},
+	{"GET", "/identityGovernance/lifecycleWorkflows/workflows", serviceIdentity, 1, selectMany, perms("LifecycleWorkflows.Read.All LifecycleWorkflows.ReadWrite.All LifecycleWorkflows-Workflow.Read.All"), listWorkflows},
 	{"GET", "/directory/administrativeUnits", serviceIdentity, 1, selectMany, perms("AdministrativeUnit.Read.All AdministrativeUnit.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listUnits},
 	{"GET", "/devices", serviceIdentity, 1, selectMany, deviceRead, listDevices},
 	{"GET", "/devices/{id}", serviceIdentity, 1, selectOne, deviceRead, getDevice},

@@ -4,7 +4,9 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // synchronisationAppID is "Microsoft Entra AD Synchronization Service", whose role
@@ -20,13 +22,38 @@ var applicationSchema = newSchema("application", "",
 	field[Registration]{"id", func(_ *call, r *Registration) any { return r.ID }},
 	field[Registration]{"appId", func(_ *call, r *Registration) any { return r.AppID }},
 	field[Registration]{"displayName", func(_ *call, r *Registration) any { return r.DisplayName }},
+	field[Registration]{"passwordCredentials", func(_ *call, r *Registration) any { return credentials(r, false) }},
+	field[Registration]{"keyCredentials", func(_ *call, r *Registration) any { return credentials(r, true) }},
 )
+
+// Credential is a secret or a certificate of an application, as far as Graph shows it.
+type Credential struct {
+	Certificate  bool
+	Begins, Ends time.Time
+}
+
+func credentials(r *Registration, certificates bool) []any {
+	all := []any{}
+	for i, k := range r.Credentials {
+		if k.Certificate == certificates {
+			all = append(all, map[string]any{"keyId": derived("credential", r.ID, strconv.Itoa(i)), "displayName": nil, "startDateTime": stamp(k.Begins), "endDateTime": stamp(k.Ends)})
+		}
+	}
+	return all
+}
 
 var servicePrincipalSchema = newSchema("servicePrincipal", "",
 	field[Registration]{"id", func(_ *call, r *Registration) any { return r.ID }},
 	field[Registration]{"appId", func(_ *call, r *Registration) any { return r.AppID }},
 	field[Registration]{"displayName", func(_ *call, r *Registration) any { return r.DisplayName }},
-	field[Registration]{"accountEnabled", func(*call, *Registration) any { return true }},
+	field[Registration]{"accountEnabled", func(_ *call, r *Registration) any { return !r.Disabled }},
+	field[Registration]{"appRoles", func(_ *call, r *Registration) any {
+		roles := []any{}
+		for _, name := range r.Offers {
+			roles = append(roles, map[string]any{"id": derived("appRole", name), "value": name, "displayName": name, "description": name, "isEnabled": true, "origin": "Application", "allowedMemberTypes": []string{"Application"}})
+		}
+		return roles
+	}},
 	field[Registration]{"servicePrincipalType", func(*call, *Registration) any { return "Application" }},
 )
 
@@ -46,13 +73,17 @@ func (w *World) registrations(service bool) []*Registration {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.Apps)) {
-		r := &Registration{ID: derived("application", id), AppID: id, DisplayName: w.Apps[id].Name, Service: service, Owners: w.Apps[id].Owners}
+		a := w.Apps[id]
+		r := &Registration{ID: derived("application", id), AppID: id, DisplayName: a.Name, Service: service, Owners: a.Owners, Credentials: a.Credentials}
 		if service {
-			r.ID = servicePrincipalID(id)
+			r.ID, r.Disabled, r.AppRoles = servicePrincipalID(id), a.Disabled, a.appRoles()
 		}
 		list = append(list, r)
 	}
 	if service {
+		list = append(list,
+			&Registration{ID: servicePrincipalID(graphAppID), AppID: graphAppID, DisplayName: "Microsoft Graph", Service: true, Offers: w.offered(func(role string) bool { return role != exchangeRole })},
+			&Registration{ID: servicePrincipalID(exchangeAppID), AppID: exchangeAppID, DisplayName: "Office 365 Exchange Online", Service: true, Offers: w.offered(func(role string) bool { return role == exchangeRole })})
 		if w.SyncAsApplication {
 			synchronisation := derived("servicePrincipal", synchronisationAppID)
 			list = append(list,
@@ -63,6 +94,30 @@ func (w *World) registrations(service bool) []*Registration {
 		}
 	}
 	return list
+}
+
+// The applications of Microsoft's whose permissions others are given.
+const (
+	graphAppID    = "00000003-0000-0000-c000-000000000000"
+	exchangeAppID = "00000002-0000-0ff1-ce00-000000000000"
+)
+
+// offered are the permissions of one of them.
+func (w *World) offered(is func(role string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(w.Permissions), func(role string) bool { return !is(role) })
+}
+
+// appRoles are the permissions of an app as they were assigned to its service principal.
+func (a *App) appRoles() []AppRole {
+	all := make([]AppRole, len(a.Roles))
+	for i, role := range a.Roles {
+		resource := graphAppID
+		if role == exchangeRole {
+			resource = exchangeAppID
+		}
+		all[i] = AppRole{ID: strings.ReplaceAll(derived("appRoleAssignment", a.ClientID, role), "-", "_"), Role: derived("appRole", role), Resource: servicePrincipalID(resource)}
+	}
+	return all
 }
 
 const syncAppName = "ConnectSyncProvisioning_AADC01_5c2a"

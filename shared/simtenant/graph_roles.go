@@ -138,8 +138,16 @@ func listRoleAssignments(c *call) reply {
 		return c.fail(http.StatusBadRequest, "BadRequest", "%s", c.t.notSimulated("$expand=%s of %s", expand, c.op.name()))
 	}
 	var items []item
-	for i := range c.t.world.RoleAssignments {
-		a := &c.t.world.RoleAssignments[i]
+	assignments := c.t.world.RoleAssignments
+	for id, app := range c.t.world.Apps {
+		for _, name := range append(slices.Clone(app.DirectoryRoles), app.ExchangeRole) {
+			if role := roleByName(name); role != nil {
+				assignments = append(slices.Clip(assignments), RoleAssignment{ID: derived("assignment", id, role.id), Principal: servicePrincipalID(id), Role: role.id})
+			}
+		}
+	}
+	for i := range assignments {
+		a := &assignments[i]
 		it := assignmentSchema.item(c, a.ID, a)
 		if plainGet := it.get; expand != "" {
 			it.defaults = append(slices.Clone(it.defaults), "roleDefinition")

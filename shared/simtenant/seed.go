@@ -805,8 +805,9 @@ func (b *builder) phone(s *SeedUser, n int, d SeedDevice) {
 const push = 20 * time.Second
 
 func (b *builder) apps() error {
+	b.w.Permissions = slices.Sorted(maps.Keys(knownPermissions()))
 	b.w.Apps[DefaultClientID] = &App{
-		ClientID: DefaultClientID, Name: "Leaver", Secret: DefaultSecret, Roles: slices.Sorted(maps.Keys(knownPermissions())), ExchangeRole: "Exchange Administrator",
+		ClientID: DefaultClientID, Name: "Leaver", Secret: DefaultSecret, Roles: slices.Clone(b.w.Permissions), ExchangeRole: "Exchange Administrator",
 	}
 	b.w.Apps[DefaultConsoleID] = consoleRegistration()
 	for _, s := range b.seed.Apps {

@@ -40,6 +40,8 @@ type World struct {
 	Contacts          []*Contact               // mail contacts of Exchange
 	Organization      Organization             // settings of Exchange for everybody
 	Apps              map[string]*App          // by client id
+	Workflows         []Workflow               // Lifecycle Workflows
+	Permissions       []string                 // that Graph and Exchange give to applications
 	Audit             []AuditEntry             // oldest first
 
 	Knobs
@@ -112,6 +114,9 @@ type Registration struct {
 	Service     bool // a service principal
 	Owners      []string
 	AppRoles    []AppRole // of a service principal: roles it was given
+	Offers      []string  // of a service principal: the permissions that it gives to others
+	Disabled    bool      // of a service principal
+	Credentials []Credential
 }
 
 // Contact is a mail contact: a recipient outside.
@@ -411,6 +416,9 @@ type App struct {
 	Redirects      []string // where people who signed in are sent back to
 	AppRoles       []string // that it declares, by their values
 	ExchangeRole   string   // "Exchange Administrator", "Exchange Recipient Administrator", "Global Reader"; "" = none
+	ExchangeGroups []string // names of role groups in Exchange that it is a member of
+	Disabled       bool     // of the service principal: it gets no token
+	Credentials    []Credential
 }
 
 // FederatedCredential lets the tokens of another issuer stand for an app. Entra fetches the

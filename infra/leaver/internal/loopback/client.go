@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"leaver/functions/replay"
+	"leaver/shared/doctor"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
@@ -133,6 +134,11 @@ func (c *Client) Export(ctx context.Context, w io.Writer) error {
 		return errors.New("the host ended before the ledger did")
 	}
 	return nil
+}
+
+// Doctor examines the installation with the rights of the host.
+func (c *Client) Doctor(ctx context.Context) ([]doctor.Finding, error) {
+	return doctorOperation.ask(ctx, c, struct{}{})
 }
 
 // patience is for how long a host is waited for: it may have hundreds of departures to cancel.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"leaver/functions/replay"
+	"leaver/shared/doctor"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
 	"leaver/shared/report"
@@ -33,6 +34,8 @@ const entryName = "operator.json"
 type Server struct {
 	*operator.Desk
 	Metrics *telemetry.Metrics // nil = none are shown
+	// Doctor examines the installation; nil where the host cannot.
+	Doctor *doctor.Doctor
 }
 
 // Serve answers on the loopback interface, to who can read DIR/operator.json, until stop.
@@ -78,6 +81,13 @@ func (s *Server) operations() http.Handler {
 	verifyOperation.on(mux, desk)
 	adoptOperation.on(mux, desk)
 	mux.HandleFunc("POST "+exportPath, func(w http.ResponseWriter, r *http.Request) { export(w, r, desk) })
+	if s.Doctor != nil {
+		examine := doctorOperation
+		examine.answer = func(_ *operator.Desk, ctx context.Context, _ struct{}) ([]doctor.Finding, error) {
+			return s.Doctor.Examine(ctx), nil
+		}
+		examine.on(mux, desk)
+	}
 	return mux
 }
 
@@ -150,6 +160,8 @@ var (
 	brakesOperation  = operation[struct{}, operator.Brakes]{"/limits", func(d *operator.Desk, ctx context.Context, _ struct{}) (operator.Brakes, error) {
 		return d.Brakes(ctx)
 	}}
+	// What answers it is the host's doctor.
+	doctorOperation = operation[struct{}, []doctor.Finding]{path: "/doctor"}
 	reportOperation = operation[question, report.Report]{"/report", func(d *operator.Desk, ctx context.Context, ask question) (report.Report, error) {
 		return d.Report(ctx, ask.Who)
 	}}

@@ -1,0 +1,123 @@
+package doctor
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"leaver/shared/bus"
+	"leaver/shared/offboarding"
+)
+
+// clockDrift is how far two clocks may be apart: leases and due times allow for two seconds, and a
+// token that begins in five minutes is refused.
+const clockDrift = 10 * time.Second
+
+func (d *Doctor) clock(ctx context.Context) []Finding {
+	const check, subject = "clock", "this machine"
+	at, err := d.Directory.Clock(ctx)
+	if err != nil {
+		return []Finding{unread(check, subject, err, "User.Read.All")}
+	}
+	if off := d.Now().Sub(at); off.Abs() > clockDrift {
+		return []Finding{wrong(check, subject, fmt.Sprintf("its clock and Microsoft's differ by %s: tokens and leases would end at the wrong time", off.Round(time.Second)), "timedatectl set-ntp true, or the time service of the host")}
+	}
+	return []Finding{fine(check, subject, "its clock is Microsoft's")}
+}
+
+// leastAdministrators is how many can let the others in again.
+// Source: Microsoft Entra, Manage emergency access accounts: two or more.
+const leastAdministrators = 2
+
+func (d *Doctor) emergency(ctx context.Context) []Finding {
+	const check, subject = "emergency", "emergency accounts"
+	e, err := d.Directory.Emergency(ctx)
+	if err != nil {
+		return []Finding{unread(check, subject, err, "RoleManagement.Read.Directory, Policy.Read.All, User.Read.All and GroupMember.Read.All, or the directory role Global Reader")}
+	}
+	const page = "https://learn.microsoft.com/entra/identity/role-based-access-control/security-emergency-access"
+	switch {
+	case len(e.Administrators) < leastAdministrators:
+		return []Finding{wrong(check, subject, fmt.Sprintf("%d enabled account is a Global Administrator for good: if that one leaves or is locked out, nobody can let anybody in", len(e.Administrators)), page)}
+	case e.Policies > 0 && len(e.Excluded) == 0:
+		return []Finding{wrong(check, subject, "no Global Administrator is left out of every Conditional Access policy for everybody: one wrong policy locks all of them out, and Leaver cannot tell an emergency account from a person", page)}
+	}
+	return []Finding{fine(check, subject, fmt.Sprintf("%d Global Administrators, %d of them left out of %d Conditional Access policies for everybody", len(e.Administrators), len(e.Excluded), e.Policies))}
+}
+
+func (d *Doctor) workflows(ctx context.Context) []Finding {
+	const check = "workflows"
+	all, err := d.Directory.LifecycleWorkflows(ctx)
+	if err != nil {
+		return []Finding{unread(check, "Lifecycle Workflows", err, "LifecycleWorkflows.Read.All; a tenant without Microsoft Entra ID Governance has none")}
+	}
+	var found []Finding
+	for _, w := range all {
+		if w.Leaver && w.Enabled {
+			found = append(found, wrong(check, w.ID, "this workflow of Entra's is for leavers too and is scheduled: both would act on the same person, and it deletes licences and accounts without Leaver's rules",
+				"Entra admin center → Identity Governance → Lifecycle workflows → the workflow → Properties → Enable schedule: No; or keep its tasks apart from Leaver's"))
+		}
+	}
+	return orFine(found, check, "Lifecycle Workflows", "none of them does what Leaver does")
+}
+
+func (d *Doctor) bus(ctx context.Context) []Finding {
+	const check = "bus"
+	var found []Finding
+	for _, s := range bus.Subscriptions() {
+		if !slices.ContainsFunc(d.Functions, func(f offboarding.Function) bool { return f.Name == s.Name }) {
+			continue
+		}
+		_, err := d.Bus.Depth(ctx, s.Name)
+		switch {
+		case errors.Is(err, bus.ErrNotFound):
+			found = append(found, wrong(check, s.Entity+": "+s.Name, "there is no such queue or subscription: messages for it would be lost", "terraform apply in infra/azure"))
+		case err != nil:
+			found = append(found, unread(check, s.Entity+": "+s.Name, err, "Azure Service Bus Data Receiver"))
+		}
+	}
+	return orFine(found, check, bus.Topic, "every queue and every subscription is there and can be read")
+}
+
+func (d *Doctor) ledger(ctx context.Context) []Finding {
+	const check = "ledger"
+	brakes, err := d.Ledger.Brakes(ctx)
+	if err != nil {
+		return []Finding{unread(check, "ledger", err, "Storage Table Data Contributor on the table")}
+	}
+	var found []Finding
+	if !brakes.Frozen.IsZero() {
+		found = append(found, wrong(check, "freeze", "the installation is frozen since "+brakes.Frozen.UTC().Format(time.RFC3339)+": nothing is written", "leaver thaw --by NAME; infra/playbooks/frozen.md"))
+	}
+	_, unreadable, err := d.Ledger.Cases(ctx)
+	if err != nil {
+		return append(found, unread(check, "cases", err, "Storage Table Data Contributor on the table"))
+	}
+	for _, u := range unreadable {
+		found = append(found, wrong(check, u.ID, "its history cannot be read: "+u.Why.Error(), "leaver verify "+u.ID))
+	}
+	return orFine(found, check, "ledger", "it can be read, and every open case with it")
+}
+
+// leastSecret is the shortest secret of a webhook, in bytes. Source: Standard Webhooks, Signature scheme.
+const leastSecret = 24
+
+func (d *Doctor) webhooks(context.Context) []Finding {
+	const check, subject = "secrets", "/webhooks/standard"
+	const fix = `make one of your own, "whsec_$(openssl rand -base64 32)", and give it to the HR system and to LEAVER_WEBHOOK_SECRETS`
+	var found []Finding
+	for _, secret := range d.Webhooks {
+		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+		switch {
+		case secret == d.Sample:
+			found = append(found, wrong(check, subject, "a secret is the sample of events/, which everybody knows: anybody can ask for anybody's departure", fix))
+		case err == nil && len(key) < leastSecret:
+			found = append(found, wrong(check, subject, fmt.Sprintf("a secret has %d bytes and needs %d: it can be guessed", len(key), leastSecret), fix))
+		}
+	}
+	return orFine(found, check, subject, fmt.Sprintf("%d secrets of its own", len(d.Webhooks)))
+}

@@ -1,0 +1,177 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"leaver/shared/offboarding"
+)
+
+const (
+	// rotateBefore is how long before its end a credential is to be replaced.
+	rotateBefore = 30 * 24 * time.Hour
+	// secretAge and certificateAge are how old a credential may become.
+	// Source: Microsoft Entra, Security best practices for application properties.
+	secretAge      = 180 * 24 * time.Hour
+	certificateAge = 2 * 366 * 24 * time.Hour
+)
+
+// need is what the registration of one function, or that of a host of all of them, has to have.
+type need struct {
+	of          string // the functions, in words
+	permissions []string
+	exchange    bool
+	hold        bool
+}
+
+func needOf(functions ...offboarding.Function) need {
+	var n need
+	var names []string
+	for _, f := range functions {
+		names = append(names, f.Name)
+		for _, p := range f.Roles() {
+			if !slices.Contains(n.permissions, p) {
+				n.permissions = append(n.permissions, p)
+			}
+		}
+		n.exchange, n.hold = n.exchange || f.Exchange, n.hold || f.LegalHold
+	}
+	n.of = strings.Join(names, ", ")
+	return n
+}
+
+// registrations holds every registration against the catalogue: every permission that is missing and
+// every one that is too much, its roles, its owners, its secrets.
+func (d *Doctor) registrations(ctx context.Context) []Finding {
+	const check = "permissions"
+	all, err := d.Directory.Registrations(ctx, d.Application)
+	if err != nil {
+		return []Finding{unread(check, "app registrations", err, "Application.Read.All and RoleManagement.Read.Directory, or the directory role Global Reader")}
+	}
+	byName := map[string]offboarding.Registration{}
+	var own *offboarding.Registration
+	for i, r := range all {
+		if name, is := strings.CutPrefix(r.Name, offboarding.Registrations); is {
+			byName[name] = r
+		}
+		if strings.EqualFold(r.AppID, d.Application) {
+			own = &all[i]
+		}
+	}
+	groups := d.roleGroups(ctx)
+	apart := slices.ContainsFunc(d.Functions, func(f offboarding.Function) bool { _, is := byName[f.Name]; return is })
+	if !apart {
+		if own == nil {
+			return []Finding{wrong(check, "app registrations", "neither is there one registration for each function, named like “"+offboarding.Registrations+"signout”, nor is that of this host found: nothing can sign in",
+				"terraform apply in infra/azure, or register one application: infra/README.md")}
+		}
+		return d.registration(*own, needOf(d.Functions...), groups)
+	}
+	var found []Finding
+	for _, f := range d.Functions {
+		r, is := byName[f.Name]
+		if !is {
+			found = append(found, wrong(check, offboarding.Registrations+f.Name, "there is no such app registration: the function cannot sign in", "terraform apply in infra/azure"))
+			continue
+		}
+		found = append(found, d.registration(r, needOf(f), groups)...)
+	}
+	return found
+}
+
+// roleGroups is who is in the role groups of Exchange; err where that is not shown.
+type roleGroups struct {
+	recipients, hold []string
+	err              error
+}
+
+func (d *Doctor) roleGroups(ctx context.Context) (g roleGroups) {
+	if g.recipients, g.err = d.Exchange.RoleGroupMembers(ctx, offboarding.RoleGroups.Recipients); g.err == nil {
+		g.hold, g.err = d.Exchange.RoleGroupMembers(ctx, offboarding.RoleGroups.Hold)
+	}
+	return g
+}
+
+func (d *Doctor) registration(r offboarding.Registration, n need, groups roleGroups) []Finding {
+	var found []Finding
+	switch {
+	case r.Principal == "":
+		return []Finding{wrong("consent", r.Name, "the registration has no service principal in this tenant: nobody consented to it, and it gets no token", "terraform apply in infra/azure, or: az ad sp create --id "+r.AppID)}
+	case !r.Enabled:
+		found = append(found, wrong("consent", r.Name, "its service principal is disabled: it gets no token", "Entra admin center → Enterprise applications → "+r.Name+" → Properties → Enabled for users to sign in: Yes"))
+	}
+	for _, p := range n.permissions {
+		if !slices.Contains(r.Permissions, p) {
+			found = append(found, wrong("permissions", r.Name+": "+p, "the permission is missing (or was asked for and nobody consented): "+n.of+" would be refused", "terraform apply in infra/azure, or: az ad app permission admin-consent --id "+r.AppID))
+		}
+	}
+	for _, p := range r.Permissions {
+		if !slices.Contains(n.permissions, p) {
+			found = append(found, wrong("permissions", r.Name+": "+p, "the permission is too much: "+n.of+" never uses it, and whoever takes the function over would", "Entra admin center → Enterprise applications → "+r.Name+" → Permissions → "+p+" → Revoke"))
+		}
+	}
+	found = append(found, exchangeRights(r, n, groups)...)
+	if len(r.Owners) > 0 {
+		found = append(found, wrong("owners", r.Name, fmt.Sprintf("%d people own it (%s): each can add a secret and act by it", len(r.Owners), strings.Join(r.Owners, ", ")), "Entra admin center → App registrations → "+r.Name+" → Owners → Remove"))
+	}
+	found = append(found, d.credentials(r)...)
+	return orFine(found, "permissions", r.Name, fmt.Sprintf("%d permissions, none missing and none too much", len(n.permissions)))
+}
+
+// exchangeRights holds roles and role groups against what the functions do in Exchange.
+func exchangeRights(r offboarding.Registration, n need, groups roleGroups) []Finding {
+	const check = "exchange"
+	const fix = "terraform output -json exchange | ./exchange.ps1 in infra/azure"
+	has := func(role string) bool { return slices.Contains(r.DirectoryRoles, role) }
+	isIn := func(group []string) bool { return slices.Contains(group, r.Principal) }
+	cmdlets := has(offboarding.ExchangeAdministrator) || has(offboarding.ExchangeRecipientAdministrator) || isIn(groups.recipients)
+	holds := has(offboarding.ExchangeAdministrator) || isIn(groups.hold)
+	var found []Finding
+	switch {
+	case n.exchange && !cmdlets && groups.err != nil:
+		found = append(found, unread(check, r.Name, groups.err, "Exchange's role View-Only Configuration"))
+	case n.exchange && !cmdlets:
+		found = append(found, wrong(check, r.Name, "it is in no role group of Exchange: every cmdlet of "+n.of+" would be refused", fix))
+	case n.hold && !holds && groups.err == nil:
+		found = append(found, wrong(check, r.Name, "it may not place a litigation hold (role Legal Hold): the parameter would look as if it did not exist", fix))
+	}
+	if !n.hold && n.exchange && (has(offboarding.ExchangeAdministrator) || isIn(groups.hold)) || !n.exchange && (cmdlets || holds) {
+		found = append(found, wrong(check, r.Name, "its role in Exchange is too much for "+n.of, "take it out of the role group, or of the directory role, and run exchange.ps1 in infra/azure"))
+	}
+	for _, role := range r.DirectoryRoles {
+		if role != offboarding.ExchangeAdministrator && role != offboarding.ExchangeRecipientAdministrator {
+			found = append(found, wrong("permissions", r.Name+": "+role, "it holds a directory role, which no function needs", "Entra admin center → Roles & admins → "+role+" → Remove assignments"))
+		}
+	}
+	return found
+}
+
+// credentials holds secrets and certificates against their ends and their age.
+func (d *Doctor) credentials(r offboarding.Registration) []Finding {
+	var last offboarding.Credential
+	for _, c := range r.Credentials {
+		if c.Ends.After(last.Ends) {
+			last = c
+		}
+	}
+	if len(r.Credentials) == 0 {
+		return nil // federated
+	}
+	kind, most := "client secret", secretAge
+	if last.Certificate {
+		kind, most = "certificate", certificateAge
+	}
+	fix := "add a new one and give it to the host, then delete this one: az ad app credential reset --append --id " + r.AppID
+	switch now := d.Now(); {
+	case !last.Ends.After(now):
+		return []Finding{wrong("secrets", r.Name, fmt.Sprintf("its last %s ended on %s: it cannot sign in", kind, last.Ends.UTC().Format(time.DateOnly)), fix)}
+	case last.Ends.Sub(now) < rotateBefore:
+		return []Finding{wrong("secrets", r.Name, fmt.Sprintf("its last %s ends on %s: from then on it cannot sign in", kind, last.Ends.UTC().Format(time.DateOnly)), fix)}
+	case now.Sub(last.Begins) > most:
+		return []Finding{wrong("secrets", r.Name, fmt.Sprintf("its newest %s is from %s: it should be replaced after %d days", kind, last.Begins.UTC().Format(time.DateOnly), int(most.Hours()/24)), fix)}
+	}
+	return nil
+}
