@@ -121,6 +121,9 @@ func TestLaws(t *testing.T) {
 		if path != "shared/identity" && path != "shared/worker/lambda" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/aws/") }) {
 			t.Errorf("%s imports AWS: only shared/identity and shared/worker/lambda do", path)
 		}
+		if path != "shared/objectstore" && path != "shared/anchors" && slices.ContainsFunc(slices.Concat(p.Imports, p.TestImports, p.XTestImports), func(i string) bool { return strings.HasPrefix(i, "gocloud.dev") }) {
+			t.Errorf("%s imports gocloud.dev: only shared/objectstore and shared/anchors do", path)
+		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
 		}

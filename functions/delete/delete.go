@@ -149,7 +149,7 @@ func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offbo
 	var lost []string
 	// A held mailbox that has gone is inactive: it went with the account, which a read may still show.
 	wentHeld := flow.ID == "" && job.Step.Progress[held] != ""
-	if !wentHeld && !offboarding.MailKept(job.Case, flow) {
+	if !wentHeld && !offboarding.MailKept(job.Case, flow, job.Now) {
 		content, err := s.mailboxContent(ctx, job)
 		switch {
 		case errors.Is(err, errUnseen):
@@ -157,7 +157,7 @@ func (s *Step) nothingLost(ctx context.Context, job *offboarding.Job, flow offbo
 		case err != nil:
 			return err
 		}
-		if why := offboarding.MailLost(job.Case, flow, content); why != "" {
+		if why := offboarding.MailLost(job.Case, flow, content, job.Now); why != "" {
 			lost = append(lost, why)
 		}
 	}

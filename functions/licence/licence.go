@@ -134,7 +134,7 @@ func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job, content off
 	case err != nil:
 		return err
 	}
-	return offboarding.MayRelease(job.Case, flow, content)
+	return offboarding.MayRelease(job.Case, flow, content, job.Now)
 }
 
 // keepBefore keeps which licences the user held by which way, and what the mailbox held.

@@ -1,6 +1,7 @@
 // Package preserve is the step that keeps the leaver's mail before anything can take it away: a
-// litigation hold, under which the mailbox becomes an inactive one when its account is deleted,
-// or an export that a person makes and signs off.
+// litigation hold, under which the mailbox becomes an inactive one when its account is deleted. Where
+// the step export keeps it instead, what is left is the archive, which that does not reach: a person
+// exports it and signs off.
 //
 // A hold needs Exchange Online Plan 2, or Plan 1 with archiving; that is looked at first, and
 // without it the step is withheld with what to buy or to do instead (B5). It is done when the
@@ -50,7 +51,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return verdict
 	}
 	if job.Case.Plan.KeepMail == offboarding.KeepExport {
-		return offboarding.Manual("export the mailbox (eDiscovery in Microsoft Purview, or Outlook to a PST file) and look into the export, then sign off")
+		return beside(job, flow)
 	}
 	lasts := job.Case.Plan.HoldFor
 	flow, err = offboarding.Ensure(ctx, job, offboarding.Effect[offboarding.MailFlow]{
@@ -71,6 +72,19 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return err
 	}
 	job.Evidence["litigationHold"] = written(flow.HoldFor)
+	return nil
+}
+
+// beside is what the step export leaves: an archive, which Graph does not reach. A case that was planned
+// when there was no such step leaves the whole export to a person.
+func beside(job *offboarding.Job, flow offboarding.MailFlow) error {
+	switch {
+	case job.Case.Step(offboarding.StepExport) == nil:
+		return offboarding.Manual("export the mailbox (eDiscovery in Microsoft Purview, or Outlook to a PST file) and look into the export, then sign off")
+	case flow.Archive:
+		return offboarding.Manual("the mailbox has an archive, which the step export does not reach and which goes with the licence: export it by eDiscovery in Microsoft Purview (a case with the archive of this mailbox, exported to PST) and look into the export, then sign off")
+	}
+	job.Evidence["archive"] = "none"
 	return nil
 }
 

@@ -116,7 +116,7 @@ func TestWhatNeedsNoHold(t *testing.T) {
 		"a shared mailbox stays":                 {offboarding.Options{Mailbox: offboarding.Shared}, offboarding.KeepHold, ""},
 		"a mailbox that forwards for ever stays": {offboarding.Options{ForwardFor: &forEver}, offboarding.KeepHold, ""},
 		"given up":                               {offboarding.Options{}, offboarding.KeepNone, ""},
-		"exported by a person":                   {offboarding.Options{}, offboarding.KeepExport, offboarding.StateManual},
+		"exported by another step":               {offboarding.Options{}, offboarding.KeepExport, offboarding.StateEffective},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

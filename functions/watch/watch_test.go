@@ -11,6 +11,7 @@ import (
 	"leaver/infra/resident"
 	"leaver/shared/bus"
 	"leaver/shared/ledger"
+	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -31,7 +32,7 @@ func (l lossy) Depth(context.Context, string) (bus.Depth, error) {
 
 func steps(h *steptest.Harness) map[offboarding.StepName]*worker.Worker {
 	all := map[offboarding.StepName]*worker.Worker{}
-	for name, step := range resident.Steps(h.Graph, h.Exchange, h.Ledger, offboarding.DefaultPolicy()) {
+	for name, step := range resident.Steps(h.Graph, h.Exchange, h.Ledger, objectstore.New("", nil), offboarding.DefaultPolicy()) {
 		all[name] = h.Worker(name, step)
 	}
 	return all

@@ -319,6 +319,12 @@ func (tp template) role(f offboarding.Function, is func(string, any, any)) {
 			statements = append(statements, anchors("s3:PutObject", "/leaver-*"))
 		}
 	}
+	if f.Storage {
+		bucket := func(action any, below string) any {
+			return object{"!If": []any{"Exports", allow(action, sub("arn:${AWS::Partition}:s3:::${ExportBucket}"+below)), ref("AWS::NoValue")}}
+		}
+		statements = append(statements, bucket("s3:ListBucket", ""), bucket([]any{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}, "/*"))
+	}
 	if wakes := bus.Wakes(f.Name); len(wakes) > 0 {
 		var functions []any
 		for _, w := range wakes {

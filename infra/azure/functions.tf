@@ -76,6 +76,15 @@ locals {
       send        = ["leaver"]
       listen      = ["leaver/preserve"]
     }
+    export = {
+      permissions = ["Mail.Read", "Contacts.Read", "Calendars.Read", "Tasks.Read.All"]
+      exchange    = false
+      legal_hold  = false
+      ledger      = true
+      inside      = false
+      send        = ["leaver"]
+      listen      = ["leaver/export"]
+    }
     onedrive = {
       permissions = ["User.Read.All", "Files.ReadWrite.All"]
       exchange    = false
@@ -137,7 +146,7 @@ locals {
       ledger      = true
       inside      = false
       send        = ["leaver"]
-      listen      = ["leaver-requests", "leaver-hints", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver-hints", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/export", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
     replay = {
       permissions = []
@@ -146,7 +155,7 @@ locals {
       ledger      = true
       inside      = false
       send        = ["leaver-requests", "leaver-hints", "leaver"]
-      listen      = ["leaver-requests", "leaver-hints", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
+      listen      = ["leaver-requests", "leaver-hints", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/export", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
   }
 
@@ -159,6 +168,7 @@ locals {
     wipe       = { topic = "leaver", labels = ["wipe", "termination"] }
     forward    = { topic = "leaver", labels = ["forward", "termination"] }
     preserve   = { topic = "leaver", labels = ["preserve", "termination"] }
+    export     = { topic = "leaver", labels = ["export", "termination"] }
     onedrive   = { topic = "leaver", labels = ["onedrive", "termination"] }
     privileges = { topic = "leaver", labels = ["privileges", "termination"] }
     access     = { topic = "leaver", labels = ["access", "termination"] }

@@ -84,6 +84,16 @@ resource "azurerm_role_assignment" "ledger" {
   depends_on                       = [azurerm_resource_group_template_deployment.ledger]
 }
 
+# Exports in Azure Blob Storage: exportTo in the policy names the container.
+resource "azurerm_role_assignment" "export" {
+  count                            = var.export_container == "" ? 0 : 1
+  scope                            = var.export_container
+  role_definition_name             = "Storage Blob Data Contributor"
+  principal_id                     = local.principals["export"]
+  principal_type                   = "ServicePrincipal"
+  skip_service_principal_aad_check = true
+}
+
 locals {
   permissions = merge([for name, f in local.functions : {
     for permission in f.permissions : "${name} ${permission}" => { function = name, permission = permission }

@@ -39,6 +39,12 @@ variable "cloud" {
   }
 }
 
+variable "export_container" {
+  description = "The resource id of the blob container that exportTo in the policy names (functions/export/README.md); empty for none."
+  type        = string
+  default     = ""
+}
+
 variable "aws_account_id" {
   description = "The AWS account of the functions, twelve digits."
   type        = string

@@ -44,6 +44,7 @@ type commands struct {
 	Sources  sourcesCommand  `cmd:"" help:"Check the declared sources of requests, or enrol at one that hands its secret out."`
 	HR       hrCommand       `cmd:"" name:"hr" help:"Serve simulated HR systems."`
 	Doctor   doctorCommand   `cmd:"" help:"Say what would fail before the first departure does, and how to mend it."`
+	Export   exportCommand   `cmd:"" help:"Check exports of mailboxes."`
 	Version  versionCommand  `cmd:"" help:"Say which build this is."`
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"leaver/infra/resident"
+	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -37,7 +38,7 @@ func newLine(t *testing.T, person string, policy offboarding.Policy) *line {
 // newLineOf prepares the host before the departure begins.
 func newLineOf(t *testing.T, person string, policy offboarding.Policy, prepare func(*line)) *line {
 	l := &line{Harness: steptest.New(t), workers: map[offboarding.StepName]*worker.Worker{}}
-	for name, step := range resident.Steps(l.Graph, l.Exchange, l.Ledger, policy) {
+	for name, step := range resident.Steps(l.Graph, l.Exchange, l.Ledger, objectstore.New(t.TempDir(), nil), policy) {
 		l.workers[name] = l.Worker(name, step)
 	}
 	prepare(l)

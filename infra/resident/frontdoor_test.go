@@ -22,6 +22,7 @@ import (
 	"leaver/shared/bus"
 	"leaver/shared/hris"
 	"leaver/shared/hris/webhook"
+	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/simhr"
 	"leaver/shared/simtenant"
@@ -105,7 +106,7 @@ func newHouse(t *testing.T, policy offboarding.Policy, declared ...hris.Config) 
 	h.planner = &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Sender("plan"), Tenant: h.TenantID(), Policy: policy, Now: h.Now, Log: log, SourceLimits: limits,
 	}
-	for name, step := range resident.Steps(h.Graph, h.Exchange, h.Ledger, policy) {
+	for name, step := range resident.Steps(h.Graph, h.Exchange, h.Ledger, objectstore.New(t.TempDir(), nil), policy) {
 		h.steps[name] = h.Worker(name, step)
 		h.steps[name].Log = log
 	}

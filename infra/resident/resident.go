@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"leaver/functions/access"
 	"leaver/functions/block"
 	"leaver/functions/delete"
+	"leaver/functions/export"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
 	"leaver/functions/onedrive"
@@ -39,6 +41,7 @@ import (
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
 	natsledger "leaver/shared/ledger/nats"
+	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
 	"leaver/shared/telemetry"
@@ -54,6 +57,7 @@ type Host struct {
 	Planner   *plan.Planner
 	Steps     map[offboarding.StepName]worker.Step
 	Watch     *watch.Watch
+	Sweeper   *export.Sweeper
 	Replayer  *replay.Replayer
 	Resolver  *resolve.Resolver
 	Metrics   *telemetry.Metrics
@@ -145,7 +149,9 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 		return nil, err
 	}
 	h.Directory, h.mailboxes = directory, mailboxes
-	h.Steps = Steps(directory, mailboxes, h.Ledger, o.Policy)
+	storage := objectstore.New(filepath.Join(o.Dir, "exports"), connection.Credential)
+	h.Steps = Steps(directory, mailboxes, h.Ledger, storage, o.Policy)
+	h.Sweeper = &export.Sweeper{Storage: storage, Storages: o.Policy.ExportStorages(), Frozen: h.Ledger.Frozen, Now: h.Now, Log: o.Log}
 	maps.Copy(h.Steps, o.Elsewhere)
 	h.Planner = &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
@@ -224,13 +230,14 @@ func (h *Host) openEmbedded(ctx context.Context, o Options) error {
 }
 
 // Steps makes every step of the cloud on the adapters.
-func Steps(directory *graph.Client, mailboxes *exchange.Client, departures *ledger.Ledger, policy offboarding.Policy) map[offboarding.StepName]worker.Step {
+func Steps(directory *graph.Client, mailboxes *exchange.Client, departures *ledger.Ledger, storage *objectstore.Client, policy offboarding.Policy) map[offboarding.StepName]worker.Step {
 	return map[offboarding.StepName]worker.Step{
 		offboarding.StepSignout:    signout.New(directory, rand.Reader),
 		offboarding.StepBlock:      block.New(directory, mailboxes),
 		offboarding.StepWipe:       wipe.New(directory, mailboxes),
 		offboarding.StepForward:    forward.New(directory, mailboxes, departures, policy),
 		offboarding.StepPreserve:   preserve.New(mailboxes),
+		offboarding.StepExport:     export.New(directory, storage),
 		offboarding.StepOnedrive:   onedrive.New(directory, departures),
 		offboarding.StepPrivileges: privileges.New(directory, departures),
 		offboarding.StepAccess:     access.New(directory, mailboxes, departures, privileges.New(directory, departures)),
@@ -270,6 +277,7 @@ func (h *Host) Run(ctx context.Context) error {
 	}{
 		{offboarding.FunctionWatch, h.Watch.Run}, {offboarding.FunctionResolve, h.Resolver.Poll},
 		{offboarding.FunctionPlan, h.Planner.Look}, {offboarding.FunctionPlan, h.Planner.Minute},
+		{string(offboarding.StepExport), h.Sweeper.Run},
 	} {
 		if h.Serves(each.function) {
 			group.Go(func() error { return h.eachMinute(ctx, each.function, each.run) })

@@ -12,6 +12,7 @@ import (
 	"leaver/infra/resident"
 	"leaver/shared/bus"
 	"leaver/shared/hris"
+	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
@@ -51,7 +52,7 @@ func TestTheSamplesCarryADeparture(t *testing.T) {
 	if err := planner.Handle(t.Context(), d); err != nil || !d.Completed {
 		t.Fatalf("plan: completed %t, %v, %s", d.Completed, err, d.DeadSentence)
 	}
-	steps := resident.Steps(h.Graph, h.Exchange, h.Ledger, policy)
+	steps := resident.Steps(h.Graph, h.Exchange, h.Ledger, objectstore.New(t.TempDir(), nil), policy)
 	caseID := simtenant.UserID(sampledPerson) + "-1"
 	for _, spec := range offboarding.Steps {
 		if spec.Inside {

@@ -19,6 +19,7 @@ import (
 	"leaver/shared/environment"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
+	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/telemetry"
 	"leaver/shared/worker"
@@ -118,6 +119,20 @@ func (f *Function) Graph() (cred azcore.TokenCredential, baseURL, scope string, 
 func (f *Function) Exchange() (cred azcore.TokenCredential, baseURL, scope, tenantID string, client *http.Client) {
 	at, _ := environment.Read[environment.Exchange](os.Environ()) // nothing in it can be wrong
 	return f.identity.Credential, cmp.Or(at.URL, f.identity.Exchange), f.identity.ExchangeScope, f.identity.TenantID, f.Telemetry.Client(f.identity.HTTP)
+}
+
+// Storage reaches the storages for exports; a function has no folder of its own.
+func (f *Function) Storage() *objectstore.Client { return objectstore.New("", f.identity.Credential) }
+
+// Before is a handler before whose every invocation something is done. That it fails is logged, and keeps
+// no message waiting.
+func (f *Function) Before(first func(context.Context) error, then lambda.Handler) lambda.Handler {
+	return lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+		if err := first(ctx); err != nil {
+			f.Log.Error("before the messages", "error", err)
+		}
+		return then.Invoke(ctx, payload)
+	})
 }
 
 // Policy reads the policy from where LEAVER_POLICY says; parse is config.ParsePolicy.

@@ -20,7 +20,7 @@ const (
 	budgetAudit                   // the audit logs
 	budgetIntune
 	budgetTeams
-	budgetMailbox // Outlook: of each mailbox for itself, and far from what Leaver asks of one
+	budgetMailbox // Outlook: of each mailbox for itself, see [mailboxes]
 )
 
 // What an app may ask in one tenant, each second in the long run: of the identity service by two
@@ -46,7 +46,10 @@ const (
 )
 
 // limiters keep to the budgets.
-type limiters struct{ reads, writes, files, roles, audit, intune, teams *limiter }
+type limiters struct {
+	reads, writes, files, roles, audit, intune, teams *limiter
+	mailboxes                                         *mailboxes
+}
 
 func newLimiters(now func() time.Time) limiters {
 	return limiters{
@@ -54,6 +57,7 @@ func newLimiters(now func() time.Time) limiters {
 		files: newLimiter(documentedFiles, filesWindow, now),
 		roles: newLimiter(rate.Inf, 0, now), audit: newLimiter(rate.Inf, 0, now),
 		intune: newLimiter(rate.Inf, 0, now), teams: newLimiter(rate.Inf, 0, now),
+		mailboxes: &mailboxes{now: now, of: map[string]*mailbox{}},
 	}
 }
 
@@ -79,6 +83,10 @@ func (l limiters) of(c call) (*limiter, int) {
 		return l.intune, 1
 	case budgetTeams:
 		return l.teams, 1
+	case budgetMailbox:
+		if len(c.objects) > 0 {
+			return l.mailboxes.limiter(c.objects[0]), 1
+		}
 	}
 	return nil, 0
 }

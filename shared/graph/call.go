@@ -29,6 +29,7 @@ type call struct {
 	doing   string   // for errors: "reading user"
 	files   []string // ids of drives, items and permissions that it is about: verified, named by errors, put for each {} of the path
 	objects []string // object ids, likewise (B15)
+	items   []string // ids of what lies in a mailbox, likewise; they come after the object ids in the path
 	method  string   // of a write
 	path    string   // from behind the version
 	query   string   // escaped, without the question mark
@@ -37,7 +38,9 @@ type call struct {
 	// eventual asks for one of Entra's advanced queries, whose answer may lag.
 	// Source: Microsoft Graph, Advanced query capabilities on Microsoft Entra ID objects.
 	eventual bool
-	next     string // address of the next page, in Graph's words; it replaces path and query
+	// prefer is the header of that name.
+	prefer string
+	next   string // address of the next page, in Graph's words; it replaces path and query
 }
 
 func (c call) writes() bool { return c.method != "" }
@@ -49,7 +52,7 @@ func (c call) verb() string {
 	return cmp.Or(c.method, http.MethodGet)
 }
 
-func (c call) ids() []string { return slices.Concat(c.files, c.objects) }
+func (c call) ids() []string { return slices.Concat(c.files, c.objects, c.items) }
 
 // what is what was being done, and to which ids.
 func (c call) what() string { return strings.Join(append([]string{c.doing}, c.ids()...), " ") }
@@ -66,7 +69,7 @@ func (c call) address() string {
 	return address
 }
 
-// fileID is what the ids of drives, items and permissions are made of.
+// fileID is what the ids of drives, items and permissions are made of, and those of what lies in a mailbox.
 var fileID = regexp.MustCompile(`^[A-Za-z0-9!_=-]+$`)
 
 // verify refuses a call that addresses something by a name (B15) or draws on nothing.
@@ -77,7 +80,7 @@ func (c call) verify() error {
 		problem = "the call names no budget"
 	case slices.ContainsFunc(c.objects, func(id string) bool { return len(id) != 36 || uuid.Validate(id) != nil }):
 		problem = fmt.Sprintf("%s: a name instead of an object id", offboarding.B15)
-	case slices.ContainsFunc(c.files, func(id string) bool { return !fileID.MatchString(id) }):
+	case slices.ContainsFunc(slices.Concat(c.files, c.items), func(id string) bool { return !fileID.MatchString(id) }):
 		problem = fmt.Sprintf("%s: a name instead of an id", offboarding.B15)
 	default:
 		return nil
@@ -141,19 +144,9 @@ var methods = map[string]abstractions.HttpMethod{
 
 // roundTrip sends a request through the SDK and returns the body of its answer.
 func (c *Client) roundTrip(ctx context.Context, out *outgoing, method, address string) ([]byte, error) {
-	target, err := url.Parse(address)
+	info, err := information(out, method, address)
 	if err != nil {
-		return nil, errors.New("the address cannot be read")
-	}
-	info := abstractions.NewRequestInformation()
-	info.SetUri(*target)
-	info.Method = methods[method]
-	info.Headers.TryAdd("Accept", "application/json")
-	if slices.ContainsFunc(out.calls, func(one call) bool { return one.eventual }) {
-		info.Headers.TryAdd("ConsistencyLevel", "eventual")
-	}
-	if out.body != nil {
-		info.SetStreamContentAndContentType(out.body, "application/json")
+		return nil, err
 	}
 	body, err := c.adapter.SendPrimitive(context.WithValue(ctx, outgoingKey{}, out), info, "[]byte", nil)
 	if out.failed != nil {
@@ -161,6 +154,30 @@ func (c *Client) roundTrip(ctx context.Context, out *outgoing, method, address s
 	}
 	text, _ := body.([]byte)
 	return text, err
+}
+
+// information is a request as the SDK takes it.
+func information(out *outgoing, method, address string) (*abstractions.RequestInformation, error) {
+	target, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("the address cannot be read")
+	}
+	info := abstractions.NewRequestInformation()
+	info.SetUri(*target)
+	info.Method = methods[method]
+	if !out.streams {
+		info.Headers.TryAdd("Accept", "application/json")
+	}
+	if prefer := out.calls[0].prefer; prefer != "" && !out.batch() {
+		info.Headers.TryAdd("Prefer", prefer)
+	}
+	if slices.ContainsFunc(out.calls, func(one call) bool { return one.eventual }) {
+		info.Headers.TryAdd("ConsistencyLevel", "eventual")
+	}
+	if out.body != nil {
+		info.SetStreamContentAndContentType(out.body, "application/json")
+	}
+	return info, nil
 }
 
 // get makes a call and reads its answer into a T.

@@ -3,7 +3,7 @@
 // it needs: the pipeline that carries every request, and models where they read more than a struct
 // would. The packages of request builders compile for minutes and are not used.
 //
-// Every request is a [call], and is sent in one of four ways: get, list, write and batch.
+// Every request is a [call], and is sent in one of five ways: get, list, write, batch and stream.
 //
 // Every object is addressed by object id (rule B15); anything else is refused before it is
 // sent. No error holds a name, an address or Graph's own text, which may hold both.
@@ -43,6 +43,7 @@ type Client struct {
 	base     string // of every address
 	limiters limiters
 	plain    *http.Client // adds no token
+	streams  *http.Client // has no limit to how long an answer takes
 }
 
 // Option is what can be chosen about a client.
@@ -85,5 +86,7 @@ func New(cred azcore.TokenCredential, baseURL, scope string, client *http.Client
 	if err != nil {
 		return nil, fmt.Errorf("graph: %w", err)
 	}
-	return &Client{adapter: adapter, base: strings.TrimSuffix(baseURL, "/"), limiters: limiters, plain: &plain}, nil
+	streams := own
+	streams.Timeout = 0
+	return &Client{adapter: adapter, base: strings.TrimSuffix(baseURL, "/"), limiters: limiters, plain: &plain, streams: &streams}, nil
 }

@@ -24,6 +24,8 @@ const (
 type outgoing struct {
 	calls []call // several are a batch
 	body  []byte
+	// streams has the answer read by whoever asks, as it arrives.
+	streams bool
 
 	date      time.Time
 	dateText  string
@@ -49,6 +51,21 @@ func (g guard) Intercept(next khttp.Pipeline, index int, req *http.Request) (*ht
 	if !ok {
 		return nil, refused{offboarding.Permanent(errors.New("a request to Graph that no call describes"))}
 	}
+	leave, err := g.limiters.places(ctx, out.calls)
+	if err != nil {
+		return nil, err
+	}
+	res, err := g.pass(next, index, req, out)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return kept(res, leave), nil
+}
+
+// pass sends a request that has its places.
+func (g guard) pass(next khttp.Pipeline, index int, req *http.Request, out *outgoing) (*http.Response, error) {
+	ctx := req.Context()
 	for limiter, units := range g.limiters.draws(out.calls) {
 		if err := limiter.wait(ctx, units); err != nil {
 			return nil, err
@@ -103,7 +120,9 @@ func (o *outgoing) hear(res *http.Response) error {
 	o.location = res.Header.Get("Location")
 	o.failed = nil // of a first try with an outdated token
 	if res.StatusCode < 300 {
-		res.Body = http.MaxBytesReader(nil, res.Body, biggestAnswer)
+		if !o.streams {
+			res.Body = http.MaxBytesReader(nil, res.Body, biggestAnswer)
+		}
 		return nil
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, biggestError))

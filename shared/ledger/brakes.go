@@ -315,6 +315,12 @@ var (
 	ErrUnverified = errors.New("sign in to approve: the policy takes no name that nobody proves")
 )
 
+// Frozen reports whether the installation is frozen.
+func (l *Ledger) Frozen(ctx context.Context) (bool, error) {
+	_, frozen, err := l.Freezing(ctx)
+	return frozen, err
+}
+
 // AllowDepartures allows so many departures more, on top of every limit, until a time. What limits
 // hold goes on with [Ledger.Readmit].
 func (l *Ledger) AllowDepartures(ctx context.Context, n int, until time.Time, by offboarding.Person) error {

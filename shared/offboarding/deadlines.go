@@ -77,6 +77,9 @@ func Deadlines(c *Case) []Deadline {
 	if r := c.Step(StepPreserve); r != nil && r.State == StateEffective && c.Plan.KeepMail == KeepHold && c.Plan.HoldFor > 0 && c.Plan.HoldFor != Unlimited && !deleted.IsZero() {
 		add(deleted.Add(c.Plan.HoldFor), "the hold of the youngest mail ends", "Exchange Online, litigation hold, LitigationHoldDuration")
 	}
+	if at := c.ExportedAt(); !at.IsZero() && c.Plan.ExportKeep > 0 && c.Plan.ExportKeep != Unlimited {
+		add(at.Add(c.Plan.ExportKeep), "the export of the mailbox is deleted", "the policy: exportKeep")
+	}
 	slices.SortStableFunc(out, func(a, b Deadline) int { return a.At.Compare(b.At) })
 	return out
 }

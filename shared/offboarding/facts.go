@@ -15,6 +15,8 @@ import (
 //	mailboxItems   licence            progress  delete
 //	licenceGroups  access             progress  licence
 //	mustStay       privileges         progress  every step
+//	mailbox        export             evidence  licence, delete
+//	exportedAt     export             evidence  licence, delete, deadlines
 //	drive          onedrive           evidence  delete, deadlines
 //	driveItems     onedrive           evidence  delete
 //	driveBytes     onedrive           evidence  delete
@@ -36,6 +38,8 @@ const (
 	// MailboxItems is how many items the mailbox held before its licence went, or "none" of one that
 	// was not there: nobody can look any more by then.
 	MailboxItems = "mailboxItems"
+	// ExportedAt is when the mailbox was last compared with its export, and not one item was missing.
+	ExportedAt = "exportedAt"
 	// LicenceGroups are the groups that access leaves to licence, by object id and separated by
 	// blanks: leaving one takes licences away (B2).
 	LicenceGroups = "licenceGroups"

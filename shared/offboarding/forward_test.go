@@ -177,7 +177,7 @@ func TestB2B3B4B5B12TheLicenceGateReadsTheMailbox(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := offboarding.VerdictOf(offboarding.MayRelease(&offboarding.Case{Plan: tt.plan}, tt.mail, offboarding.Content{Exists: true, Items: 7, Bytes: tt.bytes}))
+			got := offboarding.VerdictOf(offboarding.MayRelease(&offboarding.Case{Plan: tt.plan}, tt.mail, offboarding.Content{Exists: true, Items: 7, Bytes: tt.bytes}, time.Time{}))
 			if got.Rule != tt.by || !strings.Contains(got.Why, tt.says) {
 				t.Errorf("got %+v, want %q with %q", got, tt.by, tt.says)
 			}
@@ -285,7 +285,7 @@ func TestB12OnlyAnExportThatWasDoneIsOne(t *testing.T) {
 			Plan:  planned(func(p *offboarding.Plan) { p.KeepMail = offboarding.KeepExport }),
 			Steps: []*offboarding.Record{{Name: offboarding.StepPreserve, State: offboarding.StateSignedOff, SignedOff: accepted}},
 		}
-		if offboarding.MailKept(c, offboarding.MailFlow{}) != kept {
+		if offboarding.MailKept(c, offboarding.MailFlow{}, time.Time{}) != kept {
 			t.Errorf("an export that was %s before it was signed off is kept: %t", accepted, !kept)
 		}
 	}

@@ -35,6 +35,8 @@ type Function struct {
 	// Connection is the variable of the environment that says where the system of another vendor is, and
 	// as whom it is entered; shared/environment describes it. Empty is none.
 	Connection string
+	// Storage is set when the function writes exports into object storage.
+	Storage bool
 	// Ledger is set when the function reads and writes the ledger.
 	Ledger bool
 	// Signs is set when the function signs the ledger: it opens cases, changes them, or carries out what

@@ -191,26 +191,29 @@ func APersons(recipientTypeDetails string) error {
 }
 
 // MailKept reports whether the mailbox, as it is, outlives its account as the plan wants it (B12):
-// it is on hold, or a person did the task of exporting it and signed that off, or the organisation
-// gives its mail up.
-func MailKept(c *Case, m MailFlow) bool {
+// it is on hold, or it was exported and looked at again not long ago, or the organisation gives its
+// mail up.
+func MailKept(c *Case, m MailFlow, now time.Time) bool {
 	switch c.Plan.KeepMail {
 	case KeepNone:
 		return true
 	case KeepExport:
-		preserve := c.Step(StepPreserve)
-		return preserve != nil && preserve.State == StateSignedOff && preserve.SignedOff == StateManual
+		return c.notExported(now) == ""
 	}
 	return m.Hold
 }
 
 // MailLost says what would be lost with the mailbox as it is, of which somebody counted the items
 // (B12); nothing when it is kept. Nobody counts what an archive holds.
-func MailLost(c *Case, m MailFlow, held Content) string {
+func MailLost(c *Case, m MailFlow, held Content, now time.Time) string {
+	nobody := "that nobody kept"
+	if c.Plan.KeepMail == KeepExport {
+		nobody = c.notExported(now)
+	}
 	switch {
-	case MailKept(c, m):
+	case MailKept(c, m, now):
 	case held.Items > 0:
-		return fmt.Sprintf("the mailbox holds %d items that nobody kept", held.Items)
+		return fmt.Sprintf("the mailbox holds %d items %s", held.Items, nobody)
 	case held.Recoverable > 0:
 		return fmt.Sprintf("the mailbox holds nothing but %d deleted items that can be recovered, which nobody kept: put it on hold, or give it up in the policy (keepMail: none), then replay", held.Recoverable)
 	case m.Archive:
@@ -221,7 +224,7 @@ func MailLost(c *Case, m MailFlow, held Content) string {
 
 // MayRelease is nil when the plan, and the mailbox as it is, let the licence go (B2, B3, B4, B5,
 // B12).
-func MayRelease(c *Case, m MailFlow, held Content) error {
+func MayRelease(c *Case, m MailFlow, held Content, now time.Time) error {
 	p := c.Plan
 	if verdict := APersons(m.RecipientTypeDetails); verdict != nil {
 		return verdict
@@ -233,8 +236,8 @@ func MayRelease(c *Case, m MailFlow, held Content) error {
 		return Withheld(B2, "the mailbox forwards now, although the forwarding of the plan has ended")
 	case p.Mailbox != Shared && m.Held:
 		return Withheld(B5, "the mailbox is on hold, and the deletion of the account frees the licence")
-	case p.Mailbox != Shared && MailLost(c, m, held) != "":
-		return Withheld(B12, MailLost(c, m, held)+", and goes 30 days after its licence")
+	case p.Mailbox != Shared && MailLost(c, m, held, now) != "":
+		return Withheld(B12, MailLost(c, m, held, now)+", and goes 30 days after its licence")
 	case p.Mailbox != Shared:
 		return nil
 	case !m.Shared():

@@ -24,6 +24,7 @@ type TimeSettings struct {
 type StepSettings struct {
 	ForwardSettings    `step:"forward"`
 	PreserveSettings   `step:"preserve"`
+	ExportSettings     `step:"export"`
 	OnedriveSettings   `step:"onedrive"`
 	BlockSettings      `step:"block"`
 	WipeSettings       `step:"wipe"`
@@ -73,8 +74,14 @@ type AutoReplyTexts struct {
 
 // PreserveSettings are what preserve obeys.
 type PreserveSettings struct {
-	KeepMail Keeping       `yaml:"keepMail" json:"keepMail" default:"hold" enum:"hold,export,none" about:"how mail is kept before the account is deleted: hold by litigation hold (then an inactive mailbox), export by hand and sign-off; none gives up what the mailbox holds"`
+	KeepMail Keeping       `yaml:"keepMail" json:"keepMail" default:"hold" enum:"hold,export,none" about:"how mail is kept before the account is deleted: hold by litigation hold (then an inactive mailbox), export into files (exportTo); none gives up what the mailbox holds"`
 	HoldFor  time.Duration `yaml:"holdFor" json:"holdFor,omitempty" default:"unlimited" limit:"unlimited" least:"1d" about:"how long a litigation hold keeps each item, from when it came, in whole days"`
+}
+
+// ExportSettings are what export obeys.
+type ExportSettings struct {
+	ExportTo   string        `yaml:"exportTo" json:"exportTo,omitempty" default:"folder" pattern:"^(folder|(file:///|s3://[a-z0-9]|azblob://[a-z0-9])[^@\\s]*)$" about:"where mailboxes are exported to: folder is the host's own beside its ledger, where it has one; else file:///PATH, s3://BUCKET?region=R or azblob://CONTAINER?storage_account=A"`
+	ExportKeep time.Duration `yaml:"exportKeep" json:"exportKeep,omitempty" default:"365d" limit:"unlimited" least:"1d" about:"how long an export is kept before Leaver deletes it"`
 }
 
 // OnedriveSettings are what onedrive obeys. In a plan FilesTo is manager (also when empty), the id

@@ -15,6 +15,7 @@ const (
 	StepWipe       StepName = "wipe"
 	StepForward    StepName = "forward"
 	StepPreserve   StepName = "preserve"
+	StepExport     StepName = "export"
 	StepOnedrive   StepName = "onedrive"
 	StepPrivileges StepName = "privileges"
 	StepAccess     StepName = "access"
@@ -121,8 +122,18 @@ var Steps = []Spec{
 		Name: StepPreserve, When: Plan.preserves, Deadline: 24 * time.Hour,
 		Function: Function{
 			Does: "keeps the mail before the account goes", Exchange: true, LegalHold: true,
-			Done:    "the mailbox is on litigation hold, or a person has signed its export off",
+			Done:    "the mailbox is on litigation hold; or it is exported, and has no archive that the export does not reach",
 			AtWorst: "take every litigation hold away; change every mailbox",
+		},
+	},
+	{
+		// The largest mailboxes take days, by the limits of each mailbox.
+		Name: StepExport, When: Plan.exports, Deadline: 21 * 24 * time.Hour,
+		Function: Function{
+			Does: "writes the mailbox into files, and compares them with it", Policy: true, Storage: true,
+			Permissions: []string{"Mail.Read", "Contacts.Read", "Calendars.Read", "Tasks.Read.All"},
+			Done:        "every message, contact, event and task of the mailbox lies in the storage, was read back with its hash, and nothing has changed since",
+			AtWorst:     "read every mailbox; read, change and delete every export",
 		},
 	},
 	{
@@ -170,7 +181,7 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepLicence, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
-		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepPrivileges, StepAccess, StepOnpremises},
+		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepExport, StepPrivileges, StepAccess, StepOnpremises},
 		Function: Function{
 			Does: "releases the licence, when nothing is lost with it", Exchange: true, Policy: true,
 			Permissions: []string{
@@ -183,7 +194,7 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepDelete, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
-		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepOnedrive, StepPrivileges, StepAccess, StepOnpremises, StepLicence},
+		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepExport, StepOnedrive, StepPrivileges, StepAccess, StepOnpremises, StepLicence},
 		Function: Function{
 			Does: "deletes the account, when nothing is lost with it", Exchange: true, Policy: true,
 			Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},

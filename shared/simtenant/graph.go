@@ -151,10 +151,25 @@ var operations = []operation{
 	{"GET", "/admin/teams/telephoneNumberManagement/numberAssignments", serviceTeams, 1, selectMany, perms("TeamsTelephoneNumber.Read.All TeamsTelephoneNumber.ReadWrite.All"), listNumbers},
 	{"POST", "/admin/teams/telephoneNumberManagement/numberAssignments/unassignNumber", serviceTeams, 1, "", perms("TeamsTelephoneNumber.ReadWrite.All"), unassignNumber},
 
+	{"GET", "/users/{id}/calendar", serviceOutlook, 1, selectOne, perms("Calendars.ReadBasic Calendars.Read Calendars.ReadWrite"), getCalendar},
 	{"GET", "/users/{id}/calendars", serviceOutlook, 1, selectChildren, perms("Calendars.ReadBasic Calendars.Read Calendars.ReadWrite"), listCalendars},
 	{"GET", "/users/{id}/mailboxSettings", serviceOutlook, 1, selectOne, perms("MailboxSettings.Read MailboxSettings.ReadWrite"), getMailboxSettings},
 	{"PATCH", "/users/{id}/mailboxSettings", serviceOutlook, 1, "", rulesWrite, patchMailboxSettings},
 	{"GET", "/users/{id}/events", serviceOutlook, 1, "$select $top $filter $skiptoken", perms("Calendars.Read Calendars.ReadBasic.All Calendars.ReadWrite"), listEvents},
+	{"GET", "/users/{id}/mailFolders", serviceOutlook, 1, "$select $top $skiptoken includeHiddenFolders", mailBasic, listMailFolders},
+	{"GET", "/users/{id}/mailFolders/{folder}", serviceOutlook, 1, selectOne, mailBasic, getMailFolder},
+	{"GET", "/users/{id}/mailFolders/{folder}/childFolders", serviceOutlook, 1, "$select $top $skiptoken includeHiddenFolders", mailBasic, listChildFolders(ContentMail)},
+	{"GET", "/users/{id}/mailFolders/{folder}/messages/delta", serviceOutlook, 1, "$select $deltatoken $skiptoken", mailBasic, deltaMessages},
+	{"GET", "/users/{id}/messages/{message}", serviceOutlook, 1, selectOne, mailBasic, getMessage},
+	{"GET", "/users/{id}/messages/{message}/$value", serviceOutlook, 1, "", mailRead, getMIME},
+	{"GET", "/users/{id}/contactFolders", serviceOutlook, 1, selectChildren, contactsRead, listContactFolders},
+	{"GET", "/users/{id}/contactFolders/{folder}/childFolders", serviceOutlook, 1, selectChildren, contactsRead, listChildFolders(ContentContacts)},
+	{"GET", "/users/{id}/contactFolders/{folder}/contacts", serviceOutlook, 1, selectChildren, contactsRead, listContents(ContentContacts, "contacts", contactSchema)},
+	{"GET", "/users/{id}/calendars/{calendar}/events", serviceOutlook, 1, selectChildren, perms("Calendars.Read Calendars.ReadWrite"), listCalendarEvents},
+	{"GET", "/users/{id}/events/{event}/attachments", serviceOutlook, 1, selectChildren, perms("Calendars.Read Calendars.ReadWrite"), listEventAttachments},
+	{"GET", "/users/{id}/events/{event}/attachments/{attachment}/$value", serviceOutlook, 1, "", perms("Calendars.Read Calendars.ReadWrite"), getEventAttachment},
+	{"GET", "/users/{id}/todo/lists", serviceOutlook, 1, "$top $skiptoken", tasksRead, listTaskLists},
+	{"GET", "/users/{id}/todo/lists/{folder}/tasks", serviceOutlook, 1, "$top $skiptoken", tasksRead, listContents(ContentTasks, "todo/lists/tasks", taskSchema)},
 	{"GET", "/users/{id}/mailFolders/inbox/messageRules", serviceOutlook, 1, selectChildren, rulesRead, listRules},
 	{"POST", "/users/{id}/mailFolders/inbox/messageRules", serviceOutlook, 1, "", rulesWrite, createRule},
 	{"GET", "/users/{id}/mailFolders/inbox/messageRules/{rule}", serviceOutlook, 1, selectOne, rulesRead, getRule},
@@ -311,7 +326,7 @@ func (t *Tenant) run(c *call, path string) decision {
 		r.header = head
 		return r
 	}
-	f := t.fault(c.op.name(), c.arg["id"], c.arg["member"], c.arg["drive"], c.arg["item"], c.arg["permission"])
+	f := t.fault(c.op.name(), c.arg["id"], c.arg["member"], c.arg["drive"], c.arg["item"], c.arg["permission"], c.arg["message"], c.arg["folder"])
 	d := decision{reset: f.Reset, delay: f.Delay}
 	if f.hides() && !f.After {
 		d.reply = finish(c.faulty(f))

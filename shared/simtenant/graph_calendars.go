@@ -11,20 +11,49 @@ func listCalendars(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	shape := newSchema("calendar", "",
-		field[Mailbox]{"id", func(_ *call, m *Mailbox) any { return "AAMk" + derived("calendar", u.ID, m.Owner) }},
-		field[Mailbox]{"name", func(_ *call, m *Mailbox) any { return m.DisplayName }},
-		field[Mailbox]{"owner", func(_ *call, m *Mailbox) any {
-			return map[string]any{"name": m.DisplayName, "address": m.PrimarySMTPAddress}
-		}},
-	)
+	shape := calendarSchema(u)
 	items := []item{shape.item(c, m.Owner, m)}
+	if m.Contents != nil {
+		own := newSchema("calendar", "",
+			field[ContentFolder]{"id", func(_ *call, f *ContentFolder) any { return f.ID }},
+			field[ContentFolder]{"name", func(_ *call, f *ContentFolder) any { return f.Name }},
+			field[ContentFolder]{"owner", func(*call, *ContentFolder) any {
+				return map[string]any{"name": m.DisplayName, "address": m.PrimarySMTPAddress}
+			}},
+		)
+		for _, f := range m.Contents.below(ContentEvents, "", true) {
+			if f.WellKnown == "" {
+				items = append(items, own.item(c, f.ID, f))
+			}
+		}
+	}
 	for _, other := range c.t.mailboxes().under("calendar:" + u.ID) {
 		if other.Owner != u.ID && usable(other) {
 			items = append(items, shape.item(c, other.Owner, other))
 		}
 	}
 	return c.list(items, page{set: "users('" + u.ID + "')/calendars", size: 10, most: 1000}, shape)
+}
+
+// calendarSchema is how a user sees the calendar of a mailbox.
+func calendarSchema(u *User) *schema[Mailbox] {
+	return newSchema("calendar", "",
+		field[Mailbox]{"id", func(_ *call, m *Mailbox) any { return "AAMk" + derived("calendar", u.ID, m.Owner) }},
+		field[Mailbox]{"name", func(_ *call, m *Mailbox) any { return m.DisplayName }},
+		field[Mailbox]{"owner", func(_ *call, m *Mailbox) any {
+			return map[string]any{"name": m.DisplayName, "address": m.PrimarySMTPAddress}
+		}},
+	)
+}
+
+// getCalendar shows the user's own calendar.
+func getCalendar(c *call) reply {
+	m, u, bad := c.mailbox(true)
+	if bad != nil {
+		return *bad
+	}
+	shape := calendarSchema(u)
+	return c.entity("users('"+u.ID+"')/calendar", shape.item(c, m.Owner, m), false, shape)
 }
 
 // outlookTime is a dateTimeTimeZone in UTC.

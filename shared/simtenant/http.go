@@ -32,6 +32,9 @@ type reply struct {
 // plainText is a body that is no JSON.
 type plainText string
 
+// streamed is a body that is written as it is made, outside of the lock.
+type streamed func(io.Writer) error
+
 // decision is an answer with what a fault does to it.
 type decision struct {
 	reply
@@ -44,7 +47,9 @@ type decision struct {
 func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	latency := t.world.Latency
+	leave := t.enter(r)
 	t.mu.Unlock()
+	defer leave()
 	if !wait(r.Context(), latency) {
 		return
 	}
@@ -65,6 +70,10 @@ func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	now := t.clock()
 	line.At = now.Format(time.RFC3339Nano)
+	stream, isStream := d.body.(streamed)
+	if isStream {
+		d.body = nil
+	}
 	payload := encoded(d.body) // under the lock: the body may share memory with the world
 	t.mu.Unlock()
 
@@ -83,6 +92,16 @@ func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // net/http breaks the connection, or the stream under HTTP/2
 	}
 	d.write(w, r, payload, requestID, now)
+	if !isStream {
+		return
+	}
+	if in, is := w.(*buffered); is {
+		in.stream = stream
+		return
+	}
+	if stream(w) != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // dispatch finds the host a path belongs to. It runs under the lock, and answers who

@@ -190,9 +190,16 @@ func (p inProcess) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
+	body := io.NopCloser(&w.body)
+	length := int64(w.body.Len())
+	if w.stream != nil {
+		read, write := io.Pipe()
+		go func() { _ = write.CloseWithError(w.stream(write)) }() // it ends when the reader closes
+		body, length = read, -1
+	}
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
+		Header: w.header, Body: body, ContentLength: length, Request: r,
 	}, nil
 }
 
@@ -201,6 +208,7 @@ type buffered struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+	stream streamed // the body instead, where it is one
 }
 
 func (b *buffered) Header() http.Header         { return b.header }

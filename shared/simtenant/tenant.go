@@ -61,6 +61,7 @@ type Tenant struct {
 	touched     []touch // what the index does not know yet
 	counts      map[string]int
 	unknown     []string
+	underWay    map[string]int // requests to a mailbox, by token and user
 	told        []notification // still to be sent
 	chance      *rand.Rand
 	buckets     map[string]*bucket
@@ -88,6 +89,7 @@ func New(cfg Config) (*Tenant, error) {
 		counts:        map[string]int{},
 		chance:        rand.New(rand.NewPCG(365, 1)), // faults with a share fall the same way in every run
 		buckets:       map[string]*bucket{},
+		underWay:      map[string]int{},
 		verified:      map[string]accessClaims{},
 		userChanges:   userChanges{of: map[string]int{}, removed: map[string]int{}},
 	}

@@ -2,6 +2,8 @@ package simtenant
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +23,30 @@ const (
 	reportsLimit   = 5           // requests for audit logs
 	reportsWindow  = 10 * time.Second
 )
+
+// outlookAtOnce is how many requests an app may have under way to one mailbox.
+const outlookAtOnce = 4
+
+// outlookPaths are the beginnings of what Outlook answers, behind the user.
+var outlookPaths = []string{"mailFolders", "messages", "contactFolders", "contacts", "calendars", "events", "todo"}
+
+// enter counts a request to a mailbox as under way until the function that it returns is called. Who
+// sends it is told by its token, which nobody has looked at yet.
+func (t *Tenant) enter(r *http.Request) (leave func()) {
+	segments := strings.Split(strings.TrimPrefix(r.URL.Path, "/v1.0/"), "/")
+	if len(segments) < 3 || segments[0] != "users" || !slices.Contains(outlookPaths, segments[2]) {
+		return func() {}
+	}
+	key := r.Header.Get("Authorization") + "/" + strings.ToLower(segments[1])
+	t.underWay[key]++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.underWay[key]--; t.underWay[key] == 0 {
+			delete(t.underWay, key)
+		}
+	}
+}
 
 // Spending is what was drawn on one budget.
 type Spending struct {
@@ -173,6 +199,12 @@ func (t *Tenant) throttle(c *call, head map[string]string) *reply {
 			wait, _ = t.take("intuneWrite/"+app, 1, intuneWrites, intuneWindow)
 		}
 	case serviceOutlook:
+		if t.underWay[c.r.Header.Get("Authorization")+"/"+strings.ToLower(c.arg["id"])] > outlookAtOnce {
+			t.throttled++
+			head["Retry-After"] = "1"
+			r := c.fail(http.StatusTooManyRequests, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.")
+			return &r
+		}
 		wait, _ = t.take("outlook/"+app+"/"+strings.ToLower(c.arg["id"]), 1, outlookLimit, outlookWindow)
 	case serviceReports:
 		wait, _ = t.take("reports/"+app, 1, reportsLimit, reportsWindow)

@@ -293,6 +293,7 @@ type Mailbox struct {
 	ResourceDelegates        []string // object ids; of a room or equipment: who approves bookings
 	GrantSendOnBehalfTo      []string
 	Meetings                 []Meeting
+	Contents                 *Contents       // what Graph shows of it; nil = only the folders that every mailbox has
 	Protocols                map[string]bool // Set-CASMailbox switches, by parameter name
 	BlockedDeviceIDs         []string
 	AllowedDeviceIDs         []string

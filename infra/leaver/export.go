@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"leaver/functions/export"
+	"leaver/infra/leaver/internal/terminal"
+)
+
+type exportCommand struct {
+	Verify exportVerifyCommand `cmd:"" help:"Check a finished export where it lies, without a network."`
+}
+
+type exportVerifyCommand struct {
+	Path     string `arg:"" type:"existingdir" help:"Folder of one export, with its manifest.ndjson."`
+	Manifest string `help:"SHA-256 that the manifest must have: manifestSHA256 in the evidence of export (leaver status CASE --json)." placeholder:"SHA256"`
+	JSON     bool   `help:"As JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (*exportVerifyCommand) Help() string {
+	return `Every file is read, and its size and hash are held against the manifest; every item is there once. Without --manifest nobody says that it is the manifest that Leaver wrote: its hash is printed, and the ledger has it. Exit code 0 only if nothing is wrong.
+
+  leaver export verify /mnt/exports/5f7c2a0e-1b7d-4c57-9f6e-0d6f1d2b8a11-1
+  aws s3 sync s3://contoso-leaver-export/CASE CASE && leaver export verify CASE --manifest 9f86d0…`
+}
+
+// Run checks it.
+func (c *exportVerifyCommand) Run(on console) error {
+	v, err := export.Verify(os.DirFS(c.Path))
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	if c.Manifest != "" && c.Manifest != v.Manifest {
+		v.Problems = append(v.Problems, export.Problem{Path: "manifest.ndjson", Why: "its SHA-256 is " + v.Manifest + ": it is not the manifest that was asked for"})
+	}
+	if c.JSON {
+		err = terminal.WriteJSON(on.stdout, []export.Verified{v})
+	} else {
+		for _, p := range v.Problems {
+			_, _ = fmt.Fprintf(on.stdout, "%s%s: %s\n", terminal.Printable(p.Path, 300), p.ID, terminal.Printable(p.Why, 300)) // the next line says whether it could
+		}
+		_, err = fmt.Fprintf(on.stdout, "case %s, as of %s: %d items in %d files, %d bytes; manifest %s\n", terminal.Printable(v.Case, 80), v.At.Format("2006-01-02 15:04:05 MST"), v.Items, v.Files, v.Bytes, v.Manifest)
+	}
+	if err == nil && len(v.Problems) > 0 {
+		err = errors.New("the export is not as its manifest says, or is not whole")
+	}
+	return err
+}
