@@ -360,10 +360,10 @@ func (r *Resolver) lookAgain(ctx context.Context, source hris.Readable, person s
 	}}, at)
 }
 
-// refused tells of a word that no request can be made of. In a poll it may be an old record, which
-// somebody has to look at only when its like was asked for.
+// refused tells of a word that no request can be made of. Where everybody is asked about it may be an
+// old record, which somebody has to look at only when that person was asked for.
 func (r *Resolver) refused(ctx context.Context, source hris.Readable, word hris.Word, why error, h bus.Hint) error {
-	if h.Event == eventPoll {
+	if h.Event == eventPoll || h.Person == "" {
 		r.Log.Debug("a record that cannot be used", "source", source.Name, "reason", why)
 		return nil
 	}

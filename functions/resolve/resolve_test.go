@@ -2,6 +2,7 @@ package resolve_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -281,6 +282,8 @@ func TestSilenceNeitherBeginsNorEndsADeparture(t *testing.T) {
 		"a record of Gusto":     {"gusto", func(hr *simhr.System) { hr.Delete("4711") }},
 		"a record of Factorial": {"factorial", func(hr *simhr.System) { hr.Delete("4711") }},
 		"a field of Factorial":  {"factorial", func(hr *simhr.System) { hr.Without = "terminated_on" }},
+		"a field of HiBob":      {"hibob", func(hr *simhr.System) { hr.Without = "/employee/lastDayOfWork" }},
+		"a record of Deel":      {"deel", func(hr *simhr.System) { hr.Delete("4711") }},
 		"a field of Personio":   {"personio", func(hr *simhr.System) { hr.Without = "termination" }},
 		"a field of Finch":      {"finch", func(hr *simhr.System) { hr.Without = "end_date" }},
 		"a domain of Workday":   {"workday", func(hr *simhr.System) { hr.Without = "Worker_Status_Data" }},
@@ -404,6 +407,25 @@ func TestOldLeaversDoNotLeaveAgain(t *testing.T) {
 	}
 }
 
+// TestAnEventAboutNobodyBringsNoOldLeaverUp: everybody is read because of it, and whoever left long ago
+// is nobody's task.
+func TestAnEventAboutNobodyBringsNoOldLeaverUp(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, "deel", "Europe/Berlin")
+	d.hr.Silent = true
+	for i, id := range []string{"1", "2", "3"} {
+		d.hr.Hire(simhr.Person{ID: id, Number: "E100" + id, Mail: "old" + id + "@contoso.com"})
+		d.hr.Dismiss(id, day(fmt.Sprintf("202%d-03-31", i+1)), offboarding.Date{})
+	}
+	d.hr.Silent = false
+	d.hr.Dismiss("4711", day("2026-11-30"), offboarding.Date{}) // its webhook names a contract alone
+	d.at(t, d.Now().Add(time.Minute))
+	all, _, err := d.Ledger.Requests(t.Context())
+	if err != nil || len(all) != 1 || d.leaving(t).IsZero() {
+		t.Errorf("got %d requests, %v; want the one of who leaves\n%s", len(all), err, d.log)
+	}
+}
+
 // TestAPersonWhoComesBackIsSeen: a rehire cancels what is left of the departure.
 func TestAPersonWhoComesBackIsSeen(t *testing.T) {
 	t.Parallel()
@@ -478,7 +500,7 @@ func TestAHintThatIsGivenUpIsParked(t *testing.T) {
 // TestABurstOfHintsIsOneReading, and a hint that comes later is read anew.
 func TestABurstOfHintsIsOneReading(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, "hibob", "Europe/Berlin")
+	d := newDoor(t, "factorial", "Europe/Berlin")
 	hint := func(i int) *steptest.Delivery {
 		m, err := bus.Hint{Attempt: 1, Hint: offboarding.Hint{ID: "req-" + string(rune('a'+i)), Source: "hr", Person: "4711", Event: "employee.left", ReceivedAt: d.Now()}}.Message(time.Time{})
 		if err != nil {

@@ -1,6 +1,7 @@
 package hris
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,6 +91,9 @@ func deelWord(id string, doc document) Word {
 			word.Employee.Mail = mail.at("/value").text()
 		}
 	}
+	for _, one := range doc.at("/employments").list() {
+		word.Employee.Mail = cmp.Or(word.Employee.Mail, one.at("/work_email").text())
+	}
 	all := slices.DeleteFunc(doc.at("/employments").list(), func(d document) bool { return d.at("/is_user_contract_deleted").isTrue() })
 	if len(all) == 0 {
 		word.Unclear = "no employment is shown"
@@ -107,12 +111,15 @@ func deelWord(id string, doc document) Word {
 			return word
 		case last.IsZero() && one.at("/is_ended").isTrue():
 			continue // long ago, or nobody wrote down when
+		case last.IsZero() && !one.has("termination_last_day"):
+			word.Leaving, word.Unclear = Leaving{}, "an employment does not show termination_last_day: give the token the right to see it"
+			return word
 		case last.IsZero():
 			word.Leaving = Leaving{} // this one goes on
 			return word
 		}
 		if word.Leaving.LastDay.Before(last) {
-			word.Leaving.LastDay, word.Leaving.Zone = last, zoneOrNone(one.at("/timezone").text())
+			word.Leaving.LastDay, word.Leaving.Zone = last, cmp.Or(zoneOrNone(one.at("/timezone").text()), zoneOrNone(doc.at("/timezone").text()))
 		}
 	}
 	if word.Leaving.IsZero() {

@@ -86,11 +86,47 @@ func (h *hibobReader) Person(ctx context.Context, id string) (Word, error) {
 	if err != nil {
 		return Word{}, err
 	}
-	return hibobWord(id, doc, h.now()), nil
+	word := hibobWord(id, doc, h.now())
+	if word.Unclear != "" || !word.Leaving.IsZero() {
+		return word, nil
+	}
+	return h.confirm(ctx, id, word)
+}
+
+// confirm makes sure that somebody stays of whom no date is shown. A date that the service user may not
+// see is left out as one that is not there is; the table of the lifecycle, which is refused then, tells.
+func (h *hibobReader) confirm(ctx context.Context, id string, word Word) (Word, error) {
+	table, err := h.get(ctx, "reading the lifecycle", "/v1/people/"+url.PathEscape(id)+"/lifecycle", nil, nil)
+	switch {
+	case errors.Is(err, errCredential), errors.Is(err, errNotFound):
+		word.Unclear = "no date is shown, nor the lifecycle: give the service user the right to see the section Lifecycle"
+		return word, nil
+	case err != nil:
+		return word, err
+	}
+	var newest offboarding.Date
+	left := false
+	for _, row := range table.at("/values").list() {
+		day, err := parseDay(row.at("/effectiveDate").text())
+		if err == nil && !day.Before(newest) {
+			newest, left = day, hibobLeft(row.at("/status").text())
+		}
+	}
+	if left {
+		word.Unclear = "the lifecycle ends, and no date is shown: give the service user the right to see internal.terminationDate"
+	}
+	return word, nil
+}
+
+// hibobLeft reports whether a status of the lifecycle is that of somebody who left, or works no more.
+func hibobLeft(status string) bool {
+	status = strings.ToLower(status)
+	return strings.Contains(status, "terminated") || strings.Contains(status, "garden")
 }
 
 // Leavers implements Reader. What changed since a time cannot be asked, so it is everybody, those who
-// left included.
+// left included. Of whom no date is shown it says nothing: they are asked about one by one, where it
+// matters.
 func (h *hibobReader) Leavers(ctx context.Context, _ time.Time) (Leavers, error) {
 	doc, _, err := h.ask(ctx, "searching for people", http.MethodPost, "/v1/people/search", nil,
 		map[string]any{"fields": hibobFields, "showInactive": true, "humanReadable": "APPEND"}, nil)
@@ -106,7 +142,7 @@ func (h *hibobReader) Leavers(ctx context.Context, _ time.Time) (Leavers, error)
 			all.Words = append(all.Words, hibobWord(id, one, h.now()))
 		}
 	}
-	all.Words = distinct(all.Words)
+	all.Words = slices.DeleteFunc(distinct(all.Words), func(w Word) bool { return w.Unclear == "" && w.Leaving.IsZero() })
 	return all, nil
 }
 
@@ -135,7 +171,7 @@ func hibobWord(id string, doc document, now time.Time) Word {
 	word.Leaving.EndOfEmployment, err = parseDay(hibobField(doc, "internal.terminationDate"))
 	word.Leaving.LastDay, other = parseDay(hibobField(doc, "employee.lastDayOfWork"))
 	status := strings.ToLower(hibobField(doc, "internal.lifecycleStatus"))
-	left := strings.Contains(status, "terminated") || strings.Contains(status, "garden")
+	left := hibobLeft(status)
 	here := strings.Contains(status, "employed") || strings.Contains(status, "hired") // and no list item's id
 	switch {
 	case err != nil || other != nil:

@@ -85,7 +85,15 @@ var deelReports = map[string]func(*testing.T){
 	},
 	"the day of a direct employee stands elsewhere": func(t *testing.T) {
 		answers(t, "deel", "leaves 2026-11-30", deelSays(`{"is_ended":false}`, `,"direct_employee_termination_last_day":"2026-11-30"`))
-		answers(t, "deel", "stays", deelSays(`{"is_ended":false},{"is_ended":false}`, `,"direct_employee_termination_last_day":"2026-11-30"`))
+		answers(t, "deel", "stays", deelSays(`{"is_ended":false,"termination_last_day":null},{"is_ended":false,"termination_last_day":null}`, `,"direct_employee_termination_last_day":"2026-11-30"`))
+	},
+	"a field is missing, and another is used": func(t *testing.T) {
+		answers(t, "deel", "unclear", deelSays(`{"is_ended":false}`, ""))
+		answers(t, "deel", "stays", deelSays(`{"is_ended":false,"termination_last_day":null}`, ""))
+		word := answers(t, "deel", "leaves 2026-11-30 in Europe/Lisbon", always(`{"data":{"timezone":"Europe/Lisbon","emails":[{"type":"personal","value":"adele@example.com"}],"employments":[{"work_email":"adele.vance@contoso.com","termination_last_day":"2026-11-30","timezone":null}]}}`))
+		if word.Employee.Mail != "adele.vance@contoso.com" {
+			t.Errorf("got %+v, want the address at work", word.Employee)
+		}
 	},
 	"a contract was deleted": func(t *testing.T) {
 		answers(t, "deel", "leaves 2026-11-30", deelSays(`{"termination_last_day":"2026-11-30"},{"is_ended":false,"is_user_contract_deleted":true}`, ""))

@@ -41,9 +41,24 @@ var hibobReports = map[string]func(*testing.T){
 	"a guide reads people by the page": func(t *testing.T) {
 		hr, r, _ := simulated(t, "hibob", 1500)
 		reads := hr.Reads()
-		if list := lists(t, r, "nobody"); len(list.Words) != 1500 || hr.Reads() != reads+1 {
-			t.Errorf("got %d people in %d answers, want all of them in one", len(list.Words), hr.Reads()-reads)
+		hr.Dismiss("6210", dayOf(t, "2026-11-30"), offboarding.Date{})
+		lists(t, r, "6210 leaves 2026-11-30")
+		if hr.Reads() != reads+1 {
+			t.Errorf("got %d answers, want all of them in one", hr.Reads()-reads)
 		}
+	},
+	"a right to see the dates is lost": func(t *testing.T) {
+		hr, r, _ := simulated(t, "hibob", 1)
+		hr.Dismiss("4711", dayOf(t, "2026-11-30"), offboarding.Date{})
+		says(t, r, "leaves 2026-11-30")
+		hr.Without = "/employee/lastDayOfWork"
+		says(t, r, "unclear")
+		lists(t, r, "nobody")
+		hr.Without = ""
+		hr.TakeBack("4711")
+		says(t, r, "stays")
+		hr.Without = "lifecycle"
+		says(t, r, "unclear")
 	},
 	"a status is the id of an item of a list": func(t *testing.T) {
 		answers(t, "hibob", "leaves 2026-11-10", always(`{"/root/id":{"value":"4711"},"/internal/lifecycleStatus":{"value":"251240318"},"/employee/lastDayOfWork":{"value":"2026-11-10"}}`))
@@ -51,7 +66,10 @@ var hibobReports = map[string]func(*testing.T){
 	"parental leave looks like leaving": func(t *testing.T) {
 		means(t, "hibob", "", bob("employee.inactivated", `"employeeId":"4711"`), "nothing: employee.inactivated")
 		means(t, "hibob", "", bob("employee.temporaryLeave", `"employeeId":"4711"`), "nothing: employee.temporaryLeave")
-		answers(t, "hibob", "stays", always(`{"/root/id":{"value":"4711"},"/internal/lifecycleStatus":{"value":"parental leave"},"/internal/status":{"value":"Inactive"}}`))
+		answers(t, "hibob", "stays", paths(map[string]string{
+			"/v1/people/4711":           `{"/root/id":{"value":"4711"},"/internal/lifecycleStatus":{"value":"parental leave"},"/internal/status":{"value":"Inactive"}}`,
+			"/v1/people/4711/lifecycle": `{"values":[{"status":"parental leave","effectiveDate":"2026-10-01"},{"status":"employed","effectiveDate":"2020-01-01"}]}`,
+		}))
 	},
 	"garden leave comes before the end": func(t *testing.T) {
 		hr, r, _ := simulated(t, "hibob", 1)

@@ -86,6 +86,8 @@ var workdayReports = map[string]func(*testing.T){
 		if list := lists(t, r, "4780 leaves 2026-12-24"); len(list.Words) != 70 { // by both, on several pages, and once
 			t.Errorf("got %d workers, want 70", len(list.Words))
 		}
+		repeated := workdayDates("1", "")(nil, "")
+		lists(t, scripted(t, "workday", always(strings.Replace(repeated, "<Total_Pages>1<", "<Total_Pages>9<", 1))), "fails")
 	},
 	"a change was missed by a run": func(t *testing.T) {
 		var asked string

@@ -413,6 +413,10 @@ func FuzzReaders(f *testing.F) {
 	f.Add(`<Envelope><Body><Get_Workers_Response><Response_Data><Worker/></Response_Data></Get_Workers_Response></Body></Envelope>`)
 	f.Add(`{"id":"4711","employeeLeaveDateTime":"2026-11-30T00:00:00Z","value":[{"id":"4711","employeeLeaveDateTime":null}]}`)
 	f.Add(`{"data":{"employments":[{"termination_last_day":"2026-11-30","timezone":"Mars/Base"}]}}`)
+	f.Add(`{"data":[{"id":"4711","active":true,"is_terminating":null,"terminated_on":"2026-11-30"}],"meta":{"has_next_page":true,"end_cursor":"x"},"page":{"total_rows":9}}`)
+	f.Add(`{"resource":{"type":"Company","uuid":"c"},"paging":{"count":-1},"individuals":[{"id":""}],"_data":[null],"_meta":{"links":{"next":{"href":":"}}}}`)
+	f.Add(`{"values":[{"status":"terminated","effectiveDate":null}],"employees":[],"access_token":"t"}`)
+	f.Add(`<Envelope><Body><Fault><faultcode>SOAP-ENV:Client.authenticationError</faultcode></Fault></Body></Envelope>`)
 	f.Fuzz(func(t *testing.T, answer string) {
 		transport := always(answer)
 		for _, v := range vendors {

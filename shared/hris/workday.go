@@ -264,6 +264,7 @@ func (w *workdayReader) Leavers(ctx context.Context, since time.Time) (Leavers, 
 		if !entered {
 			through = through.Add(ahead)
 		}
+		among := map[string]bool{} // of this question
 		for page, pages := 1, 1; page <= pages; page++ {
 			if page > mostPages {
 				return Leavers{}, fmt.Errorf("listing workers: %s has more than %d pages", w.about, mostPages)
@@ -273,11 +274,16 @@ func (w *workdayReader) Leavers(ctx context.Context, since time.Time) (Leavers, 
 				return Leavers{}, err
 			}
 			pages = answer.Pages
+			before := len(among)
 			for _, one := range answer.All {
-				if word := one.word(w.now()); word.Person != "" && !seen[word.Person] {
-					seen[word.Person] = true
+				word := one.word(w.now())
+				if word.Person != "" && !seen[word.Person] {
 					all.Words = append(all.Words, word)
 				}
+				seen[word.Person], among[word.Person] = true, true
+			}
+			if page < pages && len(among) == before {
+				return Leavers{}, fmt.Errorf("listing workers: %w", errRepeats)
 			}
 		}
 	}

@@ -60,6 +60,21 @@ var hibob = vendor{
 			}
 			s.answer(w, record(*p))
 		}))
+		mux.HandleFunc("GET /v1/people/{id}/lifecycle", s.basic(s.User, s.Credential, func(w http.ResponseWriter, r *http.Request) {
+			p := s.shown(r.PathValue("id"))
+			switch {
+			case s.Without == "lifecycle":
+				w.WriteHeader(http.StatusForbidden)
+			case p == nil:
+				s.missing(w)
+			default:
+				rows := []any{map[string]any{"id": 1, "status": "employed", "effectiveDate": "2020-01-01"}}
+				if !p.LastDay.IsZero() {
+					rows = append([]any{map[string]any{"id": 2, "status": "terminated", "reason": Canary, "effectiveDate": p.LastDay.String()}}, rows...)
+				}
+				s.answer(w, map[string]any{"values": rows})
+			}
+		}))
 		mux.HandleFunc("POST /v1/people/search", s.basic(s.User, s.Credential, func(w http.ResponseWriter, r *http.Request) {
 			var asked struct{ ShowInactive bool }
 			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
