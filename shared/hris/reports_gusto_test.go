@@ -72,6 +72,14 @@ var gustoReports = map[string]func(*testing.T){
 			t.Errorf("got %v, want nobody to be named by a private address", err)
 		}
 	},
+	"an employee has no address": func(t *testing.T) {
+		for _, address := range []string{``, `,"work_email":null`, `,"work_email":""`} {
+			word := answers(t, "gusto", "leaves 2026-11-30", gustoSays(`{"uuid":"4711","terminated":false`+address+`}`, `[{"active":false,"effective_date":"2026-11-30"}]`))
+			if _, err := (Config{Name: "hr", Vendor: "gusto", Zone: "Europe/Berlin"}).Request(word, 1, heardAt); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "names nobody") {
+				t.Errorf("%q: got %v, want it said that nobody is named", address, err)
+			}
+		}
+	},
 	"an earlier termination is still listed": func(t *testing.T) {
 		old := `{"active":true,"effective_date":"2023-05-31"}`
 		answers(t, "gusto", "stays", gustoSays(`{"terminated":false}`, `[`+old+`]`))
