@@ -55,6 +55,10 @@ type Directory interface {
 	Portal() offboarding.Portal
 	TelephoneNumbers(ctx context.Context, user string) ([]offboarding.TelephoneNumber, error)
 	ReleaseNumber(ctx context.Context, user string, n offboarding.TelephoneNumber) error
+	JoinGroups(ctx context.Context, user string, groups []string) []error
+	// NumberTaken reports whether somebody else than the user has a number.
+	NumberTaken(ctx context.Context, user, number string) (bool, error)
+	AssignNumber(ctx context.Context, user string, n offboarding.TelephoneNumber) error
 	// SharedCalendars are the addresses of those whose calendars the user has opened.
 	SharedCalendars(ctx context.Context, user, address string) ([]string, error)
 }
@@ -62,6 +66,9 @@ type Directory interface {
 // Mailboxes is what access needs of Exchange Online.
 type Mailboxes interface {
 	LeaveDistributionGroup(ctx context.Context, group, user string) error
+	JoinDistributionGroup(ctx context.Context, group, user string) error
+	HasMailRight(ctx context.Context, user string, r offboarding.MailRight) (bool, error)
+	GrantMailRight(ctx context.Context, user string, r offboarding.MailRight) error
 	ManagedGroups(ctx context.Context, id string) ([]offboarding.MailGroup, error)
 	MailRights(ctx context.Context, user string) ([]offboarding.MailRight, error)
 	Recipient(ctx context.Context, identity string) (offboarding.Recipient, error)
@@ -71,7 +78,6 @@ type Mailboxes interface {
 	Openers(ctx context.Context, mailbox string) ([]string, error)
 	ForwardingTo(ctx context.Context, id string) ([]string, error)
 	Forward(ctx context.Context, mailbox, to string, keepCopy bool) error
-	GrantMailRight(ctx context.Context, user string, r offboarding.MailRight) error
 	PassGroup(ctx context.Context, group, from, to string) error
 	PassBookings(ctx context.Context, room, from, to string) error
 	Resources(ctx context.Context) ([]string, error)

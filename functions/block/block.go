@@ -26,6 +26,8 @@ type Directory interface {
 	RevokeSignInSessions(ctx context.Context, id string) error
 	Devices(ctx context.Context, id string) ([]offboarding.Device, error)
 	DisableDevice(ctx context.Context, id string) error
+	Enable(ctx context.Context, id string) error
+	EnableDevice(ctx context.Context, id string) error
 	// DeviceUsers are the people who registered a device or own it, by object id.
 	DeviceUsers(ctx context.Context, id string) ([]string, error)
 	// EnabledBy finds who enabled the account last, after a time; offboarding.ErrNotFound when
@@ -41,6 +43,8 @@ type Mailboxes interface {
 	Mailbox(ctx context.Context, id string) (offboarding.Mailbox, error)
 	CloseMailbox(ctx context.Context, id string) error
 	CloseProtocols(ctx context.Context, id string, but ...string) error
+	OpenMailbox(ctx context.Context, id string) error
+	OpenProtocols(ctx context.Context, id string, names []string, smtpWas string) error
 	Phones(ctx context.Context, user string) ([]offboarding.Phone, error)
 }
 
@@ -53,6 +57,13 @@ type Step struct {
 func New(directory Directory, mailboxes Mailboxes) *Step {
 	return &Step{directory: directory, mailboxes: mailboxes}
 }
+
+// The before of the mailbox: the ways into it that were open, by the names of Set-CASMailbox, and the
+// switch of them that has three values.
+const (
+	protocols    = "protocols"
+	smtpDisabled = "SmtpClientAuthenticationDisabled"
+)
 
 // The progress of the step.
 const (
@@ -169,7 +180,7 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) e
 		Read:   read,
 		Wanted: func(m offboarding.Mailbox) bool { return disabled(m) && len(ways(m)) == 0 },
 		Before: func(m offboarding.Mailbox) map[string]string {
-			return map[string]string{"protocols": strings.Join(m.Protocols.Open(), " ")}
+			return map[string]string{protocols: strings.Join(m.Protocols.Open(), " "), smtpDisabled: m.SMTPDisabled}
 		},
 		Write: func(ctx context.Context, m offboarding.Mailbox) error {
 			if !disabled(m) {

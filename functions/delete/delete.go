@@ -25,6 +25,7 @@ type Directory interface {
 	DeleteUser(ctx context.Context, id string) error
 	DeletedUser(ctx context.Context, id string) (offboarding.DeletedUser, error)
 	RestoreUser(ctx context.Context, id string) error
+	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
 }
 
 // Mailboxes is what delete needs of Exchange Online.

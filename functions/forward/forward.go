@@ -45,6 +45,11 @@ type Mailboxes interface {
 	Hide(ctx context.Context, id string) error
 	RulesOutside(ctx context.Context, id string) ([]offboarding.InboxRule, error)
 	DisableInboxRule(ctx context.Context, id, rule string) error
+	EnableInboxRule(ctx context.Context, id, rule string) error
+	RestoreForwarding(ctx context.Context, id, recipient, address string, keepCopy bool) error
+	Unshare(ctx context.Context, id string) error
+	Show(ctx context.Context, id string) error
+	RemoveMailRight(ctx context.Context, user string, r offboarding.MailRight) error
 	AutoReply(ctx context.Context, id string) (offboarding.AutoReply, error)
 	SetAutoReply(ctx context.Context, id string, r offboarding.AutoReply) error
 	// ForwardingOutside is what may keep mail from being forwarded out of the organisation.

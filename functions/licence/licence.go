@@ -10,6 +10,7 @@
 package licence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type Directory interface {
 	Seats(ctx context.Context) ([]offboarding.Seat, error)
 	RemoveLicences(ctx context.Context, id string, skus []string) error
 	LeaveGroup(ctx context.Context, group, user string) error
+	MemberGroups(ctx context.Context, id string, groups []string) ([]string, error)
+	JoinGroups(ctx context.Context, user string, groups []string) []error
+	AssignLicences(ctx context.Context, id string, licences []offboarding.Licence) error
 }
 
 // Mailboxes is what licence needs of Exchange Online.
@@ -34,6 +38,7 @@ type Mailboxes interface {
 	KeptMailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	MailboxContent(ctx context.Context, id string) (offboarding.Content, error)
 	LeaveDistributionGroup(ctx context.Context, group, user string) error
+	JoinDistributionGroup(ctx context.Context, group, user string) error
 	Phones(ctx context.Context, user string) ([]offboarding.Phone, error)
 }
 
@@ -134,6 +139,11 @@ func (s *Step) mayRelease(ctx context.Context, job *offboarding.Job, content off
 	case err != nil:
 		return err
 	}
+	if flow.GUID != "" {
+		if err := job.KeepBefore(ctx, map[string]string{mailbox: flow.GUID}); err != nil {
+			return err
+		}
+	}
 	return offboarding.MayRelease(job.Case, flow, content, job.Now)
 }
 
@@ -155,7 +165,9 @@ func (s *Step) keepBefore(ctx context.Context, job *offboarding.Job, user offboa
 		names[seat.SKU] = seat.PartNumber
 	}
 	var held []string
+	before := map[string]string{}
 	for _, l := range user.Licences {
+		before[assigned+l.SKU+" "+cmp.Or(l.AssignedByGroup, direct)] = l.DisabledPlans
 		name := names[l.SKU]
 		if name == "" {
 			name = l.SKU
@@ -166,7 +178,8 @@ func (s *Step) keepBefore(ctx context.Context, job *offboarding.Job, user offboa
 		held = append(held, name)
 	}
 	slices.Sort(held)
-	return job.Keep(ctx, map[string]string{licences: strings.Join(held, ", ")}, map[string]string{offboarding.MailboxItems: items})
+	before[licences] = strings.Join(held, ", ")
+	return job.Keep(ctx, before, map[string]string{offboarding.MailboxItems: items})
 }
 
 // release gives back what the machine may, and returns the groups a person must see to, and those

@@ -45,6 +45,10 @@ type Directory interface {
 	LeaveGroup(ctx context.Context, group, id string) error
 	Move(ctx context.Context, id, container string) error
 	Delete(ctx context.Context, id string) error
+	// Enable enables the account if it still is as it was read.
+	Enable(ctx context.Context, as offboarding.OnPremisesAccount) error
+	ShowInAddressLists(ctx context.Context, id string) error
+	JoinGroup(ctx context.Context, group, id string) error
 	// Treatment is what the organisation wants of leavers' accounts in this domain.
 	Treatment() offboarding.OnPremisesTreatment
 	// Controller is the name of the domain controller.

@@ -134,7 +134,9 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	var nobody *nobodyError
 	switch {
 	case r.Kind == offboarding.Cancellation && errors.As(err, &refusal):
-		user, err = p.renamed(ctx, r.Employee.UserPrincipalName, err)
+		if user, err = p.renamed(ctx, r.Employee.UserPrincipalName, err); errors.As(err, &nobody) {
+			user, err = p.deleted(ctx, r.Employee, err)
+		}
 	case errors.As(err, &nobody):
 		return p.alreadyGone(ctx, r, err)
 	}
@@ -284,6 +286,14 @@ func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboa
 	if err != nil {
 		return nil, err
 	}
+	if before == nil || !before.Leaving() {
+		switch was, err := p.formerAccount(ctx, r.Employee, user); {
+		case err != nil:
+			return nil, err
+		case was != nil:
+			return p.anotherAccount(ctx, r, was, user)
+		}
+	}
 	c, err := p.Ledger.Cancel(ctx, ledger.Cancellation{
 		Tenant: p.Tenant, Leaver: user.ID, Request: r.ID, EventTime: r.EventTime, Reason: "cancelled by " + r.Source,
 	})
@@ -293,8 +303,15 @@ func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboa
 	switch {
 	case c.Cancelled == nil:
 		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is %s and newer than the cancellation, or complete: nothing was cancelled", c.ID, c.State(p.Now()))}
+	}
+	prepared, err := p.prepareUndo(ctx, r, before)
+	switch {
+	case err != nil:
+		return nil, err
+	case prepared != nil:
+		return prepared, p.decide(ctx, r, ledger.Decision{State: ledger.RequestCancelled, Case: prepared.ID, Reason: "the undo of case " + prepared.ID + " is prepared and held"}, user.UserPrincipalName)
 	case before != nil && before.Cancelled == nil && before.ID != c.ID:
-		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is complete: nothing of it was cancelled; but no request that is older than the cancellation opens another", before.ID)}
+		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is complete: nothing of it was cancelled; leaver undo %s takes it back; no request that is older than the cancellation opens another", before.ID, before.ID)}
 	}
 	return c, p.decide(ctx, r, ledger.Decision{State: ledger.RequestCancelled, Case: c.ID}, user.UserPrincipalName)
 }

@@ -31,7 +31,7 @@ func (p *Planner) Preview(ctx context.Context, r offboarding.Request) (Preview, 
 	if err != nil {
 		return Preview{}, err
 	}
-	if latest != nil && latest.Open() {
+	if latest != nil && latest.Leaving() {
 		view.Open = latest
 	}
 	view.Case, err = (&offboarding.Case{ID: "preview"}).With(offboarding.Entry{

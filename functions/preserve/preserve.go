@@ -24,6 +24,7 @@ import (
 type Mailboxes interface {
 	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	Hold(ctx context.Context, id string, lasts time.Duration) error
+	EndHold(ctx context.Context, id string) error
 }
 
 // Step keeps a leaver's mail.

@@ -44,6 +44,9 @@ type Directory interface {
 	LeaveGroups(ctx context.Context, user string, groups []string) []error
 	Owners(ctx context.Context, group string) ([]offboarding.Owner, error)
 	RemoveOwner(ctx context.Context, group, user string) error
+	AddOwner(ctx context.Context, group, user string) error
+	JoinGroups(ctx context.Context, user string, groups []string) []error
+	Give(ctx context.Context, user string, grants []offboarding.Grant) []error
 }
 
 // Departures is what privileges needs of the ledger.

@@ -59,6 +59,9 @@ type Mailboxes interface {
 	ClearPhone(ctx context.Context, phone string) error
 	BlockPhones(ctx context.Context, user string, deviceIDs []string) error
 	RemovePhone(ctx context.Context, phone string) error
+	BlockedPhones(ctx context.Context, user string) ([]string, error)
+	UnblockPhones(ctx context.Context, user string, deviceIDs []string) error
+	KeepPhone(ctx context.Context, phone string) error
 }
 
 // Step wipes a leaver's devices.
@@ -117,7 +120,7 @@ func (s *Step) phones(ctx context.Context, r *run) {
 	for _, p := range found {
 		before[phone+p.ID] = map[bool]string{true: "blocked", false: "allowed"}[p.Blocked]
 	}
-	if err := r.KeepBefore(ctx, before); err != nil {
+	if err := offboarding.Join(r.KeepBefore(ctx, before), r.Seal(ctx, deviceIDs(found))); err != nil {
 		r.fail(err)
 		return
 	}

@@ -13,6 +13,7 @@ type cancelCommand struct {
 	Case   operator.Who `arg:"" optional:"" help:"${who}."`
 	Since  timeFlag     `placeholder:"TIME" help:"All open departures that began since then."`
 	Source string       `help:"All open departures that this source asked for."`
+	By     string       `default:"${user}" help:"Who stops it, where it is an undo; without it whoever is logged in to this machine."`
 	Reason string       `required:"" help:"Why; kept with the case until its personal values are erased."`
 	asking
 }
@@ -41,7 +42,7 @@ func (c *cancelCommand) Run(on console) error {
 	if err != nil {
 		return err
 	}
-	cancelled, err := host.Cancel(on, operator.Cancellation{Who: c.Case, Since: c.Since.Time, Source: c.Source, Reason: c.Reason})
+	cancelled, err := host.Cancel(on, operator.Cancellation{Who: c.Case, Since: c.Since.Time, Source: c.Source, Reason: c.Reason, By: c.By})
 	switch {
 	case err != nil:
 		return err
@@ -71,5 +72,5 @@ func whatStays(s operator.Status) string {
 	if done == 0 {
 		return "nothing had taken effect\n"
 	}
-	return fmt.Sprintf("%d of %d steps had taken effect and stay as they are: undo them by hand where the person stays. What is left above as a task is not to be done any more.\n", done, len(s.Steps))
+	return fmt.Sprintf("%d of %d steps had taken effect and stay as they are: leaver undo %s takes them back where the person stays. What is left above as a task is not to be done any more.\n", done, len(s.Steps), s.Case)
 }

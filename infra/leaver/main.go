@@ -31,6 +31,7 @@ type commands struct {
 	Status   statusCommand   `cmd:"" help:"Show cases and parked requests of the running host."`
 	Report   reportCommand   `cmd:"" help:"Write what became of a departure, for HR, auditors and lawyers."`
 	Cancel   cancelCommand   `cmd:"" help:"Stop a departure: no step makes another write."`
+	Undo     undoCommand     `cmd:"" help:"Take a departure back: what its steps did, in the functions that did it."`
 	Replay   replayCommand   `cmd:"" help:"List what was parked, and send it back to work."`
 	Release  releaseCommand  `cmd:"" help:"Let departures begin that limits hold."`
 	Approve  approveCommand  `cmd:"" help:"Approve what waits for another person's word, or take that back."`

@@ -25,7 +25,7 @@ func (*statusCommand) Help() string {
   leaver status adele.vance@contoso.com
   leaver status --json | jq 'select(.state != "complete")'
 
-The states of a step: planned (no run has ended yet), waiting (requested, or for another step), retrying (an error that may pass), effective (observed in the tenant), withheld (a rule forbids it), manual (a person must act), parked (no retry can help), signed off (a person accepted it), held (people have to lift a brake), rehearsed (nothing is written: what it would do), cancelled.`
+The states of a step: planned (no run has ended yet), waiting (requested, or for another step), retrying (an error that may pass), effective (observed in the tenant), withheld (a rule forbids it), manual (a person must act), parked (no retry can help), signed off (a person accepted it), undone (taken back), held (people have to lift a brake), rehearsed (nothing is written: what it would do), cancelled.`
 }
 
 // Run asks the running host. Nothing found for a given name is exit 1.

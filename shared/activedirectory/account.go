@@ -127,6 +127,19 @@ func (s *Session) Disable(ctx context.Context, a offboarding.OnPremisesAccount) 
 	return settled("disabling account "+a.ID, err)
 }
 
+// Enable enables the account if it still is as it was read.
+func (s *Session) Enable(ctx context.Context, a offboarding.OnPremisesAccount) error {
+	const what = "userAccountControl"
+	m := ldap.NewModifyRequest(byID(a.ID), nil)
+	m.Delete(what, []string{control(a.Control)})
+	m.Add(what, []string{control(a.Control &^ accountDisable)})
+	err := s.modify(ctx, "enabling account "+a.ID, what, m)
+	if err != nil && result(err) == ldap.LDAPResultNoSuchAttribute {
+		return fmt.Errorf("enabling account %s: somebody changed userAccountControl meanwhile", a.ID)
+	}
+	return settled("enabling account "+a.ID, err)
+}
+
 // control writes userAccountControl as the directory does, as a signed number.
 // Source: Active Directory schema, attribute syntax Enumeration.
 func control(bits uint32) string { return strconv.FormatInt(int64(int32(bits)), 10) }
@@ -155,10 +168,22 @@ func (s *Session) HideFromAddressLists(ctx context.Context, id string) error {
 	return settled("hiding account "+id, s.modify(ctx, "hiding account "+id, hideFromAddressLists, m))
 }
 
-// SetDescription replaces the description, which everybody in the domain can read.
-func (s *Session) SetDescription(ctx context.Context, id, text string) error {
+// ShowInAddressLists shows the account in Exchange's address lists again.
+func (s *Session) ShowInAddressLists(ctx context.Context, id string) error {
 	m := ldap.NewModifyRequest(byID(id), nil)
-	m.Replace("description", []string{text})
+	m.Replace(hideFromAddressLists, []string{"FALSE"})
+	return settled("showing account "+id, s.modify(ctx, "showing account "+id, hideFromAddressLists, m))
+}
+
+// SetDescription replaces the description, which everybody in the domain can read; an empty one takes it
+// away.
+func (s *Session) SetDescription(ctx context.Context, id, text string) error {
+	var values []string
+	if text != "" {
+		values = []string{text}
+	}
+	m := ldap.NewModifyRequest(byID(id), nil)
+	m.Replace("description", values)
 	return settled("describing account "+id, s.modify(ctx, "describing account "+id, "description", m))
 }
 
@@ -180,6 +205,18 @@ func (s *Session) LeaveGroup(ctx context.Context, group, id string) error {
 		if still, reading := s.search(s.root, "(&(objectGUID="+escapedID(group)+")(member="+ldap.EscapeFilter(e.DN)+"))", "objectGUID"); reading == nil && len(still) == 0 {
 			return nil
 		}
+	}
+	return settled(doing, err)
+}
+
+// JoinGroup puts the account into a group. An account that is a member already is done.
+func (s *Session) JoinGroup(ctx context.Context, group, id string) error {
+	doing := fmt.Sprintf("putting account %s into group %s", id, group)
+	m := ldap.NewModifyRequest(byID(group), nil)
+	m.Add("member", []string{byID(id)})
+	err := s.modify(ctx, doing, "member", m)
+	if err != nil && result(err) == ldap.LDAPResultEntryAlreadyExists {
+		return nil
 	}
 	return settled(doing, err)
 }

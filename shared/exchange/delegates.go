@@ -23,11 +23,15 @@ func (c *Client) HasMailRight(ctx context.Context, user string, r offboarding.Ma
 		found, err := c.onBehalf(ctx, user)
 		return slices.ContainsFunc(found, func(id string) bool { return strings.EqualFold(id, r.Mailbox) }), err
 	}
+	if r.Kind == offboarding.RightCalendar {
+		found, err := c.CalendarRights(ctx, r.Mailbox, user)
+		return slices.ContainsFunc(found, func(has offboarding.MailRight) bool { return has.Folder == r.Folder }), err
+	}
 	return false, offboarding.Permanent(fmt.Errorf("%q is not a right on a mailbox", r.Kind))
 }
 
 // GrantMailRight gives the user a right on a mailbox, both by object id (Add-MailboxPermission,
-// Add-RecipientPermission, Set-Mailbox). Granting it again changes nothing.
+// Add-RecipientPermission, Set-Mailbox, Add-MailboxFolderPermission). Granting it again changes nothing.
 func (c *Client) GrantMailRight(ctx context.Context, user string, r offboarding.MailRight) error {
 	var err error
 	switch r.Kind {
@@ -40,6 +44,14 @@ func (c *Client) GrantMailRight(ctx context.Context, user string, r offboarding.
 			"Identity":            r.Mailbox,
 			"GrantSendOnBehalfTo": map[string]any{"@odata.type": "#Exchange.GenericHashTable", "add": []string{user}},
 		})
+	case offboarding.RightCalendar:
+		var folder string
+		if folder, err = c.calendar(ctx, r); err == nil {
+			_, err = run[struct{}](ctx, c, "Add-MailboxFolderPermission", map[string]any{"Identity": folder, "User": user, "AccessRights": strings.Fields(r.Rights)})
+			if err != nil {
+				err = classify("Add-MailboxFolderPermission "+r.Mailbox, err)
+			}
+		}
 	default:
 		err = offboarding.Permanent(fmt.Errorf("%q is not a right on a mailbox", r.Kind))
 	}

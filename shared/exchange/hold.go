@@ -25,6 +25,13 @@ func (c *Client) Hold(ctx context.Context, id string, lasts time.Duration) error
 	return err
 }
 
+// EndHold takes the litigation hold off the mailbox. Exchange keeps holding it for 30 days (a delay
+// hold). Source: Exchange Online, Manage mailboxes on delay hold.
+func (c *Client) EndHold(ctx context.Context, id string) error {
+	_, err := invoke[struct{}](ctx, c, "Set-Mailbox", map[string]any{"Identity": id, "LitigationHoldEnabled": false})
+	return err
+}
+
 // InactiveMailbox reports whether Exchange keeps the mailbox of a deleted user for its hold
 // (Get-Mailbox -InactiveMailboxOnly).
 func (c *Client) InactiveMailbox(ctx context.Context, id string) (bool, error) {

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,6 +60,7 @@ func (c *Client) Mailbox(ctx context.Context, id string) (offboarding.Mailbox, e
 		RecipientTypeDetails: found[0].RecipientTypeDetails,
 		AccountDisabled:      found[0].AccountDisabled,
 		Protocols:            open,
+		SMTPDisabled:         cmp.Or(string(access[0][smtpDisabled]), "null"),
 	}, nil
 }
 
@@ -75,6 +77,29 @@ func (c *Client) CloseProtocols(ctx context.Context, id string, but ...string) e
 		if !slices.Contains(but, name) {
 			parameters[name] = false
 		}
+	}
+	_, err := invoke[struct{}](ctx, c, "Set-CASMailbox", parameters)
+	return err
+}
+
+// OpenMailbox lets its user open the mailbox again.
+func (c *Client) OpenMailbox(ctx context.Context, id string) error {
+	_, err := invoke[struct{}](ctx, c, "Set-Mailbox", map[string]any{"Identity": id, "AccountDisabled": false})
+	return err
+}
+
+// OpenProtocols opens the ways into the mailbox that are named (Set-CASMailbox), and sets
+// SmtpClientAuthenticationDisabled to what it was: true, false, or null for the organisation's default.
+// Without a value it stays. Source: Exchange PowerShell, Set-CASMailbox.
+func (c *Client) OpenProtocols(ctx context.Context, id string, names []string, smtpWas string) error {
+	parameters := map[string]any{"Identity": id}
+	for _, name := range names {
+		if slices.Contains(protocols, name) {
+			parameters[name] = true
+		}
+	}
+	if smtpWas != "" {
+		parameters[smtpDisabled] = json.RawMessage(smtpWas)
 	}
 	_, err := invoke[struct{}](ctx, c, "Set-CASMailbox", parameters)
 	return err

@@ -33,6 +33,7 @@ func (c *Client) KeptMailFlow(ctx context.Context, id string) (offboarding.MailF
 func (c *Client) mailFlow(ctx context.Context, id string, policies []string) (offboarding.MailFlow, error) {
 	found, err := invoke[struct {
 		ExternalDirectoryObjectID     string `json:"ExternalDirectoryObjectId"`
+		ExchangeGUID                  string `json:"ExchangeGuid"`
 		RecipientTypeDetails          string
 		DisplayName                   string
 		PrimarySMTPAddress            string `json:"PrimarySmtpAddress"`
@@ -70,7 +71,7 @@ func (c *Client) mailFlow(ctx context.Context, id string, policies []string) (of
 		Label: m.ComplianceTagHoldApplied, InPlace: m.InPlaceHolds,
 	}
 	return offboarding.MailFlow{
-		ID: m.ExternalDirectoryObjectID, RecipientTypeDetails: m.RecipientTypeDetails,
+		ID: m.ExternalDirectoryObjectID, GUID: m.ExchangeGUID, RecipientTypeDetails: m.RecipientTypeDetails,
 		DisplayName: m.DisplayName, Address: m.PrimarySMTPAddress,
 		ForwardsTo: m.ForwardingAddress, ForwardsToAddress: withoutScheme(m.ForwardingSMTPAddress), Copy: m.DeliverToMailboxAndForward,
 		Hidden:  m.HiddenFromAddressListsEnabled,
@@ -258,5 +259,37 @@ func (c *Client) SetAutoReply(ctx context.Context, id string, r offboarding.Auto
 		"Identity": id, "AutoReplyState": r.State, "ExternalAudience": r.Audience,
 		"InternalMessage": r.Inside, "ExternalMessage": r.Outside,
 	})
+	return err
+}
+
+// RestoreForwarding makes the mailbox forward as it did before: to a recipient as Exchange printed it,
+// to an address, to both, or to nobody.
+func (c *Client) RestoreForwarding(ctx context.Context, id, recipient, address string, keepCopy bool) error {
+	var to, outside any
+	if recipient != "" {
+		to = recipient
+	}
+	if address != "" {
+		outside = "smtp:" + address
+	}
+	return c.setForwarding(ctx, id, to, outside, keepCopy)
+}
+
+// Unshare converts a shared mailbox back to a user's (Set-Mailbox -Type Regular), which takes a licence
+// and Exchange some minutes to show. Source: Microsoft 365 admin, Convert a user mailbox to a shared one.
+func (c *Client) Unshare(ctx context.Context, id string) error {
+	_, err := invoke[struct{}](ctx, c, "Set-Mailbox", map[string]any{"Identity": id, "Type": "Regular"})
+	return err
+}
+
+// Show puts the mailbox into the address lists again. One mastered on-premises is refused: permanent.
+func (c *Client) Show(ctx context.Context, id string) error {
+	_, err := invoke[struct{}](ctx, c, "Set-Mailbox", map[string]any{"Identity": id, "HiddenFromAddressListsEnabled": false})
+	return err
+}
+
+// EnableInboxRule switches a rule on again.
+func (c *Client) EnableInboxRule(ctx context.Context, id, rule string) error {
+	_, err := invoke[struct{}](ctx, c, "Enable-InboxRule", map[string]any{"Identity": rule, "Mailbox": id, "Force": true, "Confirm": false})
 	return err
 }

@@ -114,6 +114,35 @@ func (c *Client) BlockPhones(ctx context.Context, user string, deviceIDs []strin
 	return err
 }
 
+// UnblockPhones lets phones, by their device ids, synchronise with the user's mailbox again.
+func (c *Client) UnblockPhones(ctx context.Context, user string, deviceIDs []string) error {
+	_, err := invoke[struct{}](ctx, c, "Set-CASMailbox", map[string]any{
+		"Identity":                   user,
+		"ActiveSyncBlockedDeviceIDs": map[string]any{"@odata.type": "#Exchange.GenericHashTable", "remove": deviceIDs},
+	})
+	return err
+}
+
+// BlockedPhones are the device ids of the phones that may not synchronise with the user's mailbox
+// (Get-CASMailbox). No mailbox is offboarding.ErrNotFound.
+func (c *Client) BlockedPhones(ctx context.Context, user string) ([]string, error) {
+	access, err := invoke[struct{ ActiveSyncBlockedDeviceIDs []string }](ctx, c, "Get-CASMailbox", map[string]any{"Identity": user})
+	if err != nil {
+		return nil, err
+	}
+	if len(access) != 1 {
+		return nil, fmt.Errorf("running Get-CASMailbox for %s: %d mailboxes instead of one", user, len(access))
+	}
+	return access[0].ActiveSyncBlockedDeviceIDs, nil
+}
+
+// KeepPhone takes a wipe back that the phone has not heard of yet (Clear-MobileDevice -Cancel). A phone
+// that is not there is offboarding.ErrNotFound.
+func (c *Client) KeepPhone(ctx context.Context, phone string) error {
+	_, err := invoke[struct{}](ctx, c, "Clear-MobileDevice", map[string]any{"Identity": phone, "Cancel": true, "Confirm": false})
+	return err
+}
+
 // RemovePhone ends the partnership of a phone, by its Guid (Remove-MobileDevice). A wipe that
 // the phone has not acknowledged is lost with it. A phone that is not there is
 // offboarding.ErrNotFound.

@@ -175,6 +175,19 @@ func (c *Client) calendars(ctx context.Context, mailbox string) ([]string, error
 	return folders, nil
 }
 
+// calendar is the folder that a right is on, as other cmdlets take it.
+func (c *Client) calendar(ctx context.Context, r offboarding.MailRight) (string, error) {
+	folders, err := c.calendars(ctx, r.Mailbox)
+	if err != nil {
+		return "", err
+	}
+	i, err := strconv.Atoi(r.Folder)
+	if err != nil || i < 0 || i >= len(folders) {
+		return "", fmt.Errorf("the calendars of %s are not as they were", r.Mailbox)
+	}
+	return folders[i], nil
+}
+
 // RemoveMailRight takes a right on a mailbox from the user, by object ids. One that is not there
 // any more is no error.
 func (c *Client) RemoveMailRight(ctx context.Context, user string, r offboarding.MailRight) error {
@@ -204,15 +217,11 @@ func (c *Client) RemoveMailRight(ctx context.Context, user string, r offboarding
 		})
 		return err
 	case offboarding.RightCalendar:
-		folders, err := c.calendars(ctx, r.Mailbox)
+		folder, err := c.calendar(ctx, r)
 		if err != nil {
 			return err
 		}
-		i, err := strconv.Atoi(r.Folder)
-		if err != nil || i < 0 || i >= len(folders) {
-			return fmt.Errorf("the calendars of %s are not as they were", r.Mailbox)
-		}
-		_, err = run[struct{}](ctx, c, "Remove-MailboxFolderPermission", map[string]any{"Identity": folders[i], "User": user, "Confirm": false})
+		_, err = run[struct{}](ctx, c, "Remove-MailboxFolderPermission", map[string]any{"Identity": folder, "User": user, "Confirm": false})
 		if err != nil {
 			err = orNoEntry(classify("Remove-MailboxFolderPermission "+r.Mailbox, err))
 		}
@@ -230,6 +239,19 @@ func (c *Client) LeaveDistributionGroup(ctx context.Context, group, user string)
 	})
 	var p *problem
 	if errors.As(err, &p) && p.exception == "MemberNotFoundException" {
+		return nil
+	}
+	return err
+}
+
+// JoinDistributionGroup puts the user on a distribution list or mail-enabled security group, by object
+// ids (Add-DistributionGroupMember). A member who is there already is no error.
+func (c *Client) JoinDistributionGroup(ctx context.Context, group, user string) error {
+	_, err := invoke[struct{}](ctx, c, "Add-DistributionGroupMember", map[string]any{
+		"Identity": group, "Member": user, "BypassSecurityGroupManagerCheck": true, "Confirm": false,
+	})
+	var p *problem
+	if errors.As(err, &p) && p.exception == "MemberAlreadyExistsException" {
 		return nil
 	}
 	return err

@@ -96,3 +96,12 @@ func (c *Client) DisableDevice(ctx context.Context, id string) error {
 	})
 	return err
 }
+
+// EnableDevice lets a device sign people in again; the id is its object id. Repeating it changes
+// nothing. Permission: Device.ReadWrite.All.
+func (c *Client) EnableDevice(ctx context.Context, id string) error {
+	_, err := c.write(ctx, call{
+		doing: "enabling device", objects: []string{id}, method: http.MethodPatch, path: "/devices/{}", body: enabled, budget: budgetDirectory,
+	})
+	return err
+}

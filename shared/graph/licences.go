@@ -78,3 +78,24 @@ func (l licenceDetails) phone() bool {
 	}
 	return false
 }
+
+// AssignLicences gives the user licences directly, each without its disabled plans. Permission:
+// LicenseAssignment.ReadWrite.All. Where no seat is left, or the user has no usageLocation, it is
+// refused: permanent. Source: Microsoft Graph, user: assignLicense.
+func (c *Client) AssignLicences(ctx context.Context, id string, licences []offboarding.Licence) error {
+	give := call{doing: "giving licences to user", objects: []string{id}, path: "/users/{}/assignLicense", budget: budgetDirectory}
+	type licence struct {
+		SkuID         string   `json:"skuId"`
+		DisabledPlans []string `json:"disabledPlans"`
+	}
+	add := []licence{}
+	for _, l := range licences {
+		if uuid.Validate(l.SKU) != nil {
+			return offboarding.Permanent(fmt.Errorf("%s: %q is not a skuId", give.what(), l.SKU))
+		}
+		add = append(add, licence{l.SKU, append([]string{}, strings.Fields(l.DisabledPlans)...)})
+	}
+	give.body = map[string]any{"addLicenses": add, "removeLicenses": []string{}}
+	_, err := c.write(ctx, give)
+	return err
+}

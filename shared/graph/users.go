@@ -49,20 +49,33 @@ func (u user) domain(at time.Time) offboarding.User {
 		SessionsValidFrom:  value(u.GetSignInSessionsValidFromDateTime()),
 		AsOf:               at,
 	}
-	for _, a := range u.GetProxyAddresses() {
-		if scheme, address, ok := strings.Cut(a, ":"); ok && strings.EqualFold(scheme, "smtp") {
-			out.Addresses = append(out.Addresses, address)
-		}
-	}
+	out.Addresses = addresses(u.GetProxyAddresses())
 	explained := map[string]bool{}
 	for _, l := range u.GetLicenseAssignmentStates() {
 		sku := value(l.GetSkuId()).String()
 		explained[sku] = true
-		out.Licences = append(out.Licences, offboarding.Licence{SKU: sku, AssignedByGroup: value(l.GetAssignedByGroup()), State: value(l.GetState()), Error: value(l.GetError())})
+		licence := offboarding.Licence{SKU: sku, AssignedByGroup: value(l.GetAssignedByGroup()), State: value(l.GetState()), Error: value(l.GetError())}
+		var off []string
+		for _, plan := range l.GetDisabledPlans() {
+			off = append(off, plan.String())
+		}
+		licence.DisabledPlans = strings.Join(off, " ")
+		out.Licences = append(out.Licences, licence)
 	}
 	for _, l := range u.GetAssignedLicenses() { // what the states have not caught up with
 		if sku := value(l.GetSkuId()).String(); !explained[sku] {
 			out.Licences = append(out.Licences, offboarding.Licence{SKU: sku})
+		}
+	}
+	return out
+}
+
+// addresses are the mail addresses among proxy addresses.
+func addresses(proxies []string) []string {
+	var out []string
+	for _, a := range proxies {
+		if scheme, address, ok := strings.Cut(a, ":"); ok && strings.EqualFold(scheme, "smtp") {
+			out = append(out, address)
 		}
 	}
 	return out
@@ -257,8 +270,16 @@ func (c *Client) Disable(ctx context.Context, id string) (time.Time, error) {
 	return a.at, err
 }
 
-// disabled is what an account is patched with that shall sign in no more.
-var disabled = map[string]bool{"accountEnabled": false}
+// Enable lets the user sign in again. Permissions and refusals are those of [Client.Disable].
+func (c *Client) Enable(ctx context.Context, id string) error {
+	_, err := c.write(ctx, call{
+		doing: "enabling user", objects: []string{id}, method: http.MethodPatch, path: "/users/{}", body: enabled, budget: budgetDirectory,
+	})
+	return err
+}
+
+// What an account, or a device, is patched with that shall sign in no more, or again.
+var disabled, enabled = map[string]bool{"accountEnabled": false}, map[string]bool{"accountEnabled": true}
 
 // RevokeSignInSessions makes every session and refresh token of the user invalid, which takes
 // Entra up to some minutes. It does not reach guests, who sign in elsewhere. Permission:
@@ -289,11 +310,12 @@ func (c *Client) DeletedUser(ctx context.Context, id string) (offboarding.Delete
 	o, err := get[struct {
 		DeletedDateTime time.Time
 		AccountEnabled  bool
+		ProxyAddresses  []string
 	}](ctx, c, call{
 		doing: "reading deleted user", objects: []string{id}, path: "/directory/deletedItems/{}/microsoft.graph.user",
-		query: "$select=id,deletedDateTime,accountEnabled", budget: budgetDirectory,
+		query: "$select=id,deletedDateTime,accountEnabled,proxyAddresses", budget: budgetDirectory,
 	})
-	return offboarding.DeletedUser{At: o.DeletedDateTime, Enabled: o.AccountEnabled}, err
+	return offboarding.DeletedUser{At: o.DeletedDateTime, Enabled: o.AccountEnabled, Addresses: addresses(o.ProxyAddresses)}, err
 }
 
 // RestoreUser takes a user out of the deleted items, with everything that they had when they were

@@ -128,9 +128,13 @@ func (l *Ledger) Approve(ctx context.Context, a Approval) (*offboarding.Case, er
 		if err != nil {
 			return nil, err
 		}
+		asks := askedBy
+		if c.Undoing() {
+			asks = undoneBy
+		}
 		for name := range personal {
-			if strings.HasPrefix(name, askedBy+"-") && personOf(personal, name).Is(a.By) {
-				return nil, fmt.Errorf("%w: whoever asked for a departure does not approve it", ErrOwnWord)
+			if strings.HasPrefix(name, asks+"-") && personOf(personal, name).Is(a.By) {
+				return nil, fmt.Errorf("%w: whoever asked for it does not approve it", ErrOwnWord)
 			}
 		}
 		if !a.By.Verified() && !slices.ContainsFunc(wants, func(b offboarding.Brake) bool { return !b.Verified }) {
@@ -180,7 +184,7 @@ func (l *Ledger) Withdraw(ctx context.Context, a Approval) (*offboarding.Case, e
 
 // wanting are the brakes of a departure, or of a step, that want approvals.
 func wanting(c *offboarding.Case, step offboarding.StepName) ([]offboarding.Brake, error) {
-	if c.Cancelled != nil {
+	if c.Cancelled != nil && !c.Undoing() {
 		return nil, fmt.Errorf("%w: %w", ErrNotHeld, offboarding.ErrCancelled)
 	}
 	wants := slices.DeleteFunc(c.HeldStep(step), func(b offboarding.Brake) bool { return b.Kind != offboarding.BrakeApproval })

@@ -153,7 +153,7 @@ func (l *Ledger) Latest(ctx context.Context, leaver string) (*offboarding.Case, 
 // Leaving reports whether a user has an open case.
 func (l *Ledger) Leaving(ctx context.Context, user string) (bool, error) {
 	c, err := l.Latest(ctx, user)
-	return c != nil && c.Open(), err
+	return c != nil && c.Leaving(), err
 }
 
 // Opening is what opens a case or joins one.
@@ -184,9 +184,13 @@ func (l *Ledger) Open(ctx context.Context, o Opening) (*offboarding.Case, error)
 		case latest == nil:
 		case slices.Contains(latest.Requests, o.Request.ID):
 			return latest, nil
-		case !latest.Open() && !o.Request.EventTime.After(latest.EventTime):
+		case !latest.Leaving() && !o.Request.EventTime.After(latest.EventTime):
 			return latest, nil
-		case latest.Open():
+		case latest.Undoing(): // who leaves anew is not brought back any more
+			if _, err := l.StopUndo(ctx, latest.ID, offboarding.Person{}); err != nil {
+				return nil, err
+			}
+		case latest.Leaving():
 			return l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) { return l.join(ctx, c, o) })
 		}
 		counted, brakes, err := l.measure(ctx, id, o, slices.ContainsFunc(o.Brakes, func(b offboarding.Brake) bool { return b.Step == "" }))
@@ -233,7 +237,7 @@ func withAsker(personal map[string]string, position int, by offboarding.Person) 
 
 // join is the entry by which a request joins an open case, and changes its plan or not.
 func (l *Ledger) join(ctx context.Context, c *offboarding.Case, o Opening) (*offboarding.Entry, error) {
-	if !c.Open() {
+	if !c.Leaving() {
 		return nil, ErrConflict
 	}
 	if slices.Contains(c.Requests, o.Request.ID) {
@@ -304,7 +308,7 @@ func (l *Ledger) create(ctx context.Context, id string, e offboarding.Entry, per
 // MarkPublished commits that every message of the case's plan was acknowledged.
 func (l *Ledger) MarkPublished(ctx context.Context, id string, planVersion int) (*offboarding.Case, error) {
 	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if c.Published() || c.Plan.Version != planVersion || c.Cancelled != nil {
+		if c.Published() || c.Plan.Version != planVersion || c.Cancelled != nil && !c.Undoing() {
 			return nil, nil
 		}
 		return &offboarding.Entry{Kind: offboarding.EntryPublished}, nil
@@ -333,9 +337,11 @@ func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case,
 	}
 	c, err := l.nextCase(ctx, k.Leaver, func(latest *offboarding.Case, id string) (*offboarding.Case, error) {
 		switch {
-		case latest == nil, !latest.Open() && k.EventTime.After(latest.EventTime):
+		case latest != nil && latest.Undoing() && !latest.Leaving():
+			return latest, nil // who stays is being brought back
+		case latest == nil, !latest.Leaving() && k.EventTime.After(latest.EventTime):
 			return l.create(ctx, id, entry, k.Personal)
-		case !latest.Open(), k.EventTime.Before(latest.EventTime):
+		case !latest.Leaving(), k.EventTime.Before(latest.EventTime):
 			return latest, nil
 		}
 		var err error
@@ -343,7 +349,7 @@ func (l *Ledger) Cancel(ctx context.Context, k Cancellation) (*offboarding.Case,
 			return nil, err
 		}
 		return l.update(ctx, latest.ID, func(c *offboarding.Case) (*offboarding.Entry, error) {
-			if !c.Open() || k.EventTime.Before(c.EventTime) {
+			if !c.Leaving() || k.EventTime.Before(c.EventTime) {
 				return nil, nil
 			}
 			return &entry, nil

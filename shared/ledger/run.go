@@ -119,7 +119,7 @@ func admit(c *offboarding.Case, m Claim, now time.Time) Admission {
 	switch {
 	case c.Leaver != m.Leaver || c.Tenant != m.Tenant:
 		return Admission{Kind: Foreign, Why: "the case is about another leaver or tenant"}
-	case c.Cancelled != nil:
+	case c.Over(m.Step):
 		return Admission{Kind: Cancelled}
 	case m.PlanVersion < c.Plan.Version:
 		return Admission{Kind: Stale}
@@ -213,7 +213,7 @@ func (r *Run) Allow(ctx context.Context) error {
 	r.knows(c)
 	record, err := r.held(c)
 	switch {
-	case c.Cancelled != nil && !offboarding.PutsBack(ctx):
+	case c.Over(r.step) && !offboarding.PutsBack(ctx):
 		err = offboarding.ErrCancelled
 	case err != nil:
 	case record.Replanned:
@@ -338,7 +338,7 @@ type Settlement struct {
 func (r *Run) Settle(ctx context.Context, s Settlement) (*offboarding.Case, error) {
 	return r.update(ctx, "settling a run", func(c *offboarding.Case, record *offboarding.Record) (*offboarding.Entry, error) {
 		e := &offboarding.Entry{Kind: offboarding.EntrySettled, N: record.N, Due: record.Due, Calls: r.recorded()}
-		if record.Replanned && c.Cancelled == nil {
+		if record.Replanned && !c.Over(r.step) {
 			e.State, e.Rule, e.Reason, e.Planned = record.State, record.Rule, record.Reason, true
 			return e, nil
 		}
@@ -350,7 +350,7 @@ func (r *Run) Settle(ctx context.Context, s Settlement) (*offboarding.Case, erro
 		})
 		switch {
 		case s.State.Settled():
-		case c.Cancelled != nil:
+		case c.Over(r.step):
 			e.State, e.Reason = offboarding.StateCancelled, "the departure was cancelled"
 		default:
 			e.N, e.Due = record.N+1, r.ledger.now().Add(s.Delay).UTC()
@@ -366,7 +366,7 @@ func (l *Ledger) Expire(ctx context.Context, id string, step offboarding.StepNam
 	c, err = l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
 		expired = false
 		record, now := c.Step(step), l.now()
-		if record == nil || record.N != n || c.Cancelled != nil || record.Lease.Until.After(now) {
+		if record == nil || record.N != n || c.Over(step) || record.Lease.Until.After(now) {
 			return nil, nil
 		}
 		if deadline := record.Deadline(); deadline.IsZero() || now.Before(deadline) {
@@ -387,7 +387,7 @@ func (l *Ledger) Expire(ctx context.Context, id string, step offboarding.StepNam
 func (l *Ledger) Reschedule(ctx context.Context, id string, step offboarding.StepName, n int, due time.Time) (*offboarding.Case, error) {
 	return l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
 		record := c.Step(step)
-		if record == nil || record.N != n || record.State.Settled() || c.Cancelled != nil {
+		if record == nil || record.N != n || record.State.Settled() || c.Over(step) {
 			return nil, nil
 		}
 		return &offboarding.Entry{Kind: offboarding.EntryRescheduled, Step: step, N: n + 1, Due: due.UTC()}, nil
@@ -403,7 +403,7 @@ var ErrNotReplayable = errors.New("nothing to replay")
 func Replayable(c *offboarding.Case, step offboarding.StepName) error {
 	record := c.Step(step)
 	switch {
-	case c.Cancelled != nil:
+	case c.Over(step):
 		return fmt.Errorf("%w: %w", ErrNotReplayable, offboarding.ErrCancelled)
 	case record == nil:
 		return fmt.Errorf("%w: the plan does not hold step %s", ErrNotReplayable, step)
@@ -429,7 +429,7 @@ func (l *Ledger) Replay(ctx context.Context, id string, step offboarding.StepNam
 			return nil, err
 		}
 		due := l.now().UTC()
-		if planned, _ := c.Plan.Step(step); planned.Due.After(due) {
+		if planned, _ := c.Plan.Step(step); planned.Due.After(due) && !c.Step(step).Undo {
 			due = planned.Due
 		}
 		return &offboarding.Entry{

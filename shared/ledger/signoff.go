@@ -83,7 +83,7 @@ func (l *Ledger) SignOff(ctx context.Context, s SignOff) (*offboarding.Case, err
 	return l.update(ctx, s.Case, func(c *offboarding.Case) (*offboarding.Entry, error) {
 		record := c.Step(s.Step)
 		switch {
-		case c.Cancelled != nil:
+		case c.Over(s.Step):
 			return nil, fmt.Errorf("%w: %w", ErrNotSignable, offboarding.ErrCancelled)
 		case record == nil:
 			return nil, fmt.Errorf("%w: the plan does not hold step %s", ErrNotSignable, s.Step)

@@ -19,6 +19,8 @@ const (
 	CaseRunning    CaseState = "running"
 	CaseCancelling CaseState = "cancelling" // cancelled, but a step still holds its lease
 	CaseCancelled  CaseState = "cancelled"
+	CaseUndoing    CaseState = "undoing"  // its steps are being taken back
+	CaseUndone     CaseState = "undone"   // every step was taken back
 	CaseComplete   CaseState = "complete" // every step is effective, withheld or signed off
 	// CaseUnreadable is shown of a case that could not be folded: nobody acts by it.
 	CaseUnreadable CaseState = "unreadable"
@@ -29,23 +31,25 @@ type EntryKind string
 
 // The kinds of entry.
 const (
-	EntryOpened      EntryKind = "opened"      // the case, its leaver and its plan
-	EntryJoined      EntryKind = "joined"      // another request for the same leaver
-	EntryPublished   EntryKind = "published"   // every message of the plan was acknowledged
-	EntryBegun       EntryKind = "begun"       // a step took its lease
-	EntryRenewed     EntryKind = "renewed"     // a step kept its lease
-	EntryKept        EntryKind = "kept"        // a step kept a fact: the before, or its progress
-	EntrySettled     EntryKind = "settled"     // a step's verdict
-	EntryRescheduled EntryKind = "rescheduled" // a step's next message gets a new number
-	EntrySignedOff   EntryKind = "signed off"  // a named person accepted a step as it is
-	EntryAccepted    EntryKind = "accepted"    // a named person accepted some things of a step as they are
-	EntryHeld        EntryKind = "held"        // a brake holds the departure, or a step
-	EntryReleased    EntryKind = "released"    // a person lifted the limits that held it
-	EntryApproved    EntryKind = "approved"    // a person approved what a brake holds
-	EntryWithdrawn   EntryKind = "withdrawn"   // a person took their approval back
-	EntryCancelled   EntryKind = "cancelled"   // the tombstone
-	EntryErased      EntryKind = "erased"      // the personal values beside the history are gone
-	EntryAdopted     EntryKind = "adopted"     // a named person takes the history up to here as it stands
+	EntryOpened      EntryKind = "opened"       // the case, its leaver and its plan
+	EntryJoined      EntryKind = "joined"       // another request for the same leaver
+	EntryPublished   EntryKind = "published"    // every message of the plan was acknowledged
+	EntryBegun       EntryKind = "begun"        // a step took its lease
+	EntryRenewed     EntryKind = "renewed"      // a step kept its lease
+	EntryKept        EntryKind = "kept"         // a step kept a fact: the before, or its progress
+	EntrySettled     EntryKind = "settled"      // a step's verdict
+	EntryRescheduled EntryKind = "rescheduled"  // a step's next message gets a new number
+	EntrySignedOff   EntryKind = "signed off"   // a named person accepted a step as it is
+	EntryAccepted    EntryKind = "accepted"     // a named person accepted some things of a step as they are
+	EntryHeld        EntryKind = "held"         // a brake holds the departure, or a step
+	EntryReleased    EntryKind = "released"     // a person lifted the limits that held it
+	EntryApproved    EntryKind = "approved"     // a person approved what a brake holds
+	EntryWithdrawn   EntryKind = "withdrawn"    // a person took their approval back
+	EntryCancelled   EntryKind = "cancelled"    // the tombstone
+	EntryUndo        EntryKind = "undo"         // the steps are to be taken back
+	EntryUndoStopped EntryKind = "undo stopped" // and no more
+	EntryAdopted     EntryKind = "adopted"      // a named person takes the history up to here as it stands
+	EntryErased      EntryKind = "erased"       // the personal values beside the history are gone
 )
 
 // Decides reports whether an entry of the kind opens or changes a case, opens a gate or lifts a brake:
@@ -53,7 +57,7 @@ const (
 // brakes on, or make something run again.
 func (k EntryKind) Decides() bool {
 	switch k {
-	case EntryOpened, EntryJoined, EntryReleased, EntryApproved, EntryWithdrawn, EntrySignedOff, EntryAccepted, EntryCancelled, EntryAdopted:
+	case EntryOpened, EntryJoined, EntryReleased, EntryApproved, EntryWithdrawn, EntrySignedOff, EntryAccepted, EntryCancelled, EntryAdopted, EntryUndo, EntryUndoStopped:
 		return true
 	}
 	return false
@@ -110,6 +114,9 @@ type Entry struct {
 	// Would says of a rehearsed step what it would have done.
 	Would string `json:"would,omitempty"`
 
+	// undo: the steps that are to be taken back
+	Undo []StepName `json:"undo,omitempty"`
+
 	// accepted: ids of what the step leaves as it is
 	Items []string `json:"items,omitempty"`
 
@@ -137,6 +144,7 @@ type Case struct {
 	Plan      Plan
 	Steps     []*Record // in the order of the plan
 	Cancelled *Entry    // the tombstone, when there is one
+	Undo      *Undo     // the last order to take it back; nil when there was none
 	Brakes    []Brake   // all that ever held it
 
 	Position  int    // of the last entry
@@ -196,11 +204,15 @@ type Record struct {
 	Accepted []string
 	// Replanned is set when the plan has changed since the run that holds the lease began.
 	Replanned bool
-	Before    map[string]string // the world before the first write
-	Progress  map[string]string
-	Evidence  map[string]string
-	Would     string // what a rehearsed step would have done
-	Calls     []Call
+	// Undo is set of a step that is being taken back, or was.
+	Undo     bool
+	Before   map[string]string // the world before the first write
+	Progress map[string]string
+	Evidence map[string]string
+	Would    string // what a rehearsed step would have done
+	Calls    []Call
+
+	begun bool // it has run
 }
 
 // Step is the named record; nil when the plan does not hold the step.
@@ -237,6 +249,14 @@ func (s *Record) Deadline() time.Time {
 
 // State is where the case stands at a time; the time tells which leases still hold.
 func (c *Case) State(now time.Time) CaseState {
+	switch {
+	case c.Undoing() && len(c.Held()) > 0:
+		return CaseHeld
+	case c.Undoing() && !c.Leaving():
+		return CaseUndoing
+	case c.Undone():
+		return CaseUndone
+	}
 	if c.Cancelled != nil {
 		for _, s := range c.Steps {
 			if s.Lease.Until.After(now) {
@@ -261,7 +281,7 @@ func (c *Case) State(now time.Time) CaseState {
 
 // Open reports whether steps may still act for the case.
 func (c *Case) Open() bool {
-	return c.Cancelled == nil && slices.ContainsFunc(c.Steps, func(s *Record) bool { return !s.State.Closed() })
+	return c.Leaving() || c.Undoing()
 }
 
 // Published reports whether every message of the current plan was acknowledged once.
@@ -293,7 +313,7 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 	case EntryPublished:
 		next.published = true
 	case EntryBegun:
-		next.change(e.Step, func(s *Record) { s.Lease, s.Replanned = *e.Lease, false })
+		next.change(e.Step, func(s *Record) { s.Lease, s.Replanned, s.begun = *e.Lease, false, true })
 		next.begun, next.counted = true, true
 	case EntryRenewed:
 		next.change(e.Step, func(s *Record) { s.Lease = *e.Lease })
@@ -320,6 +340,10 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 		next.withdraw(e)
 	case EntryCancelled:
 		next.cancel(e)
+	case EntryUndo:
+		next.undo(e)
+	case EntryUndoStopped:
+		next.stopUndo(e)
 	case EntryErased:
 		next.ErasedAt = e.At
 	}
@@ -362,6 +386,18 @@ func (c *Case) fits(e Entry) error {
 		}
 		return e.Plan.follows(c.Plan.Version)
 	case EntryPublished, EntryReleased, EntryCancelled, EntryErased, EntryAdopted:
+		return nil
+	case EntryUndo:
+		for _, name := range e.Undo {
+			if c.Step(name) == nil {
+				return fmt.Errorf("it takes back step %q, which the plan does not hold", name)
+			}
+		}
+		return nil
+	case EntryUndoStopped:
+		if c.Undo == nil {
+			return errors.New("there is no undo that it could stop")
+		}
 		return nil
 	case EntryHeld:
 		if len(e.Brakes) == 0 {
@@ -465,6 +501,7 @@ func (c *Case) replan(p Plan) {
 			record.Lease, record.Attempts = was.Lease, was.Attempts
 			record.Replanned = was.Lease.Holder != ""
 			record.Before, record.Progress, record.Calls, record.Accepted = was.Before, was.Progress, was.Calls, was.Accepted
+			record.begun = was.begun
 		}
 		for _, b := range c.HeldStep(planned.Name) {
 			if !b.Part && !record.State.Settled() {
@@ -488,7 +525,10 @@ func (s *Record) settle(e Entry) {
 	s.N, s.Due = e.N, e.Due
 	s.DecidedAt = e.At
 	s.Lease, s.Replanned = Lease{}, false
-	s.Evidence, s.Would = merged(s.Evidence, e.Evidence), e.Would
+	s.Would = e.Would
+	if !s.Undo {
+		s.Evidence = merged(s.Evidence, e.Evidence)
+	}
 	s.Calls = append(slices.Clip(s.Calls), e.Calls...)
 	if e.State == StateCancelled {
 		s.Reason = s.cancelled()
@@ -502,8 +542,12 @@ func (s *Record) settle(e Entry) {
 	case s.FailingSince.IsZero():
 		s.FailingSince = e.At
 	}
-	if s.Name == StepBlock && e.Evidence[AccountEnabled] == "false" && s.LockedOutAt.IsZero() {
+	if s.Name == StepBlock && !s.Undo && e.Evidence[AccountEnabled] == "false" && s.LockedOutAt.IsZero() {
 		s.LockedOutAt = e.At
+	}
+	if s.Undo {
+		s.settleUndo(e)
+		return
 	}
 	s.Observed = e.State == StateEffective || e.Observed
 	switch {

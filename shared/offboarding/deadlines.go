@@ -34,7 +34,7 @@ const (
 // EraseAt is when the personal values of a case are to be erased: some time after it ended, as its
 // plan says, and never while its account may still be restored. It is zero while the case goes on.
 func (c *Case) EraseAt(now time.Time) time.Time {
-	if state := c.State(now); state != CaseComplete && state != CaseCancelled {
+	if state := c.State(now); state != CaseComplete && state != CaseCancelled && state != CaseUndone {
 		return time.Time{}
 	}
 	after := c.Plan.EraseAfter
@@ -55,7 +55,7 @@ func Deadlines(c *Case) []Deadline {
 	if r := c.Step(StepLicence); r != nil {
 		released = r.EffectiveAt // also when seats are left to a person
 	}
-	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() && c.Cancelled == nil {
+	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() && c.Cancelled == nil && c.Undo == nil {
 		what := "forwarding ends"
 		if r := c.Step(StepForward); r != nil && r.State == StateEffective {
 			what = "forwarding ended"

@@ -28,6 +28,8 @@ type User struct {
 type DeletedUser struct {
 	At      time.Time
 	Enabled bool // as the account was when it was deleted
+	// Addresses are its proxyAddresses without "smtp:". They are personal.
+	Addresses []string
 }
 
 // Initiator is who did something to the directory, as its audit log says.
@@ -45,6 +47,9 @@ type Licence struct {
 	AssignedByGroup string // object id of the group it is inherited from; empty when direct
 	State           string // Active, ActiveWithError, Disabled, Error
 	Error           string // None, CountViolation, DependencyViolation, …
+	// DisabledPlans are the service plans that the user does not get with it, by id and separated by
+	// blanks.
+	DisabledPlans string
 }
 
 // OwnedApp is an application or a service principal that somebody owns: what it may do in the

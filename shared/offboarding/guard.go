@@ -19,7 +19,8 @@ type Call struct {
 type WriteGuard interface {
 	// Allow returns nil when a write may be made now. It reads the ledger, strongly
 	// consistent: the case is open and not cancelled, and this run still holds the lease.
-	// A cancelled case is ErrCancelled, except for what is put back ([PuttingBack]).
+	// A cancelled case is ErrCancelled, except for what is put back ([PuttingBack]) and for a step that
+	// is being taken back.
 	Allow(ctx context.Context) error
 	// Record keeps an answered write as evidence.
 	Record(Call)

@@ -154,8 +154,8 @@ func (j *Job) Await() error {
 	spec, _ := SpecOf(j.Step.Name)
 	var open []string
 	for _, need := range spec.Needs {
-		// What was only rehearsed has not happened.
-		if r := j.Case.Step(need); r != nil && (!r.State.Closed() || r.State == StateRehearsed) && !r.Observed {
+		// What was only rehearsed has not happened, and what was taken back has not either.
+		if r := j.Case.Step(need); r != nil && (!r.State.Closed() || r.State == StateRehearsed) && !r.Observed || r != nil && r.Undo {
 			open = append(open, string(need))
 		}
 	}

@@ -12,12 +12,16 @@ type Mailbox struct {
 	RecipientTypeDetails string // UserMailbox, SharedMailbox, …
 	AccountDisabled      bool
 	Protocols            Protocols
+	// SMTPDisabled is SmtpClientAuthenticationDisabled as it reads: true, false, or null where the
+	// organisation's default (Set-TransportConfig) decides.
+	SMTPDisabled string
 }
 
 // MailFlow is where a mailbox's mail goes and what keeps it, as Get-Mailbox shows it. Names
 // and addresses in it are personal: no reason, evidence or log may repeat them.
 type MailFlow struct {
 	ID                   string // ExternalDirectoryObjectId: the user's object id
+	GUID                 string // ExchangeGuid: a new mailbox has another one
 	RecipientTypeDetails string // UserMailbox, SharedMailbox, …
 	DisplayName          string
 	Address              string // PrimarySmtpAddress

@@ -229,13 +229,14 @@ const (
 	StateSignedOff StepState = "signed off" // a person accepted it
 	StateCancelled StepState = "cancelled"
 	StateHeld      StepState = "held"      // a brake holds it until people lift it
+	StateUndone    StepState = "undone"    // taken back, and observed so
 	StateRehearsed StepState = "rehearsed" // observed only: what it would have done is said, and nothing was written
 )
 
 // known reports whether it is one of the above.
 func (s StepState) known() bool {
 	switch s {
-	case StatePlanned, StateWaiting, StateRetrying, StateEffective, StateWithheld, StateManual, StateParked, StateSignedOff, StateCancelled, StateHeld, StateRehearsed:
+	case StatePlanned, StateWaiting, StateRetrying, StateEffective, StateWithheld, StateManual, StateParked, StateSignedOff, StateCancelled, StateHeld, StateRehearsed, StateUndone:
 		return true
 	}
 	return false
@@ -252,5 +253,5 @@ func (s StepState) Settled() bool {
 
 // Closed reports whether the step is as a complete case wants it.
 func (s StepState) Closed() bool {
-	return s == StateEffective || s == StateWithheld || s == StateSignedOff || s == StateRehearsed
+	return s == StateEffective || s == StateWithheld || s == StateSignedOff || s == StateRehearsed || s == StateUndone
 }

@@ -19,6 +19,8 @@ type Cancellation struct {
 	Since  time.Time `json:"since,omitzero"`
 	Source string    `json:"source,omitempty"` // as it is declared, or as the ledger has it
 	Reason string    `json:"reason"`
+	// By is who stops an undo, which is a person's act as ordering it was; empty = the machine's user.
+	By string `json:"by,omitempty"`
 }
 
 // Cancel stops what is meant and returns how that stands. What could not be stopped is an error, and
@@ -46,7 +48,7 @@ func (s *Desk) Cancel(ctx context.Context, ask Cancellation) ([]Status, error) {
 	}
 	stopped := []Status{}
 	for _, id := range ids {
-		one, err := s.stop(ctx, id, ask.Reason)
+		one, err := s.stop(ctx, id, ask.Reason, ask.By)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("cancelling case %s: %w", id, err))
 			continue
@@ -72,7 +74,7 @@ func (s *Desk) begun(ctx context.Context, since time.Time, source string) ([]str
 	var ids []string
 	var unrecorded []error
 	for _, c := range cases {
-		if !c.Open() || c.OpenedAt.Before(since) || len(c.Requests) == 0 {
+		if !c.Leaving() || c.OpenedAt.Before(since) || len(c.Requests) == 0 {
 			continue
 		}
 		if source != "" && c.Source != "" {
@@ -97,11 +99,17 @@ func (s *Desk) begun(ctx context.Context, since time.Time, source string) ([]str
 	return ids, errors.Join(unrecorded...)
 }
 
-// stop cancels one open case.
-func (s *Desk) stop(ctx context.Context, id, reason string) (Status, error) {
+// stop cancels one open case, or ends its undo where it is.
+func (s *Desk) stop(ctx context.Context, id, reason, by string) (Status, error) {
 	c, err := s.Ledger.Case(ctx, id)
 	if err != nil {
 		return Status{}, err
+	}
+	if c.Undoing() && !c.Leaving() {
+		if c, err = s.Ledger.StopUndo(ctx, id, s.person(by)); err != nil {
+			return Status{}, err
+		}
+		return s.status(ctx, c)
 	}
 	at := s.Now().UTC()
 	if c.EventTime.After(at) { // by the clock of an HR system: the operator has seen the case all the same

@@ -57,7 +57,11 @@ func (s Status) Moves() []Move {
 			}
 			add(VerbSignOff, step.Name, "or accept it as it is")
 		}
-		add(VerbCancel, "", "if the person stays")
+		if s.State == string(offboarding.CaseUndoing) {
+			add(VerbCancel, "", "to stop taking it back")
+		} else {
+			add(VerbCancel, "", "if the person stays")
+		}
 	case s.State == string(ledger.RequestParked):
 		add(VerbReplay, "", "when what it says is mended")
 		add(VerbDiscard, "", "when nobody wants it any more")

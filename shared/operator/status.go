@@ -53,7 +53,7 @@ type StepStatus struct {
 	Rule     offboarding.Rule      `json:"rule,omitzero"`
 	Reason   string                `json:"reason"`
 	Attempts int                   `json:"attempts"`
-	// Since is when the step began to wait or to fail, or when it was left to a person.
+	// Since is when the step began to wait or to fail, when it was left to a person, or taken back.
 	Since *time.Time `json:"since,omitempty"`
 	Due   *time.Time `json:"due,omitempty"` // of a step that is not settled
 	// Deadline is when a step that waits becomes a task for a person, and one that fails is parked.
@@ -122,7 +122,7 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 			step.Since, step.Deadline = known(r.Since), known(r.Deadline())
 		case offboarding.StateRetrying:
 			step.Since, step.Deadline = known(r.FailingSince), known(r.FailingSince.Add(worker.DefaultBudget))
-		case offboarding.StateManual, offboarding.StateParked:
+		case offboarding.StateManual, offboarding.StateParked, offboarding.StateUndone:
 			step.Since = known(r.DecidedAt)
 		}
 		step.EffectiveAt = known(r.EffectiveAt)
@@ -223,7 +223,7 @@ func (s Status) Name() string {
 
 // Running reports whether anything is still to be done for a case.
 func (s Status) Running() bool {
-	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning) || s.State == string(offboarding.CaseHeld)
+	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning) || s.State == string(offboarding.CaseHeld) || s.State == string(offboarding.CaseUndoing)
 }
 
 // LockedOut is how long after the opening of the case the leaver had been locked out, read back.

@@ -57,6 +57,8 @@ func tone(state any) string {
 		return "bad"
 	case string(offboarding.StateWithheld):
 		return "kept"
+	case string(offboarding.StateUndone), string(offboarding.CaseUndoing), string(offboarding.EntryUndo):
+		return "back"
 	case string(offboarding.StateWaiting), string(offboarding.CaseRunning), string(offboarding.CasePlanning), string(offboarding.StatePlanned):
 		return "wait"
 	}

@@ -46,6 +46,8 @@ type Report struct {
 	CancelledAt *time.Time `json:"cancelledAt,omitempty"`
 	ErasedAt    *time.Time `json:"erasedAt,omitempty"` // when the personal values were erased
 
+	Undo *Undo `json:"undo,omitempty"` // the last order to take it back
+
 	Asked     []Asked                `json:"asked"`
 	Steps     []Step                 `json:"steps"`
 	People    []Act                  `json:"people"`    // what people decided and did
@@ -73,6 +75,14 @@ type Asked struct {
 	EventTime *time.Time `json:"eventTime,omitempty"`
 	By        *Person    `json:"by,omitempty"` // where a person did
 	Words     string     `json:"words,omitempty"`
+}
+
+// Undo is the order to take the departure back, and what of it that cannot bring back.
+type Undo struct {
+	At        time.Time              `json:"at"`
+	StoppedAt *time.Time             `json:"stoppedAt,omitempty"`
+	Steps     []offboarding.StepName `json:"steps"`
+	Lost      []string               `json:"lost"`
 }
 
 // Person is somebody who decided something.
@@ -182,6 +192,9 @@ func Of(e ledger.Evidence, now time.Time) (Report, error) {
 	if c.Cancelled != nil {
 		r.CancelledAt = known(c.Cancelled.At)
 	}
+	if u := c.Undo; u != nil {
+		r.Undo = &Undo{At: u.At, StoppedAt: known(u.Stopped), Steps: u.Steps, Lost: append([]string{}, c.Lost(u.Steps)...)}
+	}
 	for i := range entries {
 		m.tell(&r, &entries[i])
 	}
@@ -260,6 +273,16 @@ func (m making) tell(r *Report, e *offboarding.Entry) {
 		act(m.person(e.Approval.By), m.named(at("approved-note", e.Position)), "approved it")
 	case offboarding.EntryWithdrawn:
 		act(m.person(e.Approval.By), "", "took their approval back")
+	case offboarding.EntryUndo:
+		by := m.person(at("undone-by", e.Position))
+		r.Asked = append(r.Asked, Asked{At: e.At, For: "undo", Source: e.Source, By: by, Words: m.named(at("undone-reason", e.Position))})
+		event("undo of %d steps ordered", len(e.Undo))
+		for _, b := range e.Brakes {
+			event("held: %s", b.Why)
+		}
+	case offboarding.EntryUndoStopped:
+		r.Asked = append(r.Asked, Asked{At: e.At, For: "end of the undo", By: m.person(at("undo-stopped-by", e.Position))})
+		event("the undo was stopped")
 	case offboarding.EntryErased:
 		event("the personal values were erased")
 	}

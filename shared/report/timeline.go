@@ -155,6 +155,9 @@ func (c *chart) lines(r Report, x func(time.Time) float64) {
 	add(r.LockedOutAt, "locked out")
 	add(r.CancelledAt, "cancelled")
 	add(r.DeletedAt, "deleted")
+	if r.Undo != nil {
+		add(&r.Undo.At, "undo")
+	}
 	slices.SortFunc(c.Lines, func(a, b line) int { return cmp.Compare(a.X, b.X) })
 	for i := range c.Lines {
 		c.Lines[i].End = c.Lines[i].X > float64(c.Right)-80 || i+1 < len(c.Lines) && c.Lines[i+1].X-c.Lines[i].X < 80

@@ -55,6 +55,7 @@ var cmdlets = map[string]cmdlet{
 	"Remove-RecipientPermission":         {strings.Fields("Identity Trustee AccessRights"), removeRecipientPermission},
 	"Get-MailboxFolderStatistics":        {strings.Fields("Identity FolderScope"), getMailboxFolderStatistics},
 	"Get-MailboxFolderPermission":        {strings.Fields("Identity User"), getMailboxFolderPermission},
+	"Add-MailboxFolderPermission":        {strings.Fields("Identity User AccessRights SharingPermissionFlags SendNotificationToUser"), addMailboxFolderPermission},
 	"Remove-MailboxFolderPermission":     {strings.Fields("Identity User"), removeMailboxFolderPermission},
 	"Remove-DistributionGroupMember":     {strings.Fields("Identity Member BypassSecurityGroupManagerCheck"), removeDistributionGroupMember},
 }

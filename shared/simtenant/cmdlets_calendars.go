@@ -109,6 +109,31 @@ func removeMailboxFolderPermission(c *invocation) ([]object, *failure) {
 	})
 }
 
+// addMailboxFolderPermission shares a calendar; somebody who has a permission on it already is refused.
+func addMailboxFolderPermission(c *invocation) ([]object, *failure) {
+	m, i, bad := c.folder(false)
+	if bad != nil {
+		return nil, bad
+	}
+	who, bad := c.trustee("User")
+	if bad != nil {
+		return nil, bad
+	}
+	rights, err := asStrings(c.args["AccessRights"])
+	if err != nil || len(rights) == 0 {
+		return nil, badValue("AccessRights", c.args["AccessRights"])
+	}
+	if m.calendars()[i].sharedWith(who) {
+		return nil, &failure{http.StatusBadRequest, "BadRequest", "Ex2B81F7", "Microsoft.Exchange.Management.StoreTasks.UserAlreadyExistsInPermissionEntryException",
+			fmt.Sprintf("An existing permission entry was found for user: %s.", c.upn(who))}
+	}
+	return c.change(m, func(after *Mailbox) *failure {
+		after.Calendars = slices.Clone(after.calendars())
+		after.Calendars[i].Shared = append(slices.Clone(after.Calendars[i].Shared), MailboxPermission{User: who, Rights: rights})
+		return nil
+	})
+}
+
 // removeCalendarEvents cancels what the owner organised and has ahead in the window. A series that
 // has begun ends with yesterday.
 func removeCalendarEvents(c *invocation) ([]object, *failure) {

@@ -322,6 +322,9 @@ func getCASMailbox(c *invocation) ([]object, *failure) {
 		for _, p := range protocolSwitches {
 			if !slices.Contains(c.t.world.AbsentSwitches, p) {
 				o[p] = m.Protocols[p]
+				if _, set := m.Protocols[p]; !set && p == smtpSwitch {
+					o[p] = nil // as Set-TransportConfig says
+				}
 			}
 		}
 		return o
@@ -335,6 +338,10 @@ func setCASMailbox(c *invocation) ([]object, *failure) {
 	}
 	return c.change(m, func(after *Mailbox) *failure {
 		for _, p := range protocolSwitches {
+			if value, given := c.args[p]; p == smtpSwitch && given && value == nil {
+				delete(after.Protocols, p)
+				continue
+			}
 			if on, given, bad := c.truth(p); bad != nil {
 				return bad
 			} else if given {
@@ -399,3 +406,6 @@ func getMailboxStatistics(c *invocation) ([]object, *failure) {
 		"DeletedItemCount": m.DeletedItemCount, "TotalDeletedItemSize": sizeText(m.DeletedItemSize), "MailboxTypeDetail": m.Type, "IsArchiveMailbox": false,
 	}}, nil
 }
+
+// smtpSwitch is the switch that has three values: null follows the organisation's default.
+const smtpSwitch = "SmtpClientAuthenticationDisabled"

@@ -98,6 +98,7 @@ var operations = []operation{
 	{"GET", "/users/{id}/oauth2PermissionGrants", serviceIdentity, 2, selectMany, perms("DelegatedPermissionGrant.ReadWrite.All Directory.Read.All"), listConsents},
 	{"DELETE", "/oauth2PermissionGrants/{id}", serviceIdentity, 1, "", perms("DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"), deleteConsent},
 	{"GET", "/users/{id}/appRoleAssignments", serviceIdentity, 1, selectMany, perms("AppRoleAssignment.ReadWrite.All Directory.Read.All"), listAppRoles},
+	{"POST", "/users/{id}/appRoleAssignments", serviceIdentity, 1, "", perms("AppRoleAssignment.ReadWrite.All"), createAppRole},
 	{"DELETE", "/users/{id}/appRoleAssignments/{assignment}", serviceIdentity, 1, "", perms("AppRoleAssignment.ReadWrite.All"), deleteAppRole},
 	{"GET", "/users/{id}/authentication/methods", serviceIdentity, 1, "", perms("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All"), listMethods},
 	{"GET", "/users/{id}/authentication/{collection}", serviceIdentity, 1, "", perms("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All"), listMethodsOf},
@@ -149,6 +150,7 @@ var operations = []operation{
 	{"POST", "/users/{id}/wipeManagedAppRegistrationsByDeviceTag", serviceIntune, 1, "", perms("DeviceManagementApps.ReadWrite.All"), wipeAppData},
 
 	{"GET", "/admin/teams/telephoneNumberManagement/numberAssignments", serviceTeams, 1, selectMany, perms("TeamsTelephoneNumber.Read.All TeamsTelephoneNumber.ReadWrite.All"), listNumbers},
+	{"POST", "/admin/teams/telephoneNumberManagement/numberAssignments/assignNumber", serviceTeams, 1, "", perms("TeamsTelephoneNumber.ReadWrite.All"), assignNumber},
 	{"POST", "/admin/teams/telephoneNumberManagement/numberAssignments/unassignNumber", serviceTeams, 1, "", perms("TeamsTelephoneNumber.ReadWrite.All"), unassignNumber},
 
 	{"GET", "/users/{id}/calendar", serviceOutlook, 1, selectOne, perms("Calendars.ReadBasic Calendars.Read Calendars.ReadWrite"), getCalendar},

@@ -1,6 +1,9 @@
 package simtenant
 
-import "slices"
+import (
+	"net/http"
+	"slices"
+)
 
 // Consent is an OAuth 2.0 grant: an app may act for the user.
 type Consent struct {
@@ -89,4 +92,29 @@ func deleteAppRole(c *call) reply {
 	c.t.before(kindUser, u.ID, c.now)
 	u.AppRoles = slices.Delete(slices.Clone(u.AppRoles), i, i+1)
 	return noContent
+}
+
+// createAppRole gives a user a role in an app; one that they have is refused.
+func createAppRole(c *call) reply {
+	u, bad := c.writing()
+	if bad != nil {
+		return *bad
+	}
+	if bad := c.only(c.body, "principalId", "resourceId", "appRoleId"); bad != nil {
+		return *bad
+	}
+	resource, _ := str(c.body, "resourceId")
+	role, _ := str(c.body, "appRoleId")
+	r := AppRole{ID: derived("appRole", u.ID, role, c.requestID), Role: role, Resource: resource}
+	switch {
+	case resource == "", role == "":
+		return c.badRequest("Invalid request body.")
+	case slices.ContainsFunc(u.AppRoles, func(had AppRole) bool { return had.Role == role && had.Resource == resource }):
+		return c.badRequest("Permission being assigned already exists on the object")
+	}
+	c.t.before(kindUser, u.ID, c.now)
+	u.AppRoles = append(slices.Clone(u.AppRoles), r)
+	body := appRoleSchema(u.ID, "User").item(c, r.ID, &r).render(nil, false)
+	body["@odata.context"] = c.base() + "/$metadata#appRoleAssignments/$entity"
+	return reply{status: http.StatusCreated, body: body}
 }

@@ -68,6 +68,32 @@ func unassignNumber(c *call) reply {
 	return c.badRequest("The telephone number is not assigned.")
 }
 
+// assignNumber gives a number to a user, which shows at once. One that somebody has is refused.
+func assignNumber(c *call) reply {
+	if bad := c.only(c.body, "telephoneNumber", "numberType", "assignmentTargetId", "assignmentCategory", "locationId"); bad != nil {
+		return *bad
+	}
+	number, _ := str(c.body, "telephoneNumber")
+	kind, _ := str(c.body, "numberType")
+	target, _ := str(c.body, "assignmentTargetId")
+	u := c.t.world.Users[strings.ToLower(target)]
+	switch {
+	case u == nil:
+		return c.notFound(target)
+	case number == "", kind == "":
+		return c.badRequest("The telephone number or its type is missing.")
+	case len(c.t.world.under(kindUser, key("number:", number))) > 0:
+		return c.badRequest("The telephone number is already assigned.")
+	case !c.t.world.hasPlan(u, "MCOEV"):
+		return c.badRequest("The user is not licensed for Teams Phone.")
+	}
+	c.t.before(kindUser, u.ID, c.now)
+	u.Numbers = append(slices.Clone(u.Numbers), TelephoneNumber{Number: number, Type: kind})
+	return reply{status: http.StatusAccepted, header: map[string]string{
+		"Location": c.base() + "/admin/teams/telephoneNumberManagement/operations('" + base64.RawURLEncoding.EncodeToString([]byte("Assignment|"+c.requestID)) + "')",
+	}}
+}
+
 // nextRelease is when an order of unassignNumber is due.
 func nextRelease(_ *World, u *User) time.Time {
 	var next time.Time

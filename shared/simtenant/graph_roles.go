@@ -49,16 +49,16 @@ func listEligibilities(c *call) reply {
 	return c.list(items, directoryPage.of("roleManagement/directory/roleEligibilitySchedules", false), eligibilitySchema)
 }
 
-// requestEligibility carries out adminRemove; other actions are not simulated.
+// requestEligibility carries out adminRemove and adminAssign; other actions are not simulated.
 func requestEligibility(c *call) reply {
 	if bad := c.noPIM(); bad != nil {
 		return *bad
 	}
-	if bad := c.only(c.body, "action", "principalId", "roleDefinitionId", "directoryScopeId", "justification"); bad != nil {
+	if bad := c.only(c.body, "action", "principalId", "roleDefinitionId", "directoryScopeId", "justification", "scheduleInfo"); bad != nil {
 		return *bad
 	}
 	action, _ := str(c.body, "action")
-	if !strings.EqualFold(action, "adminRemove") {
+	if !strings.EqualFold(action, "adminRemove") && !strings.EqualFold(action, "adminAssign") {
 		return c.badRequest("%s", c.t.notSimulated("the action %s of %s", action, c.op.name()))
 	}
 	principal, _ := str(c.body, "principalId")
@@ -69,14 +69,27 @@ func requestEligibility(c *call) reply {
 		return c.fail(http.StatusNotFound, "SubjectNotFound", "The subject is not found.")
 	}
 	i := slices.IndexFunc(u.Eligible, func(e EligibleRole) bool { return e.Role == role && e.Scope == scope })
+	if strings.EqualFold(action, "adminAssign") {
+		if i >= 0 {
+			return c.fail(http.StatusBadRequest, "RoleAssignmentExists", "The Role assignment already exists.")
+		}
+		c.t.before(kindUser, u.ID, c.now)
+		u.Eligible = append(slices.Clone(u.Eligible), EligibleRole{ID: derived("eligible", u.ID, role, c.requestID), Role: role, Scope: scope})
+		return c.eligibilityRequested(u, role, scope, "Provisioned", "adminAssign")
+	}
 	if i < 0 {
 		return c.fail(http.StatusBadRequest, "RoleAssignmentDoesNotExist", "The Role assignment does not exist.")
 	}
 	c.t.before(kindUser, u.ID, c.now)
 	u.Eligible = slices.Delete(slices.Clone(u.Eligible), i, i+1)
+	return c.eligibilityRequested(u, role, scope, "Revoked", "adminRemove")
+}
+
+// eligibilityRequested is the answer to requestEligibility.
+func (c *call) eligibilityRequested(u *User, role, scope, status, action string) reply {
 	return reply{status: http.StatusCreated, body: map[string]any{
 		"@odata.context": c.base() + "/$metadata#roleManagement/directory/roleEligibilityScheduleRequests/$entity",
-		"id":             derived("request", u.ID, role, c.requestID), "status": "Revoked", "action": "adminRemove", "createdDateTime": stamp(c.now),
+		"id":             derived("request", u.ID, role, c.requestID), "status": status, "action": action, "createdDateTime": stamp(c.now),
 		"principalId": u.ID, "roleDefinitionId": role, "directoryScopeId": scope,
 	}}
 }

@@ -317,11 +317,16 @@ func restoreUser(c *call) reply {
 	if w.userID(upn) != "" {
 		return c.badRequest("Another object with the same value for property userPrincipalName already exists.")
 	}
+	kept, taken := w.freeAddresses(u)
+	if reconcile, _ := c.body["autoReconcileProxyConflict"].(bool); len(taken) > 0 && !reconcile {
+		return c.badRequest("Another object with the same value for property proxyAddresses already exists.")
+	}
 	c.t.before(kindUser, u.ID, c.now)
 	c.t.before(kindDeleted, u.ID, c.now)
 	c.t.before(kindMailbox, u.ID, c.now)
 	delete(w.Deleted, u.ID)
 	back := u.clone()
+	back.ProxyAddresses = kept
 	back.DeletedAt, back.UserPrincipalName = time.Time{}, upn
 	w.Users[u.ID] = back
 	if d := w.Drives[u.ID]; d != nil {
@@ -331,6 +336,27 @@ func restoreUser(c *call) reply {
 	body := userSchema.item(c, u.ID, back).render(nil, true)
 	body["@odata.context"] = c.base() + "/$metadata#directoryObjects/$entity"
 	return reply{status: http.StatusOK, body: body}
+}
+
+// freeAddresses are the proxy addresses of a deleted user that nobody else has, and those that somebody
+// has by now, who keeps them. Source: Microsoft Graph, Restore deleted item, autoReconcileProxyConflict.
+func (w *World) freeAddresses(u *User) (free, taken []string) {
+	for _, address := range u.ProxyAddresses {
+		_, bare, _ := strings.Cut(address, ":")
+		used := false
+		for _, other := range w.Users {
+			used = used || slices.ContainsFunc(other.ProxyAddresses, func(theirs string) bool {
+				_, mine, _ := strings.Cut(theirs, ":")
+				return strings.EqualFold(mine, bare)
+			})
+		}
+		if used {
+			taken = append(taken, address)
+		} else {
+			free = append(free, address)
+		}
+	}
+	return free, taken
 }
 
 // purgeUser refuses: Microsoft does not let an application delete a user for good. The 30 days do

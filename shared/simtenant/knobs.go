@@ -48,6 +48,9 @@ type Knobs struct {
 	// synchronisation: Microsoft's page users-revoke-access has administrators do so, while the
 	// refusal is what was observed.
 	SyncedWritable bool `yaml:"syncedWritable"`
+	// MailboxReborn gives whoever is licensed again a new, empty mailbox, with another ExchangeGuid, and
+	// leaves the old one soft-deleted. Source: Exchange, New-MailboxRestoreRequest, and those who had to.
+	MailboxReborn bool `yaml:"mailboxReborn"`
 	// DirectorySyncEvery is how often the on-premises directory writes its users' state; 0 = never.
 	DirectorySyncEvery time.Duration `yaml:"directorySyncEvery"`
 }

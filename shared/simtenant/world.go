@@ -595,6 +595,9 @@ func newMailbox(u *User, now time.Time) *Mailbox {
 func (w *World) reconcileWith(owner string, licensed bool, now time.Time) {
 	m, u := w.Mailboxes[owner], w.Users[owner]
 	switch {
+	case u != nil && licensed && m.Type == "UserMailbox" && !m.SoftDeletedAt.IsZero() && w.MailboxReborn:
+		w.Mailboxes[owner] = newMailbox(u, now)
+		w.Mailboxes[owner].ExchangeGUID = derived("mailbox", u.ID, now.String())
 	case u != nil && (m.Type != "UserMailbox" || licensed):
 		m.SoftDeletedAt, m.Inactive = time.Time{}, false
 	case m.SoftDeletedAt.IsZero():

@@ -14,12 +14,12 @@ import (
 // the case is held. After a crash anywhere in between it can simply be repeated: the ids are the
 // same, and what the ledger is past is stale.
 func Dispatch(ctx context.Context, p bus.Publisher, l *ledger.Ledger, c *offboarding.Case) (*offboarding.Case, error) {
-	if c.Published() || c.Cancelled != nil || len(c.Held()) > 0 {
+	if c.Published() || c.Cancelled != nil && !c.Undoing() || len(c.Held()) > 0 {
 		return c, nil
 	}
 	atOnce := false
 	for _, record := range c.Steps {
-		if record.State.Settled() {
+		if record.State.Settled() || c.Over(record.Name) {
 			continue
 		}
 		// What was held has numbers of its own.
@@ -48,7 +48,7 @@ func Republish(ctx context.Context, p bus.Publisher, l *ledger.Ledger, c *offboa
 		return err
 	}
 	next := c.Step(record.Name)
-	if next == nil || next.N != record.N+1 || next.State.Settled() || c.Cancelled != nil {
+	if next == nil || next.N != record.N+1 || next.State.Settled() || c.Over(record.Name) {
 		return nil
 	}
 	return publishStep(ctx, p, c, next)

@@ -41,14 +41,19 @@ func (w *Worker) work(ctx context.Context, d bus.Delivery, run *ledger.Run) (job
 	}
 	working := offboarding.WithWriteGuard(ctx, run)
 	spec, _ := offboarding.SpecOf(w.Name)
-	if spec.Irreversible {
+	if spec.Irreversible && !job.Step.Undo {
 		working = offboarding.WithWriteGuard(ctx, w.LastLook.Before(run, c, w.Name))
 	}
 	if spec.Urgent {
 		working = offboarding.WithUrgency(working)
 	}
-	if verdict = job.HeldBack(); verdict == nil {
-		verdict = w.Step.Work(working, job)
+	switch {
+	case job.Step.Undo:
+		verdict = undo(working, w.Step, job)
+	default:
+		if verdict = job.HeldBack(); verdict == nil {
+			verdict = w.Step.Work(working, job)
+		}
 	}
 	if cause := context.Cause(ctx); cause != nil && verdict != nil {
 		verdict = errors.Join(cause, verdict)

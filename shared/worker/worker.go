@@ -30,6 +30,26 @@ type Step interface {
 	Work(ctx context.Context, job *offboarding.Job) error
 }
 
+// Undoer is a step that can take back what it did: it reads the world, puts back what still is as the
+// step left it, by the before that the step kept, and reads that back. Somebody else's later change
+// stays. Twice equals once. The error is its verdict, as that of Work: nil is taken back and observed so.
+type Undoer interface {
+	Undo(ctx context.Context, job *offboarding.Job) error
+}
+
+// undo takes a step back when what comes before it has been, and leaves it to a person where the step
+// cannot.
+func undo(ctx context.Context, step Step, job *offboarding.Job) error {
+	if waits := job.AwaitUndo(); waits != nil {
+		return waits
+	}
+	undoer, can := step.(Undoer)
+	if !can {
+		return offboarding.DoneWithTask("this step takes nothing back by itself: look at what it did, take back what is to be, and sign off")
+	}
+	return undoer.Undo(ctx, job)
+}
+
 // Worker runs one step.
 type Worker struct {
 	Name   offboarding.StepName
@@ -139,6 +159,9 @@ func (w *Worker) settlement(c *offboarding.Case, verdict offboarding.Verdict) le
 	}
 	switch verdict.Kind {
 	case offboarding.KindEffective:
+		if record.Undo {
+			return ledger.Settlement{State: offboarding.StateUndone, Attempt: true}
+		}
 		return ledger.Settlement{State: offboarding.StateEffective, Attempt: true}
 	case offboarding.KindCancelled:
 		return ledger.Settlement{State: offboarding.StateCancelled, Reason: why}
@@ -211,7 +234,7 @@ func (w *Worker) reschedule(ctx context.Context, d bus.Delivery, m bus.Step, due
 	if err != nil {
 		return err
 	}
-	if record := c.Step(w.Name); record != nil && !record.State.Settled() && c.Cancelled == nil {
+	if record := c.Step(w.Name); record != nil && !record.State.Settled() && !c.Over(w.Name) {
 		if err := publishStep(ctx, w.Bus, c, record); err != nil {
 			return err
 		}

@@ -56,6 +56,15 @@ func (s metered) Work(ctx context.Context, job *offboarding.Job) error {
 	return s.step.Work(context.WithValue(ctx, functionKey{}, string(s.name)), job)
 }
 
+// Undo implements worker.Undoer.
+func (s metered) Undo(ctx context.Context, job *offboarding.Job) error {
+	undoer, can := s.step.(worker.Undoer)
+	if !can {
+		return offboarding.Manual("the step takes nothing back by itself")
+	}
+	return undoer.Undo(context.WithValue(ctx, functionKey{}, string(s.name)), job)
+}
+
 // RoundTrip implements http.RoundTripper.
 func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
 	items, err := batched(r)

@@ -51,6 +51,7 @@ var scenarios = []scenario{
 	{name: "attack", run: attack, title: attackTitle},
 	{name: "front-door", run: frontDoor, title: "one person through every kind of source, each out at the moment of their own time zone, and one taken back through each that can say so; 100 seconds"},
 	{name: "unkind", departures: unkind, tenant: unkindTenant, world: unkindWorld, policy: unkindPolicy},
+	{name: "undo", run: undo, title: undoTitle},
 	{name: "storm", run: storm, title: "forty people leave, stay, change their dates and come back while the host is killed every second: nobody is lost, and nobody who stays is touched"},
 }
 

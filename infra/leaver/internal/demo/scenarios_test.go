@@ -132,3 +132,18 @@ func TestScenarioAttackHarmsNobody(t *testing.T) {
 		t.Errorf("of the stolen secret, the import and the administrator %v go on, want %v and the last ones planned", held, want)
 	}
 }
+
+// TestScenarioUndoBringsEverybodyBack: its own judge reads the tenant.
+func TestScenarioUndoBringsEverybodyBack(t *testing.T) {
+	t.Parallel()
+	out, err := played(t, Options{Scenario: "undo", JSON: true})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for line := range strings.Lines(out) {
+		var end result
+		if err := json.Unmarshal([]byte(line), &end); err != nil || end.State != string(offboarding.CaseUndone) || len(end.Why) == 0 {
+			t.Errorf("%s: %v; want it undone, and why", line, err)
+		}
+	}
+}

@@ -105,6 +105,11 @@ func (c *Client) Brakes(ctx context.Context) (operator.Brakes, error) {
 	return brakesOperation.ask(ctx, c, struct{}{})
 }
 
+// Undo orders a departure to be taken back, and returns what comes back and what does not.
+func (c *Client) Undo(ctx context.Context, ask operator.Undo) (operator.Undoing, error) {
+	return undoOperation.ask(ctx, c, ask)
+}
+
 // Report returns what became of a departure, for whoever was not there.
 func (c *Client) Report(ctx context.Context, who operator.Who) (report.Report, error) {
 	return reportOperation.ask(ctx, c, question{Who: who})

@@ -88,6 +88,7 @@ func (s *Server) operations() http.Handler {
 		}
 		examine.on(mux, desk)
 	}
+	undoOperation.on(mux, desk)
 	return mux
 }
 
@@ -162,6 +163,7 @@ var (
 	}}
 	// What answers it is the host's doctor.
 	doctorOperation = operation[struct{}, []doctor.Finding]{path: "/doctor"}
+	undoOperation   = operation[operator.Undo, operator.Undoing]{"/undo", (*operator.Desk).Undo}
 	reportOperation = operation[question, report.Report]{"/report", func(d *operator.Desk, ctx context.Context, ask question) (report.Report, error) {
 		return d.Report(ctx, ask.Who)
 	}}

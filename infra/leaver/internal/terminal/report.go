@@ -69,7 +69,7 @@ func summary(s operator.Status) string {
 	parts := []string{fmt.Sprintf("%d of %d effective", len(in[offboarding.StateEffective]), len(s.Steps))}
 	for _, state := range []offboarding.StepState{
 		offboarding.StateParked, offboarding.StateManual, offboarding.StateRetrying, offboarding.StateWaiting,
-		offboarding.StateHeld, offboarding.StatePlanned, offboarding.StateWithheld, offboarding.StateRehearsed, offboarding.StateSignedOff,
+		offboarding.StateHeld, offboarding.StatePlanned, offboarding.StateWithheld, offboarding.StateRehearsed, offboarding.StateSignedOff, offboarding.StateUndone,
 	} {
 		if len(in[state]) > 0 {
 			parts = append(parts, fmt.Sprintf("%s: %s", state, strings.Join(in[state], ", ")))
@@ -165,7 +165,7 @@ func typed(s operator.Status, move operator.Move) string {
 func remark(s operator.StepStatus, opened time.Time) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if s.EffectiveAt != nil {
+	if s.EffectiveAt != nil && s.State != offboarding.StateUndone {
 		if took := s.EffectiveAt.Sub(opened); took < time.Minute {
 			add("after %.1f s", took.Seconds())
 		} else {
@@ -181,7 +181,7 @@ func remark(s operator.StepStatus, opened time.Time) string {
 	case s.Reason != "":
 		add("%s", s.Reason)
 	}
-	if s.State == offboarding.StateEffective {
+	if s.State == offboarding.StateEffective || s.State == offboarding.StateUndone {
 		parts = append(parts, operator.Evidence(s.Evidence)...)
 	}
 	if s.Since != nil {
@@ -213,7 +213,7 @@ func stepTable(s operator.Status, width int) string {
 	columns := [3]int{len("onedrive") + 2*padding, len("signed off") + 2*padding}
 	columns[2] = max(narrowest, min(width, widest)) - borders - columns[0] - columns[1]
 	colour := map[offboarding.StepState]string{
-		offboarding.StateEffective: "2", offboarding.StateSignedOff: "2",
+		offboarding.StateEffective: "2", offboarding.StateSignedOff: "2", offboarding.StateUndone: "6",
 		offboarding.StateWithheld: "3", offboarding.StateManual: "3",
 		offboarding.StateParked: "1",
 	}

@@ -1,0 +1,89 @@
+package delete
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"leaver/shared/offboarding"
+)
+
+// Undo implements worker.Undoer: the account is among the users again, under its own name. Nothing of
+// anybody else's is taken for it: a name or an address that somebody has by now is a person's to decide
+// about.
+func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
+	_, err := s.directory.User(ctx, job.Leaver)
+	if err == nil {
+		job.Evidence["account"] = "among the users"
+		return nil
+	}
+	if !errors.Is(err, offboarding.ErrNotFound) {
+		return err
+	}
+	gone, err := s.directory.DeletedUser(ctx, job.Leaver)
+	switch {
+	case errors.Is(err, offboarding.ErrNotFound):
+		return job.NotYet("the account shows neither as a user nor among the deleted items")
+	case err != nil:
+		return err
+	case job.Case.Plan.OnPremisesAccount != nil:
+		return offboarding.Manual(fmt.Sprintf("account %s is mastered on premises and is restored there (Active Directory Recycle Bin), or the next synchronisation deletes it again; replay when the cloud shows it", job.Leaver))
+	case gone.At.Add(offboarding.Restorable).Before(job.Now):
+		return offboarding.Manual("the account was deleted more than 30 days ago: Microsoft does not restore it; whoever comes back gets a new account")
+	}
+	holders, err := s.holders(ctx, job, gone)
+	switch {
+	case err != nil:
+		return err
+	case len(holders) > 0:
+		return conflict(job.Leaver, holders)
+	}
+	if err := s.directory.RestoreUser(ctx, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
+		if !offboarding.IsPermanent(err) {
+			return err
+		}
+		return offboarding.Manual(fmt.Sprintf("Microsoft refuses to restore account %s (%s): restore it in the Entra admin center (Deleted users), under another name where its own is taken, then replay", job.Leaver, err))
+	}
+	if _, err := s.directory.User(ctx, job.Leaver); err != nil {
+		return job.NotShown(err)
+	}
+	job.Evidence["account"] = "restored"
+	return nil
+}
+
+// holders are the accounts that have the leaver's name or one of the addresses by now, and which.
+func (s *Step) holders(ctx context.Context, job *offboarding.Job, gone offboarding.DeletedUser) ([]string, error) {
+	personal, err := job.Personal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var asked []offboarding.Employee
+	if name := personal["userPrincipalName"]; name != "" {
+		asked = append(asked, offboarding.Employee{UserPrincipalName: name})
+	}
+	for _, address := range gone.Addresses {
+		asked = append(asked, offboarding.Employee{Mail: address})
+	}
+	var holders []string
+	for _, who := range asked {
+		what, _ := who.Key()
+		found, err := s.directory.Find(ctx, who)
+		if err != nil {
+			return nil, fmt.Errorf("looking up who has the %s of the leaver: %w", what, err)
+		}
+		for _, u := range found {
+			if line := fmt.Sprintf("%s (its %s)", u.ID, what); !strings.EqualFold(u.ID, job.Leaver) && !slices.Contains(holders, line) {
+				holders = append(holders, line)
+			}
+		}
+	}
+	return holders, nil
+}
+
+// conflict is the task of a name or an address that somebody has by now.
+func conflict(leaver string, holders []string) error {
+	return offboarding.Manual(fmt.Sprintf("account %s is not restored, because others have its name or an address of it by now: %s; decide who keeps it: restore the account under another name in the Entra admin center (Deleted users), or take the name off the other account, then replay",
+		leaver, strings.Join(holders, ", ")))
+}

@@ -1,0 +1,20 @@
+package signout
+
+import (
+	"context"
+
+	"leaver/shared/offboarding"
+)
+
+// Undo implements worker.Undoer. The password that nobody knows does not come back, and a new one is
+// nobody's but the person's: somebody hands it over, or a Temporary Access Pass, and Leaver never sees it.
+func (s *Step) Undo(_ context.Context, job *offboarding.Job) error {
+	if job.Step.Progress[passwordSet] == "" {
+		return nil // a guest's, or it was never set
+	}
+	where := "the Entra admin center (Users, Authentication methods)"
+	if job.Case.Plan.OnPremisesAccount != nil {
+		where = "the on-premises Active Directory"
+	}
+	return offboarding.DoneWithTask("the password is one that nobody knows: give the person a new one, or a Temporary Access Pass, in " + where + ", hand it over in person, then sign off")
+}

@@ -1,0 +1,348 @@
+package offboarding
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Undo is the order to take a departure back, or some steps of it.
+type Undo struct {
+	At    time.Time
+	Steps []StepName
+	// Stopped is when people stopped it; zero while it stands.
+	Stopped time.Time
+}
+
+// ApproveUndo and ApproveRehired are what brakes of an undo want approved: that it begins, which a
+// webhook alone does not decide, and that it goes on although somebody else has the leaver's number or
+// name by now.
+const (
+	ApproveUndo    = "undo"
+	ApproveRehired = "rehired"
+)
+
+// OnCancel is what a cancellation does that comes after the lockout.
+type OnCancel string
+
+// What it can do. No webhook alone enables an account.
+const (
+	OnCancelStop OnCancel = "stop"
+	OnCancelUndo OnCancel = "undo" // the undo is prepared, and held
+)
+
+// undoNeeds are the steps that have to be taken back before one is: the order of a way back. What
+// brings the account back comes first, what opens it last.
+// Source: Microsoft Entra, Recover from deletions; Microsoft 365 admin, Restore a user.
+var undoNeeds = map[StepName][]StepName{
+	StepLicence:  {StepDelete},
+	StepPreserve: {StepDelete, StepLicence},
+	StepForward:  {StepDelete, StepLicence},
+	StepWipe:     {StepDelete, StepLicence},
+	StepOnedrive: {StepDelete, StepLicence},
+	StepAccess:   {StepDelete, StepLicence},
+	StepBlock:    {StepDelete, StepLicence, StepPreserve, StepForward, StepWipe, StepOnedrive, StepAccess, StepOnpremises},
+	StepSignout:  {StepBlock},
+	// The application that enables an account may not, once that holds a role again (B10).
+	StepPrivileges: {StepBlock},
+}
+
+// AwaitUndo is nil when every step that has to be taken back before this one has been, or leaves no
+// more than a task; and the verdict to return otherwise.
+func (j *Job) AwaitUndo() error { return j.AwaitTakenBack(undoNeeds[j.Step.Name]...) }
+
+// AwaitTakenBack is AwaitUndo for those steps.
+func (j *Job) AwaitTakenBack(steps ...StepName) error {
+	var open []string
+	for _, need := range steps {
+		if r := j.Case.Step(need); r != nil && r.Undo && !r.State.Closed() && !r.Observed {
+			open = append(open, string(need))
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	return j.NotYet("waits until %s is taken back", strings.Join(open, ", "))
+}
+
+// Undoing reports whether steps of the case are still to be taken back.
+func (c *Case) Undoing() bool {
+	return c.Undo != nil && c.Undo.Stopped.IsZero() && slices.ContainsFunc(c.Steps, func(s *Record) bool { return s.Undo && !s.State.Closed() })
+}
+
+// Undone reports whether the whole departure was taken back.
+func (c *Case) Undone() bool {
+	return c.Undo != nil && len(c.Steps) > 0 && !slices.ContainsFunc(c.Steps, func(s *Record) bool { return !s.Undo || !s.State.Closed() })
+}
+
+// Leaving reports whether steps may still act for the departure itself.
+func (c *Case) Leaving() bool {
+	return c.Cancelled == nil && slices.ContainsFunc(c.Steps, func(s *Record) bool { return !s.Undo && !s.State.Closed() })
+}
+
+// Over reports whether nothing may be written for a step any more: its case was cancelled, and the step
+// is not being taken back.
+func (c *Case) Over(step StepName) bool {
+	if r := c.Step(step); r != nil && r.Undo {
+		return !c.Undo.Stopped.IsZero()
+	}
+	return c.Cancelled != nil
+}
+
+// Undoable are the steps of the case that have run and are not taken back: there is something to undo.
+func (c *Case) Undoable() []StepName {
+	var out []StepName
+	for _, s := range c.Steps {
+		if s.begun && s.State != StateUndone {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+// undo begins to take steps back. What held the departure itself holds that no more, and a run that is
+// under way may not write any more.
+func (c *Case) undo(e Entry) {
+	c.Undo, c.published = &Undo{At: e.At, Steps: e.Undo}, false
+	c.Brakes = slices.DeleteFunc(slices.Clone(c.Brakes), func(b Brake) bool {
+		return b.Holds() && (b.Step == "" || slices.Contains(e.Undo, b.Step))
+	})
+	for _, name := range e.Undo {
+		c.change(name, func(s *Record) {
+			if s.State == StateUndone {
+				return
+			}
+			s.Undo, s.Replanned = true, s.Lease.Until.After(e.At)
+			s.Rule, s.Reason, s.Would, s.SignedOff, s.Observed, s.Attempts = Rule{}, "", "", "", false, 0
+			s.Since, s.FailingSince, s.DecidedAt = time.Time{}, time.Time{}, time.Time{}
+			s.State, s.N, s.Due = StatePlanned, s.N+1, e.At
+			if !s.begun {
+				s.State, s.Reason, s.Observed = StateUndone, "it had not begun", true
+			}
+		})
+	}
+}
+
+// stopUndo ends an undo where it is.
+func (c *Case) stopUndo(e Entry) {
+	stopped := *c.Undo
+	stopped.Stopped = e.At
+	c.Undo = &stopped
+	for _, s := range c.Steps {
+		if s.Undo && !s.State.Settled() || s.Undo && s.State == StateHeld {
+			c.change(s.Name, func(s *Record) {
+				s.State, s.Reason = StateCancelled, "the undo was stopped; the step is taken back as far as its requests say"
+			})
+		}
+	}
+	c.Brakes = slices.DeleteFunc(slices.Clone(c.Brakes), func(b Brake) bool {
+		return b.Holds() && (b.By == ApproveUndo || b.By == ApproveRehired || slices.Contains(stopped.Steps, b.Step))
+	})
+}
+
+// settleUndo is [Record.settle] of a run that took the step back.
+func (s *Record) settleUndo(e Entry) {
+	if e.State == StateUndone || len(e.Evidence) > 0 {
+		s.Evidence = e.Evidence // what the departure observed is not so any more
+	}
+	s.Observed = e.State == StateUndone || e.Observed
+	if s.Observed || e.State.Settled() || e.Planned {
+		s.Since = time.Time{}
+	} else if s.Since.IsZero() {
+		s.Since = e.At
+	}
+}
+
+// UndoBrakes hold what of an undo needs a second person: what gives an administrator's power back.
+func (c *Case) UndoBrakes() []Brake {
+	r := c.Step(StepPrivileges)
+	if r == nil || !r.begun || r.State == StateUndone {
+		return nil
+	}
+	powers := 0
+	for name := range r.Before {
+		if kind, _, _ := strings.Cut(name, " "); kind != string(GrantMethod) {
+			powers++
+		}
+	}
+	if powers == 0 {
+		return nil
+	}
+	b := c.Plan.Approvals.Brake(ApprovePrivileged, StepPrivileges, c.Plan.Approvals.Privileged,
+		fmt.Sprintf("%d roles, role-assignable groups and app roles come back: what made the leaver powerful needs a second person's word", powers))
+	return []Brake{b}
+}
+
+// Lost is what an undo cannot bring back of what the steps did, in words, and what a person has to do
+// for it, as far as the ledger knows: said before it begins.
+func (c *Case) Lost(steps []StepName) []string {
+	var out []string
+	for _, name := range steps {
+		r := c.Step(name)
+		if r == nil || !r.begun || lost[name] == nil {
+			continue
+		}
+		for _, what := range lost[name](c, r) {
+			out = append(out, string(name)+": "+what)
+		}
+	}
+	return out
+}
+
+// counted are the values of a before whose names begin so.
+func (s *Record) counted(prefix string) int {
+	n := 0
+	for name := range s.Before {
+		if strings.HasPrefix(name, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// lost says of each step what nobody can take back, in the order of contract-2.md 3.3.
+var lost = map[StepName]func(c *Case, r *Record) []string{
+	StepSignout: func(*Case, *Record) []string {
+		return []string{"the password does not come back: a person hands a new one or a Temporary Access Pass over; sessions are signed in anew"}
+	},
+	StepWipe: func(_ *Case, r *Record) []string {
+		var out []string
+		if n := r.counted("managedDevice/"); n > 0 {
+			out = append(out, strconv.Itoa(n)+" devices that were retired or wiped are enrolled again by their user")
+		}
+		if n := r.counted("phone/"); n > 0 {
+			out = append(out, strconv.Itoa(n)+" phones have to set the account up again, where they had heard of their wipe")
+		}
+		if n := r.counted("managedApps/"); n > 0 {
+			out = append(out, "the data of protected apps on "+strconv.Itoa(n)+" devices is gone; the apps fetch it again")
+		}
+		return out
+	},
+	StepForward: func(_ *Case, r *Record) []string {
+		out := []string{"meetings that were cancelled stay so: the cancellations were sent"}
+		if r.Before["autoReplyState"] != "" && r.Before["autoReplyState"] != "Disabled" && r.Before["autoReplyInside"] == "" {
+			out = append(out, "the texts of the earlier automatic reply were not kept")
+		}
+		return out
+	},
+	StepPreserve: func(_ *Case, r *Record) []string {
+		if r.Before["litigationHoldEnabled"] != "false" {
+			return nil
+		}
+		return []string{"Exchange keeps holding the mailbox for 30 days after the hold is taken off (delay hold)"}
+	},
+	StepOnedrive: func(*Case, *Record) []string {
+		return []string{"sharing links that were turned off have to be made again, with new addresses; the copies of the files stay with whoever got them"}
+	},
+	StepPrivileges: func(_ *Case, r *Record) []string {
+		if n := r.counted(string(GrantMethod) + " "); n > 0 {
+			return []string{strconv.Itoa(n) + " authentication methods are registered anew by the person"}
+		}
+		return nil
+	},
+	StepAccess: func(_ *Case, r *Record) []string {
+		out := []string{"private and shared channels of Teams are memberships of their own, which Leaver does not see"}
+		if n := r.counted(string(GrantConsent) + " "); n > 0 {
+			out = append(out, strconv.Itoa(n)+" consents to applications: the person gives them again")
+		}
+		if r.Evidence["tasks"] != "" {
+			out = append(out, "what people did by hand, people take back: "+r.Evidence["tasks"])
+		}
+		return out
+	},
+	StepDelete: func(c *Case, _ *Record) []string {
+		if at := c.AccountDeleted(); !at.IsZero() {
+			return []string{"the account can be restored until " + Stamp(at.Add(Restorable))}
+		}
+		return nil
+	},
+}
+
+// Kept are the names in the step's before that begin so, without the prefix, in order; the values go
+// with them.
+func (s *Record) Kept(prefix string) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(s.Before)) {
+		if rest, is := strings.CutPrefix(name, prefix); is {
+			out = append(out, rest)
+		}
+	}
+	return out
+}
+
+// SealedBefore are the step's own personal values of its before that were not erased, by their names
+// there.
+func (j *Job) SealedBefore(ctx context.Context) (map[string]string, error) {
+	all, err := j.Personal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own := map[string]string{}
+	for name, value := range all {
+		if short, is := strings.CutPrefix(name, string(j.Step.Name)+"-"); is {
+			own[short] = value
+		}
+	}
+	return own, nil
+}
+
+// Return is things that are to be there again, one by one.
+type Return[T any] struct {
+	// What was asked for, and Missing what still does not show, with %d for how many.
+	What, Missing string
+	// Find returns what of the before is not there now.
+	Find func(context.Context) ([]T, error)
+	// Give brings all of them back and returns for each what became of it; each is tried.
+	Give func(context.Context, []T) []error
+	// Refused says in words what a person has to do about one that the vendor refuses for good. Others
+	// come back all the same.
+	Refused func(T, error) string
+}
+
+// EnsureBack is [EnsureNone] the other way round: nil once nothing is missing any more, and a task for
+// which nothing waits where the vendor refused some of it.
+func EnsureBack[T any](ctx context.Context, j *Job, r Return[T]) error {
+	missing, err := r.Find(ctx)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	var verdicts []error
+	var tasks []string
+	for i, err := range r.Give(ctx, missing) {
+		if err != nil && (IsPermanent(err) || errors.Is(err, ErrNotFound)) {
+			tasks = append(tasks, r.Refused(missing[i], err))
+		} else if err != nil {
+			verdicts = append(verdicts, err)
+		}
+	}
+	if err := Join(verdicts...); err != nil {
+		return err
+	}
+	still, err := r.Find(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(still) > len(tasks):
+		return j.NotYet("%s was accepted, but "+r.Missing, r.What, len(still)-len(tasks))
+	case len(still) > 0 && len(tasks) > 0:
+		slices.Sort(tasks)
+		return DoneWithTask(strings.Join(slices.Compact(tasks), "; ") + "; then sign off")
+	}
+	return nil
+}
+
+// Each gives things back one by one.
+func Each[T any](give func(context.Context, T) error) func(context.Context, []T) []error {
+	return func(ctx context.Context, all []T) []error {
+		errs := make([]error, len(all))
+		for i, one := range all {
+			errs[i] = give(ctx, one)
+		}
+		return errs
+	}
+}
