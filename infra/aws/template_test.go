@@ -298,6 +298,9 @@ func (tp template) role(f offboarding.Function, is func(string, any, any)) {
 	if f.Sources {
 		statements = append(statements, allow("secretsmanager:GetSecretValue", secretsUnder("leaver/hr/")))
 	}
+	if f.Channels {
+		statements = append(statements, allow("secretsmanager:GetSecretValue", secretsUnder("leaver/notify/")))
+	}
 	if f.Name == "intake" || f.Sources || f.Limits {
 		statements = append(statements, allow("ssm:GetParameter", ref("SourcesArn")))
 	}
@@ -351,7 +354,9 @@ func secretsUnder(prefix string) any {
 }
 
 // isScheduled reports whether a function runs every minute, whatever happens.
-func isScheduled(function string) bool { return isQueue(function) || function == "watch" }
+func isScheduled(function string) bool {
+	return isQueue(function) || function == "watch" || function == "notify"
+}
 
 func (tp template) trigger(f offboarding.Function, is func(string, any, any)) {
 	events := at(tp.resources, logical(f.Name), "Properties")["Events"]

@@ -27,17 +27,17 @@ func costTable() string {
 	for _, b := range blocks() {
 		alarms += len(b.Alarms)
 	}
-	scheduled := queues + 1 // and watch
-	// Three for each subscription, a success for each function, cases in four states, deadlines, frozen.
-	metrics := 3*queues + len(offboarding.Functions()) + 6
+	scheduled := queues + 2 // and watch and notify
+	// Three for each subscription, a success for each function, cases in four states, deadlines, frozen, channels.
+	metrics := 3*queues + len(offboarding.Functions()) + 7
 	verdicts := 6 * len(offboarding.Steps) // a step ends in about six of its states
-	gbSeconds := minutes * float64(queues*drainSeconds+watchSeconds) * memory
+	gbSeconds := minutes * float64(queues*drainSeconds+2*watchSeconds) * memory
 	rows, totals := [][]string{}, [2]float64{}
 	row := func(what, arithmetic string, few, many float64) {
 		rows = append(rows, []string{what, arithmetic, fmt.Sprintf("%.2f", few), fmt.Sprintf("%.2f", many)})
 		totals[0], totals[1] = totals[0]+round(few), totals[1]+round(many)
 	}
-	row("Lambda, time", fmt.Sprintf("%s minutes × (%d queue functions × %d s + watch %d s) × %v GB = %s GB-s, and 25 GB-s a departure; × %.10f",
+	row("Lambda, time", fmt.Sprintf("%s minutes × (%d queue functions × %d s + watch and notify %d s each) × %v GB = %s GB-s, and 25 GB-s a departure; × %.10f",
 		grouped(minutes), queues, drainSeconds, watchSeconds, memory, grouped(int(gbSeconds)), gbSecond), (gbSeconds+25*20)*gbSecond, (gbSeconds+25*2000)*gbSecond)
 	perInvocation := 0.20 / 1e6
 	row("Lambda, requests", fmt.Sprintf("%d × %s, and 15 a departure; × 0.20 a million", scheduled, grouped(minutes)),

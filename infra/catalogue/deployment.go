@@ -65,7 +65,7 @@ func newBlock(f offboarding.Function) block {
 	switch f.Name {
 	case offboarding.FunctionIntake:
 		b.Webhooks, b.Timeout = true, 15
-	case offboarding.FunctionWatch:
+	case offboarding.FunctionWatch, offboarding.FunctionNotify:
 		b.Scheduled, b.Timeout = true, 55 // it is over when the next one begins
 	}
 	b.Alarms = alarms(b)
@@ -118,6 +118,10 @@ func alarms(b block) []alarm {
 		unread.Name, unread.Says, unread.Playbook = "Unread", "An HR system cannot be read, or shows somebody who leaves no more: its last word stands", "sources"
 		unread.Statistic, unread.Dimension.Value = "Sum", "unread"
 		all = append(all, unread)
+	case offboarding.FunctionNotify:
+		channel := ours("ChannelsFailing", "")
+		channel.Name, channel.Says, channel.Playbook, channel.Dimension = "Channel", "A channel takes no notices: people are not told", "channel", nil
+		all = append(all, channel)
 	case offboarding.FunctionWatch:
 		all = append(all, alarm{Name: "PastDeadline", Says: "A step still waits although its deadline has passed", Playbook: "past-deadline",
 			Namespace: "Leaver", Metric: "WaitsPastDeadline", Statistic: "Maximum", Minutes: 15, Missing: "notBreaching", Operator: over})

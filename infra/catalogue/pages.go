@@ -105,7 +105,7 @@ func trigger(function string) string {
 	switch function {
 	case offboarding.FunctionIntake:
 		return "`POST /webhooks/SOURCE`"
-	case offboarding.FunctionWatch:
+	case offboarding.FunctionWatch, offboarding.FunctionNotify:
 		return "every minute"
 	}
 	return "`leaver " + function + "`"

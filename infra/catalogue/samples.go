@@ -59,7 +59,7 @@ func sample(function string) (any, error) {
 			EventTime: sampled, ReceivedAt: sampled, LeavingTime: sampled,
 			Employee: offboarding.Employee{UserPrincipalName: sampledPerson},
 		}}.Message(time.Time{}))
-	case offboarding.FunctionWatch:
+	case offboarding.FunctionWatch, offboarding.FunctionNotify:
 		return map[string]any{"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "time": sampled, "detail": map[string]any{}}, nil
 	case offboarding.FunctionReplay:
 		return replay.Selection{Step: string(offboarding.Steps[0].Name), Preview: true}, nil

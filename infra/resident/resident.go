@@ -22,6 +22,7 @@ import (
 	"leaver/functions/export"
 	"leaver/functions/forward"
 	"leaver/functions/licence"
+	"leaver/functions/notify"
 	"leaver/functions/onedrive"
 	"leaver/functions/plan"
 	"leaver/functions/preserve"
@@ -41,6 +42,7 @@ import (
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
 	natsledger "leaver/shared/ledger/nats"
+	"leaver/shared/notices"
 	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
@@ -60,6 +62,7 @@ type Host struct {
 	Sweeper   *export.Sweeper
 	Replayer  *replay.Replayer
 	Resolver  *resolve.Resolver
+	Notifier  *notify.Notifier
 	Metrics   *telemetry.Metrics
 	// Telemetry sends traces and metrics; nil sends none.
 	Telemetry *telemetry.Exporter
@@ -187,6 +190,14 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 		h.host(string(spec.Name), spec.Urgent, w.Handle)
 	}
 	h.Watch = &watch.Watch{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log, Report: h.Metrics}
+	h.Notifier = &notify.Notifier{Ledger: h.Ledger, Now: h.Now, Log: o.Log, Report: h.Metrics}
+	for _, c := range o.Policy.Channels {
+		sender, unopened := notices.Open(ctx, c, notices.Options{Read: Stored, Mail: directory, Now: h.Now})
+		if unopened != nil {
+			o.Log.Error("a channel cannot be used: nobody is told by it", "error", unopened)
+		}
+		h.Notifier.Channels = append(h.Notifier.Channels, notify.Channel{Channel: c, Sender: sender, Unopened: unopened})
+	}
 	h.Replayer = &replay.Replayer{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
 	return h, nil
 }
@@ -278,6 +289,7 @@ func (h *Host) Run(ctx context.Context) error {
 		{offboarding.FunctionWatch, h.Watch.Run}, {offboarding.FunctionResolve, h.Resolver.Poll},
 		{offboarding.FunctionPlan, h.Planner.Look}, {offboarding.FunctionPlan, h.Planner.Minute},
 		{string(offboarding.StepExport), h.Sweeper.Run},
+		{offboarding.FunctionNotify, h.Notifier.Run},
 	} {
 		if h.Serves(each.function) {
 			group.Go(func() error { return h.eachMinute(ctx, each.function, each.run) })

@@ -112,6 +112,9 @@ func Stored(fetch environment.Fetch) hris.Read {
 	}
 }
 
+// Stored reads what the policy only names, such as the secrets of channels.
+func (f *Function) Stored() func(context.Context, string) (string, error) { return Stored(f.fetch) }
+
 // TenantGraph is Microsoft Graph as a source of requests, as graph.New would take it.
 func TenantGraph(cred azcore.TokenCredential, baseURL, scope string, client *http.Client) *hris.Tenant {
 	return &hris.Tenant{URL: baseURL, Transport: client.Transport, Token: func(ctx context.Context) (string, error) {

@@ -143,7 +143,7 @@ func Example() []byte {
 		}
 		comment(&b, about)
 		switch {
-		case s.Fields != nil:
+		case s.Type.Kind() == reflect.Struct:
 			fmt.Fprintf(&b, "%s:\n", s.Key)
 			for _, f := range s.Fields {
 				fmt.Fprintf(&b, "  %s: %s\n", f.Key, asYAML(f))

@@ -24,7 +24,7 @@ type Setting struct {
 	// Unlimited is set by limit:"unlimited": the duration may have no end.
 	Unlimited bool
 	Type      reflect.Type
-	Fields    []Setting // of a struct
+	Fields    []Setting // of a struct, or of the structs of a list
 
 	index []int
 }
@@ -45,8 +45,11 @@ func Declared(of reflect.Type) []Setting {
 		if enum := f.Tag.Get("enum"); enum != "" {
 			s.Enum = strings.Split(enum, ",")
 		}
-		if f.Type.Kind() == reflect.Struct {
+		switch {
+		case f.Type.Kind() == reflect.Struct:
 			s.Fields = Declared(f.Type)
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
+			s.Fields = Declared(f.Type.Elem())
 		}
 		all = append(all, s)
 	}
@@ -144,7 +147,7 @@ func setDefaults(v reflect.Value) {
 		field := v.FieldByIndex(s.index)
 		var written any = s.Default
 		switch {
-		case s.Fields != nil:
+		case s.Type.Kind() == reflect.Struct:
 			setDefaults(field)
 			continue
 		case s.Default == "":

@@ -8,6 +8,7 @@ const (
 	FunctionResolve = "resolve"
 	FunctionPlan    = "plan"
 	FunctionWatch   = "watch"
+	FunctionNotify  = "notify"
 	FunctionReplay  = "replay"
 )
 
@@ -46,6 +47,8 @@ type Function struct {
 	Sources bool
 	// Limits is set when the function reads what the sources declare as their limits, and no secret.
 	Limits bool
+	// Channels is set when the function reads the secrets of the channels to people.
+	Channels bool
 	// Policy is set when the function itself reads the policy; a step has the plan made of it.
 	Policy bool
 	// Done says what has been observed when the function has done its work.
@@ -94,6 +97,12 @@ func Functions() []Function {
 			Name: FunctionWatch, Does: "looks after all open cases, and measures every subscription", Ledger: true,
 			Done:    "no open case is half planned, no step overdue without a message on its way, none waiting past its deadline",
 			AtWorst: "read and take away every message on the bus; it has no permission in Microsoft 365",
+		},
+		Function{
+			Name: FunctionNotify, Does: "tells HR, IT and whoever takes over what happened and what to do", Ledger: true, Policy: true, Channels: true,
+			Permissions: []string{"User.Read.All"},
+			Done:        "every channel has every notice that is meant for it, or was given up with an alarm",
+			AtWorst:     "read every account; tell people what is not so, by mail from the one mailbox of its own and on the channels of the policy; it changes nothing in Microsoft 365",
 		},
 		Function{
 			Name: FunctionReplay, Does: "sends what was parked back to work", Ledger: true,

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -133,6 +134,15 @@ func (p Policy) Validate() error {
 	if p.Zone != "" {
 		if _, err := LoadZone(p.Zone); err != nil {
 			return policyErrorf("zone", "%s", err)
+		}
+	}
+	for i, c := range p.Channels {
+		err := c.validate()
+		if err == nil && slices.ContainsFunc(p.Channels[:i], func(other Channel) bool { return other.Name == c.Name }) {
+			err = policyErrorf("name", "another channel has the name %q", c.Name)
+		}
+		if err != nil {
+			return within("channels", within(strconv.Itoa(i), err))
 		}
 	}
 	if err := p.AutoReply.validate(); err != nil {

@@ -141,6 +141,7 @@ type PolicySettings struct {
 	ForwardDomains []string   `yaml:"forwardDomains" like:"[fabrikam.com]" pattern:"^[^@*/ ]+$" about:"domains outside of the organisation that mail may be forwarded to, whole ones, like fabrikam.com; a subdomain counts only when it is named itself"`
 	Protected      []string   `yaml:"protected" like:"[break.glass@contoso.com]" pattern:"\\S" about:"accounts that are never offboarded: object ids, userPrincipalNames or mail addresses, whatever their case"`
 	Limits         Limits     `yaml:"limits" about:"how many departures begin before a person has to release the next; 0 is no limit. Whoever joins, moves or is replayed does not count"`
+	Channels       []Channel  `yaml:"channels" like:"[{name: it, kind: teams, audience: it, url: \"env:TEAMS_URL\"}, {name: hr, kind: mail, audience: hr, from: 0b1f07d8-7a5b-4b0e-9f0d-5c2f4a5e6b7c, to: [hr@contoso.com]}]" about:"who is told what, and how: outgoing Standard Webhooks, workflows of Teams, mail from one mailbox"`
 	// ProtectedGroups are a list of their own, because Microsoft Graph is asked about their members.
 	ProtectedGroups []string `yaml:"protectedGroups" like:"[0b1f07d8-7a5b-4b0e-9f0d-5c2f4a5e6b7c]" pattern:"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" about:"object ids of groups whose members, nested ones too, are never offboarded"`
 }

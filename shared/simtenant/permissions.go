@@ -47,7 +47,7 @@ const (
 
 // knownPermissions are all permissions that mean anything here.
 func knownPermissions() map[string]bool {
-	known := map[string]bool{userLifeCycleRead: true, roleAssignables: true, exchangeRole: true, "User-LifeCycleInfo.ReadWrite.All": true}
+	known := map[string]bool{userLifeCycleRead: true, roleAssignables: true, exchangeRole: true, "Mail.Send": true, "User-LifeCycleInfo.ReadWrite.All": true}
 	for _, o := range operations {
 		for _, p := range o.allow {
 			known[p] = true

@@ -41,6 +41,7 @@ type World struct {
 	Organization      Organization             // settings of Exchange for everybody
 	Apps              map[string]*App          // by client id
 	Workflows         []Workflow               // Lifecycle Workflows
+	Sent              []SentMail               // messages that were taken
 	Permissions       []string                 // that Graph and Exchange give to applications
 	Audit             []AuditEntry             // oldest first
 
@@ -417,6 +418,7 @@ type App struct {
 	Redirects      []string // where people who signed in are sent back to
 	AppRoles       []string // that it declares, by their values
 	ExchangeRole   string   // "Exchange Administrator", "Exchange Recipient Administrator", "Global Reader"; "" = none
+	SendsAs        []string // object ids of the mailboxes that Exchange lets it send as (Application Mail.Send with a scope)
 	ExchangeGroups []string // names of role groups in Exchange that it is a member of
 	Disabled       bool     // of the service principal: it gets no token
 	Credentials    []Credential

@@ -117,6 +117,26 @@ func (m *Metrics) Unproven(histories int) {
 	m.put(nil, metric{"Unproven", count, float64(histories)})
 }
 
+// Notice implements notify.Report: it is a figure for OpenTelemetry, and for CloudWatch only whether a
+// channel fails.
+func (m *Metrics) Notice(channel, outcome string) {
+	if m.Also != nil {
+		m.Also.Notice(channel, outcome)
+	}
+}
+
+// ChannelFailing implements notify.Report.
+func (m *Metrics) ChannelFailing(channel string, failing bool) {
+	if m.Also != nil {
+		m.Also.ChannelFailing(channel, failing)
+	}
+	value := 0.0
+	if failing {
+		value = 1
+	}
+	m.put(nil, metric{"ChannelsFailing", count, value})
+}
+
 // Measured is a handler that counts the successes of another.
 func (m *Metrics) Measured(function string, h Handler) Handler {
 	return HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
