@@ -138,12 +138,15 @@ func (l *Ledger) contradicted(ctx context.Context, id string) error {
 func (l *Ledger) distrust(ctx context.Context, id string, m mark, why string) error {
 	by := "anchor " + m.Hash[:min(len(m.Hash), 12)]
 	_, err := l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		if slices.ContainsFunc(c.Brakes, func(b offboarding.Brake) bool { return b.By == by }) || !c.Open() {
+		if !c.Open() {
 			return nil, nil
 		}
 		var brakes []offboarding.Brake
 		for _, spec := range offboarding.Steps {
-			if spec.Irreversible && c.Step(spec.Name) != nil {
+			held := slices.ContainsFunc(c.Brakes, func(b offboarding.Brake) bool {
+				return b.Kind == offboarding.BrakeApproval && b.By == by && b.Step == spec.Name && !b.Part
+			})
+			if spec.Irreversible && !held && c.Step(spec.Name) != nil {
 				brakes = append(brakes, offboarding.Brake{Kind: offboarding.BrakeApproval, By: by, Step: spec.Name, Why: why, Needs: 1})
 			}
 		}
@@ -219,7 +222,9 @@ func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) 
 		if err != nil {
 			return nil, err
 		}
-		next.Heads[id] = mark{v.Entries, v.Hash}
+		if next.Heads[id] = (mark{v.Entries, v.Hash}); v.Entries < was.Position { // what is behind cannot be read
+			next.Heads[id] = was
+		}
 		if i := slices.IndexFunc(v.Problems, func(p Problem) bool { return p.Kind == ProblemTruncated || p.Kind == ProblemAnchor }); i >= 0 {
 			next.Heads[id] = was
 			if isCaseID(id) {

@@ -85,6 +85,10 @@ func (p Proof) brake(b Brakes, raw []byte) (e brakeEntry, wrong ProblemKind, why
 	return brakeEntry{At: b.at}, ProblemUnreadable, fmt.Sprintf("entry %d of the brakes has the unknown kind %q; a newer version of Leaver may have written it", position, e.Kind)
 }
 
+// earliestFreeze keeps a freeze from being none: a freeze needs no signature, and one at the zero time
+// would lift the one before.
+var earliestFreeze = time.Unix(0, 0).UTC()
+
 // braked is the brakes with a stored entry.
 func (p Proof) braked(b Brakes, raw []byte) Brakes {
 	e, wrong, why := p.brake(b, raw)
@@ -94,7 +98,7 @@ func (p Proof) braked(b Brakes, raw []byte) Brakes {
 	switch {
 	case wrong == ProblemUnproven:
 	case wrong != "":
-		b.Frozen, b.frozenBy, b.sealed = latest(e.At, time.Unix(0, 0).UTC()), 0, nil
+		b.Frozen, b.frozenBy, b.sealed = latest(e.At, earliestFreeze), 0, nil
 	case e.Kind == brakeCounted:
 		b.Tally = b.Tally.With(*e.Beginning)
 		if !e.Released {
@@ -108,7 +112,7 @@ func (p Proof) braked(b Brakes, raw []byte) Brakes {
 	case e.Kind == brakeAllowed:
 		b.Tally = b.Tally.Allowing(*e.Allowance)
 	case e.Kind == brakeFrozen:
-		b.Frozen, b.frozenBy, b.sealed = e.At, e.Position, e.Sealed
+		b.Frozen, b.frozenBy, b.sealed = latest(e.At, earliestFreeze), e.Position, e.Sealed
 	case e.Kind == brakeThawed:
 		b.Frozen, b.Thawed, b.Unproven = time.Time{}, e.At, nil
 	}

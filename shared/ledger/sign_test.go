@@ -175,7 +175,7 @@ func TestOnlyKeysOfTheKindsThatCount(t *testing.T) {
 }
 
 // TestAForgedWordLiftsNoBrake writes allowances and a thaw without the key: they are named, and not
-// honoured.
+// honoured. Nor does a second freeze end the first one.
 func TestAForgedWordLiftsNoBrake(t *testing.T) {
 	t.Parallel()
 	s := newMemory()
@@ -186,6 +186,7 @@ func TestAForgedWordLiftsNoBrake(t *testing.T) {
 	for _, row := range []string{
 		`{"at":"2026-11-22T09:00:00Z","kind":"allowed","allowance":{"departures":1000,"from":"2026-11-22T09:00:00Z","until":"2027-11-22T09:00:00Z"}}`,
 		`{"at":"2026-11-22T09:00:00Z","kind":"thawed"}`,
+		`{"kind":"frozen"}`, // which needs no signature, at a time that is none
 	} {
 		n := len(s.entries["brakes"])
 		raw := chained(row, n+1, sum(s.entries["brakes"][n-1]))
@@ -360,6 +361,76 @@ func TestAContradictedAnchorIsLiftedByAPersonOnce(t *testing.T) {
 	}
 	wipe.N = c.Step(offboarding.StepWipe).N
 	begin(t, l, wipe, start.Add(time.Minute))
+}
+
+// TestAForgedBrakeTakesThePlaceOfNone puts one on another step under the name of the anchor that the case
+// contradicts, as whoever rolls a history back could.
+func TestAForgedBrakeTakesThePlaceOfNone(t *testing.T) {
+	t.Parallel()
+	s, proof := newMemory(), ledgertest.Proof("tenant")
+	proof.Anchors = &ledgertest.Anchors{}
+	l := onMemory(s, proof)
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		c, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err == nil {
+		_, err = l.Anchor(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := "anchor " + c.Hash[:12]
+	s.entries[c.ID] = s.entries[c.ID][:1] // the backup
+	raw, err := json.Marshal(offboarding.Entry{
+		Position: 2, Previous: sum(s.entries[c.ID][0]), Kind: offboarding.EntryHeld,
+		Brakes: []offboarding.Brake{
+			{Kind: offboarding.BrakeApproval, By: by, Step: offboarding.StepForward},
+			{Kind: offboarding.BrakeApproval, By: by, Step: offboarding.StepWipe, Part: true},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.entries[c.ID] = append(s.entries[c.ID], raw)
+	l = onMemory(s, proof)
+	wipe := claim(c)
+	wipe.Step = offboarding.StepWipe
+	refused(t, l, wipe, ledger.Stale)
+	if c, err = l.Case(t.Context(), c.ID); err != nil || c.Step(offboarding.StepWipe).State != offboarding.StateHeld || c.Step(offboarding.StepDelete).State != offboarding.StateHeld {
+		t.Errorf("the wipe is %s and the deletion %s, %v; want both held", c.Step(offboarding.StepWipe).State, c.Step(offboarding.StepDelete).State, err)
+	}
+}
+
+// TestWhatAnAnchorSawIsNotForgottenBecauseARowCannotBeRead spoils a row, waits for the next anchor, and
+// cuts the history before that row: the cancellation behind it is missed all the same.
+func TestWhatAnAnchorSawIsNotForgottenBecauseARowCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s, proof := newMemory(), ledgertest.Proof("tenant")
+	proof.Anchors = &ledgertest.Anchors{}
+	l := onMemory(s, proof)
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		_, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err == nil {
+		_, err = l.Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, EventTime: start.Add(time.Second)})
+	}
+	if err == nil {
+		_, err = l.Anchor(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.entries[c.ID][1] = []byte("}")
+	if wrong, err := onMemory(s, proof).Anchor(t.Context()); err != nil || len(wrong) != 1 {
+		t.Fatalf("a row that cannot be read: %+v, %v; want one history", wrong, err)
+	}
+	s.entries[c.ID] = s.entries[c.ID][:1]
+	wrong, err := onMemory(s, proof).Anchor(t.Context())
+	if err != nil || len(wrong) != 1 || wrong[0].Problems[0].Kind != ledger.ProblemTruncated {
+		t.Errorf("cut before it: %+v, %v; want that it is truncated", wrong, err)
+	}
 }
 
 func sum(raw []byte) string {

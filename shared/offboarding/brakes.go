@@ -177,16 +177,23 @@ func (c *Case) Counted() bool { return c.counted }
 // Begun reports whether any step has run.
 func (c *Case) Begun() bool { return c.begun }
 
-// brake puts the brakes of an entry on. One that holds already is not put on twice, and what people
-// have approved of a plan is not asked for again.
+// brake puts the brakes of an entry on. One that holds already is not put on twice: it asks for as many
+// people as either does, because who puts a brake on signs nothing, and one that asks for less must not
+// stand in the way of another. What people have approved of a plan is not asked for again.
 func (c *Case) brake(e Entry) {
-	c.Brakes = slices.Clip(c.Brakes)
+	c.Brakes = slices.Clone(c.Brakes)
 	for _, b := range e.Brakes {
-		if slices.ContainsFunc(c.Brakes, func(was Brake) bool { return was.same(b) && (was.Holds() || b.Plan) }) {
+		i := slices.IndexFunc(c.Brakes, func(was Brake) bool { return was.same(b) && (was.Holds() || b.Plan) })
+		switch {
+		case i < 0:
+			b.At = e.At
+			c.Brakes = append(c.Brakes, b)
+		case !c.Brakes[i].Holds():
 			continue
+		default:
+			was := &c.Brakes[i]
+			was.Needs, was.Verified, was.Part = max(was.Needs, b.Needs), was.Verified || b.Verified, was.Part && b.Part
 		}
-		b.At = e.At
-		c.Brakes = append(c.Brakes, b)
 		if b.Step != "" && !b.Part {
 			c.change(b.Step, func(s *Record) {
 				if !s.State.Settled() {

@@ -43,6 +43,7 @@ func TestWhatLiftsABrake(t *testing.T) {
 		{"an approval lifts no limit", []offboarding.Brake{limited("perHour")}, []offboarding.Entry{approved("a", "")}, offboarding.CaseHeld},
 		{"a release is no approval", []offboarding.Brake{wanted("privileged", 1, "")}, []offboarding.Entry{released}, offboarding.CaseHeld},
 		{"held for both needs both", []offboarding.Brake{limited("perHour"), wanted("privileged", 1, "")}, []offboarding.Entry{released, approved("a", "")}, offboarding.CasePlanning},
+		{"one that asks for less stands in the way of none", []offboarding.Brake{wanted("privileged", 1, "")}, []offboarding.Entry{{Kind: offboarding.EntryHeld, Brakes: []offboarding.Brake{wanted("privileged", 2, "")}}, approved("a", "")}, offboarding.CaseHeld},
 		{"two approvals are wanted, one is there", []offboarding.Brake{wanted("privileged", 2, "")}, []offboarding.Entry{approved("a", "")}, offboarding.CaseHeld},
 		{"two are there", []offboarding.Brake{wanted("privileged", 2, "")}, []offboarding.Entry{approved("a", ""), approved("b", "")}, offboarding.CasePlanning},
 		{"one was withdrawn", []offboarding.Brake{wanted("privileged", 2, "")}, []offboarding.Entry{approved("a", ""), withdrawn("a"), approved("b", "")}, offboarding.CaseHeld},

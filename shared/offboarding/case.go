@@ -425,6 +425,8 @@ func (c *Case) fitsStep(e Entry) error {
 		return errors.New("it holds no lease")
 	case (e.Kind == EntrySettled || e.Kind == EntryRescheduled) && e.N < 1:
 		return errors.New("it says no number for the step's next message")
+	case e.State == StateSignedOff:
+		return errors.New("only a person signs a step off")
 	case !stateless && !e.State.known():
 		return fmt.Errorf("the state %q is unknown; a newer version of Leaver may have written it", e.State)
 	}

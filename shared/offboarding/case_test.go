@@ -33,6 +33,8 @@ func TestAnEntryThatDoesNotFitIsRefused(t *testing.T) {
 		"kept without a step":              {Kind: offboarding.EntryKept},
 		"rescheduled without a number":     {Kind: offboarding.EntryRescheduled, Step: signout},
 		"signed off without what it was":   {Kind: offboarding.EntrySignedOff, Step: signout},
+		"settled as signed off":            {Kind: offboarding.EntrySettled, Step: signout, N: 1, State: offboarding.StateSignedOff},
+		"rescheduled as signed off":        {Kind: offboarding.EntryRescheduled, Step: signout, N: 2, State: offboarding.StateSignedOff},
 		"rescheduled to an unknown state":  {Kind: offboarding.EntryRescheduled, Step: signout, N: 2, State: "on fire"},
 		"first: published before it opens": {Position: 1, Kind: offboarding.EntryPublished, Leaver: "l"},
 		"first: opened without a plan":     {Position: 1, Kind: offboarding.EntryOpened, Leaver: "l"},
