@@ -61,6 +61,9 @@ type Planner struct {
 	dangers dangers
 }
 
+// reasonHeld is the reason of a dead letter that waits for somebody to say who is meant.
+const reasonHeld = "held"
+
 // reasonConflict is the reason of a dead letter whose id was another request's before.
 const reasonConflict = "conflict"
 
@@ -91,6 +94,10 @@ func (p *Planner) Handle(ctx context.Context, d bus.Delivery) error {
 	if errors.Is(err, errOtherContent) {
 		log.Error("two requests came under one id", "source", r.Source)
 		return d.DeadLetter(ctx, reasonConflict, err.Error())
+	}
+	var several *severalError
+	if errors.As(err, &several) {
+		return p.hold(ctx, d, r, several)
 	}
 	var refusal *offboarding.Refusal
 	if errors.As(err, &refusal) {
@@ -130,6 +137,10 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	}
 	r.Employee = normalised(r.Employee)
 	user, err := p.find(ctx, r)
+	var several *severalError
+	if errors.As(err, &several) {
+		user, err = p.meant(ctx, r, record.Meant, several)
+	}
 	var refusal *offboarding.Refusal
 	var nobody *nobodyError
 	switch {
@@ -332,11 +343,12 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 			fit = users
 			continue
 		}
+		before := slices.Clone(fit)
 		fit = slices.DeleteFunc(fit, func(u offboarding.User) bool {
 			return !slices.ContainsFunc(users, func(same offboarding.User) bool { return same.ID == u.ID })
 		})
 		if len(fit) == 0 {
-			return refuse("the %s is that of another user than the names before it; correct them in the HR system and send the request again", field)
+			return offboarding.User{}, newSeveral(r, field, before, users)
 		}
 	}
 	field, _ := r.Employee.Key()
@@ -376,6 +388,17 @@ func (p *Planner) renamed(ctx context.Context, name string, refusal error) (offb
 
 func refuse(format string, args ...any) (offboarding.User, error) {
 	return offboarding.User{}, &offboarding.Refusal{Why: fmt.Sprintf(format, args...)}
+}
+
+// hold keeps a request whose names are different people's, until somebody says who is meant.
+func (p *Planner) hold(ctx context.Context, d bus.Delivery, r bus.Request, several *severalError) error {
+	_, who := r.Employee.Key()
+	held := ledger.Decision{State: ledger.RequestHeld, Reason: several.Error(), People: several.ids()}
+	if err := p.decide(ctx, r.Request, held, who); err != nil {
+		return err
+	}
+	p.Log.Warn("request held", "request", r.ID, "source", r.Source, "why", held.Reason)
+	return d.DeadLetter(ctx, reasonHeld, held.Reason)
 }
 
 // park keeps the request with its reason: on the ledger for leaver status, in the dead letters

@@ -280,7 +280,7 @@ func (r *Replayer) discard(ctx context.Context, s Selection, item *Item) error {
 		if err != nil {
 			return err
 		}
-		if record.State == ledger.RequestParked {
+		if record.State == ledger.RequestParked || record.State == ledger.RequestHeld {
 			record.State = ledger.RequestDiscarded
 			if err := r.Ledger.Decide(ctx, record, nil); err != nil {
 				return err

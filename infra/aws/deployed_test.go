@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -66,13 +67,18 @@ const (
 	toTenant = "tenant"
 	toLedger = "ledger"
 	toBus    = "bus"
+	toHR     = "HR system"
+	toSettle = "message that it settles"
 )
 
 // The policy of the tests: a whole departure in seconds.
 const deployedPolicy = `{limits: {perHour: 0, perDay: 0, share: 0}, grace: 6s, deleteAfter: 1s, mailbox: forward, forwardFor: 5s, keepMail: none, keepFiles: none, overrides: [{for: {department: Sales}, keepFiles: move}]}`
 
 // deploy deploys Leaver for a tenant of so many people; fewer than the invented ones are those.
-func deploy(t testing.TB, people int) *deployment {
+func deploy(t testing.TB, people int) *deployment { return deployWith(t, people, nil) }
+
+// deployWith is deploy with further secrets and parameters, or others, by ARN.
+func deployWith(t testing.TB, people int, stored map[string]string) *deployment {
 	t.Helper()
 	connection := azuritetest.Start(t)
 	d := &deployment{functions: map[string]*function{}, dies: map[write]bool{}, account: newAccount(t), tables: connection, collector: collectortest.New(t)}
@@ -119,6 +125,7 @@ func deploy(t testing.TB, people int) *deployment {
 	d.account.secrets[samples["WebhookSecretArn"]] = events.Secret
 	d.account.secrets[samples["PolicyArn"]] = deployedPolicy
 	d.account.secrets[samples["SourcesArn"]] = "sources: []"
+	maps.Copy(d.account.secrets, stored)
 	d.reach = d.tenant.Connection(tenant.URL)
 	d.reach.CAFile = ca
 	proof := d.account.proof(d.reach.TenantID)
@@ -248,6 +255,9 @@ func nameOf(client string) string {
 
 // passBus lets every frame pass, but the acknowledgement of a message whose sender is to die.
 func (d *deployment) passBus(f servicebustest.Frame) servicebustest.Action {
+	if f.Received && f.Kind == servicebustest.Disposition && d.mustDie(write{nameOf(f.Identity), toSettle}) {
+		d.functions[nameOf(f.Identity)].kill()
+	}
 	acknowledges := !f.Received && f.Kind == servicebustest.Disposition && (f.Address == bus.Topic || f.Address == bus.Queue || f.Address == bus.Hints)
 	if name := nameOf(f.Identity); acknowledges && d.mustDie(write{name, toBus}) {
 		d.functions[name].kill()
@@ -303,6 +313,18 @@ func (d *deployment) mustDie(w write) bool {
 	return die
 }
 
+// mayLive reports whether a function has been killed wherever it was to be.
+func (d *deployment) mayLive(function string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for w, waits := range d.dies {
+		if waits && w.function == function {
+			return false
+		}
+	}
+	return true
+}
+
 // died expects that every function that was to be killed was.
 func (d *deployment) died(t *testing.T) {
 	t.Helper()
@@ -315,30 +337,33 @@ func (d *deployment) died(t *testing.T) {
 	}
 }
 
-var built sync.Map // of paths, by function
+var built sync.Map // of func() (string, error), by function
 
-// build builds a function as the README's sam build does, for the machine at hand, but with
-// paths: so it takes the Graph SDK as the other tests have compiled it.
+// build builds a function as the README's sam build does, for the machine at hand, but with paths: so
+// it takes the Graph SDK as the other tests have compiled it. However many tests ask, it is built once.
 func build(t testing.TB, name string) string {
 	t.Helper()
-	if path, is := built.Load(name); is {
-		return path.(string)
-	}
-	from := "leaver/functions/" + name + "/lambda"
-	if name == "leaver" {
-		from = "leaver/infra/leaver" // the operator's command
-	}
-	dir, err := os.MkdirTemp("", "leaver-lambda-")
+	once, _ := built.LoadOrStore(name, sync.OnceValues(func() (string, error) {
+		from := "leaver/functions/" + name + "/lambda"
+		if name == "leaver" {
+			from = "leaver/infra/leaver" // the operator's command
+		}
+		dir, err := os.MkdirTemp("", "leaver-lambda-")
+		if err != nil {
+			return "", err
+		}
+		path := filepath.Join(dir, "bootstrap")
+		command := exec.Command("go", "build", "-tags", "lambda.norpc,grpcnotrace", "-ldflags", "-s -w", "-o", path, from)
+		command.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := command.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+		return path, nil
+	}))
+	path, err := once.(func() (string, error))()
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "bootstrap")
-	command := exec.Command("go", "build", "-tags", "lambda.norpc,grpcnotrace", "-ldflags", "-s -w", "-o", path, from)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", name, err, out)
-	}
-	built.Store(name, path)
 	return path
 }
 

@@ -75,6 +75,7 @@ type approveCommand struct {
 	Case     operator.Who `arg:"" help:"${who}."`
 	Step     string       `arg:"" optional:"" help:"The step that waits for an approval; the departure itself without it."`
 	Note     string       `help:"Why; kept with the case until its personal values are erased."`
+	Leaver   string       `placeholder:"ID" help:"Object id of the one who is meant, of a held request whose names are those of different people."`
 	Withdraw bool         `help:"Take your approval back, while others are still missing."`
 	signed
 	asking
@@ -86,7 +87,8 @@ func (*approveCommand) Help() string {
 
   leaver approve adele.vance@contoso.com --note "spoke to her manager"
   leaver approve c250ee6d-4fe6-5424-a724-20f63aa3849a-1 wipe --by "Miriam Graham"
-  leaver approve adele.vance@contoso.com --withdraw`
+  leaver approve adele.vance@contoso.com --withdraw
+  leaver approve req-0c1f… --leaver ade1e000-0000-4000-8000-000000004711`
 }
 
 // Run approves and shows the case.
@@ -95,7 +97,7 @@ func (c *approveCommand) Run(on console) error {
 	if err != nil {
 		return err
 	}
-	s, err := host.Approve(on, operator.Approval{Who: c.Case, Step: offboarding.StepName(c.Step), By: c.By, Note: c.Note, Withdraw: c.Withdraw})
+	s, err := host.Approve(on, operator.Approval{Who: c.Case, Step: offboarding.StepName(c.Step), By: c.By, Note: c.Note, Withdraw: c.Withdraw, Leaver: c.Leaver})
 	if err != nil {
 		return err
 	}

@@ -113,6 +113,15 @@ func TestWhatTheEventsOfEveryVendorMean(t *testing.T) {
 		{"a simulation", "deel", "", deel("contract.terminated", "true", `[{"id":"m3k9"}]`), "nothing: contract.terminated, simulated"},
 		{"an invoice", "deel", "", deel("invoice.paid", "false", `[]`), "nothing: invoice.paid"},
 
+		{"a user who changed", "entra", "", `{"value":[{"changeType":"updated","resourceData":{"id":"ADE1E000-0000-4000-8000-000000004711"}}]}`, "hint updated of ade1e000-0000-4000-8000-000000004711"},
+		{"one user twice, another once", "entra", "", `{"value":[{"changeType":"updated","resourceData":{"id":"ade1e000-0000-4000-8000-000000004711"}},{"changeType":"updated","resourceData":{"id":"ade1e000-0000-4000-8000-000000004711"}},{"changeType":"updated","resourceData":{"id":"ade1e000-0000-4000-8000-000000004712"}}]}`, "hint updated of ade1e000-0000-4000-8000-000000004711; hint updated of ade1e000-0000-4000-8000-000000004712"},
+		{"many users: everybody", "entra", "", `{"value":[` + manyUpdated(11) + `]}`, "hint updated of "},
+		{"a user who was deleted", "entra", "", `{"value":[{"changeType":"deleted","resourceData":{"id":"ade1e000-0000-4000-8000-000000004711"}}]}`, "nothing: deleted"},
+		{"no object id", "entra", "", `{"value":[{"changeType":"updated","resourceData":{"id":"../../applications"}}]}`, "nothing: a notification about no user"},
+		{"a subscription that was removed", "entra", "", `{"value":[{"lifecycleEvent":"subscriptionRemoved"}]}`, "hint subscriptionRemoved of "},
+		{"notifications that were missed", "entra", "", `{"value":[{"lifecycleEvent":"missed"}]}`, "hint missed of "},
+		{"nothing at all", "entra", "", `{"value":[]}`, ""},
+
 		{"changed", "finch", "", `{"event_type":"employment.updated","data":{"individual_id":"f2c3"}}`, "hint employment.updated of f2c3"},
 		{"a job", "finch", "", `{"event_type":"job.data_sync_all.completed","data":{"job_id":"1"}}`, "nothing: job.data_sync_all.completed"},
 		{"no longer visible", "finch", "", `{"event_type":"individual.deleted","data":{"individual_id":"f2c3"}}`, "task"},
@@ -439,4 +448,13 @@ func FuzzReaders(f *testing.F) {
 			_, _ = readers["hr"].Leavers(t.Context(), heardAt)
 		}
 	})
+}
+
+// manyUpdated are notifications of so many users.
+func manyUpdated(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`{"changeType":"updated","resourceData":{"id":"ade1e000-0000-4000-8000-%012d"}}`, i))
+	}
+	return strings.Join(all, ",")
 }

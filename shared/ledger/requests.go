@@ -19,26 +19,30 @@ const (
 	RequestPlanned   RequestState = "planned"   // it opened or joined a case
 	RequestCancelled RequestState = "cancelled" // it was a cancellation, or one had overtaken it
 	RequestParked    RequestState = "parked"    // it found no case; the reason says why
+	RequestHeld      RequestState = "held"      // its names are those of different people; somebody has to say who is meant
 	RequestDiscarded RequestState = "discarded" // it was parked, and nobody wants it any more
 	RequestRefused   RequestState = "refused"   // it was proved, but cannot be used; the reason says why
 )
 
-var requestStates = []RequestState{RequestPlanned, RequestCancelled, RequestParked, RequestDiscarded, RequestRefused}
+var requestStates = []RequestState{RequestPlanned, RequestCancelled, RequestParked, RequestHeld, RequestDiscarded, RequestRefused}
 
 // Decision is the ledger's record of what became of one request.
 type Decision struct {
-	ID        string            `json:"id"`
-	Position  int               `json:"position"`
-	At        time.Time         `json:"at"`
-	Kind      offboarding.Kind  `json:"kind"`
-	Source    string            `json:"source"`
-	EventTime time.Time         `json:"eventTime"`
-	State     RequestState      `json:"state"`
-	Case      string            `json:"case,omitempty"`
-	Reason    string            `json:"reason,omitempty"` // no personal data
-	Digest    string            `json:"digest,omitempty"` // of what its sender sent
-	Sealed    map[string]string `json:"sealed,omitempty"`
-	Previous  string            `json:"previous,omitempty"`
+	ID        string           `json:"id"`
+	Position  int              `json:"position"`
+	At        time.Time        `json:"at"`
+	Kind      offboarding.Kind `json:"kind"`
+	Source    string           `json:"source"`
+	EventTime time.Time        `json:"eventTime"`
+	State     RequestState     `json:"state"`
+	Case      string           `json:"case,omitempty"`
+	Reason    string           `json:"reason,omitempty"` // no personal data
+	Digest    string           `json:"digest,omitempty"` // of what its sender sent
+	// People are the object ids of whom a held request may mean, and Meant the one whom a person chose.
+	People   []string          `json:"people,omitempty"`
+	Meant    string            `json:"meant,omitempty"`
+	Sealed   map[string]string `json:"sealed,omitempty"`
+	Previous string            `json:"previous,omitempty"`
 }
 
 // Request is the newest decision about a request; false when the ledger does not know it.
@@ -84,7 +88,7 @@ func (l *Ledger) Decide(ctx context.Context, d Decision, personal map[string]str
 		if err != nil {
 			return err
 		}
-		if last.Position > 0 && last.State == d.State && last.Case == d.Case && last.Reason == d.Reason {
+		if last.Position > 0 && last.State == d.State && last.Case == d.Case && last.Reason == d.Reason && last.Meant == d.Meant {
 			return nil
 		}
 		if d.Sealed, err = l.seal(ctx, d.ID, personal); err != nil {
@@ -135,4 +139,28 @@ func (l *Ledger) request(ctx context.Context, id string) (last Decision, previou
 		last, previous = d, hash(raw)
 	}
 	return last, previous, nil
+}
+
+// meantBy is the personal value beside a held request: who said whom it means.
+const meantBy = "meantBy"
+
+// Choose keeps a person's word for whom a held request means. Errors: ErrNobody; ErrNotHeld when the
+// request is not held, or cannot mean that person.
+func (l *Ledger) Choose(ctx context.Context, id, leaver string, by offboarding.Person) error {
+	if !by.Named() {
+		return ErrNobody
+	}
+	d, _, err := l.request(ctx, id)
+	if err != nil {
+		return err
+	}
+	if d.State != RequestHeld || !slices.Contains(d.People, leaver) {
+		return fmt.Errorf("%w: request %s waits for nobody's word about %s", ErrNotHeld, id, leaver)
+	}
+	d.Meant = leaver
+	name := by.Name
+	if by.Verified() {
+		name += " " + by.ID
+	}
+	return l.Decide(ctx, d, map[string]string{meantBy: name})
 }

@@ -110,10 +110,15 @@ type Approval struct {
 	By       string               `json:"by"`
 	Note     string               `json:"note,omitempty"`
 	Withdraw bool                 `json:"withdraw,omitempty"`
+	// Leaver is the object id of whom a held request means, whose names are those of different people.
+	Leaver string `json:"leaver,omitempty"`
 }
 
 // Approve gives or takes back a person's word and returns how the case stands.
 func (s *Desk) Approve(ctx context.Context, ask Approval) (Status, error) {
+	if ask.Leaver != "" {
+		return s.choose(ctx, ask)
+	}
 	open, err := s.open(ctx, ask.Who, "approve")
 	if err != nil {
 		return Status{}, err
@@ -131,6 +136,20 @@ func (s *Desk) Approve(ctx context.Context, ask Approval) (Status, error) {
 		}
 	}
 	return s.goOn(ctx, c)
+}
+
+// choose says whom a held request means, and sends it back to be planned.
+func (s *Desk) choose(ctx context.Context, ask Approval) (Status, error) {
+	if ask.Who.Request == "" || ask.Step != "" || ask.Withdraw {
+		return Status{}, refused("name the request that is held, as leaver status does, and nothing else with --leaver")
+	}
+	if err := s.Ledger.Choose(ctx, ask.Who.Request, strings.ToLower(ask.Leaver), s.person(ask.By)); err != nil {
+		return Status{}, err
+	}
+	if _, err := s.Replay(ctx, Replay{Who: ask.Who}); err != nil {
+		return Status{}, err
+	}
+	return Status{Request: ask.Who.Request, State: string(ledger.RequestHeld), Reason: "it is on its way to be planned", Steps: []StepStatus{}}, nil
 }
 
 // meant are the steps that an approval is for: the one that is named, or the departure, and where

@@ -62,7 +62,7 @@ func (s Status) Moves() []Move {
 		} else {
 			add(VerbCancel, "", "if the person stays")
 		}
-	case s.State == string(ledger.RequestParked):
+	case s.State == string(ledger.RequestParked), s.State == string(ledger.RequestHeld):
 		add(VerbReplay, "", "when what it says is mended")
 		add(VerbDiscard, "", "when nobody wants it any more")
 	}
@@ -73,7 +73,7 @@ func (s Status) Moves() []Move {
 // to somebody.
 func (s Status) Needs() bool {
 	switch {
-	case s.State == string(ledger.RequestParked), s.State == string(ledger.RequestRefused), s.State == string(offboarding.CaseUnreadable):
+	case s.State == string(ledger.RequestParked), s.Case == "" && s.State == string(ledger.RequestHeld), s.State == string(ledger.RequestRefused), s.State == string(offboarding.CaseUnreadable):
 		return true
 	case !s.Running():
 		return false

@@ -178,7 +178,7 @@ func Statuses(ctx context.Context, l *ledger.Ledger, now time.Time) ([]Status, e
 
 // parkedRequests are the requests that found no case, and those that cannot be used.
 func parkedRequests(ctx context.Context, l *ledger.Ledger) ([]Status, error) {
-	requests, damaged, err := l.Requests(ctx, ledger.RequestParked, ledger.RequestRefused)
+	requests, damaged, err := l.Requests(ctx, ledger.RequestParked, ledger.RequestHeld, ledger.RequestRefused)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +223,9 @@ func (s Status) Name() string {
 
 // Running reports whether anything is still to be done for a case.
 func (s Status) Running() bool {
-	return s.State == string(offboarding.CasePlanning) || s.State == string(offboarding.CaseRunning) || s.State == string(offboarding.CaseHeld) || s.State == string(offboarding.CaseUndoing)
+	return s.Case != "" && slices.Contains([]string{
+		string(offboarding.CasePlanning), string(offboarding.CaseRunning), string(offboarding.CaseHeld), string(offboarding.CaseUndoing),
+	}, s.State)
 }
 
 // LockedOut is how long after the opening of the case the leaver had been locked out, read back.

@@ -322,15 +322,10 @@ func (s *System) Send(ctx context.Context, client *http.Client, endpoint string)
 }
 
 func (s *System) post(ctx context.Context, client *http.Client, endpoint string, w Webhook) (int, error) {
-	if w.Event != "" {
-		endpoint += "/" + w.Event
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(w.Body))
+	r, err := s.Request(ctx, endpoint, w)
 	if err != nil {
 		return 0, err
 	}
-	r.Header.Set("Content-Type", "application/json")
-	s.vendor.sign(s, r, w)
 	response, err := client.Do(r)
 	if err != nil {
 		return http.StatusBadGateway, nil //nolint:nilerr // to its sender, nobody answered
@@ -338,11 +333,41 @@ func (s *System) post(ctx context.Context, client *http.Client, endpoint string,
 	return response.StatusCode, response.Body.Close()
 }
 
+// Request is a webhook as the system sends it now, to whoever sends it in its place.
+func (s *System) Request(ctx context.Context, endpoint string, w Webhook) (*http.Request, error) {
+	if w.Event != "" {
+		endpoint += "/" + w.Event
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(w.Body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	s.vendor.sign(s, r, w)
+	return r, nil
+}
+
+// Outbox are the webhooks that wait.
+func (s *System) Outbox() []Webhook {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.outbox)
+}
+
 // Lost are the webhooks that it has given up.
 func (s *System) Lost() []Webhook {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.lost)
+}
+
+// Hurry has it send again at once what it would send again later.
+func (s *System) Hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.outbox {
+		s.outbox[i].due = s.Now()
+	}
 }
 
 // Waiting is how many webhooks are still to be sent.
