@@ -279,6 +279,7 @@ func (tp template) environment(f offboarding.Function, fault func(string, ...any
 	for name, needed := range map[string]bool{
 		"LEAVER_TABLES": f.Ledger, "LEAVER_LEDGER_KEYS": f.Ledger, "LEAVER_LEDGER_SIGNER": f.Signs, "LEAVER_ANCHORS": f.Anchored(), "LEAVER_WAKE_PREFIX": len(bus.Wakes(f.Name)) > 0,
 		"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_SOURCES": f.Name == "intake" || f.Sources || f.Limits, "LEAVER_POLICY": f.Policy, "LEAVER_CLIENT_ID": true,
+		"LEAVER_CONSOLE_CLIENT_ID": f.People, "LEAVER_CONSOLE_URL": f.People, "LEAVER_CONSOLE_KEY": f.People,
 	} {
 		if _, has := variables[name]; has != needed {
 			fault("%s: has %s: %t", f.Name, name, has)
@@ -303,6 +304,9 @@ func (tp template) role(f offboarding.Function, is func(string, any, any)) {
 	}
 	if f.Name == "intake" || f.Sources || f.Limits {
 		statements = append(statements, allow("ssm:GetParameter", ref("SourcesArn")))
+	}
+	if f.People {
+		statements = append(statements, allow("secretsmanager:GetSecretValue", ref("ConsoleKey")))
 	}
 	if f.Connection != "" {
 		statements = append(statements, allow("secretsmanager:GetSecretValue", secretsUnder("leaver/"+f.Name)))
@@ -368,6 +372,8 @@ func (tp template) trigger(f offboarding.Function, is func(string, any, any)) {
 		is("the trigger", events, object{"EveryMinute": object{"Type": "Schedule", "Properties": object{"Schedule": "rate(1 minute)"}}})
 	case f.Name == "intake":
 		is("the trigger", events, object{"Webhook": api("ANY", "/webhooks/{source+}"), "Health": api("GET", "/healthz")})
+	case f.People:
+		is("the trigger", events, object{"Pages": api("ANY", "/console/{page+}"), "First": api("GET", "/console")})
 	default:
 		is("the trigger", events, nil)
 	}

@@ -359,7 +359,7 @@ func TestTheTableIsThatOfTheDriver(t *testing.T) {
 
 // TestNothingElseGrantsRights finds a grant that the lists do not know.
 func TestNothingElseGrantsRights(t *testing.T) {
-	known := []string{"azuread_app_role_assignment.graph", "azuread_app_role_assignment.exchange", "azurerm_role_assignment.send", "azurerm_role_assignment.listen", "azurerm_role_assignment.ledger", "azurerm_role_assignment.operator"}
+	known := []string{"azuread_app_role_assignment.graph", "azuread_app_role_assignment.exchange", "azurerm_role_assignment.send", "azurerm_role_assignment.listen", "azurerm_role_assignment.ledger", "azurerm_role_assignment.operator", "azuread_app_role_assignment.console"}
 	for address := range read(t).blocks {
 		name := strings.TrimPrefix(address, "resource.")
 		if strings.Contains(name, "role_assignment") != slices.Contains(known, name) {

@@ -166,6 +166,15 @@ locals {
       send        = ["leaver-requests", "leaver-hints", "leaver"]
       listen      = ["leaver-requests", "leaver-hints", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/export", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
+    console = {
+      permissions = ["User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All", "MailboxSettings.Read"]
+      exchange    = false
+      legal_hold  = false
+      ledger      = true
+      inside      = false
+      send        = ["leaver-requests", "leaver-hints", "leaver"]
+      listen      = ["leaver-requests", "leaver-hints", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/export", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
+    }
   }
 
   queues = toset(["leaver-requests", "leaver-hints"])

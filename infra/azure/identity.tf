@@ -7,8 +7,9 @@ resource "azuread_application_registration" "function" {
 }
 
 resource "azuread_service_principal" "function" {
-  for_each  = local.functions
-  client_id = azuread_application_registration.function[each.key].client_id
+  for_each                     = local.functions
+  client_id                    = azuread_application_registration.function[each.key].client_id
+  app_role_assignment_required = each.key == "console"
 }
 
 resource "azuread_application_federated_identity_credential" "aws" {

@@ -99,3 +99,25 @@ variable "operators" {
   type        = set(string)
   default     = []
 }
+
+variable "console_url" {
+  description = "Where browsers find the console, like https://leaver.contoso.com, without a path: parameter ConsoleUrl of template.yaml. Empty for no console."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.console_url == "" || can(regex("^https://[^/]+$", var.console_url))
+    error_message = "It begins with https:// and has no path."
+  }
+}
+
+variable "console" {
+  description = "Who has which app role of the console: object ids of people or groups, by Leaver.Read, Leaver.Operate and Leaver.Approve."
+  type        = map(set(string))
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.console), ["Leaver.Read", "Leaver.Operate", "Leaver.Approve"])) == 0
+    error_message = "The roles are Leaver.Read, Leaver.Operate and Leaver.Approve."
+  }
+}

@@ -65,6 +65,8 @@ func newBlock(f offboarding.Function) block {
 	switch f.Name {
 	case offboarding.FunctionIntake:
 		b.Webhooks, b.Timeout = true, 15
+	case offboarding.FunctionConsole:
+		b.Timeout = 29 // an HTTP API waits no longer than 30 s
 	case offboarding.FunctionWatch, offboarding.FunctionNotify:
 		b.Scheduled, b.Timeout = true, 55 // it is over when the next one begins
 	}

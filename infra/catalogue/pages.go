@@ -107,6 +107,8 @@ func trigger(function string) string {
 		return "`POST /webhooks/SOURCE`"
 	case offboarding.FunctionWatch, offboarding.FunctionNotify:
 		return "every minute"
+	case offboarding.FunctionConsole:
+		return "`GET /console/`"
 	}
 	return "`leaver " + function + "`"
 }

@@ -61,6 +61,11 @@ func sample(function string) (any, error) {
 		}}.Message(time.Time{}))
 	case offboarding.FunctionWatch, offboarding.FunctionNotify:
 		return map[string]any{"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "time": sampled, "detail": map[string]any{}}, nil
+	case offboarding.FunctionConsole:
+		return map[string]any{
+			"version": "2.0", "routeKey": "ANY /console/{page+}", "rawPath": "/console/", "rawQueryString": "", "headers": map[string]string{"host": "leaver.contoso.com"},
+			"requestContext": map[string]any{"domainName": "leaver.contoso.com", "stage": "$default", "http": map[string]string{"method": "GET", "path": "/console/", "sourceIp": "192.0.2.1"}},
+		}, nil
 	case offboarding.FunctionReplay:
 		return replay.Selection{Step: string(offboarding.Steps[0].Name), Preview: true}, nil
 	}

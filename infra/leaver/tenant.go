@@ -103,6 +103,9 @@ func (c *tenantCommand) Run(on console) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := server.ServeSignIn(); err != nil {
+		return errors.Join(err, server.Close())
+	}
 	if err := json.NewEncoder(on.stdout).Encode(server.Connection()); err != nil {
 		return errors.Join(err, server.Close())
 	}

@@ -52,6 +52,9 @@ func simulatedTenant() (identity.Tenant, func() error, error) {
 	if err != nil {
 		return identity.Tenant{}, none, err
 	}
+	if err := server.ServeSignIn(); err != nil {
+		return identity.Tenant{}, none, errors.Join(err, server.Close())
+	}
 	return demo.TenantOf(server.Connection()), server.Close, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"leaver/events"
 	"leaver/infra/resident"
 	"leaver/shared/hris"
+	"leaver/shared/identity"
 	"leaver/shared/offboarding"
 )
 
@@ -18,6 +20,7 @@ type upCommand struct {
 	hosting
 	Addr     string `default:"127.0.0.1:8080" help:"Address of the webhook intake."`
 	Sources  string `type:"existingfile" help:"File of the sources of requests, YAML; LEAVER_SOURCES without it."`
+	Console  string `placeholder:"127.0.0.1:8081" help:"Address of the console, where LEAVER_CONSOLE_CLIENT_ID or a simulated tenant lets people sign in."`
 	Simulate bool   `xor:"tenant" help:"Serve a simulated tenant in this process."`
 
 	Anchors string `placeholder:"DIR|URL" help:"Where the heads of the ledger are kept, out of reach of whoever writes it: a folder, s3://BUCKET or azblob://CONTAINER; LEAVER_ANCHORS without it."`
@@ -89,10 +92,37 @@ func (c *upCommand) Run(on console) (err error) {
 	}
 	defer func() { err = errors.Join(err, stopIntake()) }()
 	says["intake"] = address
+	stopConsole, err := c.serveConsole(on, h, o.Tenant, says)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopConsole()) }()
 	if err := json.NewEncoder(on.stdout).Encode(says); err != nil {
 		return err
 	}
 	return h.Run(on)
+}
+
+// serveConsole serves the console, where people can sign in, and says where.
+func (c *upCommand) serveConsole(on console, h *resident.Host, tenant identity.Tenant, says map[string]string) (stop func() error, err error) {
+	declared, err := resident.DeclaredOf(on, on.environ, c.Sources, nil)
+	if err != nil {
+		return nil, err
+	}
+	configs := []hris.Config{hris.Standard("")}
+	for _, d := range declared {
+		configs = append(configs, d.Config)
+	}
+	at, is, err := resident.ConsoleOf(on, on.environ, tenant, configs)
+	if err != nil || !is {
+		return func() error { return nil }, err
+	}
+	at.Address = c.Console
+	stop, says["console"], err = h.ServeConsole(on, at)
+	if err != nil {
+		return nil, fmt.Errorf("the console cannot be served on %s, choose another address with --console: %w", cmp.Or(c.Console, resident.ConsoleAddress), err)
+	}
+	return stop, nil
 }
 
 // sources are where requests come from; what else they declare goes to the options. The sample

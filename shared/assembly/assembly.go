@@ -43,6 +43,8 @@ type Function struct {
 	config   environment.Function
 	identity identity.Connection
 	fetch    environment.Fetch
+	// assertion is the word of AWS by which the application proves itself; nil where it has another proof.
+	assertion func(context.Context) (string, error)
 }
 
 // Run makes the function and serves its invocations with what build returns; it does not
@@ -66,6 +68,7 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 		if err != nil {
 			return nil, err
 		}
+		f.assertion = tenant.Assertion
 		if f.identity, err = connect(tenant); err != nil {
 			return nil, err
 		}

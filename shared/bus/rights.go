@@ -25,7 +25,7 @@ func RightsOf(function string) Rights {
 		return Rights{Send: []string{Queue, Topic}, Listen: []string{function}}
 	case offboarding.FunctionWatch:
 		return Rights{Send: []string{Topic}, Listen: every}
-	case offboarding.FunctionReplay:
+	case offboarding.FunctionReplay, offboarding.FunctionConsole:
 		return Rights{Send: []string{Queue, Hints, Topic}, Listen: every}
 	}
 	if _, isStep := offboarding.SpecOf(offboarding.StepName(function)); isStep {

@@ -154,6 +154,14 @@ func (s Sources) Read(ctx context.Context, fetch Fetch) (string, error) {
 	return text, nil
 }
 
+// Console is read by what serves the console.
+type Console struct {
+	ClientID string `env:"LEAVER_CONSOLE_CLIENT_ID" about:"the application (client) id of the app registration by which people sign in to the console, a GUID; without it there is no console"`
+	Secret   Source `env:"LEAVER_CONSOLE_CLIENT_SECRET" about:"the client secret of that registration, where it is no public client and proves itself by nothing else: its Secrets Manager ARN, or file:PATH"`
+	URL      string `env:"LEAVER_CONSOLE_URL" about:"where browsers find the console, like https://leaver.contoso.com, without a path"`
+	Key      Source `env:"LEAVER_CONSOLE_KEY" about:"32 or more random characters that the key of the console's cookies is made of: their Secrets Manager ARN, or file:PATH; a key of the process alone without it"`
+}
+
 // Intake is what intake reads: nothing of Microsoft 365 and nothing of the ledger.
 type Intake struct {
 	Identity  Identity
@@ -189,7 +197,7 @@ func VariablesOf(f offboarding.Function) []string {
 		names func() []string
 	}{
 		{f.Signs, Variables[Signer]}, {f.Anchored(), Variables[Anchors]},
-		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]}, {f.Sources || f.Limits, Variables[Sources]},
+		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]}, {f.Sources || f.Limits, Variables[Sources]}, {f.People, Variables[Console]},
 	} {
 		if part.read {
 			all = append(all, part.names()...)

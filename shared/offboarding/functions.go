@@ -10,6 +10,7 @@ const (
 	FunctionWatch   = "watch"
 	FunctionNotify  = "notify"
 	FunctionReplay  = "replay"
+	FunctionConsole = "console"
 )
 
 // Function is what one function of Leaver is for and what it may reach in Microsoft 365 and on
@@ -49,6 +50,8 @@ type Function struct {
 	Limits bool
 	// Channels is set when the function reads the secrets of the channels to people.
 	Channels bool
+	// People is set when people sign in to the function with a browser.
+	People bool
 	// Policy is set when the function itself reads the policy; a step has the plan made of it.
 	Policy bool
 	// Done says what has been observed when the function has done its work.
@@ -108,6 +111,12 @@ func Functions() []Function {
 			Name: FunctionReplay, Does: "sends what was parked back to work", Ledger: true,
 			Done:    "every chosen message is back on the bus",
 			AtWorst: "read and take away every message on the bus; it has no permission in Microsoft 365",
+		},
+		Function{
+			Name: FunctionConsole, Does: "pages by which people look after departures, signed in with Entra",
+			Ledger: true, Signs: true, Policy: true, Limits: true, People: true, Permissions: []string{"User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All", "MailboxSettings.Read"},
+			Done:    "the page shows what the ledger holds, and what a person did is in it by their name",
+			AtWorst: "do whatever any operator may, in anybody's name: ask for departures, approve, release, cancel, freeze; read every account, and read and take away every message on the bus; it changes nothing in Microsoft 365 itself",
 		},
 	)
 }

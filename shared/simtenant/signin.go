@@ -106,7 +106,7 @@ func (t *Tenant) keys() reply {
 		return reply{status: http.StatusServiceUnavailable}
 	}
 	return reply{status: http.StatusOK, body: map[string]any{"keys": []any{map[string]any{
-		"kty": "RSA", "use": "sig", "kid": id, "x5t": id,
+		"kty": "RSA", "use": "sig", "kid": id,
 		"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()),
 		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
 	}}}}

@@ -1,0 +1,141 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"leaver/shared/offboarding"
+	"leaver/shared/operator"
+)
+
+// functions are what the pages call.
+func (c *Console) functions() template.FuncMap {
+	return template.FuncMap{
+		"base":  func() string { return Base },
+		"path":  path,
+		"pages": func() []menu { return menus },
+		"stamp": func(t any) string { return stamp(t) },
+		"iso":   func(t any) string { return instant(t).UTC().Format(time.RFC3339) },
+		"ago":   func(t any) string { return ago(instant(t), c.Desk.Now()) },
+		"tone":  tone,
+		"brief": brief,
+		"does": func(step offboarding.StepName) string {
+			spec, _ := offboarding.SpecOf(step)
+			return spec.Does
+		},
+		"source":   func(name string) string { return strings.TrimPrefix(name, "webhooks/") },
+		"evidence": operator.Evidence,
+		"rows": func(rows []operator.Status, empty string) map[string]any {
+			return map[string]any{"Rows": rows, "Empty": empty}
+		},
+		"form":  func(f frame, data any) map[string]any { return map[string]any{"F": f, "Data": data} },
+		"short": func(id string) string { return id[:min(len(id), 8)] },
+		"add":   func(a, b int) int { return a + b },
+		"seen":  seen,
+	}
+}
+
+// menu is a page that every page leads to.
+type menu struct{ Name, Path, Label string }
+
+var menus = []menu{
+	{"overview", "/", "Overview"}, {"departures", "/departures", "Departures"}, {"approvals", "/approvals", "Approvals"},
+	{"plan", "/plan", "Plan"}, {"layoff", "/layoff", "Layoff"}, {"parked", "/parked", "Parked"}, {"limits", "/limits", "Limits"}, {"sources", "/sources", "Sources"},
+}
+
+// instant is a time that may not be known.
+func instant(t any) time.Time {
+	switch t := t.(type) {
+	case time.Time:
+		return t
+	case *time.Time:
+		if t != nil {
+			return *t
+		}
+	}
+	return time.Time{}
+}
+
+func stamp(t any) string {
+	at := instant(t)
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format("2 Jan 2006, 15:04 UTC")
+}
+
+// ago is how far off a time is.
+func ago(at, now time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	off := at.Sub(now)
+	long := off.Abs()
+	var text string
+	switch {
+	case long < 10*time.Second:
+		return "now"
+	case long < 90*time.Second:
+		text = fmt.Sprintf("%d s", int(long.Seconds()))
+	case long < 90*time.Minute:
+		text = fmt.Sprintf("%d min", int(long.Round(time.Minute).Minutes()))
+	case long < 36*time.Hour:
+		text = fmt.Sprintf("%d h", int(long.Round(time.Hour).Hours()))
+	default:
+		text = fmt.Sprintf("%d days", int(long.Round(24*time.Hour).Hours()/24))
+	}
+	if off > 0 {
+		return "in " + text
+	}
+	return text + " ago"
+}
+
+// tone is how a state is coloured: good, going, kept (a rule holds it), person, bad or quiet. The word
+// always stands beside it.
+func tone(state any) string {
+	switch fmt.Sprint(state) {
+	case string(offboarding.StateEffective), string(offboarding.CaseComplete), string(offboarding.StateSignedOff):
+		return "good"
+	case string(offboarding.StateManual), string(offboarding.CaseHeld):
+		return "person"
+	case string(offboarding.StateParked), string(offboarding.CaseUnreadable), "refused":
+		return "bad"
+	case string(offboarding.StateWithheld):
+		return "kept"
+	case string(offboarding.StateWaiting), string(offboarding.StateRetrying), string(offboarding.CaseRunning), string(offboarding.CasePlanning), "act", "gate", "wait":
+		return "going"
+	}
+	return "quiet"
+}
+
+// brief is a departure in a few words: why it waits, or how far it is.
+func brief(s operator.Status) string {
+	if len(s.Held) > 0 && s.Running() {
+		return s.Held[0].Why
+	}
+	for _, state := range []offboarding.StepState{offboarding.StateParked, offboarding.StateManual} {
+		if i := slices.IndexFunc(s.Steps, func(step operator.StepStatus) bool { return step.State == state }); i >= 0 && s.Running() {
+			return string(s.Steps[i].Name) + ": " + s.Steps[i].Reason
+		}
+	}
+	if len(s.Steps) == 0 {
+		return s.Reason
+	}
+	done := 0
+	for _, step := range s.Steps {
+		if step.State == offboarding.StateEffective || step.State == offboarding.StateSignedOff {
+			done++
+		}
+	}
+	text := fmt.Sprintf("%d of %d steps effective", done, len(s.Steps))
+	if took, out := s.LockedOut(); out && took < time.Hour {
+		text += fmt.Sprintf("; locked out in %.1f s", took.Seconds())
+	}
+	return text
+}
+
+// seen is a sentence about a departure that a screen reader says when it changes.
+func seen(s operator.Status) string { return s.Name() + ": " + s.State + ", " + brief(s) }
