@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"leaver/functions/watch"
+	"leaver/shared/bus"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
+	"leaver/shared/worker"
 	"leaver/shared/worker/steptest"
 )
 
@@ -98,5 +100,44 @@ func run(t *testing.T, w *watch.Watch) {
 	t.Helper()
 	if err := w.Run(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestWhatIsPersonalOfARequestThatNobodyWantsIsErased parks a request and refuses another, and lets watch
+// run until nothing of either is left.
+func TestWhatIsPersonalOfARequestThatNobodyWantsIsErased(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	h := steptest.New(t)
+	b := h.Sender("watch")
+	w := newWatch(h, b)
+	id := offboarding.RequestID("test", "1")
+	if err := h.Ledger.Decide(t.Context(), ledger.Decision{ID: id, Kind: offboarding.Termination, State: ledger.RequestParked, Reason: "nobody"}, map[string]string{"userPrincipalName": adele}); err != nil {
+		t.Fatal(err)
+	}
+	h.Bus.Park(offboarding.FunctionPlan, bus.Message{ID: id, Entity: bus.Queue, Body: []byte(adele)}, worker.ReasonParked, "nobody")
+	left := func() int {
+		t.Helper()
+		letters, err := h.Bus.DeadLetters(t.Context(), offboarding.FunctionPlan, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		personal, err := h.Ledger.Personal(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(letters) + len(personal)
+	}
+	run(t, w)
+	if got := left(); got != 2 {
+		t.Fatalf("a parked request leaves %d, want the letter and the name", got)
+	}
+	h.Advance(91 * day)
+	run(t, w)
+	if got := left(); got != 0 {
+		t.Errorf("after 91 days %d are left, want none", got)
+	}
+	if d, known, err := h.Ledger.Request(t.Context(), id); err != nil || !known || d.State != ledger.RequestDiscarded {
+		t.Errorf("the request is %s, %v; want discarded", d.State, err)
 	}
 }

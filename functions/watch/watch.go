@@ -25,6 +25,8 @@ import (
 type Bus interface {
 	bus.Publisher
 	Depth(ctx context.Context, subscription string) (bus.Depth, error)
+	DeadLetters(ctx context.Context, subscription string, max int) ([]bus.DeadLetter, error)
+	Discard(ctx context.Context, subscription, key string) error
 }
 
 // Report takes the figures of each run.
@@ -230,8 +232,39 @@ func (w *Watch) erase(ctx context.Context) error {
 			w.Log.Info("personal values erased", "case", c.ID)
 		}
 	}
-	if len(failures) == 0 {
-		w.erased = now
+	failures = append(failures, w.eraseRequests(ctx, now.Add(-offboarding.DefaultPolicy().EraseAfter)))
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	w.erased = now
+	return nil
+}
+
+// mostLetters bounds how many dead letters of a queue are looked at; the others come the next time.
+const mostLetters = 1000
+
+// eraseRequests removes what is personal of requests that came to nothing and that nobody has wanted since
+// a time: the values beside them, and the dead letters of the queues, which hold names.
+func (w *Watch) eraseRequests(ctx context.Context, before time.Time) error {
+	var failures []error
+	for _, s := range bus.Subscriptions() {
+		if !s.OfQueue() {
+			continue
+		}
+		letters, err := w.Bus.DeadLetters(ctx, s.Name, mostLetters)
+		failures = append(failures, err)
+		for _, letter := range letters {
+			if letter.At.Before(before) {
+				failures = append(failures, w.Bus.Discard(ctx, s.Name, letter.Key))
+			}
+		}
+	}
+	requests, _, err := w.Ledger.Requests(ctx, ledger.RequestParked, ledger.RequestRefused)
+	failures = append(failures, err)
+	for _, r := range requests {
+		if r.At.Before(before) {
+			failures = append(failures, w.Ledger.Forget(ctx, r))
+		}
 	}
 	return errors.Join(failures...)
 }

@@ -30,6 +30,10 @@ func (l lossy) Depth(context.Context, string) (bus.Depth, error) {
 	return bus.Depth{OldestAge: l.waiting}, nil
 }
 
+func (lossy) DeadLetters(context.Context, string, int) ([]bus.DeadLetter, error) { return nil, nil }
+
+func (lossy) Discard(context.Context, string, string) error { return nil }
+
 func steps(h *steptest.Harness) map[offboarding.StepName]*worker.Worker {
 	all := map[offboarding.StepName]*worker.Worker{}
 	for name, step := range resident.Steps(h.Graph, h.Exchange, h.Ledger, objectstore.New("", nil), offboarding.DefaultPolicy()) {
@@ -325,6 +329,10 @@ type depths struct {
 	bus.Publisher
 	of map[string]bus.Depth
 }
+
+func (depths) DeadLetters(context.Context, string, int) ([]bus.DeadLetter, error) { return nil, nil }
+
+func (depths) Discard(context.Context, string, string) error { return nil }
 
 func (d depths) Depth(_ context.Context, subscription string) (bus.Depth, error) {
 	return d.of[subscription], nil

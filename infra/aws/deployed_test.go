@@ -99,7 +99,7 @@ func deployWith(t testing.TB, people int, stored map[string]string) *deployment 
 	var identities []servicebustest.Identity
 	for i, f := range offboarding.InCloud() {
 		d.tenant.AddApp(simtenant.App{
-			ClientID: clientID(i), Name: f.Name, Roles: f.Roles(), ExchangeRole: exchangeRole(f),
+			ClientID: clientID(i), Name: f.Name, Roles: f.Roles(), Cmdlets: f.Cmdlets,
 			Federated: []simtenant.FederatedCredential{{
 				Issuer: issuer, Subject: roleOf(f.Name), Audience: "api://AzureADTokenExchange", Key: &d.account.key.PublicKey,
 			}},
@@ -168,13 +168,6 @@ const residents = "residents"
 
 // clientID is the app registration of the function of that number.
 func clientID(i int) string { return fmt.Sprintf("22222222-3333-4444-8555-%012d", i) }
-
-func exchangeRole(f offboarding.Function) string {
-	if f.Exchange {
-		return "Exchange Administrator"
-	}
-	return ""
-}
 
 func rightsOn(function string) []servicebustest.Right {
 	var rights []servicebustest.Right

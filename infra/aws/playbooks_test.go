@@ -47,3 +47,18 @@ func TestEveryPlaybookHasItsAlarm(t *testing.T) {
 		}
 	}
 }
+
+// TestFunctionsThatChangeAreTold: whoever changes the code, the configuration or the role of a function has
+// its rights, of privileges those of a Global Administrator.
+func TestFunctionsThatChangeAreTold(t *testing.T) {
+	rule := at(read(t).resources, "FunctionsChanged", "Properties")
+	said := asJSON(rule)
+	for _, event := range []string{"UpdateFunctionCode", "UpdateFunctionConfiguration", "UpdateAssumeRolePolicy", "PutRolePolicy", "AttachRolePolicy", "DeleteFunctionCodeSigningConfig"} {
+		if !strings.Contains(said, event) {
+			t.Errorf("nobody is told of %s", event)
+		}
+	}
+	if !same(rule["Targets"], []any{object{"Id": "alarms", "Arn": ref("Alarms")}}) {
+		t.Errorf("they are told to %s", asJSON(rule["Targets"]))
+	}
+}

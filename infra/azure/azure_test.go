@@ -152,6 +152,35 @@ func equal(t *testing.T, what string, got, want []string) {
 	}
 }
 
+func texts(list cty.Value) (all []string) {
+	for _, v := range list.AsValueSlice() {
+		all = append(all, v.AsString())
+	}
+	return all
+}
+
+// TestTheRoleGroupsOfExchange: the script makes a group of each function's own cmdlets, and gives nobody a
+// built-in role.
+func TestTheRoleGroupsOfExchange(t *testing.T) {
+	for _, f := range offboarding.Functions() {
+		if f.Exchange != (len(f.Cmdlets) > 0) {
+			t.Errorf("%s is in Exchange: %t, with %d cmdlets", f.Name, f.Exchange, len(f.Cmdlets))
+		}
+	}
+	script, err := os.ReadFile("exchange.ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wanted := range []string{"New-ManagementRole -Name $role -Parent $parent", "Remove-ManagementRoleEntry", "Set-ManagementRoleEntry", "$app.cmdlets"} {
+		if !strings.Contains(string(script), wanted) {
+			t.Errorf("the script does not %s", wanted)
+		}
+	}
+	if strings.Contains(string(script), "Recipient Management") {
+		t.Error("the script gives a built-in role group")
+	}
+}
+
 func TestEveryFunctionGetsItsRightsAndNoOther(t *testing.T) {
 	c := read(t)
 	var permissions, send, listen, exchange, ledger []string
@@ -171,6 +200,7 @@ func TestEveryFunctionGetsItsRightsAndNoOther(t *testing.T) {
 		if f.Exchange {
 			exchange = append(exchange, f.Name)
 		}
+		equal(t, "cmdlets of "+f.Name, texts(c.evaluate(t, "functions").GetAttr(f.Name).GetAttr("cmdlets")), f.Cmdlets)
 		if f.Ledger {
 			ledger = append(ledger, f.Name)
 		}
@@ -277,8 +307,11 @@ func TestTheResourcesAreAsTheDriversNeedThem(t *testing.T) {
 		{"resource.azurerm_role_assignment.listen", []string{"role_definition_name"}, `"Azure Service Bus Data Receiver"`},
 		{"resource.azurerm_role_assignment.operator", []string{"scope"}, "local.operator[each.value.role]"},
 		{"resource.azurerm_role_assignment.operator", []string{"role_definition_name"}, "each.value.role"},
-		{"resource.azurerm_role_assignment.ledger", []string{"for_each"}, "local.ledger"},
-		{"resource.azurerm_role_assignment.ledger", []string{"role_definition_name"}, `"Storage Table Data Contributor"`},
+		{"resource.azurerm_role_assignment.ledger", []string{"for_each"}, "setsubtract(local.ledger, local.erases)"},
+		{"resource.azurerm_role_assignment.ledger", []string{"role_definition_id"}, "azurerm_role_definition.writer.role_definition_resource_id"},
+		{"resource.azurerm_role_assignment.operator_ledger", []string{"role_definition_id"}, "azurerm_role_definition.writer.role_definition_resource_id"},
+		{"resource.azurerm_role_assignment.erases", []string{"for_each"}, "local.erases"},
+		{"resource.azurerm_role_assignment.erases", []string{"role_definition_name"}, `"Storage Table Data Contributor"`},
 	} {
 		if got := c.source(t, want.address, want.path...); got != want.text {
 			t.Errorf("%s %s is %q and should be %q", want.address, strings.Join(want.path, "."), got, want.text)
@@ -347,19 +380,45 @@ func TestTheTableIsThatOfTheDriver(t *testing.T) {
 	if name := `"${azurerm_storage_account.ledger.name}/default/${local.table}"`; !strings.Contains(template, name) {
 		t.Errorf("the template does not make %s:\n%s", name, template)
 	}
-	if got := c.source(t, "resource.azurerm_role_assignment.ledger", "scope"); got != "local.table_id" {
-		t.Errorf("the rights are about %s and should be about local.table_id", got)
+	for _, of := range []string{"ledger", "erases", "operator_ledger"} {
+		if got := c.source(t, "resource.azurerm_role_assignment."+of, "scope"); got != "local.table_id" {
+			t.Errorf("the rights of %s are about %s and should be about local.table_id", of, got)
+		}
 	}
 	for address := range c.blocks {
-		if strings.HasPrefix(address, "resource.azurerm_storage_") && address != "resource.azurerm_storage_account.ledger" {
+		if strings.HasPrefix(address, "resource.azurerm_storage_") && address != "resource.azurerm_storage_account.ledger" && address != "resource.azurerm_storage_account.backup" {
 			t.Errorf("%s is made by account key or with a data role", address)
 		}
 	}
 }
 
+// TestTheLedgerIsLoggedAndKept: who writes is on record where a workspace is given, a backup cannot be
+// changed, and nobody removes a row but the function that erases.
+func TestTheLedgerIsLoggedAndKept(t *testing.T) {
+	c := read(t)
+	for _, of := range []string{"ledger", "bus"} {
+		if got := c.source(t, "resource.azurerm_monitor_diagnostic_setting."+of, "log_analytics_workspace_id"); got != "var.logs" {
+			t.Errorf("the log of the %s goes to %q, want var.logs", of, got)
+		}
+	}
+	if got := c.source(t, "resource.azurerm_storage_account.backup", "immutability_policy", "period_since_creation_in_days"); got != "var.backup_days" {
+		t.Errorf("a backup is kept for %q, want var.backup_days", got)
+	}
+	actions := c.source(t, "resource.azurerm_role_definition.writer", "permissions", "data_actions")
+	for _, action := range strings.Fields(actions) {
+		if strings.Contains(action, "delete") || strings.HasSuffix(action, "/write\",") || strings.Contains(action, "*") {
+			t.Errorf("a step may %s", action)
+		}
+	}
+	if !strings.Contains(actions, "entities/add/action") || !strings.Contains(actions, "entities/update/action") {
+		t.Errorf("a step may only %s", actions)
+	}
+	equal(t, "who removes rows", c.names(t, "erases"), []string{offboarding.FunctionWatch})
+}
+
 // TestNothingElseGrantsRights finds a grant that the lists do not know.
 func TestNothingElseGrantsRights(t *testing.T) {
-	known := []string{"azuread_app_role_assignment.graph", "azuread_app_role_assignment.exchange", "azurerm_role_assignment.send", "azurerm_role_assignment.listen", "azurerm_role_assignment.ledger", "azurerm_role_assignment.operator", "azuread_app_role_assignment.console"}
+	known := []string{"azuread_app_role_assignment.graph", "azuread_app_role_assignment.exchange", "azurerm_role_assignment.send", "azurerm_role_assignment.listen", "azurerm_role_assignment.ledger", "azurerm_role_assignment.erases", "azurerm_role_assignment.operator", "azurerm_role_assignment.operator_ledger", "azurerm_role_assignment.export", "azuread_app_role_assignment.console"}
 	for address := range read(t).blocks {
 		name := strings.TrimPrefix(address, "resource.")
 		if strings.Contains(name, "role_assignment") != slices.Contains(known, name) {

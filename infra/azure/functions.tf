@@ -7,7 +7,7 @@ locals {
     intake = {
       permissions = []
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = false
       inside      = false
       send        = ["leaver-requests", "leaver-hints"]
@@ -16,7 +16,7 @@ locals {
     resolve = {
       permissions = ["User.Read.All", "User-LifeCycleInfo.Read.All"]
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = ["leaver-requests", "leaver-hints"]
@@ -25,7 +25,7 @@ locals {
     plan = {
       permissions = ["User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All", "MailboxSettings.Read"]
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = ["leaver-requests", "leaver"]
@@ -34,7 +34,7 @@ locals {
     signout = {
       permissions = ["User.Read.All", "RoleManagement.Read.Directory", "User-PasswordProfile.ReadWrite.All", "User.RevokeSessions.All"]
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -43,7 +43,7 @@ locals {
     block = {
       permissions = ["User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All", "RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All", "Organization.Read.All", "Application.Read.All"]
       exchange    = true
-      legal_hold  = false
+      cmdlets     = ["Get-Mailbox", "Get-CASMailbox", "Get-MobileDevice", "Get-MobileDeviceStatistics", "Set-Mailbox AccountDisabled", "Set-CASMailbox"]
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -52,7 +52,7 @@ locals {
     wipe = {
       permissions = ["User.Read.All", "DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.PrivilegedOperations.All", "DeviceManagementApps.ReadWrite.All"]
       exchange    = true
-      legal_hold  = false
+      cmdlets     = ["Get-CASMailbox", "Get-MobileDevice", "Get-MobileDeviceStatistics", "Clear-MobileDevice", "Remove-MobileDevice", "Set-CASMailbox ActiveSyncBlockedDeviceIDs"]
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -61,7 +61,7 @@ locals {
     forward = {
       permissions = ["User.Read.All", "Calendars.Read"]
       exchange    = true
-      legal_hold  = false
+      cmdlets     = ["Get-Mailbox", "Get-Recipient", "Get-MailboxPermission", "Get-RecipientPermission", "Get-InboxRule", "Get-MailboxAutoReplyConfiguration", "Get-HostedOutboundSpamFilterPolicy", "Get-HostedOutboundSpamFilterRule", "Get-RemoteDomain", "Set-Mailbox ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward Type HiddenFromAddressListsEnabled GrantSendOnBehalfTo", "Set-MailboxAutoReplyConfiguration", "Disable-InboxRule", "Enable-InboxRule", "Remove-CalendarEvents", "Add-MailboxPermission", "Add-RecipientPermission", "Remove-MailboxPermission", "Remove-RecipientPermission"]
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -70,7 +70,7 @@ locals {
     preserve = {
       permissions = []
       exchange    = true
-      legal_hold  = true
+      cmdlets     = ["Get-Mailbox", "Set-Mailbox LitigationHoldEnabled LitigationHoldDuration"]
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -79,7 +79,7 @@ locals {
     export = {
       permissions = ["Mail.Read", "Contacts.Read", "Calendars.Read", "Tasks.Read.All"]
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -88,7 +88,7 @@ locals {
     onedrive = {
       permissions = ["User.Read.All", "Files.ReadWrite.All"]
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -97,7 +97,7 @@ locals {
     privileges = {
       permissions = ["Directory.Read.All", "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"]
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -106,7 +106,7 @@ locals {
     access = {
       permissions = ["Directory.Read.All", "Group.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"]
       exchange    = true
-      legal_hold  = false
+      cmdlets     = ["Get-Mailbox", "Get-Recipient", "Get-MailboxPermission", "Get-RecipientPermission", "Get-MailboxFolderPermission", "Get-MailboxFolderStatistics", "Get-DistributionGroup", "Get-CalendarProcessing", "Set-Mailbox GrantSendOnBehalfTo", "Remove-DistributionGroupMember", "Remove-MailboxPermission", "Remove-RecipientPermission", "Remove-MailboxFolderPermission", "Add-DistributionGroupMember", "Add-MailboxPermission", "Add-RecipientPermission", "Add-MailboxFolderPermission"]
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -115,7 +115,7 @@ locals {
     onpremises = {
       permissions = []
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = true
       send        = ["leaver"]
@@ -124,7 +124,7 @@ locals {
     licence = {
       permissions = ["User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"]
       exchange    = true
-      legal_hold  = false
+      cmdlets     = ["Get-Mailbox", "Get-OrganizationConfig", "Get-MailboxStatistics", "Get-MailboxFolderStatistics", "Get-CASMailbox", "Get-MobileDevice", "Get-MobileDeviceStatistics", "Remove-DistributionGroupMember", "Add-DistributionGroupMember"]
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -133,7 +133,7 @@ locals {
     delete = {
       permissions = ["User.Read.All", "User.DeleteRestore.All", "Files.Read.All"]
       exchange    = true
-      legal_hold  = false
+      cmdlets     = ["Get-Mailbox", "Get-OrganizationConfig", "Get-MailboxStatistics", "Get-MailboxFolderStatistics"]
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -142,7 +142,7 @@ locals {
     watch = {
       permissions = []
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = ["leaver"]
@@ -151,7 +151,7 @@ locals {
     notify = {
       permissions = ["User.Read.All"]
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = []
@@ -160,7 +160,7 @@ locals {
     replay = {
       permissions = []
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = ["leaver-requests", "leaver-hints", "leaver"]
@@ -169,7 +169,7 @@ locals {
     console = {
       permissions = ["User.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All", "Application.Read.All", "Policy.Read.All", "MailboxSettings.Read"]
       exchange    = false
-      legal_hold  = false
+      cmdlets     = []
       ledger      = true
       inside      = false
       send        = ["leaver-requests", "leaver-hints", "leaver"]

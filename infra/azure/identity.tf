@@ -75,8 +75,35 @@ resource "azurerm_role_assignment" "listen" {
   skip_service_principal_aad_check = true
 }
 
+# Nobody removes a row but watch, which erases personal values: what a function writes is added, and the
+# head of a history replaced.
+# Source: Microsoft Learn, "Authorize access to tables", Permissions for calling data operations.
+resource "azurerm_role_definition" "writer" {
+  name        = "${var.name} ledger writer"
+  scope       = azurerm_resource_group.leaver.id
+  description = "Reads the ledger of Leaver and adds to it; removes nothing."
+  permissions {
+    data_actions = [
+      "Microsoft.Storage/storageAccounts/tableServices/tables/entities/read",
+      "Microsoft.Storage/storageAccounts/tableServices/tables/entities/add/action",
+      "Microsoft.Storage/storageAccounts/tableServices/tables/entities/update/action",
+    ]
+  }
+  assignable_scopes = [azurerm_resource_group.leaver.id]
+}
+
 resource "azurerm_role_assignment" "ledger" {
-  for_each                         = local.ledger
+  for_each                         = setsubtract(local.ledger, local.erases)
+  scope                            = local.table_id
+  role_definition_id               = azurerm_role_definition.writer.role_definition_resource_id
+  principal_id                     = local.principals[each.key]
+  principal_type                   = "ServicePrincipal"
+  skip_service_principal_aad_check = true
+  depends_on                       = [azurerm_resource_group_template_deployment.ledger]
+}
+
+resource "azurerm_role_assignment" "erases" {
+  for_each                         = local.erases
   scope                            = local.table_id
   role_definition_name             = "Storage Table Data Contributor"
   principal_id                     = local.principals[each.key]
@@ -105,6 +132,7 @@ locals {
   listen = merge([for name, f in local.functions : {
     for entity in f.listen : "${name} ${entity}" => { function = name, entity = entity }
   }]...)
+  erases   = toset(["watch"])
   exchange = toset([for name, f in local.functions : name if f.exchange])
   ledger   = toset([for name, f in local.functions : name if f.ledger])
 

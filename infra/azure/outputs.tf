@@ -22,6 +22,15 @@ output "inside" {
   } if f.inside }
 }
 
+output "exchange" {
+  description = "For exchange.ps1: who runs which cmdlets."
+  value = { for name in setunion(local.exchange, ["notify"]) : name => {
+    app_id    = azuread_application_registration.function[name].client_id
+    object_id = azuread_service_principal.function[name].object_id
+    cmdlets   = local.functions[name].cmdlets
+  } }
+}
+
 locals {
   servicebus = split(":", split("/", azurerm_servicebus_namespace.leaver.endpoint)[2])[0]
   tables     = trimsuffix(azurerm_storage_account.ledger.primary_table_endpoint, "/")

@@ -121,3 +121,21 @@ variable "console" {
     error_message = "The roles are Leaver.Read, Leaver.Operate and Leaver.Approve."
   }
 }
+
+variable "logs" {
+  description = "The id of a Log Analytics workspace that keeps who wrote to the ledger and to the bus; empty keeps nothing."
+  type        = string
+  default     = ""
+}
+
+variable "backup_account" {
+  description = "The name of a storage account for exports of the ledger, and for its anchors, which nobody can change; unique in the world. Empty makes none."
+  type        = string
+  default     = ""
+}
+
+variable "backup_days" {
+  description = "How many days nobody can change or remove what was put there."
+  type        = number
+  default     = 400
+}

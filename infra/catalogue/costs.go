@@ -28,8 +28,9 @@ func costTable() string {
 		alarms += len(b.Alarms)
 	}
 	scheduled := queues + 2 // and watch and notify
-	// Three for each subscription, a success for each function, cases in four states, deadlines, frozen, channels.
-	metrics := 3*queues + len(offboarding.Functions()) + 7
+	// Three for each subscription, a success for each function, cases in four states, deadlines, frozen,
+	// channels, unproven.
+	metrics := 3*queues + len(offboarding.Functions()) + 8
 	verdicts := 6 * len(offboarding.Steps) // a step ends in about six of its states
 	gbSeconds := minutes * float64(queues*drainSeconds+2*watchSeconds) * memory
 	rows, totals := [][]string{}, [2]float64{}
@@ -47,6 +48,9 @@ func costTable() string {
 		float64(metrics)*perMetric, float64(metrics+verdicts/3)*perMetric)
 	row("logs", "0.4 GB × 0.50", 0.20, 0.22)
 	row("Secrets Manager", "1 × 0.40", 0.40, 0.40)
+	const signature = 0.15 / 10_000
+	row("KMS", fmt.Sprintf("the key that signs the ledger and that of logs and alarms × 1.00; an anchor every 10 minutes and 2 signatures a departure × %.6f", signature),
+		2+(minutes/10+2*20)*signature, 2+(minutes/10+2*2000)*signature)
 	rows = append(rows, []string{"**AWS**", "", fmt.Sprintf("**%.2f**", totals[0]), fmt.Sprintf("**%.2f**", totals[1])})
 	operations := minutes * (queues*5 + 2*queues)
 	rows = append(rows, []string{"Service Bus Standard", fmt.Sprintf("one base charge, which has 13 million operations in it: %s × (%d × 5 + %d) = %.1f million, and 80 a departure",

@@ -202,8 +202,8 @@ func terraform() string {
 				listen = append(listen, entity(s))
 			}
 		}
-		fmt.Fprintf(&b, "    %s = {\n      permissions = %s\n      exchange    = %t\n      legal_hold  = %t\n      ledger      = %t\n      inside      = %t\n      send        = %s\n      listen      = %s\n    }\n",
-			f.Name, list(f.Permissions), f.Exchange, f.LegalHold, f.Ledger, f.Inside, list(rights.Send), list(listen))
+		fmt.Fprintf(&b, "    %s = {\n      permissions = %s\n      exchange    = %t\n      cmdlets     = %s\n      ledger      = %t\n      inside      = %t\n      send        = %s\n      listen      = %s\n    }\n",
+			f.Name, list(f.Permissions), f.Exchange, list(f.Cmdlets), f.Ledger, f.Inside, list(rights.Send), list(listen))
 	}
 	b.WriteString("  }\n\n")
 	var queues []string

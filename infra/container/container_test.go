@@ -49,3 +49,15 @@ func TestTheImageIsSmallAndNotRoot(t *testing.T) {
 		}
 	}
 }
+
+// TestTheImageCarriesTheLicences of the modules that are in its binary, beside it.
+func TestTheImageCarriesTheLicences(t *testing.T) {
+	text, err := os.ReadFile("Containerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, last, _ := strings.Cut(string(text), "\nFROM scratch\n")
+	if !strings.Contains(first, "go list -deps") || !strings.Contains(first, "/licences/$module/") || !strings.Contains(last, "COPY --from=build /licences /licences\n") {
+		t.Error("the licence texts of the modules are not put beside the binary")
+	}
+}

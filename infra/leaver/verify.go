@@ -148,6 +148,8 @@ type ledgerCommand struct {
 	Export ledgerExportCommand `cmd:"" help:"Write every history of the ledger to a file, with its personal values."`
 	Import ledgerImportCommand `cmd:"" help:"Put the histories of a file into the ledger of a host that does not run."`
 	Adopt  ledgerAdoptCommand  `cmd:"" help:"Take cases as they stand that are not proven: an older version wrote them, or you have looked."`
+
+	SetAside ledgerSetAsideCommand `cmd:"" help:"Give up cases that cannot be read, so that their leavers can be offboarded again."`
 }
 
 type ledgerExportCommand struct {
@@ -230,4 +232,30 @@ func (c *ledgerAdoptCommand) Run(on console) error {
 		return err
 	}
 	return c.say(on, adopted)
+}
+
+type ledgerSetAsideCommand struct {
+	Case []operator.Who `arg:"" help:"The cases, by their ids."`
+	By   string         `default:"${user}" placeholder:"NAME" help:"Who you are."`
+	Data string         `default:"${data}" help:"Data directory of the running host."`
+}
+
+// Help implements kong.HelpProvider.
+func (*ledgerSetAsideCommand) Help() string {
+	return `For a case whose history somebody spoiled so that no version of Leaver reads it: it stays where it is, nobody acts by it, and status lists it no more. Do by hand first what was left of the departure; then leaver offboard begins another one. It cannot be taken back.
+
+  leaver ledger set-aside c250ee6d-4fe6-5424-a724-20f63aa3849a-1`
+}
+
+// Run sets aside.
+func (c *ledgerSetAsideCommand) Run(on console) error {
+	host, err := asking{Data: c.Data}.dial()
+	if err != nil {
+		return err
+	}
+	if err := host.SetAside(on, operator.Adoption{Who: c.Case, By: c.By}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(on.stdout, "%d set aside\n", len(c.Case))
+	return err
 }

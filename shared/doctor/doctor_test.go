@@ -50,10 +50,7 @@ func install(t *testing.T) *installation {
 	for _, f := range doctor.Functions(policy) {
 		app := simtenant.App{ClientID: clientID(f.Name), Name: offboarding.Registrations + f.Name, Roles: f.Roles()}
 		if f.Exchange {
-			app.ExchangeGroups = []string{offboarding.RoleGroups.Recipients}
-		}
-		if f.LegalHold {
-			app.ExchangeGroups = append(app.ExchangeGroups, offboarding.RoleGroups.Hold)
+			app.ExchangeGroups = []string{f.RoleGroup()}
 		}
 		h.Tenant.AddApp(app)
 	}
@@ -124,8 +121,8 @@ func TestEachFaultIsNamedAndNoneElse(t *testing.T) {
 		{"no role group of Exchange", func(_ *testing.T, i *installation) {
 			i.app("forward", func(a *simtenant.App) { a.ExchangeGroups = nil })
 		}, "exchange Leaver forward"},
-		{"preserve may place no hold", func(_ *testing.T, i *installation) {
-			i.app("preserve", func(a *simtenant.App) { a.ExchangeGroups = []string{offboarding.RoleGroups.Recipients} })
+		{"the role group of another function", func(_ *testing.T, i *installation) {
+			i.app("preserve", func(a *simtenant.App) { a.ExchangeGroups = []string{"Leaver forward"} })
 		}, "exchange Leaver preserve"},
 		{"a role in Exchange is too much", func(_ *testing.T, i *installation) {
 			i.app("wipe", func(a *simtenant.App) { a.ExchangeRole = "Exchange Administrator" })
@@ -244,13 +241,15 @@ func TestOneApplicationForAllFunctionsIsHeldAgainstAllOfThem(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	policy := offboarding.DefaultPolicy()
-	var roles []string
+	var roles, groups []string
 	for _, f := range doctor.Functions(policy) {
-		roles = append(roles, f.Roles()...)
+		if roles = append(roles, f.Roles()...); f.Exchange {
+			groups = append(groups, f.RoleGroup())
+		}
 	}
 	slices.Sort(roles)
 	const id = "11111111-2222-4333-8444-555555555555"
-	h.Tenant.AddApp(simtenant.App{ClientID: id, Name: "Offboarding", Roles: append(slices.Compact(roles), "Mail.Send"), ExchangeGroups: []string{"Leaver", "Leaver hold"}})
+	h.Tenant.AddApp(simtenant.App{ClientID: id, Name: "Offboarding", Roles: append(slices.Compact(roles), "Mail.Send"), ExchangeGroups: groups})
 	h.Tenant.Edit(func(w *simtenant.World) { w.Permissions = append(w.Permissions, "Mail.Send") })
 	d := &doctor.Doctor{
 		Directory: h.Graph, Exchange: h.Exchange, Bus: entities{}, Ledger: h.Ledger, Policy: policy, Functions: doctor.Functions(policy), Application: id, Now: h.Now,

@@ -23,8 +23,7 @@ const (
 type need struct {
 	of          string // the functions, in words
 	permissions []string
-	exchange    bool
-	hold        bool
+	groups      []string // role groups in Exchange
 }
 
 func needOf(functions ...offboarding.Function) need {
@@ -37,7 +36,9 @@ func needOf(functions ...offboarding.Function) need {
 				n.permissions = append(n.permissions, p)
 			}
 		}
-		n.exchange, n.hold = n.exchange || f.Exchange, n.hold || f.LegalHold
+		if f.Exchange {
+			n.groups = append(n.groups, f.RoleGroup())
+		}
 	}
 	n.of = strings.Join(names, ", ")
 	return n
@@ -82,15 +83,21 @@ func (d *Doctor) registrations(ctx context.Context) []Finding {
 	return found
 }
 
-// roleGroups is who is in the role groups of Exchange; err where that is not shown.
+// roleGroups is who is in the role groups of Exchange, by their names; err where that is not shown.
 type roleGroups struct {
-	recipients, hold []string
-	err              error
+	members map[string][]string
+	err     error
 }
 
-func (d *Doctor) roleGroups(ctx context.Context) (g roleGroups) {
-	if g.recipients, g.err = d.Exchange.RoleGroupMembers(ctx, offboarding.RoleGroups.Recipients); g.err == nil {
-		g.hold, g.err = d.Exchange.RoleGroupMembers(ctx, offboarding.RoleGroups.Hold)
+func (d *Doctor) roleGroups(ctx context.Context) roleGroups {
+	g := roleGroups{members: map[string][]string{}}
+	for _, f := range d.Functions {
+		if !f.Exchange {
+			continue
+		}
+		if g.members[f.RoleGroup()], g.err = d.Exchange.RoleGroupMembers(ctx, f.RoleGroup()); g.err != nil {
+			break
+		}
 	}
 	return g
 }
@@ -125,20 +132,23 @@ func (d *Doctor) registration(r offboarding.Registration, n need, groups roleGro
 func exchangeRights(r offboarding.Registration, n need, groups roleGroups) []Finding {
 	const check = "exchange"
 	const fix = "terraform output -json exchange | ./exchange.ps1 in infra/azure"
-	has := func(role string) bool { return slices.Contains(r.DirectoryRoles, role) }
-	isIn := func(group []string) bool { return slices.Contains(group, r.Principal) }
-	cmdlets := has(offboarding.ExchangeAdministrator) || has(offboarding.ExchangeRecipientAdministrator) || isIn(groups.recipients)
-	holds := has(offboarding.ExchangeAdministrator) || isIn(groups.hold)
+	administers := slices.Contains(r.DirectoryRoles, offboarding.ExchangeAdministrator)
+	everybody := administers || slices.Contains(r.DirectoryRoles, offboarding.ExchangeRecipientAdministrator)
 	var found []Finding
-	switch {
-	case n.exchange && !cmdlets && groups.err != nil:
-		found = append(found, unread(check, r.Name, groups.err, "Exchange's role View-Only Configuration"))
-	case n.exchange && !cmdlets:
-		found = append(found, wrong(check, r.Name, "it is in no role group of Exchange: every cmdlet of "+n.of+" would be refused", fix))
-	case n.hold && !holds && groups.err == nil:
-		found = append(found, wrong(check, r.Name, "it may not place a litigation hold (role Legal Hold): the parameter would look as if it did not exist", fix))
+	for _, group := range n.groups {
+		switch {
+		case administers || slices.Contains(groups.members[group], r.Principal):
+		case groups.err != nil:
+			found = append(found, unread(check, r.Name, groups.err, "Exchange's role View-Only Configuration"))
+		default:
+			found = append(found, wrong(check, r.Name, "it is not in the role group "+group+" of Exchange: cmdlets of "+n.of+" would be refused", fix))
+		}
 	}
-	if !n.hold && n.exchange && (has(offboarding.ExchangeAdministrator) || isIn(groups.hold)) || !n.exchange && (cmdlets || holds) {
+	tooMuch := everybody && len(n.groups) < 2 // one application of all functions may have it
+	for group, members := range groups.members {
+		tooMuch = tooMuch || slices.Contains(members, r.Principal) && !slices.Contains(n.groups, group)
+	}
+	if tooMuch {
 		found = append(found, wrong(check, r.Name, "its role in Exchange is too much for "+n.of, "take it out of the role group, or of the directory role, and run exchange.ps1 in infra/azure"))
 	}
 	for _, role := range r.DirectoryRoles {

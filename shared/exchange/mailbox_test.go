@@ -166,3 +166,15 @@ func FuzzSize(f *testing.F) {
 		}
 	})
 }
+
+// FuzzHold reads any text as the duration of a litigation hold.
+func FuzzHold(f *testing.F) {
+	for _, text := range []string{"", "Unlimited", "365.00:00:00", "-1.00:00:00", "99999999999999999999.0", "x"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if d, err := parseHold(text); err == nil && d < 0 {
+			t.Errorf("%q is %v", text, d)
+		}
+	})
+}

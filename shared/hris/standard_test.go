@@ -203,3 +203,13 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestAnUnknownOptionIsNotRepeated: the name of a key that a webhook makes up may be somebody's, and goes
+// into no answer and no log.
+func TestAnUnknownOptionIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	_, err := hris.Vouched("msg_1", []byte(`{"type":"employee.terminated","timestamp":"2026-11-22T09:00:00Z","data":{"employee":{"id":"87d349ed-44d7-43e1-9a83-5f2406dee5bd"},"options":{"alex.wilber@contoso.com":1}}}`), now)
+	if err == nil || strings.Contains(err.Error(), "alex") {
+		t.Errorf("got %v, want that it holds an unknown key, without its name", err)
+	}
+}

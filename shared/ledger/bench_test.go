@@ -81,3 +81,26 @@ func (m *memory) List(context.Context, ...string) ([]ledger.Head, error) {
 }
 
 func (m *memory) Unseal(context.Context, string) (map[string]ledger.Value, error) { return nil, nil }
+
+// BenchmarkSigned commits an entry that is signed, and reads it as another process does, which verifies it:
+// that of a cancellation. What KMS takes to answer comes on top, once for each departure and never in
+// a step.
+func BenchmarkSigned(b *testing.B) {
+	for name, proof := range map[string]ledger.Proof{"Ed25519": ledgertest.Proof("tenant"), "P-256": newP256(b).proof()} {
+		b.Run(name, func(b *testing.B) {
+			store := newMemory()
+			l := onMemory(store, proof)
+			n := 0
+			for b.Loop() {
+				n++
+				c, err := l.Cancel(b.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: fmt.Sprintf("00000000-0000-4000-8000-%012d", n), EventTime: start})
+				if err == nil {
+					_, err = onMemory(store, proof).Case(b.Context(), c.ID)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -18,7 +18,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -135,16 +134,30 @@ func (l *Ledger) History(ctx context.Context, id string) ([]offboarding.Entry, e
 	return entries, nil
 }
 
-// Latest is the newest case of a leaver; nil when there was none yet.
+// Latest is the newest case of a leaver that is not set aside; nil when there was none yet.
 func (l *Ledger) Latest(ctx context.Context, leaver string) (*offboarding.Case, error) {
-	var latest *offboarding.Case
+	latest, _, err := l.latest(ctx, leaver)
+	return latest, err
+}
+
+// latest is the newest case of a leaver, and the id of the one after all there are.
+func (l *Ledger) latest(ctx context.Context, leaver string) (latest *offboarding.Case, next string, err error) {
 	for k := 1; ; k++ {
-		c, err := l.fold(ctx, caseID(leaver, k))
+		id := caseID(leaver, k)
+		c, err := l.fold(ctx, id)
+		if errors.Is(err, ErrUnreadable) {
+			if is, asked := l.isAside(ctx, id); is || asked != nil {
+				if asked != nil {
+					return nil, "", asked
+				}
+				continue
+			}
+		}
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if c.Position == 0 {
-			return latest, nil
+			return latest, id, nil
 		}
 		latest = c
 	}
@@ -279,15 +292,11 @@ func unasked(c *offboarding.Case, brakes []offboarding.Brake) bool {
 // a case after it. It is asked again as long as another commit comes first.
 func (l *Ledger) nextCase(ctx context.Context, leaver string, decide func(latest *offboarding.Case, id string) (*offboarding.Case, error)) (*offboarding.Case, error) {
 	for range maxTries {
-		latest, err := l.Latest(ctx, leaver)
+		latest, next, err := l.latest(ctx, leaver)
 		if err != nil {
 			return nil, err
 		}
-		next := 1
-		if latest != nil {
-			next = ordinal(latest.ID) + 1
-		}
-		c, err := decide(latest, caseID(leaver, next))
+		c, err := decide(latest, next)
 		if !errors.Is(err, ErrConflict) {
 			return c, err
 		}
@@ -398,7 +407,13 @@ func (l *Ledger) list(ctx context.Context, labels ...string) (cases []*offboardi
 		case err == nil:
 			cases = append(cases, c)
 		case errors.Is(err, ErrUnreadable), errors.Is(err, ErrTruncated), errors.Is(err, ErrNoCase):
-			unreadable = append(unreadable, Unreadable{head.ID, err})
+			is, asked := l.isAside(ctx, head.ID)
+			if asked != nil {
+				return nil, nil, asked
+			}
+			if !is {
+				unreadable = append(unreadable, Unreadable{head.ID, err})
+			}
 		default:
 			return nil, nil, err
 		}
@@ -506,9 +521,3 @@ var caseIDs = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[1-
 func isCaseID(id string) bool { return caseIDs.MatchString(id) }
 
 func caseID(leaver string, k int) string { return leaver + "-" + strconv.Itoa(k) }
-
-// ordinal is the number in the id of a case.
-func ordinal(id string) int {
-	k, _ := strconv.Atoi(id[strings.LastIndexByte(id, '-')+1:])
-	return k
-}

@@ -111,6 +111,15 @@ func (l *Ledger) Decide(ctx context.Context, d Decision, personal map[string]str
 	return contended("request " + d.ID)
 }
 
+// Forget erases the personal values of a request that came to nothing, and discards it.
+func (l *Ledger) Forget(ctx context.Context, d Decision) error {
+	if err := l.store.Erase(ctx, d.ID); err != nil {
+		return fmt.Errorf("erasing personal values of %s: %w", d.ID, err)
+	}
+	d.State, d.Reason, d.Sealed = RequestDiscarded, "nobody has wanted it for long: what was personal of it is erased", nil
+	return l.Decide(ctx, d, nil)
+}
+
 // request reads the newest decision and its hash, and verifies the chain up to it.
 func (l *Ledger) request(ctx context.Context, id string) (last Decision, previous string, err error) {
 	if !offboarding.IsRequestID(id) {

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -430,6 +431,38 @@ func TestWhatAnAnchorSawIsNotForgottenBecauseARowCannotBeRead(t *testing.T) {
 	wrong, err := onMemory(s, proof).Anchor(t.Context())
 	if err != nil || len(wrong) != 1 || wrong[0].Problems[0].Kind != ledger.ProblemTruncated {
 		t.Errorf("cut before it: %+v, %v; want that it is truncated", wrong, err)
+	}
+}
+
+// TestASpoiledCaseKeepsNobodyFromLeaving spoils the next case of somebody in advance, as whoever does not
+// want to leave might: a person sets it aside, and the departure begins under the number after it.
+func TestASpoiledCaseKeepsNobodyFromLeaving(t *testing.T) {
+	t.Parallel()
+	s := newMemory()
+	l := onMemory(s, ledgertest.Proof("tenant"))
+	id := leaver + "-1"
+	s.entries[id] = [][]byte{[]byte("}")}
+	if _, err := l.Open(t.Context(), opening(t, "1", start)); !errors.Is(err, ledger.ErrUnreadable) {
+		t.Errorf("opening: error %v, want ErrUnreadable", err)
+	}
+	s.entries["aside-"+id] = [][]byte{[]byte(`{"position":1,"case":"` + id + `"}`)} // which nobody signed
+	if _, err := l.Open(t.Context(), opening(t, "1", start)); !errors.Is(err, ledger.ErrUnreadable) {
+		t.Errorf("set aside by a forged word: error %v, want ErrUnreadable", err)
+	}
+	if err := l.SetAside(t.Context(), id, miriam); err != nil {
+		t.Fatal(err)
+	}
+	c, err := onMemory(s, ledgertest.Proof("tenant")).Open(t.Context(), opening(t, "1", start))
+	if err != nil || c.ID != leaver+"-2" {
+		t.Errorf("opened %+v, %v; want the case after it", c, err)
+	}
+	if err := l.SetAside(t.Context(), c.ID, miriam); !errors.Is(err, ledger.ErrNotHeld) {
+		t.Errorf("a case that can be read is set aside: %v", err)
+	}
+	cases, unreadable, err := l.AllCases(t.Context())
+	named := slices.ContainsFunc(unreadable, func(u ledger.Unreadable) bool { return u.ID == id })
+	if err != nil || len(cases) != 1 || named {
+		t.Errorf("%d cases, unreadable %v, %v; want the new one alone", len(cases), unreadable, err)
 	}
 }
 

@@ -57,10 +57,10 @@ const (
 // brakes on, or make something run again.
 func (k EntryKind) Decides() bool {
 	switch k {
-	case EntryOpened, EntryJoined, EntryReleased, EntryApproved, EntryWithdrawn, EntrySignedOff, EntryAccepted, EntryCancelled, EntryAdopted, EntryUndo, EntryUndoStopped:
-		return true
+	case EntryPublished, EntryBegun, EntryRenewed, EntryKept, EntrySettled, EntryRescheduled, EntryHeld, EntryErased:
+		return false
 	}
-	return false
+	return true
 }
 
 // Lease is the right of one run to work on a step until a time.

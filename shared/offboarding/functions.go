@@ -24,13 +24,13 @@ type Function struct {
 	// Permissions are the application permissions of Microsoft Graph that the function's own
 	// app registration needs, by their names in Entra.
 	Permissions []string
-	// Exchange is set when the app registration also needs Exchange.ManageAsApp and a role in
+	// Exchange is set when the app registration also needs Exchange.ManageAsApp and a role group in
 	// Exchange.
 	Exchange bool
-	// LegalHold is set when that role in Exchange must hold the role Legal Hold, which Exchange
-	// Recipient Administrator does not.
-	// Source: Exchange Online, permissions, role Legal Hold.
-	LegalHold bool
+	// Cmdlets are those that the role group of the function in Exchange holds, and no others. Behind the
+	// name of one that changes something stand the only parameters that it may be given, beside those
+	// that say of what; without any, all of them.
+	Cmdlets []string
 	// Inside is set when the function runs in a resident host inside of the organisation's network,
 	// and never on Lambda.
 	Inside bool

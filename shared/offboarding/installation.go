@@ -41,9 +41,9 @@ type Workflow struct {
 	Enabled bool // and its schedule is on
 }
 
-// RoleGroups are the role groups in Exchange that infra/azure/exchange.ps1 makes: the first gives the
-// cmdlets, the second the holds.
-var RoleGroups = struct{ Recipients, Hold string }{"Leaver", "Leaver hold"}
+// RoleGroup is the role group in Exchange that infra/azure/exchange.ps1 makes for a function: it holds the
+// cmdlets of the function alone.
+func (f Function) RoleGroup() string { return Registrations + f.Name }
 
 // The directory roles by which an application may run cmdlets of Exchange, by their names in Entra.
 // The first may place holds, the second may not.

@@ -86,12 +86,15 @@ var Steps = []Spec{
 		Name: StepBlock, Urgent: true, Deadline: 24 * time.Hour,
 		Function: Function{
 			Does: "closes the account, the mailbox and the devices", Exchange: true,
+			Cmdlets: []string{
+				"Get-Mailbox", "Get-CASMailbox", "Get-MobileDevice", "Get-MobileDeviceStatistics", "Set-Mailbox AccountDisabled", "Set-CASMailbox",
+			},
 			Permissions: []string{
 				"User.Read.All", "User.EnableDisableAccount.All", "User.RevokeSessions.All",
 				"RoleManagement.Read.Directory", "Device.ReadWrite.All", "AuditLog.Read.All", "Organization.Read.All", "Application.Read.All",
 			},
 			Done:    "accountEnabled is false, sessions are revoked after that, mailbox and protocols are closed, devices disabled",
-			AtWorst: "disable or enable any account that holds no administrator role, and any device; change every mailbox",
+			AtWorst: "disable or enable any account that holds no administrator role, and any device; close every mailbox",
 		},
 	},
 	{
@@ -100,19 +103,29 @@ var Steps = []Spec{
 		Name: StepWipe, Irreversible: true, Deadline: 28 * 24 * time.Hour,
 		Function: Function{
 			Does: "removes the organisation's data from phones and computers", Exchange: true, Policy: true,
+			Cmdlets: []string{
+				"Get-CASMailbox", "Get-MobileDevice", "Get-MobileDeviceStatistics", "Clear-MobileDevice", "Remove-MobileDevice", "Set-CASMailbox ActiveSyncBlockedDeviceIDs",
+			},
 			Permissions: []string{
 				"User.Read.All", "DeviceManagementManagedDevices.Read.All",
 				"DeviceManagementManagedDevices.PrivilegedOperations.All",
 				"DeviceManagementApps.ReadWrite.All",
 			},
 			Done:    "every managed device and protected app is gone from Intune, and every phone has acknowledged its wipe and is blocked",
-			AtWorst: "wipe every managed device and every phone; change every mailbox",
+			AtWorst: "wipe every managed device and every phone",
 		},
 	},
 	{
 		Name: StepForward, Deadline: 24 * time.Hour,
 		Function: Function{
 			Does: "sends new mail where the plan says", Exchange: true, Policy: true,
+			Cmdlets: []string{
+				"Get-Mailbox", "Get-Recipient", "Get-MailboxPermission", "Get-RecipientPermission", "Get-InboxRule", "Get-MailboxAutoReplyConfiguration",
+				"Get-HostedOutboundSpamFilterPolicy", "Get-HostedOutboundSpamFilterRule", "Get-RemoteDomain",
+				"Set-Mailbox ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward Type HiddenFromAddressListsEnabled GrantSendOnBehalfTo",
+				"Set-MailboxAutoReplyConfiguration", "Disable-InboxRule", "Enable-InboxRule", "Remove-CalendarEvents",
+				"Add-MailboxPermission", "Add-RecipientPermission", "Remove-MailboxPermission", "Remove-RecipientPermission",
+			},
 			Permissions: []string{"User.Read.All", "Calendars.Read"},
 			Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside, and no meeting of the leaver's is ahead",
 			AtWorst:     "forward every mailbox to anywhere and give anybody access to it; read every calendar",
@@ -121,9 +134,10 @@ var Steps = []Spec{
 	{
 		Name: StepPreserve, When: Plan.preserves, Deadline: 24 * time.Hour,
 		Function: Function{
-			Does: "keeps the mail before the account goes", Exchange: true, LegalHold: true,
+			Does: "keeps the mail before the account goes", Exchange: true,
+			Cmdlets: []string{"Get-Mailbox", "Set-Mailbox LitigationHoldEnabled LitigationHoldDuration"},
 			Done:    "the mailbox is on litigation hold; or it is exported, and has no archive that the export does not reach",
-			AtWorst: "take every litigation hold away; change every mailbox",
+			AtWorst: "take every litigation hold away",
 		},
 	},
 	{
@@ -163,12 +177,18 @@ var Steps = []Spec{
 		Name: StepAccess, Deadline: 24 * time.Hour,
 		Function: Function{
 			Does: "takes away what the leaver can still reach", Exchange: true,
+			Cmdlets: []string{
+				"Get-Mailbox", "Get-Recipient", "Get-MailboxPermission", "Get-RecipientPermission", "Get-MailboxFolderPermission", "Get-MailboxFolderStatistics",
+				"Get-DistributionGroup", "Get-CalendarProcessing", "Set-Mailbox GrantSendOnBehalfTo",
+				"Remove-DistributionGroupMember", "Remove-MailboxPermission", "Remove-RecipientPermission", "Remove-MailboxFolderPermission",
+				"Add-DistributionGroupMember", "Add-MailboxPermission", "Add-RecipientPermission", "Add-MailboxFolderPermission", // to undo it
+			},
 			Permissions: []string{
 				"Directory.Read.All", "Group.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All",
 				"TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read",
 			},
 			Done:    "no group (but those that give licences), ownership, consent, telephone number or right on another mailbox is left",
-			AtWorst: "make anybody a member or an owner of every group that administrator roles do not depend on; read every calendar; change every mailbox",
+			AtWorst: "make anybody a member or an owner of every group that administrator roles do not depend on; read every calendar; give anybody rights on every mailbox and every distribution list, or take them away",
 		},
 	},
 	{
@@ -184,12 +204,16 @@ var Steps = []Spec{
 		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepExport, StepPrivileges, StepAccess, StepOnpremises},
 		Function: Function{
 			Does: "releases the licence, when nothing is lost with it", Exchange: true, Policy: true,
+			Cmdlets: []string{
+				"Get-Mailbox", "Get-OrganizationConfig", "Get-MailboxStatistics", "Get-MailboxFolderStatistics",
+				"Get-CASMailbox", "Get-MobileDevice", "Get-MobileDeviceStatistics", "Remove-DistributionGroupMember", "Add-DistributionGroupMember",
+			},
 			Permissions: []string{
 				"User.Read.All", "LicenseAssignment.ReadWrite.All", "LicenseAssignment.Read.All",
 				"GroupMember.ReadWrite.All", "Group.Read.All",
 			},
 			Done:    "the user holds no licence",
-			AtWorst: "take every licence away, and change the members of every group that administrator roles do not depend on; change every mailbox",
+			AtWorst: "take every licence away, and change the members of every group that administrator roles do not depend on, and of every distribution list",
 		},
 	},
 	{
@@ -197,9 +221,10 @@ var Steps = []Spec{
 		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepExport, StepOnedrive, StepPrivileges, StepAccess, StepOnpremises, StepLicence},
 		Function: Function{
 			Does: "deletes the account, when nothing is lost with it", Exchange: true, Policy: true,
+			Cmdlets:     []string{"Get-Mailbox", "Get-OrganizationConfig", "Get-MailboxStatistics", "Get-MailboxFolderStatistics"},
 			Permissions: []string{"User.Read.All", "User.DeleteRestore.All", "Files.Read.All"},
 			Done:        "the account is among the deleted items",
-			AtWorst:     "delete every account that holds no administrator role, for good; read every file; change every mailbox",
+			AtWorst:     "delete every account that holds no administrator role, for good; read every file",
 		},
 	},
 }

@@ -64,7 +64,8 @@ func StatusCode(err error) int {
 	case errors.As(err, &no), errors.As(err, &refusal), errors.Is(err, ledger.ErrNobody):
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase), errors.Is(err, ledger.ErrNotHeld),
-		errors.Is(err, ledger.ErrOwnWord), errors.Is(err, ledger.ErrUnverified), errors.Is(err, ledger.ErrNotUndoable):
+		errors.Is(err, ledger.ErrOwnWord), errors.Is(err, ledger.ErrUnverified), errors.Is(err, ledger.ErrNotUndoable),
+		errors.Is(err, ledger.ErrNoSigner), errors.Is(err, ledger.ErrUnreadable):
 		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable

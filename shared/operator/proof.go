@@ -125,6 +125,23 @@ func (s *Desk) Adopt(ctx context.Context, ask Adoption) ([]ledger.Verification, 
 
 func isUnproven(p ledger.Problem) bool { return p.Kind == ledger.ProblemUnproven }
 
+// SetAside gives up cases that cannot be read, so that their leavers can be offboarded again.
+func (s *Desk) SetAside(ctx context.Context, ask Adoption) ([]ledger.Verification, error) {
+	if ask.All || len(ask.Who) == 0 {
+		return nil, refused("say which: name cases")
+	}
+	ids, err := s.casesOf(ctx, ask.Who)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if err := s.Ledger.SetAside(ctx, id, s.person(ask.By)); err != nil {
+			return nil, err
+		}
+	}
+	return s.Verify(ctx, ask.Who)
+}
+
 // gone are the cases of which nothing is left but what the last anchor says.
 func (s *Desk) gone(ctx context.Context) ([]Status, error) {
 	wrong, err := s.Ledger.Anchor(ctx)

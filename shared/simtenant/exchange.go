@@ -162,6 +162,7 @@ func (c *invocation) faulty(f outcome, r *http.Request) reply {
 func (c *invocation) answer(given map[string]any, r *http.Request) reply {
 	def, known := cmdlets[c.cmdlet]
 	role := c.role()
+	only, grouped := c.cmdletOfGroup()
 	switch {
 	case !slices.Contains(c.roles, exchangeRole) || role == "":
 		return unauthorized("The role assigned to application " + c.app.ClientID + " isn't supported in this scenario. Please check online documentation for assigning correct Directory Roles to Azure AD Application for EXO App-Only Authentication.")
@@ -170,6 +171,8 @@ func (c *invocation) answer(given map[string]any, r *http.Request) reply {
 		f := &failure{http.StatusBadRequest, "BadRequest", "ExD0D0D0", "System.Management.Automation.CommandNotFoundException",
 			fmt.Sprintf("The term '%s' is not recognized as the name of a cmdlet, function, script file, or operable program. (%s)", c.cmdlet, text)}
 		return f.reply(c)
+	case role == ownGroup && !grouped:
+		return unauthorized("User is not allowed to call " + c.cmdlet)
 	case role == "Global Reader" && !strings.HasPrefix(c.cmdlet, "Get-"):
 		return unauthorized("User is not allowed to call " + c.cmdlet)
 	}
@@ -186,6 +189,9 @@ func (c *invocation) answer(given map[string]any, r *http.Request) reply {
 		if role == "Exchange Recipient Administrator" && (strings.HasPrefix(name, "LitigationHold") || strings.HasPrefix(name, "Retention")) {
 			return badParameter(name).reply(c) // the role lacks the parameter, which looks as if there were none
 		}
+		if len(only) > 0 && !slices.Contains(only, def.parameters[i]) && def.parameters[i] != "Identity" {
+			return badParameter(name).reply(c) // likewise
+		}
 		c.args[def.parameters[i]] = v
 	}
 	results, failed := def.run(c)
@@ -193,6 +199,20 @@ func (c *invocation) answer(given map[string]any, r *http.Request) reply {
 		return failed.reply(c)
 	}
 	return c.pages(results, r)
+}
+
+// ownGroup is the role of an app that is in a role group of its own.
+const ownGroup = "its own role group"
+
+// cmdletOfGroup is which parameters the app's own role group leaves of the cmdlet, none for all; false
+// when the group does not hold it.
+func (c *invocation) cmdletOfGroup() (parameters []string, held bool) {
+	for _, entry := range c.app.Cmdlets {
+		if words := strings.Fields(entry); words[0] == c.cmdlet {
+			return words[1:], true
+		}
+	}
+	return nil, false
 }
 
 // role is the app's role in Exchange; Entra's Exchange Administrator and Global Administrator count
@@ -203,11 +223,8 @@ func (c *invocation) role() string {
 			return r
 		}
 	}
-	switch {
-	case slices.Contains(c.app.ExchangeGroups, "Leaver hold"):
-		return "Exchange Administrator" // more than its roles, but no other cmdlet is called
-	case len(c.app.ExchangeGroups) > 0:
-		return "Exchange Recipient Administrator"
+	if c.app.ExchangeRole == "" && len(c.app.Cmdlets) > 0 {
+		return ownGroup
 	}
 	return c.app.ExchangeRole
 }

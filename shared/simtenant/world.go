@@ -417,6 +417,9 @@ type App struct {
 	DirectoryRoles []string // Entra roles by display name; "Privileged Authentication Administrator" may act on admins
 	Redirects      []string // where people who signed in are sent back to
 	AppRoles       []string // that it declares, by their values
+	// Cmdlets are those of a role group of its own in Exchange, instead of an ExchangeRole: a name, and
+	// behind it the only parameters beside Identity, as offboarding.Function has them.
+	Cmdlets        []string
 	ExchangeRole   string   // "Exchange Administrator", "Exchange Recipient Administrator", "Global Reader"; "" = none
 	SendsAs        []string // object ids of the mailboxes that Exchange lets it send as (Application Mail.Send with a scope)
 	ExchangeGroups []string // names of role groups in Exchange that it is a member of

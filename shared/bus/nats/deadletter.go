@@ -63,7 +63,7 @@ func (b *Bus) Resubmit(ctx context.Context, subscription, key string, m bus.Mess
 		return classify(doing, err)
 	}
 	// A duplicate is fine: an earlier attempt came this far.
-	return classify(doing, b.dead.DeleteMsg(ctx, sequence))
+	return classify(doing, overwrite(ctx, b.dead, sequence))
 }
 
 // Discard implements bus.Bus. Errors: bus.ErrNotFound (subscription or key),
@@ -78,7 +78,7 @@ func (b *Bus) Discard(ctx context.Context, subscription, key string) error {
 	if err != nil {
 		return classify(doing, err)
 	}
-	return classify(doing, b.dead.DeleteMsg(ctx, sequence))
+	return classify(doing, overwrite(ctx, b.dead, sequence))
 }
 
 // findDead checks that a key names a dead letter of this subscription.

@@ -2,12 +2,14 @@ package nats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"leaver/shared/bus"
 )
@@ -82,12 +84,42 @@ func (d *delivery) settle(ctx context.Context, word string) error {
 	return nil
 }
 
+// done says that the message is done with. One of a queue holds names of people: it is overwritten on
+// disk first, because the server only forgets where those are that it removes by itself. A crash in
+// between leaves a message that is not there, which nobody gets again.
+func (d *delivery) done(ctx context.Context) error {
+	if d.settled || !time.Now().Before(d.until) {
+		return bus.ErrLockLost
+	}
+	if b := d.receiver.bus; d.receiver.ofQueue {
+		ctx, cancel := context.WithTimeout(ctx, b.opts.Timeout)
+		defer cancel()
+		if err := overwrite(ctx, b.live, d.sequence); err != nil {
+			return err
+		}
+	}
+	return d.settle(ctx, ackDone)
+}
+
+// overwrite removes a message for good. One that is not there is none.
+func overwrite(ctx context.Context, of jetstream.Stream, sequence uint64) error {
+	err := of.SecureDeleteMsg(ctx, sequence)
+	if err == nil {
+		return nil
+	}
+	// The server has one code for every failed deletion.
+	if _, gone := of.GetMsg(ctx, sequence); errors.Is(gone, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	return err
+}
+
 // Complete implements bus.Delivery. Errors: bus.ErrLockLost, bus.ErrUnavailable, after
 // which it can be tried again.
 func (d *delivery) Complete(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.settle(ctx, ackDone); err != nil {
+	if err := d.done(ctx); err != nil {
 		return classify(fmt.Sprintf("completing %q", d.id), err)
 	}
 	d.receiver.release(d)
@@ -128,7 +160,7 @@ func (d *delivery) DeadLetter(ctx context.Context, reason, description string) e
 	if _, err := d.receiver.bus.send(ctx, msg, unique); err != nil {
 		return classify(doing, err)
 	}
-	if err := d.settle(ctx, ackDone); err != nil {
+	if err := d.done(ctx); err != nil {
 		return classify(doing, err)
 	}
 	d.receiver.release(d)

@@ -44,6 +44,7 @@ const (
 type receiver struct {
 	bus     *Bus
 	name    string // of the subscription
+	ofQueue bool
 	lock    time.Duration
 	request string // the subject of pull requests
 	inbox   string
@@ -82,6 +83,7 @@ func (b *Bus) Open(ctx context.Context, subscription string) (bus.Receiver, erro
 	r := &receiver{
 		bus:     b,
 		name:    s.Name,
+		ofQueue: s.OfQueue(),
 		lock:    consumer.CachedInfo().Config.AckWait,
 		request: "$JS.API.CONSUMER.MSG.NEXT." + Stream + "." + encode(s.Name),
 		busy:    make(chan struct{}, 1),

@@ -1,9 +1,12 @@
 package nats_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"leaver/shared/bus/bustest"
 	"leaver/shared/bus/nats"
 	"leaver/shared/embedded"
+	"leaver/shared/offboarding"
 )
 
 // What is peculiar to NATS: each of these was a trap once.
@@ -335,4 +339,72 @@ func TestASecondServerOnTheDirectoryIsRefused(t *testing.T) {
 	if !errors.Is(err, embedded.ErrInUse) {
 		t.Fatalf("error %v, want ErrInUse for %s", err, filepath.Base(h.dir))
 	}
+}
+
+// TestWhatTheBusHoldsOfARequestIsErased: a request that was taken, and one whose dead letter was discarded,
+// stand in no file of the server any more.
+func TestWhatTheBusHoldsOfARequestIsErased(t *testing.T) {
+	h := newHarness(t, embedded.Options{}, nats.Options{Subscriptions: bus.Subscriptions()})
+	taken, parked := "taken.by@contoso.com", "parked.as@contoso.com"
+	for id, name := range map[string]string{"1": taken, "2": parked} {
+		if _, err := h.bus.Publish(t.Context(), bus.Message{ID: id, Entity: bus.Queue, Body: []byte(name)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !h.reaches(t, taken) || !h.reaches(t, parked) {
+		t.Fatal("the names are not seen while they wait")
+	}
+	r, err := h.bus.Open(t.Context(), offboarding.FunctionPlan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		all, err := r.Receive(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle := all[0].Complete
+		if all[0].ID() == "2" {
+			settle = func(ctx context.Context) error { return all[0].DeadLetter(ctx, "parked", "nobody") }
+		}
+		if err := settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	letters, err := h.bus.DeadLetters(t.Context(), offboarding.FunctionPlan, 10)
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("%d dead letters, %v; want one", len(letters), err)
+	}
+	if err := h.bus.Discard(t.Context(), offboarding.FunctionPlan, letters[0].Key); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{taken, parked} {
+		if h.reaches(t, name) {
+			t.Errorf("%s stands in a file still", name)
+		}
+	}
+	if depth, err := h.bus.Depth(t.Context(), offboarding.FunctionPlan); err != nil || depth.Active != 0 || depth.DeadLetters != 0 {
+		t.Errorf("%+v, %v; want nothing", depth, err)
+	}
+}
+
+// reaches looks for a text in every file of the server.
+func (h *harness) reaches(t *testing.T, text string) bool {
+	t.Helper()
+	found := false
+	err := filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the server tidies up meanwhile
+		}
+		found = found || bytes.Contains(raw, []byte(text))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

@@ -126,6 +126,10 @@ var tamperings = []tampering{
 		rows[victimCase][0] = strings.TrimSuffix(rows[victimCase][0], "}") + `,"leaver":"` + bystander + `"}`
 		rechain(t, rows[victimCase])
 	}},
+	{name: "a field that stands there twice", want: ledger.ProblemUnproven, do: func(t *testing.T, rows map[string][]string) {
+		rows[victimCase][0] = strings.Replace(rows[victimCase][0], `,"signature":`, `,"leaver":"`+bystander+`","signature":`, 1)
+		rechain(t, rows[victimCase])
+	}},
 	{name: "an unknown kind", want: ledger.ProblemUnreadable, do: func(t *testing.T, rows map[string][]string) {
 		add(t, rows, victimCase, offboarding.Entry{Kind: "promoted"})
 	}},

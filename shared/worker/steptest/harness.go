@@ -100,29 +100,21 @@ func New(t testing.TB) *Harness {
 // catalogue says and no more.
 func (h *Harness) As(function string) (*graph.Client, *exchange.Client) {
 	h.t.Helper()
+	return h.adapters(h.Connection(function))
+}
+
+// Connection is the way to the tenant for a function, with its rights and no others.
+func (h *Harness) Connection(function string) identity.Connection {
+	h.t.Helper()
 	f, ok := offboarding.FunctionOf(function)
 	if !ok {
 		h.t.Fatalf("steptest: there is no function %q", function)
 	}
+	lacks := func(right string) bool { return right == h.Lacks }
 	app := simtenant.App{
 		ClientID: uuid.NewString(), Name: offboarding.Registrations + f.Name, Secret: uuid.NewString(),
-		Roles: slices.DeleteFunc(f.Roles(), func(r string) bool { return r == h.Lacks }),
+		Roles: slices.DeleteFunc(f.Roles(), lacks), Cmdlets: slices.DeleteFunc(slices.Clone(f.Cmdlets), lacks),
 	}
-	if f.Exchange {
-		app.ExchangeRole = "Exchange Recipient Administrator"
-	}
-	if f.LegalHold {
-		app.ExchangeRole = "Exchange Administrator" // the one built-in role with Legal Hold that is simulated
-	}
-	h.Tenant.AddApp(app)
-	return h.adapters(h.connect(app.ClientID, app.Secret))
-}
-
-// Connection is the way to the tenant for a function that asks it without an adapter.
-func (h *Harness) Connection(function string) identity.Connection {
-	h.t.Helper()
-	f, _ := offboarding.FunctionOf(function)
-	app := simtenant.App{ClientID: uuid.NewString(), Name: "Leaver " + f.Name, Secret: uuid.NewString(), Roles: slices.DeleteFunc(f.Roles(), func(r string) bool { return r == h.Lacks })}
 	h.Tenant.AddApp(app)
 	return h.connect(app.ClientID, app.Secret)
 }

@@ -125,6 +125,12 @@ func (c *Client) Adopt(ctx context.Context, ask operator.Adoption) ([]ledger.Ver
 	return adoptOperation.ask(ctx, c, ask)
 }
 
+// SetAside gives up cases that cannot be read, on a person's word.
+func (c *Client) SetAside(ctx context.Context, ask operator.Adoption) error {
+	_, err := asideOperation.ask(ctx, c, ask)
+	return err
+}
+
 // Export writes every history of the ledger, one [ledger.Copy] a line.
 func (c *Client) Export(ctx context.Context, w io.Writer) error {
 	response, err := c.post(ctx, exportPath, nil)

@@ -12,6 +12,7 @@ import (
 var (
 	verifyOperation = operation[[]operator.Who, []ledger.Verification]{"/verify", (*operator.Desk).Verify}
 	adoptOperation  = operation[operator.Adoption, []ledger.Verification]{"/adopt", (*operator.Desk).Adopt}
+	asideOperation  = operation[operator.Adoption, []ledger.Verification]{"/set-aside", (*operator.Desk).SetAside}
 )
 
 const exportPath = "/export"

@@ -80,6 +80,7 @@ func (s *Server) operations() http.Handler {
 	reportOperation.on(mux, desk)
 	verifyOperation.on(mux, desk)
 	adoptOperation.on(mux, desk)
+	asideOperation.on(mux, desk)
 	mux.HandleFunc("POST "+exportPath, func(w http.ResponseWriter, r *http.Request) { export(w, r, desk) })
 	if s.Doctor != nil {
 		examine := doctorOperation

@@ -100,6 +100,9 @@ func Report(s operator.Status, width int) string {
 		b.WriteString(Hanging("  ", s.Reason, width))
 	} else {
 		fmt.Fprintf(&b, "%s  %s, opened %s\n  case %s  request %s\n", name(s), s.State, offboarding.Stamp(s.Opened), s.Case, s.Request)
+		if s.Reason != "" { // of one that cannot be read
+			b.WriteString(Hanging("  ", s.Reason, width))
+		}
 	}
 	if s.Leaves != "" {
 		b.WriteString(Hanging("  ", "leaves "+s.Leaves, width))

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/infra/resident"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+)
+
+// TestAForgedRowIsNamedAndStopsItsOwnCaseAlone adds an approval by hand to the ledger of a host that does
+// not run: status and verify name it, and the other departure goes on.
+func TestAForgedRowIsNamedAndStopsItsOwnCaseAlone(t *testing.T) {
+	t.Parallel()
+	_, _, file := startTenant(t, simtenant.Config{})
+	data := t.TempDir()
+	policy := policyFile(t, "{limits: {perHour: 0, perDay: 0, share: 0}, mailbox: none, approvals: {delete: 1}}")
+	h := startHost(t, file, data, policy)
+	for _, person := range []string{adele, grady} {
+		if code, _, stderr := command(t, "offboard", person, "--at", time.Now().Add(time.Hour).Format(time.RFC3339), "--data", data); code != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	running := func(person string) bool {
+		found := stateOf(t, data, person)
+		return len(found) == 1 && found[0].State == string(offboarding.CaseRunning)
+	}
+	eventually(t, "both are planned", 30*time.Second, func() bool { return running(adele) && running(grady) })
+	forged := stateOf(t, data, adele)[0].Case
+	h.kill()
+
+	store, stop, err := resident.OpenStore(t.Context(), nil, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := store.Read(t.Context(), forged, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := json.Marshal(offboarding.Entry{
+		Position: len(rows) + 1, At: time.Now(), Kind: offboarding.EntryApproved, Step: offboarding.StepDelete,
+		Approval: &offboarding.Approval{By: "approved-by-1"}, Previous: hashOf(rows[len(rows)-1]),
+	})
+	if err == nil {
+		err = store.Append(t.Context(), forged, len(rows)+1, "open", row)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	startHost(t, file, data, policy)
+	want := fmt.Sprintf("entry %d (approved): it is not signed", len(rows)+1)
+	if code, stdout, stderr := command(t, "status", forged, "--data", data); code != 0 || !strings.Contains(stdout, want) || !strings.Contains(stdout, "unreadable") {
+		t.Errorf("status of the case: exit %d: %s%s; want %q", code, stdout, stderr, want)
+	}
+	code, stdout, _ := command(t, "verify", "--data", data)
+	if code != 1 || !strings.Contains(stdout, want) || strings.Count(stdout, "DOES NOT VERIFY") != 1 {
+		t.Errorf("verify: exit %d: %s; want %q, and nothing else", code, stdout, want)
+	}
+	if other := stateOf(t, data, grady); len(other) != 1 || other[0].State != string(offboarding.CaseRunning) {
+		t.Errorf("the other departure is %+v, want running", other)
+	}
+	// A person has looked.
+	if code, stdout, stderr := command(t, "ledger", "adopt", forged, "--by", "Miriam Graham", "--data", data); code != 0 || !strings.Contains(stdout, "adopted") {
+		t.Errorf("adopt: exit %d: %s%s", code, stdout, stderr)
+	}
+	if again := stateOf(t, data, adele); len(again) != 1 || again[0].State != string(offboarding.CasePlanning) {
+		t.Errorf("adopted, it is %+v, want planning: what was approved goes on", again)
+	}
+	// The whole of it verifies offline, too.
+	export := filepath.Join(t.TempDir(), "ledger.jsonl")
+	if code, _, stderr := command(t, "ledger", "export", export, "--data", data); code != 0 {
+		t.Fatal(stderr)
+	}
+	if code, stdout, stderr := command(t, "verify", export, "--data", data); code != 0 || strings.Count(stdout, "verifies") < 3 {
+		t.Errorf("offline: exit %d: %s%s; want three that verify", code, stdout, stderr)
+	}
+	elsewhere := t.TempDir()
+	if code, _, stderr := command(t, "ledger", "import", export, "--data", elsewhere); code != 0 {
+		t.Errorf("import: exit %d: %s", code, stderr)
+	}
+	if text, err := os.ReadFile(export); err == nil {
+		_ = os.WriteFile(export, []byte(strings.Replace(string(text), grady[:5], "other", 1)+`{"id":"x"`), 0o600)
+	}
+	if code, _, _ := command(t, "ledger", "import", export, "--data", t.TempDir()); code != 1 {
+		t.Error("an export that is cut short is imported without a word")
+	}
+}
+
+// TestABackupThatIsRestoredBringsNoDepartureBack cancels a departure and puts the ledger of before in its
+// place: the anchors tell, and its irreversible steps wait for a person.
+func TestABackupThatIsRestoredBringsNoDepartureBack(t *testing.T) {
+	t.Parallel()
+	_, _, file := startTenant(t, simtenant.Config{})
+	data, backup, kept := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup"), t.TempDir()
+	policy := policyFile(t, "{limits: {perHour: 0, perDay: 0, share: 0}, mailbox: none}")
+	environ := []string{"LEAVER_ANCHORS=" + kept}
+	anchors := func() int {
+		found, err := filepath.Glob(filepath.Join(kept, "leaver-*.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	h := startHost(t, file, data, policy, environ...)
+	for _, person := range []string{adele, grady} {
+		if code, _, stderr := command(t, "offboard", person, "--at", time.Now().Add(time.Hour).Format(time.RFC3339), "--data", data); code != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	running := func(person string) bool {
+		found := stateOf(t, data, person)
+		return len(found) == 1 && found[0].State == string(offboarding.CaseRunning)
+	}
+	eventually(t, "both are planned", 30*time.Second, func() bool { return running(adele) && running(grady) })
+	h.kill()
+	if err := os.CopyFS(backup, os.DirFS(data)); err != nil {
+		t.Fatal(err)
+	}
+	h = startHost(t, file, data, policy, environ...)
+	if code, _, stderr := command(t, "cancel", adele, "--reason", "she stays", "--data", data); code != 0 {
+		t.Fatal(stderr)
+	}
+	h.kill()
+	before := anchors()
+	h = startHost(t, file, data, policy, environ...) // which compares and puts an anchor when it starts
+	eventually(t, "there is an anchor of it", 30*time.Second, func() bool { return anchors() > before })
+	h.kill()
+
+	if err := os.RemoveAll(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(data, os.DirFS(backup)); err != nil {
+		t.Fatal(err)
+	}
+	startHost(t, file, data, policy, environ...)
+	eventually(t, "the irreversible steps of the departure are held", 30*time.Second, func() bool {
+		found := stateOf(t, data, adele)
+		return len(found) == 1 && found[0].Step(offboarding.StepDelete).State == offboarding.StateHeld && strings.Contains(found[0].Step(offboarding.StepDelete).Reason, "a backup restored")
+	})
+	if other := stateOf(t, data, grady); len(other) != 1 || other[0].Step(offboarding.StepDelete).State != offboarding.StatePlanned {
+		t.Errorf("of the other departure, the deletion is %+v, want planned", other[0].Step(offboarding.StepDelete))
+	}
+	if code, stdout, _ := command(t, "verify", "--data", data); code != 1 || !strings.Contains(stdout, "truncated") {
+		t.Errorf("verify: exit %d: %s; want that it is truncated", code, stdout)
+	}
+}
+
+func hashOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,150 @@
+package ledger_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/ledger"
+	"leaver/shared/ledger/ledgertest"
+	"leaver/shared/offboarding"
+)
+
+// FuzzVerify verifies any three rows as those of a case: it never panics, and rows that nobody signed
+// never verify when they open one.
+func FuzzVerify(f *testing.F) {
+	s := newMemory()
+	l := onMemory(s, ledgertest.Proof("tenant"))
+	if _, err := l.Open(f.Context(), opening(f, "1", start)); err != nil {
+		f.Fatal(err)
+	}
+	signed := string(s.entries[leaver+"-1"][0])
+	f.Add(signed, "", "")
+	f.Add(signed, `{"position":2,"kind":"adopted"}`, "")
+	f.Add(strings.Replace(signed, `,"signature":`, `,"Signature":`, 1), signed, "")
+	f.Add(`{"position":1,"kind":"opened","tenant":"tenant","leaver":"l","plan":{"version":1}}`, `{"position":2,"kind":"adopted","signature":{}}`, "")
+	f.Add(`{"signature":{"key":"","alg":"EdDSA","value":"AA=="}}`, `,"signature":`, `,"signature":{}}`)
+	f.Fuzz(func(t *testing.T, first, second, third string) {
+		proof := ledgertest.Proof("tenant")
+		proof.Signer = nil
+		v := proof.Verify(ledger.Copy{ID: leaver + "-1", Entries: []string{first, second, third}})
+		for _, p := range v.Problems {
+			if p.Why == "" || p.Kind == "" {
+				t.Errorf("a problem without a word: %+v", p)
+			}
+		}
+		if v.OK && first != signed {
+			t.Errorf("it verifies, and the first row is not the one that was signed: %q", first)
+		}
+		_ = ledger.Proof{Keys: proof.Keys}.Verify(ledger.Copy{ID: "brakes", Entries: []string{first, second, third}})
+	})
+}
+
+// FuzzBrakes reads any two rows of the brakes: nothing that is not signed lets the installation write
+// again, or more of it leave.
+func FuzzBrakes(f *testing.F) {
+	for _, row := range []string{
+		`{"kind":"frozen","at":"2026-11-22T09:00:00Z"}`, `{"kind":"thawed"}`, `{"kind":"allowed","allowance":{"departures":9,"from":"2020-01-01T00:00:00Z","until":"2030-01-01T00:00:00Z"}}`,
+		`{"kind":"counted","beginning":{"case":"c","at":"2026-11-22T09:00:00Z"}}`, `{"kind":"counted"}`, `{"kind":"dropped"}`, `null`, ``, `{`,
+	} {
+		f.Add(`{"kind":"frozen","at":"2026-11-22T09:00:00Z"}`, row)
+		f.Add(row, `{"kind":"thawed"}`)
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		s := newMemory()
+		for _, row := range []string{`{"kind":"frozen","at":"2026-11-22T09:00:00Z"}`, first, second} {
+			previous := ""
+			if n := len(s.entries["brakes"]); n > 0 {
+				previous = sum(s.entries["brakes"][n-1])
+			}
+			s.entries["brakes"] = append(s.entries["brakes"], chained(row, len(s.entries["brakes"])+1, previous))
+		}
+		known, err := onMemory(s, ledgertest.Proof("tenant")).Brakes(t.Context())
+		if err != nil || known.Frozen.IsZero() || known.Tally.Allowed(start) != 0 {
+			t.Errorf("frozen since %v, %d allowed, %v; want frozen and none", known.Frozen, known.Tally.Allowed(start), err)
+		}
+	})
+}
+
+// FuzzRecords reads any two rows as decisions about a request, and as words of an HR system.
+func FuzzRecords(f *testing.F) {
+	f.Add(`{"kind":"termination","state":"parked"}`, `{"kind":"cancellation","state":"cancelled"}`)
+	f.Add(`{"state":"refused"}`, `null`)
+	f.Add(`{"source":"bob","leavingTime":"2026-11-22T09:00:00Z"}`, `{"leavingTime":"tomorrow"}`)
+	f.Fuzz(func(t *testing.T, first, second string) {
+		id := offboarding.RequestID("test", "1")
+		s := newMemory()
+		for _, row := range []string{first, second} {
+			previous := ""
+			if n := len(s.entries[id]); n > 0 {
+				previous = sum(s.entries[id][n-1])
+			}
+			s.entries[id] = append(s.entries[id], chained(row, len(s.entries[id])+1, previous))
+		}
+		l := onMemory(s, ledgertest.Proof("tenant"))
+		if _, _, err := l.Request(t.Context(), id); err != nil && !errors.Is(err, ledger.ErrUnreadable) {
+			t.Errorf("reading a request: %v, want ErrUnreadable", err)
+		}
+		w, err := l.Word(t.Context(), "bob", "1")
+		if err != nil || w.Position != 0 {
+			t.Errorf("reading a word that is not there: %+v, %v", w, err)
+		}
+		for word := range s.entries {
+			s.entries["word-"+word] = s.entries[word]
+		}
+		_ = l.KeepWord(t.Context(), "1", ledger.Word{}, ledger.Word{Source: "bob", LeavingTime: start.Add(time.Hour)})
+	})
+}
+
+// FuzzAnchor reads any bytes as the last anchor: it is refused, or it is the one that was signed.
+func FuzzAnchor(f *testing.F) {
+	anchors := &ledgertest.Anchors{}
+	proof := ledgertest.Proof("tenant")
+	proof.Anchors = anchors
+	s := newMemory()
+	if _, err := onMemory(s, proof).Open(f.Context(), opening(f, "1", start)); err != nil {
+		f.Fatal(err)
+	}
+	if _, err := onMemory(s, proof).Anchor(f.Context()); err != nil {
+		f.Fatal(err)
+	}
+	signed, err := anchors.Last(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(signed)
+	f.Add([]byte(`{"at":"2026-11-22T09:00:00Z","heads":{"x":{"position":-1}}}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, last []byte) {
+		if last == nil {
+			return // there is none
+		}
+		held := &ledgertest.Anchors{}
+		if err := held.Put(t.Context(), "leaver-1", last); err != nil {
+			t.Fatal(err)
+		}
+		proof := proof
+		proof.Anchors = held
+		if _, err := onMemory(s, proof).Anchor(t.Context()); err == nil && string(last) != string(signed) {
+			t.Errorf("it is taken: %q", last)
+		}
+	})
+}
+
+// FuzzKeys reads any text as public and as private keys.
+func FuzzKeys(f *testing.F) {
+	f.Add(ledgertest.Proof("t").Keys[0].String())
+	f.Add("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n-----END PRIVATE KEY-----\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := ledger.ParseKeys(text)
+		for _, k := range keys {
+			if k.ID == "" || k.String() == "" || err != nil {
+				t.Errorf("a key without an id: %+v, %v", k, err)
+			}
+		}
+		if signer, keys, err := ledger.ParseSigner([]byte(text)); (err == nil) != (signer != nil && len(keys) > 0) {
+			t.Errorf("a signer %v with %d keys, %v", signer, len(keys), err)
+		}
+	})
+}
