@@ -176,6 +176,27 @@ func (v *Verified) problem(path, id, why string) {
 	v.Problems = append(v.Problems, Problem{path, id, why})
 }
 
+// Lines are those of a finished export's manifest.
+func Lines(export fs.FS) ([]Line, error) {
+	f, err := export.Open(manifestName)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	in := bufio.NewScanner(f)
+	in.Buffer(nil, longestLine)
+	in.Scan() // the heading
+	var all []Line
+	for in.Scan() {
+		var l Line
+		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
+			return nil, fmt.Errorf("%s: a line cannot be read: %w", manifestName, err)
+		}
+		all = append(all, l)
+	}
+	return all, in.Err()
+}
+
 // check holds one line against its file.
 func (v *Verified) check(export fs.FS, l Line, items, paths map[string]bool) {
 	if l.State == string(stateLost) || l.State == string(stateUnreadable) || l.Path == "" {

@@ -16,6 +16,8 @@ type demoCommand struct {
 	Leavers  *int           `placeholder:"500" help:"How many of them leave, in a layoff."`
 	Throttle *float64       `placeholder:"60" help:"How many times sooner than Microsoft's the throttling budgets of a layoff are there again."`
 	Random   *uint64        `placeholder:"1" help:"Which storm: what happens to whom, and when."`
+	Items    *int           `placeholder:"10000" help:"How many items the mailbox of the scenario export holds."`
+	MB       *int           `name:"megabytes" placeholder:"20" help:"How large they are together."`
 	For      *time.Duration `placeholder:"30s" help:"For how long the host is killed, in a storm."`
 	Reports  string         `type:"existingdir" placeholder:"DIR" help:"Write the report of every departure there, as HTML and as JSON."`
 	JSON     bool           `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
@@ -30,6 +32,7 @@ func (*demoCommand) Help() string {
   leaver demo --scenario synced
   leaver demo --json | jq .state
   leaver demo --scenario layoff --users 200 --leavers 50
+  leaver demo --scenario export --megabytes 1024
   leaver demo --scenario storm --random 7 --for 5m
 
 Who leaves in which scenario, and how it ends:
@@ -45,6 +48,10 @@ func (c *demoCommand) Validate() error {
 		return fmt.Errorf("--users, --leavers and --throttle: they are of the scenario layoff, and %s would ignore them", c.Scenario)
 	case (c.Random != nil || c.For != nil) && c.Scenario != "storm":
 		return fmt.Errorf("--random and --for: they are of the scenario storm, and %s would ignore them", c.Scenario)
+	case (c.Items != nil || c.MB != nil) && c.Scenario != "export":
+		return fmt.Errorf("--items and --megabytes: they are of the scenario export, and %s would ignore them", c.Scenario)
+	case c.export().Items < 100 || c.export().Megabytes < 1:
+		return errors.New("--items and --megabytes: write at least 100 items and one megabyte")
 	case c.storm().For <= 0:
 		return errors.New("--for: write how long the storm lasts, such as 30s")
 	case layoff.Users < 1 || layoff.Leavers < 1:
@@ -84,10 +91,22 @@ func (c *demoCommand) storm() demo.Storm {
 	return storm
 }
 
+// export is the default one but for what the flags say.
+func (c *demoCommand) export() demo.Export {
+	export := demo.DefaultExport()
+	if c.Items != nil {
+		export.Items = *c.Items
+	}
+	if c.MB != nil {
+		export.Megabytes = *c.MB
+	}
+	return export
+}
+
 // Run plays the scenario. It is an error when the tenant was not observed to be as wanted.
 func (c *demoCommand) Run(on console) error {
 	return demo.Play(on, demo.Options{
 		Scenario: c.Scenario, Latency: c.Latency, JSON: c.JSON, Reports: c.Reports, Out: on.stdout, Log: on.stderr,
-		Layoff: c.layoff(), Storm: c.storm(),
+		Layoff: c.layoff(), Storm: c.storm(), Export: c.export(),
 	})
 }

@@ -84,6 +84,9 @@ func (c *Client) MailChanges(ctx context.Context, user, folder, token string) (o
 		query: "$select=id,changeKey,receivedDateTime", budget: budgetMailbox,
 		prefer: fmt.Sprintf("%s, odata.maxpagesize=%d", lastingIDs, deltaPage),
 	}
+	if strings.HasPrefix(token, listed) {
+		return c.mailListed(ctx, user, folder, strings.TrimPrefix(token, listed))
+	}
 	if token != "" {
 		kind, value, _ := strings.Cut(token, ":")
 		if kind != "skip" && kind != "delta" {
@@ -94,6 +97,8 @@ func (c *Client) MailChanges(ctx context.Context, user, folder, token string) (o
 	}
 	p, err := get[page[message]](ctx, c, one)
 	switch {
+	case unknown(err) && token == "":
+		return c.mailListed(ctx, user, folder, "")
 	case has(err, "SyncStateNotFound"), has(err, "SyncStateInvalid"), has(err, "resyncRequired"), has(err, "ErrorInvalidUrlQuery") && token != "":
 		return offboarding.MailChanges{}, fmt.Errorf("%w: %w", offboarding.ErrResyncRequired, err)
 	case err != nil:
@@ -116,6 +121,48 @@ func (c *Client) MailChanges(ctx context.Context, user, folder, token string) (o
 	}
 	if out.Token == "" {
 		return offboarding.MailChanges{}, errors.New(one.what() + ": the answer has no token")
+	}
+	return out, nil
+}
+
+// listed is how a token begins where the cloud has no delta of messages.
+const listed = "list:"
+
+// mailListed is a page of everything in a mail folder, for the cloud of 21Vianet, whose metadata has no
+// message: delta. After the last page there is no token: the next look is at everything again.
+func (c *Client) mailListed(ctx context.Context, user, folder, after string) (offboarding.MailChanges, error) {
+	one := call{
+		doing: "reading the messages of mail folder", objects: []string{user}, items: []string{folder}, path: "/users/{}/mailFolders/{}/messages",
+		query: fmt.Sprintf("$select=id,changeKey,receivedDateTime&$top=%d", deltaPage), budget: budgetMailbox, prefer: lastingIDs,
+	}
+	if name, value, is := strings.Cut(after, "="); is {
+		one.query += "&$" + name + "=" + escaped(value)
+	}
+	type message struct {
+		ID, ChangeKey    string
+		ReceivedDateTime time.Time
+	}
+	p, err := get[page[message]](ctx, c, one)
+	switch {
+	case err != nil:
+		return offboarding.MailChanges{}, ofMailbox(err)
+	case p.Value == nil:
+		return offboarding.MailChanges{}, fmt.Errorf("%s: %w", one.what(), errNothing)
+	}
+	out := offboarding.MailChanges{Last: p.Next == ""}
+	for _, m := range *p.Value {
+		out.Changes = append(out.Changes, offboarding.MailChange{ID: m.ID, ChangeKey: m.ChangeKey, Received: m.ReceivedDateTime})
+	}
+	if next, err := url.Parse(p.Next); err == nil {
+		for _, name := range []string{"skiptoken", "skip"} {
+			if value := next.Query().Get("$" + name); value != "" {
+				out.Token = listed + name + "=" + value
+				break
+			}
+		}
+	}
+	if out.Token == "" && !out.Last {
+		return offboarding.MailChanges{}, errors.New(one.what() + ": the next page has no token")
 	}
 	return out, nil
 }

@@ -1,6 +1,10 @@
 package identity
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Cloud is one of Microsoft's clouds: where its services answer, and the scopes of the
 // tokens they take. Tokens of one cloud mean nothing in another.
@@ -59,6 +63,9 @@ func CloudOf(name string) (Cloud, error) {
 		if c.Name == name {
 			return c, nil
 		}
+	}
+	if slices.Contains([]string{"germany", "de", "blackforest"}, strings.ToLower(name)) {
+		return Cloud{}, fmt.Errorf("%q is Microsoft Cloud Deutschland, which Microsoft closed on 29 October 2021, after its tenants had been moved to the worldwide cloud (Microsoft 365, Migration from Microsoft Cloud Deutschland): use worldwide", name)
 	}
 	return Cloud{}, fmt.Errorf("%q is not a cloud; use worldwide, usgov, usgovdod or china", name)
 }

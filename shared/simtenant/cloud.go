@@ -1,33 +1,102 @@
 package simtenant
 
 import (
+	_ "embed"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// lacking are the operations that national clouds do not have, by the beginning of their path: none of
-// them is in the metadata of that cloud.
-// Source: Microsoft Graph, the CSDL of graph.microsoft.us and of microsoftgraph.chinacloudapi.cn.
-var lacking = map[string][]string{
-	"usgov": {"/admin/teams/telephoneNumberManagement"},
-	"china": {"/admin/teams/telephoneNumberManagement", "/users/{id}/authentication/methods", "/users/{id}/mailFolders/inbox/messageRules"},
+// cloudTable is which operations each cloud has. The command clouds beside it writes it.
+//
+//go:embed clouds.tsv
+var cloudTable string
+
+// clouds are the names of the clouds in the head of the table.
+var clouds []string
+
+// offered are the operations of each cloud, those of a collection of authentication methods by its name.
+var offered = func() map[string]map[string]bool {
+	table := map[string]map[string]bool{}
+	for line := range strings.Lines(cloudTable) {
+		cells := strings.Split(strings.TrimSpace(line), "\t")
+		switch {
+		case strings.HasPrefix(line, "#"):
+		case clouds == nil:
+			clouds = cells[1:]
+			for _, cloud := range clouds {
+				table[cloud] = map[string]bool{}
+			}
+		default:
+			for i, cloud := range clouds {
+				table[cloud][cells[0]] = cells[i+1] == "y"
+			}
+		}
+	}
+	return table
+}()
+
+// cloudHosts are where Graph and Exchange Online answer.
+// Sources: Microsoft Graph, National cloud deployments; Exchange, Connect-ExchangeOnline, environments.
+var cloudHosts = map[string][]string{
+	"worldwide": {"graph.microsoft.com", "outlook.office365.com"},
+	"usgov":     {"graph.microsoft.us", "outlook.office365.us"},
+	"usgovdod":  {"dod-graph.microsoft.us", "outlook-dod.office365.us"},
+	"china":     {"microsoftgraph.chinacloudapi.cn", "outlook.office365.cn"},
 }
 
-// inChina are the collections of authentication methods that 21Vianet has.
-var inChina = []string{"microsoftAuthenticatorMethods", "phoneMethods", "platformCredentialMethods"}
+// elsewhere reports whether a host is not one of the tenant's cloud, where that counts.
+func (t *Tenant) elsewhere(host string) bool {
+	return t.world.CloudHosts && !slices.Contains(cloudHosts[orElse(t.world.Cloud, "worldwide")], host)
+}
 
-// absent is the answer to an operation that the cloud of the tenant does not have.
+// methodCollections are the collections of authentication methods that somebody can be rid of.
+var methodCollections = []string{
+	"emailMethods", "externalAuthenticationMethods", "fido2Methods", "microsoftAuthenticatorMethods", "passwordMethods", "phoneMethods",
+	"platformCredentialMethods", "softwareOathMethods", "temporaryAccessPassMethods", "windowsHelloForBusinessMethods",
+}
+
+// Operations are the names of all operations of Graph that are simulated, each collection of
+// authentication methods by its own name.
+func Operations() []string {
+	var all []string
+	for i := range operations {
+		name := operations[i].name()
+		if !strings.Contains(name, "{collection}") {
+			all = append(all, name)
+			continue
+		}
+		for _, collection := range methodCollections {
+			all = append(all, strings.Replace(name, "{collection}", collection, 1))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Lacking are the operations that a cloud does not have.
+func Lacking(cloud string) []string {
+	var lacks []string
+	for operation, is := range offered[cloud] {
+		if !is {
+			lacks = append(lacks, operation)
+		}
+	}
+	slices.Sort(lacks)
+	return lacks
+}
+
+// absent is the answer to an operation that the cloud of the tenant does not have. The worldwide one is held
+// against its metadata by whoever records; here it has everything.
 func (c *call) absent() (reply, bool) {
 	cloud := c.t.world.Cloud
-	lacks := slices.ContainsFunc(lacking[cloud], func(path string) bool { return strings.HasPrefix(c.op.template, path) })
-	collection, given := c.arg["collection"]
-	if given {
-		lacks = cloud == "china" && !slices.Contains(inChina, collection) || cloud != "" && collection == "externalAuthenticationMethods"
-	}
-	if !lacks {
+	if cloud == "" || cloud == "worldwide" {
 		return reply{}, false
 	}
-	segment := orElse(collection, c.op.template[strings.LastIndexByte(c.op.template, '/')+1:])
+	name := strings.Replace(c.op.name(), "{collection}", c.arg["collection"], 1)
+	if offered[cloud][name] {
+		return reply{}, false
+	}
+	segment := orElse(c.arg["collection"], name[strings.LastIndexByte(name, '/')+1:])
 	return c.fail(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '%s'.", segment), true
 }

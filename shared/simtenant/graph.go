@@ -163,6 +163,7 @@ var operations = []operation{
 	{"GET", "/users/{id}/mailFolders/{folder}", serviceOutlook, 1, selectOne, mailBasic, getMailFolder},
 	{"GET", "/users/{id}/mailFolders/{folder}/childFolders", serviceOutlook, 1, "$select $top $skiptoken includeHiddenFolders", mailBasic, listChildFolders(ContentMail)},
 	{"GET", "/users/{id}/mailFolders/{folder}/messages/delta", serviceOutlook, 1, "$select $deltatoken $skiptoken", mailBasic, deltaMessages},
+	{"GET", "/users/{id}/mailFolders/{folder}/messages", serviceOutlook, 1, selectChildren, mailBasic, listContents(ContentMail, "messages", messageSchema)},
 	{"GET", "/users/{id}/messages/{message}", serviceOutlook, 1, selectOne, mailBasic, getMessage},
 	{"GET", "/users/{id}/messages/{message}/$value", serviceOutlook, 1, "", mailRead, getMIME},
 	{"GET", "/users/{id}/contactFolders", serviceOutlook, 1, selectChildren, contactsRead, listContactFolders},

@@ -40,8 +40,10 @@ type Knobs struct {
 	// SyncAsApplication has the directory's synchronisation sign in as an application, as Entra
 	// Connect does since 2.5.76, instead of as a user with a role.
 	SyncAsApplication bool `yaml:"syncAsApplication"`
-	// Cloud is the national cloud whose operations there are: worldwide when empty, usgov or china.
+	// Cloud is the national cloud whose operations there are: worldwide when empty, usgov, usgovdod or china.
 	Cloud string `yaml:"cloud"`
+	// CloudHosts has the tenant answer under the hosts of its cloud alone, and give tokens for them alone.
+	CloudHosts bool `yaml:"cloudHosts"`
 	// WithoutPIM is a tenant without the licence for Privileged Identity Management.
 	WithoutPIM bool `yaml:"withoutPim"`
 	// SyncedWritable lets accountEnabled of users mastered on premises be changed, until the next

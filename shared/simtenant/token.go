@@ -123,6 +123,9 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 		return t.redeem(r, app, form)
 	}
 	audience, ok := resource(form.Get("scope"))
+	if at, err := url.Parse(strings.Fields(form.Get("scope") + " x")[0]); ok && err == nil && (audience == graphAudience || audience == exchangeAudience) && t.elsewhere(at.Hostname()) {
+		ok = false
+	}
 	if !ok {
 		return t.refuseToken(r, http.StatusBadRequest, 500011, "invalid_resource", fmt.Sprintf("The resource principal named %s was not found in the tenant named %s.", form.Get("scope"), t.world.Company))
 	}
@@ -256,6 +259,9 @@ type caller struct {
 // authenticate reads the bearer token for one of the two resources. The text of the refusal is what
 // Graph says.
 func (t *Tenant) authenticate(r *http.Request, audience string) (caller, string) {
+	if t.elsewhere(r.Host) {
+		return caller{}, "Access token validation failure. Invalid audience."
+	}
 	raw, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || raw == "" {
 		return caller{}, "Access token is empty."

@@ -54,6 +54,7 @@ type Harness struct {
 	// see one request at a time.
 	OnRequest, OnAnswer func(*http.Request) error
 
+	cloud  string
 	hooks  sync.Mutex
 	t      testing.TB
 	client *http.Client
@@ -68,7 +69,13 @@ var Begins = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 // New makes a house with a company of the well-known people.
 func New(t testing.TB) *Harness {
 	t.Helper()
-	h := &Harness{t: t, now: Begins, log: &bytes.Buffer{}}
+	return NewIn(t, "")
+}
+
+// NewIn is New in one of Microsoft's clouds, whose hosts and operations the tenant has, and no others.
+func NewIn(t testing.TB, cloud string) *Harness {
+	t.Helper()
+	h := &Harness{t: t, cloud: cloud, now: Begins, log: &bytes.Buffer{}}
 	h.Bus = &Broker{now: h.Now, waiting: map[string][]arrival{}, letters: map[string][]bus.DeadLetter{}}
 	tenant, err := simtenant.New(simtenant.Config{
 		Notify: http.DefaultClient,
@@ -76,6 +83,7 @@ func New(t testing.TB) *Harness {
 		// The Azure libraries cache tokens by the wall clock, which the test does not move.
 		TokenLifetime: 10 * 365 * 24 * time.Hour,
 		Record:        recording{h}, RecordExchange: io.Discard,
+		Knobs: simtenant.Knobs{Cloud: cloud, CloudHosts: cloud != ""},
 	})
 	must(t, err)
 	h.Tenant = tenant
@@ -127,10 +135,14 @@ func (h *Harness) ConnectionOf(clientID, secret string) identity.Connection {
 func (h *Harness) connect(clientID, secret string) identity.Connection {
 	h.t.Helper()
 	c := h.Tenant.Connection("https://tenant.example")
-	connection, err := identity.Tenant{
+	tenant := identity.Tenant{
 		TenantID: c.TenantID, ClientID: clientID, ClientSecret: secret,
 		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
-	}.Connect(h.client)
+	}
+	if h.cloud != "" { // only the token endpoint is the simulated one's, which Entra's list does not know
+		tenant.Cloud, tenant.Graph, tenant.Exchange = h.cloud, "", ""
+	}
+	connection, err := tenant.Connect(h.client)
 	must(h.t, err)
 	return connection
 }

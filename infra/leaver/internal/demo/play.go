@@ -23,6 +23,7 @@ type Options struct {
 	Scenario string
 	Layoff   Layoff
 	Storm    Storm
+	Export   Export
 	// Latency is how long every answer of the simulated tenant takes at least.
 	Latency time.Duration
 	// Reports is a directory that gets the report of every departure, as HTML and as JSON; empty = none.

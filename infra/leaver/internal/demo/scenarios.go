@@ -52,6 +52,7 @@ var scenarios = []scenario{
 	{name: "front-door", run: frontDoor, title: "one person through every kind of source, each out at the moment of their own time zone, and one taken back through each that can say so; 100 seconds"},
 	{name: "unkind", departures: unkind, tenant: unkindTenant, world: unkindWorld, policy: unkindPolicy},
 	{name: "undo", run: undo, title: undoTitle},
+	{name: "export", run: exported, title: "a mailbox of 10,000 items with odd names, exported by a host that is killed five times in the middle: every item once, its hash right, opened by another parser; then the account is deleted"},
 	{name: "storm", run: storm, title: "forty people leave, stay, change their dates and come back while the host is killed every second: nobody is lost, and nobody who stays is touched"},
 }
 

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/infra/leaver/internal/demo"
+)
+
+// TestExport is a small one: a mailbox is exported by leaver up, which is killed in the middle.
+func TestExport(t *testing.T) {
+	t.Setenv("LEAVER_TEST_RUN", "1") // this binary is the host
+	var out strings.Builder
+	err := demo.Play(t.Context(), demo.Options{
+		Scenario: "export", Export: demo.Export{Items: 300, Megabytes: 1}, Latency: 20 * time.Millisecond, Out: &out, Log: io.Discard,
+	})
+	if err != nil || !strings.Contains(out.String(), "every one of 300 items is stored once") {
+		t.Errorf("got %v, want every item once:\n%s", err, out.String())
+	}
+}
+
+func TestExportVerifySaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	manifest := `{"export":1,"case":"c-1","mailbox":"m","at":"2026-11-22T09:00:00Z","items":1,"files":1,"bytes":5}
+{"id":"AAkALgAA1","part":"mail","folder":"Inbox","path":"mail/a.eml","size":5,"sha256":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","at":"2026-11-22T09:00:00Z"}
+`
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(folder, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify := func(args ...string) (int, string) {
+		var out strings.Builder
+		code := run(console{Context: t.Context(), stdout: &out, stderr: &out}, append([]string{"export", "verify", folder}, args...))
+		return code, out.String()
+	}
+	if code, said := verify(); code != 1 || !strings.Contains(said, "is not finished") {
+		t.Errorf("without a manifest: %d, %s", code, said)
+	}
+	write("manifest.ndjson", manifest)
+	if code, said := verify(); code != 1 || !strings.Contains(said, "cannot be opened") {
+		t.Errorf("without the file: %d, %s", code, said)
+	}
+	write("mail/a.eml", "hullo")
+	if code, said := verify(); code != 1 || !strings.Contains(said, "the hash differs") {
+		t.Errorf("with another file: %d, %s", code, said)
+	}
+	write("mail/a.eml", "hello")
+	if code, said := verify(); code != 0 || !strings.Contains(said, "1 items in 1 files, 5 bytes") {
+		t.Errorf("as it was written: %d, %s", code, said)
+	}
+	if code, said := verify("--manifest", "00"); code != 1 || !strings.Contains(said, "not the manifest that was asked for") {
+		t.Errorf("with the hash of another manifest: %d, %s", code, said)
+	}
+	write("manifest.ndjson", strings.Replace(manifest, "mail/a.eml", "../a.eml", 1))
+	if code, said := verify(); code != 1 || !strings.Contains(said, "leads out of the export") {
+		t.Errorf("with a path that leads out: %d, %s", code, said)
+	}
+}

@@ -1,0 +1,155 @@
+package resident_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"leaver/infra/resident"
+	"leaver/shared/ledger"
+	"leaver/shared/objectstore"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker"
+	"leaver/shared/worker/steptest"
+)
+
+// clouds are Microsoft's, and in each the steps that end as a person's, with what their task says.
+var clouds = map[string]map[offboarding.StepName]string{
+	"worldwide": {},
+	"usgov":     {offboarding.StepAccess: "Teams admin center"},
+	"usgovdod":  {offboarding.StepAccess: "Teams admin center"},
+	"china":     {offboarding.StepAccess: "Teams admin center", offboarding.StepPrivileges: "this cloud"},
+}
+
+// TestAWholeDepartureInEachCloud: the tenant has the operations of its cloud and answers under its hosts,
+// and refuses the rest. What the cloud lacks is a named task; everything else is done. The matrix of
+// functions/README.md is what came out; UPDATE=1 writes it.
+func TestAWholeDepartureInEachCloud(t *testing.T) {
+	ended := map[string]map[offboarding.StepName]string{}
+	var mu sync.Mutex
+	t.Run("clouds", func(t *testing.T) {
+		for cloud, tasks := range clouds {
+			t.Run(cloud, func(t *testing.T) {
+				t.Parallel()
+				found := departIn(t, cloud, tasks)
+				mu.Lock()
+				defer mu.Unlock()
+				ended[cloud] = found
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	const file, begin, end = "../../functions/README.md", "<!-- clouds -->\n", "<!-- clouds:end -->\n"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(text), begin)
+	_, after, found := strings.Cut(rest, end)
+	if !found {
+		t.Fatalf("%s has no place for the matrix", file)
+	}
+	want := before + begin + matrix(ended) + end + after
+	switch {
+	case want == string(text):
+	case os.Getenv("UPDATE") == "1":
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("the matrix of %s is not what came out; run UPDATE=1 go test -run %s ./infra/resident, and read it:\n%s", file, t.Name(), matrix(ended))
+	}
+}
+
+// matrix is what became of every step in every cloud.
+func matrix(ended map[string]map[offboarding.StepName]string) string {
+	names := []string{"worldwide", "usgov", "usgovdod", "china"}
+	var b strings.Builder
+	fmt.Fprintf(&b, "| step | %s |\n|---|---|---|---|---|\n", strings.Join(names, " | "))
+	for _, spec := range offboarding.Steps {
+		row := []string{string(spec.Name)}
+		for _, cloud := range names {
+			if is := ended[cloud][spec.Name]; is != "" {
+				row = append(row, is)
+			} else {
+				row = append(row, "not planned")
+			}
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+	}
+	return b.String()
+}
+
+// departIn lets somebody leave who has everything that a cloud may lack, and says how each step ended.
+func departIn(t *testing.T, cloud string, tasks map[offboarding.StepName]string) map[offboarding.StepName]string {
+	const person = "emily.braun@contoso.com"
+	policy := offboarding.DefaultPolicy()
+	policy.KeepMail, policy.Mailbox, policy.Grace = offboarding.KeepExport, offboarding.None, 0
+	l := &line{Harness: steptest.NewIn(t, cloud), workers: map[offboarding.StepName]*worker.Worker{}}
+	l.Tenant.Edit(func(w *simtenant.World) {
+		w.Mailboxes[simtenant.UserID(person)].Contents = simtenant.SampleContents(150, 9, 100)
+	})
+	for name, step := range resident.Steps(l.Graph, l.Exchange, l.Ledger, objectstore.New(t.TempDir(), nil), policy) {
+		l.workers[name] = l.Worker(name, step)
+	}
+	l.c = l.Open(t, person, offboarding.Options{}, policy)
+	said := map[offboarding.StepName]string{}
+	for range 500 {
+		ended := l.round(t, func(name offboarding.StepName) {
+			if _, err := l.Deliver(t.Context(), l.workers[name], l.Message(t, l.c.ID, name)); err != nil {
+				t.Fatal(err)
+			}
+		})
+		c, err := l.Ledger.Case(t.Context(), l.c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range c.Steps {
+			if step.State != offboarding.StateManual || said[step.Name] != "" {
+				continue
+			}
+			said[step.Name] = step.Reason // and a person does it
+			if _, err := l.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: step.Name, By: "Miriam Graham", Note: "done by hand"}); err != nil {
+				t.Fatal(err)
+			}
+			ended = false
+		}
+		if ended {
+			return judge(t, c, tasks, said)
+		}
+	}
+	t.Fatal("the departure did not end")
+	return nil
+}
+
+// judge holds how the steps ended against what the cloud lacks.
+func judge(t *testing.T, c *offboarding.Case, tasks, said map[offboarding.StepName]string) map[offboarding.StepName]string {
+	found := map[offboarding.StepName]string{}
+	for _, step := range c.Steps {
+		found[step.Name] = string(step.State)
+		if task, is := tasks[step.Name]; is {
+			found[step.Name] = "a task: " + task
+			if step.State != offboarding.StateSignedOff || !strings.Contains(said[step.Name], task) {
+				t.Errorf("%s is %s, and its task was %q; want one about %q", step.Name, step.State, said[step.Name], task)
+			}
+			continue
+		}
+		if risk := step.Evidence[offboarding.ResidualRisk]; strings.Contains(risk, "cloud offers no") {
+			found[step.Name] += ", but there is no To Do"
+		}
+		if step.State != offboarding.StateEffective {
+			t.Errorf("%s is %s: %s %s; want effective", step.Name, step.State, step.Reason, said[step.Name])
+		}
+	}
+	if missing := slices.DeleteFunc(slices.Sorted(maps.Keys(tasks)), func(n offboarding.StepName) bool { return found[n] != "" }); len(missing) > 0 {
+		t.Errorf("the steps %v are not in the departure", missing)
+	}
+	return found
+}
