@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"leaver/functions/export"
+	"leaver/shared/ledger"
 	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -336,6 +337,81 @@ func TestAnUnreadableItemKeepsTheGateShutAndNothingElse(t *testing.T) {
 	}
 	if n := h.Tenant.Requests()["GET /users/{id}/messages/{message}/$value"]; n > 65+5 {
 		t.Errorf("%d requests for 61 messages: what will not pass is tried on and on", n)
+	}
+}
+
+// TestWhatCouldNotBeExportedIsAccepted types what the step says to type.
+func TestWhatCouldNotBeExportedIsAccepted(t *testing.T) {
+	t.Parallel()
+	h, _ := newAccepted(t)
+	h.settles(offboarding.StateEffective, "")
+}
+
+// newAccepted is an export with an item that is kept as JSON, which a person has accepted, replayed but not
+// run again; and its finished manifest.
+func newAccepted(t *testing.T) (*house, []export.Line) {
+	t.Helper()
+	s := simtenant.SampleContents(12, 9, 100)
+	s.Add(simtenant.ContentItem{Folder: s.WellKnown("inbox").ID, Subject: "signed", At: steptest.Begins, Size: 20, Status: 500, Code: "ErrorMimeContentConversionFailed"})
+	h := newHouse(t, s)
+	record := h.settles(offboarding.StateManual, "--item unreadable")
+	if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: h.c.ID, Step: record.Name, By: "Miriam Graham", Note: "it is a receipt", Items: []string{"unreadable"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Ledger.Replay(t.Context(), h.c.ID, record.Name); err != nil {
+		t.Fatal(err)
+	}
+	return h, lines(h.root())
+}
+
+// TestADamagedFileIsFetchedAgainWhenTheComparisonHasPaused leaves the journal as a run does that found the
+// damage, and paused behind it.
+func TestADamagedFileIsFetchedAgainWhenTheComparisonHasPaused(t *testing.T) {
+	t.Parallel()
+	h, manifest := newAccepted(t)
+	i := slices.IndexFunc(manifest, func(l export.Line) bool { return l.Part == "mail" && l.State == "" })
+	damaged := filepath.Join(h.root(), filepath.FromSlash(manifest[i].Path))
+	whole, err := os.ReadFile(damaged)
+	if err == nil {
+		err = os.WriteFile(damaged, []byte("damaged"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := filepath.Glob(filepath.Join(h.root(), "journal", "*.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var item, round map[string]any
+	for _, part := range parts {
+		text, err := os.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			var e struct{ Item, Round map[string]any }
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatal(err)
+			}
+			if e.Item["id"] == manifest[i].ID {
+				item = e.Item
+			}
+			if e.Round != nil {
+				round = e.Round
+			}
+		}
+	}
+	item["state"], round["done"], round["checked"] = "again", false, "~" // behind every id
+	text, err := json.Marshal(map[string]any{"item": item, "round": round})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(h.root(), "journal", fmt.Sprintf("%08d.ndjson", len(parts)+1)), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.settles(offboarding.StateEffective, "")
+	if now, err := os.ReadFile(damaged); err != nil || string(now) != string(whole) {
+		t.Errorf("the file is %.40q, %v; want it as it was", now, err)
 	}
 }
 

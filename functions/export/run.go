@@ -52,12 +52,13 @@ func (r *run) round(ctx context.Context) (whole bool, err error) {
 			return false, err
 		}
 	}
-	damaged, err := r.readBack(ctx)
-	if err != nil {
+	if err := r.readBack(ctx); err != nil {
 		return false, err
 	}
 	r.note(func(n *round) { n.Done = true })
-	return damaged == 0, j.flush(ctx)
+	// What an earlier run found damaged, before it paused, counts as well.
+	whole = !slices.ContainsFunc(j.sorted(), func(i *item) bool { return i.State == stateAgain })
+	return whole, j.flush(ctx)
 }
 
 // note changes the round.
@@ -164,7 +165,7 @@ func (r *run) compared() bool {
 }
 
 // readBack reads every file and compares its hash. What is not as it was written is fetched again.
-func (r *run) readBack(ctx context.Context) (damaged int, err error) {
+func (r *run) readBack(ctx context.Context) error {
 	j := r.journal
 	left := int64(readPerRun)
 	for _, i := range j.sorted() {
@@ -172,14 +173,14 @@ func (r *run) readBack(ctx context.Context) (damaged int, err error) {
 			continue
 		}
 		if left <= 0 {
-			return 0, errPause
+			return errPause
 		}
 		ok := true
 		for _, f := range i.Files {
 			left -= f.Size
 			same, err := r.same(ctx, f)
 			if err != nil {
-				return 0, err
+				return err
 			}
 			ok = ok && same
 		}
@@ -190,13 +191,12 @@ func (r *run) readBack(ctx context.Context) (damaged int, err error) {
 				anew.State = stateLost
 			}
 			j.note(entry{Item: &anew})
-			damaged++
 		}
 		if left <= 0 {
 			r.note(func(n *round) { n.Checked = i.ID })
 		}
 	}
-	return damaged, nil
+	return nil
 }
 
 // same reports whether a file is there and as it was written.

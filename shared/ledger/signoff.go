@@ -32,7 +32,7 @@ type SignOff struct {
 var itemID = regexp.MustCompile(`^[A-Za-z0-9!_.-]{1,200}$`)
 
 // acceptable are the steps that leave alone what a person accepted.
-var acceptable = []offboarding.StepName{offboarding.StepOnedrive, offboarding.StepWipe, offboarding.StepLicence}
+var acceptable = []offboarding.StepName{offboarding.StepOnedrive, offboarding.StepWipe, offboarding.StepLicence, offboarding.StepExport}
 
 // accepted is the entry of the items of s that are not accepted yet; nil when all are.
 func (l *Ledger) accepted(ctx context.Context, s SignOff, record *offboarding.Record) (*offboarding.Entry, error) {
