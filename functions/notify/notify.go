@@ -195,13 +195,9 @@ func (r *run) serve(ctx context.Context, c Channel, waiting []due) error {
 		return fmt.Errorf("%d notices wait: %w", len(waiting), c.Unopened)
 	}
 	var err error
-	if len(waiting) > c.Most() {
-		err = r.send(ctx, c, digest(waiting), waiting)
-	} else {
-		for _, d := range waiting {
-			if err = r.send(ctx, c, d.Announcement, []due{d}); err != nil {
-				break
-			}
+	for _, group := range apart(c, waiting) {
+		if err = r.tell(ctx, c, group); err != nil {
+			break
 		}
 	}
 	tries := 0
@@ -210,6 +206,36 @@ func (r *run) serve(ctx context.Context, c Channel, waiting []due) error {
 	}
 	r.failing(c.Name, err != nil && tries >= failing)
 	return err
+}
+
+// tell tells the same people some notices: one by one, or as one where they are more than the channel wants.
+func (r *run) tell(ctx context.Context, c Channel, waiting []due) error {
+	if len(waiting) > c.Most() {
+		return r.send(ctx, c, digest(waiting), waiting)
+	}
+	for _, d := range waiting {
+		if err := r.send(ctx, c, d.Announcement, []due{d}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apart are the notices by whom they are for. Whoever takes over hears of their own leavers alone: a digest
+// for several would name those of the others.
+func apart(c Channel, waiting []due) [][]due {
+	if c.Audience != offboarding.AudienceManager {
+		return [][]due{waiting}
+	}
+	var groups [][]due
+	for _, d := range waiting {
+		i := slices.IndexFunc(groups, func(g []due) bool { return slices.Equal(g[0].To, d.To) })
+		if i < 0 {
+			i, groups = len(groups), append(groups, nil)
+		}
+		groups[i] = append(groups[i], d)
+	}
+	return groups
 }
 
 // send sends one announcement, which stands for some notices, and keeps what became of it. Its error is

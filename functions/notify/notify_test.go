@@ -446,31 +446,71 @@ func mustMailer(h *house) notices.Mailer {
 	return directory
 }
 
+// opens opens the departure of somebody whose mail another takes over.
+func (h *house) opens(t *testing.T, person, heir string) *offboarding.Case {
+	t.Helper()
+	request := offboarding.Request{
+		ID: offboarding.RequestID("test", person), Kind: offboarding.Termination, EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
+		Employee: offboarding.Employee{UserPrincipalName: person},
+	}
+	plan, err := offboarding.Compile(request, offboarding.DefaultPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan.Forwarding.To = simtenant.UserID(heir)
+	c, err := h.Ledger.Open(t.Context(), ledger.Opening{
+		Tenant: h.TenantID(), Leaver: simtenant.UserID(person), Plan: plan, Request: request, Personal: map[string]string{"userPrincipalName": person},
+	})
+	if err == nil {
+		c, err = h.Ledger.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// handsOver lets mail and files arrive.
+func (h *house) handsOver(t *testing.T, c *offboarding.Case) {
+	t.Helper()
+	for _, name := range []offboarding.StepName{offboarding.StepForward, offboarding.StepOnedrive} {
+		h.Step(t, c.ID, h.Worker(name, verdict{nil}))
+	}
+}
+
+// TestWhoTakesOverHearsOfNobodyElses although there are more notices than the channel wants at once.
+func TestWhoTakesOverHearsOfNobodyElses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, offboarding.Channel{Name: "heirs", Kind: offboarding.ChannelMail, Audience: offboarding.AudienceManager, From: simtenant.UserID("irvin.sayers@contoso.com"), Digest: 1})
+	heirs := map[string]string{adele: "alex.wilber@contoso.com", "diego.siciliani@contoso.com": "megan.bowen@contoso.com"}
+	for leaver, heir := range heirs {
+		h.handsOver(t, h.opens(t, leaver, heir))
+	}
+	if err := h.run(t); err != nil {
+		t.Fatal(err)
+	}
+	sent := h.sent()
+	if len(sent) != len(heirs) {
+		t.Errorf("%d mails, want one to each of %d", len(sent), len(heirs))
+	}
+	for _, mail := range sent {
+		for leaver, heir := range heirs {
+			if is := strings.Contains(mail.Subject+mail.Text, leaver); is != slices.Equal(mail.To, []string{heir}) {
+				t.Errorf("the mail to %v names %s: %t", mail.To, leaver, is)
+			}
+		}
+	}
+}
+
 // TestWhoTakesOverHearsWhatTheyReceived by mail to their own address, and only when it is there.
 func TestWhoTakesOverHearsWhatTheyReceived(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, offboarding.Channel{Name: "heirs", Kind: offboarding.ChannelMail, Audience: offboarding.AudienceManager, From: simtenant.UserID("irvin.sayers@contoso.com")})
-	plan, err := offboarding.Compile(offboarding.Request{
-		ID: offboarding.RequestID("test", "1"), Kind: offboarding.Termination, EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now(),
-		Employee: offboarding.Employee{UserPrincipalName: adele},
-	}, offboarding.DefaultPolicy())
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan.Forwarding.To = simtenant.UserID("alex.wilber@contoso.com")
-	c, err := h.Ledger.Open(t.Context(), ledger.Opening{Tenant: h.TenantID(), Leaver: simtenant.UserID(adele), Plan: plan, Request: offboarding.Request{ID: offboarding.RequestID("test", "1"), EventTime: h.Now()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err = h.Ledger.MarkPublished(t.Context(), c.ID, 1); err != nil {
-		t.Fatal(err)
-	}
+	c := h.opens(t, adele, "alex.wilber@contoso.com")
 	if err := h.run(t); err != nil || len(h.sent()) > 0 {
 		t.Fatalf("%v, %d mails before anything was handed over", err, len(h.sent()))
 	}
-	for _, name := range []offboarding.StepName{offboarding.StepForward, offboarding.StepOnedrive} {
-		h.Step(t, c.ID, h.Worker(name, verdict{nil}))
-	}
+	h.handsOver(t, c)
 	if err := h.run(t); err != nil {
 		t.Fatal(err)
 	}
