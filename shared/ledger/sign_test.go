@@ -257,7 +257,8 @@ func TestAStepReplacesNobodysWord(t *testing.T) {
 	}
 	was := c.SealedHash("userPrincipalName")
 	raw, err := json.Marshal(offboarding.Entry{
-		Position: 2, Previous: c.Hash, Kind: offboarding.EntryKept, Step: offboarding.StepForward, Sealed: map[string]string{"userPrincipalName": "forged"},
+		Position: 2, Previous: c.Hash, Kind: offboarding.EntryKept, Step: offboarding.StepForward,
+		Sealed: map[string]string{"userPrincipalName": "forged", "approved-by-9": "forged", "forward-address": "seen"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -265,6 +266,9 @@ func TestAStepReplacesNobodysWord(t *testing.T) {
 	s.entries[c.ID] = append(s.entries[c.ID], raw)
 	if c, err = l.Case(t.Context(), c.ID); err != nil || c.SealedHash("userPrincipalName") != was {
 		t.Errorf("the value has the hash %s, %v; want %s", c.SealedHash("userPrincipalName"), err, was)
+	}
+	if c.Sealed("approved-by-9") || !c.Sealed("forward-address") {
+		t.Errorf("sealed are %v; want what the step saw, and nobody's word", c.SealedHashes())
 	}
 }
 

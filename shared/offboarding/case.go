@@ -352,14 +352,22 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 	}
 	if e.Kind.Decides() {
 		next.sealed = merged(c.sealed, e.Sealed)
-	} else { // a step adds what it saw, and replaces nobody's word
-		next.sealed = merged(e.Sealed, c.sealed)
+	} else { // a step adds what it saw, under its own name, and replaces nobody's word
+		next.sealed = merged(own(e), c.sealed)
 	}
 	if len(e.Sealed) > 0 {
 		next.ErasedAt = time.Time{}
 	}
 	next.Position, next.Hash, next.ChangedAt = e.Position, hash, e.At
 	return &next, nil
+}
+
+// own are the personal values of an entry that are named after its step: who asked or approved, no step
+// says.
+func own(e Entry) map[string]string {
+	sealed := maps.Clone(e.Sealed)
+	maps.DeleteFunc(sealed, func(name, _ string) bool { return e.Step == "" || !strings.HasPrefix(name, string(e.Step)+"-") })
+	return sealed
 }
 
 // fits says what keeps an entry from being the next one of the case.

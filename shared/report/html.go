@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"leaver/shared/offboarding"
 )
@@ -27,8 +28,14 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"plus":   func(a, b int) int { return a + b },
 	"short":  func(hash string) string { return hash[:min(len(hash), 16)] },
 	"person": person,
-	"title":  func(s string) string { return strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):] },
+	"title":  title,
 }).Parse(pageText))
+
+// title is a text with a capital at its beginning.
+func title(s string) string {
+	_, n := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(s[:n]) + s[n:]
+}
 
 // took is a duration as people say it.
 func took(from, to time.Time) string {

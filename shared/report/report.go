@@ -283,6 +283,8 @@ func (m making) tell(r *Report, e *offboarding.Entry) {
 	case offboarding.EntryUndoStopped:
 		r.Asked = append(r.Asked, Asked{At: e.At, For: "end of the undo", By: m.person(at("undo-stopped-by", e.Position))})
 		event("the undo was stopped")
+	case offboarding.EntryAdopted:
+		act(m.person(at("adopted-by", e.Position)), "", "adopted the history as it stood, which was not proven: %s", e.Reason)
 	case offboarding.EntryErased:
 		event("the personal values were erased")
 	}

@@ -262,3 +262,25 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatWasAdoptedIsSaid: a history that nothing proves but a person's word is not shown as any other. The
+// reason begins with more than one byte, of which the page makes no capital.
+func TestWhatWasAdoptedIsSaid(t *testing.T) {
+	t.Parallel()
+	var first offboarding.Entry
+	if err := json.Unmarshal(departure(t).History[0], &first); err != nil {
+		t.Fatal(err)
+	}
+	first.Sealed = map[string]string{"userPrincipalName": name}
+	r := made(t, history(t, first,
+		offboarding.Entry{At: start, Kind: offboarding.EntrySettled, Step: offboarding.StepAccess, N: 1, State: offboarding.StateManual, Reason: "“Finance” has no other owner"},
+		offboarding.Entry{At: start, Kind: offboarding.EntryAdopted, Reason: "entry 1 (opened): it is not signed", Sealed: map[string]string{"adopted-by-3": "Miriam Graham"}},
+	))
+	if len(r.People) != 1 || r.People[0].By.Name != "Miriam Graham" || !strings.Contains(r.People[0].What, "it is not signed") {
+		t.Errorf("people decided %+v; want that Miriam Graham adopted it, and why she had to", r.People)
+	}
+	page := written(t, func(w *bytes.Buffer) error { return report.WriteHTML(w, r) })
+	if !strings.Contains(page, "<p>“Finance” has") || strings.ContainsRune(page, '\ufffd') {
+		t.Error("the page spoils the first letter of a reason")
+	}
+}
