@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -116,8 +115,8 @@ func (c asking) offline(on console, file string) ([]ledger.Verification, error) 
 	return all, err
 }
 
-// maxLine bounds a line of an export, in bytes.
-const maxLine = 256 << 20
+// maxHistory bounds one history of an export, in bytes. The export itself may be of any size.
+const maxHistory = 256 << 20
 
 // histories calls each with the histories of an export, one a line.
 func histories(file string, each func(ledger.Copy) error) error {
@@ -126,9 +125,16 @@ func histories(file string, each func(ledger.Copy) error) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	decoder := json.NewDecoder(bufio.NewReader(io.LimitReader(f, maxLine)))
+	return eachHistory(f, file, maxHistory, each)
+}
+
+// eachHistory is histories of what is read from in, none longer than most bytes.
+func eachHistory(in io.Reader, file string, most int64, each func(ledger.Copy) error) error {
+	limited := &io.LimitedReader{R: in}
+	decoder := json.NewDecoder(limited)
 	for n := 1; ; n++ {
 		var h ledger.Copy
+		limited.N = most
 		err := decoder.Decode(&h)
 		switch {
 		case errors.Is(err, io.EOF) && n > 1:
