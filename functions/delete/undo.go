@@ -55,20 +55,16 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 
 // holders are the accounts that have the leaver's name or one of the addresses by now, and which.
 func (s *Step) holders(ctx context.Context, job *offboarding.Job, gone offboarding.DeletedUser) ([]string, error) {
-	personal, err := job.Personal(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var asked []offboarding.Employee
-	if name := personal["userPrincipalName"]; name != "" {
-		asked = append(asked, offboarding.Employee{UserPrincipalName: name})
-	}
+	asked := []offboarding.Employee{{UserPrincipalName: gone.UserPrincipalName}}
 	for _, address := range gone.Addresses {
 		asked = append(asked, offboarding.Employee{Mail: address})
 	}
 	var holders []string
 	for _, who := range asked {
-		what, _ := who.Key()
+		what, value := who.Key()
+		if value == "" {
+			continue
+		}
 		found, err := s.directory.Find(ctx, who)
 		if err != nil {
 			return nil, fmt.Errorf("looking up who has the %s of the leaver: %w", what, err)

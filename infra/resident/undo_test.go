@@ -215,6 +215,37 @@ func (l *line) undo(t *testing.T) *offboarding.Case {
 	return c
 }
 
+// undoSoFar orders the undo and carries it on for some rounds: what waits for a person waits on.
+func (l *line) undoSoFar(t *testing.T) *offboarding.Case {
+	t.Helper()
+	c, err := l.Ledger.Undo(t.Context(), ledger.UndoOrder{Case: l.c.ID, By: undoer, Reason: "she stays", Source: "operator"})
+	if err == nil {
+		_, err = worker.Dispatch(t.Context(), l.Bus, l.Ledger, c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.rounds(t, 30)
+	if c, err = l.Ledger.Case(t.Context(), l.c.ID); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// rounds carries the case on for so many rounds.
+func (l *line) rounds(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		if l.round(t, func(name offboarding.StepName) {
+			if _, err := l.Deliver(t.Context(), l.workers[name], l.Message(t, l.c.ID, name)); err != nil {
+				t.Fatal(err)
+			}
+		}) {
+			return
+		}
+	}
+}
+
 // undone checks how the steps of a whole undo ended: only signout leaves a task, the hand-over of a password.
 func undone(t *testing.T, c *offboarding.Case) {
 	t.Helper()

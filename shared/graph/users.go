@@ -308,14 +308,18 @@ func (c *Client) DeleteUser(ctx context.Context, id string) error {
 // among them. Permission: User.Read.All.
 func (c *Client) DeletedUser(ctx context.Context, id string) (offboarding.DeletedUser, error) {
 	o, err := get[struct {
-		DeletedDateTime time.Time
-		AccountEnabled  bool
-		ProxyAddresses  []string
+		DeletedDateTime   time.Time
+		AccountEnabled    bool
+		UserPrincipalName string
+		ProxyAddresses    []string
 	}](ctx, c, call{
 		doing: "reading deleted user", objects: []string{id}, path: "/directory/deletedItems/{}/microsoft.graph.user",
-		query: "$select=id,deletedDateTime,accountEnabled,proxyAddresses", budget: budgetDirectory,
+		query: "$select=id,deletedDateTime,accountEnabled,userPrincipalName,proxyAddresses", budget: budgetDirectory,
 	})
-	return offboarding.DeletedUser{At: o.DeletedDateTime, Enabled: o.AccountEnabled, Addresses: addresses(o.ProxyAddresses)}, err
+	return offboarding.DeletedUser{
+		At: o.DeletedDateTime, Enabled: o.AccountEnabled, Addresses: addresses(o.ProxyAddresses),
+		UserPrincipalName: strings.TrimPrefix(o.UserPrincipalName, strings.ReplaceAll(id, "-", "")),
+	}, err
 }
 
 // RestoreUser takes a user out of the deleted items, with everything that they had when they were

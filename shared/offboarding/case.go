@@ -257,7 +257,8 @@ func (c *Case) State(now time.Time) CaseState {
 	case c.Undone():
 		return CaseUndone
 	}
-	if c.Cancelled != nil {
+	stopped := c.Undo != nil && !c.Undo.Stopped.IsZero() && !c.Leaving()
+	if c.Cancelled != nil || stopped {
 		for _, s := range c.Steps {
 			if s.Lease.Until.After(now) {
 				return CaseCancelling

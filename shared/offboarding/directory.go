@@ -28,8 +28,10 @@ type User struct {
 type DeletedUser struct {
 	At      time.Time
 	Enabled bool // as the account was when it was deleted
-	// Addresses are its proxyAddresses without "smtp:". They are personal.
-	Addresses []string
+	// UserPrincipalName is its own name, without the object id that Entra puts before that of a deleted
+	// account; Addresses are its proxyAddresses without "smtp:". They are personal.
+	UserPrincipalName string
+	Addresses         []string
 }
 
 // Initiator is who did something to the directory, as its audit log says.

@@ -60,9 +60,15 @@ func (j *Job) AwaitUndo() error { return j.AwaitTakenBack(undoNeeds[j.Step.Name]
 func (j *Job) AwaitTakenBack(steps ...StepName) error {
 	var open []string
 	for _, need := range steps {
-		if r := j.Case.Step(need); r != nil && r.Undo && !r.State.Closed() && !r.Observed {
-			open = append(open, string(need))
+		r := j.Case.Step(need)
+		if r == nil || !r.Undo || r.State.Closed() || r.Observed {
+			continue
 		}
+		if r.State.Settled() { // a person's: no deadline runs meanwhile
+			looks := min(max(j.Now.Sub(r.DecidedAt)/2, 2*time.Second), again)
+			return ContinueAt(j.Now.Add(looks), fmt.Sprintf("waits for a person: the undo of %s is %s", need, r.State))
+		}
+		open = append(open, string(need))
 	}
 	if len(open) == 0 {
 		return nil
@@ -249,6 +255,9 @@ var lost = map[StepName]func(c *Case, r *Record) []string{
 		out := []string{"private and shared channels of Teams are memberships of their own, which Leaver does not see"}
 		if n := r.counted(string(GrantConsent) + " "); n > 0 {
 			out = append(out, strconv.Itoa(n)+" consents to applications: the person gives them again")
+		}
+		if n := r.counted("list ") + r.counted("mailbox ") + r.counted("forwarding ") + r.counted("bookings "); n > 0 {
+			out = append(out, strconv.Itoa(n)+" lists, mailboxes, forwardings and rooms that others see to by now stay theirs: they give them back")
 		}
 		if r.Evidence["tasks"] != "" {
 			out = append(out, "what people did by hand, people take back: "+r.Evidence["tasks"])
