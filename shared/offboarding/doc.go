@@ -19,6 +19,9 @@
 //	  cancelling ────────────────▶ cancelled
 //	            no step holds its lease
 //
+// An order to take it back makes any of them undoing, and undone once every step is; a case that goes on
+// is cancelled with it. What is stopped on the way is cancelled.
+//
 // # The states of a step
 //
 //	               nil
@@ -62,6 +65,8 @@
 //	ledger        the history of all cases: the truth
 //	lease         the right of one run to work
 //	write guard   asked before every write
+//	undo          the way back: what a step did is taken back by the step's own function
+//	undone        taken back, and observed so
 //	tombstone     the entry that cancels a case
 //	rehearsal     a run that may not write
 //	successor     who takes over mail, files and groups

@@ -55,8 +55,8 @@ func (d departure) end(step offboarding.StepName) ending {
 	if e, excepted := d.want[step]; excepted {
 		return e
 	}
-	if spec, _ := offboarding.SpecOf(step); spec.Inside {
-		return unplanned // unless the scenario has a directory
+	if spec, _ := offboarding.SpecOf(step); spec.Inside || step == offboarding.StepExport {
+		return unplanned // unless the scenario has a directory, or its policy exports
 	}
 	return ending{state: offboarding.StateEffective}
 }

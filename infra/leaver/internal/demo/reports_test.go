@@ -70,7 +70,7 @@ func opened(browser context.Context, path string, width, height int64, scheme st
 		is, err = chromedp.Run(browser, chromedp.Evaluate[seen](look))
 	}
 	if err == nil {
-		picture, err = chromedp.Run(browser, chromedp.FullScreenshot(90))
+		picture, err = chromedp.Run(browser, chromedp.CaptureScreenshot())
 	}
 	return is, picture, err
 }
