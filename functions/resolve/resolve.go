@@ -251,6 +251,9 @@ func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hi
 	if err != nil {
 		return err
 	}
+	if h.Event != eventPoll && len(list.Words) > 0 && !slices.ContainsFunc(list.Words, func(w hris.Word) bool { return w.Unclear == "" }) {
+		return &unclearError{why: "of nobody whom it lists: " + list.Words[0].Unclear} // no poll comes by
+	}
 	seen := map[string]bool{}
 	for _, word := range list.Words {
 		seen[word.Person] = true

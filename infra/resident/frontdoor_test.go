@@ -535,7 +535,7 @@ func TestNothingOfAVendorsBodyBesideTheDepartureIsKept(t *testing.T) {
 			work(15 * time.Minute)
 			for _, broken := range []func(bool){
 				func(on bool) { hr.Away = on }, func(on bool) { hr.Throttled = on }, func(on bool) { hr.Refusing = on },
-				func(on bool) { hr.Mistyped = map[bool]string{true: dateFields[vendor]}[on] },
+				func(on bool) { hr.Mistyped = map[bool]string{true: hr.DateField()}[on] },
 			} {
 				broken(true)
 				hr.Move("4711", dayOf("2026-12-03"), dayOf("2026-12-31"))
@@ -598,12 +598,6 @@ func (h *house) forged(t *testing.T, source string) {
 	}
 }
 
-// dateFields is what each vendor calls the date that decides.
-var dateFields = map[string]string{
-	"bamboohr": "date", "hibob": "/employee/lastDayOfWork", "gusto": "effective_date", "factorial": "terminated_on", "personio": "last_working_date",
-	"deel": "termination_last_day", "finch": "end_date", "workday": "Termination_Last_Day_of_Work",
-}
-
 // TestAVendorThatIsNotItselfLosesNothingAndNobodyIsOutEarly: each is down for a day, throttles for one,
 // refuses the credential for a week, or answers its dates in another type. A departure that was told before stands, one
 // that is entered meanwhile is planned once it can be read, nobody is touched, and an alarm says what
@@ -623,7 +617,7 @@ func TestAVendorThatIsNotItselfLosesNothingAndNobodyIsOutEarly(t *testing.T) {
 			"refusing the credential": {func(hr *simhr.System, on bool) { hr.Refusing = on }, 7 * 24, "refuses the credential"},
 			"another type": {func(hr *simhr.System, on bool) {
 				if hr.Mistyped = ""; on {
-					hr.Mistyped = dateFields[vendor]
+					hr.Mistyped = hr.DateField()
 				}
 			}, 24, "does not say"},
 		} {

@@ -10,7 +10,7 @@ import (
 
 // deel tells of every change of an offboarding, and gives the endpoint up after ten tries.
 var deel = vendor{
-	name: "deel", again: every(10*time.Second, 9), disables: true,
+	name: "deel", date: "termination_last_day", again: every(10*time.Second, 9), disables: true,
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{dismissed: "contract.terminated", moved: "worker.v2.updated", takenBack: "worker.v2.updated", effective: "worker.v2.updated"}[c]
 		if kind == "" {

@@ -13,7 +13,7 @@ import (
 
 // gusto tells of everything, with an id; a date that moves is a cancellation and a termination.
 var gusto = vendor{
-	name: "gusto", again: every(4*time.Second, 16), // three days
+	name: "gusto", date: "effective_date", again: every(4*time.Second, 16), // three days
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{
 			dismissed: "employee.terminated", moved: "employee.terminated", takenBack: "employee.termination_cancelled",

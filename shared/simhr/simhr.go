@@ -96,6 +96,8 @@ type Webhook struct {
 // vendor is how one kind of HR system behaves.
 type vendor struct {
 	name string
+	// date is what its read API calls the day that locks somebody out; empty where nobody is asked.
+	date string
 	// tells is what it sends of a change: nothing where it is silent.
 	tells func(s *System, c change, p Person) (event string, body any)
 	// sign puts the proof on a webhook.
@@ -163,6 +165,9 @@ func (s *System) Known(secret, user, credential string) {
 		s.vendor.serve(s, s.mux)
 	}
 }
+
+// DateField is what its read API calls the day that locks somebody out.
+func (s *System) DateField() string { return s.vendor.date }
 
 // Asked reports whether it has a read API.
 func (s *System) Asked() bool { return s.vendor.serve != nil }

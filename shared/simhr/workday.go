@@ -13,7 +13,7 @@ import (
 
 // workday sends nothing. It is asked with Get_Workers, in pages of thirty.
 var workday = vendor{
-	name:  "workday",
+	name: "workday", date: "Termination_Last_Day_of_Work",
 	tells: func(*System, change, Person) (string, any) { return "", nil },
 	sign:  func(*System, *http.Request, Webhook) {},
 	serve: func(s *System, mux *http.ServeMux) {
