@@ -146,6 +146,11 @@ func (r *run) waiting(ctx context.Context) (map[string][]due, error) {
 			return nil
 		}
 		known, err := r.Ledger.Told(ctx, of)
+		if errors.Is(err, ledger.ErrUnreadable) { // which keeps nobody else from hearing
+			r.Log.Error("what was told of it cannot be read: nobody is told more of it", "of", of, "error", err)
+			left[of] = true
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -344,6 +344,24 @@ func (h *hanging) Send(context.Context, offboarding.Announcement) error {
 	return context.DeadlineExceeded // as the client's own limit says it
 }
 
+// TestWhatWasToldAndCannotBeReadKeepsNobodyElseFromHearing spoils the row of one departure.
+func TestWhatWasToldAndCannotBeReadKeepsNobodyElseFromHearing(t *testing.T) {
+	t.Parallel()
+	in := newInbox(t, true)
+	h := newHouse(t, webhook("hooks", in.URL))
+	spoilt, other := h.leaves(t, adele), h.leaves(t, "alex.wilber@contoso.com")
+	if err := h.Store.Append(t.Context(), "told-"+spoilt.ID, 1, "telling", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.run(t); err != nil {
+		t.Fatal(err)
+	}
+	_, bodies := in.got()
+	if len(bodies) != 3 || !strings.Contains(strings.Join(bodies, "\n"), other.ID) || strings.Contains(strings.Join(bodies, "\n"), spoilt.ID) {
+		t.Errorf("got %v; want the three notices of the other departure", bodies)
+	}
+}
+
 // TestManyNoticesBecomeOne above what the channel wants at once.
 func TestManyNoticesBecomeOne(t *testing.T) {
 	t.Parallel()
