@@ -13,30 +13,24 @@ import (
 // phonesAwaited is when the step first waited for phones, in the progress.
 const phonesAwaited = "phonesAwaited"
 
-// phonesWiped is nil once no phone of the mailbox has a wipe ahead of it: with the licence goes the
-// mailbox, and the pending wipe with it (B13). The wait is part of the plan. It ends with the last
-// acknowledgement, at the end of phoneWait, or when a person signs wipe off; the evidence says which.
-func (s *Step) phonesWiped(ctx context.Context, job *offboarding.Job) error {
+// devicesWiped is nil once no phone of the mailbox and no protected app has a wipe ahead of it: with the
+// licence goes the mailbox, and the pending wipe with it (B13), and Intune's app protection serves nobody
+// without a licence. The wait is part of the plan. It ends with the last acknowledgement, at the end of
+// phoneWait, or when a person signs wipe off; the evidence says which.
+// Source: Microsoft Intune, App protection policies overview, end-user requirements.
+func (s *Step) devicesWiped(ctx context.Context, job *offboarding.Job) error {
 	wipe := job.Case.Step(offboarding.StepWipe)
 	if wipe == nil {
 		return nil
 	}
-	phones, err := s.mailboxes.Phones(ctx, job.Leaver)
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return nil // no mailbox, no wipe to lose
-	}
+	open, accepted, err := s.unwipedPhones(ctx, job, wipe)
 	if err != nil {
 		return err
 	}
-	open, accepted := 0, 0
-	for _, p := range phones {
-		switch {
-		case p.Wiped():
-		case slices.Contains(wipe.Accepted, p.ID):
-			accepted++
-		default:
-			open++
-		}
+	apps := job.Case.UnwipedApps()
+	waiting := fmt.Sprintf("%d phones", open)
+	if apps > 0 {
+		waiting += fmt.Sprintf(" and the protected apps of %d devices", apps)
 	}
 	const fact = "phones"
 	since := job.Case.Plan.LeavingTime
@@ -45,19 +39,19 @@ func (s *Step) phonesWiped(ctx context.Context, job *offboarding.Job) error {
 	}
 	until := since.Add(job.Case.Plan.PhoneWait)
 	switch {
-	case open == 0 && accepted > 0:
+	case open+apps == 0 && accepted > 0:
 		job.Evidence[fact] = fmt.Sprintf("%d phones have not acknowledged their wipe, which a person accepted", accepted)
 		return nil
-	case open == 0 && job.Step.Progress[phonesAwaited] != "":
+	case open+apps == 0 && job.Step.Progress[phonesAwaited] != "":
 		job.Evidence[fact] = "every phone acknowledged its wipe"
 		return nil
-	case open == 0:
+	case open+apps == 0:
 		return nil
 	case wipe.State.Closed():
-		job.Evidence[fact] = fmt.Sprintf("%d phones have not acknowledged their wipe, and wipe is %s", open, wipe.State)
+		job.Evidence[fact] = fmt.Sprintf("%s have not acknowledged their wipe, and wipe is %s", waiting, wipe.State)
 		return nil
 	case !job.Now.Before(until):
-		job.Evidence[fact] = fmt.Sprintf("%d phones had not acknowledged their wipe within phoneWait, %s", open, offboarding.FormatDuration(job.Case.Plan.PhoneWait))
+		job.Evidence[fact] = fmt.Sprintf("%s had not acknowledged their wipe within phoneWait, %s", waiting, offboarding.FormatDuration(job.Case.Plan.PhoneWait))
 		return nil
 	}
 	awaited, err := job.Seen(ctx, phonesAwaited)
@@ -69,6 +63,25 @@ func (s *Step) phonesWiped(ctx context.Context, job *offboarding.Job) error {
 	if again.After(until) {
 		again = until
 	}
-	return offboarding.ContinueAt(again, fmt.Sprintf("%s: %d phones have not acknowledged their wipe, which goes with the mailbox; the licence stays until they do, until %s (phoneWait), or until a person signs wipe off: leaver sign-off %s wipe",
-		offboarding.B13, open, offboarding.Stamp(until), job.Case.ID))
+	return offboarding.ContinueAt(again, fmt.Sprintf("%s: %s have not acknowledged their wipe, which goes with the licence; it stays until they do, until %s (phoneWait), or until a person signs wipe off: leaver sign-off %s wipe",
+		offboarding.B13, waiting, offboarding.Stamp(until), job.Case.ID))
+}
+
+// unwipedPhones counts the phones of the mailbox that have not acknowledged their wipe, and those of them
+// that a person accepted.
+func (s *Step) unwipedPhones(ctx context.Context, job *offboarding.Job, wipe *offboarding.Record) (open, accepted int, err error) {
+	phones, err := s.mailboxes.Phones(ctx, job.Leaver)
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return 0, 0, nil // no mailbox, no wipe to lose
+	}
+	for _, p := range phones {
+		switch {
+		case p.Wiped():
+		case slices.Contains(wipe.Accepted, p.ID):
+			accepted++
+		default:
+			open++
+		}
+	}
+	return open, accepted, err
 }

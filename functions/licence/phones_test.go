@@ -66,6 +66,46 @@ func TestB13TheLicenceWaitsForPhonesToAcknowledge(t *testing.T) {
 	}
 }
 
+// TestB13TheLicenceWaitsForProtectedApps: Intune's app protection serves nobody without a licence.
+func TestB13TheLicenceWaitsForProtectedApps(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID("adele.vance@contoso.com")
+	const registration = "T_0c1f7a5e-8a55-4a3b-9c55-2a8d7f10c7aa"
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for p := range w.Phones {
+			if w.Phones[p].Mailbox == id {
+				delete(w.Phones, p)
+			}
+		}
+		for r := range w.AppRegistrations {
+			if w.AppRegistrations[r].UserID == id {
+				delete(w.AppRegistrations, r)
+			}
+		}
+		w.AppRegistrations[registration] = &simtenant.AppRegistration{
+			ID: registration, UserID: id, DeviceTag: "3b8a1f0e-8e0c-4d5a-9c0e-0c7a1b2d3e4f", DeviceType: "iPhone", LastSync: h.Now(), SyncEvery: 5 * time.Hour,
+		}
+	})
+	policy := mailGivenUp()
+	policy.Mailbox, policy.Grace = offboarding.None, 3*time.Second
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, policy)
+	forwarded(t, h, c)
+	wipes := h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe")))
+	h.Step(t, c.ID, wipes)
+	h.Advance(policy.Grace)
+	w := h.Worker(offboarding.StepLicence, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateWaiting, "B13", "the protected apps of 1 devices")
+	h.Settle(t, c.ID, wipes)
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+	left := 0
+	h.Tenant.Edit(func(w *simtenant.World) { left = len(w.AppRegistrations) })
+	if apps := h.Record(t, c.ID, offboarding.StepWipe).Evidence["managedApps"]; apps != "1" || left > 0 && len(h.Tenant.Licences(id)) > 0 {
+		t.Errorf("got %s devices with apps, %d registrations left", apps, left)
+	}
+}
+
 func signOff(t *testing.T, h *steptest.Harness, c *offboarding.Case, step offboarding.StepName) {
 	t.Helper()
 	if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: step, By: "Miriam Graham", Note: "seen"}); err != nil {

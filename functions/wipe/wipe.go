@@ -82,7 +82,7 @@ const phoneTold = "phoneTold/"
 const (
 	phone  = "phone/"
 	device = "managedDevice/"
-	apps   = "managedApps/"
+	apps   = offboarding.ManagedApps
 )
 
 // Work implements worker.Step. Each part is tried whatever became of the others.
@@ -408,7 +408,7 @@ func (s *Step) apps(ctx context.Context, r *run) {
 	r.Evidence["managedApps"] = strconv.Itoa(len(known))
 	for _, name := range known {
 		if _, there := before[apps+name]; !there {
-			r.Evidence[apps+name] = "gone"
+			r.Evidence[apps+name] = offboarding.AppsGone
 		}
 	}
 }

@@ -1,6 +1,7 @@
 // Command catalogue writes whatever follows from the catalogue of functions, rights and rules
 // (offboarding.Functions, offboarding.Steps, offboarding.Rules, bus.RightsOf): the function blocks
-// of template.yaml, functions.tf, keda.yaml, the samples in events/ and the tables of the pages.
+// of template.yaml, functions.tf, keda.yaml, the samples in events/, the tables of the pages, and
+// the schema of a seed.
 // What is written by hand around them stays. Run it by go generate; a test fails while a file
 // differs from what it would write.
 package main
@@ -12,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"leaver/shared/simtenant"
 )
 
 //go:generate go run .
@@ -69,6 +72,9 @@ func generate(project fs.FS) (map[string][]byte, error) {
 	}
 	for name, text := range samples {
 		files[name] = text
+	}
+	if files["shared/simtenant/seed.schema.json"], err = simtenant.SeedSchema(); err != nil {
+		return nil, err
 	}
 	return files, nil
 }

@@ -29,6 +29,7 @@ import (
 //	licensedOnPremises access         progress  onpremises
 //	licenceGate    licence            progress  onpremises
 //	deletionGate   delete             progress  onpremises
+//	managedApps/…  wipe               both      licence
 //	residualRisk   any                evidence  leaver plan, reports
 const (
 	// AccountEnabled is "false" once the account was read disabled and its sessions revoked after that.
@@ -78,6 +79,11 @@ const (
 	DeletionGate = "deletionGate"
 	// PoliciesUnseen is the residual risk of a gate that could not read the policies of the organisation.
 	PoliciesUnseen = "Exchange refused to show whether retention policies of the organisation hold the mailbox (Get-OrganizationConfig)"
+	// ManagedApps and a device tag, or the id of an app, is of protected apps: in the progress of wipe when
+	// their wipe was asked for, in its evidence their end.
+	ManagedApps = "managedApps/"
+	// AppsGone is the end of protected apps.
+	AppsGone = "gone"
 	// ResidualRisk is what a step can neither end nor see, in words.
 	ResidualRisk = "residualRisk"
 )
@@ -90,6 +96,22 @@ func (c *Case) MailboxHeld() (items int, known bool) {
 		return items, true
 	}
 	return 0, looked != "" || c.evidence(StepForward, MailboxSeen) == none
+}
+
+// UnwipedApps counts the devices whose protected apps were asked to wipe themselves and have not been
+// seen to.
+func (c *Case) UnwipedApps() int {
+	wipe := c.Step(StepWipe)
+	if wipe == nil {
+		return 0
+	}
+	n := 0
+	for name := range wipe.Progress {
+		if strings.HasPrefix(name, ManagedApps) && wipe.Evidence[name] != AppsGone {
+			n++
+		}
+	}
+	return n
 }
 
 // LeftToLicence are the groups that access has left to licence, by object id.

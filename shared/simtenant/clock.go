@@ -218,8 +218,15 @@ func deviceCalls(t *Tenant, d *ManagedDevice, now time.Time) {
 	}
 }
 
-func nextCallOfApp(_ *World, r *AppRegistration) time.Time {
-	if r.WipeRequested.IsZero() {
+// protects says whether Intune's app protection serves a user: it takes a licence with Intune.
+// Source: Microsoft Intune, App protection policies overview, end-user requirements.
+func (w *World) protects(user string) bool {
+	u := w.Users[user]
+	return u != nil && w.hasPlan(u, "INTUNE_")
+}
+
+func nextCallOfApp(w *World, r *AppRegistration) time.Time {
+	if r.WipeRequested.IsZero() || !w.protects(r.UserID) {
 		return time.Time{}
 	}
 	return firstSync(r.LastSync, r.SyncEvery, r.Dead, r.WipeRequested)
@@ -235,7 +242,8 @@ func appCalls(t *Tenant, r *AppRegistration, now time.Time) {
 // reaches says whether a phone reaches Exchange: only while there is a mailbox to sync with and, of a
 // phone's own mail program, while ActiveSync is open and the phone is not blocked. A wipe asked for
 // after that is never acknowledged. Outlook mobile is told by a service of its own. With the knob
-// PhonesShutOut either takes an account that may sign in and a mailbox that is the person's own, too.
+// PhonesShutOut either takes a mailbox that is the person's own and, as long as its token lasts, no more
+// than an account that was disabled: see tokenEnds.
 // Sources: Exchange ActiveSync user-initiated remote wipe (practical365.com); MicrosoftDocs
 // IntuneDocs issue 2020; Clear-MobileDevice: the device is wiped the next time it receives data.
 func (w *World) reaches(p *Phone) bool {
@@ -254,16 +262,15 @@ func (w *World) reaches(p *Phone) bool {
 	if !m.Protocols[protocol] || slices.Contains(m.BlockedDeviceIDs, p.DeviceID) {
 		return false
 	}
-	u := w.Users[p.Mailbox]
-	return !w.PhonesShutOut || u != nil && u.AccountEnabled && m.Type == "UserMailbox"
+	return !w.PhonesShutOut || m.Type == "UserMailbox"
 }
 
-// tokenEnds is when a phone's own mail program is shut out by its account: within a quarter of an hour
-// of the account being disabled. Zero = it is not.
+// tokenEnds is when a phone's own mail program, and with the knob PhonesShutOut Outlook as well, is shut
+// out by its account: within a quarter of an hour of the account being disabled. Zero = it is not.
 // Source: Microsoft Entra, continuous access evaluation: up to 15 minutes.
 func (w *World) tokenEnds(p *Phone) time.Time {
 	u := w.Users[p.Mailbox]
-	if p.ClientType == "REST" || u == nil || u.AccountEnabled {
+	if p.ClientType == "REST" && !w.PhonesShutOut || u == nil || u.AccountEnabled {
 		return time.Time{}
 	}
 	return u.SessionsValidFrom.Add(15 * time.Minute)
@@ -295,11 +302,15 @@ func (w *World) callHome(p *Phone, now time.Time) {
 	if ack := nextCallOfPhone(w, p); !ack.IsZero() && !ack.After(now) {
 		p.WipeAcked, p.LastSync = ack, ack
 	}
+	until := now
 	if end := w.tokenEnds(p); !end.IsZero() && now.After(end) {
-		now = end
+		until = end
 	}
-	if last := lastSync(p.LastSync, p.SyncEvery, p.Dead, now); p.WipeAcked.IsZero() && last.After(p.shutOut) {
+	if last := lastSync(p.LastSync, p.SyncEvery, p.Dead, until); p.WipeAcked.IsZero() && last.After(p.shutOut) {
 		p.LastSync = last
+	}
+	if until.Before(now) {
+		p.shutOut = now
 	}
 }
 

@@ -104,8 +104,8 @@ type SeedPlan struct {
 type SeedGroup struct {
 	ID       string   `yaml:"id"`
 	Name     string   `yaml:"name"`
-	Kind     string   `yaml:"kind"` // security (the default), unified, distribution, mailSecurity
-	Rule     string   `yaml:"rule"` // non-empty = dynamic; who is in it is said by the users all the same
+	Kind     string   `yaml:"kind" enum:"security,unified,distribution,mailSecurity"` // security (the default), unified, distribution, mailSecurity
+	Rule     string   `yaml:"rule"`                                                   // non-empty = dynamic; who is in it is said by the users all the same
 	Synced   bool     `yaml:"synced"`
 	RoleAble bool     `yaml:"assignableToRole"`
 	Licences []string `yaml:"licences"`
@@ -219,12 +219,12 @@ type SeedDevice struct {
 	Name      string        `yaml:"name"`
 	OS        string        `yaml:"os"`
 	Model     string        `yaml:"model"`
-	Owner     string        `yaml:"ownerType"` // Intune: company or personal
-	Outlook   bool          `yaml:"outlook"`   // Exchange: Outlook mobile, not the phone's own mail program
-	SyncEvery time.Duration `yaml:"syncEvery"` // absent = the tenant's
-	Dead      bool          `yaml:"dead"`      // never calls home again
+	Owner     string        `yaml:"ownerType" enum:"company,personal"` // Intune: company or personal
+	Outlook   bool          `yaml:"outlook"`                           // Exchange: Outlook mobile, not the phone's own mail program
+	SyncEvery time.Duration `yaml:"syncEvery"`                         // absent = the tenant's
+	Dead      bool          `yaml:"dead"`                              // never calls home again
 
-	TrustType       string   `yaml:"trustType"` // Entra: AzureAd (the default), ServerAd, Workplace
+	TrustType       string   `yaml:"trustType" enum:"AzureAd,ServerAd,Workplace"` // Entra: AzureAd (the default), ServerAd, Workplace
 	Restricted      bool     `yaml:"isManagementRestricted"`
 	RegisteredUsers []string `yaml:"registeredUsers"` // Entra: user principal names beside the owner's
 	Users           []string `yaml:"users"`           // Intune: who uses it beside who enrolled it
@@ -244,8 +244,8 @@ type SeedApp struct {
 	Certificates   []string `yaml:"certificates"` // PEM, of which the first certificate counts
 }
 
-// ReadSeed reads a seed file (YAML). A key that Seed does not know is refused with its line and
-// column.
+// ReadSeed reads a seed file (YAML), which seed.schema.json describes. A key that Seed does not know is
+// refused with its line and column.
 func ReadSeed(r io.Reader) (*Seed, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -254,6 +254,9 @@ func ReadSeed(r io.Reader) (*Seed, error) {
 	var s Seed
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&s); err != nil {
 		return nil, fmt.Errorf("simtenant: seed: %s", yaml.FormatError(err, false, true))
+	}
+	if err := checkSeed(text); err != nil {
+		return nil, fmt.Errorf("simtenant: seed: %w", err)
 	}
 	return &s, nil
 }

@@ -50,7 +50,7 @@ func TestSeedRefusals(t *testing.T) {
 		"users: [{userPrincipalName: a@b.c, groups: [G]}]":                `no group "G"`,
 		"users: [{userPrincipalName: a@b.c, mailbox: {items: 1}}]":        "without an Exchange licence",
 		"users: [{userPrincipalName: a@b.c}, {userPrincipalName: A@b.c}]": "twice",
-		"groups: [{name: G, kind: secret}]":                               "no kind",
+		"groups: [{name: G, kind: secret}]":                               "groups.0.kind",
 	} {
 		seed, err := ReadSeed(strings.NewReader(text))
 		if err == nil {
@@ -84,6 +84,23 @@ func TestCompanyIsTheSameEveryTime(t *testing.T) {
 	for _, s := range a.world.SKUs {
 		if n := a.world.taken(s.ID); n > s.Seats {
 			t.Errorf("%s: %d of %d seats", s.PartNumber, n, s.Seats)
+		}
+	}
+}
+
+// TestTheSchemaOfASeedIsHeld: seed.schema.json refuses what the tenant cannot be given.
+func TestTheSchemaOfASeedIsHeld(t *testing.T) {
+	for text, says := range map[string]string{
+		"users: [{userPrincipalName: a@contoso.com, employeeId: 00123, phones: [{name: P, syncEvery: 1m30s}]}]": "",
+		"users: [{userPrincipalName: a@contoso.com, mailbox: {inPlaceHolds: [mbx1], delayHoldApplied: true}}]":  "",
+		"users:":                          "",
+		"groups: [{name: G, kind: team}]": "groups.0.kind",
+		"users: [{userPrincipalName: a@contoso.com, devices: [{name: D, trustType: Hybrid}]}]": "users.0.devices.0.trustType",
+		"users: [{userPrincipalName: a@contoso.com, shoeSize: 44}]":                            "shoeSize",
+		"knobs: {cloud: germany}": "knobs.cloud",
+	} {
+		if _, err := ReadSeed(strings.NewReader(text)); says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: got %v, want it to name %q", text, err, says)
 		}
 	}
 }

@@ -364,6 +364,7 @@ func TestPermissions(t *testing.T) {
 			subject = directoryRoles[0].id
 		}
 		path = strings.ReplaceAll(path, "{id}", subject)
+		path = strings.ReplaceAll(path, "/{collection}", "/phoneMethods")
 		none := f.as("00000000-0000-4000-8000-000000000000", o.method, path, bodyFor(o.name()))
 		equal(t, o.name()+" without permission", none.status, 403)
 		for _, p := range o.allow {

@@ -160,8 +160,11 @@ func TestAPhoneThatIsShutOutDoesNotHearOfItsWipe(t *testing.T) {
 				f.exec("Set-CASMailbox", args{"Identity": ada, "ActiveSyncBlockedDeviceIDs": []string{p.DeviceID}})
 			}
 		},
-		"the account is disabled": func(f *fixture) { f.call("PATCH", "/users/"+ada, map[string]any{"accountEnabled": false}) },
-		"the mailbox is shared":   func(f *fixture) { f.exec("Set-Mailbox", args{"Identity": ada, "Type": "Shared"}) },
+		"the account is disabled": func(f *fixture) {
+			f.call("PATCH", "/users/"+ada, map[string]any{"accountEnabled": false})
+			f.Advance(16 * time.Minute) // its token has ended
+		},
+		"the mailbox is shared": func(f *fixture) { f.exec("Set-Mailbox", args{"Identity": ada, "Type": "Shared"}) },
 	} {
 		f := seeded(t, `
 knobs: {phonesShutOut: true}
@@ -181,6 +184,53 @@ users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], phones:
 		f.Advance(time.Hour)
 		if p, _ := f.Phone(phone); !p.WipeAcked.After(opened) {
 			t.Errorf("%s: let in again at %v it acknowledged at %v", name, opened, p.WipeAcked)
+		}
+	}
+}
+
+// A phone whose account was disabled is let in as long as its token lasts: the moment of the policy's
+// phoneGrace is not in vain. Source: Microsoft Entra, continuous access evaluation: up to 15 minutes.
+func TestAPhoneHearsOfItsWipeWhileItsTokenLasts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		every time.Duration
+		hears bool
+	}{"on push": {time.Minute, true}, "once an hour": {time.Hour, false}} {
+		for _, kind := range []string{"outlook: false", "outlook: true"} {
+			f := seeded(t, fmt.Sprintf(`
+knobs: {phonesShutOut: true}
+users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], phones: [{name: Phone, syncEvery: %s, %s}]}]
+`, tt.every, kind))
+			phone := f.phones()[0].Identity
+			f.want(f.call("PATCH", "/users/"+ada, map[string]any{"accountEnabled": false}), 204, "")
+			f.want(f.call("POST", "/users/"+ada+"/revokeSignInSessions", nil), 200, "")
+			f.exec("Clear-MobileDevice", args{"Identity": phone, "AccountOnly": true})
+			f.Advance(3 * time.Hour)
+			if p, _ := f.Phone(phone); p.WipeAcked.IsZero() == tt.hears {
+				t.Errorf("%s, %s: acknowledged at %v, want that it hears of it: %t", name, kind, p.WipeAcked, tt.hears)
+			}
+		}
+	}
+}
+
+// Source: Microsoft Intune, App protection policies overview: whoever uses a protected app has a licence.
+func TestAProtectedAppWithoutALicenceHearsOfNoWipe(t *testing.T) {
+	for _, licensed := range []bool{true, false} {
+		f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, licences: [EMS], managedApps: [{name: Phone, syncEvery: 1m}]}]`)
+		var tag string
+		f.Edit(func(w *World) {
+			for _, r := range w.AppRegistrations {
+				tag = r.DeviceTag
+			}
+		})
+		f.want(f.call("POST", "/users/"+ada+"/wipeManagedAppRegistrationsByDeviceTag", map[string]any{"deviceTag": tag}), 204, "")
+		if !licensed {
+			f.Edit(func(w *World) { w.Users[UserID("ada@contoso.com")].Licences = nil })
+		}
+		f.Advance(time.Hour)
+		left := 0
+		f.Edit(func(w *World) { left = len(w.AppRegistrations) })
+		if (left == 0) != licensed {
+			t.Errorf("licensed %t: %d registrations are left", licensed, left)
 		}
 	}
 }
