@@ -113,3 +113,22 @@ func TestWhatAColleagueGaveToTheLeaverStaysTheirs(t *testing.T) {
 		})
 	}
 }
+
+// TestAGroupThatRefusesToLoseAnOwnerStopsNothingElse: microsoftgraph/microsoft-graph-docs#12054 and #6489,
+// "must have at least one owner" of a group that has two.
+func TestAGroupThatRefusesToLoseAnOwnerStopsNothingElse(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	group := simtenant.GroupID(simtenant.GroupProject)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Groups[group].Owners = []string{simtenant.UserID(emily), simtenant.UserID(lynne)}
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "DELETE /groups/{id}/owners/{member}/$ref", Status: 400, Code: "Request_BadRequest"})
+	})
+	record := settle(t, h, emily)
+	h.Wants(t, record, offboarding.StateParked, offboarding.PortalWorldwide.Group(group))
+	for _, still := range left(h, simtenant.UserID(emily)) {
+		if !strings.HasPrefix(still, "owner of ") {
+			t.Errorf("not everything else is done: %s", still)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package forward_test
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +110,40 @@ func TestTheManagerOfTheMomentGetsTheMail(t *testing.T) {
 	h.Wants(t, h.Settle(t, named.ID, h.Worker(offboarding.StepForward, newStep(h))), offboarding.StateEffective)
 	if m := mailbox(t, h, named.Leaver); m.ForwardingAddress != simtenant.UserID("adele.vance@contoso.com") {
 		t.Errorf("got the mail forwarded to %s, want who was named", m.ForwardingAddress)
+	}
+}
+
+// TestASpecialCharacterInANameHangsNothing: NunoFilipeMota/PublicScripts#2. The reply names the leaver as
+// the text that it is, and is read back.
+func TestASpecialCharacterInANameHangsNothing(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID("irvin.sayers@contoso.com")
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Users[id].DisplayName, w.Mailboxes[id].DisplayName = `Zoë <b> & "Co"`, `Zoë <b> & "Co"`
+	})
+	policy := offboarding.DefaultPolicy()
+	policy.AutoReply = offboarding.AutoReplyTexts{Inside: "<p>{name} is gone</p>", Outside: "<p>{name} is gone</p>"}
+	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, policy)
+	w := h.Worker(offboarding.StepForward, withPolicy(policy)(h))
+	record, _ := h.Step(t, c.ID, w)
+	m, _ := h.Tenant.Mailbox(c.Leaver)
+	if want := "<p>Zoë &lt;b&gt; &amp; &#34;Co&#34; is gone</p>"; m.AutoReply.Internal != want || record.Evidence["autoReply"] == "" {
+		t.Errorf("got the reply %q, evidence %v, want %q and it read back", m.AutoReply.Internal, record.Evidence, want)
+	}
+}
+
+// TestNobodyElseIsWrittenTo: KelvinTegelaar/CIPP#6016, where the recipient of the mail lost a licence.
+func TestNobodyElseIsWrittenTo(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	before, held := mailbox(t, h, simtenant.UserID(alex)), h.Tenant.Licences(simtenant.UserID(alex))
+	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+	if after := mailbox(t, h, simtenant.UserID(alex)); !reflect.DeepEqual(before, after) {
+		t.Errorf("the recipient's mailbox is %+v, was %+v", after, before)
+	}
+	if now := h.Tenant.Licences(simtenant.UserID(alex)); !slices.Equal(now, held) {
+		t.Errorf("the recipient holds %v, held %v", now, held)
 	}
 }

@@ -96,3 +96,20 @@ func TestB12DeletedItemsGoWithTheMailbox(t *testing.T) {
 		t.Error("the licence went, and the mailbox with it")
 	}
 }
+
+// TestAnInheritedLicenceInErrorIsReleasedByItsGroup: microsoft-graph-docs PR 3167, CountViolation.
+func TestAnInheritedLicenceInErrorIsReleasedByItsGroup(t *testing.T) {
+	t.Parallel()
+	const adele = "adele.vance@contoso.com"
+	h := steptest.New(t)
+	group := simtenant.GroupID(simtenant.GroupLicenceEMS)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Groups[group].LicenceErrors = map[string]string{simtenant.UserID(adele): "CountViolation"}
+	})
+	c := h.Open(t, adele, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h))), offboarding.StateEffective)
+	if g, _ := h.Tenant.Group(group); slices.Contains(g.Members, c.Leaver) {
+		t.Error("the leaver is in the group still")
+	}
+}

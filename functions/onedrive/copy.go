@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,6 +19,9 @@ const (
 	mostAsked     = 4  // monitors at a time
 	mostTries     = 5
 	longestLookup = 5 * time.Minute
+	// lostFor is how long a copy whose monitor is lost is left alone at first; each wave after it twice as
+	// long. Source: OneDrive/onedrive-api-docs issues 63 and 545.
+	lostFor = 30 * time.Second
 )
 
 // copying is a copy that was started.
@@ -154,9 +158,12 @@ func (k *keeper) waitForCopies(ctx context.Context) error {
 	var percent float64
 	failures := map[string]string{}
 	noRoom := false
-	states, err := k.ask(ctx, started)
+	states, lost, err := k.ask(ctx, started)
 	if err != nil {
 		return err
+	}
+	if waits := k.WaveAt.Add(lostFor << min(k.Tries, mostTries)).Sub(k.job.Now); lost > 0 && waits > 0 {
+		return offboarding.After(waits, fmt.Sprintf("%s; %d monitors of copies are not there any more: the listing of the copy decides", k.soFar(), lost))
 	}
 	for i, c := range started {
 		state := states[i]
@@ -181,19 +188,23 @@ func (k *keeper) waitForCopies(ctx context.Context) error {
 	return nil
 }
 
-// ask asks the monitors of copies.
-func (k *keeper) ask(ctx context.Context, started []copying) ([]offboarding.CopyState, error) {
-	states := make([]offboarding.CopyState, len(started))
+// ask asks the monitors of copies. One that is lost says nothing: its copy may be done, and the listing
+// tells.
+func (k *keeper) ask(ctx context.Context, started []copying) (states []offboarding.CopyState, lost int, err error) {
+	states = make([]offboarding.CopyState, len(started))
+	var gone atomic.Int64
 	asking, ctx := errgroup.WithContext(ctx)
 	asking.SetLimit(mostAsked)
 	for i, c := range started {
 		asking.Go(func() (err error) {
 			states[i], err = k.files.CopyState(ctx, c.Monitor)
 			if errors.Is(err, offboarding.ErrNotFound) { // it does not last for ever
+				gone.Add(1)
 				states[i], err = offboarding.CopyState{Percent: 100, Done: true}, nil
 			}
 			return err
 		})
 	}
-	return states, asking.Wait()
+	err = asking.Wait()
+	return states, int(gone.Load()), err
 }

@@ -251,6 +251,7 @@ const heeded = 10 * time.Minute
 // deleteMethods deletes authentication methods. Graph refuses the default one while there are
 // others, and v1.0 does not show which it is: what was refused is tried again when others went.
 func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, hidden bool) error {
+	all := methods
 	for len(methods) > 0 {
 		var verdicts, refusals []error
 		var refused []offboarding.Grant
@@ -269,8 +270,8 @@ func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, hi
 			return err
 		case len(refused) == len(methods) && r.heldRole && r.job.Waited() < heeded:
 			return r.job.NotYet("%s: refused for a role that has been taken away just now: %s", offboarding.B10, offboarding.Join(refusals...))
-		case len(refused) == len(methods) && hidden:
-			// One that this cloud does not show keeps the default one from going.
+		case len(refused) == len(methods) && (hidden || slices.ContainsFunc(all, func(m offboarding.Grant) bool { return r.leftToPerson[m.ID] })):
+			// One that cannot be seen, or not be deleted, keeps the default one from going.
 			for _, m := range refused {
 				r.addTask(m.ID, "delete the authentication method %s of type %s in the Entra admin center: it is refused while there are others", m.ID, m.Type)
 			}

@@ -305,3 +305,19 @@ func TestACloudWithoutListingOfMethodsCostsOnlyThem(t *testing.T) {
 		t.Errorf("got the methods %v left, want those that this cloud does not show, and no other", u.Methods)
 	}
 }
+
+// TestAMethodThatGraphCannotDeleteIsATask: microsoftgraph/msgraph-metadata#138, hardware tokens.
+func TestAMethodThatGraphCannotDeleteIsATask(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		u := w.Users[simtenant.UserID(emily)]
+		u.Methods = append(u.Methods, simtenant.AuthenticationMethod{ID: "b4d5a6c7-0000-4000-8000-00000000abcd", Type: "hardwareOath"})
+	})
+	c := h.Open(t, emily, offboarding.Options{}, offboarding.DefaultPolicy())
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, newStep(h)))
+	h.Wants(t, record, offboarding.StateManual, "b4d5a6c7-0000-4000-8000-00000000abcd", "hardwareOath")
+	if u, _ := h.Tenant.User(simtenant.UserID(emily)); len(u.Methods) != 2 || !strings.Contains(record.Reason, u.Methods[0].ID) {
+		t.Errorf("got the methods %v left, want the one that Graph cannot delete, and the default one that it keeps", u.Methods)
+	}
+}
