@@ -234,7 +234,9 @@ func (r *run) staying(ctx context.Context, names []string) (int, error) {
 		switch {
 		case err != nil:
 			return 0, err
-		case who.ID == "": // a group
+		case who.ID == "" && !who.Inside: // whose account is gone: Exchange prints a SID
+			continue
+		case who.ID == "": // several have this name
 			n++
 			continue
 		case strings.EqualFold(who.ID, r.job.Leaver):

@@ -64,6 +64,15 @@ func TestWhatWouldBeWithoutAnybodyIsHandedOver(t *testing.T) {
 				return []string{w.Mailboxes[earlier].ForwardingAddress}
 			}, []string{heir},
 		},
+		"a mailbox that somebody else could open, whose account is gone": {
+			func(w *simtenant.World) {
+				w.Mailboxes[earlier].Type = "SharedMailbox"
+				w.Mailboxes[earlier].Permissions = []simtenant.MailboxPermission{
+					{User: id, Rights: []string{"FullAccess"}}, {User: simtenant.UserID("gone@contoso.com"), Rights: []string{"FullAccess"}},
+				}
+			},
+			func(w *simtenant.World) []string { return opened(w)[1:] }, []string{heir},
+		},
 		"the shared mailbox of an earlier leaver": {
 			func(w *simtenant.World) {
 				w.Mailboxes[earlier].Type, w.Mailboxes[earlier].SendAs = "SharedMailbox", []string{id}

@@ -1,6 +1,9 @@
 package simtenant
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 func (c *invocation) trustee(parameter string) (string, *failure) {
 	name, _, bad := c.text(parameter)
@@ -30,7 +33,7 @@ func getMailboxPermission(c *invocation) ([]object, *failure) {
 		}
 		for _, p := range m.Permissions {
 			if only == "" || p.User == only {
-				out = append(out, object{"Identity": m.Alias, "User": c.upn(p.User), "AccessRights": p.Rights, "IsInherited": false, "Deny": false})
+				out = append(out, object{"Identity": m.Alias, "User": c.trusted(p.User), "AccessRights": p.Rights, "IsInherited": false, "Deny": false})
 			}
 		}
 	}
@@ -151,4 +154,13 @@ func removeRecipientPermission(c *invocation) ([]object, *failure) {
 		}
 		return nil
 	})
+}
+
+// trusted is how Exchange prints who has a right: of somebody whose account is gone, by a SID.
+// Source: MicrosoftDocs/office-docs-powershell issue 9089.
+func (c *invocation) trusted(id string) string {
+	if u := c.t.world.Users[id]; u != nil {
+		return u.UserPrincipalName
+	}
+	return "S-1-5-21-1004336348-1177238915-682003330-" + strconv.Itoa(1000+len(id))
 }

@@ -203,12 +203,14 @@ var (
 		},
 		{
 			person: unkindChristie, title: "approves the bookings of a room",
-			why:  "the room was left as it is, and a task names it",
-			want: map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned, offboarding.StepAccess: signedOff},
-			acts: []act{task(offboarding.StepAccess, "somebody else approves", "bookings", simtenant.UserID(unkindRoom))},
+			why:  "the room was left as it is, and the successor approves its bookings",
+			want: map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
 			check: unkindCheck(func(w *simtenant.World, id string) string {
 				if m := w.Mailboxes[simtenant.UserID(unkindRoom)]; m == nil || m.Type != "RoomMailbox" || !m.SoftDeletedAt.IsZero() {
 					return "the room is not bookable any more"
+				}
+				if d := w.Mailboxes[simtenant.UserID(unkindRoom)].ResourceDelegates; len(d) != 1 || d[0] == id || w.Users[d[0]] == nil {
+					return "nobody who stays approves the bookings of the room"
 				}
 				return ""
 			}),
