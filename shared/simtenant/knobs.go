@@ -41,7 +41,7 @@ type Knobs struct {
 	// Connect does since 2.5.76, instead of as a user with a role.
 	SyncAsApplication bool `yaml:"syncAsApplication"`
 	// Cloud is the national cloud whose operations there are: worldwide when empty, usgov, usgovdod or china.
-	Cloud string `yaml:"cloud" enum:"usgov,usgovdod,china"`
+	Cloud string `yaml:"cloud" enum:"worldwide,usgov,usgovdod,china"`
 	// CloudHosts has the tenant answer under the hosts of its cloud alone, and give tokens for them alone.
 	CloudHosts bool `yaml:"cloudHosts"`
 	// WithoutPIM is a tenant without the licence for Privileged Identity Management.
