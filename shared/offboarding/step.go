@@ -179,7 +179,8 @@ var Steps = []Spec{
 			Does: "takes away what the leaver can still reach", Exchange: true,
 			Cmdlets: []string{
 				"Get-Mailbox", "Get-Recipient", "Get-MailboxPermission", "Get-RecipientPermission", "Get-MailboxFolderPermission", "Get-MailboxFolderStatistics",
-				"Get-DistributionGroup", "Get-CalendarProcessing", "Set-Mailbox GrantSendOnBehalfTo",
+				"Get-DistributionGroup", "Get-CalendarProcessing", "Set-Mailbox GrantSendOnBehalfTo ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward",
+				"Set-DistributionGroup ManagedBy BypassSecurityGroupManagerCheck", "Set-CalendarProcessing ResourceDelegates", // handed over
 				"Remove-DistributionGroupMember", "Remove-MailboxPermission", "Remove-RecipientPermission", "Remove-MailboxFolderPermission",
 				"Add-DistributionGroupMember", "Add-MailboxPermission", "Add-RecipientPermission", "Add-MailboxFolderPermission", // to undo it
 			},
@@ -188,7 +189,7 @@ var Steps = []Spec{
 				"TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read",
 			},
 			Done:    "no group (but those that give licences), ownership, consent, telephone number or right on another mailbox is left",
-			AtWorst: "make anybody a member or an owner of every group that administrator roles do not depend on; read every calendar; give anybody rights on every mailbox and every distribution list, or take them away",
+			AtWorst: "make anybody a member or an owner of every group that administrator roles do not depend on; read every calendar; forward every mailbox, and give anybody rights on it and on every distribution list",
 		},
 	},
 	{
