@@ -2,6 +2,7 @@ package resident_test
 
 import (
 	"context"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/worker"
 )
 
 // synchronisedPerson is somebody whom the simulated tenant synchronises from a real directory.
@@ -261,5 +263,68 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestUndoOnPremises takes a departure back whose account stayed: in the directory it is as it was, and enabled
+// only once everything else is; the synchronisation carries that to the cloud.
+func TestUndoOnPremises(t *testing.T) {
+	t.Parallel()
+	attributes := []string{"userAccountControl", "memberOf", "description", "msExchHideFromAddressLists"}
+	photograph := func(o *organisation) map[string][]string {
+		t.Helper()
+		account, err := o.Read(o.dn, attributes...)
+		must(t, err)
+		shown := map[string][]string{}
+		for _, a := range attributes {
+			if shown[a] = account.GetAttributeValues(a); len(shown[a]) > 0 {
+				slices.Sort(shown[a])
+			}
+		}
+		return shown
+	}
+	var before map[string][]string
+	o := departure{person: synchronisedPerson, shared: true, change: func(d *sambatest.Organisation, dn string) {
+		_, err := d.Group("travellers", dn)
+		must(t, err)
+		must(t, d.Set(dn, "description", "the fourth floor"))
+		must(t, d.Set(dn, "msExchHideFromAddressLists", "FALSE"))
+	}}.begin(t)
+	before = photograph(o)
+	o.carry(t)
+	if left := photograph(o); left["userAccountControl"][0] == before["userAccountControl"][0] || len(left["memberOf"]) >= len(before["memberOf"]) ||
+		left["description"][0] != "left" || left["msExchHideFromAddressLists"][0] != "TRUE" {
+		t.Fatalf("after the departure the account is %v, before it %v", left, before)
+	}
+
+	c, err := o.Ledger.Undo(t.Context(), ledger.UndoOrder{Case: o.c.ID, By: undoer, Reason: "she stays", Source: "operator"})
+	must(t, err)
+	_, err = worker.Dispatch(t.Context(), o.Bus, o.Ledger, c)
+	must(t, err)
+	enabledAt := ""
+	c = o.carry(t, func() {
+		if enabledAt == "" && o.control(t) == before["userAccountControl"][0] {
+			for _, s := range o.c.Steps {
+				if r := o.Record(t, o.c.ID, s.Name); !r.State.Settled() {
+					enabledAt += string(s.Name) + " "
+				}
+			}
+			enabledAt += "."
+		}
+	})
+	if s := o.Record(t, c.ID, offboarding.StepOnpremises); s.State != offboarding.StateUndone {
+		t.Errorf("onpremises is %s: %s; want undone", s.State, s.Reason)
+	}
+	if now := photograph(o); !maps.EqualFunc(before, now, slices.Equal) {
+		t.Errorf("the account is %v, was %v", now, before)
+	}
+	for _, last := range []offboarding.StepName{offboarding.StepAccess, offboarding.StepForward, offboarding.StepPreserve} {
+		if strings.Contains(enabledAt, string(last)) {
+			t.Errorf("it was enabled while %s was still being taken back", last)
+		}
+	}
+	o.synchronise(t, o.Tenant)
+	if u, _ := o.Tenant.User(o.id); !u.AccountEnabled {
+		t.Error("the cloud does not show it enabled")
 	}
 }
