@@ -38,8 +38,10 @@ func newLine(t *testing.T, person string, policy offboarding.Policy) *line {
 // newLineOf prepares the host before the departure begins.
 func newLineOf(t *testing.T, person string, policy offboarding.Policy, prepare func(*line)) *line {
 	l := &line{Harness: steptest.New(t), workers: map[offboarding.StepName]*worker.Worker{}}
-	for name, step := range resident.Steps(l.Graph, l.Exchange, l.Ledger, objectstore.New(t.TempDir(), nil), policy) {
-		l.workers[name] = l.Worker(name, step)
+	storage := objectstore.New(t.TempDir(), nil)
+	for name := range resident.Steps(l.Graph, l.Exchange, l.Ledger, storage, policy) {
+		directory, mailboxes := l.As(string(name)) // with its rights and no others
+		l.workers[name] = l.Worker(name, resident.Steps(directory, mailboxes, l.Ledger, storage, policy)[name])
 	}
 	prepare(l)
 	l.c = l.Open(t, person, offboarding.Options{}, policy)
