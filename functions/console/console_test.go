@@ -317,6 +317,60 @@ func TestAFormNamesNobody(t *testing.T) {
 	}
 }
 
+// TestNobodyDecidesAboutTheirOwnDeparture: an operator who is to leave is not locked out before the day.
+func TestNobodyDecidesAboutTheirOwnDeparture(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	own := w.leaves(chief, needsApproval)
+	who := operator.OfCase(own.ID)
+	desk := w.desk.As(offboarding.Person{ID: simtenant.UserID(chief), Name: chief})
+	before, err := w.desk.Ledger.Case(t.Context(), own.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, act := range map[string]func() error{
+		"release": func() error {
+			_, err := desk.Release(t.Context(), operator.Release{Who: []operator.Who{who}})
+			return err
+		},
+		"approve": func() error {
+			_, err := desk.Approve(t.Context(), operator.Approval{Who: who})
+			return err
+		},
+		"cancel": func() error {
+			_, err := desk.Cancel(t.Context(), operator.Cancellation{Who: who, Reason: "I stay"})
+			return err
+		},
+		"cancel all of a source": func() error {
+			_, err := desk.Cancel(t.Context(), operator.Cancellation{Source: "webhooks/standard", Reason: "I stay"})
+			return err
+		},
+		"sign-off": func() error {
+			_, err := desk.SignOff(t.Context(), operator.SignOff{Who: who, Step: offboarding.StepSignout, Note: "done"})
+			return err
+		},
+		"replay": func() error {
+			_, err := desk.Replay(t.Context(), operator.Replay{Who: who})
+			return err
+		},
+		"undo": func() error {
+			_, err := desk.Undo(t.Context(), operator.Undo{Who: who, Reason: "I stay"})
+			return err
+		},
+	} {
+		if err := act(); err == nil || !strings.Contains(err.Error(), "your own departure") {
+			t.Errorf("%s: got %v, want that it is their own departure", what, err)
+		}
+	}
+	after, err := w.desk.Ledger.Case(t.Context(), own.ID)
+	if err != nil || after.Position != before.Position {
+		t.Errorf("the case was written to: position %d, was %d (%v)", after.Position, before.Position, err)
+	}
+	if p := w.as(chief).post("/console/cases/"+own.ID+"/approve", url.Values{"note": {"it is right"}}); p.status != http.StatusUnprocessableEntity {
+		t.Errorf("in a browser: got %d, want 422", p.status)
+	}
+}
+
 func TestNobodyActsWithoutASessionOrItsToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -36,11 +36,7 @@ func (s *Desk) Release(ctx context.Context, ask Release) ([]Status, error) {
 	released := []Status{}
 	var failures []error
 	for _, id := range ids {
-		c, err := s.Ledger.Release(ctx, id, by)
-		var one Status
-		if err == nil {
-			one, err = s.goOn(ctx, c)
-		}
+		one, err := s.release(ctx, id, by)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("releasing case %s: %w", id, err))
 			continue
@@ -51,6 +47,17 @@ func (s *Desk) Release(ctx context.Context, ask Release) ([]Status, error) {
 		failures = append(failures, fmt.Errorf("%d others were released", len(released)))
 	}
 	return released, errors.Join(failures...)
+}
+
+func (s *Desk) release(ctx context.Context, id string, by offboarding.Person) (Status, error) {
+	if err := s.othersCase(ctx, id); err != nil {
+		return Status{}, err
+	}
+	c, err := s.Ledger.Release(ctx, id, by)
+	if err != nil {
+		return Status{}, err
+	}
+	return s.goOn(ctx, c)
 }
 
 // limited are the cases that limits hold, of those that are meant, oldest first; whoever is named has
@@ -121,6 +128,9 @@ func (s *Desk) Approve(ctx context.Context, ask Approval) (Status, error) {
 	}
 	open, err := s.open(ctx, ask.Who, "approve")
 	if err != nil {
+		return Status{}, err
+	}
+	if err := s.othersCase(ctx, open.Case); err != nil {
 		return Status{}, err
 	}
 	var c *offboarding.Case

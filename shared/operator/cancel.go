@@ -105,6 +105,9 @@ func (s *Desk) stop(ctx context.Context, id, reason, by string) (Status, error) 
 	if err != nil {
 		return Status{}, err
 	}
+	if err := s.othersOnly(c); err != nil {
+		return Status{}, err
+	}
 	if c.Undoing() && !c.Leaving() {
 		if c, err = s.Ledger.StopUndo(ctx, id, s.person(by)); err != nil {
 			return Status{}, err

@@ -65,7 +65,7 @@ func StatusCode(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase), errors.Is(err, ledger.ErrNotHeld),
 		errors.Is(err, ledger.ErrOwnWord), errors.Is(err, ledger.ErrUnverified), errors.Is(err, ledger.ErrNotUndoable),
-		errors.Is(err, ledger.ErrNoSigner), errors.Is(err, ledger.ErrUnreadable):
+		errors.Is(err, ledger.ErrNotReplayable), errors.Is(err, offboarding.ErrCancelled), errors.Is(err, ledger.ErrNoSigner), errors.Is(err, ledger.ErrUnreadable):
 		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable

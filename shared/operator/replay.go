@@ -37,6 +37,11 @@ func (s *Desk) Replay(ctx context.Context, ask Replay) ([]replay.Item, error) {
 		}
 		selection.Case = open.Case
 	}
+	if selection.Case != "" {
+		if err := s.othersCase(ctx, selection.Case); err != nil {
+			return nil, err
+		}
+	}
 	items, err := s.Replayer.Replay(ctx, selection)
 	if err != nil {
 		return nil, fmt.Errorf("replaying: %w", err)

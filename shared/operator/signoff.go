@@ -30,6 +30,9 @@ func (s *Desk) SignOff(ctx context.Context, ask SignOff) (Status, error) {
 		}
 		id = open.Case
 	}
+	if err := s.othersCase(ctx, id); err != nil {
+		return Status{}, err
+	}
 	c, err := s.signOff(ctx, ledger.SignOff{Case: id, Step: ask.Step, By: s.person(ask.By).Name, Note: ask.Note, Items: ask.Items})
 	if err != nil {
 		return Status{}, err

@@ -44,6 +44,11 @@ func (s *Desk) Undo(ctx context.Context, ask Undo) (Undoing, error) {
 	if err != nil {
 		return Undoing{}, err
 	}
+	if !ask.Preview {
+		if err := s.othersOnly(c); err != nil {
+			return Undoing{}, err
+		}
+	}
 	brakes, err := plan.Rehired(ctx, s.Directory, s.Ledger, c)
 	if err != nil {
 		return Undoing{}, err

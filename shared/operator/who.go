@@ -95,6 +95,27 @@ func (w Who) Person() (offboarding.Employee, error) {
 // OfCase names a case by its id.
 func OfCase(id string) Who { return Who{Case: id, text: id} }
 
+// othersOnly refuses whoever wants to decide about their own departure: an operator who is to leave does not stop
+// it, approve it or accept what is left of it.
+func (s *Desk) othersOnly(c *offboarding.Case) error {
+	if s.Operator.Verified() && strings.EqualFold(s.Operator.ID, c.Leaver) {
+		return refused("it is your own departure: somebody else decides about it")
+	}
+	return nil
+}
+
+// othersCase is othersOnly for a case by its id.
+func (s *Desk) othersCase(ctx context.Context, id string) error {
+	if !s.Operator.Verified() { // nobody can tell
+		return nil
+	}
+	c, err := s.Ledger.Case(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.othersOnly(c)
+}
+
 // find returns the cases and parked requests that are meant, oldest first.
 func (s *Desk) find(ctx context.Context, who Who) ([]Status, error) {
 	switch {
