@@ -36,6 +36,7 @@ import (
 type Client struct {
 	folder string
 	cred   azcore.TokenCredential
+	azure  *container.ClientOptions // nil: as the SDK has them
 
 	mu   sync.Mutex
 	open map[string]*blob.Bucket
@@ -182,7 +183,7 @@ func (c *Client) opened(ctx context.Context, storage string) (*blob.Bucket, erro
 			return nil, err
 		}
 	case "azblob":
-		client, made := container.NewClient(fmt.Sprintf("https://%s.%s/%s", query.Get("storage_account"), cmp.Or(query.Get("domain"), "blob.core.windows.net"), at.Host), c.cred, nil)
+		client, made := container.NewClient(fmt.Sprintf("https://%s.%s/%s", query.Get("storage_account"), cmp.Or(query.Get("domain"), "blob.core.windows.net"), at.Host), c.cred, c.azure)
 		if made != nil {
 			return nil, offboarding.Permanent(errors.New("exportTo names no container of Azure Blob Storage"))
 		}

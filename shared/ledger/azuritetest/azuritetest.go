@@ -23,15 +23,21 @@ const (
 	key     = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 
-// listening is what Azurite says when the Table service answers.
-var listening = regexp.MustCompile(`Table service is successfully listening at (https?://\S+)`)
+// Names of services, as Azurite writes them.
+const (
+	blobs  = "Blob"
+	tables = "Table"
+)
+
+// listening is what Azurite says when a service answers.
+var listening = regexp.MustCompile(`(Blob|Table) service is successfully listening at (https?://\S+)`)
 
 // Start runs an Azurite of its own, with nothing in it, until the test ends, and returns the
 // connection string of its Table service. Without Azurite the test is skipped; under CI=true it
 // fails.
 func Start(t testing.TB) string {
 	t.Helper()
-	return ConnectionString(start(t))
+	return ConnectionString(start(t, tables))
 }
 
 // ConnectionString is that of an Azurite whose Table service has a URL.
@@ -42,6 +48,17 @@ func ConnectionString(serviceURL string) string {
 // StartTLS is Start for tokens: it returns the URL of the Table service, and a client that trusts
 // its certificate. Azurite looks at a token's issuer, audience and times, not at its signature.
 func StartTLS(t testing.TB) (serviceURL string, client *http.Client) {
+	t.Helper()
+	return startTLS(t, tables)
+}
+
+// StartBlobsTLS is StartTLS for the Blob service.
+func StartBlobsTLS(t testing.TB) (serviceURL string, client *http.Client) {
+	t.Helper()
+	return startTLS(t, blobs)
+}
+
+func startTLS(t testing.TB, service string) (serviceURL string, client *http.Client) {
 	t.Helper()
 	// The test server of the standard library has a certificate for 127.0.0.1.
 	server := httptest.NewTLSServer(nil)
@@ -61,15 +78,15 @@ func StartTLS(t testing.TB) (serviceURL string, client *http.Client) {
 			t.Fatal(err)
 		}
 	}
-	return start(t, "--oauth", "basic", "--cert", cert, "--key", key), server.Client()
+	return start(t, service, "--oauth", "basic", "--cert", cert, "--key", key), server.Client()
 }
 
-// start runs it with more arguments and returns the URL of the Table service.
-func start(t testing.TB, more ...string) string {
+// start runs it with more arguments and returns the URL of one of its services.
+func start(t testing.TB, service string, more ...string) string {
 	t.Helper()
 	path := find()
 	if path == "" {
-		const absent = "AZURITE IS NOT INSTALLED: the store on Azure Table Storage is not tested. Install node, then: (cd .ci && npm ci --ignore-scripts)"
+		const absent = "AZURITE IS NOT INSTALLED: what is kept in Azure Storage is not tested. Install node, then: (cd .ci && npm ci --ignore-scripts)"
 		if os.Getenv("CI") == "true" {
 			t.Fatal(absent)
 		}
@@ -102,8 +119,8 @@ func start(t testing.TB, more ...string) string {
 	})
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if said := listening.FindStringSubmatch(lines.Text()); said != nil {
-			return said[1] + "/" + account
+		if said := listening.FindStringSubmatch(lines.Text()); said != nil && said[1] == service {
+			return said[2] + "/" + account
 		}
 	}
 	_ = azurite.Wait()
