@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -165,6 +166,8 @@ func (h *house) whole() {
 type hindered struct {
 	*objectstore.Client
 	onWrite func(name string) error
+	slow    int32 // every so many writes take too long; 0 is none
+	writes  atomic.Int32
 }
 
 func (s *hindered) Write(ctx context.Context, storage, name string, content io.Reader) error {
@@ -173,7 +176,15 @@ func (s *hindered) Write(ctx context.Context, storage, name string, content io.R
 			return err
 		}
 	}
-	return s.Client.Write(ctx, storage, name, content)
+	n := s.writes.Add(1)
+	late := s.slow > 0 && n%s.slow == 0
+	if late && n%2 == 0 {
+		return context.DeadlineExceeded // before it was there
+	}
+	if err := s.Client.Write(ctx, storage, name, content); err != nil || !late {
+		return err
+	}
+	return context.DeadlineExceeded // and it is there
 }
 
 func TestEveryItemIsStoredOnceWhateverItIsCalled(t *testing.T) {
@@ -521,6 +532,46 @@ func TestAFolderThatThePolicyNamesHasToBeThere(t *testing.T) {
 	if err := compare(h.Harness, filepath.Join(mount, h.c.ID), h.c.Leaver); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestAStorageThatVanishesInTheMiddleIsGoneOnWithWhenItIsBack(t *testing.T) {
+	t.Parallel()
+	mount := filepath.Join(t.TempDir(), "mount")
+	if err := os.Mkdir(mount, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, simtenant.SampleContents(60, 9, 100), func(p *offboarding.Policy) { p.ExportTo = "file://" + filepath.ToSlash(mount) })
+	written := 0
+	h.store.onWrite = func(string) error {
+		if written++; written == 20 {
+			return os.Rename(mount, mount+".away")
+		}
+		return nil
+	}
+	h.settles(offboarding.StateParked, "is not there: make it, or mount it")
+	if _, err := os.Stat(mount); err == nil {
+		t.Error("the folder was made anew, beside the one that has gone")
+	}
+	if err := os.Rename(mount+".away", mount); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Ledger.Replay(t.Context(), h.c.ID, offboarding.StepExport); err != nil {
+		t.Fatal(err)
+	}
+	h.settles(offboarding.StateEffective, "")
+	if err := compare(h.Harness, filepath.Join(mount, h.c.ID), h.c.Leaver); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestASlowStorageCostsTimeAndNothingElse has every seventh object take longer than is waited for: it may be
+// there, or not.
+func TestASlowStorageCostsTimeAndNothingElse(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simtenant.SampleContents(60, 9, 100))
+	h.store.slow = 7
+	h.settles(offboarding.StateEffective, "")
+	h.whole()
 }
 
 func TestWhatWasChangedInTheStorageIsFetchedAgain(t *testing.T) {
