@@ -50,6 +50,21 @@ func (c *Console) cancel(r *http.Request, who session) (answer, error) {
 	return back(r, "cancelled"), err
 }
 
+// undoing says beforehand what would come back, and what would not.
+func (c *Console) undoing(r *http.Request, who session) (answer, error) {
+	named := of(r)
+	if _, err := c.Desk.Ledger.Case(r.Context(), named.Case); err != nil {
+		return answer{}, err
+	}
+	would, err := c.desk(who).Undo(r.Context(), operator.Undo{Who: named, Preview: true})
+	return answer{page: "undo", title: "Take it back", data: would}, err
+}
+
+func (c *Console) undo(r *http.Request, who session) (answer, error) {
+	_, err := c.desk(who).Undo(r.Context(), operator.Undo{Who: of(r), Step: offboarding.StepName(field(r, "step")), Reason: field(r, "reason")})
+	return back(r, "undoing"), err
+}
+
 func (c *Console) signOff(r *http.Request, who session) (answer, error) {
 	_, err := c.desk(who).SignOff(r.Context(), operator.SignOff{
 		Who: of(r), Step: offboarding.StepName(field(r, "step")), Note: field(r, "note"), Items: append(r.PostForm["item"], strings.Fields(field(r, "items"))...),

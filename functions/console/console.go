@@ -153,6 +153,8 @@ var routes = []route{
 	{"POST /offboard", roleOperate, (*Console).offboard},
 	{"POST /cases/{case}/release", roleOperate, (*Console).release},
 	{"POST /cases/{case}/cancel", roleOperate, (*Console).cancel},
+	{"GET /cases/{case}/undo", roleOperate, (*Console).undoing},
+	{"POST /cases/{case}/undo", roleOperate, (*Console).undo},
 	{"POST /cases/{case}/sign-off", roleOperate, (*Console).signOff},
 	{"POST /cases/{case}/replay", roleOperate, (*Console).replayStep},
 	{"POST /cases/{case}/approve", roleApprove, (*Console).approve},
@@ -324,7 +326,7 @@ type frame struct {
 // said are the words after an act; the address carries their names only.
 var said = map[string]string{
 	"approved": "Approved.", "withdrawn": "Your approval is taken back.", "released": "Released: it goes on.", "cancelled": "Cancelled: no further write begins.",
-	"signed-off": "Signed off by you.", "replayed": "Sent back to work.", "discarded": "Taken away.", "asked": "Asked for: it shows here within seconds.",
+	"undoing": "Ordered: it is taken back, as far as nothing holds it.", "signed-off": "Signed off by you.", "replayed": "Sent back to work.", "discarded": "Taken away.", "asked": "Asked for: it shows here within seconds.",
 	"frozen": "Frozen: nothing is written from now on.", "thawed": "Thawed: everything goes on.", "allowed": "Allowed: those that waited go on.", "nothing": "There was nothing to do.",
 }
 

@@ -20,6 +20,7 @@ type demoCommand struct {
 	MB       *int           `name:"megabytes" placeholder:"20" help:"How large they are together."`
 	For      *time.Duration `placeholder:"30s" help:"For how long the host is killed, in a storm."`
 	Reports  string         `type:"existingdir" placeholder:"DIR" help:"Write the report of every departure there, as HTML and as JSON."`
+	Stay     bool           `help:"Stay up after the report, with the console, until interrupted."`
 	JSON     bool           `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
 	Latency  time.Duration  `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
 }
@@ -29,6 +30,7 @@ func (*demoCommand) Help() string {
 	return `Exit code 0 only if every step ended as the scenario says and the tenant shows it.
 
   leaver demo
+  leaver demo --stay
   leaver demo --scenario synced
   leaver demo --json | jq .state
   leaver demo --scenario layoff --users 200 --leavers 50
@@ -106,7 +108,7 @@ func (c *demoCommand) export() demo.Export {
 // Run plays the scenario. It is an error when the tenant was not observed to be as wanted.
 func (c *demoCommand) Run(on console) error {
 	return demo.Play(on, demo.Options{
-		Scenario: c.Scenario, Latency: c.Latency, JSON: c.JSON, Reports: c.Reports, Out: on.stdout, Log: on.stderr,
+		Scenario: c.Scenario, Latency: c.Latency, JSON: c.JSON, Stay: c.Stay, Reports: c.Reports, Out: on.stdout, Log: on.stderr,
 		Layoff: c.layoff(), Storm: c.storm(), Export: c.export(),
 	})
 }

@@ -28,6 +28,7 @@ type hostOptions struct {
 	meter       *meter                               // nil = nothing is counted
 	elsewhere   map[offboarding.StepName]worker.Step // as that of resident.Options
 	declared    []hris.Config                        // sources; none = the sample's
+	console     func(address string)                 // told where the console is; nil = there is none
 }
 
 // withHost serves the tenant and a host on it with its intake, in a directory that is removed
@@ -78,6 +79,21 @@ func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context
 		return err
 	}
 	defer func() { err = errors.Join(err, stopIntake()) }()
+	if on.console != nil {
+		if err := server.ServeSignIn(); err != nil {
+			return err
+		}
+		at, _, err := resident.ConsoleOf(ctx, nil, options.Tenant, declared)
+		if err != nil {
+			return err
+		}
+		stopConsole, address, err := h.ServeConsole(ctx, at)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stopConsole()) }()
+		on.console(address)
+	}
 	served := make(chan error, 1)
 	go func() { served <- h.Run(ctx) }()
 	defer func() { stop(); err = errors.Join(err, <-served) }()

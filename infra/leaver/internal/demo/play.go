@@ -31,6 +31,9 @@ type Options struct {
 	// JSON is set when an object a line is wanted for each leaver, and nothing else.
 	JSON bool
 
+	// Stay is set when the host stays up after the report, with its console, until ctx is done.
+	Stay bool
+
 	Out io.Writer // what is played, and the report
 	Log io.Writer // of the host
 }
@@ -62,6 +65,9 @@ func Play(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if s.run != nil {
+		if o.Stay {
+			return fmt.Errorf("--stay: the scenario %s cannot stay; departures, the default, can", o.Scenario)
+		}
 		return s.run(ctx, o)
 	}
 	config := simtenant.Config{Users: 40, Knobs: simtenant.Knobs{Latency: o.Latency}}
@@ -80,6 +86,11 @@ func Play(ctx context.Context, o Options) (err error) {
 		s.policy(&policy)
 	}
 	on := hostOptions{tenant: tenant, policy: policy, log: o.Log}
+	if o.Stay {
+		on.console = func(address string) {
+			_, _ = fmt.Fprintf(o.Log, "The console is at %s: sign in as Nestor Wilke, who may do everything.\n", address)
+		}
+	}
 	var onPremises *directory
 	if s.directory != nil {
 		if onPremises, err = s.directory(ctx, tenant); err != nil {
@@ -105,11 +116,13 @@ func Play(ctx context.Context, o Options) (err error) {
 			ends[0].Cost = on.meter.cost(ends[0].Status, p.posted)
 		}
 		if o.JSON {
-			return errors.Join(terminal.WriteJSON(o.Out, ends), wrong)
-		}
-		err = errors.Join(report(o.Out, ends), wrong)
-		if err == nil {
+			err = errors.Join(terminal.WriteJSON(o.Out, ends), wrong)
+		} else if err = errors.Join(report(o.Out, ends), wrong); err == nil {
 			_, err = fmt.Fprintln(o.Out, "The tenant was read: every account is as the report says.")
+		}
+		if o.Stay {
+			_, _ = fmt.Fprintln(o.Log, "It stays until it is interrupted. The console has what was done, and takes more.")
+			<-ctx.Done()
 		}
 		return err
 	})
