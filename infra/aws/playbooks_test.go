@@ -53,7 +53,7 @@ func TestEveryPlaybookHasItsAlarm(t *testing.T) {
 func TestFunctionsThatChangeAreTold(t *testing.T) {
 	rule := at(read(t).resources, "FunctionsChanged", "Properties")
 	said := asJSON(rule)
-	for _, event := range []string{"UpdateFunctionCode", "UpdateFunctionConfiguration", "UpdateAssumeRolePolicy", "PutRolePolicy", "AttachRolePolicy", "DeleteFunctionCodeSigningConfig"} {
+	for _, event := range []string{"UpdateFunctionCode", "UpdateFunctionConfiguration", "UpdateAssumeRolePolicy", "PutRolePolicy", "AttachRolePolicy", "PutFunctionCodeSigningConfig", "DeleteFunctionCodeSigningConfig"} {
 		if !strings.Contains(said, event) {
 			t.Errorf("nobody is told of %s", event)
 		}
