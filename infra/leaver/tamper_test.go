@@ -72,7 +72,13 @@ func TestAForgedRowIsNamedAndStopsItsOwnCaseAlone(t *testing.T) {
 		t.Errorf("the other departure is %+v, want running", other)
 	}
 	// A person has looked.
-	if code, stdout, stderr := command(t, "ledger", "adopt", forged, "--by", "Miriam Graham", "--data", data); code != 0 || !strings.Contains(stdout, "adopted") {
+	_, looked, _ := command(t, "verify", forged, "--data", data)
+	_, seen, _ := strings.Cut(looked, "when you have looked: leaver ledger adopt "+forged+" --seen ")
+	seen = strings.TrimSpace(seen)
+	if code, stdout, stderr := command(t, "ledger", "adopt", forged, "--seen", strings.Repeat("0", 32), "--data", data); code == 0 || !strings.Contains(stderr, "leaver verify") {
+		t.Errorf("adopted as nobody saw it: exit %d: %s%s; want what to type", code, stdout, stderr)
+	}
+	if code, stdout, stderr := command(t, "ledger", "adopt", forged, "--seen", seen, "--by", "Miriam Graham", "--data", data); code != 0 || !strings.Contains(stdout, "adopted") {
 		t.Errorf("adopt: exit %d: %s%s", code, stdout, stderr)
 	}
 	if again := stateOf(t, data, adele); len(again) != 1 || again[0].State != string(offboarding.CasePlanning) {

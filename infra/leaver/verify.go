@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/infra/resident"
@@ -35,6 +36,7 @@ A file is verified on this machine, without any host or network: by the keys of 
 func (c *verifyCommand) Run(on console) error {
 	var all []ledger.Verification
 	var asked []operator.Who
+	var unproven []string // of the host's
 	for _, what := range c.What {
 		if _, err := os.Stat(what); err == nil {
 			found, err := c.offline(on, what)
@@ -60,12 +62,24 @@ func (c *verifyCommand) Run(on console) error {
 			return err
 		}
 		all = append(all, found...)
+		for _, v := range found {
+			if v.Unproven() {
+				unproven = append(unproven, v.Case)
+			}
+		}
 	}
-	return c.say(on, all)
+	adopt := "--all"
+	if len(asked) < len(c.What) {
+		adopt = "" // a file is not adopted
+	} else if len(c.What) > 0 {
+		adopt = strings.Join(unproven, " ")
+	}
+	return c.say(on, all, adopt)
 }
 
-// say writes what was verified; that one does not verify is an error.
-func (c asking) say(on console, all []ledger.Verification) error {
+// say writes what was verified, and how what is not proven is adopted as it was shown; that one does
+// not verify is an error.
+func (c asking) say(on console, all []ledger.Verification, adopt string) error {
 	wrong := 0
 	for _, v := range all {
 		if !v.OK {
@@ -77,6 +91,9 @@ func (c asking) say(on console, all []ledger.Verification) error {
 		err = terminal.WriteJSON(on.stdout, all)
 	} else {
 		_, err = io.WriteString(on.stdout, terminal.Verified(all))
+		if seen := ledger.Seen(all); err == nil && seen != "" && adopt != "" {
+			_, err = fmt.Fprintf(on.stdout, "when you have looked: leaver ledger adopt %s --seen %s\n", adopt, seen)
+		}
 	}
 	if err == nil && wrong > 0 {
 		err = fmt.Errorf("%d of %d do not verify: see infra/playbooks/ledger.md", wrong, len(all))
@@ -207,16 +224,17 @@ func (c *ledgerImportCommand) Run(on console) error {
 type ledgerAdoptCommand struct {
 	Case []operator.Who `arg:"" optional:"" help:"${who}; several."`
 	All  bool           `help:"Every case that is not proven."`
+	Seen string         `required:"" placeholder:"SEEN" help:"What leaver verify has shown of the same cases, so that nothing is adopted which came after you had looked."`
 	signed
 	asking
 }
 
 // Help implements kong.HelpProvider.
 func (*ledgerAdoptCommand) Help() string {
-	return `Versions of Leaver before this one signed nothing: their departures stand still until a person has adopted them. Look first (leaver verify says which entry, leaver ledger export what it says): whoever could write the ledger could have written them too. Your word is signed, and goes into the history.
+	return `Versions of Leaver before this one signed nothing: their departures stand still until a person has adopted them. Look first (leaver verify says which entry and what to type, leaver ledger export what it says): whoever could write the ledger could have written them too. What was written after you looked is refused. Your word is signed, and goes into the history.
 
-  leaver ledger adopt c250ee6d-4fe6-5424-a724-20f63aa3849a-1
-  leaver ledger adopt --all --by "Miriam Graham"`
+  leaver ledger adopt c250ee6d-4fe6-5424-a724-20f63aa3849a-1 --seen 5be0cd19137e21795a0b1c2d3e4f5061
+  leaver ledger adopt --all --seen 5be0cd19137e21795a0b1c2d3e4f5061 --by "Miriam Graham"`
 }
 
 // Validate refuses a question that says nothing, or two things.
@@ -233,11 +251,11 @@ func (c *ledgerAdoptCommand) Run(on console) error {
 	if err != nil {
 		return err
 	}
-	adopted, err := host.Adopt(on, operator.Adoption{Who: c.Case, All: c.All, By: c.By})
+	adopted, err := host.Adopt(on, operator.Adoption{Who: c.Case, All: c.All, Seen: c.Seen, By: c.By})
 	if err != nil {
 		return err
 	}
-	return c.say(on, adopted)
+	return c.say(on, adopted, "")
 }
 
 type ledgerSetAsideCommand struct {

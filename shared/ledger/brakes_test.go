@@ -182,7 +182,7 @@ func TestACaseThatNobodyCountedIsCountedBeforeItsFirstRun(t *testing.T) {
 	id := another + "-1"
 	store(t, s, id, "open", `{"position":1,"at":"2026-11-22T09:00:00Z","kind":"opened","tenant":"tenant","leaver":"`+another+
 		`","plan":{"version":1,"leavingTime":"2026-11-22T09:00:00Z","steps":[{"name":"signout","due":"2026-11-22T09:00:00Z"}]}}`)
-	c, err := l.Adopt(t.Context(), id, miriam)
+	c, err := l.Adopt(t.Context(), shown(t, l, id), miriam)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,10 +113,10 @@ func TestAKeyIsRotated(t *testing.T) {
 	if _, err := alone.Case(t.Context(), id); !errors.Is(err, ledger.ErrUnproven) || !strings.Contains(err.Error(), "entry 1 (opened)") {
 		t.Errorf("without the older key: error %v, want that entry 1 is not proven", err)
 	}
-	if _, err := alone.Adopt(t.Context(), id, offboarding.Person{}); !errors.Is(err, ledger.ErrNobody) {
+	if _, err := alone.Adopt(t.Context(), shown(t, alone, id), offboarding.Person{}); !errors.Is(err, ledger.ErrNobody) {
 		t.Errorf("adopted by nobody: %v", err)
 	}
-	if _, err := alone.Adopt(t.Context(), id, miriam); err != nil {
+	if _, err := alone.Adopt(t.Context(), shown(t, alone, id), miriam); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := onMemory(s, newer).Case(t.Context(), id); err != nil || c.Cancelled == nil {
@@ -468,6 +468,50 @@ func TestASpoiledCaseKeepsNobodyFromLeaving(t *testing.T) {
 	if err != nil || len(cases) != 1 || named {
 		t.Errorf("%d cases, unreadable %v, %v; want the new one alone", len(cases), unreadable, err)
 	}
+}
+
+// TestWhatWasForgedAfterSomebodyLookedIsNotAdopted puts a row in between looking and adopting.
+func TestWhatWasForgedAfterSomebodyLookedIsNotAdopted(t *testing.T) {
+	t.Parallel()
+	s := newMemory()
+	c, err := onMemory(s, newP256(t).proof()).Open(t.Context(), opening(t, "1", start))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := onMemory(s, ledgertest.Proof("tenant")) // to which the key of the opening is a stranger's
+	before := shown(t, l, c.ID)
+	raw, err := json.Marshal(offboarding.Entry{
+		Position: 2, Previous: before.Hash, Kind: offboarding.EntryApproved, Step: offboarding.StepDelete,
+		Approval: &offboarding.Approval{By: "approved-by-2"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.entries[c.ID] = append(s.entries[c.ID], raw)
+	if _, err := l.Adopt(t.Context(), before, miriam); !errors.Is(err, ledger.ErrMoved) {
+		t.Errorf("adopted with a row that nobody was shown: error %v, want ErrMoved", err)
+	}
+	after := shown(t, l, c.ID)
+	was, is := ledger.Seen([]ledger.Verification{before}), ledger.Seen([]ledger.Verification{after})
+	if was == "" || is == "" || was == is {
+		t.Errorf("what was seen is %q before and %q after; want two", was, is)
+	}
+	if _, err := l.Adopt(t.Context(), after, miriam); err != nil {
+		t.Errorf("looked at again: %v", err)
+	}
+	if seen := ledger.Seen([]ledger.Verification{shown(t, l, c.ID)}); seen != "" {
+		t.Errorf("adopted, there is %q to adopt; want nothing", seen)
+	}
+}
+
+// shown is what verifying shows of a case.
+func shown(t *testing.T, l *ledger.Ledger, id string) ledger.Verification {
+	t.Helper()
+	v, err := l.Verify(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 func sum(raw []byte) string {

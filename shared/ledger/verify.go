@@ -2,9 +2,12 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"leaver/shared/offboarding"
 )
@@ -49,6 +52,32 @@ type Verification struct {
 func (v *Verification) add(entry int, kind ProblemKind, why string) {
 	v.Problems = append(v.Problems, Problem{entry, kind, why})
 	v.OK = v.OK && kind == ProblemAdopted
+}
+
+// Unproven reports whether it is a case that a person may adopt.
+func (v Verification) Unproven() bool {
+	return isCaseID(v.Case) && slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Kind == ProblemUnproven })
+}
+
+// Seen stands for the cases among those shown that a person may adopt, and for where each ended; it is
+// empty where there is none. Whoever adopts says it, so that nothing is adopted which came after they
+// had looked.
+func Seen(shown []Verification) string {
+	var heads []string
+	for _, v := range shown {
+		if v.Unproven() {
+			heads = append(heads, fmt.Sprintf("%s %d %s\n", v.Case, v.Entries, v.Hash))
+		}
+	}
+	if len(heads) == 0 {
+		return ""
+	}
+	slices.Sort(heads)
+	h := sha256.New()
+	for _, head := range slices.Compact(heads) {
+		h.Write([]byte(head))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // Copy is a history as it is stored, byte for byte: what is exported, and what a report carries so that
@@ -196,11 +225,15 @@ func (p Proof) with(c *offboarding.Case, raw []byte) (*offboarding.Case, error) 
 	return next, nil
 }
 
-// Adopt takes a history as it stands, on a person's word, because an older version of Leaver wrote it
-// before entries were signed, or because somebody has looked at what is not proven. What cannot be
-// read is not adopted. Errors: ErrNobody, ErrNoCase, ErrUnreadable, ErrNoSigner, and those of the
-// store.
-func (l *Ledger) Adopt(ctx context.Context, id string, by offboarding.Person) (*offboarding.Case, error) {
+// ErrMoved: something was written since the person looked.
+var ErrMoved = errors.New("it is no longer as it was shown: look at it again with leaver verify, which says what to type then")
+
+// Adopt takes a history as it was shown, on a person's word, because an older version of Leaver wrote it
+// before entries were signed, or because somebody has looked at what is not proven. What has come since
+// they looked is not adopted, nor what cannot be read. Errors: ErrNobody, ErrNoCase, ErrMoved,
+// ErrUnreadable, ErrNoSigner, and those of the store.
+func (l *Ledger) Adopt(ctx context.Context, shown Verification, by offboarding.Person) (*offboarding.Case, error) {
+	id := shown.Case
 	if !by.Named() {
 		return nil, ErrNobody
 	}
@@ -216,6 +249,8 @@ func (l *Ledger) Adopt(ctx context.Context, id string, by offboarding.Person) (*
 			return nil, fmt.Errorf("%w: %s", ErrNoCase, id)
 		case c.Unproven == "":
 			return c, nil
+		case c.Position != shown.Entries || c.Hash != shown.Hash:
+			return nil, fmt.Errorf("case %s: %w", id, ErrMoved)
 		}
 		sealed, err := l.seal(ctx, id, personValues("adopted-by", c.Position+1, by, nil))
 		if err != nil {

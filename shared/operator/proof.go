@@ -83,47 +83,55 @@ func (s *Desk) casesOf(ctx context.Context, of []Who) ([]string, error) {
 	return ids, nil
 }
 
-// Adoption takes histories as they stand, on a person's word.
+// Adoption takes histories as they were shown, on a person's word.
 type Adoption struct {
-	Who []Who  `json:"who,omitempty"`
-	All bool   `json:"all,omitempty"` // every case that is not proven
-	By  string `json:"by"`
+	Who []Who `json:"who,omitempty"`
+	All bool  `json:"all,omitempty"` // every case that is not proven
+	// Seen is [ledger.Seen] of what Verify has shown of the same cases.
+	Seen string `json:"seen"`
+	By   string `json:"by"`
 }
 
 // Adopt adopts cases that an older version wrote, or that somebody has looked at, and returns how they
-// verify. What cannot be read is not adopted, and is an error.
+// verify. Where something was written since they were shown, none is. What cannot be read is not
+// adopted, and is an error.
 func (s *Desk) Adopt(ctx context.Context, ask Adoption) ([]ledger.Verification, error) {
 	if ask.All == (len(ask.Who) > 0) {
 		return nil, refused("say which: name cases, or all")
 	}
-	ids, err := s.casesOf(ctx, ask.Who)
+	if ask.Seen == "" {
+		return nil, refused("look first: leaver verify, which says what to type")
+	}
+	now, err := s.Verify(ctx, ask.Who)
 	if err != nil {
 		return nil, err
 	}
 	adopted := []ledger.Verification{}
+	seen := ledger.Seen(now)
+	if seen == "" {
+		return adopted, nil // somebody has adopted them already
+	}
+	if seen != ask.Seen {
+		return nil, refused(ledger.ErrMoved.Error())
+	}
 	var failures []error
-	for _, id := range ids {
-		if ask.All {
-			if v, err := s.Ledger.Verify(ctx, id); err != nil || v.OK || !slices.ContainsFunc(v.Problems, isUnproven) {
-				failures = append(failures, err)
-				continue
-			}
+	for _, shown := range now {
+		if !shown.Unproven() {
+			continue
 		}
-		_, err := s.Ledger.Adopt(ctx, id, s.person(ask.By))
+		_, err := s.Ledger.Adopt(ctx, shown, s.person(ask.By))
 		var v ledger.Verification
 		if err == nil {
-			v, err = s.Ledger.Verify(ctx, id)
+			v, err = s.Ledger.Verify(ctx, shown.Case)
 		}
 		if err != nil {
-			failures = append(failures, fmt.Errorf("adopting case %s: %w", id, err))
+			failures = append(failures, fmt.Errorf("adopting case %s: %w", shown.Case, err))
 			continue
 		}
 		adopted = append(adopted, v)
 	}
 	return adopted, errors.Join(failures...)
 }
-
-func isUnproven(p ledger.Problem) bool { return p.Kind == ledger.ProblemUnproven }
 
 // SetAside gives up cases that cannot be read, so that their leavers can be offboarded again.
 func (s *Desk) SetAside(ctx context.Context, ask Adoption) ([]ledger.Verification, error) {
