@@ -496,6 +496,73 @@ func TestWhatIsDeployedIsWhatIsTested(t *testing.T) {
 	}
 }
 
+// TestWhatTheTemplateAsksForIsGiven: by the page about deploying, or by the output of infra/azure that it
+// passes on.
+func TestWhatTheTemplateAsksForIsGiven(t *testing.T) {
+	var given string
+	for _, file := range []string{"infra/README.md", "infra/azure/outputs.tf"} {
+		text, err := os.ReadFile(root + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		given += string(text)
+	}
+	for name, parameter := range read(t).parameters {
+		_, has := parameter.(object)["Default"]
+		if !has && !strings.Contains(given, name+"=") && !strings.HasSuffix(name, "ClientId") {
+			t.Errorf("nothing says what %s is", name)
+		}
+	}
+}
+
+// TestTheSigningKeysPolicyAllowsThoseWhoSign and nobody else of the account: the template cannot say so,
+// as the key is not its own.
+// Source: AWS Key Management Service Developer Guide, "Default key policy"; IAM User Guide, "AWS global
+// condition context keys", aws:PrincipalArn, which is that of the role and not of its session.
+func TestTheSigningKeysPolicyAllowsThoseWhoSign(t *testing.T) {
+	text, err := os.ReadFile("signing-key.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policy struct {
+		Statement []struct {
+			Effect    string
+			Principal struct{ AWS string }
+			Action    []string
+			Condition struct {
+				ArnEquals map[string][]string
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &policy); err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, s := range policy.Statement {
+		if s.Effect != "Allow" || s.Principal.AWS != "arn:aws:iam::ACCOUNT:root" {
+			t.Errorf("a statement is %s for %s, want Allow for the account", s.Effect, s.Principal.AWS)
+		}
+		signs := slices.ContainsFunc(s.Action, func(action string) bool {
+			return action == "kms:*" || action == "kms:CreateGrant" || strings.HasPrefix(action, "kms:S") && action != "kms:ScheduleKeyDeletion"
+		})
+		if !signs {
+			continue
+		}
+		if !same(s.Action, []string{"kms:GetPublicKey", "kms:Sign"}) || len(s.Condition.ArnEquals["aws:PrincipalArn"]) == 0 {
+			t.Errorf("%v is allowed to %v, want the two actions of the template, to named roles", s.Action, s.Condition.ArnEquals)
+		}
+		got = append(got, s.Condition.ArnEquals["aws:PrincipalArn"]...)
+	}
+	for _, f := range offboarding.InCloud() {
+		if f.Signs {
+			want = append(want, "arn:aws:iam::ACCOUNT:role/"+samples["Prefix"]+f.Name)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the key signs for %v, want %v", got, want)
+	}
+}
+
 // TestWhatIsMissingIsNoticed proves the test above: it spoils the template in every way that a
 // slip could, and expects the fault to be named.
 func TestWhatIsMissingIsNoticed(t *testing.T) {

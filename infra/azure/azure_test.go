@@ -4,9 +4,11 @@ package azure_test
 
 import (
 	"bytes"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +93,12 @@ func (c configuration) evaluate(t *testing.T, name string) cty.Value {
 	if expression == nil {
 		t.Fatalf("there is no local.%s", name)
 	}
+	return c.value(t, expression)
+}
+
+// value is that of an expression that depends on local values alone.
+func (c configuration) value(t *testing.T, expression hclsyntax.Expression) cty.Value {
+	t.Helper()
 	locals := map[string]cty.Value{}
 	for _, traversal := range expression.Variables() {
 		if traversal.RootName() != "local" {
@@ -111,7 +119,7 @@ func (c configuration) evaluate(t *testing.T, name string) cty.Value {
 	})
 	v, diagnostics := expression.Value(&hcl.EvalContext{
 		Variables: map[string]cty.Value{"local": cty.ObjectVal(locals)},
-		Functions: map[string]function.Function{"merge": stdlib.MergeFunc, "toset": toSet},
+		Functions: map[string]function.Function{"merge": stdlib.MergeFunc, "setunion": stdlib.SetUnionFunc, "toset": toSet},
 	})
 	if diagnostics.HasErrors() {
 		t.Fatal(diagnostics)
@@ -132,12 +140,7 @@ func (c configuration) pairs(t *testing.T, local, first, second string) []string
 
 func (c configuration) names(t *testing.T, local string) []string {
 	t.Helper()
-	var all []string
-	for _, v := range c.evaluate(t, local).AsValueSlice() {
-		all = append(all, v.AsString())
-	}
-	slices.Sort(all)
-	return all
+	return sorted(texts(c.evaluate(t, local)))
 }
 
 func sorted(words []string) []string {
@@ -178,6 +181,75 @@ func TestTheRoleGroupsOfExchange(t *testing.T) {
 	}
 	if strings.Contains(string(script), "Recipient Management") {
 		t.Error("the script gives a built-in role group")
+	}
+}
+
+// TestTheScriptIsToldOfWhomItSetsUp: of those with cmdlets, and of those that it calls by name, as the
+// sender of mail.
+func TestTheScriptIsToldOfWhomItSetsUp(t *testing.T) {
+	c := read(t)
+	var wanted []string
+	for _, f := range offboarding.Functions() {
+		if f.Exchange || f.Name == offboarding.FunctionNotify {
+			wanted = append(wanted, f.Name)
+		}
+	}
+	output := c.blocks["output.exchange"]
+	if output == nil {
+		t.Fatal("there is no output exchange")
+	}
+	each, is := output.Attributes["value"].Expr.(*hclsyntax.ForExpr)
+	if !is {
+		t.Fatalf("the output exchange is a %T, want one value for each function", output.Attributes["value"].Expr)
+	}
+	told := sorted(texts(c.value(t, each.CollExpr)))
+	equal(t, "the output exchange", told, sorted(wanted))
+	script, err := os.ReadFile("exchange.ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := regexp.MustCompile(`\$functions\["(\w+)"\]`).FindAllStringSubmatch(string(script), -1)
+	if len(byName) == 0 {
+		t.Error("the script sets up no sender of mail")
+	}
+	for _, m := range byName {
+		if !slices.Contains(told, m[1]) {
+			t.Errorf("the script sets up %s, which the output exchange lacks", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`\$app\.(\w+)`).FindAllStringSubmatch(string(script), -1) {
+		if !strings.Contains(c.source(t, "output.exchange", "value"), m[1]+" ") {
+			t.Errorf("the script reads %s, which the output exchange lacks", m[1])
+		}
+	}
+}
+
+// TestEveryOutputThatIsReadIsThere: what our pages, scripts and descriptions have an administrator type.
+func TestEveryOutputThatIsReadIsThere(t *testing.T) {
+	c := read(t)
+	reads := regexp.MustCompile(`terraform (?:-chdir=\S+ )?output (?:-\w+ )*(\w+)`)
+	found := map[string]bool{}
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !slices.Contains([]string{".md", ".ps1", ".tf", ".go", ".yaml"}, filepath.Ext(path)) {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range reads.FindAllStringSubmatch(string(text), -1) {
+			found[m[1]] = true
+			if c.blocks["output."+m[1]] == nil {
+				t.Errorf("%s reads the output %s, which outputs.tf lacks", path, m[1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !found["servicebus"] || !found["exchange"] {
+		t.Errorf("found only %v: are the pages searched?", slices.Sorted(maps.Keys(found)))
 	}
 }
 

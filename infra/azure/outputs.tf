@@ -9,6 +9,16 @@ output "parameters" {
   ], [for name, app in azuread_application_registration.function : "${title(name)}ClientId=${app.client_id}" if !local.functions[name].inside]))
 }
 
+output "servicebus" {
+  description = "The host name of the namespace, for a host that is not on AWS: LEAVER_SERVICEBUS."
+  value       = local.servicebus
+}
+
+output "tables" {
+  description = "The table endpoint of the ledger, for the same host: LEAVER_TABLES."
+  value       = local.tables
+}
+
 output "inside" {
   description = "The environment of a host inside of a network, by function: leaver up --only FUNCTION."
   value = { for name, f in local.functions : name => {
@@ -23,7 +33,7 @@ output "inside" {
 }
 
 output "exchange" {
-  description = "For exchange.ps1: who runs which cmdlets."
+  description = "For exchange.ps1: who runs which cmdlets, and notify, which sends mail as one mailbox."
   value = { for name in setunion(local.exchange, ["notify"]) : name => {
     app_id    = azuread_application_registration.function[name].client_id
     object_id = azuread_service_principal.function[name].object_id
