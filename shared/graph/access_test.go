@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
 )
 
 // empty answers a listing of Access with nothing.
@@ -77,8 +78,17 @@ func TestACloudThatListsNoMethodsCostsOnlyThem(t *testing.T) {
 		"/users/" + leaver + "/authentication/methods": lacks,
 		"/users/" + leaver + "/appRoleAssignments":     `"status":200,"body":{"value":[{"id":"b","principalId":"` + leaver + `","appRoleId":"x","resourceId":"y"}]}`,
 	}
-	for _, collection := range methodCollections {
-		answers["/users/"+leaver+"/authentication/"+collection] = lacks
+	const refused = `"status":403,"body":{"error":{"code":"Authorization_RequestDenied","message":"x"}}`
+	for kind, collection := range methodCollections {
+		path := "/users/" + leaver + "/authentication/" + collection
+		answers[path] = lacks
+		has := !slices.Contains(simtenant.Lacking("china"), "GET /users/{id}/authentication/"+collection)
+		if !has { // as fido2Methods are, which take a permission of their own: to be asked for fails the test
+			answers[path] = refused
+		}
+		if asks := slices.Contains(methodsListedAlone, kind); asks != has {
+			t.Errorf("%s: got asked %t, want %t, as the cloud has it", collection, asks, has)
+		}
 	}
 	answers["/users/"+leaver+"/authentication/phoneMethods"] = `"status":200,"body":{"value":[{"id":"p"}]}`
 	s, ctx := serve(t, accessOf(answers))

@@ -464,12 +464,22 @@ func (f *fixture) open(method, url string) answer {
 
 // TestACloudLacksWhatItsMetadataLacks: the CSDL of each cloud.
 func TestACloudLacksWhatItsMetadataLacks(t *testing.T) {
+	method := func(collection string) string { return "/users/" + ada + "/authentication/" + collection }
+	paths := []string{"/admin/teams/telephoneNumberManagement/numberAssignments", "/users/" + ada, method("methods")}
+	for _, collection := range methodCollections {
+		if collection != "passwordMethods" { // which nobody lists: nobody can delete a password
+			paths = append(paths, method(collection))
+		}
+	}
 	for cloud, lacks := range map[string][]string{
-		"": nil, "usgov": {"/admin/teams/telephoneNumberManagement/numberAssignments"},
-		"china": {"/admin/teams/telephoneNumberManagement/numberAssignments", "/users/" + ada + "/authentication/methods"},
+		"": nil, "usgov": {paths[0], method("externalAuthenticationMethods")},
+		"china": {
+			paths[0], method("methods"), method("emailMethods"), method("externalAuthenticationMethods"), method("fido2Methods"), method("softwareOathMethods"),
+			method("temporaryAccessPassMethods"), method("windowsHelloForBusinessMethods"),
+		},
 	} {
 		f := seeded(t, "users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]\nknobs: {cloud: '"+cloud+"'}")
-		for _, path := range []string{"/admin/teams/telephoneNumberManagement/numberAssignments", "/users/" + ada + "/authentication/methods", "/users/" + ada} {
+		for _, path := range paths {
 			if slices.Contains(lacks, path) {
 				f.want(f.call("GET", path, nil), 400, "BadRequest")
 			} else {
