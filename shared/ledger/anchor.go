@@ -161,8 +161,76 @@ func (l *Ledger) distrust(ctx context.Context, id string, m mark, why string) er
 	return err
 }
 
+// brakesOf folds a copy of the history of the brakes.
+func (p Proof) brakesOf(c Copy) Brakes {
+	var b Brakes
+	for _, text := range c.Entries {
+		b = p.braked(b, []byte(text))
+	}
+	return b
+}
+
+// answers reports whether a person has thawed although that mark is contradicted.
+func (b Brakes) answers(m mark) bool { return slices.Contains(b.answered, m.Hash) }
+
+// brakesContradicted freezes the installation where its brakes are not as the last anchor saw them: a
+// freeze, or departures that were counted, may have been cut away.
+func (l *Ledger) brakesContradicted(ctx context.Context) error {
+	m, is, at, err := l.marked(ctx, brakesID)
+	if err != nil || !is || m.Position == 0 {
+		return err
+	}
+	since, err := l.store.Read(ctx, brakesID, m.Position-1)
+	switch {
+	case err == nil && len(since) > 0 && hash(since[0]) == m.Hash:
+		return nil
+	case err != nil && !errors.Is(err, ErrTruncated):
+		return fmt.Errorf("reading the brakes: %w", err)
+	}
+	c, err := l.Copy(ctx, brakesID)
+	if err != nil && !errors.Is(err, ErrNoCase) {
+		return err
+	}
+	v := Verification{Case: brakesID, OK: true}
+	if m.holds(&v, c, at); v.OK {
+		return nil
+	}
+	return l.distrustBrakes(ctx, m, v.Problems[0].Why)
+}
+
+// distrustBrakes freezes the installation until a person thaws it, once for each mark that is
+// contradicted. What this process knows of the brakes may be of a history that is gone: they are read
+// from their beginning.
+func (l *Ledger) distrustBrakes(ctx context.Context, m mark, why string) error {
+	l.brakes.commit.Lock()
+	defer l.brakes.commit.Unlock()
+	for range maxTries {
+		at := l.now()
+		raws, err := l.store.Read(ctx, brakesID, 0)
+		if err != nil {
+			return fmt.Errorf("reading the brakes: %w", err)
+		}
+		var known Brakes
+		for _, raw := range raws {
+			known = l.proof.braked(known, raw)
+		}
+		if known.answers(m) || !known.Frozen.IsZero() && slices.Contains(known.missing, m.Hash) {
+			l.brakes.replace(known, at)
+			return nil
+		}
+		next, err := l.appendBrake(ctx, known, brakeEntry{Kind: brakeFrozen, Marks: []string{m.Hash}, Why: "the brakes are not what they were: " + why})
+		if err == nil {
+			l.brakes.replace(next, at)
+		}
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return contended("the brakes")
+}
+
 // Anchor compares every history with the last anchor once in ten minutes, holds the irreversible steps
-// of the cases that it contradicts, and where this process signs, puts a new anchor of all histories.
+// of the cases that it contradicts, freezes where it contradicts the brakes, and where this process signs, puts a new anchor of all histories.
 // It returns what is wrong, also in between; nothing where there is no anchorage. Errors: those of the
 // store and of the anchorage.
 func (l *Ledger) Anchor(ctx context.Context) ([]Verification, error) {
@@ -222,15 +290,17 @@ func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) 
 		if err != nil {
 			return nil, err
 		}
-		if next.Heads[id] = (mark{v.Entries, v.Hash}); v.Entries < was.Position { // what is behind cannot be read
+		if next.Heads[id] = (mark{v.Entries, v.Hash}); v.Entries < was.Position && id != brakesID { // what is behind cannot be read
 			next.Heads[id] = was
 		}
 		if i := slices.IndexFunc(v.Problems, func(p Problem) bool { return p.Kind == ProblemTruncated || p.Kind == ProblemAnchor }); i >= 0 {
 			next.Heads[id] = was
-			if isCaseID(id) {
-				if err := l.distrust(ctx, id, was, v.Problems[i].Why); err != nil {
-					return nil, err
-				}
+			distrust := l.distrust
+			if id == brakesID {
+				distrust = func(ctx context.Context, _ string, m mark, why string) error { return l.distrustBrakes(ctx, m, why) }
+			}
+			if err := distrust(ctx, id, was, v.Problems[i].Why); err != nil {
+				return nil, err
 			}
 		}
 		if !v.OK {

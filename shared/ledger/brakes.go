@@ -36,6 +36,8 @@ type brakeEntry struct {
 	Released  bool                   `json:"released,omitempty"`  // counted: whatever the bounds, by a person's word
 	Case      string                 `json:"case,omitempty"`      // dropped
 	Allowance *offboarding.Allowance `json:"allowance,omitempty"` // allowed
+	Why       string                 `json:"why,omitempty"`       // frozen by no person: no personal data
+	Marks     []string               `json:"marks,omitempty"`     // hashes of what an anchor saw and is not there: frozen for it, thawed all the same
 	Sealed    map[string]string      `json:"sealed,omitempty"`
 	Previous  string                 `json:"previous,omitempty"`
 }
@@ -55,6 +57,9 @@ type Brakes struct {
 	hash     string
 	at       time.Time         // of the last entry
 	frozenBy int               // position of the entry
+	why      string            // its
+	missing  []string          // the marks that it was frozen for
+	answered []string          // those for which it was thawed all the same
 	sealed   map[string]string // its
 }
 
@@ -99,6 +104,7 @@ func (p Proof) braked(b Brakes, raw []byte) Brakes {
 	case wrong == ProblemUnproven:
 	case wrong != "":
 		b.Frozen, b.frozenBy, b.sealed = latest(e.At, earliestFreeze), 0, nil
+		b.why = ""
 	case e.Kind == brakeCounted:
 		b.Tally = b.Tally.With(*e.Beginning)
 		if !e.Released {
@@ -113,8 +119,10 @@ func (p Proof) braked(b Brakes, raw []byte) Brakes {
 		b.Tally = b.Tally.Allowing(*e.Allowance)
 	case e.Kind == brakeFrozen:
 		b.Frozen, b.frozenBy, b.sealed = latest(e.At, earliestFreeze), e.Position, e.Sealed
+		b.why, b.missing = e.Why, append(slices.Clip(b.missing), e.Marks...)
 	case e.Kind == brakeThawed:
 		b.Frozen, b.Thawed, b.Unproven = time.Time{}, e.At, nil
+		b.why, b.missing, b.answered = "", nil, append(slices.Clip(b.answered), e.Marks...)
 	}
 	b.Tally = b.Tally.Since(e.At)
 	b.position, b.hash, b.at = b.position+1, hash(raw), latest(e.At, b.at)
@@ -174,6 +182,13 @@ func (b *brakes) keep(known Brakes, at time.Time) {
 	}
 }
 
+// replace keeps a fold in the place of one that is no longer what is stored.
+func (b *brakes) replace(known Brakes, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known, b.at = known, at
+}
+
 // Brakes are those of the whole installation as they are now, strongly consistent.
 func (l *Ledger) Brakes(ctx context.Context) (Brakes, error) {
 	known, _ := l.brakes.get()
@@ -221,7 +236,7 @@ func (l *Ledger) updateBrakes(ctx context.Context, decide func(Brakes) (*brakeEn
 		e, err := decide(known)
 		switch {
 		case err == nil && e != nil:
-			if err := l.appendBrake(ctx, known, *e); !errors.Is(err, ErrConflict) {
+			if _, err := l.appendBrake(ctx, known, *e); !errors.Is(err, ErrConflict) {
 				return err
 			}
 		case read:
@@ -235,27 +250,27 @@ func (l *Ledger) updateBrakes(ctx context.Context, decide func(Brakes) (*brakeEn
 	return contended("the brakes")
 }
 
-func (l *Ledger) appendBrake(ctx context.Context, known Brakes, e brakeEntry) error {
+func (l *Ledger) appendBrake(ctx context.Context, known Brakes, e brakeEntry) (next Brakes, err error) {
 	at := l.now()
 	e.Position, e.Previous, e.At = known.position+1, known.hash, at.UTC()
 	raw, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("encoding entry %d of the brakes: %w", e.Position, err)
+		return Brakes{}, fmt.Errorf("encoding entry %d of the brakes: %w", e.Position, err)
 	}
 	if e.decides() {
 		if raw, err = l.proof.sign(ctx, brakesID, raw); err != nil {
-			return err
+			return Brakes{}, err
 		}
 	}
 	if _, wrong, why := l.proof.brake(known, raw); wrong != "" {
-		return fmt.Errorf("%w: %s", ErrUnproven, why)
+		return Brakes{}, fmt.Errorf("%w: %s", ErrUnproven, why)
 	}
-	next := l.proof.braked(known, raw)
+	next = l.proof.braked(known, raw)
 	if err := l.store.Append(ctx, brakesID, e.Position, brakesID, raw); err != nil {
-		return fmt.Errorf("appending entry %d (%s) to the brakes: %w", e.Position, e.Kind, err)
+		return Brakes{}, fmt.Errorf("appending entry %d (%s) to the brakes: %w", e.Position, e.Kind, err)
 	}
 	l.brakes.keep(next, at)
-	return nil
+	return next, nil
 }
 
 // count lets a departure pass the limits, or returns those that it would exceed; nil bounds are those
@@ -376,7 +391,7 @@ func (l *Ledger) Thaw(ctx context.Context, by offboarding.Person) error {
 		if err != nil {
 			return nil, err
 		}
-		return &brakeEntry{Kind: brakeThawed, Sealed: sealed}, nil
+		return &brakeEntry{Kind: brakeThawed, Marks: known.missing, Sealed: sealed}, nil
 	})
 }
 
@@ -395,6 +410,9 @@ func (l *Ledger) Freezing(ctx context.Context) (Freezing, bool, error) {
 	}
 	if known.frozenBy == 0 {
 		return Freezing{At: known.Frozen, Reason: strings.Join(known.Unproven, "; ")}, true, nil
+	}
+	if known.why != "" {
+		return Freezing{At: known.Frozen, Reason: known.why}, true, nil
 	}
 	values, err := l.store.Unseal(ctx, brakesID)
 	if err != nil {

@@ -59,6 +59,9 @@ func (l *Ledger) Begin(ctx context.Context, m Claim, until time.Time) (*Run, Adm
 	}
 	holder := hex.EncodeToString(id)
 	if spec, _ := offboarding.SpecOf(m.Step); spec.Irreversible {
+		if err := l.brakesContradicted(ctx); err != nil {
+			return nil, Admission{}, fmt.Errorf("holding the brakes to the last anchor: %w", err)
+		}
 		if err := l.contradicted(ctx, m.Case); err != nil && !errors.Is(err, ErrNoCase) {
 			return nil, Admission{}, fmt.Errorf("holding step %s of case %s to the last anchor: %w", m.Step, m.Case, err)
 		}

@@ -368,6 +368,60 @@ func TestAContradictedAnchorIsLiftedByAPersonOnce(t *testing.T) {
 	begin(t, l, wipe, start.Add(time.Minute))
 }
 
+// TestBrakesThatWereRolledBackFreeze cuts the freeze away and begins again with a host that knows nothing:
+// what is irreversible does not begin, and nothing else once the anchor was compared, until a person
+// thaws; who cuts that away again gains nothing.
+func TestBrakesThatWereRolledBackFreeze(t *testing.T) {
+	t.Parallel()
+	for name, notice := range map[string]func(*ledger.Ledger, ledger.Claim){
+		"comparing": func(l *ledger.Ledger, _ ledger.Claim) {
+			if wrong, err := l.Anchor(t.Context()); err != nil || len(wrong) != 1 || wrong[0].Case != "brakes" {
+				t.Errorf("comparing finds %+v, %v; want the brakes", wrong, err)
+			}
+		},
+		"wiping": func(l *ledger.Ledger, wipe ledger.Claim) { refused(t, l, wipe, ledger.Frozen) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, proof := newMemory(), ledgertest.Proof("tenant")
+			proof.Anchors = &ledgertest.Anchors{}
+			l := onMemory(s, proof)
+			c, err := l.Open(t.Context(), opening(t, "1", start))
+			if err == nil {
+				err = l.Freeze(t.Context(), miriam, "a secret has leaked")
+			}
+			if err == nil {
+				_, err = l.Anchor(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			wipe := claim(c)
+			wipe.Step = offboarding.StepWipe
+			cut := s.entries["brakes"][:1]
+			for range 2 {
+				s.entries["brakes"] = slices.Clone(cut)
+				l = onMemory(s, proof)
+				notice(l, wipe)
+				if f, frozen, err := l.Freezing(t.Context()); err != nil || !frozen || !strings.Contains(f.Reason, "a backup restored") {
+					t.Errorf("frozen %t for %q, %v; want frozen, and why", frozen, f.Reason, err)
+				}
+				refused(t, l, claim(c), ledger.Frozen)
+			}
+			if err := l.Thaw(t.Context(), miriam); err != nil {
+				t.Fatal(err)
+			}
+			l = onMemory(s, proof)
+			if wrong, err := l.Anchor(t.Context()); err != nil || len(wrong) > 0 {
+				t.Errorf("thawed, comparing finds %+v, %v", wrong, err)
+			}
+			begin(t, l, wipe, start.Add(time.Minute))
+			// What was thawed is what the newest anchor saw: it cannot be cut away either.
+			s.entries["brakes"] = slices.Clone(cut)
+			refused(t, onMemory(s, proof), wipe, ledger.Frozen)
+		})
+	}
+}
+
 // TestAForgedBrakeTakesThePlaceOfNone puts one on another step under the name of the anchor that the case
 // contradicts, as whoever rolls a history back could.
 func TestAForgedBrakeTakesThePlaceOfNone(t *testing.T) {
