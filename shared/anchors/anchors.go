@@ -57,21 +57,23 @@ func (a *anchors) Put(ctx context.Context, name string, anchor []byte) error {
 }
 
 // Last implements ledger.Anchorage. It looks at the last days first: a year has thousands of anchors.
-func (a *anchors) Last(ctx context.Context) ([]byte, error) {
+func (a *anchors) Last(ctx context.Context, before string) (string, []byte, error) {
 	today := a.now().UTC()
 	for _, day := range []string{today.Add(24 * time.Hour).Format("20060102"), today.Format("20060102"), today.Add(-24 * time.Hour).Format("20060102"), ""} {
-		name, err := a.last(ctx, prefix+day)
+		name, err := a.last(ctx, prefix+day, before)
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		if name != "" {
-			return a.read(ctx, name)
+			raw, err := a.read(ctx, name)
+			return name, raw, err
 		}
 	}
-	return nil, nil
+	return "", nil, nil
 }
 
-func (a *anchors) last(ctx context.Context, prefix string) (name string, err error) {
+// last is the name that sorts last among those with a prefix and before a name.
+func (a *anchors) last(ctx context.Context, prefix, before string) (name string, err error) {
 	for list := a.bucket.List(&blob.ListOptions{Prefix: prefix}); ; {
 		object, err := list.Next(ctx)
 		switch {
@@ -79,7 +81,7 @@ func (a *anchors) last(ctx context.Context, prefix string) (name string, err err
 			return name, nil
 		case err != nil:
 			return "", fmt.Errorf("listing the anchors: %w", err)
-		case strings.HasSuffix(object.Key, ".json"):
+		case strings.HasSuffix(object.Key, ".json") && object.Key < before:
 			name = max(name, object.Key)
 		}
 	}

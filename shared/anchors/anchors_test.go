@@ -24,7 +24,7 @@ func TestTheLastAnchorIsFound(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if last, err := a.Last(t.Context()); last != nil || err != nil {
+			if _, last, err := a.Last(t.Context(), "leaver-3"); last != nil || err != nil {
 				t.Errorf("of none, the last is %q, %v", last, err)
 			}
 			// Of years ago, of yesterday, and of a clock that is ahead.
@@ -33,7 +33,7 @@ func TestTheLastAnchorIsFound(t *testing.T) {
 				if err := a.Put(t.Context(), name, want); err != nil {
 					t.Fatal(err)
 				}
-				if last, err := a.Last(t.Context()); string(last) != string(want) || err != nil {
+				if _, last, err := a.Last(t.Context(), "leaver-3"); string(last) != string(want) || err != nil {
 					t.Errorf("after %s, the last is %q, %v; want %q", name, last, err, want)
 				}
 			}
@@ -43,8 +43,11 @@ func TestTheLastAnchorIsFound(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("not ours"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if last, err := a.Last(t.Context()); string(last) != "c" || err != nil {
+			if _, last, err := a.Last(t.Context(), "leaver-3"); string(last) != "c" || err != nil {
 				t.Errorf("beside another file, the last is %q, %v; want c", last, err)
+			}
+			if name, last, err := a.Last(t.Context(), "leaver-20261129T235959.000Z.json"); name != "leaver-20240101T000000.000Z.json" || string(last) != "a" || err != nil {
+				t.Errorf("before the one of yesterday, the last is %s: %q, %v; want that of years ago", name, last, err)
 			}
 		})
 	}

@@ -17,8 +17,9 @@ import (
 type Anchorage interface {
 	// Put keeps an anchor under a name that sorts by time, and replaces none.
 	Put(ctx context.Context, name string, anchor []byte) error
-	// Last returns the anchor whose name sorts last; nil where there is none.
-	Last(ctx context.Context) ([]byte, error)
+	// Last returns the anchor whose name sorts last among those before a name, and its own; an empty
+	// name where there is none.
+	Last(ctx context.Context, before string) (name string, anchor []byte, err error)
 }
 
 // anchor is where every history ended at a time. Marks only grow: one that the ledger contradicts is
@@ -46,12 +47,25 @@ const (
 	anchorEvery = 10 * time.Minute
 )
 
+// How far ahead the clock of whoever put an anchor may be, and how many objects that are none are
+// passed over in search of one.
+const (
+	anchorAhead = 5 * time.Minute
+	mostSkipped = 100
+)
+
+// anchorName is the name that an anchor of a time has, and sorts by it.
+func anchorName(at time.Time) string {
+	return "leaver-" + at.UTC().Format("20060102T150405.000Z") + ".json"
+}
+
 // anchors are the ledger's own of the last anchor.
 type anchors struct {
-	mu   sync.Mutex
-	last *anchor
-	hash string
-	at   time.Time // when it was read
+	mu      sync.Mutex
+	last    *anchor
+	hash    string
+	at      time.Time // when it was read
+	skipped []string  // what stood after it and is none, in words
 
 	comparing sync.Mutex
 	compared  time.Time      // when all was compared last
@@ -72,7 +86,9 @@ func (m mark) holds(v *Verification, c Copy, at time.Time) {
 	}
 }
 
-// anchored is the last anchor, at most a minute old; nil where there is none, or no anchorage.
+// anchored is the last anchor, at most a minute old; nil where there is none, or no anchorage. It never
+// goes back behind the one that this process knows, and passes over what is none: whoever can put
+// objects there neither brings an old anchor back nor stops a gate.
 func (l *Ledger) anchored(ctx context.Context, fresh bool) (*anchor, string, error) {
 	if l.proof.Anchors == nil {
 		return nil, "", nil
@@ -84,23 +100,42 @@ func (l *Ledger) anchored(ctx context.Context, fresh bool) (*anchor, string, err
 	if age := now.Sub(a.at); !fresh && !a.at.IsZero() && age >= 0 && age < anchorRead {
 		return a.last, a.hash, nil
 	}
-	raw, err := l.proof.Anchors.Last(ctx)
-	if err != nil {
-		return nil, "", fmt.Errorf("reading the last anchor: %w", err)
-	}
-	a.last, a.hash = nil, ""
-	if raw != nil {
-		var read anchor
-		if err := json.Unmarshal(raw, &read); err != nil {
-			return nil, "", fmt.Errorf("%w: the last anchor is not JSON of one", ErrUnreadable)
+	var skipped []string
+	for before := anchorName(now.Add(anchorAhead)); ; {
+		name, raw, err := l.proof.Anchors.Last(ctx, before)
+		if err != nil {
+			return nil, "", fmt.Errorf("reading the last anchor: %w", err)
 		}
-		if _, err := l.proof.signer(anchorID, raw); err != nil {
-			return nil, "", fmt.Errorf("the last anchor: %w: %w", ErrUnproven, err)
+		if name == "" || a.last != nil && name <= anchorName(a.last.At) {
+			break // the one that is known is the last
 		}
-		a.last, a.hash = &read, hash(raw)
+		read, err := l.proof.anchor(name, raw)
+		if err == nil {
+			a.last, a.hash = read, hash(raw)
+			break
+		}
+		if skipped = append(skipped, err.Error()); len(skipped) > mostSkipped {
+			return nil, "", fmt.Errorf("reading the last anchor: %w: the last %d objects are none", ErrUnproven, len(skipped))
+		}
+		before = name
 	}
-	a.at = now
+	a.at, a.skipped = now, skipped
 	return a.last, a.hash, nil
+}
+
+// anchor reads a stored anchor, which has the name of its time.
+func (p Proof) anchor(name string, raw []byte) (*anchor, error) {
+	var read anchor
+	if err := json.Unmarshal(raw, &read); err != nil {
+		return nil, fmt.Errorf("%q is not JSON of an anchor", name)
+	}
+	if _, err := p.signer(anchorID, raw); err != nil {
+		return nil, fmt.Errorf("the anchor %q: %w", name, err)
+	}
+	if name != anchorName(read.At) {
+		return nil, fmt.Errorf("%q is the anchor of another time, %s", name, read.At.UTC().Format(time.RFC3339))
+	}
+	return &read, nil
 }
 
 // marked is where the last anchor saw a history end, and when.
@@ -256,6 +291,13 @@ func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) 
 	if err != nil {
 		return nil, err
 	}
+	l.anchors.mu.Lock()
+	for _, why := range l.anchors.skipped {
+		v := Verification{Case: anchorID}
+		v.add(0, ProblemAnchor, why)
+		wrong = append(wrong, v)
+	}
+	l.anchors.mu.Unlock()
 	next := anchor{At: l.now().UTC(), Heads: map[string]mark{}, Previous: previous}
 	if last == nil {
 		last = &anchor{}
@@ -321,7 +363,7 @@ func (l *Ledger) putAnchor(ctx context.Context, a anchor) error {
 	if raw, err = l.proof.sign(ctx, anchorID, raw); err != nil {
 		return err
 	}
-	if err := l.proof.Anchors.Put(ctx, "leaver-"+a.At.Format("20060102T150405.000Z")+".json", raw); err != nil {
+	if err := l.proof.Anchors.Put(ctx, anchorName(a.At), raw); err != nil {
 		return fmt.Errorf("putting an anchor: %w", err)
 	}
 	l.anchors.mu.Lock()

@@ -321,18 +321,59 @@ func TestAnchorsThatCannotBeReadStopWhatIsIrreversible(t *testing.T) {
 	begin(t, l, wipe, start.Add(time.Minute))
 }
 
-// TestAForgedAnchorIsNone puts an anchor that nobody signed.
+// TestAForgedAnchorIsNone puts what is no anchor after one, and that one itself under the name of a later
+// time: both are passed over and told, and the newest that is one holds.
 func TestAForgedAnchorIsNone(t *testing.T) {
 	t.Parallel()
-	anchors := &ledgertest.Anchors{}
+	s, anchors := newMemory(), &ledgertest.Anchors{}
 	proof := ledgertest.Proof("tenant")
 	proof.Anchors = anchors
-	if err := anchors.Put(t.Context(), "leaver-2026", []byte(`{"at":"2026-11-22T09:00:00Z","heads":{}}`)); err != nil {
+	now := start
+	host := func() *ledger.Ledger {
+		return ledger.New(s, func() time.Time { return now }, rand.Reader, proof)
+	}
+	l := host()
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		_, err = l.Anchor(t.Context())
+	}
+	if err == nil {
+		_, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := onMemory(newMemory(), proof).Anchor(t.Context()); !errors.Is(err, ledger.ErrUnproven) {
-		t.Errorf("error %v, want ErrUnproven", err)
+	name, older, err := anchors.Last(t.Context(), "leaver-3")
+	if now = now.Add(11 * time.Minute); err == nil {
+		_, err = l.Anchor(t.Context())
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string][]byte{
+		"leaver-20261122T091200.000Z.json": older,
+		"leaver-20261122T091300.000Z.json": []byte(`{"at":"2026-11-22T09:13:00Z","heads":{}}`),
+		"leaver-20261122T091400.000Z.json": []byte("}"),
+		"leaver-20991231T000000.000Z.json": older, // which is of nobody's clock, and not even read
+	} {
+		if err := anchors.Put(t.Context(), name, raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.entries[c.ID] = s.entries[c.ID][:1] // as the older anchor saw it, which was named anew
+	wrong, err := host().Anchor(t.Context())
+	told := 0
+	for _, v := range wrong {
+		if v.Case == "anchor" && !v.OK {
+			told++
+		}
+	}
+	if err != nil || told != 3 || len(wrong) != 4 {
+		t.Errorf("after %s, comparing finds %+v, %v; want three that are no anchors, and the case that was cut", name, wrong, err)
+	}
+	wipe := claim(c)
+	wipe.Step = offboarding.StepWipe
+	refused(t, host(), wipe, ledger.Stale)
 }
 
 // TestAContradictedAnchorIsLiftedByAPersonOnce approves what was held because a backup was restored:
@@ -417,7 +458,11 @@ func TestBrakesThatWereRolledBackFreeze(t *testing.T) {
 			begin(t, l, wipe, start.Add(time.Minute))
 			// What was thawed is what the newest anchor saw: it cannot be cut away either.
 			s.entries["brakes"] = slices.Clone(cut)
-			refused(t, onMemory(s, proof), wipe, ledger.Frozen)
+			l = onMemory(s, proof)
+			if wrong, err := l.Anchor(t.Context()); err != nil || len(wrong) != 1 {
+				t.Errorf("cut after the thaw, comparing finds %+v, %v; want the brakes", wrong, err)
+			}
+			refused(t, l, claim(c), ledger.Frozen)
 		})
 	}
 }

@@ -20,27 +20,35 @@ import (
 // Anchors keep anchors in memory. The zero value is ready.
 type Anchors struct {
 	mu  sync.Mutex
-	all [][]byte
+	all []named
 	// Fail is what asking is answered with; nil is nothing.
 	Fail error
 }
 
+type named struct {
+	name   string
+	anchor []byte
+}
+
 // Put implements ledger.Anchorage.
-func (a *Anchors) Put(_ context.Context, _ string, anchor []byte) error {
+func (a *Anchors) Put(_ context.Context, name string, anchor []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.all = append(a.all, anchor)
+	a.all = append(a.all, named{name, anchor})
 	return a.Fail
 }
 
 // Last implements ledger.Anchorage.
-func (a *Anchors) Last(context.Context) ([]byte, error) {
+func (a *Anchors) Last(_ context.Context, before string) (string, []byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.all) == 0 || a.Fail != nil {
-		return nil, a.Fail
+	var last named
+	for _, each := range a.all {
+		if each.name < before && each.name >= last.name {
+			last = each // of one name, what was put last: clocks of tests stand still
+		}
 	}
-	return a.all[len(a.all)-1], nil
+	return last.name, last.anchor, a.Fail
 }
 
 // The people of the tampering, by object id: what becomes of one must not touch the other.
