@@ -58,13 +58,16 @@ type Brakes struct {
 	at       time.Time         // of the last entry
 	frozenBy int               // position of the entry
 	why      string            // its
+	proven   time.Time         // of the last entry that is signed
 	missing  []string          // the marks that it was frozen for
 	answered []string          // those for which it was thawed all the same
 	sealed   map[string]string // its
 }
 
-// decides reports whether an entry lifts something, and so counts only when it is signed.
-func (e brakeEntry) decides() bool { return e.Kind == brakeAllowed || e.Kind == brakeThawed }
+// decides reports whether an entry lifts something, or makes room, and so counts only when it is signed.
+func (e brakeEntry) decides() bool {
+	return e.Kind == brakeAllowed || e.Kind == brakeThawed || e.Kind == brakeDropped
+}
 
 // brake is a stored entry that follows b. One that had to be signed and is not is not honoured; one that
 // cannot be read stops everything, as if it were a freeze, until a person thaws: nobody knows whether
@@ -97,6 +100,8 @@ var earliestFreeze = time.Unix(0, 0).UTC()
 // braked is the brakes with a stored entry.
 func (p Proof) braked(b Brakes, raw []byte) Brakes {
 	e, wrong, why := p.brake(b, raw)
+	_, unsigned := p.signer(brakesID, raw)
+	proven := wrong == "" && unsigned == nil
 	if wrong != "" {
 		b.Unproven = append(slices.Clip(b.Unproven), why)
 	}
@@ -106,8 +111,8 @@ func (p Proof) braked(b Brakes, raw []byte) Brakes {
 		b.Frozen, b.frozenBy, b.sealed = latest(e.At, earliestFreeze), 0, nil
 		b.why = ""
 	case e.Kind == brakeCounted:
-		b.Tally = b.Tally.With(*e.Beginning)
-		if !e.Released {
+		b.Tally = counting(b, *e.Beginning, proven)
+		if proven && !e.Released {
 			b.Bounds = slices.DeleteFunc(slices.Clone(b.Bounds), func(was offboarding.Bound) bool {
 				return was.Source == "" || strings.EqualFold(was.Source, e.Beginning.Source)
 			})
@@ -124,9 +129,23 @@ func (p Proof) braked(b Brakes, raw []byte) Brakes {
 		b.Frozen, b.Thawed, b.Unproven = time.Time{}, e.At, nil
 		b.why, b.missing, b.answered = "", nil, append(slices.Clip(b.answered), e.Marks...)
 	}
-	b.Tally = b.Tally.Since(e.At)
+	if proven { // nobody else's clock makes room
+		b.Tally, b.proven = b.Tally.Since(e.At), latest(e.At, b.proven)
+	}
 	b.position, b.hash, b.at = b.position+1, hash(raw), latest(e.At, b.at)
 	return b
+}
+
+// counting is the tally with a departure that passed the limits. A step counts without a key: it moves
+// none that is counted, and counts none from before the last moment that somebody has signed.
+func counting(b Brakes, next offboarding.Beginning, proven bool) offboarding.Tally {
+	if next.Proven = proven; !proven {
+		if _, counted := b.Tally.Counted(next.Case); counted {
+			return b.Tally
+		}
+		next.At = latest(next.At, b.proven)
+	}
+	return b.Tally.With(next)
 }
 
 // verifyBrakes says what is wrong with a copy of the history of the brakes.
@@ -257,7 +276,7 @@ func (l *Ledger) appendBrake(ctx context.Context, known Brakes, e brakeEntry) (n
 	if err != nil {
 		return Brakes{}, fmt.Errorf("encoding entry %d of the brakes: %w", e.Position, err)
 	}
-	if e.decides() {
+	if e.decides() || e.Kind == brakeCounted && l.proof.Signer != nil {
 		if raw, err = l.proof.sign(ctx, brakesID, raw); err != nil {
 			return Brakes{}, err
 		}
@@ -279,11 +298,15 @@ func (l *Ledger) appendBrake(ctx context.Context, known Brakes, e brakeEntry) (n
 func (l *Ledger) count(ctx context.Context, b offboarding.Beginning, bounds []offboarding.Bound) (exceeded []offboarding.Bound, err error) {
 	err = l.updateBrakes(ctx, func(known Brakes) (*brakeEntry, error) {
 		exceeded = nil
-		if was, counted := known.Tally.Counted(b.Case); counted && (was.At.Equal(b.At) || !was.At.After(l.now())) {
+		was, counted := known.Tally.Counted(b.Case)
+		if signs := l.proof.Signer != nil; counted && (was.Proven || !signs) && (was.At.Equal(b.At) || !was.At.After(l.now())) {
 			return nil, nil
 		}
 		if exceeded = known.Tally.Exceeded(b, bounds); len(exceeded) > 0 {
 			return nil, nil
+		}
+		if counted && l.proof.Signer == nil {
+			return nil, nil // which moves nothing
 		}
 		return &brakeEntry{Kind: brakeCounted, Beginning: &b, Bounds: bounds, Released: bounds == nil}, nil
 	})

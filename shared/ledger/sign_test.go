@@ -63,7 +63,7 @@ func onMemory(s ledger.Store, proof ledger.Proof) *ledger.Ledger {
 func newMemory() *memory { return &memory{entries: map[string][][]byte{}} }
 
 // TestASignatureIsMadeWhenADepartureIsPlannedAndInNoStep counts the calls of the key: the lockout
-// waits for one, and no step for any.
+// waits for two, and no step for any.
 func TestASignatureIsMadeWhenADepartureIsPlannedAndInNoStep(t *testing.T) {
 	t.Parallel()
 	key, s := newP256(t), newMemory()
@@ -71,8 +71,8 @@ func TestASignatureIsMadeWhenADepartureIsPlannedAndInNoStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if key.signed != 1 {
-		t.Errorf("planning signs %d times, want once", key.signed)
+	if key.signed != 2 { // that it is counted, and that it is opened
+		t.Errorf("planning signs %d times, want twice", key.signed)
 	}
 	step := onMemory(s, ledger.Proof{Tenant: "tenant", Keys: key.proof().Keys})
 	run := begin(t, step, claim(c), start.Add(time.Minute))
@@ -83,8 +83,8 @@ func TestASignatureIsMadeWhenADepartureIsPlannedAndInNoStep(t *testing.T) {
 	if _, err := step.Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, EventTime: start.Add(time.Second)}); !errors.Is(err, ledger.ErrNoSigner) {
 		t.Errorf("a step cancels: error %v, want ErrNoSigner", err)
 	}
-	if key.signed != 1 {
-		t.Errorf("%d signatures after a step, want still one", key.signed)
+	if key.signed != 2 {
+		t.Errorf("%d signatures after a step, want still two", key.signed)
 	}
 }
 
@@ -205,6 +205,42 @@ func TestAForgedWordLiftsNoBrake(t *testing.T) {
 	}
 }
 
+// TestAForgedCountMakesNoRoom writes without the key whatever could: the limit that is reached stays.
+func TestAForgedCountMakesNoRoom(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]string{
+		"dropped":          `{"at":"2026-11-22T09:00:00Z","kind":"dropped","case":"` + leaver + `-1"}`,
+		"moved back":       `{"at":"2026-11-22T09:00:00Z","kind":"counted","beginning":{"case":"` + leaver + `-1","source":"test","at":"2020-01-01T00:00:00Z"}}`,
+		"moved on":         `{"at":"2026-11-22T09:00:00Z","kind":"counted","beginning":{"case":"` + leaver + `-1","source":"test","at":"2099-01-01T00:00:00Z"}}`,
+		"a clock ahead":    `{"at":"2099-01-01T00:00:00Z","kind":"counted","beginning":{"case":"` + member + `-1","source":"test","at":"2026-11-22T09:00:00Z"}}`,
+		"a freeze ahead":   `{"at":"2099-01-01T00:00:00Z","kind":"frozen"}`,
+		"other bounds":     `{"at":"2026-11-22T09:00:00Z","kind":"counted","beginning":{"case":"` + member + `-1","source":"test","at":"2026-11-22T09:00:00Z"},"bounds":[{"name":"perHour","window":3600000000000,"of":9999}]}`,
+		"counted long ago": `{"at":"2026-11-22T09:00:00Z","kind":"counted","beginning":{"case":"` + member + `-1","source":"test","at":"2020-01-01T00:00:00Z"}}`,
+	} {
+		s := newMemory()
+		o := opening(t, "1", start)
+		o.Bounds = offboarding.Limits{PerHour: 1}.Bounds(0)
+		if _, err := onMemory(s, ledgertest.Proof("tenant")).Open(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		n := len(s.entries["brakes"])
+		s.entries["brakes"] = append(s.entries["brakes"], chained(row, n+1, sum(s.entries["brakes"][n-1])))
+		known, err := onMemory(s, ledgertest.Proof("tenant")).Brakes(t.Context())
+		if err != nil || len(known.Bounds) != 1 || known.Bounds[0].Of != 1 {
+			t.Errorf("%s: bounds %+v, %v; want the signed one", name, known.Bounds, err)
+			continue
+		}
+		if used := known.Tally.Used(known.Bounds[0], start); used < 1 {
+			t.Errorf("%s: %d of the limit are used, want at least the one that is signed", name, used)
+		}
+		if strings.Contains(row, member) {
+			if b, counted := known.Tally.Counted(member + "-1"); !counted || b.At.Before(start) {
+				t.Errorf("%s: the other one is counted at %v; want no earlier than what was signed last", name, b.At)
+			}
+		}
+	}
+}
+
 // TestARowOfTheBrakesThatCannotBeReadFreezes, until a person who has looked thaws.
 func TestARowOfTheBrakesThatCannotBeReadFreezes(t *testing.T) {
 	t.Parallel()
@@ -319,6 +355,36 @@ func TestAnchorsThatCannotBeReadStopWhatIsIrreversible(t *testing.T) {
 	}
 	anchors.Fail = nil
 	begin(t, l, wipe, start.Add(time.Minute))
+}
+
+// TestARewrittenRowOfAQuietCaseIsNoticedWithinTheHour by the host that has read it before.
+func TestARewrittenRowOfAQuietCaseIsNoticedWithinTheHour(t *testing.T) {
+	t.Parallel()
+	s, proof, now := newMemory(), ledgertest.Proof("tenant"), start
+	proof.Anchors = &ledgertest.Anchors{}
+	l := ledger.New(s, func() time.Time { return now }, rand.Reader, proof)
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		_, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err == nil {
+		_, err = l.Anchor(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.entries[c.ID][0] = []byte(strings.Replace(string(s.entries[c.ID][0]), leaver, strings.Repeat("9", len(leaver)), 1))
+	for now.Before(start.Add(time.Hour)) {
+		now = now.Add(10 * time.Minute)
+		wrong, err := l.Anchor(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(wrong) == 1 && wrong[0].Case == c.ID {
+			return
+		}
+	}
+	t.Error("nobody noticed")
 }
 
 // TestAForgedAnchorIsNone puts what is no anchor after one, and that one itself under the name of a later
@@ -612,6 +678,8 @@ func shown(t *testing.T, l *ledger.Ledger, id string) ledger.Verification {
 	}
 	return v
 }
+
+const member = "99999999-9999-4999-8999-999999999999"
 
 func sum(raw []byte) string {
 	s := sha256.Sum256(raw)

@@ -66,6 +66,8 @@ type Beginning struct {
 	Case   string    `json:"case"`
 	Source string    `json:"source"`
 	At     time.Time `json:"at"`
+	// Proven says that whoever counted it has signed that.
+	Proven bool `json:"-"`
 }
 
 // Allowance is a person's leave for more departures, on top of every bound, from when it was given
