@@ -23,7 +23,7 @@ func deploymentSections(fs.FS) ([]section, error) {
 		{"template.yaml", "applications", applications()},
 		{"template.yaml", "functions", blocks},
 		{"infra/azure/functions.tf", "functions", terraform()},
-		{"infra/container/keda.yaml", "triggers", triggers()},
+		{"infra/container/azure/keda.yaml", "triggers", triggers()},
 	}, nil
 }
 

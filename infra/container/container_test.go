@@ -43,7 +43,7 @@ func TestTheImageIsSmallAndNotRoot(t *testing.T) {
 			t.Errorf("the last stage lacks %q", strings.TrimSpace(line))
 		}
 	}
-	for _, d := range documents(t, "kubernetes.yaml") {
+	for _, d := range documents(t, "embedded/statefulset.yaml") {
 		if d["kind"] == "StatefulSet" && d["spec"].(map[string]any)["replicas"] != uint64(1) {
 			t.Error("the data directory has one owner")
 		}

@@ -270,7 +270,7 @@ func TestAnOperatorNeedsFunctionsElsewhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			variables := map[string]string{"AZURE_TENANT_ID": "11111111-2222-3333-4444-555555555555"}
+			variables := map[string]string{"AZURE_TENANT_ID": "11111111-2222-3333-4444-555555555555", "LEAVER_LEDGER_KEYS": ledgertest.Proof("").Keys[0].String()}
 			for k, v := range tt.variables {
 				variables[k] = v
 			}

@@ -68,7 +68,7 @@ func TestWrongUsageIsTwo(t *testing.T) {
 // TestEveryCommandHelps with examples.
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"demo", "tenant", "up", "attach", "offboard", "plan", "status", "cancel", "replay", "sign-off", "release", "approve", "allow", "limits", "freeze", "thaw", "sources", "hr", "doctor", "version"} {
+	for _, name := range []string{"demo", "tenant", "up", "attach", "offboard", "plan", "status", "cancel", "replay", "sign-off", "release", "approve", "allow", "limits", "freeze", "thaw", "sources", "hr", "doctor", "help", "completion", "version"} {
 		if code, stdout, _ := command(t, name, "--help"); code != 0 || !strings.Contains(stdout, "\n    leaver "+name) {
 			t.Errorf("%s: exit %d\n%s", name, code, stdout)
 		}

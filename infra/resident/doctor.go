@@ -2,9 +2,11 @@ package resident
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"leaver/shared/doctor"
+	"leaver/shared/offboarding"
 )
 
 // Doctor examines the installation with the rights of this host. Webhooks are the secrets of
@@ -13,8 +15,29 @@ func (h *Host) Doctor(webhooks []string, sample string, more ...func(context.Con
 	return &doctor.Doctor{
 		Directory: h.Directory, Exchange: h.mailboxes, Bus: h.Bus, Ledger: h.Ledger, Policy: h.Planner.Policy,
 		Functions: doctor.Functions(h.Planner.Policy), Application: h.Planner.Application,
-		Webhooks: webhooks, Sample: sample, More: more, Now: h.Now,
+		Webhooks: webhooks, Sample: sample, More: append(more, h.channels), Now: h.Now,
 	}
+}
+
+// channels are the findings about the channels to people. Nothing is sent.
+func (h *Host) channels(ctx context.Context) []doctor.Finding {
+	const check = "channels"
+	var found []doctor.Finding
+	for _, c := range h.Notifier.Channels {
+		f := doctor.Finding{Check: check, Subject: c.Name, State: doctor.OK, Why: "it has what it needs; whether it takes anything, the first notice tells"}
+		switch {
+		case c.Unopened != nil:
+			f.State, f.Why, f.Fix = doctor.Wrong, c.Unopened.Error()+": nobody is told by it", "channels in the policy, and what stands where they say; infra/playbooks/channel.md"
+		case c.From != "":
+			if _, err := h.Directory.User(ctx, c.From); errors.Is(err, offboarding.ErrNotFound) {
+				f.State, f.Why, f.Fix = doctor.Wrong, "the mailbox that it sends as does not exist: nobody is told by it", "write the object id of the mailbox's account into from; ./exchange.ps1 -Sender ADDRESS in infra/azure"
+			} else if err != nil {
+				f.State, f.Why, f.Fix = doctor.Unknown, "its mailbox could not be read: "+err.Error(), "run leaver doctor with rights that show it: User.Read.All"
+			}
+		}
+		found = append(found, f)
+	}
+	return found
 }
 
 // examineEvery is how often a host examines the installation by itself, with its own rights: a secret

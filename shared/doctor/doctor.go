@@ -95,7 +95,7 @@ func Functions(p offboarding.Policy) []offboarding.Function {
 func (d *Doctor) Examine(ctx context.Context) []Finding {
 	var all []Finding
 	for _, check := range append([]func(context.Context) []Finding{
-		d.clock, d.registrations, d.emergency, d.workflows, d.bus, d.ledger, d.webhooks, d.limits,
+		d.clock, d.registrations, d.emergency, d.workflows, d.bus, d.ledger, d.anchors, d.webhooks, d.limits,
 		d.protected, d.files, d.forwarding, d.licences, d.retention,
 	}, d.More...) {
 		all = append(all, check(ctx)...)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"leaver/shared/bus"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 )
 
@@ -101,6 +102,25 @@ func (d *Doctor) ledger(ctx context.Context) []Finding {
 		found = append(found, wrong(check, u.ID, "its history cannot be read: "+u.Why.Error(), "leaver verify "+u.ID))
 	}
 	return orFine(found, check, "ledger", "it can be read, and every open case with it")
+}
+
+// anchorAge is how old the last anchor may be: one is put every ten minutes.
+const anchorAge = time.Hour
+
+func (d *Doctor) anchors(ctx context.Context) []Finding {
+	const check, subject = "anchors", "anchors"
+	at, kept, err := d.Ledger.LastAnchor(ctx)
+	switch {
+	case errors.Is(err, ledger.ErrUnproven), errors.Is(err, ledger.ErrUnreadable):
+		return []Finding{wrong(check, subject, "the last anchor is not one that counts: "+err.Error(), "leaver verify; SECURITY.md")}
+	case err != nil:
+		return []Finding{unread(check, subject, err, "the place that LEAVER_ANCHORS names")}
+	case !kept:
+		return []Finding{wrong(check, subject, "the ledger has no anchors: whoever can write it could shorten it, and nobody would notice", "leaver up --anchors DIR|URL, or LEAVER_ANCHORS: a place that whoever writes the ledger cannot change")}
+	case !at.IsZero() && d.Now().Sub(at) > anchorAge:
+		return []Finding{wrong(check, subject, "the last anchor is from "+at.UTC().Format(time.RFC3339)+": what was written since is proven by nothing outside of the ledger", "look whether plan runs and may write to LEAVER_ANCHORS")}
+	}
+	return []Finding{fine(check, subject, "the ledger is anchored")}
 }
 
 // leastSecret is the shortest secret of a webhook, in bytes. Source: Standard Webhooks, Signature scheme.

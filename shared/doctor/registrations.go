@@ -55,7 +55,8 @@ func (d *Doctor) registrations(ctx context.Context) []Finding {
 	byName := map[string]offboarding.Registration{}
 	var own *offboarding.Registration
 	for i, r := range all {
-		if name, is := strings.CutPrefix(r.Name, offboarding.Registrations); is {
+		// People may sign in to a function by a registration of its name that is given nothing.
+		if name, is := strings.CutPrefix(r.Name, offboarding.Registrations); is && len(r.Permissions) >= len(byName[name].Permissions) {
 			byName[name] = r
 		}
 		if strings.EqualFold(r.AppID, d.Application) {
@@ -63,7 +64,7 @@ func (d *Doctor) registrations(ctx context.Context) []Finding {
 		}
 	}
 	groups := d.roleGroups(ctx)
-	apart := slices.ContainsFunc(d.Functions, func(f offboarding.Function) bool { _, is := byName[f.Name]; return is })
+	apart := slices.ContainsFunc(d.Functions, func(f offboarding.Function) bool { return len(byName[f.Name].Permissions) > 0 })
 	if !apart {
 		if own == nil {
 			return []Finding{wrong(check, "app registrations", "neither is there one registration for each function, named like “"+offboarding.Registrations+"signout”, nor is that of this host found: nothing can sign in",

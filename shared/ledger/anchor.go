@@ -87,6 +87,16 @@ type anchors struct {
 // HoldTo holds the ledger to anchors, before it is used.
 func (l *Ledger) HoldTo(a Anchorage) { l.proof.Anchors = a }
 
+// LastAnchor is when the ledger was anchored last, zero while it never was; false where there is no
+// anchorage. Errors: those of the anchorage, and ErrUnproven.
+func (l *Ledger) LastAnchor(ctx context.Context) (at time.Time, kept bool, err error) {
+	last, _, err := l.anchored(ctx, true)
+	if err == nil && last != nil {
+		at = last.At
+	}
+	return at, l.proof.Anchors != nil, err
+}
+
 // holds says in v whether a history still is as an anchor saw it.
 func (m mark) holds(v *Verification, c Copy, at time.Time) {
 	since := at.UTC().Format(time.RFC3339)
