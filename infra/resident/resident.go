@@ -190,16 +190,22 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 		h.host(string(spec.Name), spec.Urgent, w.Handle)
 	}
 	h.Watch = &watch.Watch{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log, Report: h.Metrics}
-	h.Notifier = &notify.Notifier{Ledger: h.Ledger, Now: h.Now, Log: o.Log, Report: h.Metrics}
+	h.Notifier = h.notifier(ctx, o)
+	h.Replayer = &replay.Replayer{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
+	return h, nil
+}
+
+// notifier tells people by the channels of the policy. One that cannot be opened keeps nothing else up.
+func (h *Host) notifier(ctx context.Context, o Options) *notify.Notifier {
+	n := &notify.Notifier{Ledger: h.Ledger, Now: h.Now, Log: o.Log, Report: h.Metrics}
 	for _, c := range o.Policy.Channels {
-		sender, unopened := notices.Open(ctx, c, notices.Options{Read: Stored, Mail: directory, Now: h.Now})
+		sender, unopened := notices.Open(ctx, c, notices.Options{Read: Stored, Mail: h.Directory, Now: h.Now})
 		if unopened != nil {
 			o.Log.Error("a channel cannot be used: nobody is told by it", "error", unopened)
 		}
-		h.Notifier.Channels = append(h.Notifier.Channels, notify.Channel{Channel: c, Sender: sender, Unopened: unopened})
+		n.Channels = append(n.Channels, notify.Channel{Channel: c, Sender: sender, Unopened: unopened})
 	}
-	h.Replayer = &replay.Replayer{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
-	return h, nil
+	return n
 }
 
 // Desk is where the operator of the host asks and acts.

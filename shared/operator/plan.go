@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"leaver/functions/plan"
 	"leaver/shared/offboarding"
 	"leaver/shared/worker"
 )
@@ -87,19 +88,7 @@ func (s *Desk) Preview(ctx context.Context, request offboarding.Request) (Planne
 	if view.Open != nil {
 		p.Joins = view.Open.ID
 	}
-	for _, b := range view.Case.Brakes {
-		what := "the departure"
-		if b.Step != "" {
-			what = string(b.Step)
-		}
-		p.ByHand = append(p.ByHand, "approve "+what+", as somebody else than whoever asks: "+b.Why)
-	}
-	if view.User.OnPremisesSyncEnabled {
-		p.ByHand = append(p.ByHand, "the account is synchronised from an on-premises Active Directory (B9): there, reset its password (unless Entra writes it back), disable it, hide it from address lists (msExchHideFromAddressLists), and in the end delete it")
-	}
-	if plan.MailElsewhere {
-		p.ByHand = append(p.ByHand, "the leaver has an address and no mailbox in Exchange Online: where it lives on premises or elsewhere, see to its mail there")
-	}
+	p.ByHand = append(p.ByHand, byHand(view)...)
 	roles, err := s.Directory.DirectoryRoles(ctx, view.User.ID)
 	if err != nil {
 		return Planned{}, err
@@ -197,4 +186,22 @@ func Evidence(observed map[string]string) []string {
 		parts = append(parts, name+": "+observed[name])
 	}
 	return parts
+}
+
+// byHand is what a person has to do whatever the steps do.
+func byHand(view plan.Preview) (tasks []string) {
+	for _, b := range view.Case.Brakes {
+		what := "the departure"
+		if b.Step != "" {
+			what = string(b.Step)
+		}
+		tasks = append(tasks, "approve "+what+", as somebody else than whoever asks: "+b.Why)
+	}
+	if view.User.OnPremisesSyncEnabled {
+		tasks = append(tasks, "the account is synchronised from an on-premises Active Directory (B9): there, reset its password (unless Entra writes it back), disable it, hide it from address lists (msExchHideFromAddressLists), and in the end delete it")
+	}
+	if view.Case.Plan.MailElsewhere {
+		tasks = append(tasks, "the leaver has an address and no mailbox in Exchange Online: where it lives on premises or elsewhere, see to its mail there")
+	}
+	return tasks
 }

@@ -183,10 +183,22 @@ var messageSchema = newSchema("message", "",
 	}},
 )
 
+// pageSize is how many changes the caller wants at once.
+func (c *call) pageSize() int {
+	for part := range strings.SplitSeq(c.header.Get("Prefer"), ",") {
+		if most, is := strings.CutPrefix(strings.TrimSpace(part), "odata.maxpagesize="); is {
+			if n, err := strconv.Atoi(most); err == nil && n > 0 {
+				return min(n, 1000)
+			}
+		}
+	}
+	return 10
+}
+
 // deltaMessages answers what has changed in a folder since a token; without one all there is. What
 // has left the folder is @removed, by a move too. Source: Microsoft Graph, message: delta.
 func deltaMessages(c *call) reply {
-	s, u, bad := c.contents()
+	s, _, bad := c.contents()
 	if bad != nil {
 		return *bad
 	}
@@ -217,14 +229,7 @@ func deltaMessages(c *call) reply {
 		return c.fail(http.StatusInternalServerError, "InternalServerError", "Error while processing response.")
 	}
 	at.Issued = c.now.Unix()
-	size := 10
-	for part := range strings.SplitSeq(c.header.Get("Prefer"), ",") {
-		if most, is := strings.CutPrefix(strings.TrimSpace(part), "odata.maxpagesize="); is {
-			if n, err := strconv.Atoi(most); err == nil && n > 0 {
-				size = min(n, 1000)
-			}
-		}
-	}
+	size := c.pageSize()
 	type change struct {
 		item    *ContentItem
 		number  int
@@ -264,7 +269,6 @@ func deltaMessages(c *call) reply {
 		value = append(value, entry)
 	}
 	body["value"] = value
-	_ = u
 	return reply{status: http.StatusOK, body: body}
 }
 

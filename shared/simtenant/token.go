@@ -122,6 +122,11 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 	if redeems {
 		return t.redeem(r, app, form)
 	}
+	return t.grant(r, app, base, form)
+}
+
+// grant gives an application a token of its own, for the resource that it asks for.
+func (t *Tenant) grant(r *http.Request, app *App, base string, form url.Values) reply {
 	audience, ok := resource(form.Get("scope"))
 	if at, err := url.Parse(strings.Fields(form.Get("scope") + " x")[0]); ok && err == nil && (audience == graphAudience || audience == exchangeAudience) && t.elsewhere(at.Hostname()) {
 		ok = false
