@@ -19,7 +19,7 @@ const (
 )
 
 // errPaused stands for a 429 that was not provoked.
-var errPaused = errors.New("Exchange asked to come later")
+var errPaused = errors.New("asked by Exchange to come later")
 
 // pause keeps everybody from asking while Exchange refuses everybody. When the time of a refusal is
 // over one command asks whether there is anything again, and the others wait for its answer: a

@@ -98,7 +98,7 @@ func TestAKeyIsRotated(t *testing.T) {
 	}
 	both := newer
 	both.Keys = append(both.Keys, older.key)
-	if c, err = onMemory(s, both).Release(t.Context(), c.ID, miriam); !errors.Is(err, ledger.ErrNotHeld) {
+	if _, err = onMemory(s, both).Release(t.Context(), c.ID, miriam); !errors.Is(err, ledger.ErrNotHeld) {
 		t.Fatal(err)
 	}
 	if _, err = onMemory(s, both).Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: leaver, EventTime: start.Add(time.Second)}); err != nil {

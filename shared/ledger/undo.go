@@ -41,7 +41,7 @@ func (l *Ledger) Undo(ctx context.Context, o UndoOrder) (*offboarding.Case, erro
 	}
 	c, err := l.Case(ctx, o.Case)
 	if err == nil && o.Step == "" && c.Leaving() {
-		c, err = l.update(ctx, o.Case, func(c *offboarding.Case) (*offboarding.Entry, error) {
+		_, err = l.update(ctx, o.Case, func(c *offboarding.Case) (*offboarding.Entry, error) {
 			if !c.Leaving() {
 				return nil, nil
 			}

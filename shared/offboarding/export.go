@@ -17,7 +17,7 @@ var ErrNoSpace = errors.New("the storage is full")
 // ErrNoMailbox is wrapped, beside [ErrNotFound], when Graph reaches no mailbox of a user: there is none, or
 // it is kept on premises.
 // Source: Microsoft Graph, error MailboxNotEnabledForRESTAPI.
-var ErrNoMailbox = errors.New("Graph reaches no mailbox")
+var ErrNoMailbox = errors.New("no mailbox that Graph reaches")
 
 // MailboxPart is what a folder of a mailbox holds.
 type MailboxPart string

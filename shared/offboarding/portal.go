@@ -4,7 +4,7 @@ import "fmt"
 
 // Portal is where an administrator of one of Microsoft's clouds looks at things by hand: what a person
 // has to see to is named by an address that opens it.
-// Sources: Microsoft Entra and Microsoft Intune, admin centers; Microsoft Intune, China endpoints;
+// Sources: Microsoft Entra admin center; Microsoft Intune admin center; Microsoft Intune, China endpoints;
 // Microsoft Graph, National cloud deployments.
 type Portal struct{ Entra, Intune string } // hosts
 

@@ -159,7 +159,7 @@ func (s *Desk) choose(ctx context.Context, ask Approval) (Status, error) {
 	if _, err := s.Replay(ctx, Replay{Who: ask.Who}); err != nil {
 		return Status{}, err
 	}
-	return Status{Request: ask.Who.Request, State: string(ledger.RequestHeld), Reason: "it is on its way to be planned", Steps: []StepStatus{}}, nil
+	return Status{Request: ask.Who.Request, Opened: s.Now(), State: string(offboarding.CasePlanning), Reason: "it is on its way to be planned", Steps: []StepStatus{}}, nil
 }
 
 // meant are the steps that an approval is for: the one that is named, or the departure, and where

@@ -30,7 +30,10 @@ var factorial = vendor{
 			from := 0
 			if after := query.Get("after_id"); after != "" {
 				text, err := base64.StdEncoding.DecodeString(after)
-				if from, err = strconv.Atoi(string(text)); err != nil {
+				if err == nil {
+					from, err = strconv.Atoi(string(text))
+				}
+				if err != nil {
 					w.WriteHeader(http.StatusBadRequest)
 					return
 				}
