@@ -2,6 +2,7 @@ package aws_test
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func TestEveryPlaybookHasItsAlarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if file.Name() == "README.md" {
+		if file.Name() == "README.md" || filepath.Ext(file.Name()) != ".md" {
 			continue
 		}
 		_, occasions, _ := strings.Cut(string(index), "| occasion |")
