@@ -158,8 +158,8 @@ func TestABackupThatIsRestoredBringsNoDepartureBack(t *testing.T) {
 	if other := stateOf(t, data, grady); len(other) != 1 || other[0].Step(offboarding.StepDelete).State != offboarding.StatePlanned {
 		t.Errorf("of the other departure, the deletion is %+v, want planned", other[0].Step(offboarding.StepDelete))
 	}
-	if code, stdout, _ := command(t, "verify", "--data", data); code != 1 || !strings.Contains(stdout, "truncated") {
-		t.Errorf("verify: exit %d: %s; want that it is truncated", code, stdout)
+	if code, stdout, _ := command(t, "verify", "--data", data); code != 1 || !strings.Contains(stdout, simtenant.UserID(adele)+"-1  DOES NOT VERIFY") || !strings.Contains(stdout, "the anchor of ") {
+		t.Errorf("verify: exit %d: %s; want that an anchor contradicts the departure", code, stdout)
 	}
 }
 
