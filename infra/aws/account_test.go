@@ -2,6 +2,7 @@ package aws_test
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -148,5 +149,21 @@ func (a *account) proof(tenant string) ledger.Proof {
 	if err != nil {
 		panic(err)
 	}
-	return ledger.Proof{Tenant: tenant, Keys: []ledger.Key{key}}
+	resident, err := ledger.NewKey(residentKey.Public())
+	if err != nil {
+		panic(err)
+	}
+	return ledger.Proof{Tenant: tenant, Keys: []ledger.Key{key, resident}}
+}
+
+// residentKey is that of hosts beside the functions; theirs is in the key management service.
+var residentKey = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+
+// keysOf are the keys of a proof as LEAVER_LEDGER_KEYS has them.
+func keysOf(proof ledger.Proof) string {
+	var keys []string
+	for _, k := range proof.Keys {
+		keys = append(keys, k.String())
+	}
+	return strings.Join(keys, " ")
 }

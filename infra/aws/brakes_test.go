@@ -19,6 +19,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"leaver/events"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
@@ -44,7 +45,12 @@ func (d *deployment) resident(t *testing.T, policy string) *resident {
 	h := &resident{data: t.TempDir()}
 	command := exec.Command(build(t, "leaver"), "up", "--addr", "127.0.0.1:0", "--data", h.data,
 		"--tenant", file("tenant.json", reach), "--policy", file("policy.yaml", []byte(policy)))
+	key, err := ledger.FormatSigner(residentKey)
+	if err != nil {
+		t.Fatal(err)
+	}
 	command.Env = []string{
+		"LEAVER_LEDGER_KEYS=" + keysOf(d.account.proof(d.reach.TenantID)), "LEAVER_LEDGER_SIGNER=file:" + file("ledger.key", key),
 		"HOME=" + dir, "LEAVER_WEBHOOK_SECRETS=" + events.Secret, "LEAVER_TABLES_CONNECTION=" + d.tables,
 		"LEAVER_SERVICEBUS_CONNECTION=" + d.bus.ConnectionStringOf(residents),
 	}
