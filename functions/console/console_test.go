@@ -36,7 +36,7 @@ const (
 
 // world is a console on a ledger of its own, and the simulated tenant that people sign in with.
 type world struct {
-	*testing.T
+	testing.TB
 	tenant  *simtenant.Tenant
 	desk    *operator.Desk
 	url     string // of the console, without its path
@@ -54,9 +54,9 @@ func (nobodyElse) Find(context.Context, offboarding.Employee) ([]offboarding.Use
 func (nobodyElse) DirectoryRoles(context.Context, string) ([]string, error) { return nil, nil }
 
 // newWorld serves a console; change alters its options.
-func newWorld(t *testing.T, change func(*console.Options)) *world {
+func newWorld(t testing.TB, change func(*console.Options)) *world {
 	t.Helper()
-	w := &world{T: t}
+	w := &world{TB: t}
 	tenant, err := simtenant.New(simtenant.Config{})
 	if err != nil {
 		t.Fatal(err)

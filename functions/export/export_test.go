@@ -155,6 +155,14 @@ func (h *house) settles(state offboarding.StepState, says string) *offboarding.R
 	return record
 }
 
+// replay sends the step back to work, as a person does who has mended something.
+func (h *house) replay() {
+	h.t.Helper()
+	if _, err := h.Ledger.Replay(h.t.Context(), h.c.ID, offboarding.StepExport); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 func (h *house) whole() {
 	h.t.Helper()
 	if err := compare(h.Harness, h.root(), h.c.Leaver); err != nil {
@@ -505,9 +513,7 @@ func TestAStorageThatIsFullSlowGoneOrRefusing(t *testing.T) {
 			mend := tt.hinder(h)
 			h.settles(tt.state, tt.says)
 			mend()
-			if _, err := h.Ledger.Replay(t.Context(), h.c.ID, offboarding.StepExport); err != nil {
-				t.Fatal(err)
-			}
+			h.replay()
 			h.settles(offboarding.StateEffective, "")
 			h.whole()
 		})
@@ -525,9 +531,7 @@ func TestAFolderThatThePolicyNamesHasToBeThere(t *testing.T) {
 	if err := os.Mkdir(mount, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Ledger.Replay(t.Context(), h.c.ID, offboarding.StepExport); err != nil {
-		t.Fatal(err)
-	}
+	h.replay()
 	h.settles(offboarding.StateEffective, "")
 	if err := compare(h.Harness, filepath.Join(mount, h.c.ID), h.c.Leaver); err != nil {
 		t.Error(err)
@@ -555,9 +559,7 @@ func TestAStorageThatVanishesInTheMiddleIsGoneOnWithWhenItIsBack(t *testing.T) {
 	if err := os.Rename(mount+".away", mount); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Ledger.Replay(t.Context(), h.c.ID, offboarding.StepExport); err != nil {
-		t.Fatal(err)
-	}
+	h.replay()
 	h.settles(offboarding.StateEffective, "")
 	if err := compare(h.Harness, filepath.Join(mount, h.c.ID), h.c.Leaver); err != nil {
 		t.Error(err)
@@ -593,9 +595,7 @@ func TestWhatWasChangedInTheStorageIsFetchedAgain(t *testing.T) {
 }
 
 func TestALargeItemPassesThroughWithoutBeingHeldInMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("an item of 150 MB takes some seconds")
-	}
+	t.Parallel()
 	s := simtenant.NewContents()
 	s.Add(simtenant.ContentItem{Folder: s.WellKnown("inbox").ID, Subject: "huge", At: steptest.Begins, Size: 150 << 20, Class: "attachment"})
 	h := newHouse(t, s)

@@ -54,7 +54,11 @@ func TestNoiseKeepsNoSignedWebhookWaiting(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(*noiseFor / 3) // the noise is what the test measures beside
+	eventually(t, "the noise is under way", *noiseFor, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return answers[http.StatusUnauthorized]+answers[http.StatusTooManyRequests] > perSecond
+	})
 	slowest := time.Duration(0)
 	for _, person := range demo.Leavers(tenant, signedOnes) {
 		begun := time.Now()

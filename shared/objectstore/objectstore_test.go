@@ -13,12 +13,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
@@ -158,11 +156,11 @@ func inAzure(t *testing.T) (c *Client, storage string) {
 		return new(net.Dialer).DialContext(ctx, network, at.Host)
 	}
 	account := strings.Trim(at.Path, "/")
-	c = New("", entra{t})
+	c = New("", azuritetest.Entra{TB: t})
 	c.azure = &container.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport: &http.Client{Transport: transport}, Retry: policy.RetryOptions{MaxRetries: -1},
 	}}
-	exports, err := container.NewClient("https://"+account+".blob.core.windows.net/exports", entra{t}, c.azure)
+	exports, err := container.NewClient("https://"+account+".blob.core.windows.net/exports", azuritetest.Entra{TB: t}, c.azure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,22 +168,6 @@ func inAzure(t *testing.T) (c *Client, storage string) {
 		t.Fatal(err)
 	}
 	return c, "azblob://exports?storage_account=" + account
-}
-
-// entra gives out tokens for Azure Storage, and for nothing else.
-type entra struct{ *testing.T }
-
-func (e entra) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	const audience = "https://storage.azure.com"
-	if len(o.Scopes) != 1 || o.Scopes[0] != audience+"/.default" {
-		e.Errorf("asked for tokens of %v", o.Scopes)
-	}
-	now := time.Now()
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"iss": "https://sts.windows.net/7a1f6f0a-3a3c-4d0b-9d53-0c1a3f9f1d11/", "aud": audience,
-		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(),
-	}).SignedString([]byte("not looked at"))
-	return azcore.AccessToken{Token: token, ExpiresOn: now.Add(time.Hour)}, err
 }
 
 // inS3 is a bucket in a server that speaks S3.

@@ -4,6 +4,7 @@ package azuritetest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"net/http"
@@ -14,6 +15,11 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // The account that Azurite comes with; its key is published.
@@ -152,4 +158,21 @@ func find() string {
 	}
 	path, _ := exec.LookPath("azurite")
 	return path
+}
+
+// Entra gives out tokens for Azure Storage as Azurite takes them, and fails the test for anything else.
+type Entra struct{ testing.TB }
+
+// GetToken implements azcore.TokenCredential.
+func (e Entra) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	const audience = "https://storage.azure.com"
+	if len(o.Scopes) != 1 || o.Scopes[0] != audience+"/.default" {
+		e.Errorf("asked for tokens of %v", o.Scopes)
+	}
+	now := time.Now()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"iss": "https://sts.windows.net/7a1f6f0a-3a3c-4d0b-9d53-0c1a3f9f1d11/", "aud": audience,
+		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+	}).SignedString([]byte("not looked at"))
+	return azcore.AccessToken{Token: token, ExpiresOn: now.Add(time.Hour)}, err
 }
