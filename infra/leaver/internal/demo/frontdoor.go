@@ -92,17 +92,16 @@ func frontDoor(ctx context.Context, o Options) error {
 
 type entrances []*entrance
 
-// zonesOfTheDoor are where the people of each source work; okta knows no dates.
-var zonesOfTheDoor = []struct{ vendor, zone string }{
-	{"standard", "Pacific/Auckland"}, {"hmac", "Asia/Kolkata"}, {"cloudevents", "Europe/Berlin"}, {"eventgrid", "America/Sao_Paulo"}, {"okta", ""},
-	{"entra", "America/Los_Angeles"}, {"bamboohr", "America/Denver"}, {"hibob", "Europe/London"}, {"gusto", "America/Los_Angeles"},
-	{"factorial", "Europe/Madrid"}, {"personio", "Europe/Berlin"}, {"deel", "America/Sao_Paulo"}, {"finch", "America/New_York"}, {"workday", "Pacific/Auckland"},
+// zonesOfTheDoor are where people work, one source after the other.
+var zonesOfTheDoor = []string{
+	"Pacific/Auckland", "Asia/Kolkata", "Europe/Berlin", "America/Sao_Paulo", "America/Los_Angeles", "America/Denver", "Europe/London",
 }
 
 // openEntrances serves the simulated HR systems, with everybody hired and, but for okta's, dismissed.
 func openEntrances(tenant *simtenant.Tenant, now time.Time) (door entrances, stop func() error, err error) {
-	people := Leavers(tenant, 2*len(zonesOfTheDoor))
-	if len(people) < 2*len(zonesOfTheDoor) {
+	vendors := hris.Vendors()
+	people := Leavers(tenant, 2*len(vendors))
+	if len(people) < 2*len(vendors) {
 		return nil, nil, errors.New("too few people to leave")
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,13 +110,14 @@ func openEntrances(tenant *simtenant.Tenant, now time.Time) (door entrances, sto
 	}
 	mux := http.NewServeMux()
 	first := now.Add(frontDoorAhead).Truncate(time.Second)
-	for i, at := range zonesOfTheDoor {
+	for i, vendor := range vendors {
 		person := func(n int) guest {
 			name := people[2*i+n]
 			return guest{id: simtenant.UserID(name), name: name, moment: first.Add(time.Duration(i) * time.Second)}
 		}
-		e := &entrance{Config: hris.Config{Name: at.vendor, Vendor: at.vendor, Zone: at.zone}, leaver: person(0)}
-		if at.vendor != "okta" {
+		e := &entrance{Config: hris.Config{Name: vendor, Vendor: vendor}, leaver: person(0)}
+		if vendor != "okta" { // which knows no dates
+			e.Zone = zonesOfTheDoor[i%len(zonesOfTheDoor)]
 			stays := person(1)
 			e.stays = &stays
 		}
