@@ -49,7 +49,7 @@ func newDoor(t *testing.T, vendor, zone string) *door {
 		Name: "hr", Vendor: vendor, Zone: zone, Secrets: []string{hr.Secret},
 		API: hris.API{URL: api.URL, User: hr.User, Secret: hr.Credential}, Every: hris.Duration(15 * time.Minute),
 	}
-	if vendor == "workday" {
+	if !hr.Sends() {
 		c.Secrets = nil
 	}
 	d := &door{Harness: h, hr: hr, log: &bytes.Buffer{}}
@@ -272,46 +272,41 @@ func TestGardenLeaveIsKeptApart(t *testing.T) {
 // TestSilenceNeitherBeginsNorEndsADeparture: records, fields and whole systems that are not shown.
 func TestSilenceNeitherBeginsNorEndsADeparture(t *testing.T) {
 	t.Parallel()
-	for name, hide := range map[string]struct {
-		vendor string
-		hide   func(*simhr.System)
-	}{
-		"a record of BambooHR":  {"bamboohr", func(hr *simhr.System) { hr.Delete("4711") }},
-		"a table of BambooHR":   {"bamboohr", func(hr *simhr.System) { hr.Without = "employmentStatus" }},
-		"a record of HiBob":     {"hibob", func(hr *simhr.System) { hr.Delete("4711") }},
-		"a record of Gusto":     {"gusto", func(hr *simhr.System) { hr.Delete("4711") }},
-		"a record of Factorial": {"factorial", func(hr *simhr.System) { hr.Delete("4711") }},
-		"a field of Factorial":  {"factorial", func(hr *simhr.System) { hr.Without = "terminated_on" }},
-		"a field of HiBob":      {"hibob", func(hr *simhr.System) { hr.Without = "/employee/lastDayOfWork" }},
-		"a record of Deel":      {"deel", func(hr *simhr.System) { hr.Delete("4711") }},
-		"a field of Personio":   {"personio", func(hr *simhr.System) { hr.Without = "termination" }},
-		"a field of Finch":      {"finch", func(hr *simhr.System) { hr.Without = "end_date" }},
-		"a domain of Workday":   {"workday", func(hr *simhr.System) { hr.Without = "Worker_Status_Data" }},
-		"a worker of Workday":   {"workday", func(hr *simhr.System) { hr.Delete("4711") }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := newDoor(t, hide.vendor, "Europe/Berlin")
-			hide.hide(d.hr)
-			d.at(t, d.Now().Add(15*time.Minute))
-			if got := d.leaving(t); !got.IsZero() {
-				t.Errorf("hidden before anything was said: got the leaving time %s, want none", got)
-			}
-			d = newDoor(t, hide.vendor, "Europe/Berlin")
-			d.hr.Dismiss("4711", day("2026-12-30"), day("2026-12-30"))
-			d.at(t, d.Now().Add(15*time.Minute))
-			planned := d.leaving(t)
-			if planned.IsZero() {
-				t.Fatalf("nothing is planned\n%s", d.log)
-			}
-			hide.hide(d.hr)
-			for range 3 {
-				d.at(t, d.Now().Add(15*time.Minute))
-			}
-			if got := d.leaving(t); !got.Equal(planned) {
-				t.Errorf("hidden afterwards: got the leaving time %s, want %s as before\n%s", got, planned, d.log)
-			}
-		})
+	for _, vendor := range simhr.Asked() {
+		for what, hide := range map[string]func(*simhr.System){
+			"the record":                func(hr *simhr.System) { hr.Delete("4711") },
+			"the right to see the date": func(hr *simhr.System) { hr.Without = hr.DateRight() },
+		} {
+			t.Run(vendor+", "+what, func(t *testing.T) {
+				t.Parallel()
+				silence(t, vendor, hide)
+			})
+		}
+	}
+}
+
+// silence expects that what is hidden neither begins nor ends anything.
+func silence(t *testing.T, vendor string, hide func(*simhr.System)) {
+	t.Helper()
+	d := newDoor(t, vendor, "Europe/Berlin")
+	hide(d.hr)
+	d.at(t, d.Now().Add(15*time.Minute))
+	if got := d.leaving(t); !got.IsZero() {
+		t.Errorf("hidden before anything was said: got the leaving time %s, want none", got)
+	}
+	d = newDoor(t, vendor, "Europe/Berlin")
+	d.hr.Dismiss("4711", day("2026-12-30"), day("2026-12-30"))
+	d.at(t, d.Now().Add(15*time.Minute))
+	planned := d.leaving(t)
+	if planned.IsZero() {
+		t.Fatalf("nothing is planned\n%s", d.log)
+	}
+	hide(d.hr)
+	for range 3 {
+		d.at(t, d.Now().Add(15*time.Minute))
+	}
+	if got := d.leaving(t); !got.Equal(planned) {
+		t.Errorf("hidden afterwards: got the leaving time %s, want %s as before\n%s", got, planned, d.log)
 	}
 }
 

@@ -1,7 +1,7 @@
 // Command catalogue writes whatever follows from the catalogue of functions, rights and rules
 // (offboarding.Functions, offboarding.Steps, offboarding.Rules, bus.RightsOf): the function blocks
-// of template.yaml, functions.tf, keda.yaml, the samples in events/, the tables of the pages, and
-// the schema of a seed.
+// of template.yaml, functions.tf, keda.yaml, the samples in events/, the tables of the pages, the
+// tables of HR systems, and the schema of a seed.
 // What is written by hand around them stays. Run it by go generate; a test fails while a file
 // differs from what it would write.
 package main
@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,9 +71,12 @@ func generate(project fs.FS) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, text := range samples {
-		files[name] = text
+	maps.Copy(files, samples)
+	tables, err := vendorTables(project)
+	if err != nil {
+		return nil, err
 	}
+	maps.Copy(files, tables)
 	if files["shared/simtenant/seed.schema.json"], err = simtenant.SeedSchema(); err != nil {
 		return nil, err
 	}

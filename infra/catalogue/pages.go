@@ -18,7 +18,12 @@ func pageSections(project fs.FS) ([]section, error) {
 	if err != nil {
 		return nil, err
 	}
+	vendors, err := systems(project)
+	if err != nil {
+		return nil, err
+	}
 	return []section{
+		{"README.md", "systems", vendors},
 		{"README.md", "picture", picture()},
 		{"functions/README.md", "functions", functionTable()},
 		{"functions/README.md", "rules", rules},

@@ -79,7 +79,7 @@ func newHouse(t *testing.T, policy offboarding.Policy, declared ...hris.Config) 
 		hr, err := simhr.New(c.Vendor, h.Now)
 		must(t, err)
 		h.hr[c.Name] = hr
-		if c.Vendor != "workday" {
+		if hr.Sends() {
 			c.Secrets = []string{hr.Secret}
 		}
 		if c.Vendor == "hmac" {
@@ -123,10 +123,10 @@ func everySource(zone string) (all []hris.Config) {
 	return all
 }
 
-// source is one of a vendor under its name. Those that tell nothing of what lies ahead are polled.
+// source is one of a vendor under its name. Those that do not tell everything are polled.
 func source(vendor, zone string) hris.Config {
 	c := hris.Config{Name: vendor, Vendor: vendor, Zone: zone}
-	if vendor == "workday" || vendor == "bamboohr" || vendor == "hibob" {
+	if hr, err := simhr.New(vendor, time.Now); err == nil && hr.Polled() {
 		c.Every = hris.Duration(15 * time.Minute)
 	}
 	return c

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -66,14 +65,6 @@ func (c Config) Check(ctx context.Context, reader Reader, now time.Time) []Findi
 // nobodysUUID is an id that nobody has, where ids are UUIDs.
 const nobodysUUID = "00000000-0000-4000-8000-000000000000"
 
-// probes are what vendors ask before their first event, of which nothing comes but an answer.
-var probes = map[string]Arrival{
-	"okta":        {Method: http.MethodGet, Header: http.Header{"X-Okta-Verification-Challenge": {"leaver-sources-check"}}},
-	"cloudevents": {Method: http.MethodOptions, Header: http.Header{"Webhook-Request-Origin": {"leaver.example"}}},
-	"hibob":       {Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"text":"Ping test"}`)},
-	"entra":       {Method: http.MethodPost, Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Query: url.Values{"validationToken": {"leaver sources check"}}},
-}
-
 // CheckEndpoint says whether the endpoint of the source answers where the declaration says that it is
 // seen from outside: the handshake of its vendor where it has one, and else that it is there. Nothing
 // comes of it, and no alarm. It finds nothing out where there is no endpoint, or nobody says where.
@@ -82,14 +73,12 @@ func (c Config) CheckEndpoint(ctx context.Context, transport http.RoundTripper) 
 	if err != nil || v.verifier == nil || c.public == "" {
 		return nil
 	}
-	probe, handshake := probes[v.name]
-	want := Answer{Status: http.StatusMethodNotAllowed}
+	probe, want := Arrival{Method: http.MethodGet}, Answer{Status: http.StatusMethodNotAllowed}
 	what, says := "endpoint", "it is there"
-	if handshake {
+	if v.probe != nil {
+		probe = *v.probe
 		want, _ = v.handshake(c, probe)
 		what, says = "handshake", "it is answered as the vendor expects"
-	} else {
-		probe = Arrival{Method: http.MethodGet}
 	}
 	if err := c.probe(ctx, transport, probe, want); err != nil {
 		return []Finding{{What: what, Says: err.Error()}}
@@ -106,7 +95,7 @@ func (c Config) probe(ctx context.Context, transport http.RoundTripper, probe Ar
 	if err != nil {
 		return errors.New("public: write it like https://hooks.contoso.com")
 	}
-	r.Header = probe.Header
+	r.Header = probe.Header.Clone()
 	if r.Header == nil {
 		r.Header = http.Header{}
 	}

@@ -31,6 +31,7 @@ var cloudevents = vendor{
 		return webhook.Secret{Bearer: true, Query: "access_token"}.With(c.Secrets)
 	},
 	handshake: allowOrigin,
+	probe:     &Arrival{Method: http.MethodOptions, Header: http.Header{"Webhook-Request-Origin": {"leaver.example"}}},
 	read:      readCloudEvents,
 }
 

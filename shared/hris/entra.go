@@ -41,8 +41,11 @@ var entra = vendor{
 		return webhook.Member{List: "value", Name: "clientState"}.With(c.Secrets)
 	},
 	handshake: validateSubscription,
-	read:      readEntra,
-	reader:    func(c Config, ask *client) Reader { return &entraReader{ask, c} },
+	probe: &Arrival{
+		Method: http.MethodPost, Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Query: url.Values{"validationToken": {"leaver sources check"}},
+	},
+	read:   readEntra,
+	reader: func(c Config, ask *client) Reader { return &entraReader{ask, c} },
 }
 
 // validateSubscription repeats the token that Graph asks to be repeated. It grants nothing: who

@@ -27,6 +27,7 @@ var gusto = vendor{
 		return webhook.Signature{Header: "X-Gusto-Signature"}.With(c.Secrets)
 	},
 	handshake: tokenOfGusto,
+	enrol:     enrolAtGusto,
 	read:      readGusto,
 	reader: func(c Config, ask *client) Reader {
 		ask.sign = func(r *http.Request) {
@@ -48,6 +49,38 @@ func tokenOfGusto(_ Config, a Arrival) (Answer, bool) {
 	}
 	body, err := parseDocument(a.Body)
 	return Answer{Status: http.StatusAccepted}, err == nil && body.has("verification_token") && !body.has("event_type")
+}
+
+// enrolAtGusto subscribes, and shows Gusto the tokens that were posted until it accepts one: that is
+// its own, and anybody's else is refused.
+// Source: docs.gusto.com, embedded-payroll/reference, put-v1-verify-webhook-subscription-uuid.
+func enrolAtGusto(ctx context.Context, ask *client, address string, posted <-chan document) (secret string, err error) {
+	version := http.Header{"X-Gusto-Api-Version": {gustoVersion}}
+	made, _, err := ask.ask(ctx, "subscribing", http.MethodPost, "/v1/webhook_subscriptions", nil,
+		map[string]any{"url": address, "subscription_types": []string{"Employee"}}, version)
+	if err != nil {
+		return "", err
+	}
+	id := made.at("/uuid").text()
+	if id == "" {
+		return "", fmt.Errorf("subscribing: %s answers without a uuid", ask.about)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case body := <-posted:
+			token := body.at("/verification_token").text()
+			if token == "" {
+				continue
+			}
+			_, _, err := ask.ask(ctx, "verifying the subscription", http.MethodPut, "/v1/webhook_subscriptions/"+url.PathEscape(id)+"/verify", nil,
+				map[string]any{"verification_token": token}, version)
+			if err == nil {
+				return token, nil
+			}
+		}
+	}
 }
 
 func readGusto(c Config, v webhook.Verified) (Meaning, error) {

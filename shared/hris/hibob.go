@@ -28,6 +28,7 @@ var hibob = vendor{
 	},
 	verifier:  func(c Config) (webhook.Verifier, error) { return hibobSignature.With(c.Secrets) },
 	handshake: pingOfHiBob,
+	probe:     &Arrival{Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"text":"Ping test"}`)},
 	read:      readHiBob,
 	immediate: []string{"employee.access.revoked.immediately"},
 	reader:    func(_ Config, ask *client) Reader { return &hibobReader{ask} },

@@ -9,6 +9,7 @@
 package hris
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"mime"
@@ -69,6 +70,11 @@ type vendor struct {
 	// handshake answers what is asked before the first event. Nothing of it is proved, so all that it
 	// makes is an answer; false when the arrival is none.
 	handshake func(Config, Arrival) (Answer, bool)
+	// probe is what it asks then, for a check of the endpoint; nil where there is no handshake.
+	probe *Arrival
+	// enrol gets the secret of a vendor that posts it to the endpoint, unsigned: it is told what was
+	// posted there meanwhile, and returns what the vendor accepts. nil where the secret stands on a page.
+	enrol func(ctx context.Context, ask *client, address string, posted <-chan document) (secret string, err error)
 	// read says what a verified webhook means. Its error is ErrInvalid, about the whole of it.
 	read func(Config, webhook.Verified) (Meaning, error)
 	// immediate are the events after which somebody who leaves is out at once, whatever the date.
@@ -80,9 +86,6 @@ type vendor struct {
 	// reader asks the HR system; nil where a webhook says all there is to know.
 	reader func(Config, *client) Reader
 }
-
-// vendors is every kind of HR system there is.
-var vendors = []vendor{standard, generic, cloudevents, eventgrid, okta, entra, bamboohr, hibob, gusto, factorial, personio, deel, finch, workday}
 
 // Vendors are the names of all kinds of HR system.
 func Vendors() []string {

@@ -35,7 +35,8 @@ var okta = vendor{
 		}
 		return Answer{Status: http.StatusOK, Header: map[string]string{"Content-Type": "application/json"}, Body: string(body)}, true
 	},
-	read: readOkta,
+	probe: &Arrival{Method: http.MethodGet, Header: http.Header{"X-Okta-Verification-Challenge": {"leaver-sources-check"}}},
+	read:  readOkta,
 }
 
 func readOkta(c Config, v webhook.Verified) (Meaning, error) {

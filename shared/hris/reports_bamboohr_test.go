@@ -17,6 +17,8 @@ func bamboo(record, table string) script {
 	return paths(map[string]string{bambooPath: record, bambooPath + "/tables/employmentStatus": table})
 }
 
+func TestWhatGoesWrongWithBambooHR(t *testing.T) { elsewhere(t, "bamboohr", bamboohrReports) }
+
 var bamboohrReports = map[string]func(*testing.T){
 	"every column but the id is null": func(t *testing.T) {
 		answers(t, "bamboohr", "unclear", bamboo(`{"id":"4711","workEmail":null,"status":null,"terminationDate":null}`, "403 "))

@@ -21,6 +21,8 @@ func deelEvent(kind, simulated, resource string) string {
 	return `{"data":{"meta":{"event_type":"` + kind + `","tracking_id":"9a7e","is_simulation":` + simulated + `},"resource":` + resource + `},"timestamp":"2026-11-22T09:00:00.000Z"}`
 }
 
+func TestWhatGoesWrongWithDeel(t *testing.T) { elsewhere(t, "deel", deelReports) }
+
 var deelReports = map[string]func(*testing.T){
 	"the tracker ends after 45 days": func(t *testing.T) {
 		hr, r, _ := simulated(t, "deel", 1)

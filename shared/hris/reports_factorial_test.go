@@ -12,6 +12,8 @@ import (
 	"leaver/shared/simhr"
 )
 
+func TestWhatGoesWrongWithFactorial(t *testing.T) { elsewhere(t, "factorial", factorialReports) }
+
 var factorialReports = map[string]func(*testing.T){
 	"an id is larger than any integer": func(t *testing.T) {
 		const id = "36893488147419100711"

@@ -21,6 +21,8 @@ func finchSays(individual, employment string) script {
 
 const finchIndividual = `{"id":"4711","emails":[{"type":"personal","data":"adele@example.com"},{"type":"work","data":"adele.vance@contoso.com"}]}`
 
+func TestWhatGoesWrongWithFinch(t *testing.T) { elsewhere(t, "finch", finchReports) }
+
 var finchReports = map[string]func(*testing.T){
 	"twenty reads a minute are all there are": func(t *testing.T) {
 		readers, err := NewReaders([]Config{{Name: "hr", Vendor: "finch", Zone: "Europe/Berlin", API: API{URL: "https://hr.example"}}}, Access{Now: time.Now})

@@ -24,6 +24,8 @@ func gustoEvent(kind, entity string) string {
 	return `{"uuid":"6057","event_type":"` + kind + `","resource_type":"Company","entity_type":"` + entity + `","entity_uuid":"4711","timestamp":1795348800}`
 }
 
+func TestWhatGoesWrongWithGusto(t *testing.T) { elsewhere(t, "gusto", gustoReports) }
+
 var gustoReports = map[string]func(*testing.T){
 	"a filter is taken for an addition": func(t *testing.T) {
 		hr, r, _ := simulated(t, "gusto", 3)

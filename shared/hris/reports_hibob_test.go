@@ -14,6 +14,8 @@ func bob(kind, data string) string {
 	return `{"companyId":100200,"type":"` + kind + `","triggeredBy":"system","triggeredAt":"2026-11-22T13:06:26.915906","version":"v2","data":{` + data + `}}`
 }
 
+func TestWhatGoesWrongWithHiBob(t *testing.T) { elsewhere(t, "hibob", hibobReports) }
+
 var hibobReports = map[string]func(*testing.T){
 	"those who are active alone are read": func(t *testing.T) {
 		hr, r, _ := simulated(t, "hibob", 2)

@@ -18,6 +18,8 @@ func personioSays(record, employments string) script {
 
 const personioRecord = `{"id":"4711","email":"adele.vance@contoso.com"}`
 
+func TestWhatGoesWrongWithPersonio(t *testing.T) { elsewhere(t, "personio", personioReports) }
+
 var personioReports = map[string]func(*testing.T){
 	"a credential is older than a field": func(t *testing.T) {
 		answers(t, "personio", "leaves 2026-11-30", personioSays(personioRecord, `{"_data":[{"termination":{"termination_date":"2026-11-30","terminated_at":null}}]}`))

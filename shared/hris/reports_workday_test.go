@@ -28,6 +28,8 @@ func workdayDates(active, dates string) script {
 	return workdaySays(workdayWorker("4711", "E0001", "adele.vance@contoso.com", active, dates))
 }
 
+func TestWhatGoesWrongWithWorkday(t *testing.T) { elsewhere(t, "workday", workdayReports) }
+
 var workdayReports = map[string]func(*testing.T){
 	"a contractor becomes an employee": func(t *testing.T) {
 		lists(t, scripted(t, "workday", workdaySays(

@@ -11,7 +11,7 @@ import (
 // bamboohr fires when a change takes effect, and not when a future one is entered. It sends five
 // times more after 5xx, and never after 4xx.
 var bamboohr = vendor{
-	name: "bamboohr", date: "date", again: every(5*time.Minute, 5), noneAfter4xx: true,
+	name: "bamboohr", date: "date", hides: "employmentStatus", polled: true, again: every(5*time.Minute, 5), noneAfter4xx: true, stamps: true,
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{effective: "employee.updated", rehired: "employee.updated", deleted: "employee.deleted", hired: "employee.created"}[c]
 		if kind == "" {

@@ -10,7 +10,7 @@ import (
 
 // deel tells of every change of an offboarding, and gives the endpoint up after ten tries.
 var deel = vendor{
-	name: "deel", date: "termination_last_day", again: every(10*time.Second, 9), disables: true,
+	name: "deel", date: "termination_last_day", hides: "termination_last_day", again: every(10*time.Second, 9), disables: true,
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{dismissed: "contract.terminated", moved: "worker.v2.updated", takenBack: "worker.v2.updated", effective: "worker.v2.updated"}[c]
 		if kind == "" {
@@ -32,6 +32,7 @@ var deel = vendor{
 	serve: func(s *System, mux *http.ServeMux) {
 		record := func(p Person) map[string]any {
 			employment := map[string]any{"id": "m3k9", "termination_last_day": dayOrNull(p.LastDay), "is_ended": false, "timezone": p.Zone, "payment": Canary}
+			delete(employment, s.Without)
 			return map[string]any{
 				"id": p.ID, "external_id": p.Number, "employments": []any{employment},
 				"emails": []any{map[string]any{"type": "personal", "value": p.Private}, map[string]any{"type": "work", "value": p.Mail}},

@@ -10,7 +10,7 @@ import (
 // factorial sends the whole record, and names the event in the address alone. After twenty tries in
 // two days it gives the endpoint up.
 var factorial = vendor{
-	name: "factorial", date: "terminated_on", again: evenly(48*time.Hour, 19), disables: true,
+	name: "factorial", date: "terminated_on", hides: "terminated_on", again: evenly(48*time.Hour, 19), disables: true,
 	tells: func(s *System, c change, p Person) (string, any) {
 		event := map[change]string{dismissed: "terminate", moved: "update", takenBack: "unterminate", rehired: "unterminate"}[c]
 		if event == "" {

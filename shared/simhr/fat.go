@@ -38,7 +38,7 @@ func data(p Person) map[string]any {
 }
 
 var standard = vendor{
-	name: "standard", again: every(5*time.Second, 8),
+	name: "standard", stamps: true, again: every(5*time.Second, 8),
 	tells: func(s *System, c change, p Person) (string, any) {
 		if words(c) == "" {
 			return "", nil

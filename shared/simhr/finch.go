@@ -12,7 +12,7 @@ import (
 
 // finch tells that something about an employment changed, whatever it was.
 var finch = vendor{
-	name: "finch", date: "end_date", again: every(time.Minute, 10),
+	name: "finch", date: "end_date", stamps: true, hides: "end_date", again: every(time.Minute, 10),
 	tells: func(_ *System, c change, p Person) (string, any) {
 		if c == hired {
 			return "", nil

@@ -13,7 +13,7 @@ import (
 
 // gusto tells of everything, with an id; a date that moves is a cancellation and a termination.
 var gusto = vendor{
-	name: "gusto", date: "effective_date", again: every(4*time.Second, 16), // three days
+	name: "gusto", date: "effective_date", hides: "employments:read", again: every(4*time.Second, 16), // three days
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{
 			dismissed: "employee.terminated", moved: "employee.terminated", takenBack: "employee.termination_cancelled",
@@ -85,7 +85,9 @@ var gusto = vendor{
 			for _, p := range s.all() {
 				if r.URL.Query().Get("terminated") != "true" || !p.LastDay.IsZero() {
 					one := record(p)
-					one["terminations"] = terminations(p)
+					if s.Without != "employments:read" {
+						one["terminations"] = terminations(p)
+					}
 					all = append(all, one)
 				}
 			}
@@ -95,11 +97,14 @@ var gusto = vendor{
 		}))
 		mux.HandleFunc("GET /v1/employees/{id}/terminations", s.bearer(func(w http.ResponseWriter, r *http.Request) {
 			p := s.shown(r.PathValue("id"))
-			if p == nil {
+			switch {
+			case s.Without == "employments:read": // a scope that the token does not have
+				w.WriteHeader(http.StatusForbidden)
+			case p == nil:
 				s.missing(w)
-				return
+			default:
+				s.answer(w, terminations(*p))
 			}
-			s.answer(w, terminations(*p))
 		}))
 	},
 }

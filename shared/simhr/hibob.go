@@ -11,7 +11,7 @@ import (
 // hibob tells at once what is entered, and nothing when a row is deleted. It sends again for three
 // days whatever is not answered 2xx.
 var hibob = vendor{
-	name: "hibob", date: "/employee/lastDayOfWork", again: every(time.Minute, 12), inOrder: true,
+	name: "hibob", date: "/employee/lastDayOfWork", hides: "/employee/lastDayOfWork", polled: true, again: every(time.Minute, 12), inOrder: true,
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{
 			dismissed: "table.entry.created", moved: "table.entry.updated", effective: "employee.left", rehired: "employee.joined", deleted: "employee.deleted",

@@ -9,7 +9,7 @@ import (
 // personio tells early that an employment was updated, and on the day that it ended. Its names are
 // joined otherwise than its documents say.
 var personio = vendor{
-	name: "personio", date: "last_working_date", again: every(68*time.Minute, 6), noneAfter4xx: true, // three days
+	name: "personio", date: "last_working_date", hides: "termination", again: every(68*time.Minute, 6), noneAfter4xx: true, // three days
 	tells: func(s *System, c change, p Person) (string, any) {
 		kind := map[change]string{
 			dismissed: "employment.updated", moved: "employment.updated", takenBack: "employment.updated", effective: "employment.terminated",

@@ -98,9 +98,13 @@ type vendor struct {
 	name string
 	// date is what its read API calls the day that locks somebody out; empty where nobody is asked.
 	date string
-	// tells is what it sends of a change: nothing where it is silent.
+	// hides is what Without takes out of its answers as a right to see dates does that is missing.
+	hides string
+	// polled says that it does not tell everything by itself, so that it has to be polled as well.
+	polled bool
+	// tells is what it sends of a change: nothing where it is silent; nil where it sends nothing ever.
 	tells func(s *System, c change, p Person) (event string, body any)
-	// sign puts the proof on a webhook.
+	// sign puts the proof on a webhook; nil where it sends none.
 	sign func(s *System, r *http.Request, w Webhook)
 	// serve answers the read API; nil where a webhook says all there is to know.
 	serve func(s *System, mux *http.ServeMux)
@@ -108,14 +112,13 @@ type vendor struct {
 	again []time.Duration
 	// never again after a 4xx.
 	noneAfter4xx bool
+	// stamps says that what it signs holds the time at which it sends.
+	stamps bool
 	// inOrder: while one is not taken, none that came after it is sent.
 	inOrder bool
 	// disables: with the first that is given up it stops telling anything, until it is enabled again.
 	disables bool
 }
-
-// vendors are those that are simulated.
-var vendors = []vendor{standard, script, cloudevents, eventgrid, okta, bamboohr, hibob, gusto, factorial, personio, deel, finch, workday}
 
 // System is one simulated HR system.
 type System struct {
@@ -169,8 +172,23 @@ func (s *System) Known(secret, user, credential string) {
 // DateField is what its read API calls the day that locks somebody out.
 func (s *System) DateField() string { return s.vendor.date }
 
+// DateRight is what Without takes for a right to see that day, which is missing then.
+func (s *System) DateRight() string { return s.vendor.hides }
+
 // Asked reports whether it has a read API.
 func (s *System) Asked() bool { return s.vendor.serve != nil }
+
+// Sends reports whether it sends webhooks.
+func (s *System) Sends() bool { return s.vendor.tells != nil }
+
+// NeverAfter4xx reports whether it gives a webhook up that was answered 4xx.
+func (s *System) NeverAfter4xx() bool { return s.vendor.noneAfter4xx }
+
+// Stamps reports whether what it signs holds the time at which it sends.
+func (s *System) Stamps() bool { return s.vendor.stamps }
+
+// Polled reports whether it has to be polled, because it does not tell everything by itself.
+func (s *System) Polled() bool { return s.vendor.polled }
 
 // Asked are the names of the simulated vendors that are asked.
 func Asked() []string {
@@ -229,6 +247,9 @@ func (s *System) happen(c change, id string, to func(*Person), fresh *Person) {
 		return
 	}
 	to(p)
+	if !s.Sends() {
+		return
+	}
 	if event, body := s.vendor.tells(s, c, *p); body != nil && !s.Silent {
 		s.sent++
 		text, _ := json.Marshal(body) // of maps and texts

@@ -13,9 +13,7 @@ import (
 
 // workday sends nothing. It is asked with Get_Workers, in pages of thirty.
 var workday = vendor{
-	name: "workday", date: "Termination_Last_Day_of_Work",
-	tells: func(*System, change, Person) (string, any) { return "", nil },
-	sign:  func(*System, *http.Request, Webhook) {},
+	name: "workday", date: "Termination_Last_Day_of_Work", hides: "Worker_Status_Data", polled: true,
 	serve: func(s *System, mux *http.ServeMux) {
 		mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
 			text, err := io.ReadAll(r.Body)

@@ -157,10 +157,11 @@ func (e *entrance) open(tenant *simtenant.Tenant, mux *http.ServeMux, served str
 		e.Secrets = []string{events.Secret}
 	case "hmac":
 		e.Signature = &hris.Signature{Signature: webhook.Signature{Header: "X-Hub-Signature-256", Prefix: "sha256="}}
-	case "workday", "bamboohr": // which tell nothing beforehand
+	}
+	if hr.Polled() {
 		e.Every = hris.Duration(time.Minute)
 	}
-	if e.Vendor == "workday" {
+	if !hr.Sends() {
 		e.Secrets = nil
 	}
 	if hr.Asked() {
