@@ -252,6 +252,9 @@ func (s *System) happen(c change, id string, to func(*Person), fresh *Person) {
 	}
 	if event, body := s.vendor.tells(s, c, *p); body != nil && !s.Silent {
 		s.sent++
+		if object, is := body.(map[string]any); is && s.Asked() {
+			object["remarks"] = Canary // as any vendor may add to its bodies, whenever it likes
+		}
 		text, _ := json.Marshal(body) // of maps and texts
 		w := Webhook{Event: event, Body: text, ID: fmt.Sprintf("msg_%d", s.sent), due: s.Now()}
 		if s.disabled {
