@@ -37,3 +37,13 @@ func TestBambooHRSendsAgainAndGivesUp(t *testing.T) {
 	t.Parallel()
 	delivers(t, "bamboohr", delivery{6, 1, 155 * time.Minute, false})
 }
+
+func TestWhatIsNoDepartureInBambooHR(t *testing.T) {
+	t.Parallel()
+	active := `{"workEmail":"adele.vance@contoso.com","status":"Active","terminationDate":"0000-00-00"}`
+	answers(t, "bamboohr", "stays", bamboo(active, `[{"date":"2026-10-01","employmentStatus":"Maternity Leave"},{"date":"2020-01-01","employmentStatus":"Full-Time"}]`))
+	answers(t, "bamboohr", "unclear", bamboo(`{"status":"Inactive"}`, `[{"date":"2026-10-01","employmentStatus":"Maternity Leave"}]`))
+	// One contract ends and the next begins.
+	answers(t, "bamboohr", "stays", bamboo(active, `[{"date":"2026-12-01","employmentStatus":"Full-Time"},{"date":"2020-01-01","employmentStatus":"Contractor"}]`))
+	answers(t, "bamboohr", "stays", bamboo(active, `[{"date":"2026-11-30","employmentStatus":"Terminated"},{"date":"2026-12-01","employmentStatus":"Full-Time"}]`))
+}

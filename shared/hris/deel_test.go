@@ -37,3 +37,14 @@ func TestDeelSendsAgainAndGivesUp(t *testing.T) {
 	t.Parallel()
 	delivers(t, "deel", delivery{10, 10, 2 * time.Hour, true})
 }
+
+func TestWhatIsNoDepartureInDeel(t *testing.T) {
+	t.Parallel()
+	// Leave, an offboarding that Deel cancelled, and a second record of the same person.
+	answers(t, "deel", "stays", deelSays(`{"termination_last_day":null,"is_ended":false,"hiring_status":"active","time_off":"PARENTAL"}`, ""))
+	answers(t, "deel", "stays", deelSays(`{"termination_last_day":null,"is_ended":false,"offboarding_status":"CANCELLED"}`, ""))
+	record := func(id, employment string) string {
+		return `{"id":"` + id + `","emails":[{"type":"work","value":"adele.vance@contoso.com"}],"employments":[` + employment + `]}`
+	}
+	lists(t, scripted(t, "deel", always(`{"data":[`+record("4711", `{"termination_last_day":"2026-11-30"}`)+`,`+record("4712", `{"termination_last_day":null,"is_ended":false}`)+`],"page":{"total_rows":2}}`)), "4711 unclear")
+}

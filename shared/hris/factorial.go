@@ -77,8 +77,9 @@ func (f *factorialReader) Person(ctx context.Context, id string) (Word, error) {
 	return factorialWord(id, doc, f.now()), nil
 }
 
-// factorialWord is what a record says. Whether terminated_on is the last day is not documented; it is
-// taken for it. What a credential may not see is null, and null is not "no date".
+// factorialWord is what a record says. terminated_on is the last day: an employee may use Factorial
+// during it. What a credential may not see is null, and null is not "no date".
+// Source: help.factorialhr.com, en/i-am-an-admin-can-i-terminate-an-employee.
 func factorialWord(id string, doc document, now time.Time) Word {
 	word := Word{Person: id, Employee: offboarding.Employee{Mail: doc.at("/login_email").text(), EmployeeID: doc.at("/company_identifier").text()}}
 	if word.Employee.Mail == "" {

@@ -31,3 +31,22 @@ func TestFactorialSendsAgainAndGivesUp(t *testing.T) {
 	t.Parallel()
 	delivers(t, "factorial", delivery{20, 20, 49 * time.Hour, true})
 }
+
+func TestWhatIsNoDepartureInFactorial(t *testing.T) {
+	t.Parallel()
+	// The end of a contract is not that of the access, and leave is neither.
+	// Source: help.factorialhr.com, en_US/contracts-terminations/understanding-contract-end-dates-and-platform-access.
+	answers(t, "factorial", "stays", always(`{"active":true,"is_terminating":false,"terminated_on":null,"contract_ends_on":"2026-11-30"}`))
+	answers(t, "factorial", "stays", always(`{"active":true,"is_terminating":false,"terminated_on":null,"leaves":[{"name":"Paternity leave"}]}`))
+	lists(t, scripted(t, "factorial", always(`{"data":[
+		{"id":"4711","login_email":"adele.vance@contoso.com","active":true,"is_terminating":true,"terminated_on":"2026-11-30"},
+		{"id":"4712","login_email":"adele.vance@contoso.com","active":true,"is_terminating":false,"terminated_on":null}],"meta":{"has_next_page":false}}`)), "4711 unclear")
+}
+
+// TestADayOfFactorialIsTheLastDay: an employee may use Factorial during the day of termination, so
+// terminated_on is the last one, and the person is out when it ends.
+// Source: help.factorialhr.com, en/i-am-an-admin-can-i-terminate-an-employee.
+func TestADayOfFactorialIsTheLastDay(t *testing.T) {
+	t.Parallel()
+	outAtTheEndOf(t, "factorial", always(`{"login_email":"adele.vance@contoso.com","active":true,"is_terminating":true,"terminated_on":"2026-11-30"}`))
+}

@@ -32,3 +32,17 @@ func TestFinchSendsAgainAndGivesUp(t *testing.T) {
 	t.Parallel()
 	delivers(t, "finch", delivery{11, 11, 18 * time.Hour, false})
 }
+
+func TestWhatIsNoDepartureInFinch(t *testing.T) {
+	t.Parallel()
+	answers(t, "finch", "stays", finchSays(finchIndividual, `{"is_active":true,"employment_status":"leave","end_date":null}`))
+	answers(t, "finch", "stays", finchSays(finchIndividual, `{"is_active":true,"end_date":"2024-06-30","latest_rehire_date":"2025-01-01"}`))
+	answers(t, "finch", "stays", finchSays(finchIndividual, `{"is_active":true,"end_date":"9999-12-31"}`))
+}
+
+// TestADayOfFinchIsTheLastDay: whether end_date is the last day or the first one gone, nobody documents,
+// neither the reference nor the vendor's own clients; so it is the later one, to its end.
+func TestADayOfFinchIsTheLastDay(t *testing.T) {
+	t.Parallel()
+	outAtTheEndOf(t, "finch", finchSays(finchIndividual, `{"is_active":true,"end_date":"2026-11-30"}`))
+}

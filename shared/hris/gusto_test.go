@@ -41,3 +41,13 @@ func TestGustoSendsAgainAndGivesUp(t *testing.T) {
 	t.Parallel()
 	delivers(t, "gusto", delivery{17, 17, 74 * time.Hour, false})
 }
+
+func TestWhatIsNoDepartureInGusto(t *testing.T) {
+	t.Parallel()
+	// Somebody on leave has no termination, and another one's contract is a contractor's.
+	answers(t, "gusto", "stays", gustoSays(`{"work_email":"adele.vance@contoso.com","terminated":false,"current_employment_status":"on_leave"}`, `[]`))
+	meanings(t, "gusto", []meaning{
+		{"an employee who changed", "", gustoEvent("employee.updated", "Employee"), "nothing: employee.updated"},
+		{"a job that ended", "", gustoEvent("employee_job.deleted", "EmployeeJob"), "nothing: employee_job.deleted"},
+	})
+}

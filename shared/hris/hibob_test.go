@@ -38,3 +38,15 @@ func TestHiBobSendsAgainAndGivesUp(t *testing.T) {
 	t.Parallel()
 	delivers(t, "hibob", delivery{13, 13, 3 * 24 * time.Hour, false})
 }
+
+func TestWhatIsNoDepartureInHiBob(t *testing.T) {
+	t.Parallel()
+	meanings(t, "hibob", []meaning{
+		{"another job, by the table work", "", bob("table.entry.created", `"employeeId":"4711","tableId":"work","effectiveDate":"2026-12-01"`), "nothing: table.entry.created of work"},
+		{"parental leave that is over", "", bob("employee.activated", `"employeeId":"4711"`), "hint employee.activated of 4711"},
+	})
+	// A contractor who becomes an employee: one record ends, and the other goes on.
+	lists(t, scripted(t, "hibob", always(`{"employees":[
+		{"/root/id":{"value":"4711"},"/root/email":{"value":"adele.vance@contoso.com"},"/internal/lifecycleStatus":{"value":"employed"},"/internal/terminationDate":{"value":"2026-11-30"}},
+		{"/root/id":{"value":"4712"},"/root/email":{"value":"Adele.Vance@contoso.com"},"/internal/lifecycleStatus":{"value":"employed"}}]}`)), "4711 unclear")
+}

@@ -33,3 +33,11 @@ func TestPersonioSendsAgainAndGivesUp(t *testing.T) {
 	t.Parallel()
 	delivers(t, "personio", delivery{7, 1, 3 * 24 * time.Hour, false})
 }
+
+func TestWhatIsNoDepartureInPersonio(t *testing.T) {
+	t.Parallel()
+	// Parental leave, a contract for a time that nobody has ended, and one of two contracts.
+	answers(t, "personio", "stays", personioSays(personioRecord, `{"_data":[{"status":"LEAVE","termination":null}]}`))
+	answers(t, "personio", "stays", personioSays(personioRecord, `{"_data":[{"contract_end_date":"2026-11-30","termination":null}]}`))
+	answers(t, "personio", "stays", personioSays(personioRecord, `{"_data":[{"termination":{"last_working_date":"2026-11-30","termination_date":"2026-11-30"}},{"termination":null}]}`))
+}

@@ -265,6 +265,17 @@ func TestACheckSaysWhatWorks(t *testing.T) {
 	}
 }
 
+// outAtTheEndOf expects that whoever leaves by 30 November by a vendor's word is out when that day ends
+// in Berlin.
+func outAtTheEndOf(t *testing.T, vendor string, said script) {
+	t.Helper()
+	r := scripted(t, vendor, said)
+	request, err := r.Request(says(t, r, "leaves 2026-11-30"), 1, heardAt)
+	if want := time.Date(2026, 11, 30, 22, 59, 59, 0, time.UTC); err != nil || !request.LeavingTime.Equal(want) {
+		t.Errorf("got the leaving time %s, %v; want %s", request.LeavingTime, err, want)
+	}
+}
+
 // asked are the vendors that are asked over APIs of their own.
 func asked() (all []string) {
 	for _, v := range vendors {

@@ -68,3 +68,12 @@ func TestAReportWithARowForEveryPosition(t *testing.T) {
 	}
 	lists(t, reading(t, c, always(`{"error":"invalid request"}`), nil), "fails")
 }
+
+func TestWhatIsNoDepartureInWorkday(t *testing.T) {
+	t.Parallel()
+	// On leave the worker is active; an end of which the worker is still active long after is of another
+	// time; a contract's expected end is none.
+	answers(t, "workday", "stays", workdayDates("true", "<On_Leave>1</On_Leave>"))
+	answers(t, "workday", "stays", workdayDates("1", "<Expected_Date_of_Return>2027-03-01</Expected_Date_of_Return><End_Employment_Date>2026-11-30</End_Employment_Date>"))
+	answers(t, "workday", "stays", workdayDates("1", "<Termination_Date>2024-10-06</Termination_Date>"))
+}
