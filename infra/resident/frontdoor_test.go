@@ -19,6 +19,7 @@ import (
 	"leaver/infra/resident"
 	"leaver/shared/hris"
 	"leaver/shared/hris/webhook"
+	"leaver/shared/ledger"
 	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/simhr"
@@ -579,6 +580,13 @@ func TestAYearOfOldEventsAtOnceLocksNobodyOut(t *testing.T) {
 			}
 			if !h.out(lidia) {
 				t.Error("lidia is not out, who leaves")
+			}
+			refused, _, err := h.Ledger.Requests(t.Context())
+			must(t, err)
+			if told := hr.Sends(); told != slices.ContainsFunc(refused, func(r ledger.Decision) bool {
+				return strings.Contains(r.Reason, "days ago; if the account is still to go, use leaver offboard")
+			}) {
+				t.Errorf("of those who were told of one by one: shown as refused, with what to do: %t, want %t", !told, told)
 			}
 			if got, want := h.leaving(t, irvin), time.Date(2026, 12, 24, 22, 59, 59, 0, time.UTC); !got.Equal(want) {
 				t.Errorf("got the leaving time %s of irvin, want %s: it was lost among the old ones", got, want)

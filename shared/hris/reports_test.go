@@ -26,31 +26,24 @@ var (
 	reportsRow     = regexp.MustCompile("^\\| ([^|]+) \\| \\[[^\\]|]+\\]\\(https://[^)\\s]+\\)(, documented)? \\| ([^|]+) \\| `([^`|]+)` \\|$")
 )
 
-// reported is what REPORTS.md says of a vendor: its heading, and the rows of its table.
+// reported is what the page of reports says of a vendor: its heading, and the rows of its table.
 func reported(t *testing.T, vendor string) (heading string, rows []string) {
 	t.Helper()
-	page, err := os.ReadFile("REPORTS.md")
+	page, err := os.ReadFile("reports/" + vendor + ".md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, section := range strings.Split(string(page), "\n## ")[1:] {
-		heading, rest, _ := strings.Cut(section, "\n")
-		if name, _, _ := strings.Cut(heading, ":"); strings.ToLower(name) != vendor {
-			continue
+	heading, rest, _ := strings.Cut(strings.TrimPrefix(string(page), "# "), "\n")
+	for line := range strings.SplitSeq(rest, "\n") {
+		if strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "|---") && !strings.HasPrefix(line, "| what goes wrong") {
+			rows = append(rows, line)
 		}
-		for line := range strings.SplitSeq(rest, "\n") {
-			if strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "|---") && !strings.HasPrefix(line, "| what goes wrong") {
-				rows = append(rows, line)
-			}
-		}
-		return heading, rows
 	}
-	t.Fatalf("REPORTS.md has no section of %s", vendor)
-	return "", nil
+	return heading, rows
 }
 
-// elsewhere does what goes wrong with a vendor in other people's hands, which is what REPORTS.md names
-// and nothing else: twelve rows and more, each with where it is on record and a test that is there, and
+// elsewhere does what goes wrong with a vendor in other people's hands, which is what its page of
+// reports names and nothing else: twelve rows and more, each with where it is on record and a test that is there, and
 // a heading that counts rightly which are reports and which are documented.
 func elsewhere(t *testing.T, vendor string, tests map[string]func(*testing.T)) {
 	t.Parallel()

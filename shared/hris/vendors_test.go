@@ -123,7 +123,7 @@ type delivery struct {
 	disabled         bool // nothing is told afterwards
 }
 
-// delivers holds the simulated vendor against its pages, which REPORTS.md or its file there names.
+// delivers holds the simulated vendor against its pages, which its file or its reports name.
 func delivers(t *testing.T, vendor string, want delivery) {
 	t.Helper()
 	for status, tries := range map[int]int{http.StatusInternalServerError: want.failing, http.StatusBadRequest: want.refused} {
@@ -332,7 +332,7 @@ func TestEveryVendorHasItsFiles(t *testing.T) {
 		if lines := strings.Count(string(page), "\n"); lines > 60 {
 			t.Errorf("%s: got %d lines, want 60 at most", vendor, lines)
 		}
-		for _, part := range []string{"vendor: " + vendor, "leaver sources check", "REPORTS.md", "**What is done with it.**", "**Limits**"} {
+		for _, part := range []string{"vendor: " + vendor, "leaver sources check", "reports/" + vendor + ".md", "**What is done with it.**", "**Limits**"} {
 			if !strings.Contains(string(page), part) {
 				t.Errorf("%s: the page lacks %q", vendor, part)
 			}
