@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// vendorFolders hold a file for each kind of HR system: how it is understood, and how it is simulated.
+// vendorFolders hold a file for each kind of HR system: how it is understood, and how it is
+// simulated.
 var vendorFolders = []string{"shared/hris", "shared/simhr"}
 
 var declaresVendor = regexp.MustCompile(`(?m)^var (\w+) = vendor\{`)
@@ -58,7 +59,8 @@ func vendorsIn(project fs.FS, folder string) ([]string, error) {
 	return names, nil
 }
 
-// systems names the HR systems that are asked, as the first page does: by the headings of their pages.
+// systems names the HR systems that are asked, as the first page does: by the headings of their
+// pages.
 func systems(project fs.FS) (string, error) {
 	vendors, err := vendorsIn(project, vendorFolders[0])
 	if err != nil {
@@ -75,5 +77,5 @@ func systems(project fs.FS) (string, error) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return "**" + strings.Join(names, "**, **") + "** ([a page each](" + vendorFolders[0] + ")),\n", nil
+	return strings.Join(names, ", ") + " ([a page each](" + vendorFolders[0] + ")),\n", nil
 }

@@ -43,8 +43,8 @@ func reported(t *testing.T, vendor string) (heading string, rows []string) {
 }
 
 // elsewhere does what goes wrong with a vendor in other people's hands, which is what its page of
-// reports names and nothing else: twelve rows and more, each with where it is on record and a test that is there, and
-// a heading that counts rightly which are reports and which are documented.
+// reports names and nothing else: twelve rows and more, each with where it is on record and a test
+// that is there, and a heading that counts rightly which are reports and which are documented.
 func elsewhere(t *testing.T, vendor string, tests map[string]func(*testing.T)) {
 	t.Parallel()
 	for name, test := range tests {
