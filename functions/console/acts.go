@@ -161,6 +161,8 @@ func moment(text string, in *time.Location) (time.Time, error) {
 	return at, nil
 }
 
+// allow allows more departures. The form says how many were allowed when it was made: sent twice, it
+// would allow them twice.
 func (c *Console) allow(r *http.Request, who session) (answer, error) {
 	n, err := strconv.Atoi(field(r, "departures"))
 	if err != nil {
@@ -169,6 +171,15 @@ func (c *Console) allow(r *http.Request, who session) (answer, error) {
 	until, err := moment(field(r, "until"), time.UTC)
 	if err != nil {
 		return problem(http.StatusUnprocessableEntity, err.Error()), nil
+	}
+	c.allowing.Lock()
+	defer c.allowing.Unlock()
+	now, err := c.Desk.Brakes(r.Context())
+	if err != nil {
+		return answer{}, err
+	}
+	if field(r, "allowed") != strconv.Itoa(now.Allowed) {
+		return problem(http.StatusConflict, fmt.Sprintf("Nothing more was allowed: %d are allowed on top already, by somebody else or because this was sent twice. Open the page again, and repeat it if that is not enough.", now.Allowed)), nil
 	}
 	_, err = c.desk(who).Allow(r.Context(), operator.Allowance{Departures: n, Until: until})
 	return answer{to: "/limits", done: "allowed"}, err

@@ -11,6 +11,7 @@ package console
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"embed"
@@ -20,7 +21,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -42,7 +46,16 @@ type Options struct {
 	Key []byte
 	// Sources are those that are declared.
 	Sources []Source
+	// Examine is what leaver doctor finds with the rights of this host; nil where those are too few.
+	Examine func(context.Context) []Finding
 	Log     *slog.Logger
+}
+
+// Finding is the answer to one question of leaver doctor about one thing.
+type Finding struct {
+	Check, Subject string
+	Why, Fix       string // what is wrong and why it matters; what mends it
+	Wrong, Unknown bool   // neither = it is as it should be
 }
 
 // Source is a declared source of requests.
@@ -53,6 +66,9 @@ type Console struct {
 	Options
 	public   *url.URL
 	cookies  *cookies
+	ended    signedOut
+	allowing sync.Mutex // held while departures are allowed: see allow
+	build    string     // which build of Leaver this is
 	provider provider
 	pages    map[string]*template.Template
 }
@@ -76,8 +92,9 @@ func New(o Options) (*Console, error) {
 		o.Key = make([]byte, keySize)
 		_, _ = rand.Read(o.Key) // never fails
 	}
-	c := &Console{Options: o, public: public, pages: map[string]*template.Template{}}
-	if c.cookies, err = newCookies(o.Key, public.Scheme == "https", o.Desk.Now); err != nil {
+	public.Host = browsed(public.Scheme, public.Host)
+	c := &Console{Options: o, public: public, build: build(), pages: map[string]*template.Template{}}
+	if c.cookies, err = newCookies(o.Key, public, o.Desk.Now); err != nil {
 		return nil, err
 	}
 	layout, err := template.New("layout.html").Funcs(c.functions()).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html")
@@ -103,8 +120,26 @@ func New(o Options) (*Console, error) {
 // URL is where browsers find the console.
 func (c *Console) URL() string { return c.public.String() + Base + "/" }
 
+// browsed is a host as browsers write it: in lower case, and without the port that goes without saying.
+func browsed(scheme, host string) string {
+	host = strings.ToLower(host)
+	if scheme == "https" {
+		return strings.TrimSuffix(host, ":443")
+	}
+	return strings.TrimSuffix(host, ":80")
+}
+
 func loopback(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
+// build is which build of Leaver this is, as the Go toolchain stamped it.
+func build() string {
+	info, known := debug.ReadBuildInfo()
+	if !known {
+		return ""
+	}
+	return strings.Trim(info.Main.Version, "()")
 }
 
 // answer is a page before it is written, or where to go instead.
@@ -128,42 +163,60 @@ type file struct {
 // handler answers a request of somebody who has signed in.
 type handler func(c *Console, r *http.Request, who session) (answer, error)
 
-// route is a page or an act, and who may have it.
+// route is a page or an act, who may have it, and which command of the operator does the same.
 type route struct {
 	pattern string
 	role    role
 	handle  handler
+	command string
 }
 
 var routes = []route{
-	{"GET /{$}", roleRead, (*Console).overview},
-	{"GET /departures", roleRead, (*Console).departures},
-	{"POST /search", roleRead, (*Console).search},
-	{"GET /cases/{case}", roleRead, (*Console).departure},
-	{"GET /cases/{case}/report", roleRead, (*Console).report},
-	{"GET /requests/{request}", roleRead, (*Console).request},
-	{"GET /approvals", roleRead, (*Console).approvals},
-	{"GET /layoff", roleRead, (*Console).layoff},
-	{"GET /parked", roleRead, (*Console).parked},
-	{"GET /limits", roleRead, (*Console).limits},
-	{"GET /sources", roleRead, (*Console).sources},
-	{"GET /plan", roleRead, (*Console).planForm},
-	{"POST /plan", roleRead, (*Console).plan},
+	{"GET /{$}", roleRead, (*Console).overview, "status"},
+	{"GET /departures", roleRead, (*Console).departures, "status"},
+	{"POST /search", roleRead, (*Console).search, "status"},
+	{"GET /cases/{case}", roleRead, (*Console).departure, "status"},
+	{"GET /cases/{case}/report", roleRead, (*Console).report, "report"},
+	{"GET /requests/{request}", roleRead, (*Console).request, "status"},
+	{"GET /approvals", roleRead, (*Console).approvals, "status"},
+	{"GET /layoff", roleRead, (*Console).layoff, "limits"},
+	{"GET /parked", roleRead, (*Console).parked, "replay"},
+	{"GET /limits", roleRead, (*Console).limits, "limits"},
+	{"GET /sources", roleRead, (*Console).sources, "status"},
+	{"GET /plan", roleRead, (*Console).planForm, "plan"},
+	{"POST /plan", roleRead, (*Console).plan, "plan"},
+	{"GET /ledger", roleRead, (*Console).ledger, "verify"},
+	{"POST /ledger", roleRead, (*Console).verify, "verify"},
+	{"GET /doctor", roleOperate, (*Console).doctor, "doctor"},
+	{"POST /doctor", roleOperate, (*Console).examine, "doctor"},
 
-	{"POST /offboard", roleOperate, (*Console).offboard},
-	{"POST /cases/{case}/release", roleOperate, (*Console).release},
-	{"POST /cases/{case}/cancel", roleOperate, (*Console).cancel},
-	{"GET /cases/{case}/undo", roleOperate, (*Console).undoing},
-	{"POST /cases/{case}/undo", roleOperate, (*Console).undo},
-	{"POST /cases/{case}/sign-off", roleOperate, (*Console).signOff},
-	{"POST /cases/{case}/replay", roleOperate, (*Console).replayStep},
-	{"POST /cases/{case}/approve", roleApprove, (*Console).approve},
-	{"POST /release", roleOperate, (*Console).releaseSeveral},
-	{"POST /cancel", roleOperate, (*Console).cancelSeveral},
-	{"POST /parked", roleOperate, (*Console).replay},
-	{"POST /allow", roleOperate, (*Console).allow},
-	{"POST /freeze", roleOperate, (*Console).freeze},
-	{"POST /thaw", roleOperate, (*Console).thaw},
+	{"POST /offboard", roleOperate, (*Console).offboard, "offboard"},
+	{"POST /cases/{case}/release", roleOperate, (*Console).release, "release"},
+	{"POST /cases/{case}/cancel", roleOperate, (*Console).cancel, "cancel"},
+	{"GET /cases/{case}/undo", roleOperate, (*Console).undoing, "undo"},
+	{"POST /cases/{case}/undo", roleOperate, (*Console).undo, "undo"},
+	{"POST /cases/{case}/sign-off", roleOperate, (*Console).signOff, "sign-off"},
+	{"POST /cases/{case}/replay", roleOperate, (*Console).replayStep, "replay"},
+	{"POST /cases/{case}/approve", roleApprove, (*Console).approve, "approve"},
+	{"POST /requests/{request}/choose", roleApprove, (*Console).choose, "approve"},
+	{"POST /ledger/adopt", roleOperate, (*Console).adopt, "ledger adopt"},
+	{"POST /ledger/set-aside", roleOperate, (*Console).setAside, "ledger set-aside"},
+	{"POST /release", roleOperate, (*Console).releaseSeveral, "release"},
+	{"POST /cancel", roleOperate, (*Console).cancelSeveral, "cancel"},
+	{"POST /parked", roleOperate, (*Console).replay, "replay"},
+	{"POST /allow", roleOperate, (*Console).allow, "allow"},
+	{"POST /freeze", roleOperate, (*Console).freeze, "freeze"},
+	{"POST /thaw", roleOperate, (*Console).thaw, "thaw"},
+}
+
+// Commands are those of the operator's command that people find here too.
+func Commands() []string {
+	commands := []string{"version"} // in the foot of every page
+	for _, r := range routes {
+		commands = append(commands, r.command)
+	}
+	slices.Sort(commands)
+	return slices.Compact(commands)
 }
 
 // Handler serves everything below [Base].
@@ -179,7 +232,8 @@ func (c *Console) Handler() http.Handler {
 	mux.Handle("GET "+Base+"/static/", c.static())
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, Base+"/", http.StatusSeeOther) })
 	mux.HandleFunc(Base+"/", func(w http.ResponseWriter, r *http.Request) {
-		c.write(w, r, session{}, problem(http.StatusNotFound, "There is no such page."))
+		who, _ := c.session(r)
+		c.write(w, r, who, problem(http.StatusNotFound, "There is no such page."))
 	})
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -208,10 +262,11 @@ func (c *Console) guarded(next http.Handler) http.Handler {
 		if c.public.Scheme == "https" {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		if r.Host != c.public.Host {
-			http.Error(w, "the console is not called so", http.StatusMisdirectedRequest)
+		if browsed(c.public.Scheme, r.Host) != c.public.Host {
+			http.Error(w, "The console has another address. Whoever runs it: LEAVER_CONSOLE_URL is the address that browsers show, and a proxy before it has to pass the header Host on.", http.StatusMisdirectedRequest)
 			return
 		}
+		r.Host = c.public.Host
 		r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 		next.ServeHTTP(w, r)
 	})
@@ -226,7 +281,7 @@ const csrfField = "csrf"
 // signedIn lets those have a route whose role allows it.
 func (c *Console) signedIn(to route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, is := c.cookies.session(r)
+		who, is := c.session(r)
 		if !is {
 			c.write(w, r, session{}, c.anonymous(r))
 			return
@@ -295,7 +350,11 @@ type welcome struct {
 
 // problem is a page that says what is wrong.
 func problem(status int, text string) answer {
-	return answer{status: status, page: "problem", title: "Not done", data: text}
+	title := "Not done"
+	if status == http.StatusNotFound {
+		title = "Not found"
+	}
+	return answer{status: status, page: "problem", title: title, data: text}
 }
 
 // failed is the page of an act or a question that went wrong. What a desk refuses, it says why.
@@ -320,6 +379,7 @@ type frame struct {
 	Said   string
 	Frozen *operator.Frozen
 	Now    time.Time
+	Build  string
 	Data   any
 }
 
@@ -327,7 +387,8 @@ type frame struct {
 var said = map[string]string{
 	"approved": "Approved.", "withdrawn": "Your approval is taken back.", "released": "Released: it goes on.", "cancelled": "Cancelled: no further write begins.",
 	"undoing": "Ordered: it is taken back, as far as nothing holds it.", "signed-off": "Signed off by you.", "replayed": "Sent back to work.", "discarded": "Taken away.", "asked": "Asked for: it shows here within seconds.",
-	"frozen": "Frozen: nothing is written from now on.", "thawed": "Thawed: everything goes on.", "allowed": "Allowed: those that waited go on.", "nothing": "There was nothing to do.",
+	"frozen": "Frozen: nothing is written from now on.", "thawed": "Thawed: everything goes on.", "allowed": "Allowed: those that waited go on.", "adopted": "Adopted by you.", "aside": "Set aside.", "chosen": "You have said who is meant: it is planned again.",
+	"nothing": "There was nothing to do.",
 }
 
 // write writes an answer.
@@ -348,7 +409,7 @@ func (c *Console) write(w http.ResponseWriter, r *http.Request, who session, a a
 		return
 	}
 	f := frame{
-		Title: a.title, Page: a.page, Who: who, CSRF: who.CSRF, Field: csrfField, Live: a.live, Now: c.Desk.Now(), Data: a.data,
+		Title: a.title, Page: a.page, Who: who, CSRF: who.CSRF, Field: csrfField, Live: a.live, Now: c.Desk.Now(), Build: c.build, Data: a.data,
 		Said: said[r.URL.Query().Get("done")],
 		May:  map[string]bool{"read": who.may(roleRead), "operate": who.may(roleOperate), "approve": who.may(roleApprove)},
 	}

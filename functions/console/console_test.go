@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"io"
@@ -56,6 +57,12 @@ func (nobodyElse) DirectoryRoles(context.Context, string) ([]string, error) { re
 // newWorld serves a console; change alters its options.
 func newWorld(t testing.TB, change func(*console.Options)) *world {
 	t.Helper()
+	return newWorldOn(t, nil, change)
+}
+
+// newWorldOn is newWorld with a ledger elsewhere; nil is an embedded one.
+func newWorldOn(t testing.TB, elsewhere ledger.Store, change func(*console.Options)) *world {
+	t.Helper()
 	w := &world{TB: t}
 	tenant, err := simtenant.New(simtenant.Config{})
 	if err != nil {
@@ -86,7 +93,7 @@ func newWorld(t testing.TB, change func(*console.Options)) *world {
 		t.Fatal(err)
 	}
 	now := func() time.Time { return time.Now().Add(w.offset) }
-	cases := ledger.New(store, now, rand.Reader, ledgertest.Proof(simtenant.DefaultTenantID))
+	cases := ledger.New(cmp.Or[ledger.Store](elsewhere, store), now, rand.Reader, ledgertest.Proof(simtenant.DefaultTenantID))
 	w.desk = &operator.Desk{
 		Ledger: cases, Directory: nobodyElse{}, Index: &operator.Index{}, Bus: broker, Now: now, PolicyUnknown: true,
 		Replayer: &replay.Replayer{Ledger: cases, Bus: broker, Now: now, Log: slog.New(slog.DiscardHandler)},
@@ -116,6 +123,12 @@ func newWorld(t testing.TB, change func(*console.Options)) *world {
 		_, _, _ = broker.Close(), store.Close(), server.Close()
 	})
 	return w
+}
+
+// sessionName is the name of the cookie of a session.
+func (w *world) sessionName() string {
+	at, _ := url.Parse(w.url)
+	return "leaver-" + at.Port() + "-session"
 }
 
 // browser keeps cookies, and goes where it is led.

@@ -18,17 +18,21 @@ type departurePage struct {
 	Moves    []move
 	Timeline []report.Event
 	Risks    []report.Risk
-	People   []report.Act
+	Begun    bool // a step has run, so that there may be something to take back
+	// Candidates are whom a held request may mean, by their object ids.
+	Candidates []string
 }
 
 // move is what may be done next, with what its form needs.
 type move struct {
 	operator.Move
-	May   bool // by whoever looks
-	Role  role // that it needs
-	Items []string
-	Held  *operator.Held
-	Given bool // by whoever looks, already
+	May bool // by whoever looks
+	// SignsOff is set of a step that can be accepted as it is, too.
+	SignsOff bool
+	Role     role // that it needs
+	Items    []string
+	Held     *operator.Held
+	Given    bool // by whoever looks, already
 }
 
 // departure is one, with its timeline and what to do next.
@@ -37,16 +41,21 @@ func (c *Console) departure(r *http.Request, who session) (answer, error) {
 	if err != nil || s == nil {
 		return problem(http.StatusNotFound, "There is no such departure."), err
 	}
-	page := departurePage{Status: *s, Moves: moves(*s, who)}
+	page := departurePage{Status: *s, Moves: moves(*s, who), Begun: slices.ContainsFunc(s.Steps, begun)}
 	if s.State != string(offboarding.CaseUnreadable) {
 		story, err := c.Desk.Report(r.Context(), operator.OfCase(s.Case))
 		if err != nil {
 			return answer{}, err
 		}
-		page.Timeline, page.Risks, page.People = story.Timeline, story.Risks, story.People
+		page.Timeline, page.Risks = story.Timeline, story.Risks
 		slices.Reverse(page.Timeline)
 	}
 	return answer{page: "departure", title: "Departure", live: true, data: page}, nil
+}
+
+// begun reports whether a step has run.
+func begun(step operator.StepStatus) bool {
+	return step.State != offboarding.StatePlanned && step.State != offboarding.StateHeld && step.State != offboarding.StateCancelled
 }
 
 // one is the departure of the path; nil when there is none.
@@ -80,10 +89,13 @@ func moves(s operator.Status, who session) []move {
 					break
 				}
 			}
-		case operator.VerbSignOff:
+		case operator.VerbSignOff: // beside the replay of the step, which comes before it
+			before := &out[len(out)-1]
+			before.SignsOff = true
 			for _, found := range itemIDs.FindAllStringSubmatch(s.Step(m.Step).Reason, -1) {
-				each.Items = append(each.Items, found[1])
+				before.Items = append(before.Items, found[1])
 			}
+			continue
 		}
 		each.May = who.may(each.Role)
 		out = append(out, each)
@@ -108,7 +120,7 @@ func (c *Console) request(r *http.Request, who session) (answer, error) {
 	if found[0].Case != "" {
 		return answer{to: path(found[0])}, nil
 	}
-	return answer{page: "request", title: "Request", live: true, data: departurePage{Status: found[0], Moves: moves(found[0], who)}}, nil
+	return answer{page: "request", title: "Request", live: true, data: departurePage{Status: found[0], Moves: moves(found[0], who), Candidates: candidates(found[0].Reason)}}, nil
 }
 
 // reportPolicy is the content security policy of a report, which brings its own style and nothing else.

@@ -21,17 +21,17 @@ type span struct {
 
 // layoff is many departures at once, as they go.
 type layoff struct {
-	Spans                             []span
-	Span                              string
-	Total, Out, Over, Held, Needs     int
-	Median, Slowest                   string // of the time to the lockout
-	Curves                            []curve
-	From, To                          time.Time
-	Steps                             []stepCount
-	Budgets                           operator.Brakes
-	Width, Height, Left, Foot, Ground int
-	Marks                             []mark
-	Levels                            []level
+	Spans                         []span
+	Span                          string
+	Total, Out, Over, Held, Needs int
+	Median, Slowest               string // of the time to the lockout
+	Curves                        []curve
+	From, To                      time.Time
+	Steps                         []stepCount
+	Budgets                       operator.Brakes
+	Width, Height                 int
+	Marks                         []string // times below the plot, evenly
+	Levels                        []level  // from the top
 }
 
 // curve is how many departures had come so far, over the time.
@@ -40,16 +40,8 @@ type curve struct {
 	Now          int
 }
 
-// mark is a time below the plot, level a number beside it.
-type mark struct {
-	X      int
-	Text   string
-	Anchor string
-}
-type level struct {
-	Y, Label int
-	Text     int
-}
+// level is a number beside the plot, and the height of its line.
+type level struct{ Y, Text int }
 
 // stepCount is how the departures stand in a step.
 type stepCount struct {
@@ -66,8 +58,8 @@ type stackedBar struct {
 
 // The picture's own units.
 const (
-	plotWidth, plotHeight = 720, 240
-	plotLeft, plotFoot    = 44, 28
+	plotWidth, plotHeight = 1000, 240
+	plotRim               = 2 // above and below, so that no line is cut
 	barWidth              = 400
 )
 
@@ -94,7 +86,7 @@ func (c *Console) layoff(r *http.Request, _ session) (answer, error) {
 func plot(all []operator.Status, brakes operator.Brakes, chosen span, now time.Time) layoff {
 	l := layoff{
 		Spans: spans, Span: chosen.Name, Total: len(all), Budgets: brakes, From: now, To: now,
-		Width: plotWidth, Height: plotHeight, Left: plotLeft, Foot: plotHeight - plotFoot, Ground: plotHeight - plotFoot,
+		Width: plotWidth, Height: plotHeight,
 	}
 	var opened, out, over []time.Time
 	var took []time.Duration
@@ -112,6 +104,9 @@ func plot(all []operator.Status, brakes operator.Brakes, chosen span, now time.T
 			l.Held++
 		} else if s.Needs() {
 			l.Needs++
+		}
+		if s.State == string(offboarding.CaseCancelled) || s.State == string(offboarding.CaseCancelling) {
+			continue
 		}
 		for _, step := range s.Steps {
 			count(counts, step)
@@ -204,10 +199,10 @@ func (l *layoff) curves(opened, out, over []time.Time) {
 		return
 	}
 	x := func(at time.Time) int {
-		return plotLeft + int(float64(plotWidth-plotLeft-8)*float64(min(max(at.Sub(l.From), 0), long))/float64(long))
+		return int(plotWidth * float64(min(max(at.Sub(l.From), 0), long)) / float64(long))
 	}
 	y := func(n int) int {
-		return plotHeight - plotFoot - (plotHeight-plotFoot-12)*n/l.Total
+		return plotHeight - plotRim - (plotHeight-2*plotRim)*n/l.Total
 	}
 	for _, each := range []struct {
 		name  string
@@ -215,7 +210,7 @@ func (l *layoff) curves(opened, out, over []time.Time) {
 	}{{"asked for", opened}, {"locked out", out}, {"complete", over}} {
 		slices.SortFunc(each.times, time.Time.Compare)
 		var points strings.Builder
-		fmt.Fprintf(&points, "%d,%d", plotLeft, y(0))
+		fmt.Fprintf(&points, "0,%d", y(0))
 		lastX := -1
 		for i, at := range each.times {
 			if px := x(at); px != lastX || i == len(each.times)-1 { // a point a pixel is enough
@@ -234,10 +229,10 @@ func (l *layoff) curves(opened, out, over []time.Time) {
 		} else if long > 10*time.Minute {
 			form = "15:04"
 		}
-		l.Marks = append(l.Marks, mark{x(at), at.UTC().Format(form), []string{"start", "middle", "middle", "middle", "end"}[i]})
+		l.Marks = append(l.Marks, at.UTC().Format(form))
 	}
-	for i := range 3 {
-		n := l.Total * i / 2
-		l.Levels = append(l.Levels, level{y(n), y(n) + 4, n})
+	l.Levels = []level{{y(l.Total), l.Total}, {y(0), 0}}
+	if l.Total%2 == 0 {
+		l.Levels = slices.Insert(l.Levels, 1, level{y(l.Total / 2), l.Total / 2})
 	}
 }

@@ -13,15 +13,36 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leaver/shared/ledger"
+	"leaver/shared/ledger/aztables"
+	"leaver/shared/ledger/azuritetest"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
 // BenchmarkTenThousandCases measures the pages on a ledger of ten thousand departures, at the median. Once is
 // enough, for it takes minutes to fill the ledger: -bench TenThousand -benchtime 1x.
 func BenchmarkTenThousandCases(t *testing.B) {
+	for name, store := range map[string]func(*testing.B) ledger.Store{
+		"embedded": func(*testing.B) ledger.Store { return nil },
+		"tables": func(t *testing.B) ledger.Store {
+			store, err := aztables.OpenConnectionString(azuritetest.Start(t), nil)
+			if err == nil {
+				err = store.Create(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return store
+		},
+	} {
+		t.Run(name, func(t *testing.B) { tenThousand(t, newWorldOn(t, store(t), nil)) })
+	}
+}
+
+// tenThousand fills the ledger of a world and measures.
+func tenThousand(t *testing.B, w *world) {
 	const many = 10_000
-	w := newWorld(t, nil)
 	start := time.Now()
 	var group errgroup.Group
 	group.SetLimit(32)
@@ -66,6 +87,7 @@ func BenchmarkTenThousandCases(t *testing.B) {
 	}
 	start = time.Now()
 	fresh := *w.desk
+	fresh.Index = &operator.Index{}
 	if _, err := fresh.Overview(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,12 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -67,6 +70,8 @@ func (s session) roles() string {
 // AES-GCM with a key of its own, and told apart by their audience.
 type cookies struct {
 	key    []byte
+	prefix string // of their names
+	path   string // to which they are sent
 	secure bool
 	now    func() time.Time
 	sealer jose.Encrypter
@@ -83,7 +88,16 @@ func KeyOf(text string) ([]byte, error) {
 	return hkdf.Key(sha256.New, []byte(text), nil, "leaver console cookies", keySize)
 }
 
-func newCookies(key []byte, secure bool, now func() time.Time) (*cookies, error) {
+// newCookies makes the cookies of a console at an address.
+//
+// Over HTTPS their names begin with __Host-, so that a browser takes them from this host alone: neither a
+// page without TLS nor a host beside it in the same domain can put a session of its own in their place.
+// That demands the path /; what else is at the console's address is Leaver's own intake, which looks at
+// no cookie. Source: RFC 6265bis, section 4.1.3.2.
+//
+// Without TLS, on a loopback address, a browser keeps cookies by host and not by port: the name says the
+// port, so that two consoles on one machine do not sign people out of each other.
+func newCookies(key []byte, at *url.URL, now func() time.Time) (*cookies, error) {
 	if len(key) != keySize {
 		return nil, fmt.Errorf("the key of the console's cookies has %d bytes, and needs %d", len(key), keySize)
 	}
@@ -91,22 +105,21 @@ func newCookies(key []byte, secure bool, now func() time.Time) (*cookies, error)
 	if err != nil {
 		return nil, fmt.Errorf("the key of the console's cookies: %w", err)
 	}
-	return &cookies{key: key, secure: secure, now: now, sealer: sealer}, nil
+	c := &cookies{key: key, prefix: "__Host-leaver-", path: "/", secure: at.Scheme == "https", now: now, sealer: sealer}
+	if !c.secure {
+		c.prefix, c.path = "leaver-"+at.Port()+"-", Base
+	}
+	return c, nil
 }
 
-// name is a cookie's, which a browser takes from this host alone where it is sent encrypted.
-func (c *cookies) name(of string) string {
-	if c.secure {
-		return "__Secure-leaver-" + of
-	}
-	return "leaver-" + of
-}
+// name is a cookie's.
+func (c *cookies) name(of string) string { return c.prefix + of }
 
 // cookieAudience is who a cookie is for.
 const cookieAudience = "leaver console "
 
-// set makes a cookie that says what, for a time, to what is below a path.
-func (c *cookies) set(w http.ResponseWriter, of, path string, lasts time.Duration, what any) error {
+// set makes a cookie that says what, for a time.
+func (c *cookies) set(w http.ResponseWriter, of string, lasts time.Duration, what any) error {
 	kind, _, _ := strings.Cut(of, "-")
 	text, err := jwt.Encrypted(c.sealer).Claims(jwt.Claims{
 		Audience: jwt.Audience{cookieAudience + kind}, Expiry: jwt.NewNumericDate(c.now().Add(lasts)),
@@ -115,7 +128,7 @@ func (c *cookies) set(w http.ResponseWriter, of, path string, lasts time.Duratio
 		return fmt.Errorf("sealing a cookie: %w", err)
 	}
 	http.SetCookie(w, &http.Cookie{
-		Name: c.name(of), Value: text, Path: path, MaxAge: int(lasts / time.Second),
+		Name: c.name(of), Value: text, Path: c.path, MaxAge: int(lasts / time.Second),
 		// Lax and not Strict: the way back from Entra begins on another site, and a link in a notice too.
 		HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode,
 	})
@@ -123,8 +136,8 @@ func (c *cookies) set(w http.ResponseWriter, of, path string, lasts time.Duratio
 }
 
 // clear takes a cookie away.
-func (c *cookies) clear(w http.ResponseWriter, of, path string) {
-	http.SetCookie(w, &http.Cookie{Name: c.name(of), Path: path, MaxAge: -1, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode})
+func (c *cookies) clear(w http.ResponseWriter, of string) {
+	http.SetCookie(w, &http.Cookie{Name: c.name(of), Path: c.path, MaxAge: -1, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode})
 }
 
 // get reads what a cookie says; false where there is none, or it was made by somebody else, for
@@ -152,6 +165,40 @@ func (c *cookies) get(r *http.Request, of string, what any) bool {
 const mostCookie = 4096
 
 const cookieSession = "session"
+
+// signedOut are the sessions that were signed out of in this process, until they would have ended by
+// themselves: a cookie that somebody has copied opens nothing then. Other processes do not know it.
+type signedOut struct {
+	mu    sync.Mutex
+	until map[string]time.Time // by the token of the session
+}
+
+// add ends a session.
+func (e *signedOut) add(who session, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	maps.DeleteFunc(e.until, func(_ string, until time.Time) bool { return until.Before(now) })
+	if e.until == nil {
+		e.until = map[string]time.Time{}
+	}
+	e.until[who.CSRF] = who.since().Add(sessionLasts)
+}
+
+func (e *signedOut) has(who session) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, is := e.until[who.CSRF]
+	return is
+}
+
+// session is who sent a request; false when nobody has signed in, or they have signed out.
+func (c *Console) session(r *http.Request) (session, bool) {
+	who, is := c.cookies.session(r)
+	if !is || c.ended.has(who) {
+		return session{}, false
+	}
+	return who, true
+}
 
 // session is who sent a request.
 func (c *cookies) session(r *http.Request) (session, bool) {

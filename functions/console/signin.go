@@ -127,11 +127,11 @@ func (c *Console) beginSignIn(w http.ResponseWriter, r *http.Request) {
 		of, is := strings.CutPrefix(cookie.Name, c.cookies.name(""))
 		if is && strings.HasPrefix(of, cookieSignIn+"-") {
 			if pending++; pending >= mostSignIns {
-				c.cookies.clear(w, of, signInPath)
+				c.cookies.clear(w, of)
 			}
 		}
 	}
-	if err := c.cookies.set(w, begun.cookie(), signInPath, signInLasts, begun); err != nil {
+	if err := c.cookies.set(w, begun.cookie(), signInLasts, begun); err != nil {
 		c.write(w, r, session{}, failed(err))
 		return
 	}
@@ -164,7 +164,11 @@ func (c *Console) endSignIn(w http.ResponseWriter, r *http.Request) {
 	var begun signingIn
 	name := signingIn{State: r.URL.Query().Get("state")}.cookie()
 	known := c.cookies.get(r, name, &begun)
-	c.cookies.clear(w, name, signInPath)
+	if _, is := c.session(r); is && !known { // the page was loaded again: nothing is redeemed, and nobody is shut out
+		http.Redirect(w, r, Base+"/", http.StatusSeeOther)
+		return
+	}
+	c.cookies.clear(w, name)
 	ctx, stop := context.WithTimeout(r.Context(), patience)
 	defer stop()
 	var who session
@@ -177,7 +181,7 @@ func (c *Console) endSignIn(w http.ResponseWriter, r *http.Request) {
 		c.write(w, r, session{}, answer{status: http.StatusForbidden, page: "refused", title: "Not signed in", data: refused.text})
 		return
 	}
-	if err := c.cookies.set(w, cookieSession, Base, sessionLasts, who); err != nil {
+	if err := c.cookies.set(w, cookieSession, sessionLasts, who); err != nil {
 		c.write(w, r, session{}, failed(err))
 		return
 	}
@@ -275,12 +279,15 @@ const longestName = 120
 
 // signOut ends the session in this browser; the one with Entra goes on until it is ended there.
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
-	who, is := c.cookies.session(r)
+	who, is := c.session(r)
 	if is && subtle.ConstantTimeCompare([]byte(r.PostFormValue(csrfField)), []byte(who.CSRF)) != 1 {
 		c.write(w, r, session{}, problem(http.StatusForbidden, "This form was not made for your session, and you are still signed in."))
 		return
 	}
-	c.cookies.clear(w, cookieSession, Base)
+	if is {
+		c.ended.add(who, c.Desk.Now())
+	}
+	c.cookies.clear(w, cookieSession)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	c.write(w, r, session{}, answer{page: "goodbye", title: "Signed out"})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"leaver/functions/console"
+	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 )
 
@@ -184,7 +185,9 @@ func (f tapped) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// TestOverTLSCookiesAreSecure and their names say so, so that no plain page of the host sets them.
+// TestOverTLSCookiesAreSecure and their names say that they are this host's alone (__Host-): neither a plain
+// page of it nor a host beside it puts a session of its own in their place, so that somebody acts under
+// another's name. better-auth/better-auth#10806, Flowfin/jellyfin-plugin-sso#414; with a Domain no browser would keep them, istio-ecosystem/authservice#351.
 func TestOverTLSCookiesAreSecure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *console.Options) { o.Public = "https://leaver.contoso.com" })
@@ -197,12 +200,18 @@ func TestOverTLSCookiesAreSecure(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = answer.Body.Close()
-	if len(answer.Cookies()) != 1 || !answer.Cookies()[0].Secure || !strings.HasPrefix(answer.Cookies()[0].Name, "__Secure-") || answer.Header.Get("Strict-Transport-Security") == "" {
+	if len(answer.Cookies()) != 1 || !hostsOwn(answer.Cookies()[0]) || answer.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("got %d, %+v", answer.StatusCode, answer.Header)
 	}
 	if to := answer.Header.Get("Location"); !strings.Contains(to, url.QueryEscape("https://leaver.contoso.com/console/sign-in/done")) {
 		t.Errorf("behind a proxy that ends TLS the way back leads to %s", to)
 	}
+}
+
+// hostsOwn reports whether a browser takes a cookie from this host alone, by its name.
+// Source: RFC 6265bis, section 4.1.3.2.
+func hostsOwn(c *http.Cookie) bool {
+	return strings.HasPrefix(c.Name, "__Host-leaver-") && c.Secure && c.HttpOnly && c.Path == "/" && c.Domain == ""
 }
 
 // TestASignInCountsOnce: neither its state nor its code is taken again, nor in another browser.
@@ -220,8 +229,8 @@ func TestASignInCountsOnce(t *testing.T) {
 	if p := b.signIn(administrator, "/console/"); p.status != http.StatusOK || back == "" {
 		t.Fatalf("got %d, back by %s", p.status, back)
 	}
-	if p := b.get(back); p.status != http.StatusForbidden {
-		t.Errorf("the same way back again: got %d", p.status)
+	if p := b.get(back); p.status != http.StatusOK || p.at.Path != "/console/" {
+		t.Errorf("loaded again by whoever has signed in: got %d at %s, want the overview", p.status, p.at.Path)
 	}
 	stranger := w.browser()
 	if p := stranger.get(back); p.status != http.StatusForbidden {
@@ -270,7 +279,8 @@ func TestWhatEntraAnswersIsNotRepeated(t *testing.T) {
 	}
 }
 
-// TestEntraRollsItsKeys at any time, and people sign in all the same.
+// TestEntraRollsItsKeys at any time, and people sign in all the same. kellnr/kellnr#1265,
+// lixmal/keepass4web-rs#313, coreos/go-oidc#243.
 func TestEntraRollsItsKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -311,7 +321,7 @@ func TestACookieSaysOnlyWhatItWasMadeFor(t *testing.T) {
 	if len(begun) != 1 {
 		t.Fatalf("got %d cookies", len(begun))
 	}
-	b.Jar.SetCookies(at, []*http.Cookie{{Name: "leaver-session", Value: begun[0].Value, Path: "/console"}})
+	b.Jar.SetCookies(at, []*http.Cookie{{Name: w.sessionName(), Value: begun[0].Value, Path: "/console"}})
 	if p := b.get("/console/"); p.status != http.StatusUnauthorized {
 		t.Errorf("the cookie of a sign-in as a session: got %d", p.status)
 	}
@@ -324,7 +334,7 @@ func TestACookieSaysOnlyWhatItWasMadeFor(t *testing.T) {
 	}{"the same key, as on Lambda": {same, 200}, "another key": {another, 401}} {
 		visitor := each.browser()
 		there, _ := url.Parse(each.url + "/console/")
-		visitor.Jar.SetCookies(there, slices.Clone(session))
+		visitor.Jar.SetCookies(there, []*http.Cookie{{Name: each.sessionName(), Value: session[0].Value, Path: "/console"}})
 		if p := visitor.get("/console/"); p.status != each.want {
 			t.Errorf("%s: got %d, want %d", name, p.status, each.want)
 		}
@@ -343,5 +353,149 @@ func TestACookieSaysOnlyWhatItWasMadeFor(t *testing.T) {
 	visitor.Jar.SetCookies(at, altered)
 	if p := visitor.get("/console/"); p.status != http.StatusUnauthorized {
 		t.Errorf("an altered cookie: got %d", p.status)
+	}
+}
+
+// TestTheWayBackIsNotTakenTwice, not even with the cookie of the sign-in put back: the code counts once, and
+// a session of before is not carried on. librefang/librefang#4049; DataBiosphere/duos-ui#3889,
+// ellite/Wallos#1071.
+func TestTheWayBackIsNotTakenTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.browser()
+	var back string
+	b.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+		if r.URL.Path == "/console/sign-in/done" {
+			back = r.URL.String()
+		}
+		return nil
+	}
+	choice := b.get("/console/sign-in")
+	at, _ := url.Parse(w.url + "/console/sign-in/done")
+	begun := slices.Clone(b.Jar.Cookies(at))
+	if p := b.do(b.request(http.MethodPost, choice.at.String(), url.Values{"user": {administrator}})); p.status != http.StatusOK || back == "" {
+		t.Fatalf("got %d, back by %q", p.status, back)
+	}
+	thief := w.browser()
+	for _, cookie := range begun {
+		cookie.Path = "/console"
+	}
+	thief.Jar.SetCookies(at, begun)
+	if p := thief.get(back); p.status != http.StatusForbidden {
+		t.Errorf("with the cookie put back: got %d", p.status)
+	}
+	first := b.csrf()
+	before := b.Jar.Cookies(at)
+	if p := b.signIn(reader, "/console/"); p.status != http.StatusOK {
+		t.Fatalf("got %d", p.status)
+	}
+	if second := b.csrf(); second == first || slices.EqualFunc(before, b.Jar.Cookies(at), func(a, b *http.Cookie) bool { return a.Value == b.Value }) {
+		t.Error("somebody else's sign-in went on with the session of before")
+	}
+}
+
+// TestACopiedSessionEndsWithTheSignOut: the session is in the cookie alone, and whoever has copied it would
+// stay signed in. auth0/nextjs-auth0#561, wg-easy/wg-easy#1938, thomseddon/traefik-forward-auth#105.
+func TestACopiedSessionEndsWithTheSignOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b, thief := w.as(administrator), w.browser()
+	at, _ := url.Parse(w.url + "/console/")
+	copied := slices.Clone(b.Jar.Cookies(at))
+	for _, cookie := range copied {
+		cookie.Path = "/console"
+	}
+	thief.Jar.SetCookies(at, copied)
+	if p := thief.get("/console/"); p.status != http.StatusOK {
+		t.Fatalf("the copy: got %d", p.status)
+	}
+	if p := b.post("/console/sign-out", url.Values{}); p.status != http.StatusOK {
+		t.Fatalf("signing out: got %d", p.status)
+	}
+	if p := thief.get("/console/"); p.status != http.StatusUnauthorized {
+		t.Errorf("the copy after the sign-out: got %d", p.status)
+	}
+	if p := w.as(administrator).get("/console/"); p.status != http.StatusOK {
+		t.Errorf("signed in anew: got %d", p.status)
+	}
+}
+
+// TestCookiesOfAHostBesideAreNotTaken: over TLS no cookie counts whose name does not say that it is this
+// host's own. better-auth/better-auth#10806.
+func TestCookiesOfAHostBesideAreNotTaken(t *testing.T) {
+	t.Parallel()
+	key := make([]byte, 32)
+	plain := newWorld(t, func(o *console.Options) { o.Key = key })
+	w := newWorld(t, func(o *console.Options) { o.Key, o.Public = key, "https://leaver.contoso.com" })
+	at, _ := url.Parse(plain.url + "/console/")
+	session := plain.as(administrator).Jar.Cookies(at)
+	if len(session) != 1 {
+		t.Fatalf("got %d cookies", len(session))
+	}
+	for name, want := range map[string]int{
+		"__Host-leaver-session": 200, "__Secure-leaver-session": 401, "leaver-session": 401, session[0].Name: 401,
+	} {
+		r := w.browser().request(http.MethodGet, "/console/", nil)
+		r.Host = "leaver.contoso.com"
+		r.AddCookie(&http.Cookie{Name: name, Value: session[0].Value})
+		if p := w.browser().do(r); p.status != want {
+			t.Errorf("%s: got %d, want %d", name, p.status, want)
+		}
+	}
+}
+
+// TestBehindAProxy: a Host with the port that goes without saying is the same, and one that the proxy has put
+// in its place is refused with what to do. gorilla/csrf#187, Tr3kkR/Yuzu#2537, nightscout/nocturne#999.
+func TestBehindAProxy(t *testing.T) {
+	t.Parallel()
+	for _, public := range []string{"https://leaver.contoso.com", "https://Leaver.Contoso.com:443"} {
+		w := newWorld(t, func(o *console.Options) { o.Public = public })
+		for host, want := range map[string]int{
+			"leaver.contoso.com": 401, "leaver.contoso.com:443": 401, "LEAVER.contoso.com": 401,
+			"leaver.contoso.com:80": 421, "leaver.contoso.com.evil.example": 421, "10.0.0.7:8081": 421,
+		} {
+			r := w.browser().request(http.MethodGet, "/console/", nil)
+			r.Host = host
+			p := w.browser().do(r)
+			if p.status != want || want == 421 && !strings.Contains(p.text, "LEAVER_CONSOLE_URL") {
+				t.Errorf("%s, asked for as %s: got %d, want %d: %s", public, host, p.status, want, p.text)
+			}
+		}
+	}
+}
+
+// TestFormsThatAreSentTwice, by a double click or the back button, do once what they say.
+// civiform/civiform#2469, uktrade/tamato#636, alphagov/notifications-admin#1490.
+func TestFormsThatAreSentTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.as(administrator)
+	token := b.csrf()
+	twice := func(path string, form url.Values) (first, second page) {
+		form.Set("csrf", token)
+		return b.do(b.request(http.MethodPost, path, form)), b.do(b.request(http.MethodPost, path, form))
+	}
+	limited := w.leaves("lidia.holloway@contoso.com", offboarding.Brake{Kind: offboarding.BrakeLimit, By: "perHour", Why: "too many"})
+	stays := w.leaves("irvin.sayers@contoso.com")
+	for path, form := range map[string]url.Values{
+		"/console/cases/" + limited.ID + "/release": {},
+		"/console/cases/" + stays.ID + "/cancel":    {"reason": {"she stays"}},
+		"/console/freeze":                           {"reason": {"a stolen secret"}},
+	} {
+		if first, second := twice(path, form); first.status != http.StatusOK || second.status >= 500 {
+			t.Errorf("%s: got %d, then %d", path, first.status, second.status)
+		}
+	}
+	until := w.desk.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04")
+	first, second := twice("/console/allow", url.Values{"departures": {"5"}, "until": {until}, "allowed": {"0"}})
+	if first.status != http.StatusOK || second.status != http.StatusConflict {
+		t.Errorf("allow: got %d, then %d, want 200 and 409", first.status, second.status)
+	}
+	if brakes, err := w.desk.Brakes(t.Context()); err != nil || brakes.Allowed != 5 {
+		t.Errorf("got %d allowed, %v; want 5", brakes.Allowed, err)
+	}
+	c, err := w.desk.Ledger.Case(t.Context(), stays.ID)
+	if err != nil || c.State(w.desk.Now()) != offboarding.CaseCancelled {
+		t.Errorf("the cancelled one: %v, %v", c, err)
 	}
 }

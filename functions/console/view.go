@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"slices"
@@ -21,7 +22,8 @@ func (c *Console) functions() template.FuncMap {
 		"iso":   func(t any) string { return instant(t).UTC().Format(time.RFC3339) },
 		"ago":   func(t any) string { return ago(instant(t), c.Desk.Now()) },
 		"tone":  tone,
-		"brief": brief,
+		"brief": brief, "progress": progress,
+		"ahead": func(t any) bool { return instant(t).After(c.Desk.Now().Add(10 * time.Second)) },
 		"does": func(step offboarding.StepName) string {
 			spec, _ := offboarding.SpecOf(step)
 			return spec.Does
@@ -31,10 +33,19 @@ func (c *Console) functions() template.FuncMap {
 		"rows": func(rows []operator.Status, empty string) map[string]any {
 			return map[string]any{"Rows": rows, "Empty": empty}
 		},
-		"form":  func(f frame, data any) map[string]any { return map[string]any{"F": f, "Data": data} },
-		"short": func(id string) string { return id[:min(len(id), 8)] },
-		"add":   func(a, b int) int { return a + b },
-		"seen":  seen,
+		"form":     func(f frame, data any) map[string]any { return map[string]any{"F": f, "Data": data} },
+		"add":      func(a, b int) int { return a + b },
+		"seen":     seen,
+		"spaced":   spaced,
+		"observed": observed,
+		"limit":    limit,
+		"nearly":   nearly,
+		"plural": func(n int, one, several string) string {
+			if n == 1 {
+				return one
+			}
+			return several
+		},
 	}
 }
 
@@ -44,6 +55,46 @@ type menu struct{ Name, Path, Label string }
 var menus = []menu{
 	{"overview", "/", "Overview"}, {"departures", "/departures", "Departures"}, {"approvals", "/approvals", "Approvals"},
 	{"plan", "/plan", "Plan"}, {"layoff", "/layoff", "Layoff"}, {"parked", "/parked", "Parked"}, {"limits", "/limits", "Limits"}, {"sources", "/sources", "Sources"},
+	{"ledger", "/ledger", "Ledger"}, {"doctor", "/doctor", "Doctor"},
+}
+
+// spaced is a name that may be broken before its domain, and not within a word.
+func spaced(name string) template.HTML {
+	local, domain, is := strings.Cut(name, "@")
+	if !is {
+		return template.HTML(template.HTMLEscapeString(name)) //nolint:gosec // it is escaped
+	}
+	return template.HTML(template.HTMLEscapeString(local) + "<wbr>@" + template.HTMLEscapeString(domain)) //nolint:gosec // likewise
+}
+
+// longestFact is how long a fact is that a line of a step has room for, in bytes.
+const longestFact = 40
+
+// observed are the first facts of a step, as many as a line has room for; the step tells all.
+func observed(evidence map[string]string) string {
+	var facts []string
+	for _, fact := range operator.Evidence(evidence) {
+		name, value, _ := strings.Cut(fact, ": ")
+		if _, err := time.Parse(time.RFC3339, value); err == nil || len(fact) > longestFact || name == offboarding.ResidualRisk {
+			continue
+		}
+		if facts = append(facts, fact); len(facts) == 2 {
+			break
+		}
+	}
+	return strings.Join(facts, "; ")
+}
+
+// nearly reports whether so much of a limit is used that a person should look.
+func nearly(l operator.Limit) bool { return l.Used*5 >= l.Of*4 }
+
+// limit is a limit in words; its name is what the policy calls it.
+func limit(l operator.Limit) string {
+	words := map[string]string{"perHour": "in an hour", "perDay": "in a day", "share": "share of the members"}
+	if l.Source != "" {
+		return cmp.Or(words[l.Name], l.Name) + ", of " + l.Source
+	}
+	return cmp.Or(words[l.Name], l.Name)
 }
 
 // instant is a time that may not be known.
@@ -124,6 +175,11 @@ func brief(s operator.Status) string {
 	if len(s.Steps) == 0 {
 		return s.Reason
 	}
+	return progress(s)
+}
+
+// progress is how far a departure is.
+func progress(s operator.Status) string {
 	done := 0
 	for _, step := range s.Steps {
 		if step.State == offboarding.StateEffective || step.State == offboarding.StateSignedOff {

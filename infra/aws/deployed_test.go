@@ -50,6 +50,7 @@ type deployment struct {
 	ledger    *ledger.Ledger
 	reach     simtenant.Connection // of hosts beside the functions
 	tables    string               // likewise: the connection string of the ledger
+	browsing  http.RoundTripper    // of people, to the sign-in page
 	collector *collectortest.Collector
 	record    record // of the tenant
 
@@ -103,6 +104,7 @@ func deployWith(t testing.TB, people int, stored map[string]string) *deployment 
 			Federated: []simtenant.FederatedCredential{{
 				Issuer: issuer, Subject: roleOf(f.Name), Audience: "api://AzureADTokenExchange", Key: &d.account.key.PublicKey,
 			}},
+			Redirects: []string{consoleURL + "/console/sign-in/done"},
 		})
 		identities = append(identities, servicebustest.Identity{Name: clientID(i), Rights: rightsOn(f.Name)})
 	}
@@ -125,8 +127,9 @@ func deployWith(t testing.TB, people int, stored map[string]string) *deployment 
 	d.account.secrets[samples["WebhookSecretArn"]] = events.Secret
 	d.account.secrets[samples["PolicyArn"]] = deployedPolicy
 	d.account.secrets[samples["SourcesArn"]] = "sources: []"
+	d.account.secrets[consoleKey] = "what nobody guesses, and 32 characters long"
 	maps.Copy(d.account.secrets, stored)
-	d.reach = d.tenant.Connection(tenant.URL)
+	d.reach, d.browsing = d.tenant.Connection(tenant.URL), tenant.Client().Transport
 	d.reach.CAFile = ca
 	proof := d.account.proof(d.reach.TenantID)
 	d.ledger = ledger.New(store, time.Now, rand.Reader, proof)
@@ -143,6 +146,9 @@ func deployWith(t testing.TB, people int, stored map[string]string) *deployment 
 		)
 		if f.Ledger {
 			environ = append(environ, "LEAVER_GRAPH="+d.reach.Graph, "LEAVER_EXCHANGE="+d.reach.Exchange, "LEAVER_TABLES=", "LEAVER_LEDGER_KEYS="+keysOf(proof), "LEAVER_TABLES_CONNECTION="+d.serveLedger(t, f.Name, connection))
+		}
+		if f.People {
+			environ = append(environ, consoleEnviron(clientID(i))...)
 		}
 		d.functions[f.Name] = newFunction(t, f.Name, build(t, f.Name), environ)
 	}
@@ -489,7 +495,9 @@ func TestADepartureAsDeployed(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go d.schedule(ctx, 20*time.Second)
-	d.check(t, d.ended(t, simtenant.UserID(leaver)))
+	c := d.ended(t, simtenant.UserID(leaver))
+	d.check(t, c)
+	d.isLookedAfter(t, c)
 	if len(d.account.unknown) > 0 {
 		t.Errorf("AWS was asked for %v", d.account.unknown)
 	}

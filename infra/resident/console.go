@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"leaver/functions/console"
+	"leaver/shared/doctor"
 	"leaver/shared/environment"
 	"leaver/shared/hris"
 	"leaver/shared/identity"
@@ -69,7 +70,7 @@ func (h *Host) ServeConsole(ctx context.Context, at Console) (stop func() error,
 		return nil, "", err
 	}
 	c, err := console.New(console.Options{
-		Desk: h.Desk(), Public: cmp.Or(at.Public, "http://"+listener.Addr().String()), Key: at.Key, Sources: at.Sources, Log: h.log,
+		Desk: h.Desk(), Public: cmp.Or(at.Public, "http://"+listener.Addr().String()), Key: at.Key, Sources: at.Sources, Log: h.log, Examine: h.examination,
 		SignIn: console.SignIn{
 			Authority: connection.Authority, TenantID: at.Tenant.TenantID, ClientID: at.Tenant.ConsoleClientID, Secret: at.Secret, Client: connection.HTTP,
 		},
@@ -84,4 +85,14 @@ func (h *Host) ServeConsole(ctx context.Context, at Console) (stop func() error,
 	go func() { _ = server.Serve(listener) }()
 	go func() { _, _ = h.Desk().Overview(ctx) }()
 	return server.Close, c.URL(), nil
+}
+
+// examination is what the doctor finds with the rights of this host, for the console.
+func (h *Host) examination(ctx context.Context) (found []console.Finding) {
+	for _, f := range h.Doctor(nil, "").Examine(ctx) {
+		found = append(found, console.Finding{
+			Check: f.Check, Subject: f.Subject, Why: f.Why, Fix: f.Fix, Wrong: f.State == doctor.Wrong, Unknown: f.State == doctor.Unknown,
+		})
+	}
+	return found
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,9 +28,14 @@ import (
 )
 
 const (
-	nestor = "nestor.wilke@contoso.com" // holds every role of the console
-	joni   = "joni.sherman@contoso.com" // reads and approves
-	raul   = "raul.razo@contoso.com"    // an administrator by a group: their departure needs an approval
+	nestor = "nestor.wilke@contoso.com"    // holds every role of the console
+	joni   = "joni.sherman@contoso.com"    // reads and approves
+	reads  = "diego.siciliani@contoso.com" // reads
+	alex   = "alex.wilber@contoso.com"     // has no role
+	emily  = "emily.braun@contoso.com"     // holds everything, so that much is a person's
+	megan  = "megan.bowen@contoso.com"     // synchronised from on premises
+	long   = "maximiliane-charlotte.von-hohenstein-wartenberg@contoso.com"
+	raul   = "raul.razo@contoso.com" // an administrator by a group: their departure needs an approval
 )
 
 // browsing is a console, the tenant behind it, and a real browser before it.
@@ -39,6 +45,7 @@ type browsing struct {
 	desk   *operator.Desk
 	url    string
 	ctx    context.Context // of the tab
+	later  atomic.Int64    // by how much the console's clock is ahead
 }
 
 // newBrowsing starts them; it skips where there is no browser.
@@ -69,7 +76,13 @@ func newBrowsing(t *testing.T) *browsing {
 	}
 	at := server.Connection()
 	policy := offboarding.DefaultPolicy()
-	policy.Limits = offboarding.Limits{PerHour: 3, PerDay: 30, Share: 100}
+	policy.Limits = offboarding.Limits{PerHour: 5, PerDay: 30, Share: 100}
+	tenant.Edit(func(w *simtenant.World) {
+		u := *w.Users[simtenant.UserID(adele)]
+		u.ID, u.UserPrincipalName, u.Mail, u.MailNickname, u.EmployeeID = simtenant.UserID(long), long, long, "maximiliane", "E9000"
+		u.ProxyAddresses = []string{"SMTP:" + long}
+		w.Users[u.ID] = &u
+	})
 	connection := identity.Tenant{
 		TenantID: at.TenantID, ClientID: at.ClientID, ClientSecret: at.ClientSecret, ConsoleClientID: at.ConsoleClientID,
 		Graph: at.Graph, Authority: at.Authority, Exchange: at.Exchange, CAFile: at.CAFile,
@@ -79,7 +92,11 @@ func newBrowsing(t *testing.T) *browsing {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b := &browsing{T: t, tenant: tenant, desk: h.Desk()}
+	clock := h.Now
+	h.Now = func() time.Time { return clock().Add(time.Duration(b.later.Load())) }
 	stopConsole, address, err := h.ServeConsole(ctx, resident.Console{Address: "127.0.0.1:0", Tenant: connection})
+	h.Now = clock
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +114,8 @@ func newBrowsing(t *testing.T) *browsing {
 		stop()
 		_, _, _, _ = <-served, stopConsole(), h.Close(), server.Close()
 	})
-	return &browsing{t, tenant, h.Desk(), address, tab}
+	b.url, b.ctx = address, tab
+	return b
 }
 
 func (b *browsing) run(actions ...chromedp.Action[chromedp.Void]) {
@@ -194,10 +212,12 @@ func (b *browsing) state(id string) offboarding.CaseState {
 func TestADepartureInARealBrowser(t *testing.T) {
 	b := newBrowsing(t)
 	b.open("")
+	b.pictures("welcome")
 	b.see("Sign in with Microsoft")
 	b.run(chromedp.Click(chromedp.CSS("a.button")), chromedp.WaitVisible(chromedp.CSS(`button[name="user"]`)))
 	b.run(chromedp.Click(chromedp.CSS(`button[value="` + simtenant.UserID(nestor) + `"]`)))
-	b.see("Overview")
+	b.see("Nobody has left yet")
+	b.pictures("first")
 
 	adeles := b.leaves(adele, "")
 	b.run(chromedp.WaitVisible(chromedp.CSS(`.steps`)))
@@ -235,17 +255,112 @@ func TestADepartureInARealBrowser(t *testing.T) {
 	}
 
 	b.leaves("grady.archie@contoso.com", "")
+	b.leaves(long, "")
+	hers := b.leaves(megan, "")
+	b.until("megan's departure needs a person", func() bool { return b.needs(hers) })
+	emilys := b.leaves(emily, "")
+	b.until("emily's departure is held", func() bool { return b.state(emilys) == offboarding.CaseHeld })
+	b.parked("nobody.at.all@contoso.com")
 	limited := b.leaves("patti.fernandez@contoso.com", "")
 	b.until("patti's departure is held by the limit", func() bool { return b.state(limited) == offboarding.CaseHeld })
-	b.screenshots(adeles)
+	b.screenshots(map[string]string{"departure": adeles, "held": limited, "person": hers, "approval": emilys})
 	b.open("cases/" + limited)
 	b.run(chromedp.WaitVisible(chromedp.CSS(`form[action$="/release"]`)), chromedp.Click(chromedp.CSS(`form[action$="/release"] button`)))
 	b.see("Released: it goes on.")
 	b.until("patti's departure goes on", func() bool { return b.state(limited) == offboarding.CaseRunning })
 
+	b.undone(adeles, adele)
 	b.frozen()
 	b.elsewhere()
+	b.refused()
 	b.out()
+}
+
+// needs reports whether a step waits for a person.
+func (b *browsing) needs(id string) bool {
+	c, err := b.desk.Ledger.Case(context.Background(), id)
+	return err == nil && slices.ContainsFunc(c.Steps, func(r *offboarding.Record) bool {
+		return r.State == offboarding.StateManual || r.State == offboarding.StateParked
+	})
+}
+
+// parked asks for the departure of nobody, which is parked.
+func (b *browsing) parked(who string) {
+	b.Helper()
+	sent, err := b.desk.Offboard(context.Background(), offboarding.Request{Kind: offboarding.Termination, Employee: offboarding.Employee{UserPrincipalName: who}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var of operator.Who
+	if err := of.UnmarshalText([]byte(sent.Request)); err != nil {
+		b.Fatal(err)
+	}
+	b.until("the request is parked", func() bool {
+		found, err := b.desk.Status(context.Background(), of)
+		return err == nil && len(found) == 1 && found[0].Case == ""
+	})
+}
+
+// undone takes a departure back; what is left is the password, which is handed over in person.
+func (b *browsing) undone(id, who string) {
+	b.Helper()
+	b.open("cases/" + id)
+	b.run(chromedp.Click(chromedp.CSS(`a[href$="/undo"]`)), chromedp.WaitVisible(chromedp.CSS(`form[action$="/undo"]`)))
+	b.run(chromedp.SendKeys(chromedp.CSS(`form[action$="/undo"] input[name="reason"]`), "she stays"), chromedp.Click(chromedp.CSS(`form[action$="/undo"] button`)), chromedp.WaitVisible(chromedp.CSS(`.said`)))
+	b.until("it is taken back", func() bool {
+		u, is := b.tenant.UserByUPN(who)
+		c, err := b.desk.Ledger.Case(context.Background(), id)
+		return err == nil && is && u.AccountEnabled && c.Step(offboarding.StepBlock).State == offboarding.StateUndone && c.Step(offboarding.StepSignout).State == offboarding.StateManual
+	})
+	b.open("cases/" + id)
+	b.see("Temporary Access Pass")
+}
+
+// refused is what the console lets nobody do: without a role, with a lesser one, by a forged form, and when
+// the session has ended.
+func (b *browsing) refused() {
+	b.Helper()
+	frozen := func(why string) {
+		b.Helper()
+		if _, is, _ := b.desk.Ledger.Freezing(context.Background()); is {
+			b.Errorf("%s: the installation is frozen", why)
+		}
+	}
+	b.run(chromedp.Navigate(b.url+"sign-in?another=1"), chromedp.Click(chromedp.CSS(`button[value="`+simtenant.UserID(alex)+`"]`)))
+	b.see("no role here")
+	b.pictures("refused")
+	b.signIn(reads)
+	b.open("limits")
+	b.see("Freezing needs the app role Leaver.Operate")
+	b.send("freeze", `document.querySelector('[name="csrf"]').value`)
+	b.see("This needs the app role Leaver.Operate")
+	frozen("by whoever may only read")
+	b.signIn(nestor)
+	b.open("limits")
+	b.send("freeze", `"forged"`)
+	b.see("was not made for your session")
+	frozen("by a forged form")
+	b.open("")
+	b.later.Store(int64(2 * time.Hour))
+	defer b.later.Store(0)
+	ask(b, chromedp.Poll[bool](`document.getElementById("news").innerText.includes("signed out")`))
+	b.send("freeze", `document.querySelector('[name="csrf"]').value`)
+	b.see("You were signed out")
+	frozen("by a session that has ended")
+	b.later.Store(0)
+	b.signIn(nestor)
+}
+
+// send sends a form of the page's own making.
+func (b *browsing) send(to, token string) {
+	b.Helper()
+	ask(b, chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
+		const form = document.createElement("form"), field = (name, value) => { const i = document.createElement("input"); i.name = name; i.value = value; form.append(i); };
+		form.method = "post"; form.action = %q;
+		field("reason", "a test"); field("csrf", %s);
+		document.body.append(form); form.submit();
+		return true;
+	})()`, b.url+to, token)))
 }
 
 // frozen freezes and thaws.
@@ -255,6 +370,7 @@ func (b *browsing) frozen() {
 	b.open("limits")
 	b.run(chromedp.SendKeys(chromedp.CSS(`form[action$="/freeze"] input[name="reason"]`), "a stolen secret"), chromedp.Click(chromedp.CSS(`form[action$="/freeze"] button`)))
 	b.see("Frozen: nothing is written from now on.")
+	b.pictures("frozen")
 	if !is() {
 		b.Error("it is not frozen")
 	}
@@ -286,6 +402,7 @@ func (b *browsing) out() {
 	b.open("departures")
 	b.run(chromedp.Click(chromedp.CSS(".who summary")), chromedp.Click(chromedp.CSS(`form[action$="/sign-out"] button`)))
 	b.see("Signed out")
+	b.pictures("goodbye")
 	b.run(chromedp.NavigateBack())
 	b.see("Sign in with Microsoft")
 }
@@ -321,14 +438,113 @@ func TestTheConsoleWithoutJavaScript(t *testing.T) {
 	b.until("raul's departure is cancelled", func() bool {
 		return b.state(held) == offboarding.CaseCancelled || b.state(held) == offboarding.CaseCancelling
 	})
+	b.undone(id, adele)
+	for i, who := range []string{"grady.archie@contoso.com", "lidia.holloway@contoso.com", "irvin.sayers@contoso.com", "lee.gu@contoso.com", "debra.berger@contoso.com"} {
+		held = b.leaves(who, "")
+		b.until("departure "+fmt.Sprint(i+1), func() bool { return b.state(held) == offboarding.CaseRunning || b.state(held) == offboarding.CaseHeld })
+		if b.state(held) == offboarding.CaseHeld {
+			break
+		}
+	}
+	b.open("cases/" + held)
+	b.run(chromedp.Click(chromedp.CSS(`form[action$="/release"] button`)), chromedp.WaitVisible(chromedp.CSS(`.said`)))
+	b.until("it is released", func() bool { return b.state(held) == offboarding.CaseRunning })
+	b.open("ledger")
+	b.run(chromedp.Click(chromedp.CSS(`form.fields button`)), chromedp.WaitVisible(chromedp.CSS(`#verified`)))
 	b.open("limits")
 	b.run(chromedp.SendKeys(chromedp.CSS(`form[action$="/freeze"] input[name="reason"]`), "by hand"), chromedp.Click(chromedp.CSS(`form[action$="/freeze"] button`)), chromedp.WaitVisible(chromedp.CSS(`form[action$="/thaw"]`)))
 	b.run(chromedp.Click(chromedp.CSS(`form[action$="/thaw"] button`)), chromedp.WaitVisible(chromedp.CSS(`form[action$="/freeze"]`)))
 }
 
-// screenshots looks at every page in light, in dark and on a phone: axe finds nothing wrong with it, and
-// pictures go where LEAVER_SCREENSHOTS says.
-func (b *browsing) screenshots(departure string) {
+// screenshots looks at every page, some of them after a form was sent.
+func (b *browsing) screenshots(cases map[string]string) {
+	b.Helper()
+	b.until("wait for the departures", func() bool { return b.state(cases["held"]) == offboarding.CaseHeld })
+	for name, id := range cases {
+		b.open("cases/" + id)
+		b.pictures(name)
+	}
+	for _, path := range []string{
+		"departures", "departures?of=complete", "approvals", "plan", "layoff?of=hour", "parked", "limits", "sources", "ledger", "doctor", "nowhere", "cases/" + cases["departure"] + "/undo",
+	} {
+		b.open(path)
+		b.pictures(strings.NewReplacer("?of=", "-", "cases/"+cases["departure"]+"/", "").Replace(path))
+	}
+	b.open("cases/" + cases["person"])
+	ask(b, chromedp.Evaluate[int](`document.querySelectorAll("details").forEach((d) => { d.open = true; }), 1`))
+	b.pictures("person-open")
+	b.open("")
+	b.pictures("overview")
+	b.open("departures?of=needs")
+	b.run(chromedp.Click(chromedp.CSS(`a.row[href*="/requests/"]`)), chromedp.WaitVisible(chromedp.CSS(`form[action$="/parked"]`)))
+	b.pictures("request")
+	b.run(chromedp.SendKeys(chromedp.CSS("#search"), "contoso.com\r"), chromedp.WaitVisible(chromedp.CSS(`.rows`)))
+	b.pictures("search")
+	b.open("plan")
+	b.run(chromedp.SendKeys(chromedp.CSS("#who"), "henrik.holm@contoso.com"), chromedp.Click(chromedp.CSS(`form.fields button`)), chromedp.WaitVisible(chromedp.CSS(`.planned`)))
+	b.pictures("planned")
+	b.open("plan")
+	b.run(chromedp.SendKeys(chromedp.CSS("#who"), "nobody.at.all@contoso.com"), chromedp.Click(chromedp.CSS(`form.fields button`)), chromedp.WaitVisible(chromedp.CSS(`.warn`)))
+	b.pictures("planned-nobody")
+	b.open("ledger")
+	b.run(chromedp.Click(chromedp.CSS(`form.fields button`)), chromedp.WaitVisible(chromedp.CSS(`#verified`)))
+	b.pictures("verified")
+	b.open("doctor")
+	b.run(chromedp.Click(chromedp.CSS(`main form button`)), chromedp.WaitVisible(chromedp.CSS(`#found`)))
+	b.pictures("examined")
+	b.open("cases/" + cases["departure"] + "/report")
+	b.saved("report")
+}
+
+// look is how a page may be shown.
+type look struct {
+	name, scheme  string
+	width, height int64
+}
+
+var looks = []look{{"light", "light", 1280, 900}, {"dark", "dark", 1280, 900}, {"phone", "light", 390, 844}, {"phone-dark", "dark", 390, 844}}
+
+// looking calls with each look of the page at hand.
+func (b *browsing) looking(each func(name string)) {
+	b.Helper()
+	for _, look := range looks {
+		if look.name == "phone-dark" && os.Getenv("LEAVER_SCREENSHOTS") == "" {
+			continue
+		}
+		b.run(chromedp.EmulateViewport(look.width, look.height))
+		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: look.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}, // else colours are on their way
+		}}); err != nil {
+			b.Fatal(err)
+		}
+		each(look.name)
+	}
+	b.run(chromedp.ResetViewport())
+}
+
+// saved writes pictures of the page at hand to where LEAVER_SCREENSHOTS says.
+func (b *browsing) saved(page string) {
+	b.Helper()
+	if os.Getenv("LEAVER_SCREENSHOTS") == "" {
+		return
+	}
+	b.looking(func(name string) { b.save(page + "-" + name) })
+}
+
+func (b *browsing) save(name string) {
+	b.Helper()
+	folder := os.Getenv("LEAVER_SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), ask(b, chromedp.FullScreenshot(100)), 0o644); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// pictures looks at the page at hand in light, in dark and on a phone: axe finds nothing wrong with it, it is
+// no wider than the window, and pictures go where LEAVER_SCREENSHOTS says.
+func (b *browsing) pictures(page string) {
 	b.Helper()
 	axe, err := os.ReadFile(filepath.Join("..", "..", ".ci", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
@@ -337,40 +553,22 @@ func (b *browsing) screenshots(departure string) {
 		}
 		b.Log("without axe-core: (cd .ci && npm ci --ignore-scripts)")
 	}
-	folder := os.Getenv("LEAVER_SCREENSHOTS")
-	pages := map[string]string{
-		"overview": "", "departures": "departures", "departure": "cases/" + departure, "held": "cases/" + simtenant.UserID("patti.fernandez@contoso.com") + "-1",
-		"approvals": "approvals", "plan": "plan", "layoff": "layoff?of=hour", "parked": "parked", "limits": "limits", "sources": "sources",
-		"problem": "nowhere", "refused": "sign-in/done",
+	if len(axe) > 0 {
+		ask(b, chromedp.Evaluate[int](string(axe)+";0"))
 	}
-	for _, look := range []struct {
-		name, scheme  string
-		width, height int64
-	}{{"light", "light", 1280, 900}, {"dark", "dark", 1280, 900}, {"phone", "light", 390, 844}} {
-		b.run(chromedp.EmulateViewport(look.width, look.height))
-		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}}); err != nil {
-			b.Fatal(err)
+	b.looking(func(name string) {
+		if len(axe) > 0 && name != "phone-dark" { // which has the colours of one and the places of another
+			b.judge(page + " " + name)
 		}
-		for name, path := range pages {
-			b.open(path)
-			if len(axe) > 0 {
-				b.judge(name+" "+look.name, string(axe))
-			}
-			if ask(b, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`)) {
-				b.Errorf("%s %s: it is wider than the window", name, look.name)
-			}
-			if folder != "" {
-				if err := os.WriteFile(filepath.Join(folder, name+"-"+look.name+".png"), ask(b, chromedp.FullScreenshot(100)), 0o644); err != nil {
-					b.Fatal(err)
-				}
-			}
+		if ask(b, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`)) {
+			b.Errorf("%s %s: it is wider than the window", page, name)
 		}
-	}
-	b.run(chromedp.ResetViewport())
+		b.save(page + "-" + name)
+	})
 }
 
 // judge runs axe, past the content security policy, which would refuse it.
-func (b *browsing) judge(name, axe string) {
+func (b *browsing) judge(name string) {
 	b.Helper()
 	type violation struct {
 		ID    string `json:"id"`
@@ -379,7 +577,6 @@ func (b *browsing) judge(name, axe string) {
 			HTML string `json:"html"`
 		} `json:"nodes"`
 	}
-	ask(b, chromedp.Evaluate[int](axe+";0"))
 	for _, v := range ask(b, chromedp.Evaluate[[]violation](`axe.run().then((r) => r.violations)`, chromedp.EvalAwaitPromise)) {
 		text, _ := json.Marshal(v.Nodes)
 		b.Errorf("%s: %s: %s: %s", name, v.ID, v.Help, bytes.TrimSpace(text[:min(len(text), 400)]))

@@ -119,7 +119,10 @@ func (s *Desk) Adopt(ctx context.Context, ask Adoption) ([]ledger.Verification, 
 		if !shown.Unproven() {
 			continue
 		}
-		_, err := s.Ledger.Adopt(ctx, shown, s.person(ask.By))
+		err := s.othersHistory(shown.Case)
+		if err == nil {
+			_, err = s.Ledger.Adopt(ctx, shown, s.person(ask.By))
+		}
 		var v ledger.Verification
 		if err == nil {
 			v, err = s.Ledger.Verify(ctx, shown.Case)
@@ -143,6 +146,9 @@ func (s *Desk) SetAside(ctx context.Context, ask Adoption) ([]ledger.Verificatio
 		return nil, err
 	}
 	for _, id := range ids {
+		if err := s.othersHistory(id); err != nil {
+			return nil, err
+		}
 		if err := s.Ledger.SetAside(ctx, id, s.person(ask.By)); err != nil {
 			return nil, err
 		}

@@ -1,7 +1,20 @@
 // Brings what has changed since the page was made: each part of it that differs takes the place of the
-// old one, unless somebody is writing in it. Without this script the pages are the same, and stand still.
+// old one, unless somebody is writing in it. Says times in the reader's own zone too, and sends no form
+// twice. Without this script the pages are the same, and stand still.
 "use strict";
 (() => {
+  const zoned = (of) => {
+    for (const t of of.querySelectorAll("time[datetime]")) t.title = new Date(t.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  };
+  zoned(document);
+  document.addEventListener("submit", (e) => {
+    if (e.target.dataset.sent) e.preventDefault();
+    else e.target.dataset.sent = "1";
+  });
+  addEventListener("pageshow", (e) => {
+    if (e.persisted) location.reload(); // kept from before a sign-out, as it may be
+    for (const form of document.forms) delete form.dataset.sent;
+  });
   if (!("live" in document.body.dataset)) return;
   const news = document.getElementById("news");
   const busy = (part) =>
@@ -38,6 +51,7 @@
         if (open.includes(d.id)) d.open = true;
         if (shut.includes(d.id)) d.open = false;
       }
+      zoned(next);
       if (part.innerHTML === next.innerHTML) continue;
       if (next.dataset.seen && next.dataset.seen !== part.dataset.seen) news.textContent = next.dataset.seen;
       part.replaceWith(next);
