@@ -3,8 +3,10 @@ package notify
 import (
 	"context"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
@@ -38,7 +40,8 @@ func (r *run) events(ctx context.Context, take func(of string, told []offboardin
 		if err := take(id, ofCase(c, personal[userPrincipalName], r.Now())); err != nil {
 			return err
 		}
-		if state := c.State(r.Now()); state == offboarding.CaseComplete || state == offboarding.CaseCancelled {
+		switch c.State(r.Now()) {
+		case offboarding.CaseComplete, offboarding.CaseCancelled, offboarding.CaseUndone:
 			if err := over(id); err != nil {
 				return err
 			}
@@ -75,52 +78,83 @@ const userPrincipalName = "userPrincipalName"
 // playbook is where the pages are that say more.
 const playbook = "infra/playbooks/"
 
-// ofCase is all that there is to tell of a case as it is.
-func ofCase(c *offboarding.Case, who string, now time.Time) []offboarding.Announcement {
-	var all []offboarding.Announcement
-	say := func(event offboarding.EventName, key string, at time.Time, a offboarding.Announcement) {
-		a.ID, a.Event, a.At = noticeID(c.ID+"/"+string(event)+"/"+key), event, at
-		a.Case, a.Leaver, a.Who = c.ID, c.Leaver, who
-		if len(c.Requests) > 0 {
-			a.Request = c.Requests[0]
-		}
-		all = append(all, a)
+// teller says what there is to tell of one case.
+type teller struct {
+	c   *offboarding.Case
+	who string
+	all []offboarding.Announcement
+}
+
+// say adds an announcement; of all that a case tells of an event, key tells them apart.
+func (t *teller) say(event offboarding.EventName, key string, at time.Time, a offboarding.Announcement) {
+	a.ID, a.Event, a.At = noticeID(t.c.ID+"/"+string(event)+"/"+key), event, at
+	a.Case, a.Leaver, a.Who = t.c.ID, t.c.Leaver, t.who
+	if len(t.c.Requests) > 0 {
+		a.Request = t.c.Requests[0]
 	}
+	t.all = append(t.all, a)
+}
+
+// ofCase is all that there is to tell of a case as it is. Of one that was cancelled nothing is told but
+// that, and how it is taken back.
+func ofCase(c *offboarding.Case, who string, now time.Time) []offboarding.Announcement {
+	t := &teller{c: c, who: who}
 	if c.Cancelled != nil {
-		say(offboarding.EventCancelled, "", c.Cancelled.At, offboarding.Announcement{Title: "A departure was cancelled", Text: "Nothing more is done to the account. What was done before stays: the report says what."})
-		return all
+		text := "Nothing more is done to the account. What was done before stays: the report says what."
+		if c.Undo != nil {
+			text = "Nothing more is done to the account. What was done before is being taken back."
+		}
+		t.say(offboarding.EventCancelled, "", c.Cancelled.At, offboarding.Announcement{Title: "A departure was cancelled", Text: text})
+	}
+	if c.Undone() {
+		t.say(offboarding.EventUndone, c.Undo.At.UTC().Format(time.RFC3339Nano), c.ChangedAt, offboarding.Announcement{
+			Title: "A departure was taken back", Text: "What was done to the account was undone as far as that is possible, and read back; the report says what stays different.",
+		})
+	}
+	if c.Cancelled != nil && c.Undo == nil {
+		return t.all
 	}
 	for _, b := range c.Brakes {
 		if b.Holds() {
-			say(offboarding.EventHeld, string(b.Kind)+"/"+b.By+"/"+string(b.Step)+"/"+b.At.UTC().Format(time.RFC3339Nano), b.At, held(c, b))
+			t.say(offboarding.EventHeld, string(b.Kind)+"/"+b.By+"/"+string(b.Step)+"/"+b.At.UTC().Format(time.RFC3339Nano), b.At, held(c, b))
 		}
 	}
-	if at, out := c.LockedOut(); out {
-		say(offboarding.EventLockedOut, "", at, offboarding.Announcement{Title: "Locked out", Text: "The account is disabled, its password changed and its sessions ended; that was read back."})
+	t.steps(now)
+	if c.Cancelled != nil {
+		return t.all
 	}
+	if at, out := c.LockedOut(); out {
+		t.say(offboarding.EventLockedOut, "", at, offboarding.Announcement{Title: "Locked out", Text: "The account is disabled, its password changed and its sessions ended; that was read back."})
+	}
+	t.handedOver()
+	if c.State(now) == offboarding.CaseComplete {
+		t.say(offboarding.EventComplete, fmt.Sprint(c.Plan.Version), c.ChangedAt, offboarding.Announcement{Title: "A departure is complete", Text: "Everything that was asked for was done and read back, is kept by a rule, or was signed off by a person."})
+	}
+	return t.all
+}
+
+// steps tells of every step that is a person's, was given up, is forbidden, or waits for not much longer.
+func (t *teller) steps(now time.Time) {
+	c := t.c
 	for _, s := range c.Steps {
+		if c.Cancelled != nil && !s.Undo {
+			continue // it ended with the departure
+		}
 		n := fmt.Sprintf("%s/%d", s.Name, s.N)
 		switch s.State {
 		case offboarding.StateManual:
-			say(offboarding.EventNeedsPerson, n, s.DecidedAt, step(c, s, "A person is needed", "leaver sign-off "+c.ID+" "+string(s.Name)+" --by NAME --note NOTE, when it is done; or leaver replay "+c.ID+" "+string(s.Name), "past-deadline.md"))
+			t.say(offboarding.EventNeedsPerson, n, s.DecidedAt, step(c, s, "A person is needed", "leaver sign-off "+c.ID+" "+string(s.Name)+" --by NAME --note NOTE, when it is done; or leaver replay "+c.ID+" "+string(s.Name), "past-deadline.md"))
 		case offboarding.StateParked:
-			say(offboarding.EventParked, n, s.DecidedAt, step(c, s, "A step was given up", "leaver replay "+c.ID+" "+string(s.Name), "dead-letters.md"))
+			t.say(offboarding.EventParked, n, s.DecidedAt, step(c, s, "A step was given up", "leaver replay "+c.ID+" "+string(s.Name), "dead-letters.md"))
 		case offboarding.StateWithheld:
-			say(offboarding.EventWithheld, n, latest(s.DecidedAt, c.OpenedAt), step(c, s, "A rule forbids a step", "", ""))
+			t.say(offboarding.EventWithheld, n, latest(s.DecidedAt, c.OpenedAt), step(c, s, "A rule forbids a step", "", ""))
 		}
 		if deadline := s.Deadline(); !deadline.IsZero() && deadline.Sub(now) < deadlineNear && deadline.Sub(s.Since) > deadlineNear {
 			days := max(int(deadline.Sub(now).Hours()/24), 0)
-			say(offboarding.EventDeadline, fmt.Sprintf("%s/%d", s.Name, s.Since.Unix()), deadline.Add(-deadlineNear),
+			t.say(offboarding.EventDeadline, fmt.Sprintf("%s/%d", s.Name, s.Since.Unix()), deadline.Add(-deadlineNear),
 				step(c, s, fmt.Sprintf("A wait ends in %d days", days), "leaver status "+c.ID, "past-deadline.md"))
 		}
 	}
-	if at, a, is := handedOver(c); is {
-		say(offboarding.EventHandedOver, "", at, a)
-	}
-	if c.State(now) == offboarding.CaseComplete {
-		say(offboarding.EventComplete, fmt.Sprint(c.Plan.Version), c.ChangedAt, offboarding.Announcement{Title: "A departure is complete", Text: "Everything that was asked for was done and read back, is kept by a rule, or was signed off by a person."})
-	}
-	return all
 }
 
 func step(c *offboarding.Case, s *offboarding.Record, title, command, page string) offboarding.Announcement {
@@ -142,31 +176,49 @@ func held(c *offboarding.Case, b offboarding.Brake) offboarding.Announcement {
 	return a
 }
 
-// handedOver is what whoever takes over has received, when mail and files are there.
-func handedOver(c *offboarding.Case) (at time.Time, a offboarding.Announcement, is bool) {
-	mail, files := c.Step(offboarding.StepForward), c.Step(offboarding.StepOnedrive)
-	if mail == nil || mail.EffectiveAt.IsZero() || files != nil && !files.State.Settled() {
-		return at, a, false
+// handedOver tells whoever takes over what they have received, when mail and files are there: both in one
+// notice where one person gets both.
+func (t *teller) handedOver() {
+	mail, files := t.c.Step(offboarding.StepForward), t.c.Step(offboarding.StepOnedrive)
+	if !arrived(mail) || !arrived(files) {
+		return
 	}
-	if f := c.Plan.Forwarding; f != nil && f.To != "" {
-		a.To = append(a.To, f.To)
-		a.Text = "New mail for the person who leaves comes to you"
-		if f.Until.IsZero() {
-			a.Text += "."
-		} else {
-			a.Text += " until " + f.Until.UTC().Format(time.DateOnly) + "."
+	const title = "What you take over"
+	reads, copied := filesOf(t.c, files)
+	told := false
+	if f := t.c.Plan.Forwarding; f != nil && uuid.Validate(f.To) == nil && mail != nil && !mail.EffectiveAt.IsZero() {
+		a := offboarding.Announcement{Title: title, To: []string{f.To}, Text: "New mail for the person who leaves comes to you"}
+		if a.Text += "."; !f.Until.IsZero() {
+			a.Text = strings.TrimSuffix(a.Text, ".") + " until " + f.Until.UTC().Format(time.DateOnly) + "."
 		}
-	}
-	at = mail.EffectiveAt
-	if files != nil && files.State == offboarding.StateEffective && c.Plan.FilesTo != "" && !slices.Contains([]string{"manager"}, c.Plan.FilesTo) {
-		at = latest(at, files.EffectiveAt)
-		if len(c.Plan.FilesTo) == len(c.Leaver) && !slices.Contains(a.To, c.Plan.FilesTo) {
-			a.To = append(a.To, c.Plan.FilesTo)
+		at := mail.EffectiveAt
+		if told = reads == f.To; told {
+			at, a.Text = latest(at, files.EffectiveAt), a.Text+" "+copied
 		}
-		a.Text += " The files of the person who leaves were copied to where the policy wants them, and compared."
+		t.say(offboarding.EventHandedOver, "", at, a)
 	}
-	a.Title = "What you take over"
-	return at, a, len(a.To) > 0
+	if reads != "" && !told {
+		t.say(offboarding.EventHandedOver, "files", files.EffectiveAt, offboarding.Announcement{Title: title, To: []string{reads}, Text: copied})
+	}
+}
+
+// arrived reports whether nothing more comes of a step; a plan may not hold it.
+func arrived(s *offboarding.Record) bool {
+	return s == nil || s.State.Settled() || !s.EffectiveAt.IsZero()
+}
+
+// filesOf is who was let in to the files, by object id, and what to tell them; empty where nobody was.
+func filesOf(c *offboarding.Case, files *offboarding.Record) (reader, text string) {
+	if files == nil || files.State != offboarding.StateEffective {
+		return "", ""
+	}
+	if reader = files.Evidence[offboarding.FilesReader]; reader == "" || uuid.Validate(reader) != nil {
+		return "", ""
+	}
+	if offboarding.FilesToDrive(c.Plan.FilesTo) {
+		return reader, "The files of the person who leaves were copied to the library that your organisation keeps for them, and compared; until the account is deleted you can read the originals."
+	}
+	return reader, "The files of the person who leaves were copied into your OneDrive, and compared."
 }
 
 // ofRequest tells of a request that found nobody, or of a webhook that cannot be used.

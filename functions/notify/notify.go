@@ -164,7 +164,7 @@ func (r *run) waiting(ctx context.Context) (map[string][]due, error) {
 				left[of] = true
 				r.stuck[c.Name] = r.stuck[c.Name] || telling.Attempts >= failing
 				if !telling.Next.After(now) {
-					all[c.Name] = append(all[c.Name], due{a, of, telling})
+					all[c.Name] = append(all[c.Name], due{worded(a, c.Audience), of, telling})
 				}
 			}
 		}
@@ -190,6 +190,28 @@ func (r *run) waiting(ctx context.Context) (map[string][]due, error) {
 		slices.SortStableFunc(list, func(a, b due) int { return a.At.Compare(b.At) })
 	}
 	return all, nil
+}
+
+// technical are the events whose words are for IT alone.
+var technical = []offboarding.EventName{
+	offboarding.EventHeld, offboarding.EventNeedsPerson, offboarding.EventParked, offboarding.EventWithheld, offboarding.EventDeadline, offboarding.EventRefused,
+}
+
+// worded is an announcement in the words of an audience. HR hears no technical reasons and no commands,
+// whatever its channel is told of; what was handed over is said to whoever has it alone.
+func worded(a offboarding.Announcement, audience offboarding.Audience) offboarding.Announcement {
+	if a.Event == offboarding.EventHandedOver && audience != offboarding.AudienceManager {
+		a.Title, a.Text = "Handed over", "What is handed over of mail and files is with whoever takes over."
+	}
+	if audience != offboarding.AudienceHR {
+		return a
+	}
+	if slices.Contains(technical, a.Event) {
+		a.Title, _, _ = strings.Cut(a.Title, ":")
+		a.Text = "What it is about is for IT, who find it by the number here."
+	}
+	a.Step, a.State, a.Rule, a.Type, a.Playbook = "", "", offboarding.Rule{}, "", ""
+	return a
 }
 
 // serve tells one channel what waits for it. After the first failure it tries no more in this run: a

@@ -88,7 +88,7 @@ func (s *Step) letIn(ctx context.Context, job *offboarding.Job, drive offboardin
 		Shows: func(bool) string { return "it does not show yet" },
 	})
 	if err == nil {
-		job.Evidence["reader"] = reader
+		job.Evidence[offboarding.FilesReader] = reader
 	}
 	return err
 }

@@ -101,6 +101,20 @@ func (l *Ledger) tell(ctx context.Context, t Told, label string, what Telling) (
 	return t.with(e), nil
 }
 
+// untell has what ended and was all told looked at again, before it goes on: what goes on and ends within
+// a minute would be told to nobody. Errors: ErrConflict when others tell of it at the same time, and those
+// of the store.
+func (l *Ledger) untell(ctx context.Context, of string) error {
+	t, err := l.Told(ctx, of)
+	if errors.Is(err, ErrUnreadable) || err == nil && t.position == 0 {
+		return nil // nobody was told, or nobody is told any more: another alarm
+	}
+	if err == nil {
+		_, err = l.tell(ctx, t, labelTelling, Telling{})
+	}
+	return err
+}
+
 // Untold are the ids of the cases and requests of which something may be left to be told: the open
 // cases, and whatever has ended and is not all told. Those of ended cases whose personal values are
 // erased are not among them.

@@ -48,6 +48,12 @@ func (l *Ledger) Undo(ctx context.Context, o UndoOrder) (*offboarding.Case, erro
 			return &offboarding.Entry{Kind: offboarding.EntryCancelled, Tenant: c.Tenant, Leaver: c.Leaver, EventTime: c.EventTime, Reason: "undone by " + o.Source}, nil
 		})
 	}
+	for tries := 0; err == nil && tries < 3; tries++ {
+		if err = l.untell(ctx, o.Case); !errors.Is(err, ErrConflict) {
+			break
+		}
+		err = nil // others tell of it at this moment
+	}
 	if err != nil {
 		return nil, err
 	}

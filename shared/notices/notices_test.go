@@ -2,15 +2,22 @@ package notices_test
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 
 	"leaver/shared/notices"
 	"leaver/shared/offboarding"
@@ -36,7 +43,7 @@ func TestNoPrivateAddressIsReached(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{
 		"127.0.0.1", "localhost", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255",
-		"[::1]", "[fe80::1]", "[fd00::1]", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2001::1]", "[::]",
+		"[::1]", "[fe80::1]", "[fd00::1]", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2001::1]", "[::]", "[3fff::1]", "[5f00::1]", "[100::1]", "[fec0::1]",
 	} {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()
@@ -53,6 +60,119 @@ func TestNoPrivateAddressIsReached(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestANameThatLeadsInsideIsNotFollowed: what a name resolves to is judged as it is dialled, so that it
+// does not help to name a public address the first time, or beside a private one.
+func TestANameThatLeadsInsideIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	// Not handed out to anybody: no route leads there.
+	nowhere, loopback := netip.MustParseAddr("2d00::1"), netip.MustParseAddr("127.0.0.1")
+	for name, tt := range map[string]struct {
+		first, then []netip.Addr
+	}{
+		"always private":           {[]netip.Addr{loopback}, []netip.Addr{loopback}},
+		"public the first time":    {[]netip.Addr{nowhere}, []netip.Addr{loopback}},
+		"a public one beside it":   {[]netip.Addr{nowhere, loopback}, []netip.Addr{loopback, nowhere}},
+		"the service of the cloud": {[]netip.Addr{netip.MustParseAddr("169.254.169.254")}, []netip.Addr{netip.MustParseAddr("169.254.169.254")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a host inside was reached") }))
+			defer inside.Close()
+			_, port, _ := net.SplitHostPort(inside.Listener.Addr().String())
+			answers := &changing{answers: tt.first}
+			c := webhook("https://hooks.fabrikam.com:"+port+"/", false)
+			c.Name = "test"
+			s, err := notices.Open(t.Context(), c, notices.Options{Read: func(_ context.Context, place string) (string, error) { return place, nil }, Now: time.Now, Resolve: answers.resolver()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for try := range 2 {
+				ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+				err := s.Send(ctx, locked)
+				stop()
+				if err == nil || try == 1 && !slices.Contains(tt.then, nowhere) && !errors.Is(err, notices.ErrPrivate) {
+					t.Errorf("try %d: got %v; want it refused as not public", try+1, err)
+				}
+				answers.become(tt.then)
+			}
+			if answers.asked() == 0 {
+				t.Error("the name was not looked up")
+			}
+		})
+	}
+}
+
+// changing is a name server whose answers change.
+type changing struct {
+	mu      sync.Mutex
+	answers []netip.Addr
+	n       int
+}
+
+func (c *changing) become(answers []netip.Addr) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answers = answers
+}
+
+func (c *changing) asked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
+}
+
+// resolver asks it over a pipe, as over TCP.
+func (c *changing) resolver() *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		own, other := net.Pipe()
+		go c.serve(other)
+		return own, nil
+	}}
+}
+
+// serve answers questions for addresses, each with its length before it.
+func (c *changing) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	for {
+		var length [2]byte
+		if _, err := io.ReadFull(conn, length[:]); err != nil {
+			return
+		}
+		question := make([]byte, binary.BigEndian.Uint16(length[:]))
+		if _, err := io.ReadFull(conn, question); err != nil {
+			return
+		}
+		answer, err := c.answer(question)
+		if err != nil {
+			return
+		}
+		if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...)); err != nil {
+			return
+		}
+	}
+}
+
+func (c *changing) answer(question []byte) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+	var m dnsmessage.Message
+	if err := m.Unpack(question); err != nil {
+		return nil, err
+	}
+	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
+	for _, a := range c.answers {
+		header := dnsmessage.ResourceHeader{Name: m.Questions[0].Name, Class: dnsmessage.ClassINET}
+		switch asked := m.Questions[0].Type; {
+		case asked == dnsmessage.TypeA && a.Is4():
+			m.Answers = append(m.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: a.As4()}})
+		case asked == dnsmessage.TypeAAAA && a.Is6():
+			m.Answers = append(m.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: a.As16()}})
+		}
+	}
+	return m.Pack()
 }
 
 // TestNoRedirectIsFollowed not even to an address that a channel might name itself.

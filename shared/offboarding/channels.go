@@ -12,7 +12,7 @@ type Channel struct {
 	Name     string      `yaml:"name" pattern:"^[a-z][a-z0-9-]{0,30}$" about:"a name of its own, lower case"`
 	Kind     ChannelKind `yaml:"kind" enum:"webhook,teams,mail" about:"webhook is an outgoing Standard Webhook, teams a workflow that posts Adaptive Cards, mail is sent from one mailbox"`
 	Audience Audience    `yaml:"audience" enum:"hr,it,manager" about:"hr hears what happened, without technical reasons; it hears what is to be done and what to type; manager is whoever takes over mail or files, by mail alone"`
-	Events   []EventName `yaml:"events" enum:"held,locked_out,needs_person,parked,withheld,deadline,handed_over,complete,cancelled,refused,frozen" about:"what it is told of; without it what the audience usually hears"`
+	Events   []EventName `yaml:"events" enum:"held,locked_out,needs_person,parked,withheld,deadline,handed_over,complete,cancelled,undone,refused,frozen" about:"what it is told of; without it what the audience usually hears"`
 	URL      string      `yaml:"url" about:"where a webhook or a workflow is: env:NAME, file:PATH, an ARN of Secrets Manager, or of a webhook the address itself; that of a workflow is a secret"`
 	Secret   string      `yaml:"secret" about:"of a webhook, whsec_…: env:NAME, file:PATH or an ARN"`
 	From     string      `yaml:"from" pattern:"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$" about:"object id of the mailbox that sends mail; notify may send as that one alone"`
@@ -55,13 +55,14 @@ const (
 	EventHandedOver  EventName = "handed_over"  // mail and files are with whoever takes over
 	EventComplete    EventName = "complete"
 	EventCancelled   EventName = "cancelled"
+	EventUndone      EventName = "undone"  // the whole departure was taken back
 	EventRefused     EventName = "refused" // a verified webhook cannot be used
 	EventFrozen      EventName = "frozen"  // the installation
 )
 
 // usual is what an audience hears unless its channel says otherwise.
 var usual = map[Audience][]EventName{
-	AudienceHR:      {EventLockedOut, EventComplete, EventCancelled},
+	AudienceHR:      {EventLockedOut, EventComplete, EventCancelled, EventUndone},
 	AudienceIT:      {EventHeld, EventNeedsPerson, EventParked, EventDeadline, EventRefused, EventFrozen},
 	AudienceManager: {EventHandedOver},
 }

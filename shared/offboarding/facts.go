@@ -49,6 +49,8 @@ const (
 	MustStay = "mustStay"
 	Stays    = "yes"
 	StaysNot = "no"
+	// FilesReader is the object id of who may read the leaver's files.
+	FilesReader = "reader"
 	// DriveSeen is the id of the OneDrive, or "none".
 	DriveSeen = "drive"
 	// VerifiedItems and VerifiedBytes are what the OneDrive held when its copy was verified: items at
