@@ -86,6 +86,7 @@ func (p *Planner) Handle(ctx context.Context, d bus.Delivery) error {
 		return d.DeadLetter(ctx, worker.ReasonMalformed, "the message is not a request that this version of Leaver can read")
 	}
 	log := p.Log.With("request", r.ID)
+	ctx = bus.Within(ctx, bus.TraceOf(d.Body()))
 	c, err := p.plan(ctx, r.Request)
 	if err == nil {
 		log.Info("planned", "case", c.ID, "state", c.State(p.Now()))
@@ -167,6 +168,7 @@ func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding
 	}
 	c, err := p.Ledger.Open(ctx, ledger.Opening{
 		Tenant: p.Tenant, Leaver: user.ID, Request: r, Plan: made.plan, Brakes: made.brakes, Bounds: bounds, Personal: made.personal,
+		Trace: bus.TraceWithin(ctx).Parent,
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 )
 
@@ -16,9 +17,29 @@ type Trace struct {
 // nothing is done or left by it.
 func TraceOf(body []byte) Trace {
 	var t Trace
-	if json.Unmarshal(body, &t) != nil {
+	if json.Unmarshal(body, &t) != nil || len(t.Parent) > longestParent {
 		return Trace{}
 	}
+	return t
+}
+
+// longestParent is longer than a traceparent. Source: W3C Trace Context, traceparent, version 00: 55.
+const longestParent = 64
+
+type traceKey struct{}
+
+// Within returns a context in which what is published belongs to a trace, unless a span is under way: what
+// a schedule publishes for a departure belongs to that of the departure.
+func Within(ctx context.Context, t Trace) context.Context {
+	if t.Parent == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, traceKey{}, t)
+}
+
+// TraceWithin is the trace that [Within] was told.
+func TraceWithin(ctx context.Context) Trace {
+	t, _ := ctx.Value(traceKey{}).(Trace)
 	return t
 }
 

@@ -175,6 +175,8 @@ type Opening struct {
 	Leaver  string // object id
 	Request offboarding.Request
 	Plan    offboarding.Plan
+	// Trace is a span of the trace that a new case belongs to, as W3C Trace Context has it; empty = none.
+	Trace string
 	// Brakes hold the departure from the beginning. Bounds are what it is counted against; without
 	// any it is counted all the same.
 	Brakes []offboarding.Brake
@@ -212,7 +214,7 @@ func (l *Ledger) Open(ctx context.Context, o Opening) (*offboarding.Case, error)
 		}
 		return l.create(ctx, id, offboarding.Entry{
 			Kind: offboarding.EntryOpened, Tenant: o.Tenant, Leaver: o.Leaver, Source: o.Request.Source,
-			Request: o.Request.ID, EventTime: o.Request.EventTime, Plan: &o.Plan,
+			Request: o.Request.ID, EventTime: o.Request.EventTime, Plan: &o.Plan, Trace: o.Trace,
 			Counted: counted, Brakes: append(slices.Clip(o.Brakes), brakes...),
 		}, withAsker(o.Personal, 1, o.Request.By))
 	})

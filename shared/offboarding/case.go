@@ -82,6 +82,8 @@ type Entry struct {
 	EventTime time.Time `json:"eventTime,omitzero"`
 	Source    string    `json:"source,omitempty"` // of the request
 	Plan      *Plan     `json:"plan,omitempty"`
+	// Trace is the span that the request came from, as W3C Trace Context has it; of opened alone.
+	Trace string `json:"trace,omitempty"`
 	// Counted says that the departure has passed the limits, for the time that the plan says.
 	Counted bool `json:"counted,omitempty"`
 
@@ -138,6 +140,7 @@ type Case struct {
 	Leaver   string // object id
 	Requests []string
 	Source   string // of the request that opened it
+	Trace    string // a span of its trace, where traces are sent
 	// EventTime is the newest event time of its requests.
 	EventTime time.Time
 	OpenedAt  time.Time
@@ -299,7 +302,7 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 	switch e.Kind {
 	case EntryOpened:
 		next.Tenant, next.Leaver, next.OpenedAt = e.Tenant, e.Leaver, e.At
-		next.Source, next.counted = e.Source, e.Counted
+		next.Source, next.Trace, next.counted = e.Source, e.Trace, e.Counted
 		next.join(e)
 		next.replan(*e.Plan)
 	case EntryJoined:

@@ -44,9 +44,15 @@ func (t tracedBus) Resubmit(ctx context.Context, subscription, key string, m bus
 	return err
 }
 
-// sends begins the span of a message that is published, and has the message carry it.
+// sends begins the span of a message that is published, and has the message carry it. Where no span is
+// under way, as on a schedule, it is a child of the departure's that the caller names, or that the message
+// carries.
 // Source: OpenTelemetry, Semantic conventions for messaging spans.
 func (e *Exporter) sends(ctx context.Context, m *bus.Message) (context.Context, trace.Span) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		of := cmp.Or(bus.TraceWithin(ctx), bus.TraceOf(m.Body))
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": of.Parent, "tracestate": of.State})
+	}
 	ctx, span := e.tracer.Start(ctx, "send "+cmp.Or(m.Subject, m.Entity), trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		attribute.String("messaging.operation.type", "send"), attribute.String("messaging.destination.name", m.Entity),
 		attribute.String("messaging.message.id", m.ID),

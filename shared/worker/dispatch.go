@@ -60,8 +60,13 @@ func Replay(ctx context.Context, l *ledger.Ledger, caseID string, step offboardi
 	if err != nil {
 		return bus.Message{}, err
 	}
-	return message(c, c.Step(step))
+	m, err := message(c, c.Step(step))
+	m.Body = bus.WithTrace(m.Body, traceOf(c))
+	return m, err
 }
+
+// traceOf is the trace of a departure.
+func traceOf(c *offboarding.Case) bus.Trace { return bus.Trace{Parent: c.Trace} }
 
 // message is the message of a step record, visible when it is due.
 func message(c *offboarding.Case, record *offboarding.Record) (bus.Message, error) {
@@ -74,7 +79,7 @@ func message(c *offboarding.Case, record *offboarding.Record) (bus.Message, erro
 func publishStep(ctx context.Context, p bus.Publisher, c *offboarding.Case, record *offboarding.Record) error {
 	m, err := message(c, record)
 	if err == nil {
-		_, err = p.Publish(ctx, m)
+		_, err = p.Publish(bus.Within(ctx, traceOf(c)), m)
 	}
 	if err != nil {
 		return fmt.Errorf("publishing %s: %w", m.ID, err)
