@@ -65,6 +65,9 @@ const (
 	smtpDisabled = "SmtpClientAuthenticationDisabled"
 )
 
+// tokensEnd is the evidence that says until when an access token from before works, which nobody can take back.
+const tokensEnd = "accessTokens"
+
 // The progress of the step.
 const (
 	// sessionsRevoked is set once the revocation that followed the disabling was accepted: to the
@@ -141,6 +144,7 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 	}
 	job.Evidence[offboarding.AccountEnabled] = "false"
 	job.Evidence["signInSessionsValidFromDateTime"] = offboarding.Stamp(user.SessionsValidFrom)
+	job.Evidence[tokensEnd] = job.Case.Plan.Cloud().TokensEnd(user.SessionsValidFrom)
 	if user.OnPremisesSyncEnabled {
 		return s.watchSynchronised(ctx, job, user)
 	}

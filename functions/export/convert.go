@@ -16,13 +16,13 @@ import (
 
 // converted is an entry in the format of the trade, and the ending of its file: vCard 4.0 (RFC 6350) for
 // contacts, iCalendar (RFC 5545) for events and tasks. What the format has no word for is in the JSON.
-func converted(part offboarding.MailboxPart, raw json.RawMessage) (text []byte, ending string, err error) {
+func converted(part offboarding.MailboxPart, raw json.RawMessage, changes offboarding.SeriesChanges) (text []byte, ending string, err error) {
 	switch part {
 	case offboarding.PartContacts:
 		text, err = card(raw)
 		return text, "vcf", err
 	case offboarding.PartCalendar:
-		text, err = event(raw)
+		text, err = events(raw, changes)
 	default:
 		text, err = task(raw)
 	}
@@ -127,8 +127,8 @@ type recurrence struct {
 		Index          string
 	}
 	Range struct {
-		Type, EndDate       string
-		NumberOfOccurrences int
+		Type, EndDate, RecurrenceTimeZone string
+		NumberOfOccurrences               int
 	}
 }
 
@@ -146,9 +146,9 @@ func days(names []string) []string {
 // indexes are the places of a day in a month.
 var indexes = map[string]string{"first": "1", "second": "2", "third": "3", "fourth": "4", "last": "-1"}
 
-// rule is a recurrence as an RRULE. Sources: Microsoft Graph, resource types recurrencePattern and
+// rule is a recurrence as an RRULE, of a series in a time zone. Sources: Microsoft Graph, resource types recurrencePattern and
 // recurrenceRange; RFC 5545, 3.3.10.
-func (r recurrence) rule() (string, error) {
+func (r recurrence) rule(zone *time.Location) (string, error) {
 	p := r.Pattern
 	parts := []string{}
 	place := func() {
@@ -186,16 +186,29 @@ func (r recurrence) rule() (string, error) {
 	case "numbered":
 		parts = append(parts, "COUNT="+strconv.Itoa(r.Range.NumberOfOccurrences))
 	case "endDate":
-		parts = append(parts, "UNTIL="+strings.ReplaceAll(r.Range.EndDate, "-", "")+"T235959Z")
+		last, err := time.ParseInLocation(time.DateOnly, r.Range.EndDate, zone)
+		if err != nil {
+			return "", fmt.Errorf("a recurrence that ends on %q", r.Range.EndDate)
+		}
+		parts = append(parts, "UNTIL="+last.AddDate(0, 0, 1).Add(-time.Second).UTC().Format(iCalendarTime))
 	}
 	return strings.Join(parts, ";"), nil
 }
 
-// hasAttachments reports whether an event says that it has some.
-func hasAttachments(raw json.RawMessage) bool {
-	var e struct{ HasAttachments bool }
-	return json.Unmarshal(raw, &e) == nil && e.HasAttachments
+// set gives a component its recurrence.
+func (r recurrence) set(c *ical.Component, zone *time.Location) error {
+	rule, err := r.rule(zone)
+	if err != nil {
+		return err
+	}
+	p := ical.NewProp(ical.PropRecurrenceRule)
+	p.Value = rule
+	c.Props.Set(p)
+	return nil
 }
+
+// iCalendarTime is a time in UTC, as RFC 5545 has it.
+const iCalendarTime = "20060102T150405Z"
 
 // stamped is a component of a calendar with its id and its time.
 func stamped(name, uid string, at time.Time) *ical.Component {
@@ -205,121 +218,17 @@ func stamped(name, uid string, at time.Time) *ical.Component {
 	return c
 }
 
-// calendar is one component as a file.
-func calendar(c *ical.Component) ([]byte, error) {
+// calendar is components as a file.
+func calendar(of ...*ical.Component) ([]byte, error) {
 	out := ical.NewCalendar()
 	out.Props.SetText(ical.PropVersion, "2.0")
 	out.Props.SetText(ical.PropProductID, "-//Leaver//Mailbox export//EN")
-	out.Children = append(out.Children, c)
+	out.Children = of
 	var b bytes.Buffer
 	if err := ical.NewEncoder(&b).Encode(out); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
-}
-
-// person adds an organiser or attendee.
-func person(c *ical.Component, property, name, address, role, answer string) {
-	if address == "" {
-		return
-	}
-	p := ical.NewProp(property)
-	p.Value = "mailto:" + address
-	for param, value := range map[string]string{ical.ParamCommonName: name, ical.ParamRole: role, ical.ParamParticipationStatus: answer} {
-		if value != "" {
-			p.Params.Set(param, strings.Map(func(r rune) rune {
-				if r == '"' || r < ' ' {
-					return '\''
-				}
-				return r
-			}, value))
-		}
-	}
-	c.Props.Add(p)
-}
-
-// What Graph calls the part of an attendee, and what they answered, as RFC 5545 has it.
-var (
-	roles   = map[string]string{"required": "REQ-PARTICIPANT", "optional": "OPT-PARTICIPANT", "resource": "NON-PARTICIPANT"}
-	answers = map[string]string{"accepted": "ACCEPTED", "declined": "DECLINED", "tentativelyAccepted": "TENTATIVE", "notResponded": "NEEDS-ACTION", "none": "NEEDS-ACTION"}
-)
-
-// event is an event as iCalendar, a series as its first one with the rule. Times are in UTC, as Graph gives
-// them; the zone in which a series keeps its hour over summer time is named as X-MICROSOFT-TIMEZONE.
-// Source: Microsoft Graph, resource type event.
-func event(raw json.RawMessage) ([]byte, error) {
-	type mailbox struct {
-		EmailAddress struct{ Name, Address string }
-	}
-	var e struct {
-		ID, ICalUID, Subject, BodyPreview, OriginalStartTimeZone, ShowAs, Sensitivity string
-		Body                                                                          struct{ ContentType, Content string }
-		Start, End                                                                    moment
-		IsAllDay, IsCancelled                                                         bool
-		LastModifiedDateTime                                                          time.Time
-		Location                                                                      struct{ DisplayName string }
-		Organizer                                                                     mailbox
-		Attendees                                                                     []struct {
-			mailbox
-			Type   string
-			Status struct{ Response string }
-		}
-		Recurrence *recurrence
-		Categories []string
-	}
-	if err := json.Unmarshal(raw, &e); err != nil {
-		return nil, fmt.Errorf("the event cannot be read: %w", err)
-	}
-	start, err := e.Start.time()
-	if err != nil {
-		return nil, fmt.Errorf("its start: %w", err)
-	}
-	end, err := e.End.time()
-	if err != nil {
-		return nil, fmt.Errorf("its end: %w", err)
-	}
-	uid := e.ICalUID
-	if uid == "" {
-		uid = e.ID
-	}
-	c := stamped(ical.CompEvent, uid, e.LastModifiedDateTime)
-	if e.IsAllDay {
-		c.Props.SetDate(ical.PropDateTimeStart, start)
-		c.Props.SetDate(ical.PropDateTimeEnd, end)
-	} else {
-		c.Props.SetDateTime(ical.PropDateTimeStart, start)
-		c.Props.SetDateTime(ical.PropDateTimeEnd, end)
-	}
-	for property, value := range map[string]string{ical.PropSummary: e.Subject, ical.PropDescription: plainBody(e.Body.ContentType, e.Body.Content, e.BodyPreview), ical.PropLocation: e.Location.DisplayName, "X-MICROSOFT-TIMEZONE": e.OriginalStartTimeZone} {
-		if value != "" {
-			c.Props.SetText(property, value)
-		}
-	}
-	if e.IsCancelled {
-		c.Props.SetText(ical.PropStatus, "CANCELLED")
-	}
-	if e.Sensitivity == "private" || e.Sensitivity == "confidential" {
-		c.Props.SetText(ical.PropClass, strings.ToUpper(e.Sensitivity))
-	}
-	person(c, ical.PropOrganizer, e.Organizer.EmailAddress.Name, e.Organizer.EmailAddress.Address, "", "")
-	for _, a := range e.Attendees {
-		person(c, ical.PropAttendee, a.EmailAddress.Name, a.EmailAddress.Address, roles[a.Type], answers[a.Status.Response])
-	}
-	return withRule(c, e.Recurrence)
-}
-
-// withRule is a component with its recurrence, as a file.
-func withRule(c *ical.Component, r *recurrence) ([]byte, error) {
-	if r != nil {
-		rule, err := r.rule()
-		if err != nil {
-			return nil, err
-		}
-		p := ical.NewProp(ical.PropRecurrenceRule)
-		p.Value = rule
-		c.Props.Set(p)
-	}
-	return calendar(c)
 }
 
 // plainBody is a body as text: what Graph previews of HTML, which is whole in the JSON.
@@ -369,5 +278,10 @@ func task(raw json.RawMessage) ([]byte, error) {
 		}
 		c.Props.SetDateTime(property, moment)
 	}
-	return withRule(c, t.Recurrence)
+	if t.Recurrence != nil {
+		if err := t.Recurrence.set(c, time.UTC); err != nil {
+			return nil, err
+		}
+	}
+	return calendar(c)
 }

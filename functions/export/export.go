@@ -43,6 +43,7 @@ type Mailboxes interface {
 	Message(ctx context.Context, user, message string) (json.RawMessage, error)
 	MailboxFolders(ctx context.Context, user string, part offboarding.MailboxPart) ([]offboarding.MailboxFolder, error)
 	EachEntry(ctx context.Context, user string, part offboarding.MailboxPart, folder string, visit func(offboarding.MailboxEntry) error) error
+	SeriesChanges(ctx context.Context, user, event string) (offboarding.SeriesChanges, error)
 	EventAttachments(ctx context.Context, user, event string) ([]offboarding.MailAttachment, error)
 	EventAttachment(ctx context.Context, user, event, attachment string, read func(io.Reader) error) error
 }
@@ -157,7 +158,7 @@ func (r *run) finish(ctx context.Context, release time.Time) error {
 	job.Evidence["bytes"] = strconv.FormatInt(j.size(), 10)
 	job.Evidence["folders"] = strconv.Itoa(len(j.folders))
 	if protected > 0 {
-		job.Risk(fmt.Sprintf("%d messages are protected (RPMSG) and stay encrypted in the export: only this tenant, or eDiscovery, can open them", protected))
+		job.Risk(fmt.Sprintf("%d messages are protected (RPMSG) and stay encrypted in the export: only this tenant can open them", protected))
 	}
 	for _, part := range j.round.Lacks {
 		job.Risk("this cloud offers no " + string(part) + " of a mailbox to an application: they are not in the export")
@@ -167,13 +168,13 @@ func (r *run) finish(ctx context.Context, release time.Time) error {
 	case err != nil:
 		return err
 	case n > 0:
-		job.Risk(fmt.Sprintf("%d messages that were deleted and can still be recovered are not in the export: eDiscovery in Microsoft Purview reaches them while the mailbox is there", n))
+		job.Risk(fmt.Sprintf("%d messages that were deleted and can still be recovered are not in the export: Restore-RecoverableItems in Exchange Online PowerShell puts them back, and a replay exports them, while the mailbox is there", n))
 	}
 	accepted := slices.Contains(job.Step.Accepted, unreadable)
 	switch {
 	case lost+kept > 0 && !accepted:
-		return offboarding.Manual(fmt.Sprintf("%d items could not be exported as they are (%d are kept as JSON, %d not at all; %s says which, with why): look at them in Outlook, export them by eDiscovery where they matter, and replay, or accept it: leaver sign-off %s export --item %s --by NAME --note WHY",
-			lost+kept, kept, lost, manifestName, job.Case.ID, unreadable))
+		return offboarding.Manual(fmt.Sprintf("%d items could not be exported as they are (%d are kept as JSON, %d not at all; %s says which, with why): look at them in Outlook, export them by %s where they matter, and replay, or accept it: leaver sign-off %s export --item %s --by NAME --note WHY",
+			lost+kept, kept, lost, manifestName, job.Case.Plan.Cloud().ByHand, job.Case.ID, unreadable))
 	case lost+kept > 0:
 		job.Risk(fmt.Sprintf("%d items could not be exported as they are, which a person accepted", lost+kept))
 	}

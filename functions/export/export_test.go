@@ -86,6 +86,7 @@ func compare(h *steptest.Harness, folder, id string) error {
 	for _, i := range m.Contents.Items {
 		stored := slices.DeleteFunc(byID[i.ID], func(l export.Line) bool { return l.State == "gone" })
 		switch {
+		case i.Series != "": // it is with its series
 		case m.Contents.Item(i.ID) == nil: // deleted
 			if len(stored) > 0 {
 				return fmt.Errorf("item %s was deleted, and the manifest does not say so", i.ID)
@@ -128,7 +129,12 @@ type house struct {
 }
 
 func newHouse(t *testing.T, s *simtenant.Contents, change ...func(*offboarding.Policy)) *house {
-	h := &house{Harness: steptest.New(t), t: t, folder: t.TempDir()}
+	return newHouseIn(t, "", s, change...)
+}
+
+// newHouseIn is newHouse in one of Microsoft's clouds.
+func newHouseIn(t *testing.T, cloud string, s *simtenant.Contents, change ...func(*offboarding.Policy)) *house {
+	h := &house{Harness: steptest.NewIn(t, cloud), t: t, folder: t.TempDir()}
 	fill(h.Harness, s)
 	policy := offboarding.DefaultPolicy()
 	exporting(&policy)
@@ -173,9 +179,10 @@ func (h *house) whole() {
 // hindered is a storage that something may happen to.
 type hindered struct {
 	*objectstore.Client
-	onWrite func(name string) error
-	slow    int32 // every so many writes take too long; 0 is none
-	writes  atomic.Int32
+	onWrite  func(name string) error
+	onDelete func(name string) error
+	slow     int32 // every so many writes take too long; 0 is none
+	writes   atomic.Int32
 }
 
 func (s *hindered) Write(ctx context.Context, storage, name string, content io.Reader) error {
@@ -193,6 +200,15 @@ func (s *hindered) Write(ctx context.Context, storage, name string, content io.R
 		return err
 	}
 	return context.DeadlineExceeded // and it is there
+}
+
+func (s *hindered) Delete(ctx context.Context, storage, name string) error {
+	if s.onDelete != nil {
+		if err := s.onDelete(name); err != nil {
+			return err
+		}
+	}
+	return s.Client.Delete(ctx, storage, name)
 }
 
 func TestEveryItemIsStoredOnceWhateverItIsCalled(t *testing.T) {
@@ -356,6 +372,20 @@ func TestAnUnreadableItemKeepsTheGateShutAndNothingElse(t *testing.T) {
 	}
 	if n := h.Tenant.Requests()["GET /users/{id}/messages/{message}/$value"]; n > 65+5 {
 		t.Errorf("%d requests for 61 messages: what will not pass is tried on and on", n)
+	}
+}
+
+// Source: microsoft-graph-docs-contrib issue 3659: $value answers 200 and nothing at all.
+func TestAnAnswerOfNothingIsNoMessage(t *testing.T) {
+	t.Parallel()
+	s := simtenant.SampleContents(12, 9, 100)
+	blank := s.Add(simtenant.ContentItem{Folder: s.WellKnown("inbox").ID, Subject: "blank", At: steptest.Begins, Class: "blank"})
+	h := newHouse(t, s)
+	h.settles(offboarding.StateManual, "1 items could not be exported as they are (1 are kept as JSON")
+	for _, l := range lines(h.root()) {
+		if strings.HasSuffix(l.ID, blank.ID) && (l.State != "unreadable" || !strings.HasSuffix(l.Path, ".json") || l.Size == 0) {
+			t.Errorf("got %+v, want it unreadable and kept as JSON", l)
+		}
 	}
 }
 
@@ -645,6 +675,82 @@ func TestAnExportIsDeletedWhenItsTimeIsOver(t *testing.T) {
 	}
 	if _, err := export.Sweep(t.Context(), h.store, "", h.Now().Add(1000*24*time.Hour)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTheHourlySweep: what has been kept long enough is deleted once an hour, never while the installation is
+// frozen or nobody knows whether it is, and what the storage holds on to (object lock) is tried again and keeps
+// nothing else from being deleted.
+func TestTheHourlySweep(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simtenant.SampleContents(20, 9, 100), func(p *offboarding.Policy) { p.ExportKeep = 365 * 24 * time.Hour })
+	h.settles(offboarding.StateEffective, "")
+	files := func() (n int) {
+		_ = filepath.WalkDir(h.root(), func(_ string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				n++
+			}
+			return nil
+		})
+		return n
+	}
+	all := files()
+	locked := filepath.Join(h.folder, "locked")
+	for _, name := range []string{"export.json", "held"} {
+		text := fmt.Sprintf(`{"case":"locked","keepUntil":%q}`, h.Now().Format(time.RFC3339))
+		if err := os.MkdirAll(locked, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(locked, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.store.onDelete = func(name string) error {
+		if name == "locked/held" {
+			return offboarding.Permanent(errors.New("AccessDenied: the object is locked"))
+		}
+		return nil
+	}
+	frozen, unknown := true, error(nil)
+	sweeper := &export.Sweeper{Storage: h.store, Storages: []string{""}, Frozen: func(context.Context) (bool, error) { return frozen, unknown }, Now: h.Now, Log: h.Logger()}
+	run := func(says string) {
+		t.Helper()
+		if err := sweeper.Run(t.Context()); says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("got %v, want %q", err, says)
+		}
+	}
+	h.Advance(366 * 24 * time.Hour)
+	run("frozen")
+	if files() != all {
+		t.Error("files were deleted while the installation was frozen")
+	}
+	frozen, unknown = false, errors.New("nobody knows")
+	h.Advance(time.Hour)
+	run("nobody knows")
+	if files() != all {
+		t.Error("files were deleted while nobody knew whether the installation was frozen")
+	}
+	unknown = nil
+	run("") // within the hour nothing is looked at
+	if files() != all {
+		t.Error("files were deleted within the hour")
+	}
+	h.Advance(time.Hour)
+	run("the object is locked")
+	if _, err := os.Stat(filepath.Join(locked, "held")); err != nil || files() != 1 {
+		t.Errorf("%d files are left, and of what is locked: %v; want what says that it was deleted, and what is locked", files(), err)
+	}
+	if text, _ := os.ReadFile(filepath.Join(h.root(), "export.json")); !strings.Contains(string(text), `"deleted":"2027-`) {
+		t.Errorf("got %s, want when it was deleted", text)
+	}
+	if !strings.Contains(h.Log(), "an export was deleted") {
+		t.Errorf("got the log %q, want the deletion in it", h.Log())
+	}
+	h.store.onDelete = nil // the lock has ended
+	h.Advance(time.Hour)
+	run("")
+	if _, err := os.Stat(filepath.Join(locked, "held")); err == nil {
+		t.Error("what was locked is still there")
 	}
 }
 

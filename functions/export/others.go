@@ -65,10 +65,21 @@ func (r *run) storeEntry(ctx context.Context, f folder, known *item, e offboardi
 		}
 		return err
 	}
-	if err := add(r.storeText(ctx, name+".json", e.JSON)); err != nil {
+	var changes offboarding.SeriesChanges
+	if f.Part == offboarding.PartCalendar && isSeries(e.JSON) {
+		var err error
+		changes, err = r.mailboxes.SeriesChanges(ctx, r.job.Leaver, i.ID)
+		switch {
+		case errors.Is(err, offboarding.ErrNotFound), errors.Is(err, offboarding.ErrUnreadable): // gone meanwhile, which the next round sees; or damaged
+			i.State, i.Why = stateUnreadable, fmt.Sprintf("its changed occurrences cannot be had: %v", err)
+		case err != nil:
+			return err
+		}
+	}
+	if err := add(r.storeText(ctx, name+".json", withOccurrences(e.JSON, changes))); err != nil {
 		return err
 	}
-	switch text, ending, err := converted(f.Part, e.JSON); {
+	switch text, ending, err := converted(f.Part, e.JSON, changes); {
 	case err != nil:
 		i.Why = "no " + ending + " could be made of it: " + err.Error()
 	default:
@@ -76,8 +87,11 @@ func (r *run) storeEntry(ctx context.Context, f folder, known *item, e offboardi
 			return err
 		}
 	}
-	if f.Part == offboarding.PartCalendar && hasAttachments(e.JSON) {
-		if err := r.attachments(ctx, i, name, add); err != nil {
+	for _, with := range append(changes.Changed, e) {
+		if f.Part != offboarding.PartCalendar || !hasAttachments(with.JSON) {
+			continue
+		}
+		if err := r.attachments(ctx, i, with.ID, name, add); err != nil {
 			return err
 		}
 	}
@@ -88,9 +102,9 @@ func (r *run) storeEntry(ctx context.Context, f folder, known *item, e offboardi
 	return nil
 }
 
-// attachments stores the files of an event. One that cannot be had keeps nobody from the others.
-func (r *run) attachments(ctx context.Context, i *item, name string, add func(file, error) error) error {
-	found, err := r.mailboxes.EventAttachments(ctx, r.job.Leaver, i.ID)
+// attachments stores the files of an event, or of a changed occurrence of it. One that cannot be had keeps nobody from the others.
+func (r *run) attachments(ctx context.Context, i *item, event, name string, add func(file, error) error) error {
+	found, err := r.mailboxes.EventAttachments(ctx, r.job.Leaver, event)
 	if errors.Is(err, offboarding.ErrNotFound) {
 		return nil // the event went meanwhile, which the next round sees
 	}
@@ -99,7 +113,7 @@ func (r *run) attachments(ctx context.Context, i *item, name string, add func(fi
 	}
 	for _, a := range found {
 		var stored file
-		err := r.mailboxes.EventAttachment(ctx, r.job.Leaver, i.ID, a.ID, func(content io.Reader) error {
+		err := r.mailboxes.EventAttachment(ctx, r.job.Leaver, event, a.ID, func(content io.Reader) error {
 			var err error
 			stored, err = r.store(ctx, name+"/"+attachmentName(a), content)
 			return err

@@ -36,6 +36,8 @@ type Directory interface {
 	MailboxPurpose(ctx context.Context, id string) (string, error)
 	// EnabledMembers counts the organisation's own people whose accounts are enabled.
 	EnabledMembers(ctx context.Context) (int, error)
+	// Cloud is which of Microsoft's clouds the tenant is in.
+	Cloud() offboarding.Cloud
 	// Manager returns whom a user reports to, or offboarding.ErrNotFound.
 	Manager(ctx context.Context, id string) (offboarding.User, error)
 }
@@ -221,7 +223,7 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	if err != nil {
 		return compiled{}, err
 	}
-	made.plan.Administrator = danger != ""
+	made.plan.Administrator, made.plan.CloudName = danger != "", p.Directory.Cloud().Name
 	if err := p.successors(ctx, r, user, &made); err != nil {
 		return compiled{}, err
 	}

@@ -81,9 +81,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 func beside(job *offboarding.Job, flow offboarding.MailFlow) error {
 	switch {
 	case job.Case.Step(offboarding.StepExport) == nil:
-		return offboarding.Manual("export the mailbox (eDiscovery in Microsoft Purview, or Outlook to a PST file) and look into the export, then sign off")
+		return offboarding.Manual("export the mailbox (" + job.Case.Plan.Cloud().ByHand + ", to a PST file) and look into the export, then sign off")
 	case flow.Archive:
-		return offboarding.Manual("the mailbox has an archive, which the step export does not reach and which goes with the licence: export it by eDiscovery in Microsoft Purview (a case with the archive of this mailbox, exported to PST) and look into the export, then sign off")
+		return offboarding.Manual("the mailbox has an archive, which the step export does not reach and which goes with the licence: export it by " + job.Case.Plan.Cloud().ByHand + " (the archive of this mailbox, to a PST file) and look into the export, then sign off")
 	}
 	job.Evidence["archive"] = "none"
 	return nil

@@ -3,7 +3,7 @@
 // so that nothing can be opened again with the old password. It is done when the tenant shows
 // the password changed and no session valid from before, both by the tenant's own clock.
 //
-// An access token that was already issued lives on for up to an hour; block stops its use.
+// An access token that was already issued works on; block says until when.
 // Sources: Microsoft 365 admin, Remove a former employee, step 1; Microsoft Graph, user:
 // revokeSignInSessions.
 package signout

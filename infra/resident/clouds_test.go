@@ -1,8 +1,12 @@
 package resident_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -96,10 +100,12 @@ func departIn(t *testing.T, cloud string, tasks map[offboarding.StepName]string)
 	l.Tenant.Edit(func(w *simtenant.World) {
 		w.Mailboxes[simtenant.UserID(person)].Contents = simtenant.SampleContents(150, 9, 100)
 	})
+	met, tokens := hostsOf(l.Harness)
 	for name, step := range resident.Steps(l.Graph, l.Exchange, l.Ledger, objectstore.New(t.TempDir(), nil), policy) {
 		l.workers[name] = l.Worker(name, step)
 	}
 	l.c = l.Open(t, person, offboarding.Options{}, policy)
+	defer func() { judgeHosts(t, cloud, met(), tokens()) }()
 	said := map[offboarding.StepName]string{}
 	for range 500 {
 		ended := l.round(t, func(name offboarding.StepName) {
@@ -127,6 +133,59 @@ func departIn(t *testing.T, cloud string, tasks map[offboarding.StepName]string)
 	}
 	t.Fatal("the departure did not end")
 	return nil
+}
+
+// hosts are those of a cloud: Entra's token endpoint, Graph, and Exchange Online.
+// Sources: Microsoft Graph, National cloud deployments; see shared/identity for Exchange.
+var hosts = map[string][3]string{
+	"worldwide": {"login.microsoftonline.com", "graph.microsoft.com", "outlook.office365.com"},
+	"usgov":     {"login.microsoftonline.us", "graph.microsoft.us", "outlook.office365.us"},
+	"usgovdod":  {"login.microsoftonline.us", "dod-graph.microsoft.us", "outlook-dod.office365.us"},
+	"china":     {"login.chinacloudapi.cn", "microsoftgraph.chinacloudapi.cn", "partner.outlook.cn"},
+}
+
+// hostsOf listens to which hosts the functions ask, and for which scopes they ask for tokens, from where.
+func hostsOf(h *steptest.Harness) (met, tokens func() []string) {
+	var mu sync.Mutex
+	asked, scopes := map[string]bool{}, map[string]bool{}
+	h.OnEvery = func(r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[r.URL.Hostname()] = true
+		if !strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token") {
+			return
+		}
+		if body, err := io.ReadAll(r.Body); err == nil {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			if form, err := url.ParseQuery(string(body)); err == nil {
+				scopes[r.URL.Hostname()+" "+strings.Fields(form.Get("scope") + " none")[0]] = true
+			}
+		}
+	}
+	sorted := func(of map[string]bool) func() []string {
+		return func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Sorted(maps.Keys(of))
+		}
+	}
+	return sorted(asked), sorted(scopes)
+}
+
+// judgeHosts wants the hosts of the cloud and no others, and tokens from its own login for its own services.
+func judgeHosts(t *testing.T, cloud string, met, tokens []string) {
+	t.Helper()
+	its := hosts[cloud]
+	if want := slices.Sorted(slices.Values(its[:])); !slices.Equal(met, want) {
+		t.Errorf("got requests to %v, want %v", met, want)
+	}
+	var want []string
+	for _, host := range its[1:] {
+		want = append(want, its[0]+" https://"+host+"/.default")
+	}
+	if slices.Sort(want); !slices.Equal(tokens, want) {
+		t.Errorf("got tokens asked for as %v, want %v", tokens, want)
+	}
 }
 
 // judge holds how the steps ended against what the cloud lacks.

@@ -121,7 +121,8 @@ func (f *Function) Graph() (cred azcore.TokenCredential, baseURL, scope string, 
 // Exchange is what exchange.New takes.
 func (f *Function) Exchange() (cred azcore.TokenCredential, baseURL, scope, tenantID string, client *http.Client) {
 	at, _ := environment.Read[environment.Exchange](os.Environ()) // nothing in it can be wrong
-	return f.identity.Credential, cmp.Or(at.URL, f.identity.Exchange), f.identity.ExchangeScope, f.identity.TenantID, f.Telemetry.Client(f.identity.HTTP)
+	cloud := f.identity.WithExchange(at.URL)
+	return f.identity.Credential, cloud.Exchange, cloud.ExchangeScope, f.identity.TenantID, f.Telemetry.Client(f.identity.HTTP)
 }
 
 // Storage reaches the storages for exports; a function has no folder of its own.

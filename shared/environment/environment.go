@@ -122,7 +122,7 @@ type Graph struct {
 
 // Exchange is read by what has a role in Exchange Online.
 type Exchange struct {
-	URL string `env:"LEAVER_EXCHANGE" about:"for a tenant that is simulated: the base URL of Exchange Online, without /adminapi"`
+	URL string `env:"LEAVER_EXCHANGE" about:"where it is another than the cloud's: the base URL of Exchange Online, without /adminapi"`
 }
 
 // Webhooks is read by what faces the HR systems.

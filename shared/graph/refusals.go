@@ -11,20 +11,18 @@ import (
 )
 
 // Portal is where a person looks at what this client's cloud holds.
-func (c *Client) Portal() offboarding.Portal { return portalOf(c.base) }
+func (c *Client) Portal() offboarding.Portal { return c.Cloud().Portal }
 
-// portalOf is the portal of the cloud whose Graph stands at an address.
+// Cloud is the one whose Graph the client asks.
 // Source: Microsoft Graph, National cloud deployments.
-func portalOf(base string) offboarding.Portal {
-	at, err := url.Parse(base)
-	switch {
-	case err != nil:
-	case strings.HasSuffix(at.Hostname(), ".microsoft.us"):
-		return offboarding.PortalUSGov
-	case strings.HasSuffix(at.Hostname(), ".chinacloudapi.cn"):
-		return offboarding.PortalChina
+func (c *Client) Cloud() offboarding.Cloud {
+	at, err := url.Parse(c.base)
+	if err != nil {
+		return offboarding.CloudOf("")
 	}
-	return offboarding.PortalWorldwide
+	return offboarding.CloudOf(map[string]string{
+		"graph.microsoft.us": "usgov", "dod-graph.microsoft.us": "usgovdod", "microsoftgraph.chinacloudapi.cn": "china",
+	}[at.Hostname()])
 }
 
 // causes are what is likely behind a refusal, by its code; an empty code is any other of that status. What to

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -18,7 +19,14 @@ type Cloud struct {
 }
 
 // The clouds of Microsoft 365.
-// Sources: Microsoft Graph, National cloud deployments; Exchange, Connect-ExchangeOnline, environments.
+//
+// For Exchange in DoD and China Microsoft's pages disagree: the Admin API's overview has
+// outlook-dod.office365.us and outlook.office365.cn, Connect-ExchangeOnline webmail.apps.mil and
+// partner.outlook.cn. Microsoft's own scripts (microsoft/CSS-Exchange, Get-CloudServiceEndpoint) and CISA's
+// ScubaGear, which calls InvokeCommand in DoD, have the first for DoD and the second for China, and so has
+// Leaver. Where that is wrong for a tenant, LEAVER_EXCHANGE names the other: see [Cloud.WithExchange].
+//
+// Sources: Microsoft Graph, National cloud deployments; the above.
 var (
 	Worldwide = Cloud{
 		Name:          "worldwide", // GCC too
@@ -49,10 +57,28 @@ var (
 		Graph:         "https://microsoftgraph.chinacloudapi.cn/v1.0",
 		GraphScope:    "https://microsoftgraph.chinacloudapi.cn/.default",
 		Authority:     "https://login.chinacloudapi.cn",
-		Exchange:      "https://outlook.office365.cn",
-		ExchangeScope: "https://outlook.office365.cn/.default",
+		Exchange:      "https://partner.outlook.cn",
+		ExchangeScope: "https://partner.outlook.cn/.default",
 	}
 )
+
+// exchangeHosts are all hosts of Exchange Online that Microsoft's pages name: each takes tokens for itself.
+var exchangeHosts = []string{
+	"outlook.office365.com", "outlook.office365.us", "outlook-dod.office365.us", "webmail.apps.mil", "partner.outlook.cn", "outlook.office365.cn",
+}
+
+// WithExchange is the cloud with another base URL of Exchange Online, and the scope of the tokens that it
+// takes; no URL is the cloud as it is. A simulated tenant takes tokens for the cloud's own host.
+func (c Cloud) WithExchange(base string) Cloud {
+	if base == "" {
+		return c
+	}
+	c.Exchange = base
+	if at, err := url.Parse(base); err == nil && slices.Contains(exchangeHosts, at.Hostname()) {
+		c.ExchangeScope = "https://" + at.Hostname() + "/.default"
+	}
+	return c
+}
 
 // CloudOf is the cloud of that name; no name is [Worldwide].
 func CloudOf(name string) (Cloud, error) {

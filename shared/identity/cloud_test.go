@@ -16,3 +16,16 @@ func TestGermanyIsRefusedWithMicrosoftsReason(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherHostOfExchangeTakesTokensForItself: Microsoft's pages name two for DoD and two for China.
+func TestAnotherHostOfExchangeTakesTokensForItself(t *testing.T) {
+	t.Parallel()
+	for base, scope := range map[string]string{
+		"": "https://outlook-dod.office365.us/.default", "https://webmail.apps.mil": "https://webmail.apps.mil/.default",
+		"https://tenant.example": "https://outlook-dod.office365.us/.default",
+	} {
+		if got := identity.USGovDoD.WithExchange(base); got.ExchangeScope != scope || base != "" && got.Exchange != base {
+			t.Errorf("%q: got %s for %s, want %s", base, got.ExchangeScope, got.Exchange, scope)
+		}
+	}
+}

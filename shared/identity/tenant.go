@@ -72,12 +72,13 @@ func (t Tenant) Connect(client *http.Client) (Connection, error) {
 	}
 	known := t.Authority == "" || t.Authority == cloud.Authority
 	for _, replaced := range []struct{ by, address *string }{
-		{&t.Graph, &cloud.Graph}, {&t.Authority, &cloud.Authority}, {&t.Exchange, &cloud.Exchange},
+		{&t.Graph, &cloud.Graph}, {&t.Authority, &cloud.Authority},
 	} {
 		if *replaced.by != "" {
 			*replaced.address = *replaced.by
 		}
 	}
+	cloud = cloud.WithExchange(t.Exchange)
 	if client == nil {
 		if client, err = newHTTPClient(t.CAFile); err != nil {
 			return Connection{}, fmt.Errorf("tenant: %w", err)

@@ -166,6 +166,9 @@ func TestEveryCloudHasItsOwnAddresses(t *testing.T) {
 		if err != nil || got != c {
 			t.Errorf("%s: %+v, %v", c.Name, got, err)
 		}
+		if offboarding.CloudOf(c.Name).Name != c.Name {
+			t.Errorf("%s: the domain does not know it", c.Name)
+		}
 		if c.GraphScope != strings.TrimSuffix(c.Graph, "/v1.0")+"/.default" || c.ExchangeScope != c.Exchange+"/.default" {
 			t.Errorf("%s: a scope is another's", c.Name)
 		}

@@ -27,7 +27,7 @@ const (
 
 // Sources of the deadlines.
 const (
-	sourceUnlicensed = "SharePoint, Manage unlicensed OneDrive user accounts, since 27 January 2025; education, GCC and DoD tenants are exempt"
+	sourceUnlicensed = "SharePoint, Manage unlicensed OneDrive user accounts, since 27 January 2025; education and GCC tenants are exempt"
 	sourceRetention  = "SharePoint, retention-and-deletion; default retention"
 )
 
@@ -70,7 +70,7 @@ func Deadlines(c *Case) []Deadline {
 			add(deleted.Add(driveRetention), "the OneDrive goes to the recycle bin", sourceRetention)
 			add(deleted.Add(driveRetention+driveRecycled), "the OneDrive is gone for good", sourceRetention)
 		}
-	case !released.IsZero() && hasDrive:
+	case !released.IsZero() && hasDrive && c.Plan.Cloud().ArchivesDrives:
 		add(released.Add(unlicensedReadOnly), "the unlicensed OneDrive becomes read-only", sourceUnlicensed)
 		add(released.Add(unlicensedArchived), "the unlicensed OneDrive is archived", sourceUnlicensed)
 	}

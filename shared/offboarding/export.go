@@ -61,6 +61,19 @@ type MailboxEntry struct {
 	JSON    json.RawMessage
 }
 
+// SeriesChanges are what of a series of events is not as its rule says.
+type SeriesChanges struct {
+	// Changed are the occurrences that differ, as events of their own.
+	Changed []MailboxEntry
+	// Cancelled are the days of the occurrences that do not take place, in the zone of the series, where the
+	// cloud says them: 2006-01-02.
+	Cancelled []string
+	// Where it does not, Unchanged are the beginnings of all occurrences that do and are as the rule says,
+	// up to a time: which are missing of what the rule says is for the reader to see.
+	Unchanged []time.Time
+	Until     time.Time
+}
+
 // MailAttachment is a file of an event. Its name is personal.
 type MailAttachment struct{ ID, Name string }
 

@@ -20,6 +20,8 @@ type Plan struct {
 	LeavingDate     Date      `json:"leavingDate,omitzero" same:"-"`
 	Zone            string    `json:"zone,omitempty" same:"-"`
 	EndOfEmployment time.Time `json:"endOfEmployment,omitzero"`
+	// CloudName is which of Microsoft's clouds the tenant is in; see [Plan.Cloud].
+	CloudName string `json:"cloud,omitempty" same:"-"`
 	// StepSettings are those of the policy for this leaver; a duration is in nanoseconds. Nobody
 	// is named: FilesTo is empty when FilesUnclear says why nobody could be found.
 	StepSettings

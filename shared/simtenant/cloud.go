@@ -36,18 +36,20 @@ var offered = func() map[string]map[string]bool {
 	return table
 }()
 
-// cloudHosts are where Graph and Exchange Online answer.
-// Sources: Microsoft Graph, National cloud deployments; Exchange, Connect-ExchangeOnline, environments.
-var cloudHosts = map[string][]string{
-	"worldwide": {"graph.microsoft.com", "outlook.office365.com"},
-	"usgov":     {"graph.microsoft.us", "outlook.office365.us"},
-	"usgovdod":  {"dod-graph.microsoft.us", "outlook-dod.office365.us"},
-	"china":     {"microsoftgraph.chinacloudapi.cn", "outlook.office365.cn"},
+// cloudHosts are where Graph, Exchange Online and Entra's token endpoint answer.
+// Sources: Microsoft Graph, National cloud deployments; microsoft/CSS-Exchange, Get-CloudServiceEndpoint.
+var cloudHosts = map[string]map[string]string{
+	"worldwide": {graphAudience: "graph.microsoft.com", exchangeAudience: "outlook.office365.com", entra: "login.microsoftonline.com"},
+	"usgov":     {graphAudience: "graph.microsoft.us", exchangeAudience: "outlook.office365.us", entra: "login.microsoftonline.us"},
+	"usgovdod":  {graphAudience: "dod-graph.microsoft.us", exchangeAudience: "outlook-dod.office365.us", entra: "login.microsoftonline.us"},
+	"china":     {graphAudience: "microsoftgraph.chinacloudapi.cn", exchangeAudience: "partner.outlook.cn", entra: "login.chinacloudapi.cn"},
 }
 
-// elsewhere reports whether a host is not one of the tenant's cloud, where that counts.
-func (t *Tenant) elsewhere(host string) bool {
-	return t.world.CloudHosts && !slices.Contains(cloudHosts[orElse(t.world.Cloud, "worldwide")], host)
+const entra = "entra"
+
+// elsewhere reports whether a host is not that of a service in the tenant's cloud, where that counts.
+func (t *Tenant) elsewhere(host, service string) bool {
+	return t.world.CloudHosts && cloudHosts[orElse(t.world.Cloud, "worldwide")][service] != host
 }
 
 // methodCollections are the collections of authentication methods that somebody can be rid of.

@@ -46,20 +46,25 @@ type ContentFolder struct {
 
 // ContentItem is a message, a contact, an event or a task.
 type ContentItem struct {
-	ID       string
-	Folder   string
-	Kind     ContentKind
-	Subject  string
-	At       time.Time
-	Size     int64  // bytes of the body, or of the attachment of a message that has one
-	Class    string // of a message: "", attachment, meeting, protected, nested; of an event: "", series, attachment
-	Version  int    // raises the changeKey
-	Status   int    // what its content answers instead of itself; 0 = itself
-	Code     string // the error code with that
-	changed  int
-	left     map[string]int // folders it was in, and the change by which it left
-	deleted  bool
-	isUnread bool
+	ID      string
+	Folder  string
+	Kind    ContentKind
+	Subject string
+	At      time.Time
+	Size    int64  // bytes of the body, or of the attachment of a message that has one
+	Class   string // of a message: "", attachment, meeting, protected, nested, blank (200 and nothing); of an event: "", series, attachment
+	Version int    // raises the changeKey
+	// Of an event: an occurrence that was changed names its series and when it would have begun, and a series
+	// the days of those that were cancelled, in its zone. The series is At its first one.
+	Series    string
+	Original  time.Time
+	Cancelled []string
+	Status    int    // what its content answers instead of itself; 0 = itself
+	Code      string // the error code with that
+	changed   int
+	left      map[string]int // folders it was in, and the change by which it left
+	deleted   bool
+	isUnread  bool
 }
 
 // Folder is the folder of an id; nil when there is none.
@@ -119,6 +124,32 @@ func (s *Contents) Remove(id string) {
 	s.last++
 	i := s.Item(id)
 	i.deleted, i.changed, i.left[i.Folder] = true, s.last, s.last
+}
+
+// Except changes an occurrence of a series: the one that would have begun at a time begins at another, and is
+// called otherwise. Cancel cancels the one of a day. The series has another version then.
+func (s *Contents) Except(series string, original, at time.Time, subject string) *ContentItem {
+	i := s.Add(ContentItem{Folder: s.Item(series).Folder, Subject: subject, At: at, Series: series, Original: original})
+	s.Touch(series)
+	return i
+}
+
+// Cancel cancels the occurrence of a series on a day in its zone.
+func (s *Contents) Cancel(series, day string) {
+	i := s.Item(series)
+	i.Cancelled = append(i.Cancelled, day)
+	s.Touch(series)
+}
+
+// exceptions are the changed occurrences of a series.
+func (s *Contents) exceptions(series string) []*ContentItem {
+	var found []*ContentItem
+	for _, i := range s.Items {
+		if i.Series == series && !i.deleted {
+			found = append(found, i)
+		}
+	}
+	return found
 }
 
 // in are the live items of a folder.
@@ -183,6 +214,9 @@ const boundary = "----=_simtenant_part"
 
 // writeMIME writes a message as RFC 5322 has it. It is the same every time.
 func (i ContentItem) writeMIME(to io.Writer) error {
+	if i.Class == "blank" {
+		return nil
+	}
 	w := bufio.NewWriterSize(to, 64<<10)
 	head := func(lines ...string) {
 		for _, line := range lines {

@@ -406,10 +406,27 @@ var itemEventSchema = newSchema("event", "",
 		return []any{map[string]any{"type": "required", "status": map[string]any{"response": "accepted"}, "emailAddress": map[string]any{"name": "Guest 1", "address": "guest.1@contoso.com"}}}
 	}},
 	field[ContentItem]{"type", func(_ *call, i *ContentItem) any {
-		if i.Class == "series" {
+		switch {
+		case i.Class == "series":
 			return "seriesMaster"
+		case i.Class == "occurrence":
+			return "occurrence"
+		case i.Series != "":
+			return "exception"
 		}
 		return "singleInstance"
+	}},
+	field[ContentItem]{"seriesMasterId", func(_ *call, i *ContentItem) any {
+		if i.Series == "" {
+			return nil
+		}
+		return immutableID + i.Series
+	}},
+	field[ContentItem]{"originalStart", func(_ *call, i *ContentItem) any {
+		if i.Series == "" {
+			return nil
+		}
+		return stamp(i.Original)
 	}},
 	field[ContentItem]{"recurrence", func(_ *call, i *ContentItem) any {
 		if i.Class != "series" {
@@ -442,12 +459,141 @@ func listCalendarEvents(c *call) reply {
 	for _, f := range s.Folders {
 		if f.Kind == ContentEvents && (f.ID == c.arg["folder"] || f.WellKnown == c.arg["folder"]) {
 			for _, i := range s.in(f.ID) {
-				items = append(items, itemEventSchema.item(c, i.ID, i))
+				if i.Series == "" { // a listing has the series alone
+					items = append(items, itemEventSchema.item(c, i.ID, i))
+				}
 			}
 			return c.list(items, outlookPage.of(fmt.Sprintf("users('%s')/calendars/events", u.ID), false), itemEventSchema)
 		}
 	}
 	return c.noRule()
+}
+
+// lacksOccurrences refuses the properties of a series that the clouds of the US government and of China do not
+// have. Source: Microsoft's metadata.
+func (c *call) lacksOccurrences(property string) *reply {
+	cloud := orElse(c.t.world.Cloud, "worldwide")
+	if offered[cloud]["GET /users/{id}/events/{event}/exceptionOccurrences"] {
+		return nil
+	}
+	r := c.fail(http.StatusBadRequest, "BadRequest", "Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.event'.", property)
+	return &r
+}
+
+// getEvent answers one event; the occurrences of a series that were changed and cancelled only when it is
+// asked for them. Source: Microsoft Graph, resource type event.
+func getEvent(c *call) reply {
+	s, u, bad := c.contents()
+	if bad != nil {
+		return *bad
+	}
+	set := "users('" + u.ID + "')/events"
+	i, bad := c.found(s, c.arg["event"])
+	if bad != nil {
+		m, _, _ := c.mailbox(true)
+		for at := range m.Meetings {
+			if m.Meetings[at].ID == c.arg["event"] { // nobody changes those
+				c.query.Set("$select", "id")
+				return c.entity(set, eventSchema.item(c, m.Meetings[at].ID, &m.Meetings[at]), false, eventSchema)
+			}
+		}
+		return *bad
+	}
+	wanted := strings.Split(c.query.Get("$select"), ",")
+	cancelled, expand := slices.Contains(wanted, "cancelledOccurrences"), c.query.Get("$expand")
+	if cancelled || expand != "" {
+		if bad := c.lacksOccurrences("exceptionOccurrences"); bad != nil {
+			return *bad
+		}
+	}
+	if wanted = slices.DeleteFunc(wanted, func(p string) bool { return p == "cancelledOccurrences" }); len(wanted) > 0 && wanted[0] != "" {
+		c.query.Set("$select", strings.Join(wanted, ","))
+	}
+	answer := c.entity(set, itemEventSchema.item(c, i.ID, i), false, itemEventSchema)
+	body, is := answer.body.(map[string]any)
+	if !is || answer.status != http.StatusOK {
+		return answer
+	}
+	if cancelled {
+		days := []string{}
+		for _, day := range i.Cancelled {
+			days = append(days, "OID."+c.itemID(i)+"."+day)
+		}
+		body["cancelledOccurrences"] = days
+	}
+	if expand == "exceptionOccurrences" {
+		changed := []any{}
+		for _, e := range s.exceptions(i.ID) {
+			changed = append(changed, itemEventSchema.item(c, e.ID, e).render(nil, false))
+		}
+		body["exceptionOccurrences"] = changed
+	}
+	return answer
+}
+
+func listExceptions(c *call) reply {
+	s, u, bad := c.contents()
+	if bad != nil {
+		return *bad
+	}
+	i, bad := c.found(s, c.arg["event"])
+	if bad != nil {
+		return *bad
+	}
+	var items []item
+	for _, e := range s.exceptions(i.ID) {
+		items = append(items, itemEventSchema.item(c, e.ID, e))
+	}
+	return c.list(items, outlookPage.of(fmt.Sprintf("users('%s')/events/exceptionOccurrences", u.ID), false), itemEventSchema)
+}
+
+// longestView is the longest time that Outlook shows the occurrences of at once.
+const longestView = 1825 * 24 * time.Hour
+
+// listInstances lists the occurrences of a series between two times: those that are as the rule says, and
+// those that were changed; none that was cancelled. Source: Microsoft Graph, event: list instances.
+func listInstances(c *call) reply {
+	s, u, bad := c.contents()
+	if bad != nil {
+		return *bad
+	}
+	from, err := time.Parse("2006-01-02T15:04:05", c.query.Get("startDateTime"))
+	to, err2 := time.Parse("2006-01-02T15:04:05", c.query.Get("endDateTime"))
+	switch {
+	case err != nil || err2 != nil:
+		return c.fail(http.StatusBadRequest, "ErrorInvalidParameter", "This request requires a time window specified by the query string parameters StartDateTime and EndDateTime.")
+	case to.Sub(from) > longestView:
+		return c.fail(http.StatusBadRequest, "ErrorCalendarViewRangeTooBig", "The specified view range is too big. The maximum is 1825 days.")
+	}
+	i, bad := c.found(s, c.arg["event"])
+	if bad != nil {
+		return *bad
+	}
+	changed := map[int64]bool{}
+	var items []item
+	show := func(e *ContentItem) {
+		if !e.At.Before(from) && e.At.Before(to) {
+			items = append(items, itemEventSchema.item(c, e.ID, e))
+		}
+	}
+	for _, e := range s.exceptions(i.ID) {
+		changed[e.Original.Unix()] = true
+		show(e)
+	}
+	zone, _ := time.LoadLocation("Europe/Berlin")
+	first := i.At.In(zone)
+	for day, left := 0, 10; left > 0; day++ { // the rule that every series here has
+		at := time.Date(first.Year(), first.Month(), first.Day()+day, first.Hour(), first.Minute(), 0, 0, zone)
+		week := (day + (int(first.Weekday())+6)%7) / 7
+		if week%2 != 0 || at.Weekday() != time.Monday && at.Weekday() != time.Thursday {
+			continue
+		}
+		left--
+		if !changed[at.Unix()] && !slices.Contains(i.Cancelled, at.Format(time.DateOnly)) {
+			show(&ContentItem{ID: strings.ReplaceAll(derived(i.ID, at.String()), "-", ""), Kind: ContentEvents, Subject: i.Subject, At: at.UTC(), Class: "occurrence", Series: i.ID, Original: at.UTC()})
+		}
+	}
+	return c.list(items, outlookPage.of(fmt.Sprintf("users('%s')/events/instances", u.ID), false), itemEventSchema)
 }
 
 func (c *call) event() (*ContentItem, *reply) {

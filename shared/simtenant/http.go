@@ -116,6 +116,8 @@ func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decisi
 		return t.exchange(r, raw, requestID)
 	case first == "monitor":
 		return decision{reply: t.monitor(rest)}, caller{}
+	case path == "common/discovery/instance" && r.Method == http.MethodGet:
+		return decision{reply: t.instances(r)}, caller{}
 	case rest == "v2.0/.well-known/openid-configuration" && r.Method == http.MethodGet, rest == "oauth2/v2.0/token" && r.Method == http.MethodPost:
 		operation := map[bool]string{true: "POST /token", false: "GET /openid-configuration"}[r.Method == http.MethodPost]
 		form, err := url.ParseQuery(string(raw))

@@ -43,7 +43,7 @@ func resource(scope string) (string, bool) {
 			return serviceBusAudience, true
 		case strings.HasPrefix(host, "storage."):
 			return storageAudience, true
-		case strings.HasPrefix(host, "outlook"), base == "00000002-0000-0ff1-ce00-000000000000":
+		case strings.HasPrefix(host, "outlook"), host == "partner.outlook.cn", host == "webmail.apps.mil", base == "00000002-0000-0ff1-ce00-000000000000":
 			return exchangeAudience, true
 		case strings.Contains(host, "graph."), strings.HasPrefix(host, "microsoftgraph."), base == "00000003-0000-0000-c000-000000000000":
 			return graphAudience, true
@@ -72,7 +72,7 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 	if endpoint == "v2.0/.well-known/openid-configuration" && slices.Contains([]string{"common", "organizations"}, tenant) {
 		return t.discovery(base, "https://"+r.Host+"/{tenantid}") // so Entra writes it
 	}
-	if !strings.EqualFold(tenant, t.world.TenantID) && !strings.EqualFold(tenant, t.world.Domain) {
+	if !strings.EqualFold(tenant, t.world.TenantID) && !strings.EqualFold(tenant, t.world.Domain) || t.elsewhere(r.Host, entra) {
 		return t.refuseToken(r, http.StatusBadRequest, 90002, "invalid_request", fmt.Sprintf("Tenant '%s' not found. Check to make sure you have the correct tenant ID "+
 			"and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.", tenant))
 	}
@@ -128,7 +128,7 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 // grant gives an application a token of its own, for the resource that it asks for.
 func (t *Tenant) grant(r *http.Request, app *App, base string, form url.Values) reply {
 	audience, ok := resource(form.Get("scope"))
-	if at, err := url.Parse(strings.Fields(form.Get("scope") + " x")[0]); ok && err == nil && (audience == graphAudience || audience == exchangeAudience) && t.elsewhere(at.Hostname()) {
+	if at, err := url.Parse(strings.Fields(form.Get("scope") + " x")[0]); ok && err == nil && (audience == graphAudience || audience == exchangeAudience) && t.elsewhere(at.Hostname(), audience) {
 		ok = false
 	}
 	if !ok {
@@ -153,6 +153,20 @@ func (t *Tenant) grant(r *http.Request, app *App, base string, form url.Values) 
 	}
 	seconds := int(t.tokenLifetime / time.Second)
 	return reply{status: http.StatusOK, body: map[string]any{"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}}
+}
+
+// instances is Entra's list of the hosts of its clouds, which a client asks for before it believes one.
+// Source: the Microsoft identity platform's instance discovery, as its libraries ask for it.
+func (t *Tenant) instances(r *http.Request) reply {
+	at := r.URL.Query().Get("authorization_endpoint")
+	host := r.Host
+	if u, err := url.Parse(at); err == nil && u.Hostname() != "" {
+		host = u.Hostname()
+	}
+	return reply{status: http.StatusOK, body: map[string]any{
+		"tenant_discovery_endpoint": strings.TrimSuffix(at, "/oauth2/v2.0/authorize") + "/v2.0/.well-known/openid-configuration", "api-version": "1.1",
+		"metadata": []any{map[string]any{"preferred_network": host, "preferred_cache": host, "aliases": []string{host}}},
+	}}
 }
 
 // discovery is the document by which a client finds the other endpoints.
@@ -264,7 +278,7 @@ type caller struct {
 // authenticate reads the bearer token for one of the two resources. The text of the refusal is what
 // Graph says.
 func (t *Tenant) authenticate(r *http.Request, audience string) (caller, string) {
-	if t.elsewhere(r.Host) {
+	if t.elsewhere(r.Host, audience) {
 		return caller{}, "Access token validation failure. Invalid audience."
 	}
 	raw, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

@@ -49,6 +49,8 @@ type Harness struct {
 	Lacks string
 	// Bus takes what is published and hands it out when the test says so.
 	Bus *Broker
+	// OnEvery, when set, sees every request of the functions, those for tokens too.
+	OnEvery func(*http.Request)
 	// OnRequest, when set, sees every request to the tenant before it is sent; an error keeps
 	// it from being sent. OnAnswer sees it after it took effect; an error hides the answer. They
 	// see one request at a time.
@@ -139,8 +141,8 @@ func (h *Harness) connect(clientID, secret string) identity.Connection {
 		TenantID: c.TenantID, ClientID: clientID, ClientSecret: secret,
 		Graph: c.Graph, Authority: c.Authority, Exchange: c.Exchange,
 	}
-	if h.cloud != "" { // only the token endpoint is the simulated one's, which Entra's list does not know
-		tenant.Cloud, tenant.Graph, tenant.Exchange = h.cloud, "", ""
+	if h.cloud != "" {
+		tenant.Cloud, tenant.Graph, tenant.Authority, tenant.Exchange = h.cloud, "", "", ""
 	}
 	connection, err := tenant.Connect(h.client)
 	must(h.t, err)
@@ -228,7 +230,7 @@ func (h *Harness) OpenUnpublished(t testing.TB, person string, options offboardi
 	}
 	plan, err := offboarding.Compile(request, policy)
 	must(t, err)
-	plan.Administrator = h.Administrator
+	plan.Administrator, plan.CloudName = h.Administrator, h.Graph.Cloud().Name
 	personal := map[string]string{}
 	user, err := h.Graph.User(t.Context(), simtenant.UserID(person))
 	must(t, err)
@@ -341,7 +343,10 @@ type hooked struct {
 }
 
 func (h *hooked) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.Contains(r.URL.Path, "/oauth2/") || strings.Contains(r.URL.Path, "/.well-known/") {
+	if h.house.OnEvery != nil {
+		h.house.OnEvery(r)
+	}
+	if strings.Contains(r.URL.Path, "/oauth2/") || strings.Contains(r.URL.Path, "/.well-known/") || r.URL.Path == "/common/discovery/instance" {
 		return h.next.RoundTrip(r)
 	}
 	if err := h.house.hook(h.house.OnRequest, r); err != nil {
