@@ -123,7 +123,12 @@ func (b *bambooReader) Person(ctx context.Context, id string) (Word, error) {
 		return word, err
 	}
 	inactive, active := strings.EqualFold(record.at("/status").text(), "Inactive"), strings.EqualFold(record.at("/status").text(), "Active")
-	if leaving, known := b.status(rows.list()); err == nil && known {
+	leaving, known, unclear := b.status(rows.list())
+	if unclear != nil {
+		word.Unclear = unclear.Error()
+		return word, nil
+	}
+	if err == nil && known {
 		word.Leaving.LastDay = leaving
 		if inactive && leaving.IsZero() {
 			word.Unclear = "the employee is inactive, and the newest employment status is none that means leaving: declare its label as map.terminated"
@@ -145,8 +150,9 @@ func (b *bambooReader) Person(ctx context.Context, id string) (Word, error) {
 }
 
 // status is the day that the newest row of the employment status ends the employment on, zero where
-// it does not; false when there is no row.
-func (b *bambooReader) status(rows []document) (day offboarding.Date, known bool) {
+// it does not; false when there is no row. Its error says what of a row cannot be read: without that
+// row another would be the newest.
+func (b *bambooReader) status(rows []document) (day offboarding.Date, known bool, err error) {
 	type row struct {
 		day   offboarding.Date
 		label string
@@ -154,18 +160,24 @@ func (b *bambooReader) status(rows []document) (day offboarding.Date, known bool
 	var all []row
 	for _, r := range rows {
 		day, err := parseDay(r.at("/date").text())
-		if label := r.at("/employmentStatus").text(); err == nil && !day.IsZero() && label != "" {
+		label := r.at("/employmentStatus").text()
+		switch {
+		case err != nil:
+			return offboarding.Date{}, false, errors.New("a date of the employment status is not a day")
+		case label == unreadable:
+			return offboarding.Date{}, false, errors.New("a label of the employment status is not a text")
+		case !day.IsZero() && label != "":
 			all = append(all, row{day, label})
 		}
 	}
 	if len(all) == 0 {
-		return offboarding.Date{}, false
+		return offboarding.Date{}, false, nil
 	}
 	slices.SortStableFunc(all, func(a, b row) int { return cmp.Compare(a.day.String(), b.day.String()) })
 	if last := all[len(all)-1]; slices.ContainsFunc(b.terminated, func(label string) bool { return strings.EqualFold(label, last.label) }) {
-		return last.day, true
+		return last.day, true, nil
 	}
-	return offboarding.Date{}, true
+	return offboarding.Date{}, true, nil
 }
 
 // Leavers implements Reader: whose employment status was changed, by a row that may lie ahead, and
@@ -213,7 +225,7 @@ func (b *bambooReader) planned(ctx context.Context, since time.Time) ([]string, 
 	earliest := offboarding.DateOf(since.Add(-latest))
 	var ids []string
 	for id, all := range rows {
-		if day, _ := b.status(all); !day.Before(earliest) {
+		if day, _, err := b.status(all); err != nil || !day.Before(earliest) {
 			ids = append(ids, id)
 		}
 	}

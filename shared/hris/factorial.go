@@ -81,6 +81,9 @@ func (f *factorialReader) Person(ctx context.Context, id string) (Word, error) {
 // during it. What a credential may not see is null, and null is not "no date".
 // Source: help.factorialhr.com, en/i-am-an-admin-can-i-terminate-an-employee.
 func factorialWord(id string, doc document, now time.Time) Word {
+	if about := doc.at("/id").text(); about != "" && about != id {
+		return Word{Person: id, Unclear: "the answer is about somebody else"}
+	}
 	word := Word{Person: id, Employee: offboarding.Employee{Mail: doc.at("/login_email").text(), EmployeeID: doc.at("/company_identifier").text()}}
 	if word.Employee.Mail == "" {
 		word.Employee.Mail = doc.at("/communications_email").text() // email and personal_email are private
@@ -127,6 +130,11 @@ func (f *factorialReader) pages(ctx context.Context, query url.Values) (Leavers,
 			return Leavers{}, err
 		}
 		if _, is := list.at("/data").value.([]any); !is {
+			// Nothing changed is told as no errors and no data; nobody at all is told by no company.
+			// Source: t4dhg/mcp-factorial, README.md, endpoint quirks.
+			if query.Has("updated_at_gteq") && list.has("errors") && list.at("/errors").value == nil && !list.has("data") {
+				return Leavers{}, nil
+			}
 			return Leavers{}, fmt.Errorf("listing employees: %s answers without a list", f.about)
 		}
 		for _, one := range list.at("/data").list() {

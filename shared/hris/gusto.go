@@ -163,12 +163,12 @@ func (g *gustoReader) Leavers(ctx context.Context, _ time.Time) (Leavers, error)
 	if info.at("/resource/type").text() != "Company" || company == "" {
 		return Leavers{}, offboarding.Permanent(fmt.Errorf("listing who leaves: the token of %s is not a company's; use the one that a company gave", g.about))
 	}
-	const per = 100
+	const per = "100"
 	var all Leavers
 	seen := map[string]bool{}
-	for page := 1; page <= mostPages; page++ {
-		list, err := g.get(ctx, "listing who leaves", "/v1/companies/"+url.PathEscape(company)+"/employees",
-			url.Values{"terminated": {"true"}, "page": {strconv.Itoa(page)}, "per": {strconv.Itoa(per)}}, nil)
+	for page, shown := 1, 0; page <= mostPages; page++ {
+		list, answered, err := g.ask(ctx, "listing who leaves", http.MethodGet, "/v1/companies/"+url.PathEscape(company)+"/employees",
+			url.Values{"terminated": {"true"}, "page": {strconv.Itoa(page)}, "per": {per}}, nil, nil)
 		if err != nil {
 			return Leavers{}, err
 		}
@@ -189,8 +189,11 @@ func (g *gustoReader) Leavers(ctx context.Context, _ time.Time) (Leavers, error)
 				all.Ask = append(all.Ask, id)
 			}
 		}
-		switch n := len(list.list()); {
-		case n < per:
+		// A page may hold fewer than asked for, so the number of all is what counts where it is told.
+		shown += len(list.list())
+		total, untold := strconv.Atoi(answered.Get("X-Total-Count"))
+		switch {
+		case untold == nil && shown >= total, untold != nil && len(list.list()) == 0:
 			return all, nil
 		case fresh == 0:
 			return Leavers{}, fmt.Errorf("listing who leaves: %w", errRepeats)

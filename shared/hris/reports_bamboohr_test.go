@@ -142,6 +142,43 @@ var bamboohrReports = map[string]func(*testing.T){
 			t.Errorf("got %d lost, want the one that was refused with a 4xx", len(hr.Lost()))
 		}
 	},
+	"the answer is XML": func(t *testing.T) {
+		json := bamboo(`{"status":"Active","terminationDate":"0000-00-00"}`, `[{"date":"2026-11-30","employmentStatus":"Terminated"}]`)
+		answers(t, "bamboohr", "leaves 2026-11-30", func(r *http.Request, body string) string {
+			if r.Header.Get("Accept") != "application/json" {
+				return `<employee id="4711"><field id="status">Active</field></employee>`
+			}
+			return json(r, body)
+		})
+		answers(t, "bamboohr", "fails", always(`<employee id="4711"/>`))
+		lists(t, scripted(t, "bamboohr", always(`<table/>`)), "fails")
+		means(t, "bamboohr", "", `<employees/>`, "refused")
+	},
+	"a day is written otherwise": func(t *testing.T) {
+		active := `{"status":"Active","terminationDate":"0000-00-00"}`
+		answers(t, "bamboohr", "unclear", bamboo(`{"status":"Inactive","terminationDate":"30.11.2026"}`, "403 "))
+		for _, row := range []string{`{"date":"30.11.2026","employmentStatus":"Terminated"}`, `{"date":"2026-11-30","employmentStatus":{"id":4}}`} {
+			table := `[` + row + `,{"date":"2020-01-01","employmentStatus":"Full-Time"}]`
+			answers(t, "bamboohr", "unclear", bamboo(active, table)) // and not what the row before says
+			lists(t, scripted(t, "bamboohr", paths(map[string]string{
+				"/api/v1/employees/changed/tables/employmentStatus": `{"employees":[]}`,
+				"/api/v1/employees/all/tables/employmentStatus":     strings.ReplaceAll(table, `{"date"`, `{"employeeId":"4711","date"`),
+			})), "4711")
+		}
+	},
+	"one record that is not there ends the run": func(t *testing.T) {
+		answers(t, "bamboohr", "unclear", bamboo(`{"status":"Active","terminationDate":"0000-00-00"}`, ""))
+		hr, r, _ := simulated(t, "bamboohr", 3)
+		hr.Delete("4711")
+		hr.Dismiss("4712", dayOf(t, "2026-11-30"), offboarding.Date{})
+		says(t, r, "unclear")
+		lists(t, r, "4712, 4713")
+	},
+	"somebody is hired for later": func(t *testing.T) {
+		later := `[{"date":"2027-01-15","employmentStatus":"Full-Time"}]`
+		answers(t, "bamboohr", "stays", bamboo(`{"status":"Active","terminationDate":"0000-00-00"}`, later))
+		answers(t, "bamboohr", "unclear", bamboo(`{"status":"Inactive","terminationDate":"0000-00-00"}`, later))
+	},
 }
 
 // hintIDs are the ids of the hints that a body means.

@@ -120,4 +120,58 @@ var deelReports = map[string]func(*testing.T){
 			t.Errorf("got %d for what cannot be used, want it taken", source.Unusable())
 		}
 	},
+	"all tokens share one limit": func(t *testing.T) {
+		readers, err := NewReaders([]Config{{Name: "hr", Vendor: "deel", Zone: "Europe/Berlin", API: API{URL: "https://hr.example"}}}, Access{Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pace := readers["hr"].Reader.(*deelReader).pace; pace == nil || pace.Limit() >= 5 {
+			t.Errorf("got %v, want fewer than five reads a second", pace)
+		}
+		answers(t, "deel", "again in 30s", always("429 ")) // no header says how long
+	},
+	"the token leaves with its owner": func(t *testing.T) {
+		_, err := scripted(t, "deel", always("401 ")).Leavers(t.Context(), heardAt)
+		if !offboarding.IsPermanent(err) || !strings.Contains(err.Error(), "renew api.secret") {
+			t.Errorf("got %v, want it refused, with what to renew", err)
+		}
+	},
+	"the token has no scope": func(t *testing.T) {
+		_, err := scripted(t, "deel", always("403 ")).Leavers(t.Context(), heardAt)
+		if !offboarding.IsPermanent(err) || !strings.Contains(err.Error(), "the right to read") {
+			t.Errorf("got %v, want it refused, with the right that is missing", err)
+		}
+	},
+	"an id is a number": func(t *testing.T) {
+		lists(t, scripted(t, "deel", always(`{"data":[{"id":4711,"department":{"name":"x"},"external_id":42,"employments":[{"termination_last_day":"2026-11-30","department":"x"}]}],"page":{"total_rows":"1"}}`)), "4711 leaves 2026-11-30")
+		means(t, "deel", "", deelEvent("worker.v2.updated", "false", `[{"hris_profile_id":4711}]`), "hint worker.v2.updated of 4711")
+	},
+	"what was flat is an object": func(t *testing.T) {
+		means(t, "deel", "", deelEvent("contract.terminated", "false", `[{"id":"m3k9","worker":{"id":"4711","full_name":"x"}}]`), "hint contract.terminated of 4711")
+		answers(t, "deel", "unclear", deelSays(`{"is_ended":false,"termination_last_day":{"date":"2026-11-30"}}`, ""))
+	},
+	"there is no list of offboardings": func(t *testing.T) {
+		hr, r, _ := simulated(t, "deel", 1)
+		hr.Dismiss("4711", dayOf(t, "2026-11-30"), offboarding.Date{})
+		hr.Odd = func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.Contains(r.URL.Path, "offboarding") {
+				t.Errorf("got %s asked, want people", r.URL.Path)
+			}
+			return false
+		}
+		lists(t, r, "4711 leaves 2026-11-30")
+		lists(t, scripted(t, "deel", always("404 ")), "fails") // a list that is not there is no empty one
+	},
+	"a manager is no worker": func(t *testing.T) {
+		hr, r, _ := simulated(t, "deel", 2)
+		hr.Delete("4711") // to the API, a manager without a contract looks like this
+		says(t, r, "unclear")
+		lists(t, r, "nobody")
+	},
+	"the address is that of a login": func(t *testing.T) {
+		word := answers(t, "deel", "leaves 2026-11-30", always(`{"data":{"id":"4711","external_id":"E0001","emails":[{"type":"primary","value":"adele@example.com"},{"type":"personal","value":"adele@example.org"},{"type":"work","value":null}],"employments":[{"email":"adele@example.com","work_email":null,"termination_last_day":"2026-11-30"}]}}`))
+		if word.Employee != (offboarding.Employee{EmployeeID: "E0001"}) {
+			t.Errorf("got %+v, want the number alone", word.Employee)
+		}
+	},
 }

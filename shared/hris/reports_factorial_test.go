@@ -118,4 +118,63 @@ var factorialReports = map[string]func(*testing.T){
 			}
 		}
 	},
+	"somebody who is there is not found": func(t *testing.T) {
+		hr, r, _ := simulated(t, "factorial", 2)
+		hr.Dismiss("4711", dayOf(t, "2026-11-30"), offboarding.Date{})
+		hr.Odd = func(w http.ResponseWriter, r *http.Request) bool {
+			one := strings.HasSuffix(r.URL.Path, "/4711")
+			if one {
+				w.WriteHeader(http.StatusNotFound)
+			}
+			return one
+		}
+		says(t, r, "unclear") // and not that somebody is gone, or stays
+		lists(t, r, "4711 leaves 2026-11-30")
+	},
+	"an empty list is none": func(t *testing.T) {
+		r := scripted(t, "factorial", always(`{"errors":null}`))
+		lists(t, r, "fails") // of everybody
+		r = scripted(t, "factorial", func(r *http.Request, _ string) string {
+			if r.URL.Query().Has("updated_at_gteq") {
+				return `{"errors":null}`
+			}
+			return `{"data":[],"meta":{"has_next_page":false}}`
+		})
+		lists(t, r, "nobody")
+		lists(t, r, "nobody") // of those who were changed
+		r.Reader.(*factorialReader).everybody.missed()
+		lists(t, scripted(t, "factorial", always(`{"errors":["x"]}`)), "fails")
+	},
+	"the paths are others": func(t *testing.T) {
+		lists(t, scripted(t, "factorial", always("404 ")), "fails") // and nobody is said to be gone
+	},
+	"the answer is about somebody else": func(t *testing.T) {
+		answers(t, "factorial", "unclear", always(`{"id":"815","active":true,"is_terminating":true,"terminated_on":"2026-11-30"}`))
+		answers(t, "factorial", "unclear", always(`null`))
+	},
+	"a field is of another type": func(t *testing.T) {
+		word := answers(t, "factorial", "leaves 2026-11-30", always(`{"id":4711,"company_identifier":42,"contact_number":"0049","active":true,"is_terminating":true,"terminated_on":"2026-11-30"}`))
+		if word.Employee.EmployeeID != "42" {
+			t.Errorf("got %+v, want the number as it is written", word.Employee)
+		}
+		answers(t, "factorial", "unclear", always(`{"id":4711,"active":true,"is_terminating":false,"terminated_on":{"date":"2026-11-30"}}`))
+		answers(t, "factorial", "unclear", always(`{"id":4711,"active":"true","is_terminating":"false","terminated_on":null}`))
+	},
+	"a field is missing of some": func(t *testing.T) {
+		lists(t, scripted(t, "factorial", always(`{"data":[{"id":"4711","active":true,"is_terminating":true,"terminated_on":"2026-11-30"},{"id":"4712","full_name":"x"}],"meta":{"has_next_page":false}}`)), "4711 leaves 2026-11-30, 4712 unclear")
+	},
+	"a request that worked is refused": func(t *testing.T) {
+		lists(t, scripted(t, "factorial", always(`400 {"errors":["date is missing"]}`)), "fails")
+		lists(t, scripted(t, "factorial", always("422 ")), "fails")
+	},
+	"an old address is gone": func(t *testing.T) {
+		lists(t, scripted(t, "factorial", always("410 ")), "fails")
+		answers(t, "factorial", "unclear", always("410 "))
+	},
+	"the filter by time filters nothing": func(t *testing.T) {
+		hr, r, _ := simulated(t, "factorial", 3)
+		hr.Dismiss("4712", dayOf(t, "2026-12-31"), offboarding.Date{})
+		lists(t, r, "4712 leaves 2026-12-31")
+		lists(t, r, "4712 leaves 2026-12-31") // asked for changes, it answers everybody again
+	},
 }

@@ -1,6 +1,7 @@
 package hris
 
 import (
+	"bufio"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -17,6 +18,18 @@ func finchSays(individual, employment string) script {
 		return `{"responses":[{"individual_id":"4711","code":200,"body":` + body + `}]}`
 	}
 	return paths(map[string]string{"/employer/individual": one(individual), "/employer/employment": one(employment)})
+}
+
+// finchSigned signs an arrival as Finch does.
+func finchSigned(t *testing.T, secret string, a *Arrival) {
+	t.Helper()
+	a.Header.Set("finch-event-id", "msg_1")
+	a.Header.Set("finch-timestamp", fmt.Sprint(heardAt.Unix()))
+	signature, err := finchSignature.Sign(secret, *a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Header.Set("finch-signature", signature)
 }
 
 const finchIndividual = `{"id":"4711","emails":[{"type":"personal","data":"adele@example.com"},{"type":"work","data":"adele.vance@contoso.com"}]}`
@@ -65,6 +78,7 @@ var finchReports = map[string]func(*testing.T){
 	"an error is inside of an answer": func(t *testing.T) {
 		answers(t, "finch", "fails", always(`{"responses":[{"individual_id":"4711","code":500,"body":{"message":"the provider is away"}}]}`))
 		answers(t, "finch", "unclear", always(`{"responses":[]}`))
+		answers(t, "finch", "unclear", always(`{"responses":[{"individual_id":"4711","code":200,"body":{"name":"not_found_error","code":404,"finch_code":"individual_not_found"}}]}`))
 	},
 	"the directory has pages": func(t *testing.T) {
 		hr, r, _ := simulated(t, "finch", 1200)
@@ -113,12 +127,9 @@ var finchReports = map[string]func(*testing.T){
 			},
 		} {
 			got := proves(t, "finch", secret, func(a *Arrival) {
-				a.Header.Set("finch-event-id", "msg_1")
-				a.Header.Set("finch-timestamp", fmt.Sprint(heardAt.Unix()))
-				right, err := finchSignature.Sign(secret, *a)
-				if err != nil {
-					t.Fatal(err)
-				}
+				finchSigned(t, secret, a)
+				right := a.Header.Get("finch-signature")
+				a.Header.Del("finch-signature")
 				send(a, right)
 			})
 			if got != strings.HasPrefix(name, "two") {
@@ -127,7 +138,7 @@ var finchReports = map[string]func(*testing.T){
 		}
 	},
 	"a job or an account is no person": func(t *testing.T) {
-		for _, kind := range []string{"job.data_sync_all.completed", "account.updated", "company.updated", "pay_statement.created"} {
+		for _, kind := range []string{"job.data_sync_all.completed", "job.data-sync-all.completed", "account.updated", "company.updated", "pay_statement.created"} {
 			means(t, "finch", "", `{"event_type":"`+kind+`","data":{"individual_id":null}}`, "nothing: "+kind)
 		}
 		means(t, "finch", "", `{"event_type":"individual.deleted","data":{"individual_id":"4711"}}`, "task")
@@ -139,5 +150,61 @@ var finchReports = map[string]func(*testing.T){
 			}
 			return finchSays(finchIndividual, `{"end_date":"2026-11-30"}`)(r, body)
 		})
+	},
+	"headers have other names": func(t *testing.T) {
+		secret := base64.StdEncoding.EncodeToString([]byte(reportSecret))
+		if proves(t, "finch", secret, func(a *Arrival) {
+			finchSigned(t, secret, a)
+			for _, name := range []string{"Event-Id", "Timestamp", "Signature"} {
+				a.Header.Set("Webhook-"+strings.TrimPrefix(name, "Event-"), a.Header.Get("Finch-"+name))
+				a.Header.Del("Finch-" + name)
+			}
+		}) {
+			t.Error("what is signed under the names of the first days is taken")
+		}
+	},
+	"headers come in small letters": func(t *testing.T) {
+		secret := base64.StdEncoding.EncodeToString([]byte(reportSecret))
+		if !proves(t, "finch", secret, func(a *Arrival) {
+			finchSigned(t, secret, a)
+			raw := "POST / HTTP/1.1\r\nhost: x\r\n"
+			for name := range a.Header {
+				raw += strings.ToLower(name) + ": " + a.Header.Get(name) + "\r\n"
+			}
+			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw + "\r\n")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Header = r.Header
+		}) {
+			t.Error("what comes through a proxy that writes small letters is not taken")
+		}
+	},
+	"how long to wait is told as a date": func(t *testing.T) {
+		answers(t, "finch", "again in 40s", always("429 Retry-After: "+heardAt.Add(40*time.Second).Format(http.TimeFormat)+"\n"))
+	},
+	"every credential is sent at once": func(t *testing.T) {
+		answers(t, "finch", "leaves 2026-11-30", func(r *http.Request, body string) string {
+			if got := r.Header.Values("Authorization"); len(got) != 1 || got[0] != "Bearer p" {
+				return "401 "
+			}
+			return finchSays(finchIndividual, `{"end_date":"2026-11-30"}`)(r, body)
+		})
+	},
+	"a list is null": func(t *testing.T) {
+		lists(t, scripted(t, "finch", always(`null`)), "fails")
+		lists(t, scripted(t, "finch", always(`{"paging":null,"individuals":null}`)), "fails")
+		answers(t, "finch", "unclear", always(`{"responses":null}`))
+	},
+	"a page is empty": func(t *testing.T) {
+		directory := func(answer string) Readable {
+			return scripted(t, "finch", paths(map[string]string{"/employer/directory": answer}))
+		}
+		lists(t, directory(`{"paging":{"count":0,"offset":0},"individuals":[]}`), "nobody")
+		lists(t, directory(`{"paging":{"count":3,"offset":0},"individuals":[]}`), "fails")
+	},
+	"the answer is a page for people": func(t *testing.T) {
+		answers(t, "finch", "fails", always(`<html><body>Back soon</body></html>`))
+		lists(t, scripted(t, "finch", always(`<html><body>Back soon</body></html>`)), "fails")
 	},
 }

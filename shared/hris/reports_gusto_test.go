@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -152,5 +153,68 @@ var gustoReports = map[string]func(*testing.T){
 	},
 	"the token has no right to employments": func(t *testing.T) {
 		answers(t, "gusto", "refused", gustoSays(`{"terminated":false}`, `403 {"errors":[{"error_key":"request","category":"missing_oauth_scopes"}]}`))
+	},
+	"a page is shorter than asked for": func(t *testing.T) {
+		hr, r, _ := simulated(t, "gusto", 130)
+		for i := range 130 {
+			hr.Dismiss(fmt.Sprint(4711+i), dayOf(t, "2026-12-31"), offboarding.Date{})
+		}
+		hr.Odd = func(_ http.ResponseWriter, r *http.Request) bool {
+			query := r.URL.Query()
+			query.Set("per", "40") // whatever was asked for
+			r.URL.RawQuery = query.Encode()
+			return false
+		}
+		if list, err := r.Leavers(t.Context(), heardAt); err != nil || len(list.Words) != 130 {
+			t.Errorf("got %d people, %v; want 130", len(list.Words), err)
+		}
+		untold := func(pages ...string) script {
+			return func(r *http.Request, _ string) string {
+				if r.URL.Path == "/v1/token_info" {
+					return `{"resource":{"type":"Company","uuid":"c"}}`
+				}
+				page, err := strconv.Atoi(r.URL.Query().Get("page"))
+				if err != nil || page > len(pages) {
+					return `[]`
+				}
+				return pages[page-1]
+			}
+		}
+		lists(t, scripted(t, "gusto", untold(`[{"uuid":"1"}]`, `[{"uuid":"2"}]`)), "1, 2")
+		lists(t, scripted(t, "gusto", untold("X-Total-Count: 3\n"+`[{"uuid":"1"}]`, "X-Total-Count: 3\n"+`[]`)), "fails")
+	},
+	"the token ends after two hours": func(t *testing.T) {
+		word, err := scripted(t, "gusto", always("401 ")).Person(t.Context(), "4711")
+		if outcomeOf(word, err) != "refused" || !strings.Contains(err.Error(), "renew api.secret") {
+			t.Errorf("got %v, want it refused, with what to renew", err)
+		}
+	},
+	"the token is of the demonstration": func(t *testing.T) {
+		lists(t, scripted(t, "gusto", paths(map[string]string{"/v1/token_info": "401 "})), "refused")
+	},
+	"changes cannot be asked for": func(t *testing.T) {
+		hr, r, _ := simulated(t, "gusto", 2)
+		hr.Dismiss("4712", dayOf(t, "2027-03-31"), offboarding.Date{}) // entered long before the time that is asked for
+		list, err := r.Leavers(t.Context(), heardAt.AddDate(0, 2, 0))
+		if err != nil || len(list.Words) != 1 {
+			t.Errorf("got %+v, %v; want everybody who is to leave, whenever it was entered", list.Words, err)
+		}
+	},
+	"a day slips by one": func(t *testing.T) {
+		word := answers(t, "gusto", "leaves 2026-11-30", gustoSays(`{"work_email":"adele.vance@contoso.com","terminated":false}`, `[{"active":false,"effective_date":"2026-11-30"}]`))
+		for _, zone := range []string{"Pacific/Honolulu", "America/Los_Angeles", "Europe/Berlin", "Pacific/Auckland"} {
+			in, err := time.LoadLocation(zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request, err := (Config{Name: "hr", Vendor: "gusto", Zone: zone}).Request(word, 1, heardAt)
+			if got := request.LeavingTime.In(in).Format(time.DateTime); err != nil || got != "2026-11-30 23:59:59" {
+				t.Errorf("%s: got %s, %v; want the end of the same day", zone, got, err)
+			}
+		}
+	},
+	"an event that nobody knew": func(t *testing.T) {
+		means(t, "gusto", "", gustoEvent("payroll_sync.created", "PayrollSync"), "nothing: payroll_sync.created")
+		means(t, "gusto", "", gustoEvent("employee.terminated", "PayrollSync"), "nothing: employee.terminated")
 	},
 }

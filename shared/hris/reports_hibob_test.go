@@ -119,4 +119,43 @@ var hibobReports = map[string]func(*testing.T){
 		answers(t, "hibob", "again in 45s", always(fmt.Sprintf("429 X-RateLimit-Reset: %d\n", heardAt.Add(45*time.Second).Unix())))
 		answers(t, "hibob", "again in 15m0s", always(fmt.Sprintf("429 X-RateLimit-Reset: %d\n", heardAt.Add(time.Hour).Unix())))
 	},
+	"the type of the content is missing": func(t *testing.T) {
+		answers(t, "hibob", "leaves 2026-11-30", func(r *http.Request, _ string) string {
+			if r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Accept") != "application/json" {
+				return "415 "
+			}
+			return `{"/root/id":{"value":"4711"},"/employee/lastDayOfWork":{"value":"2026-11-30"}}`
+		})
+		lists(t, scripted(t, "hibob", always("415 ")), "fails") // and is no run that went well
+	},
+	"a whole section is missing": func(t *testing.T) {
+		answers(t, "hibob", "unclear", always(`{"id":"4711","work":null,"internal":null,"employee":null}`))
+		word := answers(t, "hibob", "leaves until 2026-11-30", always(`{"id":"4711","email":"adele.vance@contoso.com","work":null,"internal":{"terminationDate":"2026-11-30"}}`))
+		if word.Employee != (offboarding.Employee{Mail: "adele.vance@contoso.com"}) {
+			t.Errorf("got %+v, want the address alone", word.Employee)
+		}
+	},
+	"the token is a person's": func(t *testing.T) {
+		answers(t, "hibob", "leaves 2026-11-30", func(r *http.Request, _ string) string {
+			if id, token, is := r.BasicAuth(); !is || id != "u" || token != "p" {
+				return "401 "
+			}
+			return `{"/root/id":{"value":"4711"},"/employee/lastDayOfWork":{"value":"2026-11-30"}}`
+		})
+		answers(t, "hibob", "refused", always("401 "))
+		lists(t, scripted(t, "hibob", always("403 ")), "refused")
+	},
+	"a key is a number": func(t *testing.T) {
+		lists(t, scripted(t, "hibob", always(`{"employees":[{"/root/id":{"value":4711},"/internal/terminationDate":{"value":"2026-11-30"},"1629151319875":{"value":"a column of one's own"},"work":{"customColumns":{"1":"x"}}}]}`)), "4711 leaves until 2026-11-30")
+	},
+	"the connector looks on the day after": func(t *testing.T) {
+		hr, r, _ := simulated(t, "hibob", 1)
+		hr.Dismiss("4711", dayOf(t, "2026-11-30"), offboarding.Date{})
+		word := says(t, r, "leaves 2026-11-30")
+		r.Zone = "Asia/Jerusalem"
+		request, err := r.Request(word, 1, heardAt)
+		if got, want := request.LeavingTime.UTC().Format(time.RFC3339), "2026-11-30T21:59:59Z"; err != nil || got != want {
+			t.Errorf("got %s, %v; want the end of the day itself, %s", got, err, want)
+		}
+	},
 }
