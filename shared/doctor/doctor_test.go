@@ -167,6 +167,11 @@ func TestEachFaultIsNamedAndNoneElse(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "ledger freeze"},
+		{"the history of a case cannot be read", func(t *testing.T, i *installation) {
+			if err := i.Store.Append(t.Context(), "00000000-0000-4000-8000-000000000000-1", 1, "planning", []byte(`{"position":1,"kind":"opened"}`)); err != nil {
+				t.Fatal(err)
+			}
+		}, "ledger 00000000-0000-4000-8000-000000000000-1"},
 		{"the ledger has no anchors", func(_ *testing.T, i *installation) { i.Harness.Ledger.HoldTo(nil) }, "anchors anchors"},
 		{"the webhook's secret is the sample", func(_ *testing.T, i *installation) { i.Webhooks = append(i.Webhooks, sample) }, "secrets /webhooks/standard"},
 		{"the webhook's secret is short", func(_ *testing.T, i *installation) { i.Webhooks = []string{"whsec_c2hvcnQ="} }, "secrets /webhooks/standard"},

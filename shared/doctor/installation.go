@@ -81,7 +81,7 @@ func (d *Doctor) bus(ctx context.Context) []Finding {
 			found = append(found, unread(check, s.Entity+": "+s.Name, err, "Azure Service Bus Data Receiver"))
 		}
 	}
-	return orFine(found, check, bus.Topic, "every queue and every subscription is there and can be read")
+	return orFine(found, check, bus.Topic, "every queue and every subscription is there and can be read; whether functions may send there, and what the filters take, is not read: terraform plan in infra/azure")
 }
 
 func (d *Doctor) ledger(ctx context.Context) []Finding {
@@ -101,7 +101,7 @@ func (d *Doctor) ledger(ctx context.Context) []Finding {
 	for _, u := range unreadable {
 		found = append(found, wrong(check, u.ID, "its history cannot be read: "+u.Why.Error(), "leaver verify "+u.ID))
 	}
-	return orFine(found, check, "ledger", "it can be read, and every open case with it")
+	return orFine(found, check, "ledger", "it can be read, and every open case with it; whether it can be written is not tried, and the cases that have ended are read by leaver verify")
 }
 
 // anchorAge is how old the last anchor may be: one is put every ten minutes.
@@ -139,5 +139,8 @@ func (d *Doctor) webhooks(context.Context) []Finding {
 			found = append(found, wrong(check, subject, fmt.Sprintf("a secret has %d bytes and needs %d: it can be guessed", len(key), leastSecret), fix))
 		}
 	}
-	return orFine(found, check, subject, fmt.Sprintf("%d secrets of its own", len(d.Webhooks)))
+	if len(d.Webhooks) == 0 {
+		return []Finding{fine(check, subject, "this host was told no secret of it; where intake has one, it was not looked at")}
+	}
+	return orFine(found, check, subject, fmt.Sprintf("%d secrets, none known or short; how old they are is not known here", len(d.Webhooks)))
 }
