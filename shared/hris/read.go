@@ -173,16 +173,32 @@ type Tenant struct {
 	Token func(context.Context) (string, error)
 }
 
-// LoadReaders makes the readers of a function that asks HR systems: of those that a file declares.
+// LoadReaders makes the readers of a function that asks HR systems: of those that a file declares. A
+// credential that is refused is looked for again where it stands, because whoever renews it tells nobody.
 func LoadReaders(ctx context.Context, text []byte, read Read, by Access) (map[string]Readable, error) {
 	d, err := Parse(text)
 	if err != nil {
 		return nil, err
 	}
+	places := slices.Clone(d.Sources)
 	if err := d.ReadCredentials(ctx, read); err != nil {
 		return nil, err
 	}
-	return NewReaders(d.Sources, by)
+	all, err := NewReaders(d.Sources, by)
+	if err != nil {
+		return nil, err
+	}
+	for i, place := range places {
+		v, err := vendorOf(place.Vendor)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", place.Name, err)
+		}
+		if source, can := all[place.Name]; can && !v.tenant { // the tenant's own token is not ours to renew
+			source.Reader = &renewing{reader: source.Reader, config: d.Sources[i], place: place.API.Secret, read: read, by: by}
+			all[place.Name] = source
+		}
+	}
+	return all, nil
 }
 
 // NewReaders makes the readers of the declared sources that have one, by name. Their credentials have
@@ -224,6 +240,64 @@ func NewReaders(declared []Config, by Access) (map[string]Readable, error) {
 		})}
 	}
 	return all, nil
+}
+
+// renewing is a reader whose credential others renew: where the HR system refuses it and another one
+// stands in its place, it asks once more with that.
+type renewing struct {
+	place string // of the credential
+	read  Read
+	by    Access
+
+	mu     sync.Mutex
+	config Config // with the credential
+	reader Reader
+}
+
+// Person implements Reader.
+func (r *renewing) Person(ctx context.Context, id string) (Word, error) {
+	return withNewest(ctx, r, func(reader Reader) (Word, error) { return reader.Person(ctx, id) })
+}
+
+// Leavers implements Reader.
+func (r *renewing) Leavers(ctx context.Context, since time.Time) (Leavers, error) {
+	return withNewest(ctx, r, func(reader Reader) (Leavers, error) { return reader.Leavers(ctx, since) })
+}
+
+func withNewest[T any](ctx context.Context, r *renewing, ask func(Reader) (T, error)) (T, error) {
+	r.mu.Lock()
+	with := r.reader
+	r.mu.Unlock()
+	answer, err := ask(with)
+	if !errors.Is(err, errCredential) {
+		return answer, err
+	}
+	if newest := r.newest(ctx, with); newest != with {
+		return ask(newest)
+	}
+	return answer, err
+}
+
+// newest is the reader with the credential that stands in its place now; that which was refused, where
+// there is no other.
+func (r *renewing) newest(ctx context.Context, refused Reader) Reader {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reader != refused {
+		return r.reader
+	}
+	config := r.config
+	secret, err := r.read(ctx, r.place)
+	if err != nil || secret == config.API.Secret {
+		return refused // whose refusal says what to do
+	}
+	config.API.Secret = secret
+	made, err := NewReaders([]Config{config}, r.by)
+	if err != nil {
+		return refused
+	}
+	r.config, r.reader = config, made[config.Name].Reader
+	return r.reader
 }
 
 const (

@@ -188,6 +188,7 @@ var gustoReports = map[string]func(*testing.T){
 		if outcomeOf(word, err) != "refused" || !strings.Contains(err.Error(), "renew api.secret") {
 			t.Errorf("got %v, want it refused, with what to renew", err)
 		}
+		renewed(t, "gusto")
 	},
 	"the token is of the demonstration": func(t *testing.T) {
 		lists(t, scripted(t, "gusto", paths(map[string]string{"/v1/token_info": "401 "})), "refused")

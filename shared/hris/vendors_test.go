@@ -362,6 +362,52 @@ func pasted(t *testing.T, vendor, declaration string) {
 	}
 }
 
+// TestACredentialThatOthersRenewIsTakenFromItsPlace: without a restart, and not asked for while it serves.
+func TestACredentialThatOthersRenewIsTakenFromItsPlace(t *testing.T) {
+	for _, v := range vendors {
+		if v.reader != nil && !v.tenant {
+			t.Run(v.name, func(t *testing.T) { renewed(t, v.name) })
+		}
+	}
+}
+
+// renewed reads a simulated system while another credential is put into the place of its own.
+func renewed(t *testing.T, vendor string) {
+	t.Helper()
+	hr, _, _ := simulated(t, vendor, 1)
+	stands, looked := "an old one", 0
+	declaration := fmt.Sprintf("sources:\n- {name: hr, vendor: %s, zone: Europe/Berlin, secrets: [s], every: 15m, api: {url: 'https://hr.example', user: '%s', secret: 'file:token'}}\n", vendor, hr.User)
+	if !hr.Sends() {
+		declaration = strings.Replace(declaration, "secrets: [s], ", "", 1)
+	}
+	readers, err := LoadReaders(t.Context(), []byte(declaration), func(context.Context, string) (string, error) {
+		looked++
+		return stands, nil
+	}, Access{Now: func() time.Time { return heardAt }, Unpaced: true, Transport: transport(func(r *http.Request) *http.Response {
+		w := httptest.NewRecorder()
+		hr.ServeHTTP(w, r)
+		return w.Result()
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readers["hr"].Person(t.Context(), "4711"); !errors.Is(err, errCredential) {
+		t.Fatalf("with an old credential: %v; want it refused", err)
+	}
+	stands = hr.Credential
+	for range 2 {
+		if _, err := readers["hr"].Person(t.Context(), "4711"); err != nil {
+			t.Errorf("with the new one in its place: %v", err)
+		}
+	}
+	if _, err := readers["hr"].Leavers(t.Context(), heardAt); err != nil {
+		t.Errorf("the list, with the new one: %v", err)
+	}
+	if looked != 3 { // at the start, and after each refusal
+		t.Errorf("looked for it %d times, want 3", looked)
+	}
+}
+
 func FuzzVendors(f *testing.F) {
 	for _, body := range []string{
 		`{"type":"employee.updated","data":{"employeeId":"4711"}}`, `{"employees":[{"id":"5"}]}`, `{"event_type":"employee.terminated","entity_type":"Employee","entity_uuid":"3f5e"}`,
