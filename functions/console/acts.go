@@ -14,7 +14,7 @@ import (
 )
 
 // desk is the operator's, with whoever has signed in at it.
-func (c *Console) desk(who session) *operator.Desk { return c.Desk.As(who.Person) }
+func (c *Console) desk(who session) *operator.Desk { return c.Desk.As(who.Person, who.Roles...) }
 
 // field is a field of a form, without blanks around it.
 func field(r *http.Request, name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }

@@ -336,7 +336,7 @@ func TestNobodyDecidesAboutTheirOwnDeparture(t *testing.T) {
 	w := newWorld(t, nil)
 	own := w.leaves(chief, needsApproval)
 	who := operator.OfCase(own.ID)
-	desk := w.desk.As(offboarding.Person{ID: simtenant.UserID(chief), Name: chief})
+	desk := w.desk.As(offboarding.Person{ID: simtenant.UserID(chief), Name: chief}, operator.Operate, operator.Approve)
 	before, err := w.desk.Ledger.Case(t.Context(), own.ID)
 	if err != nil {
 		t.Fatal(err)

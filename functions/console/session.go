@@ -16,17 +16,12 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
 )
 
-// role is an app role of the console's registration, which Entra assigns.
-type role string
+type role = operator.Role
 
-// The roles. Who may operate or approve may read.
-const (
-	roleRead    role = "Leaver.Read"
-	roleOperate role = "Leaver.Operate"
-	roleApprove role = "Leaver.Approve"
-)
+const roleRead, roleOperate, roleApprove = operator.Read, operator.Operate, operator.Approve
 
 // Roles are the app roles that the console's registration declares, and what each lets people do.
 var Roles = map[string]string{

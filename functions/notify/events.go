@@ -33,7 +33,7 @@ func (r *run) events(ctx context.Context, take func(of string, told []offboardin
 		if c == nil {
 			continue
 		}
-		personal, err := r.Ledger.Personal(ctx, id)
+		personal, err := r.Ledger.PersonalOf(ctx, c)
 		if err != nil {
 			return err
 		}

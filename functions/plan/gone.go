@@ -40,7 +40,7 @@ func (p *Planner) alreadyGone(ctx context.Context, r offboarding.Request, refusa
 		if c == nil || c.Cancelled != nil || c.AccountDeleted().IsZero() {
 			continue
 		}
-		personal, err := p.Ledger.Personal(ctx, c.ID)
+		personal, err := p.Ledger.PersonalOf(ctx, c)
 		if err != nil {
 			return nil, err
 		}

@@ -62,7 +62,7 @@ func (p *Planner) named(ctx context.Context, name string, but offboarding.User) 
 		if strings.EqualFold(c.Leaver, but.ID) || newest != nil && newest.OpenedAt.After(c.OpenedAt) {
 			continue
 		}
-		personal, err := p.Ledger.Personal(ctx, c.ID)
+		personal, err := p.Ledger.PersonalOf(ctx, c)
 		if err != nil {
 			return nil, err
 		}

@@ -379,7 +379,7 @@ func (p *Planner) renamed(ctx context.Context, name string, refusal error) (offb
 		return offboarding.User{}, err
 	}
 	for _, c := range cases {
-		personal, err := p.Ledger.Personal(ctx, c.ID)
+		personal, err := p.Ledger.PersonalOf(ctx, c)
 		if err != nil {
 			return offboarding.User{}, err
 		}

@@ -57,7 +57,7 @@ func (p *Planner) meant(ctx context.Context, r offboarding.Request, chosen strin
 		if c == nil || !c.Open() {
 			continue
 		}
-		personal, err := p.Ledger.Personal(ctx, c.ID)
+		personal, err := p.Ledger.PersonalOf(ctx, c)
 		if err != nil {
 			return offboarding.User{}, err
 		}

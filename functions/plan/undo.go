@@ -41,7 +41,7 @@ func Rehired(ctx context.Context, directory interface {
 	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
 }, l *ledger.Ledger, c *offboarding.Case,
 ) ([]offboarding.Brake, error) {
-	personal, err := l.Personal(ctx, c.ID)
+	personal, err := l.PersonalOf(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (p *Planner) deleted(ctx context.Context, e offboarding.Employee, refusal e
 		if c.AccountDeleted().IsZero() {
 			continue
 		}
-		personal, err := p.Ledger.Personal(ctx, c.ID)
+		personal, err := p.Ledger.PersonalOf(ctx, c)
 		if err != nil {
 			return offboarding.User{}, err
 		}
@@ -108,7 +108,7 @@ func (p *Planner) formerAccount(ctx context.Context, e offboarding.Employee, use
 		if strings.EqualFold(c.Leaver, user.ID) || !c.Begun() || c.Undone() {
 			continue
 		}
-		personal, err := p.Ledger.Personal(ctx, c.ID)
+		personal, err := p.Ledger.PersonalOf(ctx, c)
 		if err != nil {
 			return nil, err
 		}

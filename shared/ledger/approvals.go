@@ -124,7 +124,7 @@ func (l *Ledger) Approve(ctx context.Context, a Approval) (*offboarding.Case, er
 		if err != nil {
 			return nil, err
 		}
-		personal, err := l.personal(ctx, c)
+		personal, err := l.PersonalOf(ctx, c)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +167,7 @@ func (l *Ledger) Withdraw(ctx context.Context, a Approval) (*offboarding.Case, e
 		if err != nil {
 			return nil, err
 		}
-		personal, err := l.personal(ctx, c)
+		personal, err := l.PersonalOf(ctx, c)
 		if err != nil {
 			return nil, err
 		}

@@ -34,7 +34,9 @@ func (l *Ledger) seal(ctx context.Context, id string, personal map[string]string
 	return hashes, nil
 }
 
-// Personal returns the personal values of a case or request that were not erased yet.
+// Personal returns the personal values beside a request, or beside a case that cannot be read, which
+// were not erased yet. Nothing bears them out: they are to be shown, and nothing is to be done by them.
+// Those of a case are [Ledger.PersonalOf].
 func (l *Ledger) Personal(ctx context.Context, id string) (map[string]string, error) {
 	values, err := l.store.Unseal(ctx, id)
 	if err != nil {
@@ -48,16 +50,18 @@ func (l *Ledger) Personal(ctx context.Context, id string) (map[string]string, er
 	return out, nil
 }
 
-// personal are the personal values that the history of a case refers to: of two that were sealed under
-// one name at the same time, that of the commit which came first.
-func (l *Ledger) personal(ctx context.Context, c *offboarding.Case) (map[string]string, error) {
+// PersonalOf are the personal values of a case that were not erased yet, by name: those that its history
+// refers to, and that are what it refers to. What somebody has put beside it or changed is not among
+// them; of two that were sealed under one name at the same time, that of the commit which came first is.
+func (l *Ledger) PersonalOf(ctx context.Context, c *offboarding.Case) (map[string]string, error) {
 	values, err := l.store.Unseal(ctx, c.ID)
 	if err != nil {
 		return nil, fmt.Errorf("reading personal values of %s: %w", c.ID, err)
 	}
 	out := make(map[string]string, len(values))
 	for k, v := range values {
-		if name, _, _ := strings.Cut(k, "~"); c.Sealed(name) && k == key(name, c.SealedHash(name)) {
+		name, _, _ := strings.Cut(k, "~")
+		if hash := c.SealedHash(name); hash != "" && k == key(name, hash) && saltedHash(v.Salt, v.Value) == hash {
 			out[name] = v.Value
 		}
 	}

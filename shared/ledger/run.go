@@ -276,9 +276,15 @@ func (r *Run) Renew(ctx context.Context, until time.Time) error {
 }
 
 // Keep commits facts of the run, the before and the progress of its step, and returns the case with
-// them. Errors: ErrLeaseLost, and those of the store.
+// them. A step that is being taken back keeps no more of the before: the order to take it back is
+// signed, and bears out what stood before it. Errors: ErrLeaseLost, and those of the store.
 func (r *Run) Keep(ctx context.Context, before, progress map[string]string) (*offboarding.Case, error) {
-	return r.update(ctx, "keeping facts", func(*offboarding.Case, *offboarding.Record) (*offboarding.Entry, error) {
+	return r.update(ctx, "keeping facts", func(_ *offboarding.Case, record *offboarding.Record) (*offboarding.Entry, error) {
+		if record.Undo {
+			if before = nil; len(progress) == 0 {
+				return nil, nil
+			}
+		}
 		return &offboarding.Entry{Kind: offboarding.EntryKept, Before: before, Progress: progress}, nil
 	})
 }
@@ -293,7 +299,10 @@ func (r *Run) KeepPersonal(ctx context.Context, before map[string]string) (*offb
 		return nil, err
 	}
 	r.knows(fresh)
-	return r.update(ctx, "keeping personal facts", func(c *offboarding.Case, _ *offboarding.Record) (*offboarding.Entry, error) {
+	return r.update(ctx, "keeping personal facts", func(c *offboarding.Case, record *offboarding.Record) (*offboarding.Entry, error) {
+		if record.Undo {
+			return nil, nil
+		}
 		values, said := map[string]string{}, map[string]string{}
 		for name, value := range before {
 			if sealed := PersonalName(r.step, name); !c.Sealed(sealed) {
@@ -314,9 +323,9 @@ func (r *Run) KeepPersonal(ctx context.Context, before map[string]string) (*offb
 // PersonalName is the name under which a personal value of a step's before is sealed.
 func PersonalName(step offboarding.StepName, name string) string { return string(step) + "-" + name }
 
-// Personal returns the personal values of the run's case that were not erased.
+// Personal returns the personal values of the run's case that were not erased; see [Ledger.PersonalOf].
 func (r *Run) Personal(ctx context.Context) (map[string]string, error) {
-	return r.ledger.Personal(ctx, r.Case().ID)
+	return r.ledger.PersonalOf(ctx, r.Case())
 }
 
 // Settlement is how a run ends.

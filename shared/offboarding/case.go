@@ -323,7 +323,10 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 		next.change(e.Step, func(s *Record) { s.Lease = *e.Lease })
 	case EntryKept:
 		next.change(e.Step, func(s *Record) {
-			s.Before, s.Progress = merged(e.Before, s.Before), merged(s.Progress, e.Progress)
+			s.Progress = merged(s.Progress, e.Progress)
+			if !s.Undo { // the order to take it back is signed, and bears out what stood before it alone
+				s.Before = merged(e.Before, s.Before)
+			}
 		})
 	case EntrySettled:
 		next.change(e.Step, func(s *Record) { s.settle(e) })
@@ -356,7 +359,7 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 	}
 	if e.Kind.Decides() {
 		next.sealed = merged(c.sealed, e.Sealed)
-	} else { // a step adds what it saw, under its own name, and replaces nobody's word
+	} else if r := c.Step(e.Step); r == nil || !r.Undo { // a step adds what it saw, under its own name, and replaces nobody's word
 		next.sealed = merged(own(e), c.sealed)
 	}
 	if len(e.Sealed) > 0 {

@@ -28,11 +28,14 @@ func (s *Desk) Release(ctx context.Context, ask Release) ([]Status, error) {
 	if several := ask.All || ask.Source != ""; several == (len(ask.Who) > 0) {
 		return nil, refused("say which departures: name them, or a source, or all")
 	}
+	by, err := s.acting(Operate, ask.By)
+	if err != nil {
+		return nil, err
+	}
 	ids, err := s.limited(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
-	by := s.person(ask.By)
 	released := []Status{}
 	var failures []error
 	for _, id := range ids {
@@ -101,15 +104,6 @@ func (s *Desk) goOn(ctx context.Context, c *offboarding.Case) (Status, error) {
 	return s.status(ctx, c)
 }
 
-// person is who decides: whom a token proves, where this host has one, or else who somebody at this
-// machine says to be.
-func (s *Desk) person(by string) offboarding.Person {
-	if s.Operator.Verified() {
-		return s.Operator
-	}
-	return offboarding.Person{Name: strings.TrimSpace(by)}
-}
-
 // Approval is a person's word for a departure, or for one step of it; or that it is taken back.
 type Approval struct {
 	Who      Who                  `json:"who"`
@@ -123,8 +117,12 @@ type Approval struct {
 
 // Approve gives or takes back a person's word and returns how the case stands.
 func (s *Desk) Approve(ctx context.Context, ask Approval) (Status, error) {
+	by, err := s.acting(Approve, ask.By)
+	if err != nil {
+		return Status{}, err
+	}
 	if ask.Leaver != "" {
-		return s.choose(ctx, ask)
+		return s.choose(ctx, ask, by)
 	}
 	open, err := s.open(ctx, ask.Who, "approve")
 	if err != nil {
@@ -135,7 +133,7 @@ func (s *Desk) Approve(ctx context.Context, ask Approval) (Status, error) {
 	}
 	var c *offboarding.Case
 	for _, step := range open.meant(ask.Step) {
-		approval := ledger.Approval{Case: open.Case, Step: step, By: s.person(ask.By), Note: ask.Note}
+		approval := ledger.Approval{Case: open.Case, Step: step, By: by, Note: ask.Note}
 		if ask.Withdraw {
 			c, err = s.Ledger.Withdraw(ctx, approval)
 		} else {
@@ -149,14 +147,14 @@ func (s *Desk) Approve(ctx context.Context, ask Approval) (Status, error) {
 }
 
 // choose says whom a held request means, and sends it back to be planned.
-func (s *Desk) choose(ctx context.Context, ask Approval) (Status, error) {
+func (s *Desk) choose(ctx context.Context, ask Approval, by offboarding.Person) (Status, error) {
 	if ask.Who.Request == "" || ask.Step != "" || ask.Withdraw {
 		return Status{}, refused("name the request that is held, as leaver status does, and nothing else with --leaver")
 	}
-	if err := s.Ledger.Choose(ctx, ask.Who.Request, strings.ToLower(ask.Leaver), s.person(ask.By)); err != nil {
+	if err := s.Ledger.Choose(ctx, ask.Who.Request, strings.ToLower(ask.Leaver), by); err != nil {
 		return Status{}, err
 	}
-	if _, err := s.Replay(ctx, Replay{Who: ask.Who}); err != nil {
+	if _, err := s.replay(ctx, Replay{Who: ask.Who}); err != nil {
 		return Status{}, err
 	}
 	return Status{Request: ask.Who.Request, Opened: s.Now(), State: string(offboarding.CasePlanning), Reason: "it is on its way to be planned", Steps: []StepStatus{}}, nil
@@ -192,7 +190,11 @@ func (s *Desk) Allow(ctx context.Context, ask Allowance) (Brakes, error) {
 	if ask.Departures < 1 || !ask.Until.After(s.Now()) {
 		return Brakes{}, refused("allow at least one departure, until a time that is ahead")
 	}
-	if err := s.Ledger.AllowDepartures(ctx, ask.Departures, ask.Until, s.person(ask.By)); err != nil {
+	by, err := s.acting(Operate, ask.By)
+	if err != nil {
+		return Brakes{}, err
+	}
+	if err := s.Ledger.AllowDepartures(ctx, ask.Departures, ask.Until, by); err != nil {
 		return Brakes{}, err
 	}
 	cases, _, err := s.Ledger.Cases(ctx)
@@ -224,14 +226,15 @@ type Freeze struct {
 
 // Freeze stops every write of the installation, or lets it write again.
 func (s *Desk) Freeze(ctx context.Context, ask Freeze) (Brakes, error) {
-	var err error
+	by, err := s.acting(Operate, ask.By)
 	switch {
+	case err != nil:
 	case ask.Thaw:
-		err = s.Ledger.Thaw(ctx, s.person(ask.By))
+		err = s.Ledger.Thaw(ctx, by)
 	case strings.TrimSpace(ask.Reason) == "":
 		err = refused("say why the installation is frozen")
 	default:
-		err = s.Ledger.Freeze(ctx, s.person(ask.By), ask.Reason)
+		err = s.Ledger.Freeze(ctx, by, ask.Reason)
 	}
 	if err != nil {
 		return Brakes{}, err

@@ -30,6 +30,10 @@ func (s *Desk) Cancel(ctx context.Context, ask Cancellation) ([]Status, error) {
 	if ask.Who.Everybody() != several || ask.Reason == "" {
 		return nil, refused("say which departures, by a case or by since and source, and why")
 	}
+	by, err := s.acting(Operate, ask.By)
+	if err != nil {
+		return nil, err
+	}
 	var ids []string
 	var failures []error
 	if several {
@@ -48,7 +52,7 @@ func (s *Desk) Cancel(ctx context.Context, ask Cancellation) ([]Status, error) {
 	}
 	stopped := []Status{}
 	for _, id := range ids {
-		one, err := s.stop(ctx, id, ask.Reason, ask.By)
+		one, err := s.stop(ctx, id, ask.Reason, by)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("cancelling case %s: %w", id, err))
 			continue
@@ -100,7 +104,7 @@ func (s *Desk) begun(ctx context.Context, since time.Time, source string) ([]str
 }
 
 // stop cancels one open case, or ends its undo where it is.
-func (s *Desk) stop(ctx context.Context, id, reason, by string) (Status, error) {
+func (s *Desk) stop(ctx context.Context, id, reason string, by offboarding.Person) (Status, error) {
 	c, err := s.Ledger.Case(ctx, id)
 	if err != nil {
 		return Status{}, err
@@ -109,7 +113,7 @@ func (s *Desk) stop(ctx context.Context, id, reason, by string) (Status, error) 
 		return Status{}, err
 	}
 	if c.Undoing() && !c.Leaving() {
-		if c, err = s.Ledger.StopUndo(ctx, id, s.person(by)); err != nil {
+		if c, err = s.Ledger.StopUndo(ctx, id, by); err != nil {
 			return Status{}, err
 		}
 		return s.status(ctx, c)

@@ -76,16 +76,20 @@ func (x *Index) statuses(ctx context.Context, l *ledger.Ledger, now time.Time) (
 
 // read reads a case. One that cannot be read is shown as such, and keeps nobody from the others.
 func (x *Index) read(ctx context.Context, l *ledger.Ledger, head ledger.Head, now time.Time) error {
-	personal, err := l.Personal(ctx, head.ID)
-	if err != nil {
-		return err
-	}
 	c, err := l.Case(ctx, head.ID)
 	var each indexed
 	switch {
 	case err == nil:
+		personal, err := l.PersonalOf(ctx, c)
+		if err != nil {
+			return err
+		}
 		each = indexedAt(c, personal, now)
 	case errors.Is(err, ledger.ErrUnreadable), errors.Is(err, ledger.ErrTruncated), errors.Is(err, ledger.ErrNoCase):
+		personal, failed := l.Personal(ctx, head.ID)
+		if failed != nil {
+			return failed
+		}
 		each = indexed{position: head.Position, status: unreadable(ledger.Unreadable{ID: head.ID, Why: err}, personal)}
 	default:
 		return err

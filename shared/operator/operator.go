@@ -1,6 +1,8 @@
 // Package operator is what the people who run Leaver can ask of it and do to it: every question and
 // every act once, whoever asks. The operator's command reaches them on the loopback interface, the
-// console through a browser; neither can do what is not here.
+// console through a browser; neither can do what is not here. Every act begins with [Desk.acting], which
+// checks who acts and by which role, and no other room does to the ledger what people do: on AWS and Azure
+// it is in the console's function alone, which signs; elsewhere in the host that holds the key's file.
 package operator
 
 import (
@@ -31,6 +33,7 @@ type Desk struct {
 	Now   func() time.Time
 	// Operator is whom a token proves to be the one who asks; where it is nobody, who asks says so.
 	Operator offboarding.Person
+	roles    []Role // nil = all, of whoever can read the file of the host's token
 	// PolicyUnknown is set when others plan the requests, by a policy that this desk was not told: it
 	// could only guess what they would do.
 	PolicyUnknown bool
@@ -40,13 +43,6 @@ type Desk struct {
 type Directory interface {
 	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
 	DirectoryRoles(ctx context.Context, user string) ([]string, error)
-}
-
-// As is the desk with somebody else asking, whom a token proves.
-func (s *Desk) As(who offboarding.Person) *Desk {
-	as := *s
-	as.Operator = who
-	return &as
 }
 
 // refused is what cannot be done for whoever asked so.

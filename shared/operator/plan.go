@@ -45,7 +45,7 @@ type PlannedStep struct {
 
 // Plan says what offboarding somebody would do; nothing is written.
 func (s *Desk) Plan(ctx context.Context, ask offboarding.Request) (Planned, error) {
-	request, err := s.received(ask)
+	request, err := s.received(ask, Read)
 	switch {
 	case err != nil:
 		return Planned{}, err

@@ -102,6 +102,10 @@ func (s *Desk) Adopt(ctx context.Context, ask Adoption) ([]ledger.Verification, 
 	if ask.Seen == "" {
 		return nil, refused("look first: leaver verify, which says what to type")
 	}
+	by, err := s.acting(Operate, ask.By)
+	if err != nil {
+		return nil, err
+	}
 	now, err := s.Verify(ctx, ask.Who)
 	if err != nil {
 		return nil, err
@@ -121,7 +125,7 @@ func (s *Desk) Adopt(ctx context.Context, ask Adoption) ([]ledger.Verification, 
 		}
 		err := s.othersHistory(shown.Case)
 		if err == nil {
-			_, err = s.Ledger.Adopt(ctx, shown, s.person(ask.By))
+			_, err = s.Ledger.Adopt(ctx, shown, by)
 		}
 		var v ledger.Verification
 		if err == nil {
@@ -141,6 +145,10 @@ func (s *Desk) SetAside(ctx context.Context, ask Adoption) ([]ledger.Verificatio
 	if ask.All || len(ask.Who) == 0 {
 		return nil, refused("say which: name cases")
 	}
+	by, err := s.acting(Operate, ask.By)
+	if err != nil {
+		return nil, err
+	}
 	ids, err := s.casesOf(ctx, ask.Who)
 	if err != nil {
 		return nil, err
@@ -149,7 +157,7 @@ func (s *Desk) SetAside(ctx context.Context, ask Adoption) ([]ledger.Verificatio
 		if err := s.othersHistory(id); err != nil {
 			return nil, err
 		}
-		if err := s.Ledger.SetAside(ctx, id, s.person(ask.By)); err != nil {
+		if err := s.Ledger.SetAside(ctx, id, by); err != nil {
 			return nil, err
 		}
 	}

@@ -15,6 +15,14 @@ type Replay struct {
 
 // Replay sends what was parked back to work, or lists it.
 func (s *Desk) Replay(ctx context.Context, ask Replay) ([]replay.Item, error) {
+	if _, err := s.acting(Operate, ""); err != nil && !ask.Preview {
+		return nil, err
+	}
+	return s.replay(ctx, ask)
+}
+
+// replay is Replay, for whoever may.
+func (s *Desk) replay(ctx context.Context, ask Replay) ([]replay.Item, error) {
 	selection := ask.Selection
 	switch who := ask.Who; {
 	case who.Everybody():

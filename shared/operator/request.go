@@ -17,7 +17,7 @@ type Sent struct {
 
 // Offboard sends a request. What becomes of it, [Desk.Status] says.
 func (s *Desk) Offboard(ctx context.Context, ask offboarding.Request) (Sent, error) {
-	request, err := s.received(ask)
+	request, err := s.received(ask, Operate)
 	if err != nil {
 		return Sent{}, err
 	}
@@ -28,11 +28,14 @@ func (s *Desk) Offboard(ctx context.Context, ask offboarding.Request) (Sent, err
 	return Sent{Request: request.ID}, err
 }
 
-// received is what the operator asks for; it happens now.
-func (s *Desk) received(request offboarding.Request) (offboarding.Request, error) {
+// received is what the operator asks for, who has to have a role; it happens now.
+func (s *Desk) received(request offboarding.Request, needs Role) (offboarding.Request, error) {
 	now := s.Now().UTC()
-	request.ID = offboarding.RequestID("operator", uuid.NewString())
-	request.By = s.person(request.By.Name)
+	by, err := s.acting(needs, request.By.Name)
+	if err != nil {
+		return request, err
+	}
+	request.ID, request.By = offboarding.RequestID("operator", uuid.NewString()), by
 	request.Source, request.EventTime, request.ReceivedAt = "operator", now, now
 	switch {
 	case !request.LeavingTime.IsZero():

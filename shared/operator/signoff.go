@@ -22,6 +22,10 @@ type SignOff struct {
 
 // SignOff accepts a step by name and returns how the case stands.
 func (s *Desk) SignOff(ctx context.Context, ask SignOff) (Status, error) {
+	by, err := s.acting(Operate, ask.By)
+	if err != nil {
+		return Status{}, err
+	}
 	id := ask.Who.Case // which may be closed: the same signature twice is one
 	if id == "" {
 		open, err := s.open(ctx, ask.Who, "sign off")
@@ -33,7 +37,7 @@ func (s *Desk) SignOff(ctx context.Context, ask SignOff) (Status, error) {
 	if err := s.othersCase(ctx, id); err != nil {
 		return Status{}, err
 	}
-	c, err := s.signOff(ctx, ledger.SignOff{Case: id, Step: ask.Step, By: s.person(ask.By).Name, Note: ask.Note, Items: ask.Items})
+	c, err := s.signOff(ctx, ledger.SignOff{Case: id, Step: ask.Step, By: by.Name, Note: ask.Note, Items: ask.Items})
 	if err != nil {
 		return Status{}, err
 	}

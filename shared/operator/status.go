@@ -90,7 +90,7 @@ func (s *Desk) Status(ctx context.Context, who Who) ([]Status, error) {
 
 // status is how a case stands now.
 func (s *Desk) status(ctx context.Context, c *offboarding.Case) (Status, error) {
-	personal, err := s.Ledger.Personal(ctx, c.ID)
+	personal, err := s.Ledger.PersonalOf(ctx, c)
 	if err != nil {
 		return Status{}, err
 	}
@@ -154,7 +154,7 @@ func Statuses(ctx context.Context, l *ledger.Ledger, now time.Time) ([]Status, e
 	}
 	out := []Status{}
 	for _, c := range cases {
-		personal, err := l.Personal(ctx, c.ID)
+		personal, err := l.PersonalOf(ctx, c)
 		if err != nil {
 			return nil, err
 		}

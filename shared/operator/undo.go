@@ -36,6 +36,13 @@ func (s *Desk) Undo(ctx context.Context, ask Undo) (Undoing, error) {
 	if strings.TrimSpace(ask.Reason) == "" && !ask.Preview {
 		return Undoing{}, refused("say why the departure is taken back")
 	}
+	var by offboarding.Person
+	if !ask.Preview {
+		var err error
+		if by, err = s.acting(Operate, ask.By); err != nil {
+			return Undoing{}, err
+		}
+	}
 	id, err := s.begunBy(ctx, ask.Who)
 	if err != nil {
 		return Undoing{}, err
@@ -67,7 +74,7 @@ func (s *Desk) Undo(ctx context.Context, ask Undo) (Undoing, error) {
 		out.Status, err = s.status(ctx, c)
 		return out, err
 	}
-	c, err = s.Ledger.Undo(ctx, ledger.UndoOrder{Case: id, Step: ask.Step, By: s.person(ask.By), Reason: ask.Reason, Source: "operator", Brakes: brakes})
+	c, err = s.Ledger.Undo(ctx, ledger.UndoOrder{Case: id, Step: ask.Step, By: by, Reason: ask.Reason, Source: "operator", Brakes: brakes})
 	if err != nil {
 		return out, err
 	}

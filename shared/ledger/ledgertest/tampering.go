@@ -115,14 +115,14 @@ var tamperings = []tampering{
 		rows[victimCase] = slices.Clone(rows[bystanderCase])
 	}},
 	{name: "another tenant's rows", want: ledger.ProblemUnproven, do: func(t *testing.T, rows map[string][]string) {
-		other := copied(t, honest(t, &memoryStore{}, ledger.Proof{Tenant: "elsewhere", Signer: Proof(tenant).Signer, Keys: Proof(tenant).Keys}), victimCase)
+		other := copied(t, honest(t, &Memory{}, ledger.Proof{Tenant: "elsewhere", Signer: Proof(tenant).Signer, Keys: Proof(tenant).Keys}), victimCase)
 		rows[victimCase] = other
 	}},
 	{name: "rows of an older version, which signed nothing", want: ledger.ProblemUnproven, do: func(t *testing.T, rows map[string][]string) {
 		unsign(t, rows[victimCase])
 	}},
 	{name: "rows that another key signed", want: ledger.ProblemUnproven, do: func(t *testing.T, rows map[string][]string) {
-		rows[victimCase] = copied(t, honest(t, &memoryStore{}, ProofBy(tenant, 7)), victimCase)
+		rows[victimCase] = copied(t, honest(t, &Memory{}, ProofBy(tenant, 7)), victimCase)
 	}},
 	{name: "a signature of another algorithm", want: ledger.ProblemUnproven, do: func(t *testing.T, rows map[string][]string) {
 		for i, row := range rows[victimCase] {
@@ -149,9 +149,18 @@ var tamperings = []tampering{
 	}},
 }
 
+// Tampered is a ledger after somebody has tampered with it, and which cases that concerns.
+type Tampered struct {
+	Ledger            *ledger.Ledger // of a process that holds no key
+	Victim, Bystander string         // ids of the cases
+	// Held is set where the case can still be read, and its irreversible steps are held. Gone is set
+	// where nothing is left of it.
+	Held, Gone bool
+}
+
 // Tampering tampers with a ledger in every way and opens it again: each is noticed, in words, and stops
-// what it concerns and nothing else. Fresh makes empty stores.
-func Tampering(t *testing.T, fresh func(t *testing.T) ledger.Store) {
+// what it concerns and nothing else. Fresh makes empty stores; what those say who look at it, also checks.
+func Tampering(t *testing.T, fresh func(t *testing.T) ledger.Store, also ...func(t *testing.T, after Tampered)) {
 	t.Logf("%d ways", len(tamperings))
 	for _, way := range tamperings {
 		t.Run(way.name, func(t *testing.T) {
@@ -159,7 +168,7 @@ func Tampering(t *testing.T, fresh func(t *testing.T) ledger.Store) {
 			anchors := &Anchors{}
 			proof := Proof(tenant)
 			proof.Anchors = anchors
-			before := honest(t, &memoryStore{}, proof)
+			before := honest(t, &Memory{}, proof)
 			if wrong, err := before.Anchor(t.Context()); err != nil || len(wrong) > 0 {
 				t.Fatalf("anchoring the honest ledger: %v, %v", wrong, err)
 			}
@@ -167,14 +176,22 @@ func Tampering(t *testing.T, fresh func(t *testing.T) ledger.Store) {
 			way.do(t, rows)
 			store := fresh(t)
 			for id, all := range rows {
+				label := "open"
+				if id == "brakes" {
+					label = id
+				}
 				for i, row := range all {
-					if err := store.Append(t.Context(), id, i+1, "open", []byte(row)); err != nil {
+					if err := store.Append(t.Context(), id, i+1, label, []byte(row)); err != nil {
 						t.Fatal(err)
 					}
 				}
 			}
 			proof.Signer = nil // a step's
-			way.check(t, ledger.New(store, func() time.Time { return begins.Add(time.Hour) }, rand.Reader, proof))
+			l := ledger.New(store, func() time.Time { return begins.Add(time.Hour) }, rand.Reader, proof)
+			way.check(t, l)
+			for _, check := range also {
+				check(t, Tampered{Ledger: l, Victim: victimCase, Bystander: bystanderCase, Held: way.readable, Gone: way.gone})
+			}
 		})
 	}
 }
@@ -324,46 +341,4 @@ func add(t *testing.T, rows map[string][]string, id string, e offboarding.Entry)
 		t.Fatal(err)
 	}
 	rows[id] = append(rows[id], string(raw))
-}
-
-// memoryStore is a store without a database, where an honest ledger is made.
-type memoryStore struct {
-	ledger.Store
-	mu      sync.Mutex
-	entries map[string][][]byte
-}
-
-func (m *memoryStore) Append(_ context.Context, id string, position int, _ string, entry []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.entries[id]) != position-1 {
-		return ledger.ErrConflict
-	}
-	if m.entries == nil {
-		m.entries = map[string][][]byte{}
-	}
-	m.entries[id] = append(m.entries[id], entry)
-	return nil
-}
-
-func (m *memoryStore) Read(_ context.Context, id string, after int) ([][]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.entries[id][min(after, len(m.entries[id])):], nil
-}
-
-func (m *memoryStore) List(context.Context, ...string) ([]ledger.Head, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var heads []ledger.Head
-	for id, entries := range m.entries {
-		heads = append(heads, ledger.Head{ID: id, Position: len(entries), Label: "open"})
-	}
-	return heads, nil
-}
-
-func (m *memoryStore) Seal(context.Context, string, map[string]ledger.Value) error { return nil }
-
-func (m *memoryStore) Unseal(context.Context, string) (map[string]ledger.Value, error) {
-	return nil, nil
 }

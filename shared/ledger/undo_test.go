@@ -1,0 +1,107 @@
+package ledger_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/shared/ledger"
+	"leaver/shared/ledger/ledgertest"
+	"leaver/shared/offboarding"
+)
+
+// takenBack is a departure whose step forward has kept where mail went, and which a person takes back.
+func takenBack(t *testing.T, s ledger.Store) (*ledger.Ledger, *ledger.Run) {
+	t.Helper()
+	l := onMemory(s, ledgertest.Proof("tenant"))
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		_, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := claim(c)
+	m.Step = offboarding.StepForward
+	run := begin(t, l, m, start.Add(time.Minute))
+	if _, err = run.Keep(t.Context(), map[string]string{"deliver": "true"}, nil); err == nil {
+		_, err = run.KeepPersonal(t.Context(), map[string]string{"to": "adele@contoso.com"})
+	}
+	if err == nil {
+		_, err = run.Settle(t.Context(), ledger.Settlement{State: offboarding.StateEffective})
+	}
+	if err == nil {
+		c, err = l.Undo(t.Context(), ledger.UndoOrder{Case: c.ID, By: miriam, Reason: "she stays", Source: "operator"})
+	}
+	if err == nil {
+		c, err = l.MarkPublished(t.Context(), c.ID, c.Plan.Version)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.N = c.Step(offboarding.StepForward).N
+	return l, begin(t, l, m, start.Add(time.Minute))
+}
+
+// TestAnUndoRestoresWhatStoodBeforeItsOrderAlone: the order is signed, and with it everything before it. What
+// a step says of the before after that, its own or another's, is nothing that an undo would restore.
+func TestAnUndoRestoresWhatStoodBeforeItsOrderAlone(t *testing.T) {
+	t.Parallel()
+	l, run := takenBack(t, &ledgertest.Memory{})
+	c, err := run.Keep(t.Context(), map[string]string{"role 62e90394": "active", "deliver": "false"}, map[string]string{"seen": "1"})
+	if err == nil {
+		c, err = run.KeepPersonal(t.Context(), map[string]string{"cc": "mallory@fabrikam.com"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if step := c.Step(offboarding.StepForward); len(step.Before) != 2 || step.Before["deliver"] != "true" || step.Progress["seen"] != "1" {
+		t.Errorf("the before is %v and the progress %v; want what was kept before the order", step.Before, step.Progress)
+	}
+	// As whoever writes the rows without Leaver would.
+	forged, err := c.With(offboarding.Entry{
+		Position: c.Position + 1, Previous: c.Hash, At: start, Kind: offboarding.EntryKept, Step: offboarding.StepForward,
+		Before: map[string]string{"role 62e90394": "active", "cc": "sealed"}, Sealed: map[string]string{"forward-cc": strings.Repeat("a", 64)},
+	}, strings.Repeat("b", 64))
+	if err != nil || len(forged.Step(offboarding.StepForward).Before) != 2 || forged.Sealed("forward-cc") {
+		t.Errorf("a row put in later: %v, %v; want it to count for nothing", forged.Step(offboarding.StepForward).Before, err)
+	}
+	personal, err := run.Personal(t.Context())
+	if err != nil || personal["forward-to"] != "adele@contoso.com" || personal["forward-cc"] != "" {
+		t.Errorf("personal values %v, %v; want where mail went", personal, err)
+	}
+	if v := shown(t, l, c.ID); !v.OK {
+		t.Errorf("it does not verify: %+v", v)
+	}
+}
+
+// TestAPersonalValueThatSomebodyChangedIsNone changes, beside the history, where mail is to go again: the
+// history holds its salted hash, and no step gets what does not match.
+func TestAPersonalValueThatSomebodyChangedIsNone(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Memory{}
+	l, run := takenBack(t, s)
+	values, err := s.Unseal(t.Context(), run.Case().ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := 0
+	for name, v := range values {
+		if strings.HasPrefix(name, "forward-to~") {
+			v.Value, changed = "mallory@fabrikam.com", changed+1
+			values[name] = v
+		}
+	}
+	values["forward-to~0123456789abcdef"] = ledger.Value{Value: "mallory@fabrikam.com"}
+	if err := s.Seal(t.Context(), run.Case().ID, values); err != nil || changed != 1 {
+		t.Fatalf("%d values changed, %v", changed, err)
+	}
+	for name, of := range map[string]func() (map[string]string, error){
+		"a run":      func() (map[string]string, error) { return run.Personal(t.Context()) },
+		"the ledger": func() (map[string]string, error) { return l.PersonalOf(t.Context(), run.Case()) },
+	} {
+		if personal, err := of(); err != nil || personal["forward-to"] != "" {
+			t.Errorf("%s takes %q, %v; want nothing", name, personal["forward-to"], err)
+		}
+	}
+}
