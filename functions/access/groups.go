@@ -62,9 +62,6 @@ func (r *run) leave(ctx context.Context, m memberships) error {
 	return offboarding.Join(verdicts...)
 }
 
-// handedTo is the progress under which the new owner of a group is kept.
-const handedTo = "handedTo "
-
 // handOver gives the groups that the leaver owns to somebody else and ends the ownership.
 func (r *run) handOver(ctx context.Context, owned []offboarding.Group) error {
 	var verdicts []error
@@ -98,11 +95,11 @@ func (r *run) handOverOne(ctx context.Context, g offboarding.Group) error {
 			return err
 		}
 		err = r.directory.AddOwner(ctx, g.ID, successor.ID)
-		if offboarding.IsPermanent(err) && r.job.Step.Progress[handedTo+g.ID] == successor.ID {
+		if offboarding.IsPermanent(err) && r.job.Step.Progress[offboarding.HandedTo+g.ID] == successor.ID {
 			err = nil // an owner already, whom the read does not show yet
 		}
 		if err == nil {
-			err = r.job.KeepProgress(ctx, handedTo+g.ID, successor.ID)
+			err = r.job.KeepProgress(ctx, offboarding.HandedTo+g.ID, successor.ID)
 		}
 		if err != nil {
 			return err

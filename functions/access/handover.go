@@ -11,9 +11,6 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// passedOn, what it is and its object id is to whom something was handed, in the progress.
-const passedOn = "passedOn "
-
 // Ways of the things that are handed over, in the progress, the before and the evidence.
 const (
 	wayList     = "list"
@@ -21,6 +18,9 @@ const (
 	wayForward  = "forwarding"
 	wayBookings = "bookings"
 )
+
+// withCopy is the before of a forwarding of which the mailbox keeps a copy.
+const withCopy = "the leaver's, with a copy"
 
 // passing is something that the leaver sees to, and who sees to it from now on: nobody more where
 // others are left.
@@ -39,7 +39,7 @@ func (r *run) pass(ctx context.Context, way, left string, find func(context.Cont
 			for _, p := range found {
 				before[way+" "+p.id] = "the leaver's"
 				if p.copies {
-					before[way+" "+p.id] = "the leaver's, with a copy"
+					before[way+" "+p.id] = withCopy
 				}
 			}
 			return before
@@ -48,12 +48,12 @@ func (r *run) pass(ctx context.Context, way, left string, find func(context.Cont
 			if err := give(ctx, p); err != nil || p.to == "" {
 				return err
 			}
-			return r.job.KeepProgress(ctx, passedOn+way+" "+p.id, p.to)
+			return r.job.KeepProgress(ctx, offboarding.PassedOn+way+" "+p.id, p.to)
 		},
 	})
 	var passed []string
 	for _, name := range slices.Sorted(maps.Keys(r.job.Step.Progress)) {
-		if what, is := strings.CutPrefix(name, passedOn); is {
+		if what, is := strings.CutPrefix(name, offboarding.PassedOn); is {
 			passed = append(passed, what+" to "+r.job.Step.Progress[name])
 		}
 	}
@@ -178,13 +178,26 @@ func (r *run) couldOpen(ctx context.Context, mailbox string) error {
 func (r *run) openers(ctx context.Context) error {
 	return r.pass(ctx, wayMailbox, "%d mailboxes of earlier leavers do not show yet who can open them", r.findUnopened, func(ctx context.Context, p passing) error {
 		var verdicts []error
-		for _, kind := range []offboarding.MailRightKind{offboarding.RightFull, offboarding.RightSendAs, offboarding.RightOnBehalf} {
+		for _, kind := range openingKinds {
 			if _, had := r.job.Step.Before[string(kind)+" "+p.id]; had || kind == offboarding.RightFull {
-				verdicts = append(verdicts, r.mailboxes.GrantMailRight(ctx, p.to, offboarding.MailRight{Kind: kind, Mailbox: p.id}))
+				verdicts = append(verdicts, r.open(ctx, p.to, offboarding.MailRight{Kind: kind, Mailbox: p.id}))
 			}
 		}
 		return offboarding.Join(verdicts...)
 	})
+}
+
+// open gives somebody a right on a mailbox that they have not got. That it was not theirs before is kept
+// first: an undo takes no other away.
+func (r *run) open(ctx context.Context, to string, right offboarding.MailRight) error {
+	has, err := r.mailboxes.HasMailRight(ctx, to, right)
+	if err != nil || has {
+		return err
+	}
+	if err := r.job.KeepProgress(ctx, gave+string(right.Kind)+" "+right.Mailbox, to); err != nil {
+		return err
+	}
+	return r.mailboxes.GrantMailRight(ctx, to, right)
 }
 
 func (r *run) findUnopened(ctx context.Context) ([]passing, error) {

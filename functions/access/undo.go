@@ -11,7 +11,8 @@ import (
 )
 
 // Undo implements worker.Undoer: groups, ownerships, telephone numbers and rights on the mailboxes of
-// others are there again. Whoever became an owner instead stays one. Consents are the person's to give
+// others are there again, and what was handed over is taken back where it still is as Leaver left it.
+// Whoever became an owner of a group instead stays one. Consents are the person's to give
 // anew, and a number that somebody else has by now stays theirs.
 func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 	user, err := s.directory.User(ctx, job.Leaver)
@@ -21,7 +22,8 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 	if n := len(job.Step.Kept(string(offboarding.GrantConsent) + " ")); n > 0 {
 		job.Evidence["consents"] = fmt.Sprintf("%d, for the person to give again", n)
 	}
-	return offboarding.Join(s.rejoin(ctx, job), s.rejoinLists(ctx, job), s.reown(ctx, job), s.renumber(ctx, job, user), s.regrant(ctx, job), s.older(job))
+	r := &run{Step: s, job: job, user: user}
+	return offboarding.Join(s.rejoin(ctx, job), s.rejoinLists(ctx, job), s.reown(ctx, job), s.renumber(ctx, job, user), s.regrant(ctx, job), r.takeBack(ctx), s.older(job))
 }
 
 // older leaves to a person what a departure took away before privileges was a step of its own.

@@ -117,7 +117,7 @@ func (c *Client) BookingDelegates(ctx context.Context, room string) ([]string, e
 
 // PassGroup makes somebody the manager of a distribution list or mail-enabled security group in the place
 // of somebody else, all by object id (Set-DistributionGroup); to nobody it only takes the latter off, which
-// is refused for the last manager: permanent. Repeating it changes nothing.
+// is refused for the last manager: permanent; from nobody it only adds. Repeating it changes nothing.
 func (c *Client) PassGroup(ctx context.Context, group, from, to string) error {
 	_, err := invoke[struct{}](ctx, c, "Set-DistributionGroup", map[string]any{
 		"Identity": group, "ManagedBy": exchanged(from, to), "BypassSecurityGroupManagerCheck": true,
@@ -126,7 +126,7 @@ func (c *Client) PassGroup(ctx context.Context, group, from, to string) error {
 }
 
 // PassBookings has somebody approve the bookings of a room in the place of somebody else, all by object id
-// (Set-CalendarProcessing); to nobody it only takes the latter off. Repeating it changes nothing.
+// (Set-CalendarProcessing); to nobody it only takes the latter off, from nobody it only adds. Repeating it changes nothing.
 func (c *Client) PassBookings(ctx context.Context, room, from, to string) error {
 	_, err := invoke[struct{}](ctx, c, "Set-CalendarProcessing", map[string]any{"Identity": room, "ResourceDelegates": exchanged(from, to)})
 	return err
@@ -134,7 +134,10 @@ func (c *Client) PassBookings(ctx context.Context, room, from, to string) error 
 
 // exchanged is a list with somebody in the place of somebody else, in Exchange's words.
 func exchanged(from, to string) map[string]any {
-	change := map[string]any{"@odata.type": "#Exchange.GenericHashTable", "remove": []string{from}}
+	change := map[string]any{"@odata.type": "#Exchange.GenericHashTable"}
+	if from != "" {
+		change["remove"] = []string{from}
+	}
 	if to != "" {
 		change["add"] = []string{to}
 	}

@@ -44,6 +44,10 @@ const (
 	// LicenceGroups are the groups that access leaves to licence, by object id and separated by
 	// blanks: leaving one takes licences away (B2).
 	LicenceGroups = "licenceGroups"
+	// PassedOn, what it is and its object id is to whom access handed something of the leaver's, and
+	// HandedTo with a group's object id is its new owner.
+	PassedOn = "passedOn "
+	HandedTo = "handedTo "
 	// MustStay says whether the tenant can do without the leaver: [Stays], [StaysNot], or nothing while
 	// that is not decided.
 	MustStay = "mustStay"

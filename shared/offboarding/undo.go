@@ -256,8 +256,13 @@ var lost = map[StepName]func(c *Case, r *Record) []string{
 		if n := r.counted(string(GrantConsent) + " "); n > 0 {
 			out = append(out, strconv.Itoa(n)+" consents to applications: the person gives them again")
 		}
-		if n := r.counted("list ") + r.counted("mailbox ") + r.counted("forwarding ") + r.counted("bookings "); n > 0 {
-			out = append(out, strconv.Itoa(n)+" lists, mailboxes, forwardings and rooms that others see to by now stay theirs: they give them back")
+		for _, name := range slices.Sorted(maps.Keys(r.Progress)) {
+			if group, is := strings.CutPrefix(name, HandedTo); is {
+				out = append(out, "the group "+group+" keeps its new owner "+r.Progress[name]+" beside the person")
+			}
+			if what, is := strings.CutPrefix(name, PassedOn); is {
+				out = append(out, what+" comes back from "+r.Progress[name]+" if it still is as Leaver left it, and is a task if not")
+			}
 		}
 		if r.Evidence["tasks"] != "" {
 			out = append(out, "what people did by hand, people take back: "+r.Evidence["tasks"])
