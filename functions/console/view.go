@@ -75,7 +75,7 @@ func observed(evidence map[string]string) string {
 	var facts []string
 	for _, fact := range operator.Evidence(evidence) {
 		name, value, _ := strings.Cut(fact, ": ")
-		if _, err := time.Parse(time.RFC3339, value); err == nil || len(fact) > longestFact || name == offboarding.ResidualRisk {
+		if _, err := time.Parse(time.RFC3339, value); err == nil || value == "" || len(fact) > longestFact || name == offboarding.ResidualRisk {
 			continue
 		}
 		if facts = append(facts, fact); len(facts) == 2 {

@@ -86,10 +86,9 @@ func Play(ctx context.Context, o Options) (err error) {
 		s.policy(&policy)
 	}
 	on := hostOptions{tenant: tenant, policy: policy, log: o.Log}
+	console := ""
 	if o.Stay {
-		on.console = func(address string) {
-			_, _ = fmt.Fprintf(o.Log, "The console is at %s: sign in as Nestor Wilke, who may do everything.\n", address)
-		}
+		on.console = func(address string) { console = address }
 	}
 	var onPremises *directory
 	if s.directory != nil {
@@ -121,7 +120,12 @@ func Play(ctx context.Context, o Options) (err error) {
 			_, err = fmt.Fprintln(o.Out, "The tenant was read: every account is as the report says.")
 		}
 		if o.Stay {
-			_, _ = fmt.Fprintln(o.Log, "It stays until it is interrupted. The console has what was done, and takes more.")
+			_, _ = fmt.Fprintf(o.Log, `
+It stays until it is interrupted (Ctrl+C), and the console has what was done:
+  %s
+Sign in there as Nestor Wilke, who may do everything. To watch somebody leave: Plan, pradeep.gupta@contoso.com.
+What is done there is gone afterwards; leaver up --simulate keeps it, and the other commands find it.
+`, console)
 			<-ctx.Done()
 		}
 		return err
