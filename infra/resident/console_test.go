@@ -358,7 +358,7 @@ func (b *browsing) send(to, token string) {
 		const form = document.createElement("form"), field = (name, value) => { const i = document.createElement("input"); i.name = name; i.value = value; form.append(i); };
 		form.method = "post"; form.action = %q;
 		field("reason", "a test"); field("csrf", %s);
-		document.body.append(form); form.submit();
+		document.body.append(form); setTimeout(() => form.submit()); // after this answer, which the page would take with it
 		return true;
 	})()`, b.url+to, token)))
 }
