@@ -339,21 +339,11 @@ func TestUndoKilledAroundEveryCall(t *testing.T) {
 	whole.OnRequest = func(*http.Request) error { calls++; return nil }
 	whole.undo(t)
 	t.Logf("%d calls", calls)
-	for call := 1; call <= calls; call += 2 { // every second before, the others after
-		t.Run(fmt.Sprintf("call %d", call), func(t *testing.T) {
+	for point := range 2 * calls {
+		call, after := point/2+1, point%2 == 1
+		t.Run(fmt.Sprintf("call %d, after %t", call, after), func(t *testing.T) {
 			t.Parallel()
 			l, before := begin(t)
-			n := 0
-			var kill context.CancelFunc
-			strike := func(at int) func(*http.Request) error {
-				return func(*http.Request) error {
-					if n++; n == at {
-						kill()
-						return killed
-					}
-					return nil
-				}
-			}
 			c, err := l.Ledger.Undo(t.Context(), ledger.UndoOrder{Case: l.c.ID, By: undoer, Reason: "she stays", Source: "operator"})
 			if err == nil {
 				_, err = worker.Dispatch(t.Context(), l.Bus, l.Ledger, c)
@@ -361,10 +351,19 @@ func TestUndoKilledAroundEveryCall(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if call%4 == 1 {
-				l.OnRequest = strike(call)
+			n, struck := 0, false
+			var kill context.CancelFunc
+			strike := func(*http.Request) error {
+				if n++; n == call {
+					kill()
+					return killed
+				}
+				return nil
+			}
+			if after {
+				l.OnAnswer = strike
 			} else {
-				l.OnAnswer = strike(call + 1)
+				l.OnRequest = strike
 			}
 			for range 500 {
 				if l.round(t, func(name offboarding.StepName) {
@@ -373,6 +372,7 @@ func TestUndoKilledAroundEveryCall(t *testing.T) {
 					kill = stop
 					_, err := l.Deliver(ctx, l.workers[name], l.Message(t, l.c.ID, name))
 					if ctx.Err() != nil {
+						struck = true
 						l.Advance(25 * time.Second) // until the lease of the dead host is over
 					} else if err != nil {
 						t.Fatal(err)
@@ -380,6 +380,9 @@ func TestUndoKilledAroundEveryCall(t *testing.T) {
 				}) {
 					break
 				}
+			}
+			if !struck {
+				t.Fatal("the call was never made")
 			}
 			l.OnRequest, l.OnAnswer = nil, nil
 			if c, err = l.Ledger.Case(t.Context(), l.c.ID); err != nil {
