@@ -95,10 +95,13 @@ func (p *Planner) deleted(ctx context.Context, e offboarding.Employee, refusal e
 }
 
 // formerAccount is the departure of another account that the employee had, by the names of the request;
-// nil when there is none, or when it was taken back.
+// nil when there is none, or when it was taken back. The number of an employee stays theirs whatever else
+// the new account is called; without it an object id means one account.
 func (p *Planner) formerAccount(ctx context.Context, e offboarding.Employee, user offboarding.User) (*offboarding.Case, error) {
-	if e.ID != "" {
-		return nil, nil // an object id means one account
+	if e.EmployeeID != "" {
+		e = offboarding.Employee{EmployeeID: e.EmployeeID}
+	} else if e.ID != "" {
+		return nil, nil
 	}
 	cases, err := p.remembered(ctx)
 	if err != nil {

@@ -1,0 +1,92 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"leaver/functions/plan"
+	"leaver/shared/ledger"
+	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
+)
+
+// TestARehireWithANewAccountIsHeldAndBothAccountsAreNamed, before Microsoft purges the old one and after:
+// the undo that the policy wants is prepared and held, and where there is none to prepare the request is
+// parked. Nothing is written in the tenant.
+func TestARehireWithANewAccountIsHeldAndBothAccountsAreNamed(t *testing.T) {
+	t.Parallel()
+	const anew = "adele.vance2@contoso.com"
+	for _, days := range []int{1, 29, 31, 60} {
+		for _, onCancel := range []offboarding.OnCancel{offboarding.OnCancelStop, offboarding.OnCancelUndo} {
+			for by, e := range map[string]offboarding.Employee{
+				"the number":                    {EmployeeID: "E0001"},
+				"the number and the new name":   {EmployeeID: "E0001", UserPrincipalName: anew},
+				"the number and the new object": {EmployeeID: "E0001", ID: simtenant.UserID(anew)},
+			} {
+				t.Run(fmt.Sprintf("%d days after, onCancel %s, by %s", days, onCancel, by), func(t *testing.T) {
+					t.Parallel()
+					h := steptest.New(t)
+					p := newPlanner(h)
+					p.Policy.OnCancel = onCancel
+					rehired(t, h, p, anew, time.Duration(days)*24*time.Hour)
+					was, is := simtenant.UserID(adele), simtenant.UserID(anew)
+					back := termination(h, "2", e)
+					back.Kind = offboarding.Cancellation
+					writes := h.Writes()
+					d := deliver(t, h, p, back)
+
+					record, _, err := h.Ledger.Request(t.Context(), back.ID)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, account := range []string{was, is} {
+						if !strings.Contains(record.Reason, account) {
+							t.Errorf("account %s is not named: %s: %s", account, record.State, record.Reason)
+						}
+					}
+					c := must1(h.Ledger.Latest(t.Context(), was))
+					if onCancel == offboarding.OnCancelUndo && days <= 30 {
+						held := c.Held()
+						if c.State(h.Now()) != offboarding.CaseHeld || len(held) == 0 || held[0].By != offboarding.ApproveRehired || record.State != ledger.RequestCancelled {
+							t.Errorf("the undo is %s by %+v and the request %s, want it held as %s", c.State(h.Now()), held, record.State, offboarding.ApproveRehired)
+						} else if !strings.Contains(held[0].Why, was) || !strings.Contains(held[0].Why, is) {
+							t.Errorf("whoever approves it does not read both accounts: %s", held[0].Why)
+						}
+					} else if c.Undo != nil || record.State != ledger.RequestParked || d.Completed {
+						t.Errorf("the undo is %+v and the request %s, want none and it parked", c.Undo, record.State)
+					}
+					if n := must1(h.Ledger.Latest(t.Context(), is)); n != nil {
+						t.Errorf("the new account has case %s, want none", n.ID)
+					}
+					if made := h.Writes() - writes; made != 0 {
+						t.Errorf("%d writes were made", made)
+					}
+					if u, there := h.Tenant.User(is); !there || !u.AccountEnabled {
+						t.Error("the new account is not as it was")
+					}
+					if _, there := h.Tenant.DeletedUser(was); there != (days < 30) {
+						t.Errorf("the old account can be restored: %t, %d days after its deletion", there, days)
+					}
+				})
+			}
+		}
+	}
+}
+
+// rehired carries Adele's departure to the deletion, and gives her number to a new account some time after.
+func rehired(t *testing.T, h *steptest.Harness, p *plan.Planner, name string, after time.Duration) {
+	t.Helper()
+	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E0001"}))
+	deleted(t, h, must1(h.Ledger.Latest(t.Context(), simtenant.UserID(adele))))
+	h.Advance(after)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		id := simtenant.UserID(name)
+		w.Users[id] = &simtenant.User{
+			ID: id, UserPrincipalName: name, DisplayName: "Adele Vance", EmployeeID: "E0001", UserType: "Member",
+			UsageLocation: "US", AccountEnabled: true, Created: h.Now(),
+		}
+	})
+}
