@@ -3,6 +3,7 @@ package resident_test
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,43 @@ func cancelledAfterTheLockout(t *testing.T, l *line) {
 	_, err := l.Ledger.Cancel(t.Context(), ledger.Cancellation{Tenant: l.c.Tenant, Leaver: l.c.Leaver, Request: offboarding.RequestID("test", "stays"), EventTime: l.Now().Add(time.Minute), Reason: "stays"})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestUndoGivesSMTPSubmissionBackAsItWas, with its three values.
+func TestUndoGivesSMTPSubmissionBackAsItWas(t *testing.T) {
+	t.Parallel()
+	const disabled = "SmtpClientAuthenticationDisabled"
+	id := simtenant.UserID(adele)
+	show := func(m *simtenant.Mailbox) string {
+		if value, set := m.Protocols[disabled]; set {
+			return strconv.FormatBool(value)
+		}
+		return "null"
+	}
+	for _, was := range []string{"true", "false", "null"} {
+		t.Run(was, func(t *testing.T) {
+			t.Parallel()
+			l := newLineOf(t, adele, undoPolicy(), func(l *line) {
+				l.Tenant.Edit(func(w *simtenant.World) {
+					if delete(w.Mailboxes[id].Protocols, disabled); was != "null" {
+						w.Mailboxes[id].Protocols[disabled] = was == "true"
+					}
+				})
+			})
+			cancelledAfterTheLockout(t, l)
+			l.Tenant.Edit(func(w *simtenant.World) {
+				if is := show(w.Mailboxes[id]); is != "true" {
+					t.Errorf("locked out it is %s, want true", is)
+				}
+			})
+			undone(t, l.undo(t))
+			l.Tenant.Edit(func(w *simtenant.World) {
+				if is := show(w.Mailboxes[id]); is != was {
+					t.Errorf("%s is %s, want %s as before", disabled, is, was)
+				}
+			})
+		})
 	}
 }
 
