@@ -129,6 +129,9 @@ func TestLaws(t *testing.T) {
 		if path != "shared/objectstore" && path != "shared/anchors" && slices.ContainsFunc(slices.Concat(p.Imports, p.TestImports, p.XTestImports), func(i string) bool { return strings.HasPrefix(i, "gocloud.dev") }) {
 			t.Errorf("%s imports gocloud.dev: only shared/objectstore and shared/anchors do", path)
 		}
+		if path != "shared/strictyaml" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/goccy/go-yaml") }) {
+			t.Errorf("%s imports a YAML library, which may panic: only shared/strictyaml and tests do", path)
+		}
 		if path != "shared/telemetry" && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/prometheus/") }) {
 			t.Errorf("%s imports prometheus: only shared/telemetry does", path)
 		}
@@ -167,7 +170,7 @@ func adaptersOf(all []listed) []string {
 			continue
 		}
 		if !slices.ContainsFunc(p.Imports, func(i string) bool {
-			return strings.HasPrefix(i, "leaver/") && i != "leaver/shared/offboarding" && i != "leaver/shared/retryafter"
+			return strings.HasPrefix(i, "leaver/") && i != "leaver/shared/offboarding" && i != "leaver/shared/retryafter" && i != "leaver/shared/strictyaml"
 		}) {
 			adapters = append(adapters, p.ImportPath)
 		}

@@ -1,15 +1,12 @@
 package activedirectory
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
-	"github.com/goccy/go-yaml"
-
 	"leaver/shared/offboarding"
+	"leaver/shared/strictyaml"
 )
 
 // declaration is the file of an organisation's directories.
@@ -32,8 +29,8 @@ type declaration struct {
 // secret: env:NAME, file:PATH, an ARN, or the value itself. Its errors say what to fix.
 func Parse(text []byte, read func(place string) (string, error)) ([]Domain, error) {
 	var d declaration
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(&d); err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.New(yaml.FormatError(err, false, false)) // the line may hold a secret
+	if err := strictyaml.Decode(text, &d); err != nil {
+		return nil, err
 	}
 	if len(d.Directories) == 0 {
 		return nil, errors.New("it declares no directories")

@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/goccy/go-yaml"
-
 	"leaver/shared/offboarding"
+	"leaver/shared/strictyaml"
 )
 
 //go:generate go run leaver/shared/config/generate
@@ -37,7 +36,7 @@ func ParsePolicy(text []byte) (offboarding.Policy, error) {
 	if err := checkSchema(text); err != nil {
 		return offboarding.Policy{}, err
 	}
-	asJSON, err := yaml.YAMLToJSON(text)
+	asJSON, err := strictyaml.JSON(text)
 	if err != nil {
 		return offboarding.Policy{}, err
 	}

@@ -121,6 +121,7 @@ func TestDurationsAreReadAsPeopleWriteThem(t *testing.T) {
 func FuzzParsePolicy(f *testing.F) {
 	f.Add("grace: 720h\nprotected: [a]\n")
 	f.Add("grace: *x\n")
+	f.Add("protected: !00\n" + strings.Repeat("0", 51)) // at which the YAML library panics
 	f.Fuzz(func(t *testing.T, text string) {
 		if p, err := config.ParsePolicy([]byte(text)); err == nil && p.Validate() != nil {
 			t.Errorf("%+v", p)

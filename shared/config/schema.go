@@ -6,28 +6,21 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
 	"leaver/shared/offboarding"
+	"leaver/shared/strictyaml"
 )
 
 // checkSchema holds a policy to [Schema]. Its error says line and column, where, and what to
 // write there.
 func checkSchema(text []byte) error {
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return err
-	}
-	asJSON, err := yaml.YAMLToJSON(text)
+	asJSON, err := strictyaml.JSON(text)
 	if err != nil {
 		return err
 	}
@@ -36,11 +29,11 @@ func checkSchema(text []byte) error {
 		return err // an empty policy is the default one
 	}
 	compiler := jsonschema.NewCompiler()
-	text, err = Schema()
+	may, err := Schema()
 	if err != nil {
 		return err
 	}
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(may))
 	if err != nil {
 		return err
 	}
@@ -65,14 +58,14 @@ func checkSchema(text []byte) error {
 	}
 	if unknown, ok := invalid.ErrorKind.(*kind.AdditionalProperties); ok {
 		key := unknown.Properties[0]
-		return fmt.Errorf("%s unknown key %q; the keys here are %s", position(file, invalid.InstanceLocation, key),
+		return fmt.Errorf("%s unknown key %q; the keys here are %s", strictyaml.Position(text, invalid.InstanceLocation, key),
 			strings.TrimPrefix(where+"."+key, "."), strings.Join(slices.Sorted(maps.Keys(meant.Properties)), ", "))
 	}
 	says := inWords(invalid.ErrorKind)
 	if meant.Description != "" {
 		says += "; it is " + meant.Description
 	}
-	return fmt.Errorf("%s %s", position(file, invalid.InstanceLocation, ""), strings.TrimPrefix(where+": "+says, ": "))
+	return fmt.Errorf("%s %s", strictyaml.Position(text, invalid.InstanceLocation, ""), strings.TrimPrefix(where+": "+says, ": "))
 }
 
 // written are the types of JSON as one writes them in YAML.
@@ -115,44 +108,5 @@ func located(text []byte, err error) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	file, unread := parser.ParseBytes(text, 0)
-	if unread != nil {
-		return unread
-	}
-	return fmt.Errorf("%s %w", position(file, wrong.At, ""), err)
-}
-
-// position is "[line:column]" of what is at a location of the file, or of one of its keys.
-func position(file *ast.File, location []string, key string) string {
-	path := (&yaml.PathBuilder{}).Root()
-	for _, part := range location {
-		if i, err := strconv.ParseUint(part, 10, 32); err == nil {
-			path = path.Index(uint(i))
-			continue
-		}
-		path = path.Child(part)
-	}
-	node, err := path.Build().FilterFile(file)
-	if err != nil {
-		return "[1:1]"
-	}
-	at := node.GetToken().Position
-	for _, pair := range pairs(node) {
-		if text := pair.Key.GetToken(); text.Value == key || len(location) > 0 && key == "" {
-			at = text.Position
-			break
-		}
-	}
-	return fmt.Sprintf("[%d:%d]", at.Line, at.Column)
-}
-
-// pairs are the keys and values of a mapping; one of a single pair may be no mapping to goccy.
-func pairs(node ast.Node) []*ast.MappingValueNode {
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		return n.Values
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{n}
-	}
-	return nil
+	return fmt.Errorf("%s %w", strictyaml.Position(text, wrong.At, ""), err)
 }

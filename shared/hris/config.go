@@ -1,11 +1,9 @@
 package hris
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"regexp"
@@ -13,10 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"leaver/shared/hris/webhook"
 	"leaver/shared/offboarding"
+	"leaver/shared/strictyaml"
 )
 
 // Declaration is the file of an installation's sources.
@@ -64,10 +61,10 @@ type Signature struct {
 // Duration is a duration as offboarding.ParseDuration reads it.
 type Duration time.Duration
 
-// UnmarshalYAML implements yaml.BytesUnmarshaler.
+// UnmarshalYAML implements yaml.BytesUnmarshaler of goccy/go-yaml.
 func (d *Duration) UnmarshalYAML(text []byte) error {
 	var s string
-	if err := yaml.Unmarshal(text, &s); err != nil {
+	if err := strictyaml.Decode(text, &s); err != nil {
 		return err
 	}
 	parsed, err := offboarding.ParseDuration(s)
@@ -82,8 +79,8 @@ func (d *Duration) UnmarshalYAML(text []byte) error {
 // and column where YAML is at fault.
 func Parse(text []byte) (Declaration, error) {
 	var d Declaration
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(&d); err != nil && !errors.Is(err, io.EOF) {
-		return Declaration{}, errors.New(yaml.FormatError(err, false, false)) // the line may hold a secret
+	if err := strictyaml.Decode(text, &d); err != nil {
+		return Declaration{}, err
 	}
 	var names []string
 	for i := range d.Sources {

@@ -94,7 +94,7 @@ func (s script) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := s(r, string(body))
 	status := http.StatusOK
 	if first, rest, _ := strings.Cut(answer, " "); len(first) == 3 {
-		if n, err := strconv.Atoi(first); err == nil {
+		if n, err := strconv.Atoi(first); err == nil && n >= http.StatusOK {
 			status, answer = n, rest
 		}
 	}

@@ -405,6 +405,17 @@ func TestEverySourceIsRotatedWithoutAGap(t *testing.T) {
 	}
 }
 
+// FuzzDeclaration reads any file of sources.
+func FuzzDeclaration(f *testing.F) {
+	f.Add("sources: [{name: hr, vendor: leaver, secrets: [env:SECRET], every: 15m}]")
+	f.Add("sources:\n  - secrets: !00\n" + strings.Repeat("0", 51)) // at which the YAML library panics
+	f.Fuzz(func(t *testing.T, text string) {
+		if d, err := hris.Parse([]byte(text)); err != nil && len(d.Sources) > 0 {
+			t.Error("an error with sources")
+		}
+	})
+}
+
 func FuzzMappers(f *testing.F) {
 	sources := map[string]*hris.Source{}
 	for name, text := range map[string]string{"scripts": scripts, "own": ownWords, "clouds": clouds, "grid": grid, "okta": oktaHook} {

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"leaver/shared/strictyaml"
 )
 
 const schemaFile = "seed.schema.json"
@@ -71,7 +72,7 @@ func anys(texts []string) []any {
 
 // checkSeed holds a seed file to [SeedSchema].
 func checkSeed(text []byte) error {
-	asJSON, err := yaml.YAMLToJSON(text)
+	asJSON, err := strictyaml.JSON(text)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package simtenant
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -14,8 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/google/uuid"
+
+	"leaver/shared/strictyaml"
 )
 
 // DefaultTenantID is the directory id of a tenant whose seed names none.
@@ -252,8 +252,8 @@ func ReadSeed(r io.Reader) (*Seed, error) {
 		return nil, fmt.Errorf("simtenant: seed: %w", err)
 	}
 	var s Seed
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&s); err != nil {
-		return nil, fmt.Errorf("simtenant: seed: %s", yaml.FormatError(err, false, true))
+	if err := strictyaml.Decode(text, &s); err != nil {
+		return nil, fmt.Errorf("simtenant: seed: %w", err)
 	}
 	if err := checkSeed(text); err != nil {
 		return nil, fmt.Errorf("simtenant: seed: %w", err)
