@@ -66,7 +66,7 @@ func (r *run) back(ctx context.Context, way, task string, look func(context.Cont
 		}),
 		Refused: func(p passing, err error) string {
 			if p.to != "" {
-				err = fmt.Errorf("Leaver gave it to the user %s; %w", p.to, err)
+				err = fmt.Errorf("it went to the user %s; %w", p.to, err)
 			}
 			return fmt.Sprintf(task, p.id, err)
 		},
