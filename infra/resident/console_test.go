@@ -151,17 +151,22 @@ func (b *browsing) signIn(who string) {
 	b.run(
 		chromedp.Navigate(b.url+"sign-in?another=1"),
 		chromedp.Click(chromedp.CSS(`button[value="`+simtenant.UserID(who)+`"]`)),
-		chromedp.WaitVisible(chromedp.CSS(`nav[aria-label="Pages"]`)),
 	)
+	b.until(who+" is signed in", b.holds(`document.querySelector('nav[aria-label="Pages"]') !== null`))
+}
+
+// holds asks the page; an error while another page comes is no answer yet.
+func (b *browsing) holds(script string) func() bool {
+	return func() bool {
+		is, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](script))
+		return err == nil && is
+	}
 }
 
 // see waits until the page shows a text, without being told to look again.
 func (b *browsing) see(text string) {
 	b.Helper()
-	b.until("the page shows "+text, func() bool {
-		shows, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](fmt.Sprintf(`document.querySelector("main").innerText.includes(%q)`, text)))
-		return err == nil && shows // an error while another page comes
-	})
+	b.until("the page shows "+text, b.holds(fmt.Sprintf(`document.querySelector("main").innerText.includes(%q)`, text)))
 }
 
 // until waits for what the ledger holds.
@@ -343,7 +348,7 @@ func (b *browsing) refused() {
 	b.open("")
 	b.later.Store(int64(2 * time.Hour))
 	defer b.later.Store(0)
-	ask(b, chromedp.Poll[bool](`document.getElementById("news").innerText.includes("signed out")`))
+	b.until("the page says that the session has ended", b.holds(`document.getElementById("news").innerText.includes("signed out")`))
 	b.send("freeze", `document.querySelector('[name="csrf"]').value`)
 	b.see("You were signed out")
 	frozen("by a session that has ended")
