@@ -101,6 +101,7 @@ var operations = []operation{
 	{"POST", "/users/{id}/appRoleAssignments", serviceIdentity, 1, "", perms("AppRoleAssignment.ReadWrite.All"), createAppRole},
 	{"DELETE", "/users/{id}/appRoleAssignments/{assignment}", serviceIdentity, 1, "", perms("AppRoleAssignment.ReadWrite.All"), deleteAppRole},
 	{"GET", "/users/{id}/authentication/methods", serviceIdentity, 1, "", perms("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All"), listMethods},
+	{"GET", "/users/{id}/authentication/fido2Methods", serviceIdentity, 1, "", perms("UserAuthMethod-Passkey.Read.All"), listPasskeys},
 	{"GET", "/users/{id}/authentication/{collection}", serviceIdentity, 1, "", perms("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All"), listMethodsOf},
 	{"DELETE", "/users/{id}/authentication/{collection}/{method}", serviceIdentity, 1, "", perms("UserAuthenticationMethod.ReadWrite.All"), deleteMethod},
 	{"GET", "/applications", serviceIdentity, 1, selectMany, appRead, listApplications},

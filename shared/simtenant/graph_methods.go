@@ -58,6 +58,14 @@ func listMethodsOf(c *call) reply {
 	return c.list(items, directoryPage.of(c.arg["collection"], false), shape)
 }
 
+// listPasskeys is listMethodsOf of the one type whose listing takes a permission of its own: that of all
+// authentication methods does not do. Source: Microsoft Graph, permissions reference,
+// UserAuthMethod-Passkey.Read.All.
+func listPasskeys(c *call) reply {
+	c.arg["collection"] = "fido2Methods"
+	return listMethodsOf(c)
+}
+
 // deleteMethod refuses the default one while there are others. Observed; see the contract.
 func deleteMethod(c *call) reply {
 	u, bad := c.writing()

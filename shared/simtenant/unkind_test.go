@@ -488,3 +488,13 @@ func TestACloudLacksWhatItsMetadataLacks(t *testing.T) {
 		}
 	}
 }
+
+// TestPasskeysAreListedByAPermissionOfTheirOwn: permissions reference, UserAuthMethod-Passkey.Read.All.
+func TestPasskeysAreListedByAPermissionOfTheirOwn(t *testing.T) {
+	f := seeded(t, "users: [{userPrincipalName: ada@contoso.com}]")
+	methods := "/users/" + UserID("ada@contoso.com") + "/authentication/"
+	all := f.app("UserAuthenticationMethod.ReadWrite.All")
+	f.want(f.as(all, "GET", methods+"fido2Methods", nil), 403, "Authorization_RequestDenied")
+	f.want(f.as(all, "GET", methods+"phoneMethods", nil), 200, "")
+	f.want(f.as(f.app("UserAuthMethod-Passkey.Read.All"), "GET", methods+"fido2Methods", nil), 200, "")
+}
