@@ -186,6 +186,8 @@ type Record struct {
 	Attempts int
 	// Since is when the step began to wait or to retry; zero when it does neither.
 	Since time.Time
+	// ReasonSince is since when each of its verdicts has given the same reason.
+	ReasonSince time.Time
 	// FailingSince is when the step began to retry without a verdict in between; zero when its
 	// last run did not fail.
 	FailingSince time.Time
@@ -538,6 +540,9 @@ func (s *Record) reschedule(e Entry) {
 }
 
 func (s *Record) settle(e Entry) {
+	if e.Reason != s.Reason || s.ReasonSince.IsZero() {
+		s.ReasonSince = e.At
+	}
 	s.State, s.Rule, s.Reason = e.State, e.Rule, e.Reason
 	s.N, s.Due = e.N, e.Due
 	s.DecidedAt = e.At

@@ -103,10 +103,11 @@ func (j *Job) ProgressTime(name string) (time.Time, error) {
 }
 
 // NotYet is the verdict [After] with the worker's patience: short at first, then half of the time
-// already waited, never more than a quarter of an hour, and in the first half an hour of a step that
-// locks the leaver out never more than 30 seconds.
+// already waited for the same reason, never more than a quarter of an hour, and in the first half an
+// hour of a step that locks the leaver out never more than 30 seconds.
 func (j *Job) NotYet(format string, args ...any) error {
-	return After(j.patience(), fmt.Sprintf(format, args...))
+	why := fmt.Sprintf(format, args...)
+	return After(j.patience(why), why)
 }
 
 // Risk adds to the evidence what the step can neither end nor see, in words.
@@ -131,13 +132,26 @@ func (j *Job) NotShown(err error) error {
 	return err
 }
 
-func (j *Job) patience() time.Duration {
+func (j *Job) patience(why string) time.Duration {
 	const shortest, longest = 2 * time.Second, 15 * time.Minute
-	patience := min(max(j.Waited()/2, shortest), longest)
+	// What has just changed is looked at again soon; but what changes at every look, such as a
+	// count, is not looked at every two seconds for hours.
+	patience := min(max(j.waitedFor(why)/2, j.Waited()/32, shortest), longest)
 	if spec, _ := SpecOf(j.Step.Name); j.Waited() < 2*longest {
 		return spec.Soon(patience)
 	}
 	return patience
+}
+
+// waitedFor is for how long the step has waited for this reason by now, alone or among others.
+func (j *Job) waitedFor(why string) time.Duration {
+	switch {
+	case !strings.Contains(j.Step.Reason, why):
+		return 0
+	case j.Step.ReasonSince.After(j.Step.Since):
+		return j.Now.Sub(j.Step.ReasonSince)
+	}
+	return j.Waited()
 }
 
 // Waited is for how long the step has waited or retried by now.

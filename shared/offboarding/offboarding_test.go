@@ -245,12 +245,23 @@ func TestPlansOfOlderVersionsAreRead(t *testing.T) {
 
 func TestPatienceGrowsWithTheWait(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ waited, want time.Duration }{
-		{0, 2 * time.Second}, {10 * time.Second, 5 * time.Second}, {24 * time.Hour, 15 * time.Minute},
+	for _, tt := range []struct {
+		said         string
+		waited, same time.Duration
+		want         time.Duration
+	}{
+		{"lag", 0, 0, 2 * time.Second},
+		{"lag", 10 * time.Second, 10 * time.Second, 5 * time.Second},
+		{"lag", 24 * time.Hour, 24 * time.Hour, 15 * time.Minute},
+		{"waits for wipe", 3 * time.Minute, 3 * time.Minute, 3 * time.Minute / 32}, // what just changed is looked at soon
+		{"lag; waits for wipe", 3 * time.Minute, 30 * time.Second, 15 * time.Second},
+		{"4 items", 24 * time.Hour, 15 * time.Minute, 15 * time.Minute}, // and what changes at every look, less often
 	} {
-		job := &offboarding.Job{Now: leaving.Add(tt.waited), Step: &offboarding.Record{Since: leaving}}
+		job := &offboarding.Job{Now: leaving.Add(tt.waited), Step: &offboarding.Record{
+			Since: leaving, Reason: tt.said, ReasonSince: leaving.Add(tt.waited - tt.same),
+		}}
 		if got := offboarding.VerdictOf(job.NotYet("lag")).In; got != tt.want {
-			t.Errorf("after %s: %s, wanted %s", tt.waited, got, tt.want)
+			t.Errorf("after %s, %s of them for %q: %s, wanted %s", tt.waited, tt.same, tt.said, got, tt.want)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func DefaultStorm() Storm { return Storm{Random: 1, For: 30 * time.Second} }
 
 const (
 	stormPeople   = 40
-	stormPatience = 4 * time.Minute // after the last kill
+	stormPatience = 6 * time.Minute // after the last kill
 	stormKill     = time.Second
 	stormSoon     = 3 * time.Second // the latest a leaving time lies ahead
 	stormNever    = 24 * time.Hour  // a leaving time that the storm does not see
