@@ -2,12 +2,10 @@ package demo
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,29 +15,9 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"leaver/infra/chromium"
 	caseReport "leaver/shared/report"
 )
-
-// chromium is a real browser, started once for the test.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	switch {
-	case err != nil && os.Getenv("CI") != "":
-		t.Fatal("chromium is missing: apt-get install chromium")
-	case err != nil:
-		t.Skip("skipped: chromium is missing; apt-get install chromium")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU)
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("starting chromium: %v", err)
-	}
-	return ctx
-}
 
 // seen is what the browser makes of a page.
 type seen struct {
@@ -59,26 +37,28 @@ const look = `({
   Dark: matchMedia("(prefers-color-scheme: dark)").matches && getComputedStyle(document.body).backgroundColor !== "rgb(251, 250, 248)", Title: document.title })`
 
 // opened is a page as the browser shows it in a window of that size and scheme of colours.
-func opened(browser context.Context, path string, width, height int64, scheme string) (is seen, picture []byte, err error) {
-	_, err = chromedp.Call(browser, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+func opened(tab *chromium.Tab, path string, width, height int64, scheme string) (is seen, picture []byte) {
+	tab.Helper()
+	_, err := chromedp.Call(tab.Context, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
 	if err == nil {
-		err = chromedp.Do(browser, chromedp.EmulateViewport(width, height), chromedp.Navigate("file://"+path), chromedp.WaitReady("footer"))
+		err = chromedp.Do(tab.Context, chromedp.EmulateViewport(width, height))
 	}
+	tab.Go("file://" + path)
 	if err == nil {
-		is, err = chromedp.Run(browser, chromedp.Evaluate[seen](look))
+		picture, err = chromedp.Run(tab.Context, chromedp.CaptureScreenshot())
 	}
-	if err == nil {
-		picture, err = chromedp.Run(browser, chromedp.CaptureScreenshot())
+	if err != nil {
+		tab.Lost(err.Error())
 	}
-	return is, picture, err
+	return chromium.Ask[seen](tab, look), picture
 }
 
 // TestReportsInARealBrowser opens the reports of demo scenarios in Chromium: as on a desk, on a phone and in
 // the dark, and prints them. Their JSON is valid, and no copy that was tampered with checks.
 func TestReportsInARealBrowser(t *testing.T) {
-	browser := chromium(t)
+	tab := chromium.New(t)
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(caseReport.Schema))
 	if err != nil {
 		t.Fatal(err)
@@ -118,10 +98,10 @@ func TestReportsInARealBrowser(t *testing.T) {
 				width, height int64
 				scheme        string
 			}{"desk": {1100, 900, "light"}, "phone": {390, 844, "light"}, "dark": {1100, 900, "dark"}} {
-				is, picture, err := opened(browser, path, device.width, device.height, device.scheme)
+				is, picture := opened(tab, path, device.width, device.height, device.scheme)
 				var printed []byte
-				if err == nil && name == "desk" {
-					printed, err = chromedp.Run(browser, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground()))
+				if name == "desk" {
+					printed, err = chromedp.Run(tab.Context, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground()))
 				}
 				if err != nil {
 					t.Fatalf("%s of %s on a %s: %v", filepath.Base(path), scenario, name, err)

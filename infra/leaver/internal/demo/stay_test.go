@@ -3,8 +3,8 @@ package demo
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"leaver/infra/chromium"
 	"leaver/shared/simtenant"
 )
 
@@ -38,7 +39,7 @@ func (s *said) String() string {
 // TestTheFirstMinuteEndsInTheBrowser: leaver demo --stay says where the console is, and a newcomer signs in
 // there and watches somebody leave. A picture of that goes where LEAVER_SCREENSHOTS says.
 func TestTheFirstMinuteEndsInTheBrowser(t *testing.T) {
-	tab := chromium(t)
+	tab := chromium.New(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	var out, log said
@@ -55,38 +56,27 @@ func TestTheFirstMinuteEndsInTheBrowser(t *testing.T) {
 			t.Fatalf("it did not stay: %v\n%s\n%s", err, out.String(), log.String())
 		}
 	}
-	look, stop := context.WithTimeout(tab, 90*time.Second)
-	defer stop()
-	err := chromedp.Do(look,
-		chromedp.EmulateViewport(1280, 900),
-		chromedp.Navigate(where), chromedp.Click(chromedp.CSS("a.button")),
-		chromedp.Click(chromedp.CSS(`button[value="`+simtenant.UserID("nestor.wilke@contoso.com")+`"]`)),
-		chromedp.WaitVisible(chromedp.CSS(`.counts`)),
-		chromedp.Navigate(where+"plan"), chromedp.SendKeys(chromedp.CSS("#who"), "pradeep.gupta@contoso.com\r"), chromedp.WaitVisible(chromedp.CSS(`.planned`)),
-		chromedp.Click(chromedp.CSS(`form[action$="/offboard"] button`)), chromedp.WaitVisible(chromedp.CSS(`.steps`)),
-	)
-	if err == nil {
-		_, err = chromedp.Run(look, chromedp.Evaluate[bool](`window.sameDocument = true`))
+	if err := chromedp.Do(tab.Context, chromedp.EmulateViewport(1280, 900)); err != nil {
+		t.Fatal(err)
 	}
-	if err == nil {
-		_, err = chromedp.Run(look, chromedp.Poll[bool](`document.querySelector("h1 .state").innerText === "complete"`, chromedp.WithPollingTimeout(80*time.Second)))
-	}
-	if err != nil {
-		text, _ := chromedp.Run(tab, chromedp.Evaluate[string](`document.body.innerText`))
-		t.Fatalf("%v; the browser shows\n%s", err, text)
-	}
-	if _, err := chromedp.Run(look, chromedp.Poll[bool](`!document.querySelector("details.cancel")`, chromedp.WithPollingTimeout(10*time.Second))); err != nil {
-		t.Errorf("a departure that is complete can still be cancelled: %v", err)
-	}
-	if live, err := chromedp.Run(look, chromedp.Evaluate[bool](`window.sameDocument === true`)); err != nil || !live {
-		t.Errorf("the page was loaded again: nothing is live (%v)", err)
+	tab.Go(where)
+	tab.Follow("a.button")
+	tab.Follow(`button[value="` + simtenant.UserID("nestor.wilke@contoso.com") + `"]`)
+	tab.Shows(".counts")
+	tab.Go(where + "plan")
+	tab.Write("#who", "pradeep.gupta@contoso.com")
+	tab.Follow("form.fields button")
+	tab.Follow(`form[action$="/offboard"] button`)
+	tab.Until("the request has become a departure", func() bool {
+		return tab.Holds(`document.querySelector(".steps") !== null && (window.sameDocument = true)`)
+	})
+	tab.Until("the departure is complete", func() bool { return tab.Holds(`document.querySelector("h1 .state").innerText === "complete"`) })
+	tab.Until("it cannot be cancelled any more", func() bool { return tab.Holds(`!document.querySelector("details.cancel")`) })
+	if !chromium.Ask[bool](tab, `window.sameDocument === true`) {
+		t.Error("the page was loaded again: nothing is live")
 	}
 	if folder := os.Getenv("LEAVER_SCREENSHOTS"); folder != "" {
-		picture, err := chromedp.Run(look, chromedp.FullScreenshot(100))
-		if err == nil {
-			err = os.WriteFile(fmt.Sprintf("%s/demo.png", folder), picture, 0o644)
-		}
-		if err != nil {
+		if err := os.WriteFile(filepath.Join(folder, "demo.png"), tab.Picture(), 0o644); err != nil {
 			t.Error(err)
 		}
 	}
