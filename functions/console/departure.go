@@ -43,7 +43,7 @@ func (c *Console) departure(r *http.Request, who session) (answer, error) {
 	}
 	page := departurePage{Status: *s, Moves: moves(*s, who), Begun: slices.ContainsFunc(s.Steps, begun)}
 	if s.State != string(offboarding.CaseUnreadable) {
-		story, err := c.Desk.Report(r.Context(), operator.OfCase(s.Case))
+		story, err := c.Desk.Story(r.Context(), operator.OfCase(s.Case))
 		if err != nil {
 			return answer{}, err
 		}

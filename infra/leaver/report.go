@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"leaver/infra/leaver/internal/loopback"
@@ -17,7 +18,7 @@ type reportCommand struct {
 	JSON   bool         `xor:"form" help:"The same as JSON, by the schema of --schema."`
 	Output string       `short:"o" placeholder:"FILE" help:"Write it there, where only you may read it; else to standard output."`
 	Schema bool         `xor:"form" help:"Print the JSON schema of reports, and nothing else."`
-	Check  string       `placeholder:"FILE" xor:"form" help:"Make a report, HTML or JSON, again from the evidence that it carries, and say whether every word comes of that."`
+	Check  string       `placeholder:"FILE" xor:"form" help:"Say whether a report, HTML or JSON, is as it was made: by its signature, where the key is known here, else by making it again from the evidence that it carries."`
 	Data   string       `default:"${data}" help:"Data directory of the running host."`
 }
 
@@ -81,10 +82,18 @@ func (c *reportCommand) check(on console) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	r, err := report.Check(file)
+	proof, err := asking{Data: c.Data}.proof(on)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	r, err := report.Check(file, proof)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Check, err)
 	}
-	_, err = fmt.Fprintf(on.stdout, "%s: every word comes of the %d entries that it carries, up to %s\n", c.Check, len(r.Evidence.History), r.Head)
+	how := "every word comes of"
+	if r.Key != "" {
+		how = "as it was made and signed by key " + r.Key + " from"
+	}
+	_, err = fmt.Fprintf(on.stdout, "%s: %s the %d entries that it carries, up to %s\n", c.Check, how, len(r.Evidence.History), r.Head)
 	return err
 }

@@ -92,6 +92,25 @@ func TestAForgedRowIsNamedAndStopsItsOwnCaseAlone(t *testing.T) {
 	if code, stdout, stderr := command(t, "verify", export, "--data", data); code != 0 || strings.Count(stdout, "verifies") < 3 {
 		t.Errorf("offline: exit %d: %s%s; want three that verify", code, stdout, stderr)
 	}
+	// So does a report, by its signature; of one whose page says something else it is said.
+	page := filepath.Join(t.TempDir(), "grady.html")
+	if code, _, stderr := command(t, "report", grady, "-o", page, "--data", data); code != 0 {
+		t.Fatal(stderr)
+	}
+	if code, stdout, stderr := command(t, "verify", page, "--data", data); code != 0 || !strings.Contains(stdout, "verifies") {
+		t.Errorf("a report: exit %d: %s%s; want that it verifies", code, stdout, stderr)
+	}
+	if code, stdout, stderr := command(t, "report", "--check", page, "--data", data); code != 0 || !strings.Contains(stdout, "signed by key") {
+		t.Errorf("a report, checked: exit %d: %s%s; want who signed it", code, stdout, stderr)
+	}
+	if text, err := os.ReadFile(page); err == nil {
+		_ = os.WriteFile(page, []byte(strings.Replace(string(text), "Departure report", "Departure reports", 1)), 0o600)
+	}
+	for _, asked := range [][]string{{"verify", page}, {"report", "--check", page}} {
+		if code, _, stderr := command(t, append(asked, "--data", data)...); code != 1 || !strings.Contains(stderr, "not as it was made") {
+			t.Errorf("%v of a page that somebody changed: exit %d: %s", asked, code, stderr)
+		}
+	}
 	elsewhere := t.TempDir()
 	if code, _, stderr := command(t, "ledger", "import", export, "--data", elsewhere); code != 0 {
 		t.Errorf("import: exit %d: %s", code, stderr)

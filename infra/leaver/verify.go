@@ -101,26 +101,36 @@ func (c asking) say(on console, all []ledger.Verification, adopt string) error {
 	return err
 }
 
-// offline verifies the histories in a file.
-func (c asking) offline(on console, file string) ([]ledger.Verification, error) {
+// proof is by which keys a file is verified: those of the environment, or that of the data directory. It is
+// fs.ErrNotExist where there is none.
+func (c asking) proof(on console) (ledger.Proof, error) {
 	proof, err := resident.ProofOf(on, on.environ, "", "", false)
 	if err != nil {
-		return nil, err
+		return ledger.Proof{}, err
 	}
 	if len(proof.Keys) == 0 {
 		if err := resident.SignsBy(&proof, filepath.Join(c.Data, resident.KeyName)); err != nil {
-			return nil, fmt.Errorf("by which keys? set LEAVER_LEDGER_KEYS, or name the data directory with --data: %w", err)
+			return ledger.Proof{}, fmt.Errorf("by which keys? set LEAVER_LEDGER_KEYS, or name the data directory with --data: %w", err)
 		}
+	}
+	return proof, nil
+}
+
+// offline verifies the histories in a file.
+func (c asking) offline(on console, file string) ([]ledger.Verification, error) {
+	proof, err := c.proof(on)
+	if err != nil {
+		return nil, err
 	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	if r, err := report.Check(f); err == nil {
+	if r, err := report.Check(f, proof); err == nil {
 		return []ledger.Verification{proof.Verify(r.Evidence.Copy())}, nil
-	} else if errors.Is(err, ledger.ErrUnreadable) {
-		return nil, err
+	} else if !errors.Is(err, report.ErrForeign) {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	var all []ledger.Verification
 	err = histories(file, func(h ledger.Copy) error {

@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,6 +26,10 @@ var (
 	// ErrUnproven: an entry that has to be signed is not, or not by a key that counts. Nobody acts by
 	// its case until a person has looked, and adopted it ([Ledger.Adopt]).
 	ErrUnproven = errors.New("the history is not proven")
+	// ErrUnsigned: it carries no signature.
+	ErrUnsigned = errors.New("it is not signed")
+	// ErrOtherKey: it carries one that nobody here can say anything of.
+	ErrOtherKey = errors.New("its signature is by no key that counts here")
 )
 
 // The algorithms, as JOSE names them. One belongs to each kind of key: a signature cannot choose.
@@ -190,7 +195,7 @@ func (p Proof) sign(ctx context.Context, id string, raw []byte) ([]byte, error) 
 	s := signature{Key: p.Signer.Key().ID, Algorithm: p.Signer.Key().algorithm}
 	var err error
 	if s.Value, err = p.Signer.Sign(ctx, p.message(id, raw)); err != nil {
-		return nil, fmt.Errorf("signing an entry of %s: %w", id, err)
+		return nil, fmt.Errorf("signing for %s: %w", id, err)
 	}
 	field, err := json.Marshal(s)
 	if err != nil {
@@ -211,7 +216,7 @@ func (p Proof) message(id string, raw []byte) []byte {
 func (p Proof) signer(id string, raw []byte) (string, error) {
 	i := bytes.LastIndex(raw, signatureField)
 	if i < 0 {
-		return "", errors.New("it is not signed")
+		return "", ErrUnsigned
 	}
 	var s signature
 	decoder := json.NewDecoder(bytes.NewReader(raw[i+len(signatureField):]))
@@ -232,8 +237,26 @@ func (p Proof) signer(id string, raw []byte) (string, error) {
 		}
 		return "", fmt.Errorf("its signature is not that of key %s: it was changed, or is another case's or tenant's", k.ID)
 	}
-	return "", errors.New("its signature is by no key that counts here")
+	return "", ErrOtherKey
 }
+
+// aboutCase begins what is signed of a report; no history has an id like that.
+const aboutCase = "report "
+
+// SignReport puts a signature into the JSON of a report about a case, as its last field. Errors:
+// ErrNoSigner, and those of the key.
+func (l *Ledger) SignReport(ctx context.Context, id string, report []byte) ([]byte, error) {
+	return l.proof.sign(ctx, aboutCase+id, report)
+}
+
+// ReportSigner is the id of the key that the compacted JSON of a report about a case is signed by. Errors:
+// ErrUnsigned, ErrOtherKey, and others where it was changed since.
+func (p Proof) ReportSigner(id string, report []byte) (string, error) {
+	return p.signer(aboutCase+id, report)
+}
+
+// Keys are those whose signatures count here.
+func (l *Ledger) Keys() []Key { return slices.Clone(l.proof.Keys) }
 
 func (k Key) verifies(message, value []byte) bool {
 	switch public := k.public.(type) {

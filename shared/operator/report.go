@@ -2,14 +2,29 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"leaver/shared/ledger"
 	"leaver/shared/report"
 )
 
-// Report says what became of a departure, for whoever was not there: of the case that is named, or of
-// the last one of a person.
+// Report is the story of a departure for whoever was not there, signed by the key of the ledger where this
+// host holds it: later versions know it by that.
 func (s *Desk) Report(ctx context.Context, who Who) (report.Report, error) {
+	story, err := s.Story(ctx, who)
+	if err != nil {
+		return report.Report{}, err
+	}
+	signed, err := story.Signed(ctx, s.Ledger.SignReport)
+	if errors.Is(err, ledger.ErrNoSigner) {
+		return story, nil
+	}
+	return signed, err
+}
+
+// Story says what became of a departure: of the case that is named, or of the last one of a person.
+func (s *Desk) Story(ctx context.Context, who Who) (report.Report, error) {
 	id := who.Case
 	if id == "" {
 		found, err := s.find(ctx, who)

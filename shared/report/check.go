@@ -2,95 +2,157 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+
+	"leaver/shared/ledger"
 )
 
-// ErrAltered: a report says something else than its own evidence.
-var ErrAltered = errors.New("the report was altered")
+// Errors of Check.
+var (
+	// ErrForeign: what was read is no report.
+	ErrForeign = errors.New("it is no report")
+	// ErrAltered: nothing shows that a report is as it was made.
+	ErrAltered = errors.New("the report is not as it was made")
+)
 
 // maxReport bounds a report that is read, in bytes.
 const maxReport = 64 << 20
 
-// Check reads a report, JSON or HTML, and makes it again from the evidence that it carries: every word
-// of it must come of that. Whether the evidence itself is the ledger's, its signatures and anchors tell.
-// Errors: ErrAltered, and ledger.ErrUnreadable where the chain is broken.
-func Check(in io.Reader) (Report, error) {
+// Checked is a report that is as it was made.
+type Checked struct {
+	Report
+	// Key is the id of the key that signed it; empty where no key that counts did, and this version made
+	// every word again from the evidence instead.
+	Key string
+}
+
+// Check reads a report, JSON or HTML, and says whether it is as it was made: by its signature, where the
+// proof counts the key, whichever version made it and whatever words that had; else by making it again
+// from the evidence that it carries, which goes as long as this version has the same words. Whether the
+// evidence itself is the ledger's, [ledger.Proof.Verify] of its Copy tells. Errors: ErrForeign, ErrAltered,
+// and ledger.ErrUnreadable where the chain is broken.
+func Check(in io.Reader, proof ledger.Proof) (Checked, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxReport+1))
 	switch {
 	case err != nil:
-		return Report{}, err
+		return Checked{}, err
 	case len(text) > maxReport:
-		return Report{}, fmt.Errorf("%w: it is longer than any report", ErrAltered)
+		return Checked{}, altered("it is longer than any report")
 	}
-	if page := bytes.TrimSpace(text); bytes.HasPrefix(page, []byte("<")) {
-		return checkPage(text)
+	var page []byte // without its last comment; nil of JSON
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("<")) {
+		if page, text, err = opened(text); err != nil {
+			return Checked{}, err
+		}
 	}
-	r, err := checkJSON(text)
-	if err != nil {
-		return Report{}, err
-	}
-	var made, again, given bytes.Buffer
-	if err := WriteJSON(&made, r); err != nil {
-		return Report{}, err
-	}
-	if err := errors.Join(json.Compact(&given, text), json.Compact(&again, made.Bytes())); err != nil {
-		return Report{}, fmt.Errorf("%w: %w", ErrAltered, err)
-	}
-	if !bytes.Equal(again.Bytes(), given.Bytes()) {
-		return Report{}, fmt.Errorf("%w: it says something else than its evidence", ErrAltered)
-	}
-	return r, nil
-}
-
-// checkJSON makes the report again that a text claims to be.
-func checkJSON(text []byte) (Report, error) {
 	var claimed Report
-	if err := json.Unmarshal(text, &claimed); err != nil {
-		return Report{}, fmt.Errorf("%w: it is not JSON of a report: %w", ErrAltered, err)
+	if err := json.Unmarshal(text, &claimed); err != nil || claimed.Form == "" {
+		return Checked{}, ErrForeign
 	}
 	if claimed.Form != Form {
-		return Report{}, fmt.Errorf("%w: its form is %q, and this version reads %s", ErrAltered, claimed.Form, Form)
+		return Checked{}, altered("its form is %q, and this version reads %s", claimed.Form, Form)
 	}
-	r, err := Of(claimed.Evidence, claimed.MadeAt)
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		return Checked{}, altered("%w", err)
+	}
+	if proof.Tenant == "" {
+		proof.Tenant = claimed.Tenant
+	}
+	key, err := proof.ReportSigner(claimed.Case, compact.Bytes())
+	switch {
+	case err == nil:
+		err = signed(claimed, page)
+	case errors.Is(err, ledger.ErrUnsigned), errors.Is(err, ledger.ErrOtherKey):
+		err = madeAgain(claimed, compact.Bytes(), page)
+	default:
+		err = altered("%w", err)
+	}
 	if err != nil {
-		return Report{}, fmt.Errorf("%w: %w", ErrAltered, err)
+		return Checked{}, err
 	}
-	return r, nil
+	return Checked{claimed, key}, nil
 }
 
-// The evidence of a page stands in its last comment.
+func altered(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrAltered, fmt.Errorf(format, args...))
+}
+
+// signed is nil when a report whose signature is right carries the evidence that it speaks of, and its
+// page is the one that was signed with it.
+func signed(r Report, page []byte) error {
+	c, _, err := r.Evidence.Fold()
+	switch {
+	case err != nil:
+		return altered("%w", err)
+	case c.ID != r.Case, c.Hash != r.Head:
+		return altered("its evidence is of something else")
+	case page != nil && digest(page) != r.Page:
+		return altered("the page is not the one that was signed with the evidence")
+	}
+	return nil
+}
+
+// errOtherWords is why the words of a report are not this version's.
+var errOtherWords = errors.New("it says something else than this version makes of its evidence: it was altered, or another version of Leaver made it, and then the key that signed it can tell (LEAVER_LEDGER_KEYS)")
+
+// madeAgain is nil when this version makes the same report, word by word, of the evidence.
+func madeAgain(claimed Report, compact, page []byte) error {
+	r, err := Of(claimed.Evidence, claimed.MadeAt)
+	if err != nil {
+		return altered("%w", err)
+	}
+	r.Page, r.Signature = claimed.Page, claimed.Signature
+	again, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(again, compact) {
+		return altered("%w", errOtherWords)
+	}
+	if page == nil && r.Page == "" {
+		return nil
+	}
+	drawn, err := draw(r)
+	if err != nil {
+		return err
+	}
+	if page != nil && !bytes.Equal(drawn, page) || r.Page != "" && digest(drawn) != r.Page {
+		return altered("%w", errOtherWords)
+	}
+	return nil
+}
+
+// digest is the SHA-256 of a page without its last comment, hex.
+func digest(page []byte) string {
+	sum := sha256.Sum256(page)
+	return hex.EncodeToString(sum[:])
+}
+
+// The report itself stands in the last comment of its page.
 const (
 	evidenceBegins = "<!-- leaver:evidence "
-	evidenceEnds   = " -->"
+	evidenceEnds   = " -->\n"
 )
 
-// checkPage makes a page again from the report that its last comment holds.
-func checkPage(page []byte) (Report, error) {
-	_, rest, found := bytes.Cut(page, []byte(evidenceBegins))
-	encoded, _, ends := bytes.Cut(rest, []byte(evidenceEnds))
+// opened takes a page apart: into what is shown, and the report that its last comment holds.
+func opened(whole []byte) (page, text []byte, err error) {
+	page, rest, found := bytes.Cut(whole, []byte(evidenceBegins))
+	encoded, ends := bytes.CutSuffix(rest, []byte(evidenceEnds))
 	if !found || !ends {
-		return Report{}, fmt.Errorf("%w: the page holds no evidence", ErrAltered)
+		return nil, nil, altered("the page does not end with its evidence")
 	}
-	text, err := base64.StdEncoding.DecodeString(string(encoded))
-	if err != nil {
-		return Report{}, fmt.Errorf("%w: the evidence of the page cannot be read: %w", ErrAltered, err)
+	text, err = base64.StdEncoding.Strict().DecodeString(string(encoded))
+	if err != nil || base64.StdEncoding.EncodeToString(text) != string(encoded) {
+		return nil, nil, altered("the evidence of the page cannot be read")
 	}
-	r, err := checkJSON(text)
-	if err != nil {
-		return Report{}, err
-	}
-	var again bytes.Buffer
-	if err := WriteHTML(&again, r); err != nil {
-		return Report{}, err
-	}
-	if !bytes.Equal(again.Bytes(), page) {
-		return Report{}, fmt.Errorf("%w: the page says something else than its evidence", ErrAltered)
-	}
-	return r, nil
+	return page, text, nil
 }
 
 // WriteJSON writes a report as JSON, laid out for people.

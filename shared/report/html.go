@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
@@ -89,14 +90,50 @@ func WriteHTML(w io.Writer, r Report) error {
 	if err != nil {
 		return fmt.Errorf("encoding the report of case %s: %w", r.Case, err)
 	}
+	out, err := draw(r)
+	if err != nil {
+		return err
+	}
+	if r.Page != "" && digest(out) != r.Page {
+		return fmt.Errorf("drawing the report of case %s: another version of Leaver has signed it, whose page this one cannot draw; use the command of the host's version", r.Case)
+	}
+	out = fmt.Append(out, evidenceBegins, base64.StdEncoding.EncodeToString(text), evidenceEnds)
+	_, err = w.Write(out)
+	return err
+}
+
+// draw is the page of a report, without its last comment. Neither its own digest nor a signature is shown
+// in it.
+func draw(r Report) ([]byte, error) {
 	var out bytes.Buffer
 	if err := page.Execute(&out, struct {
 		Report
 		Chart *chart
 	}{r, chartOf(r)}); err != nil {
-		return fmt.Errorf("drawing the report of case %s: %w", r.Case, err)
+		return nil, fmt.Errorf("drawing the report of case %s: %w", r.Case, err)
 	}
-	out.WriteString(evidenceBegins + base64.StdEncoding.EncodeToString(text) + evidenceEnds + "\n")
-	_, err = out.WriteTo(w)
-	return err
+	return out.Bytes(), nil
+}
+
+// Signed is the report as whoever made it vouches for it and for its page, so that a later version, whose
+// words are others, still knows both. The sign puts a signature into the JSON of a report about a case, as
+// its last field.
+func (r Report) Signed(ctx context.Context, sign func(ctx context.Context, id string, report []byte) ([]byte, error)) (Report, error) {
+	drawn, err := draw(r)
+	if err != nil {
+		return Report{}, err
+	}
+	r.Page, r.Signature = digest(drawn), nil
+	text, err := json.Marshal(r)
+	if err != nil {
+		return Report{}, fmt.Errorf("encoding the report of case %s: %w", r.Case, err)
+	}
+	if text, err = sign(ctx, r.Case, text); err != nil {
+		return Report{}, err
+	}
+	var signed Report
+	if err := json.Unmarshal(text, &signed); err != nil {
+		return Report{}, fmt.Errorf("reading the signed report of case %s: %w", r.Case, err)
+	}
+	return signed, nil
 }

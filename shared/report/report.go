@@ -1,6 +1,7 @@
 // Package report says what became of one departure to whoever was not there: HR, an auditor, a lawyer.
-// A report is a pure function of what the ledger holds of the case, so it can be checked without the
-// ledger: it carries the history that it was made from, byte for byte, and [Check] makes it again.
+// A report is a pure function of what the ledger holds of the case, and carries that history byte for
+// byte, so it can be checked without the ledger. The words change from version to version: so whoever
+// makes it signs it together with its page, and [Check] goes by that, and makes it again where it cannot.
 //
 // [Of] makes it, as JSON by [Schema]; [WriteHTML] draws it as one page without a script or anything
 // from outside. Names stand in it while the case's personal values do, and "erased" after that.
@@ -9,6 +10,7 @@ package report
 import (
 	"cmp"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,6 +60,11 @@ type Report struct {
 
 	Evidence ledger.Evidence `json:"evidence"`
 	Head     string          `json:"head"` // the hash of the last entry
+
+	// Page is the SHA-256 of the page that is drawn of it, without the last comment, where it is signed.
+	Page string `json:"page,omitempty"`
+	// Signature is the ledger's key's over all that stands before it; it stays the last field.
+	Signature json.RawMessage `json:"signature,omitempty"`
 }
 
 // Leaver is who leaves.

@@ -141,12 +141,14 @@ func TestAReportIsValidByItsSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	instance, err := jsonschema.UnmarshalJSON(strings.NewReader(asJSON(t, r)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := schema.Validate(instance); err != nil {
-		t.Error(err)
+	for _, one := range []report.Report{r, signedReport(t)} {
+		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(asJSON(t, one)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(instance); err != nil {
+			t.Error(err)
+		}
 	}
 	if r.Leaver.UserPrincipalName != name || r.LockedOutAt == nil || !r.LockedOutAt.Equal(start.Add(420*time.Millisecond)) {
 		t.Errorf("got %+v, locked out %v, want %s after 420 ms", r.Leaver, r.LockedOutAt, name)
@@ -201,7 +203,7 @@ func TestNamesAreErasedFromAReport(t *testing.T) {
 	if r.Leaver.UserPrincipalName != "erased" || r.People[0].By.Name != "erased" {
 		t.Errorf("got %q and %q, want erased", r.Leaver.UserPrincipalName, r.People[0].By.Name)
 	}
-	if _, err := report.Check(strings.NewReader(text)); err != nil {
+	if _, err := report.Check(strings.NewReader(text), ledger.Proof{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -212,7 +214,7 @@ func TestACopyThatWasTamperedWithIsNoticed(t *testing.T) {
 	r := made(t, departure(t))
 	text, page := asJSON(t, r), asHTML(t, r)
 	for name, whole := range map[string]string{"JSON": text, "HTML": page} {
-		if _, err := report.Check(strings.NewReader(whole)); err != nil {
+		if _, err := report.Check(strings.NewReader(whole), ledger.Proof{}); err != nil {
 			t.Fatalf("the %s as it was made: %v", name, err)
 		}
 	}
@@ -244,7 +246,7 @@ func TestACopyThatWasTamperedWithIsNoticed(t *testing.T) {
 			return less
 		}()),
 	} {
-		if _, err := report.Check(strings.NewReader(copy)); !errors.Is(err, report.ErrAltered) {
+		if _, err := report.Check(strings.NewReader(copy), ledger.Proof{}); !errors.Is(err, report.ErrAltered) {
 			t.Errorf("%s: got %v, want that it was altered", what, err)
 		}
 	}
@@ -257,7 +259,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add([]byte(`{"form":"leaver.report/1","evidence":{"history":[{}]}}`))
 	f.Add([]byte("<!-- leaver:evidence e30= -->"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if r, err := report.Check(bytes.NewReader(text)); err == nil && r.Form != report.Form {
+		if r, err := report.Check(bytes.NewReader(text), ledger.Proof{}); err == nil && r.Form != report.Form {
 			t.Errorf("got %q without an error", r.Form)
 		}
 	})

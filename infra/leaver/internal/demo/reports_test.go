@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"leaver/infra/chromium"
+	"leaver/shared/ledger"
 	caseReport "leaver/shared/report"
 )
 
@@ -130,7 +131,7 @@ func TestReportsInARealBrowser(t *testing.T) {
 // tampered changes ten things in a report, one a copy.
 func tampered(t *testing.T, path string, text []byte) {
 	t.Helper()
-	check := func(copy []byte) error { _, err := caseReport.Check(bytes.NewReader(copy)); return err }
+	check := func(copy []byte) error { _, err := caseReport.Check(bytes.NewReader(copy), ledger.Proof{}); return err }
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
