@@ -235,9 +235,10 @@ func (p *Planner) compile(ctx context.Context, r offboarding.Request, user offbo
 	made.plan.MailElsewhere = box.elsewhere
 	made.brakes = slices.Concat(made.plan.Brakes(r), weakened(policy.Approvals, r.Options.Weaker(policy)), meant(policy.Approvals, danger), nobodys)
 	made.personal[userPrincipalName] = user.UserPrincipalName
-	for name, value := range map[string]string{mailAddress: r.Employee.Mail, employeeID: r.Employee.EmployeeID} {
+	// By these the same event, and a rehire, are known when the account is gone.
+	for name, value := range map[string]string{mailAddress: r.Employee.Mail, employeeID: cmp.Or(r.Employee.EmployeeID, user.EmployeeID)} {
 		if value != "" {
-			made.personal[name] = value // by which the same event is known when the account is gone
+			made.personal[name] = value
 		}
 	}
 	if user.OnPremisesSyncEnabled {

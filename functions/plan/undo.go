@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"leaver/shared/ledger"
@@ -94,14 +96,17 @@ func (p *Planner) deleted(ctx context.Context, e offboarding.Employee, refusal e
 	return offboarding.User{}, refusal
 }
 
-// formerAccount is the departure of another account that the employee had, by the names of the request;
-// nil when there is none, or when it was taken back. The number of an employee stays theirs whatever else
-// the new account is called; without it an object id means one account.
+// formerAccount is the departure of another account that the employee had, by the number of the request or
+// of the account that it means, or else by its other names; nil when there is none, or when it was taken
+// back. The number of an employee stays theirs whatever else the new account is called; without it an
+// object id means one account.
 func (p *Planner) formerAccount(ctx context.Context, e offboarding.Employee, user offboarding.User) (*offboarding.Case, error) {
-	if e.EmployeeID != "" {
-		e = offboarding.Employee{EmployeeID: e.EmployeeID}
-	} else if e.ID != "" {
-		return nil, nil
+	var former []offboarding.Employee
+	if number := cmp.Or(e.EmployeeID, user.EmployeeID); number != "" {
+		former = append(former, offboarding.Employee{EmployeeID: number})
+	}
+	if e.EmployeeID == "" && e.ID == "" {
+		former = append(former, e)
 	}
 	cases, err := p.remembered(ctx)
 	if err != nil {
@@ -115,7 +120,7 @@ func (p *Planner) formerAccount(ctx context.Context, e offboarding.Employee, use
 		if err != nil {
 			return nil, err
 		}
-		if names(e, personal) {
+		if slices.ContainsFunc(former, func(e offboarding.Employee) bool { return names(e, personal) }) {
 			return c, nil
 		}
 	}

@@ -15,7 +15,8 @@ import (
 
 // TestARehireWithANewAccountIsHeldAndBothAccountsAreNamed, before Microsoft purges the old one and after:
 // the undo that the policy wants is prepared and held, and where there is none to prepare the request is
-// parked. Nothing is written in the tenant.
+// parked. Nothing is written in the tenant. The departure was asked for by name alone, and the number read
+// from the directory.
 func TestARehireWithANewAccountIsHeldAndBothAccountsAreNamed(t *testing.T) {
 	t.Parallel()
 	const anew = "adele.vance2@contoso.com"
@@ -25,6 +26,8 @@ func TestARehireWithANewAccountIsHeldAndBothAccountsAreNamed(t *testing.T) {
 				"the number":                    {EmployeeID: "E0001"},
 				"the number and the new name":   {EmployeeID: "E0001", UserPrincipalName: anew},
 				"the number and the new object": {EmployeeID: "E0001", ID: simtenant.UserID(anew)},
+				"the new name":                  {UserPrincipalName: anew},
+				"the new object":                {ID: simtenant.UserID(anew)},
 			} {
 				t.Run(fmt.Sprintf("%d days after, onCancel %s, by %s", days, onCancel, by), func(t *testing.T) {
 					t.Parallel()
@@ -79,7 +82,7 @@ func TestARehireWithANewAccountIsHeldAndBothAccountsAreNamed(t *testing.T) {
 // rehired carries Adele's departure to the deletion, and gives her number to a new account some time after.
 func rehired(t *testing.T, h *steptest.Harness, p *plan.Planner, name string, after time.Duration) {
 	t.Helper()
-	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E0001"}))
+	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
 	deleted(t, h, must1(h.Ledger.Latest(t.Context(), simtenant.UserID(adele))))
 	h.Advance(after)
 	h.Tenant.Edit(func(w *simtenant.World) {
@@ -89,4 +92,28 @@ func rehired(t *testing.T, h *steptest.Harness, p *plan.Planner, name string, af
 			UsageLocation: "US", AccountEnabled: true, Created: h.Now(),
 		}
 	})
+}
+
+// TestTheNumberOfALeaverIsKeptBesideTheHistoryAlone: it is read when the departure is planned, is no part of
+// the history, and is erased with the other personal values.
+func TestTheNumberOfALeaverIsKeptBesideTheHistoryAlone(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	deliver(t, h, newPlanner(h), termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
+	c := must1(h.Ledger.Latest(t.Context(), simtenant.UserID(adele)))
+	if personal := must1(h.Ledger.PersonalOf(t.Context(), c)); personal["employeeId"] != "E0001" {
+		t.Errorf("the number kept is %q, want E0001", personal["employeeId"])
+	}
+	for _, entry := range must1(h.Ledger.Copy(t.Context(), c.ID)).Entries {
+		if strings.Contains(entry, "E0001") {
+			t.Errorf("the history says the number: %s", entry)
+		}
+	}
+	e := offboarding.Employee{UserPrincipalName: "alex.wilber@contoso.com"}
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID("alex.wilber@contoso.com")].EmployeeID = "" })
+	deliver(t, h, newPlanner(h), termination(h, "2", e))
+	other := must1(h.Ledger.Latest(t.Context(), simtenant.UserID("alex.wilber@contoso.com")))
+	if other == nil || other.Sealed("employeeId") {
+		t.Error("somebody without a number has one")
+	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // selectUser asks for what an offboarding.User holds.
-const selectUser = "$select=id,userPrincipalName,mail,proxyAddresses,userType,createdDateTime,department,companyName,accountEnabled,isManagementRestricted,onPremisesSyncEnabled," +
+const selectUser = "$select=id,userPrincipalName,mail,proxyAddresses,employeeId,userType,createdDateTime,department,companyName,accountEnabled,isManagementRestricted,onPremisesSyncEnabled," +
 	"onPremisesDomainName,onPremisesImmutableId,onPremisesSecurityIdentifier,onPremisesSamAccountName,onPremisesLastSyncDateTime," +
 	"lastPasswordChangeDateTime,signInSessionsValidFromDateTime,assignedLicenses,licenseAssignmentStates"
 
@@ -33,6 +33,7 @@ func (u user) domain(at time.Time) offboarding.User {
 		ID:                    value(u.GetId()),
 		UserPrincipalName:     value(u.GetUserPrincipalName()),
 		Mail:                  value(u.GetMail()),
+		EmployeeID:            value(u.GetEmployeeId()),
 		UserType:              value(u.GetUserType()),
 		Created:               value(u.GetCreatedDateTime()),
 		Department:            value(u.GetDepartment()),

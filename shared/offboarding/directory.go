@@ -8,6 +8,7 @@ type User struct {
 	ID                    string
 	UserPrincipalName     string
 	Mail                  string
+	EmployeeID            string   // employeeId, the number that HR gave them; it is personal
 	Addresses             []string // proxyAddresses without "smtp:"
 	UserType              string   // Member or Guest
 	Created               time.Time
