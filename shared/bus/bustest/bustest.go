@@ -19,6 +19,8 @@ type Harness struct {
 	// Reopen ends the bus (which may be closed already) and everything of it in this
 	// process, and returns a new one on the same broker, which it restarts if it can.
 	Reopen func(t *testing.T) bus.Bus
+	// Holds reports whether the broker holds a text anywhere: in a message, on a disk.
+	Holds func(t *testing.T, text string) bool
 	// Capabilities of the driver.
 	Capabilities Capabilities
 }
@@ -74,6 +76,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"schedule", scheduleCases},
 		{"settle", settleCases},
 		{"dead letter", deadLetterCases},
+		{"erasure", erasureCases},
 		{"depth", depthCases},
 		{"receive", receiveCases},
 		{reopened, reopenCases},

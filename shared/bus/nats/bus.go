@@ -1,6 +1,6 @@
 // Package nats is the bus on NATS JetStream: the embedded server or a cluster.
 //
-// Two streams. LEAVER has interest retention: a message stays until every subscription that
+// Three streams. LEAVER has interest retention: a message stays until every subscription that
 // takes it has completed it. It holds the queues, the topic, what is meant for one
 // subscription only, and the schedules:
 //
@@ -8,7 +8,8 @@
 //	leaver.hints.SUBJECT              leaver.at.ENTITY.ID
 //	leaver.topic.SUBJECT
 //
-// LEAVER_DEAD holds the dead letters, leaver.dead.SUBSCRIPTION. Names, subjects and ids are
+// LEAVER_DEAD holds the dead letters, leaver.dead.SUBSCRIPTION, and LEAVER_KEPT the bodies of what is
+// scheduled for a queue, leaver.kept.ENTITY.ID.HASH (see kept.go). Names, subjects and ids are
 // written as tokens, see encode.
 //
 // What is peculiar, all of it tried with nats-server 2.15 and pinned by tests:
@@ -48,6 +49,7 @@ import (
 const (
 	Stream     = "LEAVER"
 	DeadStream = "LEAVER_DEAD"
+	KeptStream = "LEAVER_KEPT"
 )
 
 // The headers of a message, quoted as Go strings: an id may hold any byte.
@@ -104,6 +106,7 @@ type Bus struct {
 	subs   map[string]bus.Subscription
 	live   jetstream.Stream
 	dead   jetstream.Stream
+	kept   jetstream.Stream
 	group  *groupcommit.Group
 	closed atomic.Bool
 }
@@ -162,14 +165,21 @@ func (b *Bus) publish(ctx context.Context, m bus.Message, scope, target string) 
 	msg := nats.NewMsg(target)
 	msg.Data = m.Body
 	msg.Header.Set(headerID, strconv.Quote(m.ID))
-	if !m.At.IsZero() && m.At.After(time.Now()) {
+	later := !m.At.IsZero() && m.At.After(time.Now())
+	if later {
 		msg.Subject = "leaver.at." + encode(scope) + "." + encode(m.ID)
 		// Not jetstream.WithScheduleAt: it cuts the fraction of a second off, and the
 		// message would be there before its time.
 		msg.Header.Set(jetstream.ScheduleHeader, "@at "+m.At.UTC().Format(time.RFC3339Nano))
 		msg.Header.Set(jetstream.ScheduleTargetHeader, target)
 	}
-	ack, err := b.sendLive(ctx, msg, encode(scope)+"."+encode(m.ID))
+	var ack *jetstream.PubAck
+	var err error
+	if later && m.Entity != bus.Topic {
+		ack, err = b.sendKept(ctx, msg, scope, m)
+	} else {
+		ack, err = b.sendLive(ctx, msg, encode(scope)+"."+encode(m.ID))
+	}
 	if err != nil {
 		return false, classify(doing, err)
 	}

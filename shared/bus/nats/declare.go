@@ -44,6 +44,17 @@ func (b *Bus) declare(ctx context.Context) error {
 	if err != nil {
 		return classify("declaring the stream "+DeadStream, err)
 	}
+	b.kept, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:        KeptStream,
+		Description: "Leaver: the bodies of what is scheduled for a queue, until it is done with",
+		Subjects:    []string{"leaver.kept.*.*.*"},
+		Retention:   jetstream.LimitsPolicy,
+		Storage:     jetstream.FileStorage,
+		Replicas:    b.opts.Replicas,
+	})
+	if err != nil {
+		return classify("declaring the stream "+KeptStream, err)
+	}
 	if err := b.consume(ctx, schedulesDurable, []string{"leaver.at.*.*"}); err != nil {
 		return err
 	}

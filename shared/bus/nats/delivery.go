@@ -28,6 +28,7 @@ type delivery struct {
 	id       string
 	subject  string
 	body     []byte
+	kept     string // the subject of its body, where that was kept beside a schedule
 	sequence uint64 // in the stream
 	enqueued time.Time
 
@@ -94,6 +95,11 @@ func (d *delivery) done(ctx context.Context) error {
 	if b := d.receiver.bus; d.receiver.ofQueue {
 		ctx, cancel := context.WithTimeout(ctx, b.opts.Timeout)
 		defer cancel()
+		if d.kept != "" { // first: whoever gets the message again after a crash sees by it that it is done with
+			if err := b.drop(ctx, d.kept, ""); err != nil {
+				return err
+			}
+		}
 		if err := overwrite(ctx, b.live, d.sequence); err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ func TestConformance(t *testing.T) {
 		return bustest.Harness{
 			Bus:          h.bus,
 			Lock:         time.Second,
+			Holds:        h.reaches,
 			Reopen:       func(t *testing.T) bus.Bus { h.restart(t); return h.bus },
 			Capabilities: bustest.Capabilities{ReportsDuplicates: true, Restarts: true},
 		}

@@ -142,8 +142,16 @@ func (r *receiver) Receive(ctx context.Context, max int) ([]bus.Delivery, error)
 		if err != nil {
 			return nil, classify("receiving from "+r.name, err)
 		}
+		if len(ready) > 0 {
+			if ready, err = r.whole(ctx, ready); err != nil {
+				return nil, classify("receiving from "+r.name, err)
+			}
+		}
 		if len(ready) > 0 || ctx.Err() != nil {
 			return ready, nil
+		}
+		if wait == 0 {
+			continue // what was there was done with
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -312,6 +320,7 @@ func (r *receiver) delivery(msg *nats.Msg, now time.Time) (*delivery, error) {
 		id:       unquote(msg.Header.Get(headerID)),
 		subject:  lastToken(msg.Subject),
 		body:     msg.Data,
+		kept:     msg.Header.Get(headerKept),
 		sequence: meta.Sequence.Stream,
 		enqueued: meta.Timestamp,
 		until:    now.Add(r.lock),

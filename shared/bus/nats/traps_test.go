@@ -408,3 +408,48 @@ func (h *harness) reaches(t *testing.T, text string) bool {
 	}
 	return found
 }
+
+// TestAScheduledRequestWhoseBodyIsGoneWasDoneWith: a crash between overwriting the body of a request and saying
+// that it is done hands out nothing again.
+func TestAScheduledRequestWhoseBodyIsGoneWasDoneWith(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, embedded.Options{NoSync: true}, nats.Options{Subscriptions: bus.Subscriptions(), Lock: time.Second})
+	at := time.Now().Add(200 * time.Millisecond)
+	if _, err := h.bus.Publish(t.Context(), bus.Message{ID: "1", Entity: bus.Queue, Body: []byte("adele.vance@contoso.com"), At: at}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := h.bus.Open(t.Context(), offboarding.FunctionPlan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := r.Receive(t.Context(), 1); err != nil || string(all[0].Body()) != "adele.vance@contoso.com" {
+		t.Fatalf("%v, %v; want the request", all, err)
+	}
+	conn, err := h.ns.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := js.Stream(t.Context(), nats.KeptStream)
+	if err == nil {
+		err = kept.SecureDeleteMsg(t.Context(), 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second) // its lock ends meanwhile
+	defer stop()
+	if all, err := r.Receive(ctx, 1); err != nil || len(all) > 0 {
+		t.Errorf("%v, %v; want nothing", all, err)
+	}
+	if depth, err := h.bus.Depth(t.Context(), offboarding.FunctionPlan); err != nil || depth.Active != 0 {
+		t.Errorf("%+v, %v; want nothing", depth, err)
+	}
+	if h.reaches(t, "adele.vance@contoso.com") {
+		t.Error("the name stands in a file still")
+	}
+}

@@ -31,8 +31,9 @@ func conform(t *testing.T, corners servicebustest.Corners) {
 		peer := start(t, servicebustest.Options{Lock: time.Second, Corners: corners})
 		b := open(t, peer)
 		return bustest.Harness{
-			Bus:  b,
-			Lock: time.Second,
+			Bus:   b,
+			Lock:  time.Second,
+			Holds: func(_ *testing.T, text string) bool { return peer.Holds(text) },
 			Reopen: func(t *testing.T) bus.Bus {
 				_ = b.Close()
 				peer.Restart()

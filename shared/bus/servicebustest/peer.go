@@ -15,6 +15,7 @@
 package servicebustest
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -203,6 +204,23 @@ func (p *Peer) Now() time.Time { return p.clock.now() }
 func (p *Peer) Advance(d time.Duration) {
 	p.clock.advance(d)
 	p.broker.tick(p.clock.now())
+}
+
+// Holds reports whether any queue or subscription, its dead letters and what it has scheduled included, holds a
+// text in a message. Service Bus keeps nothing of one that was completed but its id, for the detection of
+// duplicates. Source: Microsoft Learn, "Message transfers, locks, and settlement"; "Duplicate detection".
+func (p *Peer) Holds(text string) bool {
+	b := p.broker
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, q := range b.queues {
+		for _, e := range q.entries {
+			if bytes.Contains(e.body, []byte(text)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Count counts the messages of a queue, of a subscription ("topic/Subscriptions/name"), or
