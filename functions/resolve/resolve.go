@@ -223,6 +223,16 @@ func (r *Resolver) unclear(source hris.Readable, why error) {
 	r.Log.Warn("an HR system does not say whether somebody leaves", "source", source.Name, "why", why)
 }
 
+// spoiled reports whether it is the ledger that cannot read the last word about somebody, and rings for it:
+// nothing more is asked for that person, and everybody else is heard.
+func (r *Resolver) spoiled(source hris.Readable, err error) bool {
+	if !errors.Is(err, ledger.ErrUnreadable) {
+		return false
+	}
+	r.alarm(r.Log, source, "the last word of an HR system about somebody cannot be read in the ledger: what it says now is not carried on, offboard or cancel by hand", "source", source.Name, "error", err)
+	return true
+}
+
 // everybody asks about all who leave: what the HR system lists, and one by one whoever leaves by its
 // last word and is not in the list.
 func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hint) error {
@@ -232,7 +242,8 @@ func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hi
 	at := r.Now()
 	since := at
 	mark, err := r.Words.Word(ctx, source.Name, nobody)
-	if err != nil {
+	markless := r.spoiled(source, err)
+	if err != nil && !markless {
 		return err
 	}
 	if mark.Position > 0 {
@@ -248,7 +259,7 @@ func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hi
 		}
 	}
 	known, err := r.Words.Leavers(ctx, source.Name, at.Add(-afterwards))
-	if err != nil {
+	if err != nil && !r.spoiled(source, err) {
 		return err
 	}
 	if h.Event != eventPoll && len(list.Words) > 0 && !slices.ContainsFunc(list.Words, func(w hris.Word) bool { return w.Unclear == "" }) {
@@ -265,7 +276,7 @@ func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hi
 			r.unclear(source, err)
 			continue
 		}
-		if err != nil {
+		if err != nil && !r.spoiled(source, err) {
 			return err
 		}
 	}
@@ -283,7 +294,7 @@ func (r *Resolver) everybody(ctx context.Context, source hris.Readable, h bus.Hi
 		}
 	}
 	r.readings.keep(source, nobody, at)
-	if mark.Position > 0 && at.Sub(mark.At) < marked {
+	if markless || mark.Position > 0 && at.Sub(mark.At) < marked {
 		return nil
 	}
 	return r.Words.KeepWord(ctx, nobody, mark, ledger.Word{Source: source.Name})

@@ -2,6 +2,8 @@ package resolve_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,8 +18,10 @@ import (
 	"leaver/functions/resolve"
 	"leaver/shared/bus"
 	"leaver/shared/hris"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simhr"
+	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
 )
 
@@ -546,5 +550,51 @@ func TestAParkedHintIsSentBackToWork(t *testing.T) {
 	d.work(t)
 	if got, want := d.leaving(t), time.Date(2026, 11, 30, 22, 59, 59, 0, time.UTC); !got.Equal(want) {
 		t.Errorf("got the leaving time %s, want %s\n%s", got, want, d.log)
+	}
+}
+
+// spoiledWords are a ledger in which the last word about one person cannot be read.
+type spoiledWords struct {
+	resolve.Words
+	person string
+}
+
+var errSpoiled = fmt.Errorf("%w: word 1, record 1 does not continue the chain", ledger.ErrUnreadable)
+
+func (s spoiledWords) Word(ctx context.Context, source, who string) (ledger.Word, error) {
+	if who == s.person {
+		return ledger.Word{}, errSpoiled
+	}
+	return s.Words.Word(ctx, source, who)
+}
+
+func (s spoiledWords) Leavers(ctx context.Context, source string, since time.Time) ([]string, error) {
+	all, err := s.Words.Leavers(ctx, source, since)
+	return all, errors.Join(err, errSpoiled)
+}
+
+// TestAWordThatCannotBeReadKeepsNobodyFromTheOthers: whoever spoils a row of the ledger stops what an HR system says
+// about one person, and is told of; everybody else leaves as it says.
+func TestAWordThatCannotBeReadKeepsNobodyFromTheOthers(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, "workday", "Europe/Berlin")
+	d.hr.Hire(simhr.Person{ID: "0001", Number: "E1001", Mail: "grady.archie@contoso.com", Zone: "Europe/Berlin"})
+	d.hr.Dismiss("0001", day("2026-12-30"), day("2026-12-30"))
+	d.hr.Dismiss("4711", day("2026-12-30"), day("2026-12-30"))
+	d.resolver.Words = spoiledWords{d.resolver.Words, "0001"}
+	d.at(t, d.Now().Add(15*time.Minute))
+	cases, _, err := d.Ledger.Cases(t.Context())
+	if err != nil || len(cases) != 1 || cases[0].Leaver != simtenant.UserID(adele) {
+		t.Errorf("%d cases, %v; want hers alone\n%s", len(cases), err, d.log)
+	}
+	if !strings.Contains(d.log.String(), "cannot be read in the ledger") {
+		t.Errorf("nobody is told of the word that cannot be read:\n%s", d.log)
+	}
+	d.resolver.Words = spoiledWords{d.Ledger, ""} // nor does the mark of the listing stop it
+	d.hr.Move("4711", day("2026-12-31"), day("2026-12-31"))
+	before := d.leaving(t)
+	d.at(t, d.Now().Add(15*time.Minute))
+	if after := d.leaving(t); !after.After(before) {
+		t.Errorf("moved, she leaves at %s, want later than %s\n%s", after, before, d.log)
 	}
 }

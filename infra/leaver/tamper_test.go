@@ -112,13 +112,23 @@ func TestAForgedRowIsNamedAndStopsItsOwnCaseAlone(t *testing.T) {
 		}
 	}
 	elsewhere := t.TempDir()
+	if code, stdout, stderr := command(t, "ledger", "import", export, "--data", elsewhere); code != 1 || !strings.Contains(stderr, "not by a key that counts") && !strings.Contains(stderr, "not proven") {
+		t.Errorf("import without the key: exit %d: %s%s; want that it is refused", code, stdout, stderr)
+	}
+	key, err := os.ReadFile(filepath.Join(data, resident.KeyName))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(elsewhere, resident.KeyName), key, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	if code, _, stderr := command(t, "ledger", "import", export, "--data", elsewhere); code != 0 {
 		t.Errorf("import: exit %d: %s", code, stderr)
 	}
 	if text, err := os.ReadFile(export); err == nil {
 		_ = os.WriteFile(export, []byte(strings.Replace(string(text), grady[:5], "other", 1)+`{"id":"x"`), 0o600)
 	}
-	if code, _, _ := command(t, "ledger", "import", export, "--data", t.TempDir()); code != 1 {
+	if code, _, _ := command(t, "ledger", "import", export, "--unproven", "--data", t.TempDir()); code != 1 {
 		t.Error("an export that is cut short is imported without a word")
 	}
 }

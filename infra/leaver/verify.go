@@ -204,31 +204,39 @@ func (c *ledgerExportCommand) Run(on console) error {
 }
 
 type ledgerImportCommand struct {
-	File string `arg:"" type:"existingfile" help:"A file of leaver ledger export."`
-	Data string `default:"${data}" help:"Data directory of the host, which does not run."`
+	File     string `arg:"" type:"existingfile" help:"A file of leaver ledger export."`
+	Data     string `default:"${data}" help:"Data directory of the host, which does not run."`
+	Unproven bool   `help:"Import also what does not verify: it stops its own case, and leaver verify names it."`
+	signed
 }
 
 // Help implements kong.HelpProvider.
 func (*ledgerImportCommand) Help() string {
-	return `Every history is put where it was, byte for byte, so that it verifies as before; what is there already is left alone, and another history in its place is an error. The key that signed it goes with it: copy ledger.key, or add its public half to LEAVER_LEDGER_KEYS. With LEAVER_TABLES it goes into the table.`
+	return `Every history is put where it was, byte for byte, so that it verifies as before; what is there already is left alone, and another history in its place is an error. The key that signed it goes with it: copy ledger.key before, or add its public half to LEAVER_LEDGER_KEYS. What those do not bear out is refused, and keeps nothing else from its place. With LEAVER_TABLES it goes into the table.`
 }
 
 // Run imports.
 func (c *ledgerImportCommand) Run(on console) error {
-	store, stop, err := resident.OpenStore(on, on.environ, c.Data)
+	desk, stop, err := resident.OpenDesk(on, on.environ, c.Data)
 	if err != nil {
 		return err
 	}
 	n := 0
+	var refused []error
 	err = histories(c.File, func(h ledger.Copy) error {
-		n++
-		return ledger.Import(on, store, h)
+		err := desk.Restore(on, operator.Restoring{History: h, Unproven: c.Unproven, By: c.By})
+		switch {
+		case errors.Is(err, ledger.ErrUnproven), errors.Is(err, ledger.ErrConflict):
+			refused = append(refused, err)
+		case err == nil:
+			n++
+		default:
+			return err
+		}
+		return nil
 	})
-	if err = errors.Join(err, stop()); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(on.stdout, "%d histories are there\n", n)
-	return err
+	_, said := fmt.Fprintf(on.stdout, "%d histories are there\n", n)
+	return errors.Join(errors.Join(refused...), err, stop(), said)
 }
 
 type ledgerAdoptCommand struct {

@@ -17,6 +17,7 @@ import (
 	"leaver/shared/environment"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
+	"leaver/shared/operator"
 )
 
 // KeyName is the file of the key that signs an embedded ledger, in its directory.
@@ -86,21 +87,47 @@ func SignsBy(p *ledger.Proof, file string) error {
 // OpenStore opens the store of the ledger in a directory, or the one that the environment names, on which
 // no host is at work there.
 func OpenStore(ctx context.Context, environ []string, dir string) (_ ledger.Store, stop func() error, err error) {
+	h, err := standing(ctx, environ, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return h.store, h.Close, nil
+}
+
+// OpenDesk opens a desk on the ledger in a directory, or on the one that the environment names, where no host
+// is at work: for what is done to a ledger that stands still.
+func OpenDesk(ctx context.Context, environ []string, dir string) (_ *operator.Desk, stop func() error, err error) {
+	h, err := standing(ctx, environ, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &operator.Desk{Ledger: h.Ledger, Now: h.Now, Operator: h.Operator}, h.Close, nil
+}
+
+// standing is a host that has its ledger and does nothing.
+func standing(ctx context.Context, environ []string, dir string) (*Host, error) {
 	h := &Host{Now: time.Now, log: slog.New(slog.DiscardHandler)}
 	o := Options{Dir: dir, Log: h.log}
 	var as identity.Connection
+	var err error
 	if o.Shared, err = SharedOf(environ); err == nil && o.Shared != nil {
 		if o.Tenant, err = TenantOf(ctx, environ); err == nil {
 			as, err = o.Tenant.Connect(nil)
 		}
 	}
 	if err == nil {
+		o.Proof, err = ProofOf(ctx, environ, o.Tenant.TenantID, "", o.Shared != nil)
+	}
+	if err == nil {
 		err = h.openLedger(ctx, o, as)
 	}
-	if err != nil {
-		return nil, nil, errors.Join(err, h.Close())
+	if err == nil && o.Tenant.AzureCLI {
+		h.Operator.ID, h.Operator.Name, err = as.Person(ctx)
 	}
-	return h.store, h.Close, nil
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
 }
 
 // openLedger opens the bus and the ledger, embedded or shared.

@@ -128,6 +128,9 @@ func (l *Ledger) anchored(ctx context.Context, fresh bool) (*anchor, string, err
 		if err != nil {
 			return nil, "", fmt.Errorf("reading the last anchor: %w", err)
 		}
+		if a.last != nil && name < anchorName(a.last.At) && anchorName(a.last.At) < before {
+			skipped = append(skipped, fmt.Sprintf("the anchor of %s, which this host knows, is not where the anchors are kept any more", a.last.At.UTC().Format(time.RFC3339)))
+		}
 		if name == "" || a.last != nil && name <= anchorName(a.last.At) {
 			break // the one that is known is the last
 		}
@@ -212,7 +215,7 @@ func (l *Ledger) distrust(ctx context.Context, id string, m mark, why string) er
 		}
 		return &offboarding.Entry{Kind: offboarding.EntryHeld, Brakes: brakes}, nil
 	})
-	if errors.Is(err, ErrUnreadable) || errors.Is(err, ErrNoCase) {
+	if errors.Is(err, ErrUnreadable) || errors.Is(err, ErrNoCase) || errors.Is(err, ErrTruncated) {
 		return nil // nobody acts by it anyway
 	}
 	return err
@@ -328,10 +331,10 @@ func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) 
 	if err != nil {
 		return nil, fmt.Errorf("listing histories: %w", err)
 	}
-	ends := map[string]int{}
+	ends, labels := map[string]int{}, map[string]string{}
 	for _, head := range heads {
 		if Provable(head.ID) {
-			ends[head.ID] = head.Position
+			ends[head.ID], labels[head.ID] = head.Position, head.Label
 		}
 	}
 	for id := range last.Heads {
@@ -343,7 +346,7 @@ func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) 
 	for id, end := range ends {
 		was, marked := last.Heads[id]
 		reread := fnv32(id)%anchorShares == l.anchors.round%anchorShares
-		if !reread && marked && was.Position == end && l.folds.of(id).Hash == was.Hash {
+		if c := l.folds.of(id); !reread && marked && was.Position == end && c.Hash == was.Hash && (!c.Open() || label(c) == labels[id]) {
 			next.Heads[id] = was
 			continue
 		}
@@ -356,8 +359,12 @@ func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) 
 		if err != nil {
 			return nil, err
 		}
-		if next.Heads[id] = (mark{v.Entries, v.Hash}); v.Entries < was.Position && id != brakesID { // what is behind cannot be read
+		unread := len(v.Problems) > 0 && v.Problems[0].Kind == ProblemUnreadable && v.Entries == 0
+		if next.Heads[id] = (mark{v.Entries, v.Hash}); v.Entries < was.Position && (id != brakesID || unread) { // what is behind cannot be read
 			next.Heads[id] = was
+		}
+		if err := l.listed(ctx, &v, end, labels[id]); err != nil {
+			return nil, err
 		}
 		if i := slices.IndexFunc(v.Problems, func(p Problem) bool { return p.Kind == ProblemTruncated || p.Kind == ProblemAnchor }); i >= 0 {
 			next.Heads[id] = was
@@ -377,6 +384,31 @@ func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) 
 		return wrong, nil
 	}
 	return wrong, l.putAnchor(ctx, next)
+}
+
+// listed says in v whether an open case is found under another label than its own, or under none, though
+// nothing was committed since its end was listed: who looks for open cases passes it over, and its label is
+// not signed. What is committed to it next gives it its own again, such as the brakes that this puts on.
+func (l *Ledger) listed(ctx context.Context, v *Verification, end int, under string) error {
+	if !v.OK || !isCaseID(v.Case) {
+		return nil
+	}
+	c, err := l.Case(ctx, v.Case)
+	switch {
+	case err != nil && !errors.Is(err, ErrUnavailable):
+		return nil // it is named already
+	case err != nil:
+		return err
+	case !c.Open() || label(c) == under || end > 0 && c.Position != end:
+		return nil
+	case end == 0: // its label may have changed while all were listed
+		heads, err := l.store.List(ctx, label(c))
+		if err != nil || slices.ContainsFunc(heads, func(h Head) bool { return h.ID == c.ID }) {
+			return err
+		}
+	}
+	v.add(c.Position, ProblemLabel, fmt.Sprintf("it is open, and listed as %q: somebody wrote that by hand", under))
+	return l.distrust(ctx, c.ID, mark{c.Position, c.Hash}, v.Problems[len(v.Problems)-1].Why)
 }
 
 func (l *Ledger) putAnchor(ctx context.Context, a anchor) error {

@@ -47,15 +47,20 @@ type memory struct {
 	ledger.Store
 	mu      sync.Mutex
 	entries map[string][][]byte
+	labels  map[string]string
 }
 
-func (m *memory) Append(_ context.Context, id string, position int, _ string, entry []byte) error {
+func (m *memory) Append(_ context.Context, id string, position int, label string, entry []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.entries[id]) != position-1 {
 		return ledger.ErrConflict
 	}
 	m.entries[id] = append(m.entries[id], entry)
+	if m.labels == nil {
+		m.labels = map[string]string{}
+	}
+	m.labels[id] = label
 	return nil
 }
 
@@ -75,7 +80,7 @@ func (m *memory) List(context.Context, ...string) ([]ledger.Head, error) {
 	defer m.mu.Unlock()
 	var heads []ledger.Head
 	for id, entries := range m.entries {
-		heads = append(heads, ledger.Head{ID: id, Position: len(entries)})
+		heads = append(heads, ledger.Head{ID: id, Position: len(entries), Label: m.labels[id]})
 	}
 	return heads, nil
 }

@@ -213,6 +213,10 @@ func (l *Ledger) Brakes(ctx context.Context) (Brakes, error) {
 	known, _ := l.brakes.get()
 	at := l.now()
 	raws, err := l.store.Read(ctx, brakesID, known.position)
+	if errors.Is(err, ErrUnreadable) { // who spoils a row may have spoiled a freeze
+		known.Frozen, known.Unproven = latest(known.at, earliestFreeze), append(slices.Clip(known.Unproven), err.Error())
+		return known, nil
+	}
 	if err != nil {
 		return Brakes{}, fmt.Errorf("reading the brakes: %w", err)
 	}

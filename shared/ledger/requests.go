@@ -38,7 +38,8 @@ type Decision struct {
 	Case      string           `json:"case,omitempty"`
 	Reason    string           `json:"reason,omitempty"` // no personal data
 	Digest    string           `json:"digest,omitempty"` // of what its sender sent
-	// People are the object ids of whom a held request may mean, and Meant the one whom a person chose.
+	// People are the object ids of whom a held request may mean, and Meant the one whom a person chose: a
+	// record that says so is signed, and says nothing without.
 	People   []string          `json:"people,omitempty"`
 	Meant    string            `json:"meant,omitempty"`
 	Sealed   map[string]string `json:"sealed,omitempty"`
@@ -99,6 +100,11 @@ func (l *Ledger) Decide(ctx context.Context, d Decision, personal map[string]str
 		if err != nil {
 			return fmt.Errorf("encoding request %s: %w", d.ID, err)
 		}
+		if d.Meant != "" {
+			if raw, err = l.proof.sign(ctx, d.ID, raw); err != nil {
+				return err
+			}
+		}
 		err = l.store.Append(ctx, d.ID, d.Position, string(d.State), raw)
 		if errors.Is(err, ErrConflict) {
 			continue
@@ -116,7 +122,7 @@ func (l *Ledger) Forget(ctx context.Context, d Decision) error {
 	if err := l.store.Erase(ctx, d.ID); err != nil {
 		return fmt.Errorf("erasing personal values of %s: %w", d.ID, err)
 	}
-	d.State, d.Reason, d.Sealed = RequestDiscarded, "nobody has wanted it for long: what was personal of it is erased", nil
+	d.State, d.Reason, d.Meant, d.Sealed = RequestDiscarded, "nobody has wanted it for long: what was personal of it is erased", "", nil
 	return l.Decide(ctx, d, nil)
 }
 
@@ -145,6 +151,9 @@ func (l *Ledger) request(ctx context.Context, id string) (last Decision, previou
 		if err != nil {
 			return Decision{}, "", fmt.Errorf("%w: request %s, record %d %w", ErrUnreadable, id, i+1, err)
 		}
+		if _, err := l.proof.signer(id, raw); err != nil {
+			d.Meant = ""
+		}
 		last, previous = d, hash(raw)
 	}
 	return last, previous, nil
@@ -153,8 +162,8 @@ func (l *Ledger) request(ctx context.Context, id string) (last Decision, previou
 // meantBy is the personal value beside a held request: who said whom it means.
 const meantBy = "meantBy"
 
-// Choose keeps a person's word for whom a held request means. Errors: ErrNobody; ErrNotHeld when the
-// request is not held, or cannot mean that person.
+// Choose keeps a person's word for whom a held request means, signed. Errors: ErrNobody; ErrNotHeld when the
+// request is not held, or cannot mean that person; ErrNoSigner.
 func (l *Ledger) Choose(ctx context.Context, id, leaver string, by offboarding.Person) error {
 	if !by.Named() {
 		return ErrNobody

@@ -685,3 +685,74 @@ func sum(raw []byte) string {
 	s := sha256.Sum256(raw)
 	return hex.EncodeToString(s[:])
 }
+
+// TestAnchorsThatWereTakenAwayAreMissed removes two anchors in a row: the host that knows the newer one is held to
+// it all the same, and says that it is gone.
+func TestAnchorsThatWereTakenAwayAreMissed(t *testing.T) {
+	t.Parallel()
+	s, proof, kept := newMemory(), ledgertest.Proof("tenant"), &ledgertest.Anchors{}
+	proof.Anchors = kept
+	at := start
+	l := ledger.New(s, func() time.Time { return at }, rand.Reader, proof)
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	for i := 0; err == nil && i < 3; i++ {
+		var wrong []ledger.Verification
+		if wrong, err = l.Anchor(t.Context()); len(wrong) > 0 {
+			t.Fatalf("before, %+v is wrong", wrong)
+		}
+		at = at.Add(10 * time.Minute)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept.Take(2)
+	s.entries[c.ID] = nil
+	wrong, err := l.Anchor(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]string{}
+	for _, v := range wrong {
+		said[v.Case] = v.Problems[0].Why
+	}
+	if !strings.Contains(said["anchor"], "is not where the anchors are kept any more") || !strings.Contains(said[c.ID], "the anchor of 2026-11-22T09:20:00Z") {
+		t.Errorf("it says %q; want that an anchor is gone, and that it contradicts the case", said)
+	}
+}
+
+// TestWhomARequestMeansIsASignedWord forges a person's word for whom a held request means: it says nothing, and
+// the word of whoever holds the key does.
+func TestWhomARequestMeansIsASignedWord(t *testing.T) {
+	t.Parallel()
+	s := newMemory()
+	l := onMemory(s, ledgertest.Proof("tenant"))
+	const one, other = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+	id := offboarding.RequestID("test", "1")
+	held := ledger.Decision{ID: id, Kind: offboarding.Termination, Source: "test", EventTime: start, State: ledger.RequestHeld, People: []string{one, other}}
+	if err := l.Decide(t.Context(), held, nil); err != nil {
+		t.Fatal(err)
+	}
+	honest := slices.Clone(s.entries[id])
+	step := ledgertest.Proof("tenant")
+	step.Signer = nil
+	if err := onMemory(s, step).Choose(t.Context(), id, other, miriam); !errors.Is(err, ledger.ErrNoSigner) {
+		t.Errorf("a step chooses: %v, want that it holds no key", err)
+	}
+	forged := held
+	sum := sha256.Sum256(honest[0])
+	forged.Position, forged.At, forged.Meant, forged.Previous = 2, start, other, hex.EncodeToString(sum[:])
+	raw, err := json.Marshal(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.entries[id] = append(slices.Clone(honest), raw)
+	if d, _, err := onMemory(s, step).Request(t.Context(), id); err != nil || d.Meant != "" || d.State != ledger.RequestHeld {
+		t.Errorf("forged, it means %q and is %s, %v; want nobody, and held", d.Meant, d.State, err)
+	}
+	if err := l.Choose(t.Context(), id, one, miriam); err != nil {
+		t.Fatal(err)
+	}
+	if d, _, err := onMemory(s, step).Request(t.Context(), id); err != nil || d.Meant != one {
+		t.Errorf("chosen, it means %q, %v; want %s", d.Meant, err, one)
+	}
+}

@@ -36,7 +36,7 @@ type Store interface {
 	// Seal puts personal values beside the history, by name; they can be erased. It
 	// replaces a value of the same name.
 	Seal(ctx context.Context, id string, values map[string]Value) error
-	// Unseal returns the values that were not erased.
+	// Unseal returns the values that were not erased; one that somebody made unreadable is the zero Value.
 	Unseal(ctx context.Context, id string) (map[string]Value, error)
 	// Erase removes the values for good: no later read and no copy on disk shows them.
 	Erase(ctx context.Context, id string) error

@@ -28,6 +28,8 @@ const (
 	ProblemAdopted ProblemKind = "adopted"
 	// ProblemTruncated: the history ends before what was read of it, or before what an anchor says.
 	ProblemTruncated ProblemKind = "truncated"
+	// ProblemLabel: the store lists an open case as something else, so that nobody would look after it.
+	ProblemLabel ProblemKind = "label"
 	// ProblemAnchor: an anchor saw another entry there: the history was rolled back and written on.
 	ProblemAnchor ProblemKind = "anchor"
 )
@@ -116,9 +118,13 @@ func (l *Ledger) Copy(ctx context.Context, id string) (Copy, error) {
 func (l *Ledger) Verify(ctx context.Context, id string) (Verification, error) {
 	c, err := l.Copy(ctx, id)
 	switch {
-	case errors.Is(err, ErrTruncated):
+	case errors.Is(err, ErrTruncated), errors.Is(err, ErrUnreadable):
 		v := Verification{Case: id, OK: true, Problems: []Problem{}}
-		v.add(0, ProblemTruncated, err.Error())
+		kind := ProblemTruncated
+		if errors.Is(err, ErrUnreadable) {
+			kind = ProblemUnreadable
+		}
+		v.add(0, kind, err.Error())
 		return v, nil
 	case err != nil:
 		return Verification{}, err
@@ -265,18 +271,26 @@ func (l *Ledger) Adopt(ctx context.Context, shown Verification, by offboarding.P
 }
 
 // Export calls each with every history as it is stored, of whatever kind, with its personal values. What
-// is committed meanwhile may be missing. Errors: those of the store and of each.
+// is committed meanwhile may be missing. One that the store cannot read keeps nobody from the others: it
+// is named in the error, when all others were. Errors: ErrUnreadable, those of the store and of each.
 func (l *Ledger) Export(ctx context.Context, each func(Copy) error) error {
 	heads, err := l.store.List(ctx)
 	if err != nil {
 		return fmt.Errorf("listing histories: %w", err)
 	}
+	var unreadable []error
 	for _, head := range heads {
 		c, err := l.Copy(ctx, head.ID)
+		if errors.Is(err, ErrUnreadable) {
+			unreadable = append(unreadable, fmt.Errorf("not exported: %w", err))
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		c.Label = head.Label
+		if c.Label = head.Label; head.Position < len(c.Entries) { // what came since may have another label
+			c.Entries = c.Entries[:head.Position]
+		}
 		if c.Values, err = l.store.Unseal(ctx, head.ID); err != nil {
 			return fmt.Errorf("reading personal values of %s: %w", head.ID, err)
 		}
@@ -284,14 +298,19 @@ func (l *Ledger) Export(ctx context.Context, each func(Copy) error) error {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(unreadable...)
 }
 
-// Import puts a history into a store byte for byte, behind what is there of it already, which has to be
-// its beginning: an import that was broken off is done again. Errors: ErrConflict when something else
-// stands there, and those of the store.
-func Import(ctx context.Context, s Store, c Copy) error {
-	there, err := s.Read(ctx, c.ID, 0)
+// Import puts an exported history into the ledger byte for byte, behind what is there of it already, which
+// has to be its beginning: an import that was broken off is done again. One that decides something is held
+// to its signatures first, by the keys that count here: what does not verify is taken only as such, and
+// stops its own case as it did where it was. Errors: ErrUnproven, ErrConflict when something else stands
+// there, and those of the store.
+func (l *Ledger) Import(ctx context.Context, c Copy, unproven bool) error {
+	if v := l.proof.Verify(c); Provable(c.ID) && !v.OK && !unproven {
+		return fmt.Errorf("importing %s: %w: %s", c.ID, ErrUnproven, v.Problems[0].Why)
+	}
+	there, err := l.store.Read(ctx, c.ID, 0)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", c.ID, err)
 	}
@@ -301,12 +320,12 @@ func Import(ctx context.Context, s Store, c Copy) error {
 		}
 	}
 	if len(c.Values) > 0 {
-		if err := s.Seal(ctx, c.ID, c.Values); err != nil {
+		if err := l.store.Seal(ctx, c.ID, c.Values); err != nil {
 			return fmt.Errorf("importing personal values of %s: %w", c.ID, err)
 		}
 	}
 	for i := len(there); i < len(c.Entries); i++ {
-		if err := s.Append(ctx, c.ID, i+1, c.Label, []byte(c.Entries[i])); err != nil {
+		if err := l.store.Append(ctx, c.ID, i+1, c.Label, []byte(c.Entries[i])); err != nil {
 			return fmt.Errorf("importing entry %d of %s: %w", i+1, c.ID, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -58,15 +59,21 @@ func (l *Ledger) KeepWord(ctx context.Context, who string, after, w Word) error 
 }
 
 // Leavers are the HR system's own ids of whoever leaves by the last word of a source, or left since
-// a time.
+// a time. A word that cannot be read keeps nobody from the others: they are returned together with
+// ErrUnreadable, which names it.
 func (l *Ledger) Leavers(ctx context.Context, source string, since time.Time) ([]string, error) {
 	heads, err := l.store.List(ctx, leavesBy(source))
 	if err != nil {
 		return nil, fmt.Errorf("listing the words of %s: %w", source, err)
 	}
 	var all []string
+	var unreadable []error
 	for _, head := range heads {
 		w, _, err := l.word(ctx, head.ID)
+		if errors.Is(err, ErrUnreadable) {
+			unreadable = append(unreadable, err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +88,7 @@ func (l *Ledger) Leavers(ctx context.Context, source string, since time.Time) ([
 			all = append(all, who)
 		}
 	}
-	return all, nil
+	return all, errors.Join(unreadable...)
 }
 
 // word reads the newest word and its hash, and verifies the chain up to it.
@@ -95,10 +102,10 @@ func (l *Ledger) word(ctx context.Context, id string) (Word, string, error) {
 	for i, raw := range raws {
 		var w Word
 		if err := json.Unmarshal(raw, &w); err != nil {
-			return Word{}, "", fmt.Errorf("word %s, record %d: %w", id, i+1, err)
+			return Word{}, "", fmt.Errorf("%w: word %s, record %d is not JSON of one", ErrUnreadable, id, i+1)
 		}
 		if w.Position != i+1 || w.Previous != hash {
-			return Word{}, "", fmt.Errorf("word %s, record %d does not continue the chain", id, i+1)
+			return Word{}, "", fmt.Errorf("%w: word %s, record %d does not continue the chain", ErrUnreadable, id, i+1)
 		}
 		sum := sha256.Sum256(raw)
 		last, hash = w, hex.EncodeToString(sum[:])

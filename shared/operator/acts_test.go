@@ -64,6 +64,9 @@ var acts = map[string]struct {
 		_, err := d.SetAside(ctx, operator.Adoption{Who: []operator.Who{who}, By: "mallory"})
 		return err
 	}},
+	"Restore": {operator.Operate, func(d *operator.Desk, ctx context.Context, who operator.Who) error {
+		return d.Restore(ctx, operator.Restoring{History: ledger.Copy{ID: who.Case + "1", Entries: []string{"{}"}}, Unproven: true, By: "mallory"})
+	}},
 	"Undo": {operator.Operate, func(d *operator.Desk, ctx context.Context, who operator.Who) error {
 		_, err := d.Undo(ctx, operator.Undo{Who: who, Reason: "because", By: "mallory"})
 		return err
@@ -79,7 +82,7 @@ var acts = map[string]struct {
 }
 
 // questions are what a desk answers to whoever may read.
-var questions = []string{"As", "Brakes", "Overview", "Plan", "Preview", "Report", "Status", "Verify"}
+var questions = []string{"As", "Brakes", "Overview", "Plan", "Preview", "Report", "Status", "Story", "Verify"}
 
 // TestEveryActChecksWhoActs asks for every act as somebody who lacks its role, and as somebody whom no
 // token proves: both are refused before the ledger is asked to write. A desk has no act that is not tried.
@@ -132,7 +135,7 @@ func departure(t *testing.T) ledger.Opening {
 }
 
 // peoples are what the ledger does on a person's word alone.
-var peoples = []string{"Release", "Approve", "Withdraw", "AllowDepartures", "Freeze", "Thaw", "SignOff", "Adopt", "SetAside", "StopUndo", "Choose"}
+var peoples = []string{"Release", "Approve", "Withdraw", "AllowDepartures", "Freeze", "Thaw", "SignOff", "Adopt", "SetAside", "StopUndo", "Choose", "Import"}
 
 // TestNoOtherRoomDoesWhatPeopleDo looks through the code of the project: what the ledger does on a
 // person's word is asked of it here and nowhere else, and only functions that sign hold a desk. (A request

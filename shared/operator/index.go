@@ -49,7 +49,7 @@ func (x *Index) statuses(ctx context.Context, l *ledger.Ledger, now time.Time) (
 		x.mu.Lock()
 		was, known := x.cases[head.ID]
 		x.mu.Unlock()
-		if known && was.position >= head.Position {
+		if known && was.position == head.Position { // one that ends earlier than before has to be looked at, too
 			continue
 		}
 		group.Go(func() error { return x.read(groupCtx, l, head, now) })

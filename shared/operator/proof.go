@@ -23,14 +23,14 @@ func (s *Desk) Verify(ctx context.Context, of []Who) ([]ledger.Verification, err
 		return nil, err
 	}
 	all := []ledger.Verification{}
+	compared, err := s.Ledger.Anchor(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if len(of) == 0 {
 		ids = append(ids, brakes)
-		gone, err := s.Ledger.Anchor(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range gone {
-			if v.Entries == 0 && !slices.Contains(ids, v.Case) {
+		for _, v := range compared {
+			if !slices.Contains(ids, v.Case) && hidden(v) {
 				all = append(all, v)
 			}
 		}
@@ -42,6 +42,9 @@ func (s *Desk) Verify(ctx context.Context, of []Who) ([]ledger.Verification, err
 		}
 		if err != nil {
 			return nil, fmt.Errorf("verifying %s: %w", id, err)
+		}
+		if i := slices.IndexFunc(compared, func(c ledger.Verification) bool { return c.Case == id && mislabelled(c) }); i >= 0 && v.OK {
+			v.OK, v.Problems = false, append(v.Problems, compared[i].Problems...)
 		}
 		all = append(all, v)
 	}
@@ -164,7 +167,14 @@ func (s *Desk) SetAside(ctx context.Context, ask Adoption) ([]ledger.Verificatio
 	return s.Verify(ctx, ask.Who)
 }
 
-// gone are the cases of which nothing is left but what the last anchor says.
+// hidden reports whether no list has a case any more: nothing is left of it, or somebody has taken it out.
+func hidden(v ledger.Verification) bool { return v.Entries == 0 || mislabelled(v) }
+
+func mislabelled(v ledger.Verification) bool {
+	return slices.ContainsFunc(v.Problems, func(p ledger.Problem) bool { return p.Kind == ledger.ProblemLabel })
+}
+
+// gone are the cases that no list has, of which the last anchor tells.
 func (s *Desk) gone(ctx context.Context) ([]Status, error) {
 	wrong, err := s.Ledger.Anchor(ctx)
 	if err != nil {
@@ -172,11 +182,33 @@ func (s *Desk) gone(ctx context.Context) ([]Status, error) {
 	}
 	var all []Status
 	for _, v := range wrong {
-		if v.Entries == 0 {
+		if hidden(v) {
 			all = append(all, Status{
 				Case: cmp.Or(v.Case, brakes), State: string(offboarding.CaseUnreadable), Reason: v.Problems[0].Why, Steps: []StepStatus{},
 			})
 		}
 	}
 	return all, nil
+}
+
+// Restoring puts a history back that was exported.
+type Restoring struct {
+	History ledger.Copy
+	// Unproven takes also what does not verify here: it stops its own case, and is named.
+	Unproven bool
+	By       string
+}
+
+// Restore puts an exported history into the ledger, byte for byte. Whoever restores signs nothing: what the
+// history decides was signed when it was decided, and is held to that. Errors: ledger.ErrNobody,
+// ledger.ErrUnproven, ledger.ErrConflict, and those of the store.
+func (s *Desk) Restore(ctx context.Context, ask Restoring) error {
+	by, err := s.acting(Operate, ask.By)
+	if err != nil {
+		return err
+	}
+	if !by.Named() {
+		return ledger.ErrNobody
+	}
+	return s.Ledger.Import(ctx, ask.History, ask.Unproven)
 }

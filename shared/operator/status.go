@@ -80,7 +80,9 @@ func (s *Desk) Status(ctx context.Context, who Who) ([]Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	found = append(found, slices.DeleteFunc(gone, func(one Status) bool { return !one.is(who, nil) })...)
+	found = append(found, slices.DeleteFunc(gone, func(one Status) bool {
+		return !one.is(who, nil) || slices.ContainsFunc(found, func(named Status) bool { return named.Case == one.Case })
+	})...)
 	brakes, err := s.Ledger.Brakes(ctx)
 	for i := range found {
 		found[i].Frozen = known(brakes.Frozen)

@@ -2,6 +2,7 @@ package aztables
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,8 +41,9 @@ func (s *Store) hint(ctx context.Context, id string, position int, label string)
 
 // List implements ledger.Store: it reads the hints, and the head of each history that they are
 // about. It costs as much as there are histories of these labels, not entries or histories at all.
-// A history whose label changes meanwhile may be missed; the next call finds it.
-// Errors: ledger.ErrUnavailable.
+// A history whose label changes meanwhile may be missed; the next call finds it. One whose head somebody
+// spoiled or removed keeps nobody from the others: it is among them at position 0, and Read says what is
+// wrong with it. Errors: ledger.ErrUnavailable.
 func (s *Store) List(ctx context.Context, labels ...string) ([]ledger.Head, error) {
 	const doing = "listing histories"
 	if err := s.opened(); err != nil {
@@ -60,11 +62,17 @@ func (s *Store) List(ctx context.Context, labels ...string) ([]ledger.Head, erro
 	for id, about := range hints {
 		work.Go(func() error {
 			h, err := s.last(ctx, id)
-			if err != nil {
+			spoiled := errors.Is(err, errContent)
+			if err == nil && h.position == 0 {
+				spoiled, err = s.beheaded(ctx, id)
+			}
+			if err != nil && !spoiled {
 				return err
 			}
-			s.tidy(ctx, about, h)
-			if h.position > 0 && (len(labels) == 0 || slices.Contains(labels, h.label)) {
+			if !spoiled {
+				s.tidy(ctx, about, h)
+			}
+			if spoiled || h.position > 0 && (len(labels) == 0 || slices.Contains(labels, h.label)) {
 				mu.Lock()
 				defer mu.Unlock()
 				all = append(all, ledger.Head{ID: id, Position: h.position, Label: h.label})
@@ -77,6 +85,16 @@ func (s *Store) List(ctx context.Context, labels ...string) ([]ledger.Head, erro
 	}
 	slices.SortFunc(all, func(a, b ledger.Head) int { return strings.Compare(a.ID, b.ID) })
 	return all, nil
+}
+
+// beheaded reports whether a history without a head has entries: a commit writes both at once.
+func (s *Store) beheaded(ctx context.Context, id string) (bool, error) {
+	_, found, err := s.get(ctx, id, rowEntry(1))
+	if err != nil || !found {
+		return false, err
+	}
+	h, err := s.last(ctx, id) // its first commit may have come meanwhile
+	return err == nil && h.position == 0, err
 }
 
 // hints reads those of some labels, or all, by history.
@@ -94,8 +112,8 @@ func (s *Store) hints(ctx context.Context, labels []string) (map[string][]hint, 
 		err := s.query(ctx, filter, func(e aztables.EDMEntity) error {
 			id, _, _ := strings.Cut(e.RowKey, "_")
 			position, err := positionOf(e.RowKey, id+"_")
-			if err != nil {
-				return err
+			if err != nil || s.usable(id) != nil {
+				return nil // somebody else's: no history has such an id
 			}
 			hints[id] = append(hints[id], hint{e.PartitionKey, id, position})
 			return nil

@@ -18,12 +18,29 @@ type wire struct {
 	// instead answers in place of the service.
 	instead func(send func() (*http.Response, error)) (*http.Response, error)
 	sent    int // transactions
+	// empty has every query begin with that many pages of nothing, each with a continuation that names a
+	// partition and no row.
+	empty int
 }
 
 var errWire = errors.New("the connection was reset")
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	send := func() (*http.Response, error) { return http.DefaultTransport.RoundTrip(r) }
+	if query := r.URL.Query(); w.empty > 0 && r.Method == http.MethodGet && query.Has("$filter") {
+		n := len(query.Get("NextPartitionKey")) // is how far it came
+		if n < w.empty {
+			return &http.Response{
+				StatusCode: http.StatusOK, Request: r, Body: io.NopCloser(strings.NewReader(`{"value":[]}`)),
+				Header: http.Header{"Content-Type": {"application/json"}, "X-Ms-Continuation-Nextpartitionkey": {strings.Repeat("x", n+1)}},
+			}, nil
+		}
+		query.Del("NextPartitionKey")
+		query.Del("NextRowKey")
+		bare := r.Clone(r.Context())
+		bare.URL.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
+		return http.DefaultTransport.RoundTrip(bare)
+	}
 	if !strings.HasSuffix(r.URL.Path, "/$batch") {
 		return send()
 	}
@@ -172,6 +189,36 @@ func TestTraps(t *testing.T) {
 			mustAppend(t, s, 4, "open", "four")
 			wantListed(t, other, "open", 1)
 			wantListed(t, other, "planning", 0)
+		},
+		// Source: Azure/azure-storage-node issue 244; Azure/azure-sdk-for-go issue 5425.
+		"pages of nothing come before the entries": func(t *testing.T, h harness) {
+			s := h.open(t, (&wire{empty: 3}).client())
+			mustAppend(t, s, 1, "open", "one")
+			mustAppend(t, s, 2, "open", "two")
+			wantEntries(t, s, "one", "two")
+			wantListed(t, s, "open", 1)
+			if err := s.Seal(t.Context(), "case-1", map[string]ledger.Value{"name": {Value: "v"}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Erase(t.Context(), "case-1"); err != nil {
+				t.Fatal(err)
+			}
+			if values, err := h.open(t, nil).Unseal(t.Context(), "case-1"); err != nil || len(values) > 0 {
+				t.Errorf("%v, %v; want nothing", values, err)
+			}
+		},
+		"a value that somebody spoiled keeps nobody from the others": func(t *testing.T, h harness) {
+			s := h.open(t, nil)
+			if err := s.Seal(t.Context(), "case-1", map[string]ledger.Value{"a": {Value: "v"}, "b": {Value: "w"}}); err != nil {
+				t.Fatal(err)
+			}
+			spoiled := `{"PartitionKey":"case-1","RowKey":"value_a","Name":"a","Data0":"no bytes"}`
+			if _, err := h.raw(t).UpsertEntity(t.Context(), []byte(spoiled), &sdk.UpsertEntityOptions{UpdateMode: sdk.UpdateModeReplace}); err != nil {
+				t.Fatal(err)
+			}
+			if values, err := s.Unseal(t.Context(), "case-1"); err != nil || values["a"].Value != "" || values["b"].Value != "w" {
+				t.Errorf("%v, %v; want the other one", values, err)
+			}
 		},
 		"a history whose end was cut off is not read": func(t *testing.T, h harness) {
 			s := h.open(t, nil)

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"leaver/shared/ledger"
@@ -12,19 +13,21 @@ import (
 type Memory struct {
 	mu      sync.Mutex
 	entries map[string][][]byte
+	labels  map[string]string
 	values  map[string]map[string]ledger.Value
 }
 
 // Append implements ledger.Store.
-func (m *Memory) Append(_ context.Context, id string, position int, _ string, entry []byte) error {
+func (m *Memory) Append(_ context.Context, id string, position int, label string, entry []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.entries[id]) != position-1 {
 		return ledger.ErrConflict
 	}
 	if m.entries == nil {
-		m.entries = map[string][][]byte{}
+		m.entries, m.labels = map[string][][]byte{}, map[string]string{}
 	}
+	m.labels[id] = label
 	m.entries[id] = append(m.entries[id], entry)
 	return nil
 }
@@ -39,13 +42,15 @@ func (m *Memory) Read(_ context.Context, id string, after int) ([][]byte, error)
 	return m.entries[id][after:], nil
 }
 
-// List implements ledger.Store; it gives every history, whatever the labels.
-func (m *Memory) List(context.Context, ...string) ([]ledger.Head, error) {
+// List implements ledger.Store.
+func (m *Memory) List(_ context.Context, labels ...string) ([]ledger.Head, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var heads []ledger.Head
 	for id, entries := range m.entries {
-		heads = append(heads, ledger.Head{ID: id, Position: len(entries), Label: "open"})
+		if len(labels) == 0 || slices.Contains(labels, m.labels[id]) {
+			heads = append(heads, ledger.Head{ID: id, Position: len(entries), Label: m.labels[id]})
+		}
 	}
 	return heads, nil
 }

@@ -51,6 +51,13 @@ func (a *Anchors) Last(_ context.Context, before string) (string, []byte, error)
 	return last.name, last.anchor, a.Fail
 }
 
+// Take takes the last anchors away, as whoever may remove them would.
+func (a *Anchors) Take(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.all = a.all[:len(a.all)-n]
+}
+
 // The people of the tampering, by object id: what becomes of one must not touch the other.
 const (
 	victim    = "11111111-1111-4111-8111-111111111111"
@@ -68,8 +75,10 @@ type tampering struct {
 	want ledger.ProblemKind
 	// readable is set where the case can still be folded: only its irreversible steps stop.
 	readable bool
-	// gone is set where nothing at all is left of it.
+	// gone is set where nothing at all is left of it, or it is found nowhere.
 	gone bool
+	// says is what status has to say of a case that is held; empty is that an anchor contradicts it.
+	says string
 }
 
 const victimCase, bystanderCase = victim + "-1", bystander + "-1"
@@ -149,13 +158,26 @@ var tamperings = []tampering{
 	}},
 }
 
+// A Way is one more of tampering, by the means of one kind of database: with the rows where they stand.
+type Way struct {
+	Name string
+	Do   func(t *testing.T, victim string) // victim is the id of the case
+	// Want is what comparing finds first. Held and Gone are those of Tampered; Says is what status has to say
+	// of a case that is held.
+	Want       ledger.ProblemKind
+	Held, Gone bool
+	Says       string
+}
+
 // Tampered is a ledger after somebody has tampered with it, and which cases that concerns.
 type Tampered struct {
 	Ledger            *ledger.Ledger // of a process that holds no key
 	Victim, Bystander string         // ids of the cases
 	// Held is set where the case can still be read, and its irreversible steps are held. Gone is set
-	// where nothing is left of it.
+	// where nothing is left of it, or no list has it.
 	Held, Gone bool
+	// Says is what a person is told of a case that is held.
+	Says string
 }
 
 // Tampering tampers with a ledger in every way and opens it again: each is noticed, in words, and stops
@@ -186,13 +208,62 @@ func Tampering(t *testing.T, fresh func(t *testing.T) ledger.Store, also ...func
 					}
 				}
 			}
-			proof.Signer = nil // a step's
-			l := ledger.New(store, func() time.Time { return begins.Add(time.Hour) }, rand.Reader, proof)
-			way.check(t, l)
-			for _, check := range also {
-				check(t, Tampered{Ledger: l, Victim: victimCase, Bystander: bystanderCase, Held: way.readable, Gone: way.gone})
-			}
+			way.look(t, store, proof, also)
 		})
+	}
+}
+
+// TamperingInPlace writes an honest ledger to a store and tampers with it in ways of its own, each in a
+// fresh one. Again opens the same store once more, as another process would.
+func TamperingInPlace(t *testing.T, ways []Way, fresh, again func(t *testing.T) ledger.Store, also ...func(t *testing.T, after Tampered)) {
+	for _, own := range ways {
+		t.Run(own.Name, func(t *testing.T) {
+			t.Parallel()
+			proof := Proof(tenant)
+			proof.Anchors = &Anchors{}
+			if wrong, err := honest(t, fresh(t), proof).Anchor(t.Context()); err != nil || len(wrong) > 0 {
+				t.Fatalf("anchoring the honest ledger: %v, %v", wrong, err)
+			}
+			step := proof
+			step.Signer = nil
+			warm := ledger.New(again(t), func() time.Time { return begins.Add(time.Hour) }, rand.Reader, step)
+			if cases, _, err := warm.Cases(t.Context()); err != nil || len(cases) != 2 {
+				t.Fatalf("%d cases, %v; want two", len(cases), err)
+			}
+			own.Do(t, victimCase)
+			way := tampering{name: own.Name, want: own.Want, readable: own.Held, gone: own.Gone, says: own.Says}
+			way.look(t, again(t), proof, also)
+			warmly(t, warm)
+		})
+	}
+}
+
+// warmly asks a process that knew the cases before: whether it notices already or not, nobody else is concerned,
+// and nothing fails as a whole.
+func warmly(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	wrong, err := l.Anchor(t.Context())
+	if err != nil || slices.ContainsFunc(wrong, func(v ledger.Verification) bool { return v.Case != victimCase }) {
+		t.Errorf("who knew the cases finds %+v, %v; want no other case, and no failure", wrong, err)
+	}
+	_, unreadable, err := l.AllCases(t.Context())
+	if err != nil || slices.ContainsFunc(unreadable, func(u ledger.Unreadable) bool { return u.ID != victimCase }) {
+		t.Errorf("who knew the cases cannot read %+v, %v; want no other case, and no failure", unreadable, err)
+	}
+}
+
+// look opens the ledger as a step does, which holds no key.
+func (way tampering) look(t *testing.T, store ledger.Store, proof ledger.Proof, also []func(*testing.T, Tampered)) {
+	t.Helper()
+	proof.Signer = nil
+	l := ledger.New(store, func() time.Time { return begins.Add(time.Hour) }, rand.Reader, proof)
+	way.check(t, l)
+	says := way.says
+	if says == "" {
+		says = "the anchor of "
+	}
+	for _, check := range also {
+		check(t, Tampered{Ledger: l, Victim: victimCase, Bystander: bystanderCase, Held: way.readable, Gone: way.gone, Says: says})
 	}
 }
 
@@ -209,7 +280,7 @@ func (way tampering) check(t *testing.T, l *ledger.Ledger) {
 	if len(wrong) != 1 {
 		t.Errorf("it finds something wrong with %d histories, want 1: %+v", len(wrong), wrong)
 	}
-	if v, err := l.Verify(t.Context(), victimCase); !way.gone && (err != nil || v.OK) {
+	if v, err := l.Verify(t.Context(), victimCase); !way.gone && way.want != ledger.ProblemLabel && (err != nil || v.OK) {
 		t.Errorf("verifying: %+v, %v; want that it does not", v, err)
 	}
 	if v, err := l.Verify(t.Context(), bystanderCase); err != nil || !v.OK || len(v.Problems) > 0 {
