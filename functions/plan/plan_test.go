@@ -3,7 +3,10 @@ package plan_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -516,5 +519,80 @@ func TestThreat6AnOverrideThatHoldsTheMailboxKeepsTheMail(t *testing.T) {
 	c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
 	if err != nil || c == nil || c.Plan.KeepMail != offboarding.KeepHold || c.Step(offboarding.StepPreserve) == nil {
 		t.Errorf("the plan is %+v, %v", c, err)
+	}
+}
+
+// TestWhatTheHRSystemCanDoAtWorst has whoever holds a webhook's secret ask for a departure in every way that a
+// request has: licence and account wait for the policy's grace from when it was heard, nothing is kept less than
+// the policy keeps unless a person approves, and mail goes to nobody but the managers.
+func TestWhatTheHRSystemCanDoAtWorst(t *testing.T) {
+	t.Parallel()
+	if n := reflect.TypeFor[offboarding.Options]().NumField(); n != 3 {
+		t.Fatalf("a request has %d options, and three are tried", n)
+	}
+	moment, years := time.Second, 5*365*24*time.Hour
+	type asked struct {
+		off, end time.Duration // from now
+		options  offboarding.Options
+	}
+	var all []asked
+	for _, mailbox := range []offboarding.Handling{"", offboarding.Forward, offboarding.Shared, offboarding.Hold, offboarding.None} {
+		for _, to := range []string{"", "alex.wilber@contoso.com", "lee.gu@contoso.com", "mallory@fabrikam.com"} {
+			for _, lasts := range []*time.Duration{nil, &moment, &years} {
+				all = append(all, asked{options: offboarding.Options{Mailbox: mailbox, ForwardTo: to, ForwardFor: lasts}})
+			}
+		}
+	}
+	for _, off := range []time.Duration{-years, -time.Hour, time.Hour, years} {
+		for _, end := range []time.Duration{0, -years, years} {
+			all = append(all, asked{off: off, end: end, options: offboarding.Options{Mailbox: offboarding.None}})
+		}
+	}
+	for _, ask := range all {
+		t.Run(fmt.Sprintf("%+v", ask), func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			var managers []string
+			h.Tenant.Edit(func(w *simtenant.World) {
+				for at := w.Users[simtenant.UserID(adele)].ManagerID; at != "" && !slices.Contains(managers, at); at = w.Users[at].ManagerID {
+					managers = append(managers, at)
+				}
+			})
+			p := newPlanner(h)
+			r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+			r.Options, r.LeavingTime = ask.options, h.Now().Add(ask.off)
+			if ask.end != 0 {
+				r.EndOfEmployment = h.Now().Add(ask.end)
+			}
+			heard := r.ReceivedAt
+			d := deliver(t, h, p, r)
+			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c == nil {
+				if d.DeadSentence == "" {
+					t.Error("nothing is planned, and nobody is told why")
+				}
+				return
+			}
+			keeps := []offboarding.Handling{offboarding.None, offboarding.Forward, offboarding.Shared, offboarding.Hold}
+			less := slices.Index(keeps, c.Plan.Mailbox) < slices.Index(keeps, p.Policy.Mailbox)
+			for _, step := range []offboarding.StepName{offboarding.StepLicence, offboarding.StepDelete} {
+				planned := c.Step(step)
+				if planned == nil {
+					continue
+				}
+				if planned.Due.Before(heard.Add(p.Policy.Grace)) {
+					t.Errorf("%s is due %s, %s after it was heard; want the grace", step, planned.Due, planned.Due.Sub(heard))
+				}
+				if less && len(c.HeldStep(step)) == 0 {
+					t.Errorf("%s waits for nobody, and the plan keeps less: %s", step, c.Plan.Mailbox)
+				}
+			}
+			if f := c.Plan.Forwarding; f != nil && (f.Address != "" || f.To != "" && !slices.Contains(managers, f.To)) {
+				t.Errorf("the mail goes to %+v, and the managers are %q", f, managers)
+			}
+		})
 	}
 }

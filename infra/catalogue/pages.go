@@ -22,12 +22,18 @@ func pageSections(project fs.FS) ([]section, error) {
 	if err != nil {
 		return nil, err
 	}
+	reach, err := reachTable()
+	if err != nil {
+		return nil, err
+	}
 	return []section{
 		{"README.md", "systems", vendors},
 		{"README.md", "picture", picture()},
 		{"functions/README.md", "functions", functionTable()},
 		{"functions/README.md", "rules", rules},
 		{"SECURITY.md", "worst", worstTable()},
+		{"SECURITY.md", "reach", reach},
+		{"SECURITY.md", "rights", rightsTable()},
 		{"infra/README.md", "costs", costTable()},
 	}, nil
 }

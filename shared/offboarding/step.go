@@ -128,7 +128,7 @@ var Steps = []Spec{
 			},
 			Permissions: []string{"User.Read.All", "Calendars.Read"},
 			Done:        "new mail goes where the plan says, or the mailbox is shared; when the forwarding has an end, it is gone; nothing sends outside, and no meeting of the leaver's is ahead",
-			AtWorst:     "forward every mailbox to anywhere and give anybody access to it; read every calendar",
+			AtWorst:     "forward every mailbox to anywhere and give anybody access to it; change every automatic reply, switch inbox rules off and on, cancel everybody's meetings; read every calendar",
 		},
 	},
 	{
@@ -189,7 +189,7 @@ var Steps = []Spec{
 				"TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read",
 			},
 			Done:    "no group (but those that give licences), ownership, consent, telephone number or right on another mailbox is left",
-			AtWorst: "make anybody a member or an owner of every group that administrator roles do not depend on; read every calendar; forward every mailbox, and give anybody rights on it and on every distribution list",
+			AtWorst: "make anybody a member or an owner of every group that administrator roles do not depend on, and delete it; take every consent away, give and take every telephone number; read every calendar; forward every mailbox, and give anybody rights on it and on every distribution list",
 		},
 	},
 	{

@@ -144,6 +144,20 @@ func (c *call) onPremises() reply {
 	return c.badRequest("Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration.")
 }
 
+// Who may change what of a user, by the permissions that an application has.
+
+func mayPatch(has func(...string) bool) bool {
+	return has("User.ReadWrite.All", "Directory.ReadWrite.All")
+}
+
+func mayEnable(has func(...string) bool) bool {
+	return mayPatch(has) || has("User.EnableDisableAccount.All") && has("User.Read.All")
+}
+
+func maySetPassword(has func(...string) bool) bool {
+	return mayPatch(has) || has("User-PasswordProfile.ReadWrite.All")
+}
+
 // patchUser changes a user. accountEnabled and passwordProfile have permissions of their own; to
 // disable an account takes the right to read users as well.
 func patchUser(c *call) reply {
@@ -159,9 +173,7 @@ func patchUser(c *call) reply {
 	if !hasEnabled && !hasProfile && len(others) == 0 {
 		return c.badRequest("No properties to update were specified.")
 	}
-	if hasEnabled && !c.has("User.ReadWrite.All", "Directory.ReadWrite.All") && (!c.has("User.EnableDisableAccount.All") || !c.has("User.Read.All")) ||
-		hasProfile && !c.has("User-PasswordProfile.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All") ||
-		len(others) > 0 && !c.has("User.ReadWrite.All", "Directory.ReadWrite.All") {
+	if hasEnabled && !mayEnable(c.has) || hasProfile && !maySetPassword(c.has) || len(others) > 0 && !mayPatch(c.has) {
 		return c.insufficient()
 	}
 	touchy := slices.ContainsFunc(keys(c.body), func(name string) bool { return slices.Contains(sensitive, name) })
