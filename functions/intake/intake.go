@@ -220,7 +220,9 @@ func (in *Intake) unverified(w http.ResponseWriter, r *http.Request, source *hri
 	if source.Unverified() == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "60")
 	}
-	in.Log.Warn("webhook refused", "source", source.Name, "status", source.Unverified(), "detail", why)
+	if in.senders.logged(in.Now()) {
+		in.Log.Warn("webhook refused", "source", source.Name, "status", source.Unverified(), "detail", why)
+	}
 	answer(w, source.Unverified(), problemMedia, problem(source.Unverified(), why.Error()))
 }
 
@@ -233,7 +235,7 @@ func (in *Intake) count(source, outcome string) {
 // refuse answers with a problem document. Source: RFC 9457.
 func (in *Intake) refuse(w http.ResponseWriter, r *http.Request, source string, status int, outcome, detail string) {
 	in.count(source, outcome)
-	if few, _ := in.senders.failed(r.RemoteAddr, "", in.Now()); few {
+	if few, _ := in.senders.failed(r.RemoteAddr, "", in.Now()); few && in.senders.logged(in.Now()) {
 		in.Log.Warn("webhook refused", "source", source, "status", status, "detail", detail)
 	}
 	answer(w, status, problemMedia, problem(status, detail))
