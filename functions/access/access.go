@@ -126,7 +126,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 // plannedWithoutPrivileges does the work of privileges where the plan does not hold that step. This
 // function need not have its permissions any more.
 func (s *Step) plannedWithoutPrivileges(ctx context.Context, job *offboarding.Job) error {
-	if job.Case.Step(offboarding.StepPrivileges) != nil {
+	if job.Case.Step(offboarding.StepPrivileges) != nil || job.Case.Plan.PrivilegesByPerson {
 		return nil
 	}
 	err := s.privileges.Work(ctx, job)

@@ -62,3 +62,23 @@ func TestACasePlannedBeforePrivilegesGoesOnByAccess(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyWaitsForPrivilegesThatIsLeftOut: who is no administrator leaves without it, by the rights that
+// access has, and what it would have taken away stays.
+func TestNobodyWaitsForPrivilegesThatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	policy := offboarding.DefaultPolicy()
+	policy.PrivilegesByPerson = true
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, policy)
+	directory, mailboxes := h.As("access")
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepAccess, access.New(directory, mailboxes, h.Ledger, privileges.New(directory, h.Ledger)))), offboarding.StateEffective)
+	for _, gate := range []offboarding.StepName{offboarding.StepLicence, offboarding.StepDelete} {
+		if c.Step(gate) == nil {
+			t.Errorf("the plan holds no %s", gate)
+		}
+	}
+	if c.Step(offboarding.StepPrivileges) != nil {
+		t.Error("the plan holds privileges, which nobody will run")
+	}
+}

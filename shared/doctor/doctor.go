@@ -79,12 +79,13 @@ type Doctor struct {
 	Now  func() time.Time
 }
 
-// Functions are those that a policy and a deployment need: what runs inside of a network only where
-// the policy gives it work.
+// Functions are those that a policy and a deployment need: what runs inside of a network, and what takes
+// privileges away, only where the policy gives it work.
 func Functions(p offboarding.Policy) []offboarding.Function {
 	var needed []offboarding.Function
 	for _, f := range offboarding.Functions() {
-		if !f.Inside || p.OnPremises == offboarding.OnPremisesByFunction {
+		leftOut := f.Inside && p.OnPremises != offboarding.OnPremisesByFunction || f.Name == string(offboarding.StepPrivileges) && p.PrivilegesByPerson
+		if !leftOut {
 			needed = append(needed, f)
 		}
 	}

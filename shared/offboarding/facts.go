@@ -130,6 +130,9 @@ func (c *Case) LeftToLicence() []string {
 // them; while it cannot, nothing of the case goes on, without a deadline, because the one task is
 // that of privileges.
 func (j *Job) HeldBack() error {
+	if j.Case.Plan.PrivilegesByPerson && j.Case.Plan.Administrator {
+		return j.behindThePerson()
+	}
 	privileges := j.Case.Step(StepPrivileges)
 	switch decided := j.Case.progress(StepPrivileges, MustStay); {
 	case privileges == nil, j.Step.Name == StepPrivileges, decided == StaysNot, privileges.State == StateSignedOff:
@@ -142,6 +145,19 @@ func (j *Job) HeldBack() error {
 		return ContinueAt(j.Now.Add(again), "waits for a person: privileges is "+string(privileges.State))
 	}
 	return j.NotYet("waits for privileges: the leaver is an administrator")
+}
+
+// behindThePerson lets signout go first of whom a person takes the privileges away: Microsoft refuses it
+// while there is a role (B10), and every other step waits for it.
+func (j *Job) behindThePerson() error {
+	signout := j.Case.Step(StepSignout)
+	switch {
+	case signout == nil, j.Step.Name == StepSignout, signout.State.Closed():
+		return nil
+	case signout.State.Settled():
+		return ContinueAt(j.Now.Add(again), "waits for a person to take the leaver's privileges away: signout is "+string(signout.State))
+	}
+	return j.NotYet("waits for signout: the leaver is an administrator")
 }
 
 // again is how often a step looks whether a person has acted.

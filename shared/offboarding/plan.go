@@ -202,6 +202,9 @@ func (p Plan) forwardsForEver() bool {
 	return p.Mailbox == Forward && p.Forwarding != nil && p.Forwarding.Until.IsZero()
 }
 
+// takesPrivileges reports whether the function privileges takes roles and authentication methods away.
+func (p Plan) takesPrivileges() bool { return !p.PrivilegesByPerson }
+
 // preserves reports whether the plan keeps the mail before the account goes. A shared mailbox, and
 // one that forwards for ever, stay.
 func (p Plan) preserves() bool {

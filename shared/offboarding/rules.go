@@ -87,6 +87,9 @@ func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 	if held == "" {
 		return err
 	}
+	if j.Case.Plan.PrivilegesByPerson {
+		return Manual(fmt.Sprintf("%s: the account holds %s, and by the policy (privilegesByPerson) a person takes roles, role-assignable groups, app roles and authentication methods away: do so, then replay", B10, held))
+	}
 	takes := j.Case.Step(StepPrivileges)
 	if takes == nil { // planned before it was a step of its own
 		takes = j.Case.Step(StepAccess)

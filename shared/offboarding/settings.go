@@ -30,6 +30,7 @@ type StepSettings struct {
 	WipeSettings       `step:"wipe"`
 	LicenceSettings    `step:"licence"`
 	OnpremisesSettings `step:"onpremises"`
+	PrivilegesSettings
 	WatchSettings
 	ModeSettings
 	ApprovalSettings
@@ -125,6 +126,11 @@ type LicenceSettings struct {
 // OnpremisesSettings are what onpremises obeys.
 type OnpremisesSettings struct {
 	OnPremises OnPremisesBy `yaml:"onPremises" json:"onPremises,omitempty" default:"person" enum:"person,function" about:"who changes the accounts that an on-premises Active Directory masters: a person, as tasks, or the function onpremises, which runs inside the network"`
+}
+
+// PrivilegesSettings say whether there is a function privileges, which is as powerful as a Global Administrator.
+type PrivilegesSettings struct {
+	PrivilegesByPerson bool `yaml:"privilegesByPerson" json:"privilegesByPerson,omitempty" default:"false" about:"whether a person takes an administrator's roles and authentication methods away, as one task before anything else is done, and the function privileges need not be deployed; everybody else's departure goes on without it"`
 }
 
 // WatchSettings are what watch obeys.

@@ -162,7 +162,7 @@ var Steps = []Spec{
 		},
 	},
 	{
-		Name: StepPrivileges, Irreversible: true, Deadline: 24 * time.Hour,
+		Name: StepPrivileges, When: Plan.takesPrivileges, Irreversible: true, Deadline: 24 * time.Hour,
 		Function: Function{
 			Does: "takes away roles and authentication methods, while enough administrators remain", Policy: true,
 			Permissions: []string{
