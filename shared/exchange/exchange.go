@@ -97,6 +97,7 @@ func run[T any](ctx context.Context, c *Client, cmdlet string, parameters map[st
 		return nil, offboarding.Permanent(err)
 	}
 	var rows []T
+	seen := map[string]bool{}
 	for at := c.endpoint; at != nil; {
 		raw, err := c.post(ctx, at, cmdlet, body)
 		if err != nil {
@@ -114,6 +115,10 @@ func run[T any](ctx context.Context, c *Client, cmdlet string, parameters map[st
 			if at, err = c.inside(c.endpoint, page.Next); err != nil {
 				return nil, err
 			}
+			if seen[page.Next] {
+				return nil, errors.New("the pages of the answer go round in a circle")
+			}
+			seen[page.Next] = true
 		}
 	}
 	return rows, nil

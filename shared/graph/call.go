@@ -249,6 +249,7 @@ func pages[T any](ctx context.Context, c *Client, one call) iter.Seq2[page[T], e
 
 // follow yields a page and those after it.
 func follow[T any](ctx context.Context, c *Client, one call, at answer, err error, yield func(page[T], error) bool) {
+	seen := map[string]bool{one.next: true}
 	for {
 		var p page[T]
 		if err == nil {
@@ -265,10 +266,18 @@ func follow[T any](ctx context.Context, c *Client, one call, at answer, err erro
 		if !yield(p, nil) || p.Next == "" {
 			return
 		}
-		one.next = p.Next
+		if seen[p.Next] {
+			yield(page[T]{}, fmt.Errorf("%s: %w", one.what(), errCircle))
+			return
+		}
+		seen[p.Next], one.next = true, p.Next
 		at, err = c.send(ctx, one)
 	}
 }
+
+// errCircle: Graph has led back to a page that was read already, so that nobody knows what is left.
+// Sources: microsoftgraph/microsoft-graph-docs issues 4897 and 6754; microsoftgraph/msgraph-sdk-dotnet issue 2108.
+var errCircle = errors.New("the pages of the answer go round in a circle")
 
 // list reads a listing to its end.
 func list[T any](ctx context.Context, c *Client, one call) ([]T, error) {

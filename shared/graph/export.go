@@ -209,7 +209,7 @@ func (c *Client) MailboxFolders(ctx context.Context, user string, part offboardi
 	var err error
 	switch part {
 	case offboarding.PartContacts:
-		found, err = c.contactFolders(ctx, user, "")
+		found, err = c.contactFolders(ctx, user)
 	case offboarding.PartCalendar:
 		found, err = c.ownCalendars(ctx, user)
 	case offboarding.PartTasks:
@@ -238,27 +238,28 @@ func folders(ctx context.Context, c *Client, one call) ([]offboarding.MailboxFol
 	return out, err
 }
 
-// contactFolders lists folders of contacts with those in them, parents first.
-func (c *Client) contactFolders(ctx context.Context, user, parent string) ([]offboarding.MailboxFolder, error) {
+// contactFolders lists folders of contacts with those in them, parents first. One that would be within
+// itself is listed once.
+func (c *Client) contactFolders(ctx context.Context, user string) ([]offboarding.MailboxFolder, error) {
 	one := call{doing: "reading the contact folders of user", objects: []string{user}, path: "/users/{}/contactFolders", query: "$top=100", budget: budgetMailbox, prefer: lastingIDs}
-	if parent != "" {
-		one.items, one.path = []string{parent}, "/users/{}/contactFolders/{}/childFolders"
-	}
-	found, err := folders(ctx, c, one)
-	for _, f := range found {
-		if err != nil {
-			break
+	all, err := folders(ctx, c, one)
+	one.path = "/users/{}/contactFolders/{}/childFolders"
+	seen := map[string]bool{}
+	for i := 0; i < len(all) && err == nil; i++ {
+		if seen[all[i].ID] {
+			continue
 		}
+		seen[all[i].ID] = true
+		one.items = []string{all[i].ID}
 		var below []offboarding.MailboxFolder
-		below, err = c.contactFolders(ctx, user, f.ID)
-		found = append(found, below...)
-	}
-	for i := range found {
-		if found[i].Parent == "" {
-			found[i].Parent = parent
+		below, err = folders(ctx, c, one)
+		for _, f := range below {
+			if f.Parent = all[i].ID; !seen[f.ID] {
+				all = append(all, f)
+			}
 		}
 	}
-	return found, err
+	return all, err
 }
 
 // ownCalendars are the calendars of the user's own: those of others, which they have opened, are not.

@@ -50,22 +50,20 @@ func (c *Client) SeriesChanges(ctx context.Context, user, event string) (offboar
 	for _, id := range s.CancelledOccurrences { // OID.<id of the series>.<day>
 		out.Cancelled = append(out.Cancelled, id[strings.LastIndexByte(id, '.')+1:])
 	}
-	for {
-		for _, raw := range s.ExceptionOccurrences {
-			if out.Changed, err = withEntry(out.Changed, raw, one); err != nil {
-				return out, err
-			}
-		}
-		if s.Next == "" {
-			return out, nil
-		}
-		one.next = s.Next
-		p, err := get[page[json.RawMessage]](ctx, c, one)
-		if err != nil || p.Value == nil {
+	all := s.ExceptionOccurrences
+	if one.next = s.Next; one.next != "" {
+		more, err := list[json.RawMessage](ctx, c, one)
+		if err != nil {
 			return out, ofItem(err)
 		}
-		s.ExceptionOccurrences, s.Next = *p.Value, p.Next
+		all = append(all, more...)
 	}
+	for _, raw := range all {
+		if out.Changed, err = withEntry(out.Changed, raw, one); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 func withEntry(all []offboarding.MailboxEntry, raw json.RawMessage, one call) ([]offboarding.MailboxEntry, error) {
@@ -94,7 +92,10 @@ func (s seriesOf) ends(start, now time.Time) (end time.Time, open bool) {
 	switch r.Range.Type {
 	case "endDate":
 		if last, err := time.Parse(time.DateOnly, r.Range.EndDate); err == nil {
-			return last.Add(day), false
+			if end = last.Add(day); end.After(start.Add(longestSeries)) {
+				end = start.Add(longestSeries)
+			}
+			return end, false
 		}
 	case "numbered":
 		step := day
@@ -103,8 +104,9 @@ func (s seriesOf) ends(start, now time.Time) (end time.Time, open bool) {
 				step = days
 			}
 		}
-		count := min(time.Duration(max(r.Range.NumberOfOccurrences, 1)*max(r.Pattern.Interval, 1)), longestSeries/step)
-		return start.Add(count * step), false
+		most := longestSeries / step
+		times, every := time.Duration(max(r.Range.NumberOfOccurrences, 1)), time.Duration(max(r.Pattern.Interval, 1))
+		return start.Add(min(min(times, most)*min(every, most), most) * step), false
 	}
 	return now.Add(ahead), true
 }
