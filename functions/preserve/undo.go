@@ -57,9 +57,13 @@ func parsed(text string) (time.Duration, error) {
 	if text == written(offboarding.Unlimited) {
 		return offboarding.Unlimited, nil
 	}
-	var days int
+	const day = 24 * time.Hour
+	var days int64
 	if _, err := fmt.Sscanf(text, "%d days", &days); err != nil {
 		return 0, fmt.Errorf("reading the duration of the hold as it was: %w", err)
 	}
-	return time.Duration(days) * 24 * time.Hour, nil
+	if days < 0 || days > int64(offboarding.Unlimited/day) {
+		return 0, fmt.Errorf("the duration of the hold as it was is %d days, which is none", days)
+	}
+	return time.Duration(days) * day, nil
 }

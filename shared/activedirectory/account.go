@@ -370,12 +370,13 @@ func sid(raw []byte) string {
 	return text
 }
 
-// fileTime reads a count of 100 ns since 1601. Zero and what is no time are the zero time.
+// fileTime reads a count of 100 ns since 1601. Zero and what is no time, such as the largest number, which
+// means never, are the zero time. Source: MS-DTYP 2.3.3; MS-ADA3, pwdLastSet.
 func fileTime(text string) time.Time {
-	const toUnix = 116444736000000000
+	const second, toUnix, year10000 = 10_000_000, 11_644_473_600, 253_402_300_800
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n <= 0 {
+	if err != nil || n <= 0 || n/second-toUnix >= year10000 {
 		return time.Time{}
 	}
-	return time.Unix(0, (n-toUnix)*100).UTC()
+	return time.Unix(n/second-toUnix, n%second*100).UTC()
 }

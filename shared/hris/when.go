@@ -104,10 +104,12 @@ func parseWhen(text string) (day offboarding.Date, at time.Time, err error) {
 		return day, time.Time{}, err
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		if n > 1e11 || n < -1e11 { // seconds of a year after 5138
-			at = time.UnixMilli(n).UTC()
-		} else {
-			at = time.Unix(n, 0).UTC()
+		at = counted(n)
+		switch year := at.Year(); {
+		case year < 1 || year > 9999:
+			return offboarding.Date{}, time.Time{}, errDate // such as microseconds
+		case noYear(year):
+			return offboarding.Date{}, time.Time{}, nil
 		}
 		return undress(at)
 	}
@@ -125,6 +127,17 @@ func parseWhen(text string) (day offboarding.Date, at time.Time, err error) {
 	return offboarding.Date{}, time.Time{}, errDate
 }
 
+// counted is a count of seconds, or of milliseconds where seconds would be a year after 5138.
+func counted(n int64) time.Time {
+	if n > 1e11 || n < -1e11 {
+		return time.UnixMilli(n).UTC()
+	}
+	return time.Unix(n, 0).UTC()
+}
+
+// noYear reports whether a year is one of those that HR systems keep where they know no date.
+func noYear(year int) bool { return year <= 1900 || year >= 2999 }
+
 func undress(at time.Time) (offboarding.Date, time.Time, error) {
 	if _, offset := at.Zone(); offset == 0 && at.Equal(at.Truncate(24*time.Hour)) {
 		return offboarding.DateOf(at.UTC()), time.Time{}, nil
@@ -138,7 +151,7 @@ func placeholder(text string) bool {
 		return true
 	}
 	year, err := strconv.Atoi(text[:min(4, len(text))])
-	return err == nil && len(text) > 4 && text[4] == '-' && (year <= 1900 || year >= 2999)
+	return err == nil && len(text) > 4 && text[4] == '-' && noYear(year)
 }
 
 // parseInstant reads when an event happened; a day or a time without a zone is not precise enough
@@ -151,11 +164,8 @@ func parseInstant(text string) (time.Time, bool) {
 		}
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	switch {
-	case err != nil || n <= 0:
-		return time.Time{}, false
-	case n > 1e11:
-		return time.UnixMilli(n).UTC(), true
+	if at := counted(n); err == nil && n > 0 && at.Year() <= 9999 {
+		return at, true
 	}
-	return time.Unix(n, 0).UTC(), true
+	return time.Time{}, false
 }

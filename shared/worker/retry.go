@@ -80,7 +80,7 @@ func Later(ctx context.Context, p bus.Publisher, d bus.Delivery, entity, subject
 	id, times, _ := strings.Cut(d.ID(), "~")
 	first, _, _ := strings.Cut(times, "~")
 	since, err := strconv.ParseInt(first, 10, 64)
-	if err != nil {
+	if err != nil || since > now.Unix() { // or nothing would ever park it
 		since = now.Unix()
 	}
 	if now.Sub(time.Unix(since, 0)) >= laterBudget {

@@ -120,19 +120,3 @@ func TestAnAnswerThatIsNotText(t *testing.T) {
 		t.Errorf("%+v %q, %v", answer, body, err)
 	}
 }
-
-// FuzzHTTP feeds anything to the function that faces the internet: it answers or refuses, and
-// never breaks.
-func FuzzHTTP(f *testing.F) {
-	handler := lambda.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(w, r.Body)
-	}), func() {})
-	f.Add([]byte(`{"version":"2.0","rawPath":"/webhooks/standard","body":"e30=","isBase64Encoded":true,"headers":{"a":"b"},"requestContext":{"http":{"method":"POST"},"domainName":"x"}}`))
-	f.Add([]byte(`{"rawPath":"\u0000","requestContext":{"http":{"method":" "}}}`))
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		answer, err := handler.Invoke(t.Context(), payload)
-		if err == nil && !json.Valid(answer) {
-			t.Errorf("%q", answer)
-		}
-	})
-}

@@ -348,12 +348,6 @@ func TestWhoIsWokenWhen(t *testing.T) {
 	}
 }
 
-// taking is a bus that takes everything.
-type taking struct{ bus.Bus }
-
-func (taking) Publish(context.Context, bus.Message) (bool, error)          { return false, nil }
-func (taking) Resubmit(context.Context, string, string, bus.Message) error { return nil }
-
 func TestDueIsTheLastThatCanBeWaitedFor(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
