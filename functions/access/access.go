@@ -51,8 +51,6 @@ type Directory interface {
 	AppOwners(ctx context.Context, app offboarding.OwnedApp) ([]offboarding.Owner, error)
 	// DeletedGroups are those that can be restored.
 	DeletedGroups(ctx context.Context) ([]offboarding.DeletedGroup, error)
-	// Portal is where a person looks at what is left to them.
-	Portal() offboarding.Portal
 	TelephoneNumbers(ctx context.Context, user string) ([]offboarding.TelephoneNumber, error)
 	ReleaseNumber(ctx context.Context, user string, n offboarding.TelephoneNumber) error
 	JoinGroups(ctx context.Context, user string, groups []string) []error
@@ -118,7 +116,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if job.Step.Progress[offboarding.MustStay] == offboarding.Stays {
 		return old
 	}
-	r := &run{Step: s, job: job, user: user, leftToPerson: map[string]bool{}}
+	r := &run{Step: s, job: job, portal: job.Case.Plan.Cloud().Portal, user: user, leftToPerson: map[string]bool{}}
 	directory := r.inDirectory(ctx)
 	return offboarding.Join(old, directory, r.numbers(ctx), r.lists(ctx), r.mailRights(ctx), r.openers(ctx), r.forwardings(ctx), r.bookings(ctx), r.restorable(ctx), r.task(), r.handOverTask(), r.awaitOnPremises())
 }
@@ -140,6 +138,7 @@ func (s *Step) plannedWithoutPrivileges(ctx context.Context, job *offboarding.Jo
 type run struct {
 	*Step
 	job            *offboarding.Job
+	portal         offboarding.Portal
 	user           offboarding.User
 	tasks          []string          // for a person
 	dependants     []string          // likewise, about what will be without anybody

@@ -10,7 +10,7 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// mostNamed is how many ids a task names.
+// mostNamed is how many ids a residual risk names.
 const mostNamed = 10
 
 // named lists the first of some ids, and says how many more there are.
@@ -55,7 +55,11 @@ func (r *run) reports(ctx context.Context, reports []string) error {
 		}
 	}
 	if len(stay) > 0 {
-		r.hangs("%d people report to the leaver and will have no manager: give them another one where HR keeps it, else in Entra (%s, Direct reports; users %s)", len(stay), r.directory.Portal().User(r.job.Leaver), named(stay))
+		who := "one person reports"
+		if len(stay) > 1 {
+			who = fmt.Sprintf("%d people report", len(stay))
+		}
+		r.hangs("%s to the leaver and will be without a manager: name another one where HR keeps managers, else in Entra, on the page of each (Properties, Manager): %s", who, offboarding.Pages(r.portal.User, stay))
 	}
 	return nil
 }
@@ -76,9 +80,9 @@ func (r *run) apps(ctx context.Context, apps []offboarding.OwnedApp) error {
 		if slices.ContainsFunc(owners, func(o offboarding.Owner) bool { return o.Enabled && !strings.EqualFold(o.ID, r.job.Leaver) }) {
 			continue
 		}
-		kind, page := "app registration", r.directory.Portal().App(app.AppID)
+		kind, page := "app registration", r.portal.App(app.AppID)
 		if app.Service {
-			kind, page = "enterprise application", r.directory.Portal().EnterpriseApp(app.ID, app.AppID)
+			kind, page = "enterprise application", r.portal.EnterpriseApp(app.ID, app.AppID)
 		}
 		r.hangs("make somebody the owner of the %s %s (appId %s), whose only owner is the leaver: %s",
 			kind, r.user.NameOf(offboarding.Group{ID: app.ID, DisplayName: app.DisplayName}), app.AppID, page)

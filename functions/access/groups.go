@@ -30,9 +30,9 @@ func (r *run) sort(groups []offboarding.Group) memberships {
 				m.licensedOnPremises = append(m.licensedOnPremises, g.OnPremisesSID)
 			}
 		case g.Dynamic:
-			r.addTask(g.ID, "change the membership rule of the dynamic group %s so that it does not take in the leaver", r.user.NameOf(g))
+			r.addTask(g.ID, "change the membership rule of the dynamic group %s so that it does not take in the leaver: %s", r.user.NameOf(g), r.portal.Group(g.ID))
 		case g.OnPremisesSyncEnabled:
-			r.addOnPremises(g.ID, "remove the leaver from the group %s in the on-premises Active Directory", r.user.NameOf(g))
+			r.addOnPremises(g.ID, "remove the leaver from the group %s in the on-premises Active Directory; Entra shows it: %s", r.user.NameOf(g), r.portal.Group(g.ID))
 		case r.leftToPerson[g.ID]:
 		case g.Distribution:
 			m.exchange = append(m.exchange, g)
@@ -69,7 +69,7 @@ func (r *run) handOver(ctx context.Context, owned []offboarding.Group) error {
 		switch {
 		case g.AssignableToRole: // left to privileges
 		case g.OnPremisesSyncEnabled:
-			r.addTask(g.ID, "make somebody else the owner of the group %s in the on-premises Active Directory", r.user.NameOf(g))
+			r.addTask(g.ID, "make somebody else the owner of the group %s in the on-premises Active Directory; Entra shows it: %s", r.user.NameOf(g), r.portal.Group(g.ID))
 		default:
 			if err := r.handOverOne(ctx, g); !errors.Is(err, offboarding.ErrNotFound) {
 				verdicts = append(verdicts, err)
@@ -88,7 +88,7 @@ func (r *run) handOverOne(ctx context.Context, g offboarding.Group) error {
 		successor, err := offboarding.Successor(ctx, r.job.Case, "", r.directory, r.departures)
 		var unfit *offboarding.UnfitError
 		if errors.As(err, &unfit) {
-			r.addTask(g.ID, "%s: make somebody the owner of the group %s, whose only owner is the leaver: %s", offboarding.B14, r.user.NameOf(g), unfit.Why)
+			r.addTask(g.ID, "%s: make somebody the owner of the group %s, whose only owner is the leaver (%s): %s", offboarding.B14, r.user.NameOf(g), unfit.Why, r.portal.Owners(g.ID))
 			return nil
 		}
 		if err != nil {

@@ -127,11 +127,11 @@ func (r *run) findLists(ctx context.Context) ([]passing, error) {
 	for _, l := range managed {
 		name := r.user.NameOf(offboarding.Group{ID: l.ID, DisplayName: l.DisplayName})
 		if l.ID == "" {
-			r.hangs("make somebody else the manager of a distribution list that has no object id, in the Exchange admin center")
+			r.hangs("make somebody else the manager of a distribution list that has no object id, in the Exchange admin center (Get-DistributionGroup -Filter \"ManagedBy -eq 'DN'\" finds it, with the DistinguishedName of the leaver's mailbox)")
 			continue
 		}
 		if l.OnPremises {
-			r.hangs("make somebody else the manager of the distribution list %s in the on-premises Active Directory", name)
+			r.hangs("make somebody else the manager of the distribution list %s in the on-premises Active Directory; Entra shows it: %s", name, r.portal.Group(l.ID))
 			continue
 		}
 		others, err := r.staying(ctx, l.Managers)
@@ -142,7 +142,7 @@ func (r *run) findLists(ctx context.Context) ([]passing, error) {
 			found = append(found, passing{id: l.ID})
 			continue
 		}
-		some, err := r.takeOver(ctx, passing{id: l.ID}, "make somebody else the manager of the distribution list "+name+" in the Exchange admin center")
+		some, err := r.takeOver(ctx, passing{id: l.ID}, "make somebody else the manager of the distribution list "+name+" in the Exchange admin center, Groups, Distribution list; Entra shows it: "+r.portal.Group(l.ID))
 		if err != nil {
 			return nil, err
 		}
@@ -221,7 +221,7 @@ func (r *run) findUnopened(ctx context.Context) ([]passing, error) {
 		if others > 0 {
 			continue
 		}
-		task := fmt.Sprintf("nobody but the leaver could open the shared mailbox %s: give somebody Full Access to it in the Exchange admin center (Get-Mailbox %[1]s shows it)", mailbox)
+		task := fmt.Sprintf("nobody but the leaver could open a shared mailbox: give somebody Full Access to it in the Exchange admin center (Get-Mailbox %s shows it, and %s)", mailbox, r.portal.User(mailbox))
 		earlier, err := r.leftEarlier(ctx, mailbox)
 		switch {
 		case err != nil:
@@ -306,14 +306,18 @@ func (r *run) findForwarded(ctx context.Context) ([]passing, error) {
 			return nil, err
 		}
 		some, err := r.takeOver(ctx, passing{id: mailbox, copies: flow.Copy},
-			fmt.Sprintf("the mail of the earlier leaver %s is forwarded to the leaver: forward it to somebody else in the Exchange admin center (Get-Mailbox %[1]s shows it)", mailbox))
+			fmt.Sprintf("the mail of an earlier leaver is forwarded to the leaver: forward it to somebody else in the Exchange admin center (Get-Mailbox %s shows it, and %s)", mailbox, r.portal.User(mailbox)))
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, some...)
 	}
 	if len(theirs) > 0 {
-		r.hangs("the mail of %d mailboxes is forwarded to the leaver: forward it to somebody else in the Exchange admin center (mailboxes %s)", len(theirs), named(theirs))
+		whose := "the mail of a colleague"
+		if len(theirs) > 1 {
+			whose = fmt.Sprintf("the mail of %d colleagues", len(theirs))
+		}
+		r.hangs("%s is forwarded to the leaver: ask them where it is to go, and set it in the Exchange admin center (Mailboxes, Email forwarding): %s", whose, offboarding.Pages(r.portal.User, theirs))
 	}
 	return found, nil
 }
@@ -365,7 +369,7 @@ func (r *run) findBookings(ctx context.Context) ([]passing, error) {
 			continue
 		}
 		some, err := r.takeOver(ctx, passing{id: resource},
-			"the leaver approves the bookings of the room or equipment "+resource+": name somebody else in the Exchange admin center (Resources, Booking delegates)")
+			"the leaver alone approves the bookings of a room or equipment: name somebody else in the Exchange admin center (Resources, Booking delegates); Entra shows which it is: "+r.portal.User(resource))
 		if err != nil {
 			return nil, err
 		}

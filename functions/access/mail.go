@@ -2,10 +2,19 @@ package access
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"leaver/shared/offboarding"
 )
+
+// findsRight is what finds, in Exchange PowerShell, the rights of somebody by their object id. Exchange
+// keeps on whose behalf somebody sends by distinguished names alone.
+var findsRight = map[offboarding.MailRightKind]string{
+	offboarding.RightFull:     "Get-EXOMailbox -ResultSize Unlimited | Get-EXOMailboxPermission -User %s",
+	offboarding.RightSendAs:   "Get-RecipientPermission -Trustee %s",
+	offboarding.RightOnBehalf: "Get-Recipient %s | ForEach-Object { Get-Mailbox -ResultSize Unlimited -Filter \"GrantSendOnBehalfTo -eq '$($_.DistinguishedName)'\" }",
+}
 
 // mailRights takes away the leaver's rights on the mailboxes and calendars of others.
 func (r *run) mailRights(ctx context.Context) error {
@@ -41,7 +50,7 @@ func (r *run) findMailRights(ctx context.Context) ([]offboarding.MailRight, erro
 	for _, right := range all {
 		if right.Mailbox == "" {
 			r.namelessRights = true
-			r.addTask(string(right.Kind), "remove the right %s of the leaver on a mailbox or group that has no object id, in the Exchange admin center", right.Kind)
+			r.addTask(string(right.Kind), "remove the right %s of the leaver on a mailbox or group that has no object id (Exchange PowerShell finds it: %s)", right.Kind, fmt.Sprintf(findsRight[right.Kind], r.job.Leaver))
 			continue
 		}
 		if right.Kind == offboarding.RightFull {

@@ -34,8 +34,6 @@ type Directory interface {
 	// the audit log shows nobody.
 	EnabledBy(ctx context.Context, user string, after time.Time) (offboarding.Initiator, error)
 	Synchronisation(ctx context.Context) (offboarding.Synchronisation, error)
-	// Portal is where a person looks at a device.
-	Portal() offboarding.Portal
 }
 
 // Mailboxes is what block needs of Exchange Online.

@@ -19,7 +19,7 @@ const (
 // there are more than a person has: they were registered for others. What is left is a task, for which
 // no other step waits.
 func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
-	d := deviceRun{Step: s, job: job}
+	d := deviceRun{Step: s, job: job, portal: job.Case.Plan.Cloud().Portal}
 	err := offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.Device]{
 		What: "disabling", Left: "%d devices still read enabled",
 		Find: d.find,
@@ -46,6 +46,7 @@ func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
 type deviceRun struct {
 	*Step
 	job     *offboarding.Job
+	portal  offboarding.Portal
 	all     []offboarding.Device
 	enabled []string // by object id, also those that are left alone
 	tasks   []string
@@ -67,7 +68,7 @@ func (d *deviceRun) find(ctx context.Context) ([]offboarding.Device, error) {
 	}
 	limit := d.job.Case.Plan.Devices
 	if had := max(len(enabled), len(strings.Fields(d.job.Step.Before[devicesEnabled]))); len(enabled) > 0 && limit > 0 && had > limit {
-		d.tasks = append(d.tasks, fmt.Sprintf("the leaver has %d enabled devices, more than the %d of the policy (devices), so none was disabled: disable those of %s that nobody else needs (%s, Devices)", had, limit, strings.Join(d.enabled, ", "), d.directory.Portal().User(d.job.Leaver)))
+		d.tasks = append(d.tasks, fmt.Sprintf("the leaver has %d enabled devices, more than the %d of the policy (devices), so none was disabled: disable those that nobody else needs (%s)", had, limit, offboarding.Pages(d.portal.Device, d.enabled)))
 		return nil, nil
 	}
 	for _, one := range enabled {
@@ -76,7 +77,7 @@ func (d *deviceRun) find(ctx context.Context) ([]offboarding.Device, error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(users, func(id string) bool { return !strings.EqualFold(id, d.job.Leaver) }) {
-			d.tasks = append(d.tasks, fmt.Sprintf("others use device %s too, so it was not disabled: take the leaver's profile off it, or disable it: %s", one.ID, d.directory.Portal().Device(one.ID)))
+			d.tasks = append(d.tasks, fmt.Sprintf("others use a device of the leaver's too, so it was not disabled: take the leaver's profile off it, or disable it: %s", d.portal.Device(one.ID)))
 			continue
 		}
 		own = append(own, one)
@@ -97,7 +98,7 @@ func (d *deviceRun) watch(ctx context.Context) error {
 	if len(mastered) == 0 {
 		return nil
 	}
-	task := fmt.Sprintf("disable the computers %s (Entra finds each by this id) in the on-premises Active Directory as well, or its synchronisation enables them again", strings.Join(mastered, ", "))
+	task := fmt.Sprintf("disable these computers in the on-premises Active Directory as well, or its synchronisation enables them again; Entra shows their names: %s", offboarding.Pages(d.portal.Device, mastered))
 	since, err := d.job.Seen(ctx, devicesSeen)
 	if err != nil {
 		return err

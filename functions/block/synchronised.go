@@ -119,7 +119,7 @@ func (s *Step) enabledAgain(ctx context.Context, job *offboarding.Job) error {
 	case by.User == "":
 		return back("an application enabled the account again at " + offboarding.Stamp(by.At))
 	default:
-		return back("user " + by.User + " enabled the account again at " + offboarding.Stamp(by.At))
+		return back("somebody (" + job.Case.Plan.Cloud().User(by.User) + ") enabled the account again at " + offboarding.Stamp(by.At))
 	}
 	times, _ := strconv.Atoi(job.Step.Progress[blockedAgain]) // absent is none
 	if times >= mostBlocks {

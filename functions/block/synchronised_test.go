@@ -86,7 +86,7 @@ func TestB16WhoeverEnablesASynchronisedAccountAgainStopsTheDeparture(t *testing.
 		enable func(h *steptest.Harness, id string)
 		says   string
 	}{
-		"a person": {func(h *steptest.Harness, id string) { h.Tenant.EnableAccount(id, simtenant.UserID(miriam)) }, "user " + simtenant.UserID(miriam)},
+		"a person": {func(h *steptest.Harness, id string) { h.Tenant.EnableAccount(id, simtenant.UserID(miriam)) }, simtenant.UserID(miriam)},
 		"an application": {func(h *steptest.Harness, id string) {
 			h.Tenant.Edit(func(w *simtenant.World) {
 				w.Users[id].AccountEnabled = true

@@ -3,7 +3,6 @@ package console
 import (
 	"bytes"
 	"net/http"
-	"regexp"
 	"slices"
 	"time"
 
@@ -30,7 +29,7 @@ type move struct {
 	// SignsOff is set of a step that can be accepted as it is, too.
 	SignsOff bool
 	Role     role // that it needs
-	Items    []string
+	Items    []operator.Item
 	Held     *operator.Held
 	Given    bool // by whoever looks, already
 }
@@ -71,9 +70,6 @@ func (c *Console) one(r *http.Request) (*operator.Status, error) {
 	return &found[0], nil
 }
 
-// itemIDs are the items that can be accepted by themselves, as a step's reason says what to type.
-var itemIDs = regexp.MustCompile(`--item ([A-Za-z0-9!_.-]{1,200})`)
-
 // moves are what may be done next about a departure, with what the forms need.
 func moves(s operator.Status, who session) []move {
 	var out []move
@@ -92,9 +88,7 @@ func moves(s operator.Status, who session) []move {
 		case operator.VerbSignOff: // beside the replay of the step, which comes before it
 			before := &out[len(out)-1]
 			before.SignsOff = true
-			for _, found := range itemIDs.FindAllStringSubmatch(s.Step(m.Step).Reason, -1) {
-				before.Items = append(before.Items, found[1])
-			}
+			before.Items = slices.DeleteFunc(slices.Clone(s.Step(m.Step).Items), func(i operator.Item) bool { return i.Accepted })
 			continue
 		}
 		each.May = who.may(each.Role)

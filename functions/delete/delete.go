@@ -119,7 +119,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 func (s *Step) putBack(ctx context.Context, job *offboarding.Job) error {
 	if cancelled := offboarding.WriteGuardFrom(ctx).Allow(ctx); errors.Is(cancelled, offboarding.ErrCancelled) {
 		if err := s.directory.RestoreUser(offboarding.PuttingBack(ctx), job.Leaver); err != nil {
-			return offboarding.Manual(fmt.Sprintf("%s: the departure was cancelled while the account was being deleted, and it could not be restored (%s): restore it", offboarding.B16.Name, err))
+			return offboarding.Manual(fmt.Sprintf("%s: the departure was cancelled while the account was being deleted, and it could not be restored (%s): restore it in Entra: %s", offboarding.B16.Name, err, job.Case.Plan.Cloud().DeletedUsers()))
 		}
 		job.Evidence["putBack"] = "the departure was cancelled while the account was being deleted; it was restored"
 		return cancelled
@@ -129,7 +129,7 @@ func (s *Step) putBack(ctx context.Context, job *offboarding.Job) error {
 		return nil // observe reads again, and says what it does not see
 	}
 	if err := s.directory.RestoreUser(ctx, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.Manual(enabledMeanwhile + fmt.Sprintf("; it could not be restored (%s): restore it if the person came back", err))
+		return offboarding.Manual(enabledMeanwhile + fmt.Sprintf("; it could not be restored (%s): if the person came back restore it in Entra (%s), else sign off", err, job.Case.Plan.Cloud().DeletedUsers()))
 	}
 	switch _, err := s.directory.User(ctx, job.Leaver); {
 	case errors.Is(err, offboarding.ErrNotFound):
@@ -237,7 +237,7 @@ func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
 	}
 	if deleted.Enabled && job.Step.Progress[seen] != "" {
 		// Whether this step deleted it is not known: the run that may have did not end.
-		return offboarding.Manual(enabledMeanwhile + "; restore it if the person came back and cancel the departure, or sign off")
+		return offboarding.Manual(enabledMeanwhile + "; if the person came back restore it in Entra (" + job.Case.Plan.Cloud().DeletedUsers() + ") and cancel the departure, else sign off")
 	}
 	if job.Step.Progress[held] != "" {
 		inactive, err := s.mailboxes.InactiveMailbox(ctx, job.Leaver)

@@ -149,10 +149,10 @@ func (r *run) finish(ctx context.Context, release time.Time) error {
 	if err := r.writeEnding(ctx, sum); err != nil {
 		return err
 	}
-	if err := job.KeepProgress(ctx, manifestSHA256, sum); err != nil {
+	if err := job.KeepProgress(ctx, offboarding.ExportManifest, sum); err != nil {
 		return err
 	}
-	job.Evidence[manifestSHA256] = sum
+	job.Evidence[offboarding.ExportManifest] = sum
 	job.Evidence["exportedTo"] = r.storage.Where(job.Case.Plan.ExportTo)
 	job.Evidence["items"] = strconv.Itoa(j.stored())
 	job.Evidence["bytes"] = strconv.FormatInt(j.size(), 10)
@@ -184,6 +184,3 @@ func (r *run) finish(ctx context.Context, release time.Time) error {
 	job.Evidence[offboarding.ExportedAt] = offboarding.Stamp(job.Now)
 	return nil
 }
-
-// manifestSHA256 is the progress, and the evidence, that holds the hash of the manifest.
-const manifestSHA256 = "manifestSHA256"

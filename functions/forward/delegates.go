@@ -18,7 +18,7 @@ func (s *Step) delegates(ctx context.Context, job *offboarding.Job) error {
 	successor, err := offboarding.Successor(ctx, job.Case, "", s.directory, s.departures)
 	var unfit *offboarding.UnfitError
 	if errors.As(err, &unfit) {
-		return offboarding.Manual("nobody can open the shared mailbox: " + unfit.Why + "; give somebody Full Access to the shared mailbox in Exchange, then sign off")
+		return offboarding.Manual("nobody can open the shared mailbox: " + unfit.Why + "; give somebody Full Access to it in the Exchange admin center (Mailboxes, Delegation; Get-Mailbox " + job.Leaver + " shows it), then sign off")
 	}
 	if err != nil {
 		return err

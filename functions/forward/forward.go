@@ -225,7 +225,7 @@ func (s *Step) recipient(ctx context.Context, job *offboarding.Job, plan *offboa
 	flow, err := s.mailboxes.MailFlow(ctx, who.ID)
 	switch {
 	case errors.Is(err, offboarding.ErrNotFound):
-		return refuse("the successor " + who.ID + " has no mailbox")
+		return refuse("the successor " + who.ID + " has no mailbox (" + job.Case.Plan.Cloud().User(who.ID) + ")")
 	case err != nil:
 		return target{}, err
 	case why != nil && !flow.Shared(): // the account of a shared mailbox is disabled
@@ -236,7 +236,7 @@ func (s *Step) recipient(ctx context.Context, job *offboarding.Job, plan *offboa
 		return target{}, err
 	}
 	if back {
-		return refuse("the mail of the successor " + who.ID + " is forwarded to the leaver, which would make a loop")
+		return refuse("the mail of the successor " + who.ID + " is forwarded to the leaver, which would make a loop (" + job.Case.Plan.Cloud().User(who.ID) + ")")
 	}
 	return target{id: who.ID, contact: flow.Address, copy: plan.Copy}, nil
 }

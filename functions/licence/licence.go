@@ -88,7 +88,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	manual, onPremises, err := s.release(ctx, job, user)
 	if err != nil && len(manual) > 0 {
-		err = offboarding.Join(err, offboarding.Manual(task(user, manual)))
+		err = offboarding.Join(err, offboarding.Manual(task(job.Case.Plan.Cloud().Portal, user, manual)))
 	}
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case left > 0:
 		return job.NotYet("the release was accepted, but %d licences still show", left)
 	case len(manual) > 0:
-		return offboarding.Manual(fmt.Sprintf("%s: %s", offboarding.B11, task(user, manual)))
+		return offboarding.Manual(fmt.Sprintf("%s: %s", offboarding.B11, task(job.Case.Plan.Cloud().Portal, user, manual)))
 	case len(onPremises) > 0 && len(user.Licences) > 0:
 		return job.OnPremisesTask(fmt.Sprintf("take the leaver out of %d groups that give licences", len(onPremises)))
 	}
@@ -272,8 +272,8 @@ func (s *Step) releaseDirect(ctx context.Context, job *offboarding.Job, skus []s
 		}
 	}
 	if len(refused) > 0 {
-		return offboarding.Permanent(fmt.Errorf("licences %s stay: the likely cause is a plan of another licence that depends on theirs (the Microsoft 365 admin center says which): remove that licence or plan there, or accept that they stay (leaver sign-off %s licence --item %s --by NAME --note WHY): %w",
-			strings.Join(s.partNumbers(ctx, refused), ", "), job.Case.ID, strings.Join(refused, " --item "), err))
+		return offboarding.Permanent(fmt.Errorf("licences %s stay: the likely cause is a plan of another licence that depends on theirs (the Microsoft 365 admin center says which: %s): remove that licence or plan there, or accept that they stay (leaver sign-off %s licence --item %s --by NAME --note WHY): %w",
+			strings.Join(s.partNumbers(ctx, refused), ", "), job.Case.Plan.Cloud().Licences(job.Leaver), job.Case.ID, strings.Join(refused, " --item "), err))
 	}
 	return job.KeepProgress(ctx, released, strings.Join(gone, " "))
 }
@@ -347,14 +347,14 @@ func (s *Step) withoutAccepted(ctx context.Context, job *offboarding.Job, user o
 	return user, job.KeepProgress(ctx, staying, strings.Join(groups, " "))
 }
 
-func task(user offboarding.User, groups map[string]offboarding.Group) string {
+func task(portal offboarding.Portal, user offboarding.User, groups map[string]offboarding.Group) string {
 	var tasks []string
 	for _, g := range groups {
 		switch {
 		case g.Dynamic:
-			tasks = append(tasks, fmt.Sprintf("change the membership rule of the dynamic group %s so that it does not take in the leaver", user.NameOf(g)))
+			tasks = append(tasks, fmt.Sprintf("change the membership rule of the dynamic group %s so that it does not take in the leaver: %s", user.NameOf(g), portal.Group(g.ID)))
 		default:
-			tasks = append(tasks, fmt.Sprintf("remove the leaver from the group %s in the on-premises Active Directory", user.NameOf(g)))
+			tasks = append(tasks, fmt.Sprintf("remove the leaver from the group %s in the on-premises Active Directory; Entra shows it: %s", user.NameOf(g), portal.Group(g.ID)))
 		}
 	}
 	slices.Sort(tasks)

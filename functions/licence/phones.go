@@ -28,9 +28,9 @@ func (s *Step) devicesWiped(ctx context.Context, job *offboarding.Job) error {
 		return err
 	}
 	apps := job.Case.UnwipedApps()
-	waiting := fmt.Sprintf("%d phones", open)
+	unwiped := fmt.Sprintf("no acknowledged wipe of phones (%d)", open)
 	if apps > 0 {
-		waiting += fmt.Sprintf(" and the protected apps of %d devices", apps)
+		unwiped += fmt.Sprintf(" and of devices with protected apps (%d)", apps)
 	}
 	const fact = "phones"
 	since := job.Case.Plan.LeavingTime
@@ -40,7 +40,7 @@ func (s *Step) devicesWiped(ctx context.Context, job *offboarding.Job) error {
 	until := since.Add(job.Case.Plan.PhoneWait)
 	switch {
 	case open+apps == 0 && accepted > 0:
-		job.Evidence[fact] = fmt.Sprintf("%d phones have not acknowledged their wipe, which a person accepted", accepted)
+		job.Evidence[fact] = fmt.Sprintf("no acknowledged wipe of phones (%d), which a person accepted", accepted)
 		return nil
 	case open+apps == 0 && job.Step.Progress[phonesAwaited] != "":
 		job.Evidence[fact] = "every phone acknowledged its wipe"
@@ -48,10 +48,10 @@ func (s *Step) devicesWiped(ctx context.Context, job *offboarding.Job) error {
 	case open+apps == 0:
 		return nil
 	case wipe.State.Closed():
-		job.Evidence[fact] = fmt.Sprintf("%s have not acknowledged their wipe, and wipe is %s", waiting, wipe.State)
+		job.Evidence[fact] = fmt.Sprintf("%s, and wipe is %s", unwiped, wipe.State)
 		return nil
 	case !job.Now.Before(until):
-		job.Evidence[fact] = fmt.Sprintf("%s had not acknowledged their wipe within phoneWait, %s", waiting, offboarding.FormatDuration(job.Case.Plan.PhoneWait))
+		job.Evidence[fact] = fmt.Sprintf("%s within phoneWait, %s", unwiped, offboarding.FormatDuration(job.Case.Plan.PhoneWait))
 		return nil
 	}
 	awaited, err := job.Seen(ctx, phonesAwaited)
@@ -63,8 +63,8 @@ func (s *Step) devicesWiped(ctx context.Context, job *offboarding.Job) error {
 	if again.After(until) {
 		again = until
 	}
-	return offboarding.ContinueAt(again, fmt.Sprintf("%s: %s have not acknowledged their wipe, which goes with the licence; it stays until they do, until %s (phoneWait), or until a person signs wipe off: leaver sign-off %s wipe",
-		offboarding.B13, waiting, offboarding.Stamp(until), job.Case.ID))
+	return offboarding.ContinueAt(again, fmt.Sprintf("%s: %s yet, and a wipe that is pending goes with the licence; it stays until they acknowledge, until %s (phoneWait), or until a person signs wipe off: leaver sign-off %s wipe",
+		offboarding.B13, unwiped, offboarding.Stamp(until), job.Case.ID))
 }
 
 // unwipedPhones counts the phones of the mailbox that have not acknowledged their wipe, and those of them

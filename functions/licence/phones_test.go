@@ -96,7 +96,7 @@ func TestB13TheLicenceWaitsForProtectedApps(t *testing.T) {
 	h.Advance(policy.Grace)
 	w := h.Worker(offboarding.StepLicence, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
-	h.Wants(t, record, offboarding.StateWaiting, "B13", "the protected apps of 1 devices")
+	h.Wants(t, record, offboarding.StateWaiting, "B13", "protected apps (1)")
 	h.Settle(t, c.ID, wipes)
 	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
 	left := 0

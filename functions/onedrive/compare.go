@@ -48,9 +48,26 @@ func (k *keeper) leftAlone(i offboarding.DriveItem) bool {
 	return i.Remote || slices.Contains(k.job.Step.Accepted, i.ID)
 }
 
-// accept is what to type to leave items as they are.
+// accept is what to type to find items, and to leave them as they are.
 func (k *keeper) accept(items []string) string {
-	return fmt.Sprintf("; or accept them as they are: leaver sign-off %s onedrive --item %s --by NAME --note WHY", k.job.Case.ID, strings.Join(items, " --item "))
+	return fmt.Sprintf("; leaver status %s says where each is; or accept them as they are: leaver sign-off %[1]s onedrive --item %[2]s --by NAME --note WHY", k.job.Case.ID, strings.Join(items, " --item "))
+}
+
+// copied is where a person finds the copy.
+func (k *keeper) copied() string {
+	folder := "the folder \"Files of " + k.job.Case.ID + "\" of "
+	if k.reader == "" || offboarding.FilesToDrive(k.job.Case.Plan.FilesTo) {
+		return folder + "the drive that the policy names (filesTo)"
+	}
+	return folder + "the successor's OneDrive (" + k.job.Case.Plan.Cloud().Account(k.reader) + ")"
+}
+
+// findable keeps where a person finds an item, which names people.
+func (k *keeper) findable(ctx context.Context, i offboarding.DriveItem) error {
+	if i.WebURL == "" {
+		return nil
+	}
+	return k.job.Seal(ctx, map[string]string{offboarding.ItemAt + i.ID: i.WebURL})
 }
 
 // compare holds a folder against its copy. What is missing is copied; then the folder is looked
@@ -78,6 +95,9 @@ func (k *keeper) compare(ctx context.Context, folder entry, inside []entry) erro
 		if !same || e.item.Folder != e.copy.Folder || e.item.Size != e.copy.Size {
 			if k.Differences++; k.Differences <= mostNamed {
 				k.Different = append(k.Different, e.item.ID)
+				if err := k.findable(ctx, e.item); err != nil {
+					return err
+				}
 			}
 		}
 		if compared {
@@ -115,7 +135,7 @@ func (k *keeper) verified(ctx context.Context) error {
 	case len(touched) > 0, walk.BeganItems != now.Items, walk.BeganBytes != now.Bytes:
 		return k.job.NotYet("the OneDrive changed while it was copied and compared; that begins anew")
 	case walk.Differences > 0:
-		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in drive %s: items %s; keep what is wanted, remove or rename those copies, then replay", walk.Differences, k.to.ID, strings.Join(walk.Different, ", ")) + k.accept(walk.Different))
+		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in %s: items %s; likely SharePoint changed the copy, or somebody the file or the copy meanwhile: keep what is wanted, remove or rename those copies, then replay", walk.Differences, k.copied(), strings.Join(walk.Different, ", ")) + k.accept(walk.Different) + letsIn(k.job))
 	case outdated != "":
 		k.CopiedDelta = "" // whoever replays has seen to it
 		return offboarding.Manual(outdated)
@@ -151,6 +171,6 @@ func (k *keeper) outdated(ctx context.Context) (string, error) {
 	if err != nil || len(changed) == 0 && !unknown {
 		return "", err
 	}
-	return fmt.Sprintf("%d files of which Graph gives no hash were compared by their size only, and the OneDrive has changed since it was copied to drive %s (items %s); remove the copies that are out of date, then replay",
-		k.Sized, k.to.ID, cmp.Or(strings.Join(changed[:min(len(changed), mostNamed)], ", "), "not known any more")), nil
+	return fmt.Sprintf("%d files of which Graph gives no hash were compared by their size only, and the OneDrive (%s) has changed since it was copied (items %s); remove the copies that are out of date from %s, then replay",
+		k.Sized, k.job.Case.Plan.Cloud().Account(k.job.Leaver), cmp.Or(strings.Join(changed[:min(len(changed), mostNamed)], ", "), "not known any more"), k.copied()), nil
 }

@@ -62,10 +62,13 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 	if tried >= mostTries {
 		why := fmt.Sprintf("%d items of folder %s cannot be copied:", len(missing), folder.item.ID)
 		for _, m := range missing[:min(len(missing), mostNamed)] {
+			if err := k.findable(ctx, m); err != nil {
+				return err
+			}
 			why += strings.TrimRight(" "+m.ID+" "+k.Failed[m.ID], " ") + ","
 		}
 		k.again()
-		return offboarding.Manual(strings.TrimRight(why, ",") + "; copy them by hand into the same folder of the copy, then replay" + k.accept(idsOf(missing)))
+		return offboarding.Manual(strings.TrimRight(why, ",") + "; copy them by hand into the same folder of the copy, " + k.copied() + ", then replay" + k.accept(idsOf(missing)) + letsIn(k.job))
 	}
 	var ids []string
 	for _, m := range missing[:min(len(missing), mostCopies)] {
@@ -93,8 +96,13 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 		if !offboarding.IsPermanent(err) {
 			return err
 		}
-		return offboarding.Permanent(fmt.Errorf("copying items %s of folder %s: %w; remove the cause, or copy them by hand into the same folder of the copy, then replay%s",
-			strings.Join(idsOf(missing), ", "), folder.item.ID, err, k.accept(idsOf(missing))))
+		for _, m := range missing[:min(len(missing), mostNamed)] {
+			if err := k.findable(ctx, m); err != nil {
+				return err
+			}
+		}
+		return offboarding.Permanent(fmt.Errorf("copying items %s of folder %s: %w; remove the cause, or copy them by hand into the same folder of the copy, %s, then replay%s",
+			strings.Join(idsOf(missing), ", "), folder.item.ID, err, k.copied(), k.accept(idsOf(missing))))
 	}
 	k.Tries, k.Lacked, k.Failed = tried, len(missing), nil
 	if len(started) == 0 {
@@ -178,7 +186,7 @@ func (k *keeper) waitForCopies(ctx context.Context) error {
 	}
 	if noRoom {
 		k.again()
-		return offboarding.Manual(fmt.Sprintf("the drive %s has no room for the %d bytes of the OneDrive: make room, or name another drive, then replay", k.to.ID, k.from.Bytes))
+		return offboarding.Manual(fmt.Sprintf("there is no room for the %d bytes of the OneDrive where it is copied to, %s: make room there or raise its quota, or name another drive in the policy (filesTo) and send the request again, then replay", k.from.Bytes, k.copied()))
 	}
 	if done < len(started) {
 		wait := min(max(k.job.Now.Sub(k.WaveAt)/2, 2*time.Second), longestLookup)

@@ -17,6 +17,7 @@ type keeper struct {
 	*Step
 	job      *offboarding.Job
 	from, to offboarding.Drive
+	reader   string // who was let in, by object id; empty = nobody
 	walk     walk
 	progress
 	verifiedDelta string // once everything was compared
@@ -36,7 +37,7 @@ func (s *Step) keep(ctx context.Context, job *offboarding.Job, drive offboarding
 	if err != nil {
 		return offboarding.Permanent(fmt.Errorf("reading the progress of case %s: %w", job.Case.ID, err))
 	}
-	k := &keeper{Step: s, job: job, from: drive, to: d.drive, progress: p}
+	k := &keeper{Step: s, job: job, from: drive, to: d.drive, reader: d.reader, progress: p}
 	if err := k.open(ctx); err != nil {
 		return err
 	}

@@ -69,8 +69,22 @@ const (
 // link begins the name of a before: a link by its id, what it was and on which item.
 const link = "link "
 
-// Work implements worker.Step.
+// Work implements worker.Step. A refusal says where a person looks at the OneDrive.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	err := s.work(ctx, job)
+	if offboarding.IsPermanent(err) {
+		return offboarding.Permanent(fmt.Errorf("%w%s", err, letsIn(job)))
+	}
+	return err
+}
+
+// letsIn is how a person gets into the OneDrive.
+// Source: Microsoft 365 admin, Remove a former employee, step 5.
+func letsIn(job *offboarding.Job) string {
+	return "; what lets you into the OneDrive: " + job.Case.Plan.Cloud().Account(job.Leaver) + " (OneDrive, Create link to files)"
+}
+
+func (s *Step) work(ctx context.Context, job *offboarding.Job) error {
 	drive, err := s.files.Drive(ctx, job.Leaver)
 	switch {
 	case err != nil:
@@ -110,8 +124,8 @@ func (s *Step) recycled(ctx context.Context, job *offboarding.Job, drive offboar
 		job.Risk("Graph does not say what lies in the recycle bin of the OneDrive, which goes with it")
 	case quota.Deleted == 0:
 	case quota.Deleted > drive.Bytes && !slices.Contains(job.Step.Accepted, recycleBin):
-		return offboarding.Manual(fmt.Sprintf("%d bytes lie in the recycle bin of the OneDrive, more than the %d in its folders, and go with it: restore there what is wanted and replay, or accept the loss: leaver sign-off %s onedrive --item %s --by NAME --note WHY",
-			quota.Deleted, drive.Bytes, job.Case.ID, recycleBin))
+		return offboarding.Manual(fmt.Sprintf("%d bytes lie in the recycle bin of the OneDrive, more than the %d in its folders, and go with it: restore there what is wanted (%s, OneDrive, Create link to files, then Recycle bin) and replay, or accept the loss: leaver sign-off %s onedrive --item %s --by NAME --note WHY",
+			quota.Deleted, drive.Bytes, job.Case.Plan.Cloud().Account(job.Leaver), job.Case.ID, recycleBin))
 	default:
 		job.Risk(fmt.Sprintf("%d bytes in the recycle bin of the OneDrive go with it", quota.Deleted))
 	}

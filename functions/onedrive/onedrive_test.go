@@ -198,7 +198,7 @@ func TestWhereFilesGo(t *testing.T) {
 		"a manager without OneDrive":            {grady, nil, func(w *simtenant.World) { delete(w.Drives, simtenant.UserID(manager)) }, offboarding.StateManual, "has no OneDrive", false},
 		"no manager, but a drive of the policy": {grady, intoLibrary, func(w *simtenant.World) { addLibrary(w); w.Users[simtenant.UserID(grady)].ManagerID = "" }, offboarding.StateEffective, "", true},
 		"a person of the policy":                {grady, toPatti, func(w *simtenant.World) { delete(w.Drives, simtenant.UserID(manager)) }, offboarding.StateEffective, "", true},
-		"a person without OneDrive":             {grady, toPatti, func(w *simtenant.World) { delete(w.Drives, simtenant.UserID(patti)) }, offboarding.StateManual, "has no OneDrive: correct filesTo", false},
+		"a person without OneDrive":             {grady, toPatti, func(w *simtenant.World) { delete(w.Drives, simtenant.UserID(patti)) }, offboarding.StateManual, "has no OneDrive (", false},
 		"a person who is gone":                  {grady, toPatti, func(w *simtenant.World) { delete(w.Users, simtenant.UserID(patti)) }, offboarding.StateManual, "does not exist any more: correct filesTo", false},
 		"no room":                               {grady, nil, func(w *simtenant.World) { w.Drives[simtenant.UserID(manager)].Quota = 1 << 30 }, offboarding.StateManual, "no room", true},
 	} {

@@ -39,7 +39,7 @@ func (s *Step) destination(ctx context.Context, job *offboarding.Job) (destinati
 		if offboarding.FilesToPerson(plan.FilesTo) {
 			return asPlanned(why)
 		}
-		return destination{}, offboarding.Manual(why + "; correct the manager in Entra and replay, or name a drive or a person in the policy (filesTo), or somebody else (leaver offboard " + job.Leaver + " --forward-to ADDRESS)")
+		return destination{}, offboarding.Manual(why + "; correct the manager in Entra (" + plan.Cloud().User(job.Leaver) + ", Properties) and replay, or name a drive or a person in the policy (filesTo), or somebody else (leaver offboard " + job.Leaver + " --forward-to ADDRESS)")
 	}
 	if wrong != "" {
 		return refuse(wrong)
@@ -49,7 +49,7 @@ func (s *Step) destination(ctx context.Context, job *offboarding.Job) (destinati
 	case err != nil:
 		return destination{}, err
 	case !drive.Exists:
-		return refuse("the successor " + reader + " has no OneDrive")
+		return refuse("the successor " + reader + " has no OneDrive (" + plan.Cloud().Account(reader) + ")")
 	}
 	return destination{reader: reader, drive: drive}, nil
 }

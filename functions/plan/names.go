@@ -92,9 +92,10 @@ func (p *Planner) decides(ctx context.Context, r offboarding.Request, user offbo
 	if err != nil || before == nil && !alias {
 		return err
 	}
-	why := "the name is that of account " + user.ID
+	account := user.ID + " (" + p.Directory.Cloud().User(user.ID) + ")"
+	why := "the name is that of account " + account
 	if alias {
-		why = "the mail address is only another address of account " + user.ID
+		why = "the mail address is only another address of account " + account
 	}
 	if before != nil {
 		why += fmt.Sprintf(", and was that of account %s, whose departure is case %s", before.Leaver, before.ID)

@@ -353,12 +353,12 @@ func (p *Planner) find(ctx context.Context, r offboarding.Request) (offboarding.
 			return !slices.ContainsFunc(users, func(same offboarding.User) bool { return same.ID == u.ID })
 		})
 		if len(fit) == 0 {
-			return offboarding.User{}, newSeveral(r, field, before, users)
+			return offboarding.User{}, newSeveral(p.Directory.Cloud().Portal, r, field, before, users)
 		}
 	}
 	field, _ := r.Employee.Key()
 	if len(fit) != 1 {
-		return refuse("%d users in the tenant have this %s; send the request again with the object id", len(fit), field)
+		return refuse("%d users in the tenant have this %s (%s); send the request again with the object id", len(fit), field, pages(p.Directory.Cloud().Portal, fit))
 	}
 	switch user := fit[0]; {
 	case r.Kind != offboarding.Termination:

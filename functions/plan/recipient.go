@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/mail"
+	"slices"
 	"strings"
 
 	"leaver/shared/offboarding"
@@ -36,7 +38,7 @@ func (p *Planner) recipient(ctx context.Context, leaver offboarding.User, named 
 		}
 	}
 	if len(found) > 1 {
-		return refuse(fmt.Sprintf("%d users in the tenant have this address", len(found)))
+		return refuse(fmt.Sprintf("%d users in the tenant have this address (%s)", len(found), offboarding.Pages(p.Directory.Cloud().User, slices.Sorted(maps.Keys(found)))))
 	}
 	for _, u := range found {
 		if u.ID == leaver.ID {

@@ -19,19 +19,21 @@ func (s *severalError) Error() string { return s.refusal.Why }
 func (s *severalError) Unwrap() error { return s.refusal }
 
 // newSeveral is of a request one of whose names is that of other people than the names before it.
-func newSeveral(r offboarding.Request, field string, before, others []offboarding.User) *severalError {
+func newSeveral(portal offboarding.Portal, r offboarding.Request, field string, before, others []offboarding.User) *severalError {
 	s := &severalError{people: slices.Concat(before, others)}
-	list := func(users []offboarding.User) string {
-		var ids []string
-		for _, u := range users {
-			ids = append(ids, u.ID)
-		}
-		return strings.Join(ids, ", ")
-	}
 	s.refusal = &offboarding.Refusal{Why: fmt.Sprintf(
-		"the %s is that of another user (%s) than the names before it (%s): leaver approve %s --leaver with the one who is meant, or correct the HR system and leaver replay %s",
-		field, list(others), list(before), r.ID, r.ID)}
+		"the %s is that of another user (%s) than the names before it (%s): leaver approve %s --leaver with the id of the one who is meant, or correct the HR system and leaver replay %s",
+		field, pages(portal, others), pages(portal, before), r.ID, r.ID)}
 	return s
+}
+
+// pages are those of some people.
+func pages(portal offboarding.Portal, people []offboarding.User) string {
+	var ids []string
+	for _, u := range people {
+		ids = append(ids, u.ID)
+	}
+	return offboarding.Pages(portal.User, ids)
 }
 
 func (s *severalError) ids() (ids []string) {

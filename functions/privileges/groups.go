@@ -38,7 +38,7 @@ func (r *run) disown(ctx context.Context, owned []offboarding.Group) error {
 			}
 		}
 		if others == 0 {
-			r.addTask(g.ID, "%s: make somebody the owner of the role-assignable group %s, whose only owner is the leaver", offboarding.B14, r.user.NameOf(g))
+			r.addTask(g.ID, "%s: make somebody the owner of the role-assignable group %s, whose only owner is the leaver: %s", offboarding.B14, r.user.NameOf(g), r.job.Case.Plan.Cloud().Owners(g.ID))
 			continue
 		}
 		verdicts = append(verdicts, r.refused(g, "make somebody else the owner of", r.directory.RemoveOwner(ctx, g.ID, r.job.Leaver)))
@@ -53,7 +53,7 @@ func (r *run) refused(g offboarding.Group, task string, err error) error {
 	case errors.Is(err, offboarding.ErrNotFound):
 		return nil
 	case offboarding.IsPermanent(err):
-		r.addTask(g.ID, "%s the role-assignable group %s, which Leaver's application may not change", task, r.user.NameOf(g))
+		r.addTask(g.ID, "%s the role-assignable group %s, which Leaver's application may not change (%s)", task, r.user.NameOf(g), err)
 		return nil
 	}
 	return err

@@ -97,8 +97,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if verdict == nil {
 		verdict = r.observe(ctx)
 	}
+	portal := job.Case.Plan.Cloud().Portal
 	for _, kind := range held.Hidden {
-		r.addTask(string(kind), "this cloud does not show an application all that a user has of kind %s; what it shows is gone: delete the others of the leaver in the Entra admin center and sign off", kind)
+		r.addTask(string(kind), "this cloud does not show an application all that a user has of kind %s; what it shows is gone: delete the others of the leaver in the Entra admin center and sign off: %s", kind, portal.User(job.Leaver))
 	}
 	return offboarding.Join(verdict, r.task())
 }
@@ -214,7 +215,7 @@ func (r *run) mayGo(ctx context.Context) error {
 	if err := r.job.KeepProgress(ctx, offboarding.MustStay, offboarding.Stays); err != nil {
 		return err
 	}
-	return offboarding.Manual(fmt.Sprintf("%s: the leaver is a Global Administrator, and only %d who can sign in and do not leave would remain, of at least %d: the leaver keeps everything and every step waits; make somebody else one, then replay privileges",
+	return offboarding.Manual(fmt.Sprintf("%s: the leaver is a Global Administrator, and only %d who can sign in and do not leave would remain, of at least %d: the leaver keeps everything and every step waits; make somebody else one (Entra, Roles & admins, Global Administrator), then replay privileges",
 		offboarding.B10, remain, enough))
 }
 
@@ -259,7 +260,7 @@ func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, hi
 			switch v := offboarding.VerdictOf(err); {
 			case v.Kind == offboarding.KindPermanent:
 				refused, refusals = append(refused, methods[i]), append(refusals, err)
-			case v.Kind == offboarding.KindManual && strings.HasPrefix(v.Why, "delete the authentication method"):
+			case v.Kind == offboarding.KindManual:
 				r.addTask(methods[i].ID, "%s", v.Why)
 			case !errors.Is(err, offboarding.ErrNotFound):
 				verdicts = append(verdicts, err)
@@ -273,7 +274,7 @@ func (r *run) deleteMethods(ctx context.Context, methods []offboarding.Grant, hi
 		case len(refused) == len(methods) && (hidden || slices.ContainsFunc(all, func(m offboarding.Grant) bool { return r.leftToPerson[m.ID] })):
 			// One that cannot be seen, or not be deleted, keeps the default one from going.
 			for _, m := range refused {
-				r.addTask(m.ID, "delete the authentication method %s of type %s in the Entra admin center: it is refused while there are others", m.ID, m.Type)
+				r.addTask(m.ID, "delete the authentication method of type %s (%s), which is refused while there are others that Leaver cannot delete: %s", m.Type, m.ID, r.job.Case.Plan.Cloud().Methods(r.job.Leaver))
 			}
 			return nil
 		case len(refused) == len(methods):

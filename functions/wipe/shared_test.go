@@ -1,9 +1,11 @@
 package wipe_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"leaver/functions/block"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
@@ -82,5 +84,28 @@ func TestWhatARetirementDoesBesideIsSaid(t *testing.T) {
 		if got := record.Evidence[offboarding.ResidualRisk]; !strings.Contains(got, want) {
 			t.Errorf("got the residual risk %q, want %s in it", got, want)
 		}
+	}
+}
+
+// TestADisabledDeviceIsRetiredAllTheSame: see PAIRS.md. block has disabled the device in Entra before it calls home,
+// and a device hears of its retirement by its enrolment.
+func TestADisabledDeviceIsRetiredAllTheSame(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c, w := open(t, h, patti)
+	h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, block.New(h.As("block"))))
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, d := range w.Devices {
+			if slices.Contains(d.Owners, c.Leaver) && d.AccountEnabled {
+				t.Errorf("device %s is enabled after block", d.ID)
+			}
+		}
+	})
+	if managed, _, _ := world(h, patti); len(managed) == 0 {
+		t.Fatal("the leaver has no device in Intune")
+	}
+	h.Settle(t, c.ID, w) // what becomes of a phone that is shut out is another pair
+	if managed, _, _ := world(h, patti); len(managed) > 0 {
+		t.Errorf("got %d devices in Intune, want none: %+v", len(managed), managed)
 	}
 }

@@ -49,8 +49,6 @@ type Directory interface {
 	WipeDevice(ctx context.Context, device string) error
 	AppRegistrations(ctx context.Context, user string) ([]offboarding.AppRegistration, error)
 	WipeAppData(ctx context.Context, user, deviceTag string) error
-	// Portal is where a person looks at a device.
-	Portal() offboarding.Portal
 }
 
 // Mailboxes is what wipe needs of Exchange Online.
@@ -96,7 +94,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 			return verdict
 		}
 	}
-	r := &run{Job: job, now: user.AsOf, portal: s.directory.Portal()}
+	r := &run{Job: job, now: user.AsOf, portal: job.Case.Plan.Cloud().Portal}
 	s.phones(ctx, r)
 	s.devices(ctx, r)
 	s.apps(ctx, r)
@@ -151,9 +149,9 @@ func (s *Step) phones(ctx context.Context, r *run) {
 		}
 		switch {
 		case !done:
-			r.waitFor("phone %s (%s): account wipe not acknowledged, %s (%s)", p.ID, p.OS, r.lastSeen(p.LastSync), offboarding.B13)
+			r.waitFor("phone %s (%s): account wipe not acknowledged, %s (%s; Get-MobileDevice %[1]s shows it)", p.ID, p.OS, r.lastSeen(p.LastSync), offboarding.B13)
 		case !p.Blocked:
-			r.waitFor("phone %s (%s): wiped, not seen blocked yet", p.ID, p.OS)
+			r.waitFor("phone %s (%s): wiped, not seen blocked yet (Get-MobileDevice %[1]s shows it)", p.ID, p.OS)
 		default:
 			// The acknowledgement is kept first: nobody can read it when the partnership is gone.
 			err := r.KeepProgress(ctx, phone+p.ID, offboarding.Stamp(p.WipeAcked))
@@ -202,7 +200,7 @@ func (s *Step) endOfPhones(r *run, found []offboarding.Phone) {
 		case slices.Contains(r.Step.Accepted, id):
 			r.Evidence[phone+id] = "accepted as it is by a person, blocked, wipe not acknowledged"
 		case there && acknowledged != "":
-			r.waitFor("phone %s: its partnership was removed, but still shows", id)
+			r.waitFor("phone %s: its partnership was removed, but still shows (Get-MobileDevice %[1]s)", id)
 		case there:
 		case acknowledged != "":
 			r.Evidence[phone+id] = "wiped " + acknowledged + ", blocked, partnership removed"
@@ -259,8 +257,8 @@ func (s *Step) devices(ctx context.Context, r *run) {
 	}
 	r.risks(known)
 	if len(r.spared) > 0 {
-		r.task("the leaver enrolled %d devices, more than the %d of the policy (devices), so none was retired: %s; retire in Intune what is the leaver's own (the devices of %s), accept the rest (%s), then replay",
-			len(unaccepted), limit, strings.Join(r.spared, ", "), r.portal.User(r.Leaver), r.accept(r.spared...))
+		r.task("the leaver enrolled %d devices, more than the %d of the policy (devices), so none was retired: %s; retire in Intune what is the leaver's own, accept the rest (%s), then replay",
+			len(unaccepted), limit, offboarding.Pages(r.portal.ManagedDevice, r.spared), r.accept(r.spared...))
 	}
 }
 
@@ -284,7 +282,7 @@ func (s *Step) sharedWith(ctx context.Context, r *run, d offboarding.ManagedDevi
 	switch {
 	case len(others) > 0:
 		return offboarding.Manual(fmt.Sprintf("managed device %s (%s): enrolled by the leaver and used by others (%s), so it was not retired; take the leaver's data off it, or retire it (%s), then accept it as it is: %s",
-			d.ID, d.OperatingSystem, strings.Join(others, ", "), r.portal.ManagedDevice(d.ID), r.accept(d.ID)))
+			d.ID, d.OperatingSystem, offboarding.Pages(r.portal.User, others), r.portal.ManagedDevice(d.ID), r.accept(d.ID)))
 	case len(users) == 0:
 		return offboarding.Manual(fmt.Sprintf("managed device %s (%s): enrolled by the leaver and shared (it has no primary user), so it was not retired; accept it as it is, or retire it (%s): %s", d.ID, d.OperatingSystem, r.portal.ManagedDevice(d.ID), r.accept(d.ID)))
 	}
@@ -302,7 +300,7 @@ func (s *Step) mayEnd(ctx context.Context, r *run, d offboarding.ManagedDevice) 
 	}
 	r.Ask(r.Case.Plan.Approvals.Brake(approval(d), r.Step.Name, r.Case.Plan.Approvals.WipeDevice,
 		fmt.Sprintf("%s: managed device %s (%s), which the organisation owns, would lose everything that is on it", offboarding.B13, d.ID, d.OperatingSystem)))
-	r.waitFor("managed device %s (%s): its wipe waits for an approval, %s", d.ID, d.OperatingSystem, r.lastSeen(d.LastSync))
+	r.waitFor("managed device %s (%s): its wipe waits for an approval, %s (%s)", d.ID, d.OperatingSystem, r.lastSeen(d.LastSync), r.portal.ManagedDevice(d.ID))
 	return false, nil
 }
 
@@ -338,7 +336,7 @@ func (s *Step) retire(ctx context.Context, r *run, d offboarding.ManagedDevice) 
 			return
 		}
 	}
-	r.waitFor("managed device %s (%s): not %s, %s", d.ID, d.OperatingSystem, map[bool]string{true: "wiped", false: "retired"}[r.wipes(d)], r.lastSeen(d.LastSync))
+	r.waitFor("managed device %s (%s): not %s, %s (%s)", d.ID, d.OperatingSystem, map[bool]string{true: "wiped", false: "retired"}[r.wipes(d)], r.lastSeen(d.LastSync), r.portal.ManagedDevice(d.ID))
 }
 
 // wipes reports whether a device is set back to the factory's state.
@@ -376,7 +374,7 @@ func (s *Step) apps(ctx context.Context, r *run) {
 	for _, a := range found {
 		if a.DeviceTag == "" {
 			before[apps+a.ID] = "1"
-			r.task("app registration %s (%s) has no device tag: wipe it in Intune, Apps, App selective wipe, then replay", a.ID, a.DeviceType)
+			r.task("app registration %s (%s) has no device tag, and Graph wipes by that alone: wipe it for the leaver (%s) in Intune, Apps, App selective wipe, then replay", a.ID, a.DeviceType, r.portal.User(r.Leaver))
 			continue
 		}
 		if counts[a.DeviceTag]++; counts[a.DeviceTag] == 1 {

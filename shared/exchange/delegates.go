@@ -49,7 +49,7 @@ func (c *Client) GrantMailRight(ctx context.Context, user string, r offboarding.
 		if folder, err = c.calendar(ctx, r); err == nil {
 			_, err = run[struct{}](ctx, c, "Add-MailboxFolderPermission", map[string]any{"Identity": folder, "User": user, "AccessRights": strings.Fields(r.Rights)})
 			if err != nil {
-				err = classify("Add-MailboxFolderPermission "+r.Mailbox, err)
+				err = explain("running Add-MailboxFolderPermission for "+r.Mailbox, "Add-MailboxFolderPermission", r.Mailbox, err)
 			}
 		}
 	default:

@@ -86,7 +86,8 @@ func invoke[T any](ctx context.Context, c *Client, cmdlet string, parameters map
 		if whom := cmp.Or(parameters["Identity"], parameters["Mailbox"]); whom != nil {
 			doing += fmt.Sprintf(" for %v", whom)
 		}
-		return nil, explain(cmdlet, parameters, classify(doing, err))
+		object, _ := parameters["Identity"].(string)
+		return nil, explain(doing, cmdlet, object, err)
 	}
 	return rows, nil
 }

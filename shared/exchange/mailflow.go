@@ -105,7 +105,7 @@ func (c *Client) Recipient(ctx context.Context, identity string) (offboarding.Re
 		RecipientTypeDetails      string
 	}](ctx, c, "Get-Recipient", map[string]any{"Identity": identity})
 	if err != nil {
-		err = classify("Get-Recipient", err) // the identity names somebody
+		err = explain("running Get-Recipient", "Get-Recipient", "", err) // the identity names somebody
 	}
 	if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
 		return offboarding.Recipient{}, err

@@ -47,7 +47,7 @@ func (c *Client) ManagedGroups(ctx context.Context, id string) ([]offboarding.Ma
 		IsDirSynced               bool
 	}](ctx, c, "Get-DistributionGroup", map[string]any{"Filter": "ManagedBy -eq '" + strings.ReplaceAll(name, "'", "''") + "'", "ResultSize": "Unlimited"})
 	if err != nil {
-		return nil, classify("running Get-DistributionGroup for what is managed by "+id, err)
+		return nil, explain("running Get-DistributionGroup for what is managed by "+id, "Get-DistributionGroup", id, err)
 	}
 	groups := make([]offboarding.MailGroup, len(found))
 	for i, g := range found {
@@ -65,7 +65,7 @@ func (c *Client) ForwardingTo(ctx context.Context, id string) ([]string, error) 
 	}
 	found, err := run[mailboxID](ctx, c, "Get-Mailbox", map[string]any{"Filter": "ForwardingAddress -eq '" + strings.ReplaceAll(name, "'", "''") + "'", "ResultSize": "Unlimited"})
 	if err != nil {
-		return nil, classify("running Get-Mailbox for what is forwarded to "+id, err)
+		return nil, explain("running Get-Mailbox for what is forwarded to "+id, "Get-Mailbox", id, err)
 	}
 	return ids(found), nil
 }

@@ -25,20 +25,22 @@ func (p *problem) cause() string {
 	return ""
 }
 
-// explain adds to a refusal how a person looks at what it is about, and what is likely behind it:
-// Exchange's own portal finds nothing by an id, its shell does. Everything else is returned as it is.
-func explain(cmdlet string, parameters map[string]any, err error) error {
+// explain is what an error means for a later try, with what was being done; see [classify]. To a refusal it
+// adds what is likely behind it, and how a person looks at the object that it is about, where there is one:
+// Exchange's own portal finds nothing by an id, its shell does.
+func explain(doing, cmdlet, object string, err error) error {
+	err = classify(doing, err)
 	var p *problem
 	if !offboarding.IsPermanent(err) || !errors.As(err, &p) {
 		return err
 	}
 	look := ""
-	if id, named := parameters["Identity"].(string); named && !strings.ContainsAny(id, `@\ *`) {
+	if object != "" && !strings.ContainsAny(object, `@\ *`) {
 		shows := "Get-Recipient"
 		if strings.HasSuffix(cmdlet, "-MobileDevice") {
 			shows = "Get-MobileDevice"
 		}
-		look = fmt.Sprintf("; %s %s shows it", shows, id)
+		look = fmt.Sprintf("; %s %s shows it", shows, object)
 	}
 	if cause := p.cause(); cause != "" {
 		return offboarding.Permanent(fmt.Errorf("%w; %s%s", err, cause, look))

@@ -72,7 +72,7 @@ func own(found []permission) []permission {
 func (c *Client) permissions(ctx context.Context, mailbox, user string) ([]permission, error) {
 	found, err := run[permission](ctx, c, "Get-MailboxPermission", map[string]any{"Identity": mailbox, "User": user, "ResultSize": "Unlimited"})
 	if err != nil {
-		return nil, orNobody(classify("Get-MailboxPermission of "+user, err))
+		return nil, orNobody(explain("running Get-MailboxPermission of "+user, "Get-MailboxPermission", user, err))
 	}
 	return own(found), nil
 }
@@ -85,7 +85,7 @@ func (c *Client) sendAs(ctx context.Context, mailbox, user string) ([]permission
 	}
 	found, err := run[permission](ctx, c, "Get-RecipientPermission", parameters)
 	if err != nil {
-		return nil, orNobody(classify("Get-RecipientPermission of "+user, err))
+		return nil, orNobody(explain("running Get-RecipientPermission of "+user, "Get-RecipientPermission", user, err))
 	}
 	return own(found), nil
 }
@@ -110,7 +110,7 @@ func (c *Client) onBehalf(ctx context.Context, user string) ([]string, error) {
 		ExternalDirectoryObjectID string `json:"ExternalDirectoryObjectId"`
 	}](ctx, c, "Get-Mailbox", map[string]any{"Filter": filter, "ResultSize": "Unlimited"})
 	if err != nil {
-		return nil, classify("Get-Mailbox that "+user+" may send on behalf of", err)
+		return nil, explain("running Get-Mailbox for what "+user+" may send on behalf of", "Get-Mailbox", user, err)
 	}
 	var ids []string
 	for _, m := range found {
@@ -140,7 +140,7 @@ func (c *Client) CalendarRights(ctx context.Context, mailbox, user string) ([]of
 	for i, folder := range folders {
 		found, err := run[permission](ctx, c, "Get-MailboxFolderPermission", map[string]any{"Identity": folder, "User": user})
 		if err != nil {
-			if err = orNoEntry(classify("Get-MailboxFolderPermission "+mailbox, err)); err != nil {
+			if err = orNoEntry(explain("running Get-MailboxFolderPermission for "+mailbox, "Get-MailboxFolderPermission", mailbox, err)); err != nil {
 				return nil, err
 			}
 		}
@@ -223,7 +223,7 @@ func (c *Client) RemoveMailRight(ctx context.Context, user string, r offboarding
 		}
 		_, err = run[struct{}](ctx, c, "Remove-MailboxFolderPermission", map[string]any{"Identity": folder, "User": user, "Confirm": false})
 		if err != nil {
-			err = orNoEntry(classify("Remove-MailboxFolderPermission "+r.Mailbox, err))
+			err = orNoEntry(explain("running Remove-MailboxFolderPermission for "+r.Mailbox, "Remove-MailboxFolderPermission", r.Mailbox, err))
 		}
 		return err
 	}

@@ -237,7 +237,7 @@ func (c *Client) Revoke(ctx context.Context, user string, grants []offboarding.G
 	for i, g := range grants {
 		one := revocation(user, g)
 		if one.path == "" {
-			errs[i] = offboarding.Manual(fmt.Sprintf("delete the authentication method %s of type %s in the Entra admin center", g.ID, g.Type))
+			errs[i] = offboarding.Manual(fmt.Sprintf("delete the authentication method of type %s (%s), which Graph cannot delete: %s", g.Type, g.ID, c.Portal().Methods(user)))
 			continue
 		}
 		calls, at = append(calls, one), append(at, i)

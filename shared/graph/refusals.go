@@ -89,8 +89,13 @@ func (c call) page(p offboarding.Portal) string {
 		return ""
 	}
 	id := c.objects[0]
+	if strings.HasPrefix(c.path, "/users/{}/authentication/") {
+		return p.Methods(id)
+	}
 	for prefix, page := range map[string]func(string) string{
 		"/users/": p.User, "/groups/": p.Group, "/devices/": p.Device, "/deviceManagement/managedDevices/": p.ManagedDevice,
+		// A right is found on the page of whoever has it.
+		roleEligibilityRequests: p.User, roleAssignments + "/": p.User, "/oauth2PermissionGrants/": p.User,
 	} {
 		if strings.HasPrefix(c.path, prefix) {
 			return page(id)

@@ -39,7 +39,7 @@ const (
 var Clouds = []Cloud{
 	{Name: "worldwide", Portal: PortalWorldwide, Evaluates: []string{"Exchange Online", "SharePoint Online", "Teams"}, ArchivesDrives: true, ByHand: eDiscovery},
 	{Name: "usgov", Portal: PortalUSGov, Evaluates: []string{"Exchange Online"}, ArchivesDrives: true, ByHand: eDiscovery},
-	{Name: "usgovdod", Portal: PortalUSGov, Evaluates: []string{"Exchange Online"}, ByHand: eDiscovery},
+	{Name: "usgovdod", Portal: PortalUSGovDoD, Evaluates: []string{"Exchange Online"}, ByHand: eDiscovery},
 	{Name: "china", Portal: PortalChina, ArchivesDrives: true, ByHand: "Outlook for Windows, with full access to the mailbox"},
 }
 

@@ -17,6 +17,7 @@ import (
 //	mustStay       privileges         progress  every step
 //	mailbox        export             evidence  licence, delete
 //	exportedAt     export             evidence  licence, delete, deadlines
+//	manifestSHA256 export             progress  forward
 //	drive          onedrive           evidence  delete, deadlines
 //	driveItems     onedrive           evidence  delete
 //	driveBytes     onedrive           evidence  delete
@@ -41,6 +42,8 @@ const (
 	MailboxItems = "mailboxItems"
 	// ExportedAt is when the mailbox was last compared with its export, and not one item was missing.
 	ExportedAt = "exportedAt"
+	// ExportManifest is the hash of the manifest of an export that has read the whole mailbox at least once.
+	ExportManifest = "manifestSHA256"
 	// LicenceGroups are the groups that access leaves to licence, by object id and separated by
 	// blanks: leaving one takes licences away (B2).
 	LicenceGroups = "licenceGroups"

@@ -51,6 +51,9 @@ type DriveItem struct {
 	WebURL  string // by which a person finds it; personal
 }
 
+// ItemAt begins the name of a before that seals where a person finds an item that is left to them.
+const ItemAt = "itemAt "
+
 // Quota is what a drive holds by the bytes that count, and what its recycle bin does. Unknown is
 // set where Graph does not say what is deleted.
 // Source: Microsoft Graph, resource type quota.

@@ -1,23 +1,51 @@
 package offboarding
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Portal is where an administrator of one of Microsoft's clouds looks at things by hand: what a person
 // has to see to is named by an address that opens it.
 // Sources: Microsoft Entra admin center; Microsoft Intune admin center; Microsoft Intune, China endpoints;
-// Microsoft Graph, National cloud deployments.
-type Portal struct{ Entra, Intune string } // hosts
+// Microsoft Graph, National cloud deployments; Microsoft 365 admin center, for US government and by 21Vianet.
+type Portal struct{ Entra, Intune, Admin string } // hosts
 
 // The portals. GCC uses the worldwide ones.
 var (
-	PortalWorldwide = Portal{Entra: "entra.microsoft.com", Intune: "intune.microsoft.com"}
-	PortalUSGov     = Portal{Entra: "entra.microsoft.us", Intune: "intune.microsoft.us"}
-	PortalChina     = Portal{Entra: "entra.microsoftonline.cn", Intune: "intune.microsoftonline.cn"}
+	PortalWorldwide = Portal{Entra: "entra.microsoft.com", Intune: "intune.microsoft.com", Admin: "admin.microsoft.com"}
+	PortalUSGov     = Portal{Entra: "entra.microsoft.us", Intune: "intune.microsoft.us", Admin: "portal.office365.us"}
+	PortalUSGovDoD  = Portal{Entra: "entra.microsoft.us", Intune: "intune.microsoft.us", Admin: "portal.apps.mil"}
+	PortalChina     = Portal{Entra: "entra.microsoftonline.cn", Intune: "intune.microsoftonline.cn", Admin: "portal.partner.microsoftonline.cn"}
 )
 
 // User is the page of an account, by its object id.
 func (p Portal) User(id string) string {
 	return p.entra("Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/%s", id)
+}
+
+// Methods is the page of an account's authentication methods, by its object id.
+func (p Portal) Methods(user string) string {
+	return p.entra("Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/UserAuthMethods/userId/%s", user)
+}
+
+// DeletedUsers is the page of the accounts that can be restored.
+func (p Portal) DeletedUsers() string {
+	return p.entra("Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade/~/DeletedUsers")
+}
+
+// Account is the page of an account in the Microsoft 365 admin center, by its object id: from it a person
+// gets into the OneDrive of somebody who has left (OneDrive, Create link to files).
+func (p Portal) Account(user string) string {
+	return "https://" + p.Admin + "/Adminportal/Home#/users/:/UserDetails/" + user
+}
+
+// Licences is the page of an account's licences and their plans, by its object id.
+func (p Portal) Licences(user string) string { return p.Account(user) + "/LicensesAndApps" }
+
+// Owners is the page of a group's owners, by its object id.
+func (p Portal) Owners(group string) string {
+	return p.entra("Microsoft_AAD_IAM/GroupDetailsMenuBlade/~/Owners/groupId/%s", group)
 }
 
 // Group is the page of a group, by its object id.
@@ -43,6 +71,22 @@ func (p Portal) EnterpriseApp(id, appID string) string {
 // ManagedDevice is the page of a device in Intune, by its id there.
 func (p Portal) ManagedDevice(id string) string {
 	return "https://" + p.Intune + "/#view/Microsoft_Intune_Devices/DeviceSettingsMenuBlade/~/overview/mdmDeviceId/" + id
+}
+
+// mostPages is how many pages a task lists.
+const mostPages = 10
+
+// Pages are the pages of some objects, each by its id, and how many more there are than a task lists.
+func Pages(page func(id string) string, ids []string) string {
+	var pages []string
+	for _, id := range ids[:min(len(ids), mostPages)] {
+		pages = append(pages, page(id))
+	}
+	text := strings.Join(pages, ", ")
+	if more := len(ids) - mostPages; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func (p Portal) entra(format string, ids ...any) string {

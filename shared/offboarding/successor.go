@@ -49,6 +49,7 @@ func Successor(ctx context.Context, c *Case, named string, people People, depart
 	} else {
 		who, err = people.Manager(ctx, c.Leaver)
 	}
+	page := c.Plan.Cloud().User(who.ID)
 	switch {
 	case errors.Is(err, ErrNotFound) && named == "":
 		return unfit("there is no successor: nobody was named, and the leaver has no manager")
@@ -59,16 +60,16 @@ func Successor(ctx context.Context, c *Case, named string, people People, depart
 	case strings.EqualFold(who.ID, c.Leaver):
 		return unfit("the leaver cannot succeed the leaver")
 	case who.UserType == "Guest":
-		return unfit("the successor %s is a guest", who.ID)
+		return unfit("the successor %s is a guest (%s)", who.ID, page)
 	}
 	leaving, err := departures.Leaving(ctx, who.ID)
 	switch {
 	case err != nil:
 		return User{}, err
 	case leaving:
-		return unfit("the successor %s is leaving as well", who.ID)
+		return unfit("the successor %s is leaving as well (%s)", who.ID, page)
 	case !who.AccountEnabled:
-		return who, &UnfitError{Why: fmt.Sprintf("the account of the successor %s is disabled", who.ID), Disabled: true}
+		return who, &UnfitError{Why: fmt.Sprintf("the account of the successor %s is disabled (%s)", who.ID, page), Disabled: true}
 	}
 	return who, nil
 }

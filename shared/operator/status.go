@@ -3,6 +3,7 @@ package operator
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"time"
 
@@ -62,6 +63,16 @@ type StepStatus struct {
 	Would       string            `json:"would,omitempty"` // of a rehearsed step: what it would have done
 	Evidence    map[string]string `json:"evidence,omitempty"`
 	SignedOff   *SignedOff        `json:"signedOff,omitempty"`
+	// Items are the things that the step has left to a person, each of which can be accepted as it is.
+	Items []Item `json:"items,omitempty"`
+}
+
+// Item is a thing, such as a file, a phone or a licence, by what the step's reason calls it.
+type Item struct {
+	ID string `json:"id"`
+	// URL is where a person finds it, where no portal does by the id; until the personal values are erased.
+	URL      string `json:"url,omitempty"`
+	Accepted bool   `json:"accepted"`
 }
 
 // SignedOff is who accepted a step, and their note, until the personal values are erased.
@@ -135,9 +146,30 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 			by, note := ledger.SignedOff(personal, r)
 			step.SignedOff = &SignedOff{By: cmp.Or(by, "erased"), Note: cmp.Or(note, "erased")}
 		}
+		step.Items = items(r, personal)
 		s.Steps = append(s.Steps, step)
 	}
 	return s
+}
+
+// named are the items of a reason, as it says what to type about them.
+var named = regexp.MustCompile(`--item ([A-Za-z0-9!_.-]{1,200})`)
+
+// items are those that the step's reason names, and those that people have accepted.
+func items(r *offboarding.Record, personal map[string]string) []Item {
+	var out []Item
+	add := func(id string, accepted bool) {
+		if !slices.ContainsFunc(out, func(i Item) bool { return i.ID == id }) {
+			out = append(out, Item{ID: id, URL: personal[ledger.PersonalName(r.Name, offboarding.ItemAt+id)], Accepted: accepted})
+		}
+	}
+	for _, id := range r.Accepted {
+		add(id, true)
+	}
+	for _, found := range named.FindAllStringSubmatch(r.Reason, -1) {
+		add(found[1], false)
+	}
+	return out
 }
 
 // known is a time that there is; nil for the zero value.

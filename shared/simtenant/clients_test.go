@@ -179,6 +179,55 @@ func TestM365Offboards(t *testing.T) {
 			t.Errorf("%s: got %s, want %s in it", wanted.command, out, wanted.says)
 		}
 	}
+	// What the client has no command of its own for, it asks as Graph has it.
+	id := UserID(ada)
+	const eventual, text = "--ConsistencyLevel eventual", "--accept text/plain"
+	m365("entra", "user", "set", "--userName", bo, "--managerUserName", ada)
+	for _, wanted := range []struct{ path, with, says string }{
+		{"/users/$count", eventual + " " + text, "2"},
+		{`/users?$search="displayName:Ada"&$select=id`, eventual, id},
+		{"/users?$orderby=displayName%20desc&$top=1&$select=displayName", "", "Bo Klee"},
+		{"/users/" + id + "?$expand=manager($select=id)", "", UserID(bo)},
+		{"/users/" + id + "/memberOf/microsoft.graph.group?$count=true&$select=id", eventual, `"@odata.count": 2`},
+		{"/users/" + id + "/getMemberGroups", "--method post --content-type application/json --body {\"securityEnabledOnly\":false}", GroupID("Buyers")},
+		{"/users/delta?$select=id", "", "$deltatoken"},
+		{"/users/" + id + "/managedDevices", "", `"PC"`},
+		{"/users/" + UserID(bo) + "/directReports", "", id},
+	} {
+		out := m365(append([]string{"request", "--url", "@graph" + wanted.path}, strings.Fields(wanted.with)...)...)
+		if !strings.Contains(out, wanted.says) {
+			t.Errorf("%s: got %s, want %s in it", wanted.path, out, wanted.says)
+		}
+	}
+	m365("entra", "user", "set", "--userName", bo, "--removeManager")
+	m365("outlook", "mailbox", "settings", "set", "--userName", ada, "--autoReplyStatus", "alwaysEnabled", "--autoReplyInternalMessage", "Gone")
+	var assignment, device string
+	f.Edit(func(w *World) {
+		for _, r := range w.RoleAssignments {
+			if r.Principal == id {
+				assignment = r.ID
+			}
+		}
+		for _, d := range w.Managed {
+			device = d.ID
+		}
+	})
+	m365("request", "--method", "delete", "--url", "@graph/roleManagement/directory/roleAssignments/"+assignment)
+	m365("request", "--method", "post", "--url", "@graph/deviceManagement/managedDevices/"+device+"/retire")
+	f.Edit(func(w *World) {
+		if manager := w.Users[UserID(bo)].ManagerID; manager != "" {
+			t.Errorf("the manager of bo is %s, want none", manager)
+		}
+		if slices.ContainsFunc(w.RoleAssignments, func(r RoleAssignment) bool { return r.Principal == id }) {
+			t.Error("ada has a role still")
+		}
+		if state := w.Managed[device].State; state == "managed" {
+			t.Errorf("the device is %s, want it retired", state)
+		}
+	})
+	if m, _ := f.Mailbox(id); m.AutoReply.Internal != "Gone" {
+		t.Errorf("the reply is %q, want Gone", m.AutoReply.Internal)
+	}
 	m365("entra", "user", "set", "--userName", ada, "--accountEnabled", "false", "--jobTitle", "Gone")
 	m365("entra", "user", "session", "revoke", "--userName", ada, "--force")
 	m365("entra", "group", "member", "remove", "--groupName", "Buyers", "--userNames", ada, "--role", "Member", "--force")

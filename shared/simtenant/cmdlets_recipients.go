@@ -10,6 +10,8 @@ var recipientProperties = strings.Fields("Identity Name Alias DisplayName Distin
 
 // recipientKind is what somebody without a mailbox here is to Exchange: a MailUser's mail goes
 // elsewhere, as on premises; a guest with an address is a GuestMailUser; "" = no recipient.
+// Sources: Exchange PowerShell, New-MailUser: a mail user has an address and an account in the organisation
+// and no mailbox, and what is sent to them goes to ExternalEmailAddress; RecipientTypeDetails enumeration.
 func recipientKind(u *User) string {
 	switch {
 	case u.RecipientTypeDetails != "":

@@ -33,7 +33,7 @@ func only(t *testing.T, a answer, property string) string {
 	return fmt.Sprint(a.values()[0][property])
 }
 
-// Source: Exchange, Get-Recipient: RecipientTypeDetails.
+// Sources: Exchange PowerShell, New-MailUser (an address and an account, no mailbox), Get-Recipient: RecipientTypeDetails.
 func TestAMailboxThatIsElsewhereIsAMailUserToExchange(t *testing.T) {
 	f := seeded(t, `
 users:

@@ -244,7 +244,7 @@ func (w *Worker) reschedule(ctx context.Context, d bus.Delivery, m bus.Step, due
 
 // brief keeps a reason readable in a table and small in the ledger.
 func brief(s string) string {
-	const most = 1000
+	const most = 3000
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"
 	}

@@ -328,12 +328,16 @@ func (h *Harness) Settle(t testing.TB, caseID string, w *worker.Worker) *offboar
 	return nil
 }
 
-// Record is the step's record as the ledger has it.
+// Record is the step's record as the ledger has it. What it leaves to a person has to be findable.
 func (h *Harness) Record(t testing.TB, caseID string, name offboarding.StepName) *offboarding.Record {
 	t.Helper()
 	c, err := h.Ledger.Case(t.Context(), caseID)
 	must(t, err)
-	return c.Step(name)
+	record := c.Step(name)
+	if record != nil {
+		h.findable(t, c, record)
+	}
+	return record
 }
 
 // hooked lets the test see, hold back and hide requests.

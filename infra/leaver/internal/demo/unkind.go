@@ -120,7 +120,7 @@ var (
 			want: map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned, offboarding.StepWipe: signedOff, offboarding.StepAccess: signedOff},
 			acts: []act{
 				task(offboarding.StepWipe, "they belong to the shop floor", "7 devices", "--item"),
-				task(offboarding.StepAccess, "they have another manager", "report to the leaver", "in Entra"),
+				task(offboarding.StepAccess, "they have another manager", "to the leaver and will be without a manager", "in Entra"),
 			},
 			check: unkindCheck(func(w *simtenant.World, id string) string {
 				n := 0
@@ -140,8 +140,8 @@ var (
 			why:  "the tablet was disabled and the computer was not; who reports to her was named while she was still their manager",
 			want: map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned, offboarding.StepBlock: signedOff, offboarding.StepAccess: signedOff},
 			acts: []act{
-				task(offboarding.StepBlock, "her profile is off it", "others use device", "sign off"),
-				task(offboarding.StepAccess, "they have another manager", "1 people report", simtenant.UserID("isaiah.langer@contoso.com")),
+				task(offboarding.StepBlock, "her profile is off it", "others use a device", "sign off"),
+				task(offboarding.StepAccess, "they have another manager", "one person reports", simtenant.UserID("isaiah.langer@contoso.com")),
 			},
 			check: unkindCheck(func(w *simtenant.World, id string) string {
 				for _, d := range w.Devices {
@@ -193,7 +193,7 @@ var (
 			person: unkindIrvin, title: "the only one who can open the mailbox of an earlier leaver",
 			why:  "the right was taken away, and a task says for which mailbox somebody has to be named",
 			want: map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned, offboarding.StepAccess: signedOff},
-			acts: []act{task(offboarding.StepAccess, "somebody has it now", "shared mailbox "+simtenant.UserID(unkindReception), "Exchange admin center")},
+			acts: []act{task(offboarding.StepAccess, "somebody has it now", "could open a shared mailbox", "Get-Mailbox "+simtenant.UserID(unkindReception), "Exchange admin center")},
 			check: unkindCheck(func(w *simtenant.World, id string) string {
 				if m := w.Mailboxes[simtenant.UserID(unkindReception)]; m == nil || m.Type != "SharedMailbox" || len(m.Permissions) > 0 {
 					return "the shared mailbox is not as it must be"
@@ -221,7 +221,7 @@ var (
 			want: map[offboarding.StepName]ending{offboarding.StepPreserve: unplanned},
 			acts: []act{accepts(offboarding.StepWipe, "an operator accepts the phone that does not come back, by its id", func(s operator.Status) string {
 				phone := unkindPhone.FindStringSubmatch(s.Step(offboarding.StepWipe).Reason)
-				if phone == nil || !strings.Contains(s.Step(offboarding.StepLicence).Reason, "1 phones have not acknowledged") {
+				if phone == nil || !strings.Contains(s.Step(offboarding.StepLicence).Reason, "no acknowledged wipe of phones (1)") {
 					return ""
 				}
 				return phone[1]

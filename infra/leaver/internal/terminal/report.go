@@ -184,6 +184,11 @@ func remark(s operator.StepStatus, opened time.Time) string {
 	case s.Reason != "":
 		add("%s", s.Reason)
 	}
+	for _, i := range s.Items {
+		if i.URL != "" && !i.Accepted {
+			add("%s is at %s", i.ID, i.URL)
+		}
+	}
 	if s.State == offboarding.StateEffective || s.State == offboarding.StateUndone {
 		parts = append(parts, operator.Evidence(s.Evidence)...)
 	}
