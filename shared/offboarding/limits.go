@@ -155,15 +155,43 @@ func (t Tally) Exceeded(next Beginning, bounds []Bound) []Bound {
 		if !b.counts(next) {
 			continue
 		}
-		over := slices.ContainsFunc(with.beginnings, func(each Beginning) bool {
-			later := each.At.Sub(next.At)
-			return b.counts(each) && later >= 0 && later < b.Window && with.Used(b, each.At) > b.Of+with.Allowed(each.At)
-		})
-		if over {
+		if with.over(b, next.At) {
 			exceeded = append(exceeded, b)
 		}
 	}
 	return exceeded
+}
+
+// over reports whether the tally exceeds a bound at a time, or at that of a departure whose window the
+// time is in. It goes once over the departures, which are in order: the whole of a layoff may be dated to
+// one moment.
+func (t Tally) over(b Bound, at time.Time) bool {
+	var times []time.Time
+	for _, each := range t.beginnings {
+		if b.counts(each) {
+			times = append(times, each.At)
+		}
+	}
+	first, after := 0, 0 // of those in the window that ends at each
+	for _, end := range times {
+		later := end.Sub(at)
+		if later < 0 {
+			continue
+		}
+		if later >= b.Window {
+			break
+		}
+		for after < len(times) && !times[after].After(end) {
+			after++
+		}
+		for end.Sub(times[first]) >= b.Window {
+			first++
+		}
+		if after-first > b.Of+t.Allowed(end) {
+			return true
+		}
+	}
+	return false
 }
 
 func (b Bound) counts(each Beginning) bool {

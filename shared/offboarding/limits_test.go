@@ -116,3 +116,51 @@ func TestATallyDoesNotChange(t *testing.T) {
 		t.Error("what a window still reaches back to is gone")
 	}
 }
+
+// TestALayoffDatedToOneMomentIsCountedInStep would take hours if each departure were compared with every
+// pair of others, and takes less than a second.
+func TestALayoffDatedToOneMomentIsCountedInStep(t *testing.T) {
+	t.Parallel()
+	const people = 4000
+	bounds := []offboarding.Bound{
+		{Name: offboarding.BoundPerHour, Window: time.Hour, Of: people - 1},
+		{Name: offboarding.BoundPerDay, Window: 24 * time.Hour, Of: people - 1},
+	}
+	var tally offboarding.Tally
+	begun := time.Now()
+	for i := range people {
+		b := offboarding.Beginning{Case: fmt.Sprint(i), At: leaving}
+		if exceeded := tally.Exceeded(b, bounds); len(exceeded) > 0 != (i == people-1) {
+			t.Fatalf("departure %d exceeds %v", i+1, exceeded)
+		}
+		tally = tally.With(b)
+	}
+	if took := time.Since(begun); took > time.Minute {
+		t.Errorf("counting %d departures took %s", people, took)
+	}
+}
+
+func TestAnAllowanceEndsWhenItSays(t *testing.T) {
+	t.Parallel()
+	tally := offboarding.Tally{}.Allowing(offboarding.Allowance{Departures: 5, From: leaving, Until: leaving.Add(time.Hour)})
+	for after, want := range map[time.Duration]int{-1: 0, 0: 5, time.Hour - 1: 5, time.Hour: 0} {
+		if got := tally.Allowed(leaving.Add(after)); got != want {
+			t.Errorf("%s after it begins %d are allowed, want %d", after, got, want)
+		}
+	}
+}
+
+// TestASourceIsNotHeldByTheBoundOfAnother that is exceeded already, as after the policy was tightened.
+func TestASourceIsNotHeldByTheBoundOfAnother(t *testing.T) {
+	t.Parallel()
+	var tally offboarding.Tally
+	for _, id := range []string{"a", "b"} {
+		tally = tally.With(offboarding.Beginning{Case: id, Source: "bob", At: leaving})
+	}
+	bounds := []offboarding.Bound{offboarding.SourceBound("bob", 1)}
+	for source, held := range map[string]bool{"bob": true, "x": false} {
+		if got := tally.Exceeded(offboarding.Beginning{Case: "c", Source: source, At: leaving}, bounds); len(got) > 0 != held {
+			t.Errorf("a departure of %s exceeds %v, want it held: %t", source, got, held)
+		}
+	}
+}
