@@ -23,7 +23,21 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 		job.Evidence["consents"] = fmt.Sprintf("%d, for the person to give again", n)
 	}
 	r := &run{Step: s, job: job, user: user}
-	return offboarding.Join(s.rejoin(ctx, job), s.rejoinLists(ctx, job), s.reown(ctx, job), s.renumber(ctx, job, user), s.regrant(ctx, job), r.takeBack(ctx), s.older(job))
+	return offboarding.Join(
+		told(job, "memberships", len(job.Step.Kept("member ")), offboarding.Join(s.rejoin(ctx, job), s.rejoinLists(ctx, job))),
+		told(job, "ownerships", len(job.Step.Kept("owner ")), s.reown(ctx, job)),
+		s.renumber(ctx, job, user),
+		told(job, "mailboxRights", len(rights(job)), s.regrant(ctx, job)),
+		r.takeBack(ctx), s.older(job),
+	)
+}
+
+// told says in the evidence how many of a kind were observed to be there again, when all are.
+func told(job *offboarding.Job, what string, n int, err error) error {
+	if err == nil && n > 0 {
+		job.Evidence[what] = fmt.Sprintf("%d, there again", n)
+	}
+	return err
 }
 
 // older leaves to a person what a departure took away before privileges was a step of its own.

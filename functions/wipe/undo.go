@@ -33,6 +33,9 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 			job.Evidence[name] = strconv.Itoa(n) + ", to be set up again where they had heard of it"
 		}
 	}
+	if len(job.Evidence) == 0 {
+		job.Evidence["devices"] = "none was wiped"
+	}
 	if len(job.Step.Kept(phone)) == 0 {
 		return nil
 	}

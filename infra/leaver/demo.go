@@ -19,7 +19,7 @@ type demoCommand struct {
 	Items    *int           `placeholder:"10000" help:"How many items the mailbox of the scenario export holds."`
 	MB       *int           `name:"megabytes" placeholder:"20" help:"How large they are together."`
 	For      *time.Duration `placeholder:"30s" help:"For how long the host is killed, in a storm."`
-	Reports  string         `type:"existingdir" placeholder:"DIR" help:"Write the report of every departure there, as HTML and as JSON."`
+	Reports  string         `type:"existingdir" placeholder:"DIR" help:"Write the report of every departure there, as HTML and as JSON, and the keys that signed them: LEAVER_LEDGER_KEYS=$(cat DIR/keys) leaver verify DIR/*.html."`
 	Stay     bool           `help:"Stay up after the report, with the console, until interrupted."`
 	JSON     bool           `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
 	Latency  time.Duration  `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`

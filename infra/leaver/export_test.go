@@ -9,18 +9,21 @@ import (
 	"time"
 
 	"leaver/infra/leaver/internal/demo"
+	"leaver/infra/leaver/internal/demo/reporttest"
 )
 
 // TestExport is a small one: a mailbox is exported by leaver up, which is killed in the middle.
 func TestExport(t *testing.T) {
 	t.Setenv("LEAVER_TEST_RUN", "1") // this binary is the host
 	var out strings.Builder
+	reports := t.TempDir()
 	err := demo.Play(t.Context(), demo.Options{
-		Scenario: "export", Export: demo.Export{Items: 300, Megabytes: 1}, Latency: 20 * time.Millisecond, Out: &out, Log: io.Discard,
+		Scenario: "export", Export: demo.Export{Items: 300, Megabytes: 1}, Latency: 20 * time.Millisecond, Out: &out, Log: io.Discard, Reports: reports,
 	})
 	if err != nil || !strings.Contains(out.String(), "every one of 300 items is stored once") {
 		t.Errorf("got %v, want every item once:\n%s", err, out.String())
 	}
+	reporttest.Look(t, "export", reports)
 }
 
 func TestExportVerifySaysWhatIsWrong(t *testing.T) {

@@ -35,7 +35,7 @@ func attack(ctx context.Context, o Options) (err error) {
 	if o.JSON {
 		out = io.Discard
 	}
-	return withHost(ctx, hostOptions{tenant: tenant, policy: offboarding.DefaultPolicy(), log: o.Log}, func(ctx context.Context, h *operator.Desk, intake string) (err error) {
+	return withHost(ctx, hostOptions{tenant: tenant, policy: offboarding.DefaultPolicy(), log: o.Log, reports: o.Reports}, func(ctx context.Context, h *operator.Desk, intake string) (err error) {
 		ctx, stop := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("the attack did not end within %s", demoPatience))
 		defer stop()
 		dir, err := os.MkdirTemp("", "leaver-attack-")

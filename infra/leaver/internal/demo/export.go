@@ -83,7 +83,7 @@ func exported(ctx context.Context, o Options) (err error) {
 	if status == nil {
 		return errors.New("the host does not say what became of the departure")
 	}
-	return errors.Join(tellExport(out, tenant, status, took, peak), judgeExport(ctx, out, tenant, who, status, filepath.Join(dir, "data", "exports", status.Case)))
+	return errors.Join(tellExport(out, tenant, status, took, peak), judgeExport(ctx, out, tenant, who, status, filepath.Join(dir, "data", "exports", status.Case)), p.reports(context.WithoutCancel(ctx), o.Reports))
 }
 
 // exporting is a host, not started yet, that exports mailboxes.

@@ -77,7 +77,7 @@ func frontDoor(ctx context.Context, o Options) error {
 	defer func() { _ = stopHR() }()
 	policy := offboarding.DefaultPolicy()
 	policy.Limits = offboarding.Limits{}
-	on := hostOptions{tenant: tenant, policy: policy, log: o.Log}
+	on := hostOptions{tenant: tenant, policy: policy, log: o.Log, reports: o.Reports}
 	for _, e := range door {
 		on.declared = append(on.declared, e.Config)
 	}

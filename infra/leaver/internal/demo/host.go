@@ -29,10 +29,11 @@ type hostOptions struct {
 	elsewhere   map[offboarding.StepName]worker.Step // as that of resident.Options
 	declared    []hris.Config                        // sources; none = the sample's
 	console     func(address string)                 // told where the console is; nil = there is none
+	reports     string                               // as that of Options
 }
 
 // withHost serves the tenant and a host on it with its intake, in a directory that is removed
-// afterwards, while a demo plays.
+// afterwards, while a demo plays, and writes the reports of what was played.
 func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context, h *operator.Desk, intake string) error) (err error) {
 	server, err := on.tenant.Listen("127.0.0.1:0")
 	if err != nil {
@@ -97,7 +98,14 @@ func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context
 	served := make(chan error, 1)
 	go func() { served <- h.Run(ctx) }()
 	defer func() { stop(); err = errors.Join(err, <-served) }()
-	return play(ctx, h.Desk(), intake)
+	desk := h.Desk()
+	err = play(ctx, desk, intake)
+	if on.reports == "" {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // whoever interrupts a demo that stays has a report of it, too
+	found, failed := operator.Statuses(ctx, desk.Ledger, desk.Now())
+	return errors.Join(err, failed, writeReports(ctx, desk, desk.Ledger.Keys(), on.reports, found))
 }
 
 // TenantOf is a simulated tenant as a host takes it.

@@ -45,7 +45,7 @@ func layoff(ctx context.Context, o Options) error {
 	}
 	policy := offboarding.DefaultPolicy()
 	policy.Mailbox, policy.Grace, policy.Limits = offboarding.None, layoffGrace, offboarding.Limits{PerHour: c.Leavers, PerDay: c.Leavers, Share: 100}
-	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, concurrency: 64, log: o.Log}, func(ctx context.Context, h *operator.Desk, intake string) error {
+	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, concurrency: 64, log: o.Log, reports: o.Reports}, func(ctx context.Context, h *operator.Desk, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
 		defer stop()
 		_, _ = fmt.Fprintf(out, "%d of %d people leave at once\n", len(leavers), c.Users)

@@ -26,7 +26,8 @@ type Options struct {
 	Export   Export
 	// Latency is how long every answer of the simulated tenant takes at least.
 	Latency time.Duration
-	// Reports is a directory that gets the report of every departure, as HTML and as JSON; empty = none.
+	// Reports is a directory that gets the report of every departure, as HTML and as JSON, and the keys that
+	// signed them, for LEAVER_LEDGER_KEYS; empty = none.
 	Reports string
 	// JSON is set when an object a line is wanted for each leaver, and nothing else.
 	JSON bool
@@ -85,7 +86,7 @@ func Play(ctx context.Context, o Options) (err error) {
 	if s.policy != nil {
 		s.policy(&policy)
 	}
-	on := hostOptions{tenant: tenant, policy: policy, log: o.Log}
+	on := hostOptions{tenant: tenant, policy: policy, log: o.Log, reports: o.Reports}
 	console := ""
 	if o.Stay {
 		on.console = func(address string) { console = address }
@@ -110,7 +111,6 @@ func Play(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		ends, wrong := p.judge(ctx, found)
-		wrong = errors.Join(wrong, writeReports(ctx, h, o.Reports, found))
 		if s.counts && len(ends) > 0 {
 			ends[0].Cost = on.meter.cost(ends[0].Status, p.posted)
 		}

@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"leaver/infra/leaver/internal/terminal"
+	"leaver/shared/ledger"
 	"leaver/shared/operator"
 	caseReport "leaver/shared/report"
 )
@@ -46,17 +48,29 @@ func report(w io.Writer, ends []result) error {
 	return nil
 }
 
-// writeReports writes the report of each case into a directory, named after the case; none where that is
-// empty.
-func writeReports(ctx context.Context, h *operator.Desk, dir string, found []operator.Status) error {
-	if dir == "" {
-		return nil
+// keysName is the file of the keys that signed the reports in a directory.
+const keysName = "keys"
+
+// reporter is where a report is asked for: a host in this process, or in another one.
+type reporter interface {
+	Report(ctx context.Context, who operator.Who) (caseReport.Report, error)
+}
+
+// writeReports writes the report of each case into a directory, named after the case, and the keys that
+// signed them.
+func writeReports(ctx context.Context, from reporter, keys []ledger.Key, dir string, found []operator.Status) error {
+	var words []string
+	for _, k := range keys {
+		words = append(words, k.String())
+	}
+	if err := os.WriteFile(filepath.Join(dir, keysName), []byte(strings.Join(words, " ")+"\n"), 0o600); err != nil {
+		return err
 	}
 	for _, s := range found {
 		if s.Case == "" {
 			continue // a request that found nobody
 		}
-		r, err := h.Report(ctx, operator.Who{Case: s.Case})
+		r, err := from.Report(ctx, operator.Who{Case: s.Case})
 		if err != nil {
 			return err
 		}

@@ -7,18 +7,22 @@ import (
 	"strings"
 	"testing"
 
+	"leaver/infra/leaver/internal/demo/reporttest"
 	"leaver/shared/activedirectory/sambatest"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
-// played plays and returns what was printed.
+// played plays and returns what was printed. It looks at the reports of whatever is played to its end.
 func played(t *testing.T, o Options) (string, error) {
 	t.Helper()
 	var out, log bytes.Buffer
-	o.Out, o.Log = &out, &log
+	o.Out, o.Log, o.Reports = &out, &log, t.TempDir()
 	err := Play(t.Context(), o)
+	if err == nil && o.Scenario != "contradiction" { // that one opens no case
+		reporttest.Look(t, o.Scenario, o.Reports)
+	}
 	return out.String(), err
 }
 
@@ -110,6 +114,15 @@ func TestScenarioLayoffSaysWhy(t *testing.T) {
 	ends := everybody([]operator.Status{{Steps: []operator.StepStatus{{Name: offboarding.StepDelete, State: offboarding.StateWithheld, Rule: offboarding.B1, Reason: "B1: it anchors"}}}})
 	if len(ends) != 1 || ends[0].Scenario != "layoff" || len(ends[0].Why) != 2 || !strings.Contains(ends[0].Why[1], offboarding.B1.Text) {
 		t.Errorf("%+v", ends)
+	}
+}
+
+// TestScenarioLayoffLosesNobody plays a small one, whose own judge reads the tenant.
+func TestScenarioLayoffLosesNobody(t *testing.T) {
+	t.Parallel()
+	out, err := played(t, Options{Scenario: "layoff", JSON: true, Layoff: Layoff{Users: 60, Leavers: 6, Throttle: 60}})
+	if lines := strings.Count(out, "\n"); err != nil || lines != 6 {
+		t.Errorf("%v and %d lines, want one for each of 6:\n%s", err, lines, out)
 	}
 }
 

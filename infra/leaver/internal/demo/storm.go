@@ -20,6 +20,8 @@ import (
 	"github.com/google/uuid"
 
 	"leaver/infra/leaver/internal/loopback"
+	"leaver/infra/resident"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
 	"leaver/shared/simtenant"
@@ -112,7 +114,7 @@ func storm(ctx context.Context, o Options) (err error) {
 	}
 	_, _ = fmt.Fprintf(out, "the host was killed %d times; now it may finish\n", p.kills)
 	found, err := p.calm(ctx)
-	return errors.Join(err, p.judge(out, found))
+	return errors.Join(err, p.judge(out, found), p.reports(ctx, o.Reports))
 }
 
 // storming is a storm while it is played.
@@ -326,6 +328,26 @@ func (p *storming) status(ctx context.Context, who stormy) *operator.Status {
 		return nil
 	}
 	return &found[len(found)-1]
+}
+
+// reports writes those of all cases that the host knows into a directory; none where that is empty.
+func (p *storming) reports(ctx context.Context, dir string) error {
+	if dir == "" {
+		return nil
+	}
+	client, err := loopback.Dial(p.data)
+	if err != nil {
+		return err
+	}
+	found, err := client.Overview(ctx)
+	if err != nil {
+		return err
+	}
+	var proof ledger.Proof
+	if err := resident.SignsBy(&proof, filepath.Join(p.data, resident.KeyName)); err != nil {
+		return err
+	}
+	return writeReports(ctx, client, proof.Keys, dir, found)
 }
 
 // until waits until something is so.

@@ -52,7 +52,7 @@ func undo(ctx context.Context, o Options) error {
 	if o.JSON {
 		u.out = io.Discard
 	}
-	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, log: o.Log}, func(ctx context.Context, h *operator.Desk, intake string) error {
+	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, log: o.Log, reports: o.Reports}, func(ctx context.Context, h *operator.Desk, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("the ways back did not end within %s", demoPatience))
 		defer stop()
 		u.host, u.intake = h, intake
@@ -71,7 +71,7 @@ func undo(ctx context.Context, o Options) error {
 		if err := errors.Join(u.cancelledLate(ctx, late), u.rehire(ctx, rehired), u.addressTaken(ctx, taken)); err != nil {
 			return errors.Join(context.Cause(ctx), err)
 		}
-		return u.judge(ctx, everybody)
+		return u.judge(everybody)
 	})
 }
 
@@ -85,6 +85,16 @@ func (u *undoing) cancelledLate(ctx context.Context, r *returning) error {
 	if err := u.await(ctx, r, stands); err != nil {
 		return err
 	}
+	if err := u.cancelled(ctx, r, fmt.Sprintf("stays, says the HR system, %.0f s after the lockout: too late to cancel it", u.host.Now().Sub(*r.status.LockedOutAt).Seconds())); err != nil {
+		return err
+	}
+	r.why = append(r.why, "the webhook prepared the way back, and a named person began it")
+	return u.order(ctx, r)
+}
+
+// cancelled sends the word of the HR system that somebody does not leave, which comes too late, and waits
+// until the undo is prepared.
+func (u *undoing) cancelled(ctx context.Context, r *returning, says string) error {
 	body, err := json.Marshal(map[string]any{
 		"type": "employee.termination_cancelled", "timestamp": u.host.Now().UTC().Format(time.RFC3339Nano),
 		"data": map[string]any{"employee": offboarding.Employee{UserPrincipalName: r.person}},
@@ -98,7 +108,7 @@ func (u *undoing) cancelledLate(ctx context.Context, r *returning) error {
 	case code != http.StatusAccepted:
 		return fmt.Errorf("intake answered the cancellation with %d", code)
 	}
-	u.say("%s stays, says the HR system: too late, the lockout was %.1f s after the case was opened", r.person, r.status.LockedOutAt.Sub(r.status.Opened).Seconds())
+	u.say("%s %s", r.person, says)
 	if err := u.await(ctx, r, func(s operator.Status) bool { return s.State == string(offboarding.CaseHeld) }); err != nil {
 		return err
 	}
@@ -106,13 +116,15 @@ func (u *undoing) cancelledLate(ctx context.Context, r *returning) error {
 		return fmt.Errorf("a webhook alone has enabled the account of %s", r.person)
 	}
 	u.say("  the undo is prepared and held: no webhook alone enables an account")
-	r.why = append(r.why, "the webhook prepared the way back, and a named person began it")
-	return u.order(ctx, r)
+	return nil
 }
 
 // rehire is somebody who comes back when the account is deleted.
 func (u *undoing) rehire(ctx context.Context, r *returning) error {
 	if err := u.await(ctx, r, deletedAndDone); err != nil {
+		return err
+	}
+	if err := u.cancelled(ctx, r, "is hired again, says the HR system: licence and account are gone by now"); err != nil {
 		return err
 	}
 	r.why = append(r.why, "Microsoft keeps a deleted account for 30 days; what the steps had taken away before that came back from what they had kept")
@@ -135,7 +147,7 @@ func (u *undoing) addressTaken(ctx context.Context, r *returning) error {
 		})
 	}
 	give(r.person)
-	u.say("%s: somebody else gets the address", r.person)
+	u.say("%s: the account is deleted, and Lynne Robbins gets the address", r.person)
 	if err := u.begin(ctx, r); err != nil {
 		return err
 	}
@@ -233,12 +245,10 @@ func (u *undoing) await(ctx context.Context, r *returning, stands func(operator.
 }
 
 // judge compares how the tenant has each of them with how it had them.
-func (u *undoing) judge(ctx context.Context, all []*returning) error {
+func (u *undoing) judge(all []*returning) error {
 	var ends []result
-	var found []operator.Status
 	var wrong []error
 	for _, r := range all {
-		found = append(found, r.status)
 		if is := portrait(u.tenant, r.id); !slices.Equal(is, r.before) {
 			for _, line := range r.before {
 				if !slices.Contains(is, line) {
@@ -256,7 +266,6 @@ func (u *undoing) judge(ctx context.Context, all []*returning) error {
 	if unknown := u.tenant.Unknown(); len(unknown) > 0 {
 		wrong = append(wrong, fmt.Errorf("calls the tenant does not know: %v", unknown))
 	}
-	wrong = append(wrong, writeReports(ctx, u.host, u.o.Reports, found))
 	if u.o.JSON {
 		return errors.Join(terminal.WriteJSON(u.o.Out, ends), errors.Join(wrong...))
 	}

@@ -168,7 +168,7 @@ func typed(s operator.Status, move operator.Move) string {
 func remark(s operator.StepStatus, opened time.Time) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if s.EffectiveAt != nil && s.State != offboarding.StateUndone {
+	if s.EffectiveAt != nil && s.State != offboarding.StateUndone && s.State != offboarding.StateSignedOff {
 		if took := s.EffectiveAt.Sub(opened); took < time.Minute {
 			add("after %.1f s", took.Seconds())
 		} else {
