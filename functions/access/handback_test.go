@@ -1,9 +1,14 @@
 package access_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
@@ -119,6 +124,111 @@ func TestUndoTakesBackWhatWasHandedOver(t *testing.T) {
 			slices.Sort(tt.want)
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// handedOver is a departure whose list, room, forwarding and mailbox went to the successor, and whose access
+// is to be taken back. The check says what is not as before.
+func handedOver(t *testing.T) (h *steptest.Harness, caseID string, check func()) {
+	t.Helper()
+	id := simtenant.UserID(adele)
+	list, room, earlier := simtenant.GroupID(simtenant.GroupNews), simtenant.UserID("christie.cline@contoso.com"), simtenant.UserID(isaiah)
+	h = steptest.New(t)
+	leftBefore(t, h, isaiah)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Groups[list].Owners = []string{id}
+		w.Mailboxes[room].Type, w.Mailboxes[room].ResourceDelegates = "RoomMailbox", []string{id}
+		m := w.Mailboxes[earlier]
+		m.Type, m.ForwardingAddress, m.DeliverAndForward = "SharedMailbox", id, true
+		m.SendAs, m.Permissions = []string{id}, []simtenant.MailboxPermission{{User: id, Rights: []string{"FullAccess"}}}
+	})
+	h.Wants(t, settle(t, h, adele), offboarding.StateEffective)
+	c, _ := takeBack(t, h, id)
+	return h, c.ID, func() {
+		t.Helper()
+		h.Tenant.Edit(func(w *simtenant.World) {
+			if got := w.Groups[list].Owners; !slices.Equal(got, []string{id}) {
+				t.Errorf("the list is managed by %v, want %s alone", got, id)
+			}
+			if got := w.Mailboxes[room].ResourceDelegates; !slices.Equal(got, []string{id}) {
+				t.Errorf("the bookings are approved by %v, want %s alone", got, id)
+			}
+			m := w.Mailboxes[earlier]
+			if m.ForwardingAddress != id || !m.DeliverAndForward {
+				t.Errorf("the mail goes to %s, and a copy stays: %t; want %s with a copy", m.ForwardingAddress, m.DeliverAndForward, id)
+			}
+			if len(m.Permissions) != 1 || m.Permissions[0].User != id || !slices.Equal(m.SendAs, []string{id}) {
+				t.Errorf("the mailbox is opened by %v, and %v send as it; want %s alone", m.Permissions, m.SendAs, id)
+			}
+		})
+	}
+}
+
+// TestHandingBackBearsLagAndThrottling: what is read late is not taken for somebody else's change, and what
+// Microsoft is too busy for is done later.
+func TestHandingBackBearsLagAndThrottling(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(*simtenant.World){
+		"read lag": func(w *simtenant.World) { w.ReadLag = 5 * time.Second },
+		"throttled": func(w *simtenant.World) {
+			w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusTooManyRequests, RetryAfter: 7 * time.Second, Times: 6})
+		},
+		"every third answer is lost": func(w *simtenant.World) {
+			w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusServiceUnavailable, Share: 0.3})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, id, check := handedOver(t)
+			h.Tenant.Edit(fault)
+			h.Advance(time.Minute)
+			h.Wants(t, h.Settle(t, id, h.Worker(offboarding.StepAccess, newStep(h))), offboarding.StateUndone)
+			check()
+		})
+	}
+}
+
+// TestHandingBackKilledAroundEveryCall ends the same wherever the host is killed.
+func TestHandingBackKilledAroundEveryCall(t *testing.T) {
+	t.Parallel()
+	killed := errors.New("the process was killed")
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after the call %t", after), func(t *testing.T) {
+			t.Parallel()
+			for call := 1; ; call++ {
+				h, id, check := handedOver(t)
+				w := h.Worker(offboarding.StepAccess, newStep(h))
+				ctx, kill := context.WithCancel(t.Context())
+				n := 0
+				strike := func(*http.Request) error {
+					if n++; n == call {
+						kill()
+						return killed
+					}
+					return nil
+				}
+				if after {
+					h.OnAnswer = strike
+				} else {
+					h.OnRequest = strike
+				}
+				_, err := h.Deliver(ctx, w, h.Message(t, id, offboarding.StepAccess))
+				struck := ctx.Err() != nil
+				kill()
+				if !struck { // the step makes fewer calls
+					if err != nil || call < 10 {
+						t.Errorf("%d calls, %v: that proves little", call-1, err)
+					}
+					return
+				}
+				h.OnRequest, h.OnAnswer = nil, nil
+				h.Advance(time.Hour) // until the lease of the dead host is over
+				h.Wants(t, h.Settle(t, id, w), offboarding.StateUndone)
+				if check(); t.Failed() {
+					t.Fatalf("killed at call %d", call)
+				}
 			}
 		})
 	}

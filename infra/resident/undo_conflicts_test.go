@@ -71,6 +71,22 @@ func TestUndoLeavesWhatOthersHaveByNow(t *testing.T) {
 			step: offboarding.StepLicence, says: "no seat is left",
 			kept: func(w *simtenant.World) bool { return len(w.Users[id].Licences) == 0 },
 		},
+		"no usage location any more, KelvinTegelaar/CIPP issue 783": {
+			meanwhile: func(w *simtenant.World) { w.Deleted[id].UsageLocation = "" },
+			step:      offboarding.StepLicence, says: "look at the usage location",
+			kept: func(w *simtenant.World) bool { return len(w.Users[id].Licences) <= 1 },
+		},
+		"a group that somebody has made dynamic, whose members nobody can add": {
+			meanwhile: func(w *simtenant.World) {
+				for _, g := range w.Groups {
+					if g.DisplayName == "Team 7" {
+						g.MembershipRule = "(user.department -eq \"Sales\")"
+					}
+				}
+			},
+			step: offboarding.StepAccess, says: "put the person into the group", enabled: true,
+			kept: func(*simtenant.World) bool { return true },
+		},
 		"a mailbox that is another one, Exchange mailbox recovery 20804": {
 			meanwhile: func(w *simtenant.World) { w.MailboxReborn = true },
 			step:      offboarding.StepLicence, says: "New-MailboxRestoreRequest", enabled: true,
