@@ -26,9 +26,13 @@ func (c *Client) batch(ctx context.Context, calls ...call) ([]answer, []error) {
 			return answers, slices.Repeat([]error{err}, len(calls))
 		}
 	}
-	all := make([]int, len(calls))
-	for i := range calls {
-		all[i] = i
+	var all []int
+	for i, one := range calls {
+		if c.lacks(one.path) {
+			errs[i] = errAbsent
+			continue
+		}
+		all = append(all, i)
 	}
 	c.batched(ctx, calls, all, answers, errs)
 	if again, delay := repeatable(calls, errs); len(again) > 0 && wait(ctx, delay) {

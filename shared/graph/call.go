@@ -129,6 +129,9 @@ func (c *Client) sendAlone(ctx context.Context, one call) (answer, error) {
 	if err := one.verify(); err != nil {
 		return answer{}, refused{err}
 	}
+	if c.lacks(one.path) {
+		return answer{}, errAbsent
+	}
 	body, err := one.content()
 	if err != nil {
 		return answer{}, err

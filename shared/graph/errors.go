@@ -60,7 +60,7 @@ func has(err error, code string) bool {
 // Source: Microsoft Graph, 400 BadRequest, Resource not found for the segment.
 func unknown(err error) bool {
 	var p *problem
-	return errors.As(err, &p) && p.status == http.StatusBadRequest && has(err, "BadRequest")
+	return errors.Is(err, errAbsent) || errors.As(err, &p) && p.status == http.StatusBadRequest && has(err, "BadRequest")
 }
 
 // codesOf reads the codes of an error body from the outside in. What does not look like a
@@ -107,7 +107,7 @@ func isCode(s string) bool {
 //   - 429, 408 and every 5xx are transient, throttled when the answer says until when;
 //   - 401 (the token is renewed), an expired page token (the listing begins again),
 //     and whatever never became an answer, are transient;
-//   - everything else is permanent;
+//   - everything else is permanent, and so is what the cloud lacks;
 //   - what the write guard or the credential says stays what it is.
 func classify(doing string, err error) error {
 	var no refused
@@ -122,7 +122,10 @@ func classify(doing string, err error) error {
 		err = sent.Err // its text holds the address, and that may hold a name
 	}
 	var p *problem
-	if !errors.As(err, &p) {
+	switch {
+	case errors.Is(err, errAbsent):
+		return offboarding.Permanent(fmt.Errorf("%s: %w", doing, err))
+	case !errors.As(err, &p):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	err = fmt.Errorf("%s: %w", doing, p)

@@ -25,6 +25,9 @@ type seriesOf struct {
 	}
 }
 
+// exceptionOccurrences is no call of its own: a series is asked to be answered with them.
+const exceptionOccurrences = "/users/{}/events/{}/exceptionOccurrences"
+
 // SeriesChanges are the occurrences of a series of events that were changed or cancelled. Microsoft's clouds
 // for the US government and China do not say them of the series: there all occurrences are listed.
 // Permission: Calendars.Read.
@@ -34,6 +37,9 @@ func (c *Client) SeriesChanges(ctx context.Context, user, event string) (offboar
 	one := call{
 		doing: "reading the changed occurrences of event", objects: []string{user}, items: []string{event}, path: "/users/{}/events/{}",
 		query: "$select=id,cancelledOccurrences&$expand=exceptionOccurrences", budget: budgetMailbox, prefer: lastingIDs,
+	}
+	if c.lacks(exceptionOccurrences) {
+		return c.occurrences(ctx, user, event)
 	}
 	s, err := get[struct {
 		CancelledOccurrences []string

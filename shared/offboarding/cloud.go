@@ -7,7 +7,7 @@ import (
 )
 
 // Cloud is what of a departure differs by which of Microsoft's clouds the tenant is in. Where the services
-// of a cloud answer is a matter of shared/identity, and which operations it lacks its own answers say.
+// of a cloud answer is a matter of shared/identity, and which operations it lacks of shared/graph.
 type Cloud struct {
 	Name string // as LEAVER_CLOUD has it
 	Portal
