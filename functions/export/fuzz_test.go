@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -121,8 +122,24 @@ func (s *one) List(_ context.Context, _, prefix, _ string) ([]string, error) {
 	return names, nil
 }
 
-func (s *one) Delete(context.Context, string, string) error { s.deleted++; return nil }
-func (s *one) Where(storage string) string                  { return storage }
+func (s *one) Delete(_ context.Context, _, name string) error {
+	delete(s.objects, name)
+	s.deleted++
+	return nil
+}
+
+func (s *one) Where(storage string) string { return storage }
+
+// anyCase is a ledger that has every case, and nothing to say of it.
+type anyCase struct{}
+
+func (anyCase) Frozen(context.Context) (bool, error) { return false, nil }
+
+func (anyCase) Case(_ context.Context, id string) (*offboarding.Case, error) {
+	return &offboarding.Case{ID: id}, nil
+}
+
+func (anyCase) ExportDeleted(context.Context, string, offboarding.DeletedExport) error { return nil }
 
 // FuzzStored reads any text as the journal of an export that is under way, and as what says until when one
 // is kept: nothing is deleted before its time, nor by the word of another export.
@@ -142,7 +159,9 @@ func FuzzStored(f *testing.F) {
 		} else if v := offboarding.VerdictOf(err); v.Kind != offboarding.KindPermanent {
 			t.Errorf("error %v, want one that no try mends", err)
 		}
-		if _, err := sweep(t.Context(), s, "", "c-1/", now); err != nil {
+		left := deletionsPerRun
+		sweeper := Sweeper{Storage: s, Ledger: anyCase{}, Log: slog.New(slog.DiscardHandler)}
+		if err := sweeper.sweep(t.Context(), s.Where(""), "c-1/", now, &left); err != nil {
 			t.Error(err)
 		}
 		var e endingOf

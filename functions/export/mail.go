@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -78,7 +79,8 @@ func (r *run) page(ctx context.Context, f folder) (folder, error) {
 				}
 			}
 			anew.Folder, anew.Seen = f.ID, j.round.N
-			fetch = append(fetch, anew)
+			// A delta may say a change twice, also in one page: the last word counts.
+			fetch = append(slices.DeleteFunc(fetch, func(i *item) bool { return i.ID == c.ID }), anew)
 		}
 	}
 	if len(fetch) > 0 {

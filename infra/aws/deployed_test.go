@@ -490,7 +490,8 @@ func leaves(upn, more string) string {
 // TestADepartureAsDeployed posts one webhook; what follows is woken by what went before.
 func TestADepartureAsDeployed(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, 0)
+	exports := t.TempDir()
+	d := deployWith(t, 0, map[string]string{samples["PolicyArn"]: strings.TrimSuffix(deployedPolicy, "}") + `, exportTo: "file://` + exports + `"}`})
 	d.post(t, "msg_1", leaves(leaver, ""))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -498,6 +499,7 @@ func TestADepartureAsDeployed(t *testing.T) {
 	c := d.ended(t, simtenant.UserID(leaver))
 	d.check(t, c)
 	d.isLookedAfter(t, c)
+	d.isSwept(t, c, exports)
 	if len(d.account.unknown) > 0 {
 		t.Errorf("AWS was asked for %v", d.account.unknown)
 	}
@@ -507,6 +509,31 @@ func TestADepartureAsDeployed(t *testing.T) {
 		}
 	}
 	d.isOneTrace(t)
+}
+
+// isSwept expects that a process of export which has just started deletes an export whose time is over, from the
+// storage that the policy names, and that the ledger has it: with the function's own rights, at its own minute.
+func (d *deployment) isSwept(t *testing.T, c *offboarding.Case, exports string) {
+	t.Helper()
+	root := filepath.Join(exports, c.ID)
+	if err := os.Mkdir(root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"manifest.ndjson": "{}\n", "export.json": `{"case":"` + c.ID + `","manifest":"9f86","files":1,"keepUntil":"2026-01-01T00:00:00Z"}`,
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.functions["export"].kill()
+	soon(t, "the deletion of the export in the ledger", time.Second, 2*time.Minute, func() bool {
+		c, err := d.ledger.Case(t.Context(), c.ID)
+		return err == nil && len(c.DeletedExports) == 1 && c.DeletedExports[0].Manifest == "9f86"
+	})
+	if _, err := os.Stat(filepath.Join(root, "manifest.ndjson")); err == nil {
+		t.Error("the ledger says that the export was deleted, and its file is there")
+	}
 }
 
 // isOneTrace expects that the collector got the whole departure, connected: each function is frozen at

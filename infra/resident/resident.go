@@ -154,7 +154,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	h.Directory, h.mailboxes = directory, mailboxes
 	storage := objectstore.New(filepath.Join(o.Dir, "exports"), connection.Credential)
 	h.Steps = Steps(directory, mailboxes, h.Ledger, storage, o.Policy)
-	h.Sweeper = &export.Sweeper{Storage: storage, Storages: o.Policy.ExportStorages(), Frozen: h.Ledger.Frozen, Now: h.Now, Log: o.Log}
+	h.Sweeper = &export.Sweeper{Storage: storage, Storages: o.Policy.ExportStorages(), Ledger: h.Ledger, Now: h.Now, Log: o.Log}
 	maps.Copy(h.Steps, o.Elsewhere)
 	h.Planner = &plan.Planner{
 		Directory: directory, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,

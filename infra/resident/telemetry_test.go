@@ -1,6 +1,7 @@
 package resident_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -22,8 +23,8 @@ import (
 	"leaver/shared/telemetry/collectortest"
 )
 
-// running is a host on the embedded bus, and where its webhooks go.
-func running(t *testing.T, o resident.Options) (h *resident.Host, tenant *simtenant.Tenant, intake string) {
+// opened is a host on the embedded bus that does not run yet.
+func opened(t *testing.T, o resident.Options) (h *resident.Host, tenant *simtenant.Tenant) {
 	t.Helper()
 	tenant, err := simtenant.New(simtenant.Config{})
 	if err != nil {
@@ -35,7 +36,7 @@ func running(t *testing.T, o resident.Options) (h *resident.Host, tenant *simten
 	}
 	t.Cleanup(func() { _ = server.Close() })
 	at := server.Connection()
-	o.Dir, o.Log = t.TempDir(), slog.New(slog.DiscardHandler)
+	o.Dir, o.Log = cmp.Or(o.Dir, t.TempDir()), slog.New(slog.DiscardHandler)
 	o.Tenant = identity.Tenant{
 		TenantID: at.TenantID, ClientID: at.ClientID, ClientSecret: at.ClientSecret,
 		Graph: at.Graph, Authority: at.Authority, Exchange: at.Exchange, CAFile: at.CAFile,
@@ -44,6 +45,13 @@ func running(t *testing.T, o resident.Options) (h *resident.Host, tenant *simten
 	if err != nil {
 		t.Fatal(err)
 	}
+	return h, tenant
+}
+
+// running is a host on the embedded bus, and where its webhooks go.
+func running(t *testing.T, o resident.Options) (h *resident.Host, tenant *simtenant.Tenant, intake string) {
+	t.Helper()
+	h, tenant = opened(t, o)
 	sources, err := hris.New(hris.Standard(events.Secret))
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -126,7 +127,8 @@ func (c *Client) List(ctx context.Context, storage, prefix, delimiter string) ([
 	}
 }
 
-// Delete removes an object; one that is not there is offboarding.ErrNotFound. It asks the write guard.
+// Delete removes an object, and in a folder those that held nothing else; one that is not there is
+// offboarding.ErrNotFound. It asks the write guard.
 func (c *Client) Delete(ctx context.Context, storage, name string) error {
 	if err := offboarding.WriteGuardFrom(ctx).Allow(ctx); err != nil {
 		return err
@@ -135,7 +137,32 @@ func (c *Client) Delete(ctx context.Context, storage, name string) error {
 	if err != nil {
 		return err
 	}
-	return classify("deleting an export", b.Delete(ctx, name))
+	if err := b.Delete(ctx, name); err != nil {
+		return classify("deleting an export", err)
+	}
+	c.tidy(storage, name)
+	return nil
+}
+
+// tidy removes the folders that a deletion has left empty: their names are those of the mailbox. One that
+// stays says no more than that.
+func (c *Client) tidy(storage, name string) {
+	root := c.folder
+	if !hostsOwn(storage) {
+		at, err := url.Parse(storage)
+		if err != nil || at.Scheme != "file" {
+			return
+		}
+		root, name = filepath.FromSlash(at.Path), at.Query().Get("prefix")+name
+	}
+	within, err := os.OpenRoot(root)
+	if err != nil {
+		return
+	}
+	defer within.Close()
+	for dir := path.Dir(name); dir != "." && within.Remove(filepath.FromSlash(dir)) == nil; {
+		dir = path.Dir(dir)
+	}
 }
 
 // Where says in words which storage is meant.
@@ -203,8 +230,8 @@ func (c *Client) opened(ctx context.Context, storage string) (*blob.Bucket, erro
 }
 
 // folder opens a folder, in which only the user who runs the process may read.
-func folder(path string, create bool) (*blob.Bucket, error) {
-	b, err := fileblob.OpenBucket(path, &fileblob.Options{CreateDir: create, DirFileMode: 0o700, NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
+func folder(at string, create bool) (*blob.Bucket, error) {
+	b, err := fileblob.OpenBucket(at, &fileblob.Options{CreateDir: create, DirFileMode: 0o700, NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("the folder that exportTo names is not there: make it, or mount it")
@@ -219,12 +246,12 @@ func classify(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var path *os.PathError
+	var of *os.PathError
 	var link *os.LinkError
 	cause := err
 	switch {
-	case errors.As(err, &path):
-		cause = path.Err
+	case errors.As(err, &of):
+		cause = of.Err
 	case errors.As(err, &link):
 		cause = link.Err
 	}

@@ -50,6 +50,8 @@ const (
 	EntryUndoStopped EntryKind = "undo stopped" // and no more
 	EntryAdopted     EntryKind = "adopted"      // a named person takes the history up to here as it stands
 	EntryErased      EntryKind = "erased"       // the personal values beside the history are gone
+	// EntryExportDeleted: an export is gone, because the time for which the policy keeps it was over.
+	EntryExportDeleted EntryKind = "export deleted"
 )
 
 // Decides reports whether an entry of the kind opens or changes a case, opens a gate or lifts a brake:
@@ -57,7 +59,7 @@ const (
 // brakes on, or make something run again.
 func (k EntryKind) Decides() bool {
 	switch k {
-	case EntryPublished, EntryBegun, EntryRenewed, EntryKept, EntrySettled, EntryRescheduled, EntryHeld, EntryErased:
+	case EntryPublished, EntryBegun, EntryRenewed, EntryKept, EntrySettled, EntryRescheduled, EntryHeld, EntryErased, EntryExportDeleted:
 		return false
 	}
 	return true
@@ -122,6 +124,9 @@ type Entry struct {
 	// accepted: ids of what the step leaves as it is
 	Items []string `json:"items,omitempty"`
 
+	// export deleted
+	Export *DeletedExport `json:"export,omitempty"`
+
 	// Sealed names the personal values that belong to the entry and gives the salted
 	// SHA-256 of each; the values stand beside the history and can be erased.
 	Sealed map[string]string `json:"sealed,omitempty"`
@@ -150,11 +155,13 @@ type Case struct {
 	Undo      *Undo     // the last order to take it back; nil when there was none
 	Brakes    []Brake   // all that ever held it
 
-	Position  int    // of the last entry
-	Hash      string // of the last entry
-	ChangedAt time.Time
+	Position  int       // of the last entry
+	Hash      string    // of the last entry
+	ChangedAt time.Time // by an entry about the departure
 	// ErasedAt is when the personal values were erased; zero while there may be any.
 	ErasedAt time.Time
+	// DeletedExports are those whose time was over, in order.
+	DeletedExports []DeletedExport
 	// Unproven says which entry had to be signed and is not, in words, where the ledger found one:
 	// nobody acts by the case.
 	Unproven string
@@ -355,6 +362,8 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 		next.stopUndo(e)
 	case EntryErased:
 		next.ErasedAt = e.At
+	case EntryExportDeleted:
+		next.DeletedExports = append(slices.Clip(c.DeletedExports), *e.Export)
 	}
 	if len(e.Brakes) > 0 {
 		next.brake(e)
@@ -367,7 +376,10 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 	if len(e.Sealed) > 0 {
 		next.ErasedAt = time.Time{}
 	}
-	next.Position, next.Hash, next.ChangedAt = e.Position, hash, e.At
+	next.Position, next.Hash = e.Position, hash
+	if e.Kind != EntryExportDeleted { // which is long after the end, and puts off no erasure
+		next.ChangedAt = e.At
+	}
 	return &next, nil
 }
 
@@ -403,6 +415,11 @@ func (c *Case) fits(e Entry) error {
 		}
 		return e.Plan.follows(c.Plan.Version)
 	case EntryPublished, EntryReleased, EntryCancelled, EntryErased, EntryAdopted:
+		return nil
+	case EntryExportDeleted:
+		if e.Export == nil {
+			return errors.New("it does not say which export")
+		}
 		return nil
 	case EntryUndo:
 		for _, name := range e.Undo {

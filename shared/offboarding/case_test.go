@@ -33,6 +33,7 @@ func TestAnEntryThatDoesNotFitIsRefused(t *testing.T) {
 		"kept without a step":              {Kind: offboarding.EntryKept},
 		"rescheduled without a number":     {Kind: offboarding.EntryRescheduled, Step: signout},
 		"signed off without what it was":   {Kind: offboarding.EntrySignedOff, Step: signout},
+		"an export that is not named":      {Kind: offboarding.EntryExportDeleted},
 		"settled as signed off":            {Kind: offboarding.EntrySettled, Step: signout, N: 1, State: offboarding.StateSignedOff},
 		"rescheduled as signed off":        {Kind: offboarding.EntryRescheduled, Step: signout, N: 2, State: offboarding.StateSignedOff},
 		"rescheduled to an unknown state":  {Kind: offboarding.EntryRescheduled, Step: signout, N: 2, State: "on fire"},
@@ -79,6 +80,7 @@ func TestACaseDoesNotChange(t *testing.T) {
 		{Kind: offboarding.EntrySignedOff, Step: signout, State: offboarding.StateManual, Sealed: map[string]string{"b": "2"}},
 		{Kind: offboarding.EntryJoined, Request: "req-2", EventTime: leaving.Add(time.Hour), Plan: &later},
 		{Kind: offboarding.EntryCancelled, Request: "req-3"},
+		{Kind: offboarding.EntryExportDeleted, Export: &offboarding.DeletedExport{From: "file:///exports", Manifest: "9f86"}},
 	}
 	// Everything that a case shows, sealed names included.
 	shown := func(c *offboarding.Case) string {
@@ -112,5 +114,31 @@ func TestACaseDoesNotChange(t *testing.T) {
 			t.Errorf("entry %d (%s), folded in twice, changed the first result\n got %s\nwant %s", i+1, e.Kind, got, after)
 		}
 		c = next
+	}
+}
+
+// TestTheHistoryOfAnExportThatWasDeletedStaysReadable holds the entry to what a ledger has of it, byte for byte:
+// its hash is in the entry after it. It puts off no erasure: the case ended long before.
+func TestTheHistoryOfAnExportThatWasDeletedStaysReadable(t *testing.T) {
+	t.Parallel()
+	const stored = `{"position":2,"at":"2027-11-23T09:00:00Z","kind":"export deleted","export":{"from":"s3://contoso-leaver-export?region=eu-central-1","manifest":"9f86d081","keepUntil":"2027-11-22T17:00:00Z","deleted":"2027-11-23T09:00:00Z","items":9812,"files":10340,"bytes":1468006400},"previous":"hash 1"}`
+	var e offboarding.Entry
+	if err := json.Unmarshal([]byte(stored), &e); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := json.Marshal(e); err != nil || string(again) != stored {
+		t.Errorf("got %s, %v, want %s", again, err, stored)
+	}
+	before := history(t, opened(t))
+	c, err := before.With(e, "hash 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := offboarding.DeletedExport{
+		From: "s3://contoso-leaver-export?region=eu-central-1", Manifest: "9f86d081", Items: 9812, Files: 10340, Bytes: 1468006400,
+		KeepUntil: time.Date(2027, 11, 22, 17, 0, 0, 0, time.UTC), Deleted: time.Date(2027, 11, 23, 9, 0, 0, 0, time.UTC),
+	}
+	if len(c.DeletedExports) != 1 || c.DeletedExports[0] != want || !c.ChangedAt.Equal(before.ChangedAt) {
+		t.Errorf("got %v, changed at %s; want %v, and changed at %s", c.DeletedExports, c.ChangedAt, want, before.ChangedAt)
 	}
 }

@@ -78,7 +78,11 @@ func Deadlines(c *Case) []Deadline {
 		add(deleted.Add(c.Plan.HoldFor), "the hold of the youngest mail ends", "Exchange Online, litigation hold, LitigationHoldDuration")
 	}
 	if at := c.ExportedAt(); !at.IsZero() && c.Plan.ExportKeep > 0 && c.Plan.ExportKeep != Unlimited {
-		add(at.Add(c.Plan.ExportKeep), "the export of the mailbox is deleted", "the policy: exportKeep")
+		end, what := at.Add(c.Plan.ExportKeep), "the export of the mailbox is deleted"
+		if n := len(c.DeletedExports); n > 0 && !c.DeletedExports[n-1].Deleted.Before(at) {
+			end, what = c.DeletedExports[n-1].Deleted, "the export of the mailbox was deleted"
+		}
+		add(end, what, "the policy: exportKeep")
 	}
 	slices.SortStableFunc(out, func(a, b Deadline) int { return a.At.Compare(b.At) })
 	return out

@@ -94,6 +94,18 @@ func (p Policy) ExportStorages() []string {
 	return storages
 }
 
+// DeletedExport is an export that was deleted because the time for which the policy keeps it (exportKeep) was
+// over.
+type DeletedExport struct {
+	From      string    `json:"from"`      // the storage, as the step's evidence names it
+	Manifest  string    `json:"manifest"`  // SHA-256 of its manifest
+	KeepUntil time.Time `json:"keepUntil"` // when its time was over
+	Deleted   time.Time `json:"deleted"`
+	Items     int       `json:"items,omitempty"` // that were in it; 0 where an older version wrote it, which did not say
+	Files     int       `json:"files,omitempty"`
+	Bytes     int64     `json:"bytes,omitempty"`
+}
+
 // ExportFresh is how long the last look of an export counts: whatever came into the mailbox after it is
 // not in the export.
 const ExportFresh = 24 * time.Hour

@@ -37,6 +37,8 @@ type Status struct {
 	Deadlines []offboarding.Deadline `json:"deadlines,omitempty"`
 	// Erased is when the personal values were erased.
 	Erased *time.Time `json:"erased,omitempty"`
+	// DeletedExports are the exports of the mailbox that are gone, because their time was over.
+	DeletedExports []offboarding.DeletedExport `json:"deletedExports,omitempty"`
 
 	requests []string
 }
@@ -117,7 +119,7 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 		Leaver: Leaver{ID: c.Leaver, UserPrincipalName: personal["userPrincipalName"]},
 		State:  string(c.State(now)), Opened: c.OpenedAt, Source: c.Source, Steps: []StepStatus{}, requests: c.Requests,
 		LeavingTime: known(c.Plan.LeavingTime), Zone: c.Plan.Zone, Leaves: c.Plan.Leaves(),
-		Deadlines: offboarding.Deadlines(c), Erased: known(c.ErasedAt), Held: held(c, personal, now),
+		Deadlines: offboarding.Deadlines(c), Erased: known(c.ErasedAt), DeletedExports: c.DeletedExports, Held: held(c, personal, now),
 	}
 	if at, out := c.LockedOut(); out {
 		s.LockedOutAt = &at

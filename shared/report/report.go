@@ -294,6 +294,9 @@ func (m making) tell(r *Report, e *offboarding.Entry) {
 		act(m.person(at("adopted-by", e.Position)), "", "adopted the history as it stood, which was not proven: %s", e.Reason)
 	case offboarding.EntryErased:
 		event("the personal values were erased")
+	case offboarding.EntryExportDeleted:
+		event("the export of the mailbox was deleted from %s by exportKeep, which kept it until %s: %d items in %d files, %d bytes, manifest %s",
+			e.Export.From, offboarding.Stamp(e.Export.KeepUntil), e.Export.Items, e.Export.Files, e.Export.Bytes, e.Export.Manifest)
 	}
 }
 

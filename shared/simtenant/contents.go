@@ -41,6 +41,7 @@ type ContentFolder struct {
 	Hidden           bool   // shown with includeHiddenFolders only
 	Search           bool   // a search folder: it shows items of others
 	Corrupt          bool   // its listing ends in 500, as one damaged item makes it
+	Twice            bool   // its delta says every change twice
 	Outside          bool   // not below the top that people see, as Recoverable Items
 }
 

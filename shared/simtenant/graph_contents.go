@@ -268,6 +268,9 @@ func deltaMessages(c *call) reply {
 		}
 		value = append(value, entry)
 	}
+	if f.Twice {
+		value = append(value, value...)
+	}
 	body["value"] = value
 	return reply{status: http.StatusOK, body: body}
 }

@@ -20,7 +20,7 @@ func main() {
 		}
 		policy, err := f.Policy(ctx, config.ParsePolicy)
 		storage := f.Storage()
-		sweeper := &export.Sweeper{Storage: storage, Storages: policy.ExportStorages(), Frozen: f.Ledger.Frozen, Now: f.Now, Log: f.Log}
+		sweeper := &export.Sweeper{Storage: storage, Storages: policy.ExportStorages(), Ledger: f.Ledger, Now: f.Now, Log: f.Log}
 		return f.Before(sweeper.Run, f.Step(offboarding.StepExport, export.New(mailboxes, storage))), err
 	})
 }
