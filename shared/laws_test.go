@@ -4,8 +4,15 @@ package shared_test
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -247,4 +254,67 @@ func TestNoPackageHasAVagueName(t *testing.T) {
 			}
 		}
 	}
+}
+
+// worldwide are hosts that only Microsoft's worldwide cloud has, but for the documentation. Those of an
+// installation in Azure its administrator chooses.
+var worldwide = regexp.MustCompile(`[a-z0-9-]+\.(microsoft|office365|office|microsoftonline|azure|sharepoint)\.com|\.cloud\.microsoft`)
+
+// TestNoTextNamesAHostOfOneCloud: what people are told names the portal of their cloud, by offboarding.Portal. It
+// reads every text in the source, and every page.
+func TestNoTextNamesAHostOfOneCloud(t *testing.T) {
+	t.Parallel()
+	mayName := map[string]string{
+		"shared/identity/cloud.go":     "where the services of each cloud answer",
+		"shared/offboarding/portal.go": "the portals of each cloud",
+	}
+	read := 0
+	for _, room := range []string{"../functions", "../shared", "../infra"} {
+		err := filepath.WalkDir(room, func(path string, d fs.DirEntry, err error) error {
+			switch name := d.Name(); {
+			case err != nil:
+				return err
+			case d.IsDir() && (strings.HasPrefix(name, "sim") || strings.HasSuffix(name, "test") || name == "testdata" || name == "node_modules" || name == "demo"):
+				return filepath.SkipDir // what plays Microsoft has its hosts
+			case d.IsDir() || strings.HasSuffix(name, "_test.go") || mayName[strings.TrimPrefix(filepath.ToSlash(path), "../")] != "":
+				return nil
+			case strings.HasSuffix(name, ".go"):
+				read++
+				return eachText(path, func(at token.Position, text string) {
+					if host := worldwide.FindString(strings.ReplaceAll(text, "learn.microsoft.com", "")); host != "" {
+						t.Errorf("%s names %s, which other clouds do not have: use offboarding.Portal, or say it without", at, host)
+					}
+				})
+			case strings.HasSuffix(name, ".tmpl"), strings.HasSuffix(name, ".html"), strings.HasSuffix(name, ".js"):
+				text, err := os.ReadFile(path)
+				if host := worldwide.FindString(strings.ReplaceAll(string(text), "learn.microsoft.com", "")); host != "" {
+					t.Errorf("%s names %s, which other clouds do not have", path, host)
+				}
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read < 200 {
+		t.Errorf("got %d files of source, want all", read)
+	}
+}
+
+// eachText visits the string literals of a file of source.
+func eachText(path string, visit func(at token.Position, text string)) error {
+	files := token.NewFileSet()
+	parsed, err := parser.ParseFile(files, path, nil, 0)
+	if err != nil {
+		return err
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		if text, is := n.(*ast.BasicLit); is && text.Kind == token.STRING {
+			visit(files.Position(text.Pos()), text.Value)
+		}
+		return true
+	})
+	return nil
 }

@@ -2,6 +2,7 @@ package resident_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -17,6 +18,8 @@ import (
 	"leaver/shared/ledger"
 	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
+	"leaver/shared/operator"
+	"leaver/shared/report"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
 	"leaver/shared/worker/steptest"
@@ -128,6 +131,7 @@ func departIn(t *testing.T, cloud string, tasks map[offboarding.StepName]string)
 			ended = false
 		}
 		if ended {
+			judgeTexts(t, l, c, cloud)
 			return judge(t, c, tasks, said)
 		}
 	}
@@ -185,6 +189,54 @@ func judgeHosts(t *testing.T, cloud string, met, tokens []string) {
 	}
 	if slices.Sort(want); !slices.Equal(tokens, want) {
 		t.Errorf("got tokens asked for as %v, want %v", tokens, want)
+	}
+}
+
+// domains are those of each cloud's hosts and portals. Microsoft's documentation is in one place for all.
+var domains = map[string][]string{
+	"worldwide": {"microsoft.com", "microsoftonline.com", "office.com", "office365.com", "azure.com", "windows.net", "sharepoint.com", "cloud.microsoft"},
+	"usgov":     {"microsoft.us", "microsoftonline.us", "office365.us", "azure.us", "usgovcloudapi.net", "sharepoint.us", "sharepoint-mil.us", "apps.mil"},
+	"china":     {"chinacloudapi.cn", "microsoftonline.cn", "office365.cn", "partner.outlook.cn", "azure.cn", "sharepoint.cn"},
+}
+
+// judgeTexts wants no host of another cloud in anything that people are told of the departure: the history, which
+// notices and tasks are made of, what status and the console show, and the report.
+func judgeTexts(t *testing.T, l *line, c *offboarding.Case, cloud string) {
+	t.Helper()
+	evidence, err := l.Ledger.Evidence(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := json.Marshal(operator.StatusOf(c, evidence.Values(), l.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := report.Of(evidence, l.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	if err := report.WriteHTML(&page, told); err != nil {
+		t.Fatal(err)
+	}
+	history, err := json.Marshal(evidence.History)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloud = strings.TrimSuffix(cloud, "dod")
+	for name, text := range map[string]string{"the history": string(history), "the status": string(status), "the report": page.String()} {
+		for other, its := range domains {
+			for _, domain := range its {
+				for rest := strings.ReplaceAll(text, "learn.microsoft.com", ""); other != cloud; {
+					at := strings.Index(rest, domain)
+					if at < 0 {
+						break
+					}
+					t.Errorf("%s names a host of %s: …%s", name, other, rest[max(0, at-80):min(len(rest), at+40)])
+					rest = rest[at+len(domain):]
+				}
+			}
+		}
 	}
 }
 

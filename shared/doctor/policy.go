@@ -127,7 +127,7 @@ func (d *Doctor) licences(ctx context.Context) []Finding {
 	}
 	for sku := range d.Policy.SeatPrices {
 		if !slices.ContainsFunc(seats, func(s offboarding.Seat) bool { return strings.EqualFold(s.PartNumber, sku) }) {
-			found = append(found, wrong(check, "seatPrices: "+sku, "the tenant has no such subscription: nobody is told to buy one fewer", "write its skuPartNumber: az rest --url https://graph.microsoft.com/v1.0/subscribedSkus"))
+			found = append(found, wrong(check, "seatPrices: "+sku, "the tenant has no such subscription: nobody is told to buy one fewer", "write its skuPartNumber, as GET /subscribedSkus of Microsoft Graph has it"))
 		}
 	}
 	return orFine(found, check, "subscriptions", "they give what the policy asks for")

@@ -6,10 +6,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +30,18 @@ import (
 // TestEveryStorage holds a folder, Azure Blob Storage and S3 to the same words.
 func TestEveryStorage(t *testing.T) {
 	t.Run("folder", func(t *testing.T) {
-		conform(t, New(t.TempDir(), nil), offboarding.ExportToFolder)
+		root := t.TempDir()
+		conform(t, New(root, nil), offboarding.ExportToFolder)
+		if _, err := os.Stat(filepath.Join(root, "3f2b", "Inbox")); err == nil {
+			t.Error("a folder whose last file was deleted is still there, with its name")
+		}
+	})
+	t.Run("folder of the policy", func(t *testing.T) {
+		root := t.TempDir()
+		conform(t, New("", nil), "file://"+filepath.ToSlash(root)+"?prefix=exports/")
+		if _, err := os.Stat(filepath.Join(root, "exports", "3f2b", "Inbox")); err == nil {
+			t.Error("a folder whose last file was deleted is still there, with its name")
+		}
 	})
 	t.Run("azure", func(t *testing.T) {
 		c, storage := inAzure(t)
@@ -80,6 +94,16 @@ func conform(t *testing.T, c *Client, storage string) {
 		t.Fatal(err)
 	}
 	wantListed(t, c, storage, "3f2b/", "", "3f2b/large")
+
+	in := c.Files(ctx, storage, "3f2b/")
+	if got, err := fs.ReadFile(in, "large"); err != nil || !bytes.Equal(got, large) {
+		t.Errorf("as a file it has %d bytes, %v", len(got), err)
+	}
+	for name, want := range map[string]error{"never": fs.ErrNotExist, "../4c1d/empty": fs.ErrInvalid} {
+		if _, err := in.Open(name); !errors.Is(err, want) {
+			t.Errorf("opening %s: %v, want %v", name, err, want)
+		}
+	}
 
 	frozen := offboarding.WithWriteGuard(ctx, guard{errFrozen})
 	if err := c.Write(frozen, storage, "5e/frozen", strings.NewReader("x")); !errors.Is(err, errFrozen) {
