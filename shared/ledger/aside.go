@@ -68,6 +68,9 @@ func (l *Ledger) SetAside(ctx context.Context, id string, by offboarding.Person)
 // isAside reports whether a person has set a case aside. A word for that which nobody signed is none.
 func (l *Ledger) isAside(ctx context.Context, id string) (bool, error) {
 	raws, err := l.store.Read(ctx, asideID(id), 0)
+	if errors.Is(err, ErrUnreadable) {
+		return false, nil // no word at all, and it keeps nobody from the others
+	}
 	if err != nil {
 		return false, fmt.Errorf("reading whether case %s is set aside: %w", id, err)
 	}

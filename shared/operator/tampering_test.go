@@ -132,6 +132,10 @@ func (o oneTable) ways() []ledgertest.Way {
 		{Name: "a row put among the entries", Want: ledger.ProblemUnreadable, Do: func(t *testing.T, victim string) {
 			o.put(t, map[string]any{"PartitionKey": victim, "RowKey": "entry_x"})
 		}},
+		{Name: "a case that nobody can read, nor whether it was set aside", Want: ledger.ProblemUnreadable, Do: func(t *testing.T, victim string) {
+			o.put(t, map[string]any{"PartitionKey": victim, "RowKey": "entry_x"})
+			o.put(t, map[string]any{"PartitionKey": "aside-" + victim, "RowKey": "entry_0000000001", "Data0": "aside"})
+		}},
 		{Name: "the last entry removed", Want: ledger.ProblemUnreadable, Do: func(t *testing.T, victim string) {
 			o.remove(t, victim, "entry_0000000003")
 		}},
