@@ -119,6 +119,14 @@ func (brokered) Open(context.Context, string) (bus.Receiver, error) {
 	return nil, errors.ErrUnsupported
 }
 
+// Rights implements [bus.Inspector].
+func (brokered) Rights(context.Context) (bus.Rights, error) { return bus.AllRights(), nil }
+
+// Filters implements [bus.Inspector].
+func (brokered) Filters(context.Context, string) (missing, surplus []string, err error) {
+	return nil, nil, nil
+}
+
 // Close implements [bus.Bus].
 func (brokered) Close() error { return nil }
 

@@ -138,8 +138,19 @@ type Bus interface {
 	Discard(ctx context.Context, subscription, key string) error
 	// Depth counts what waits for a subscription.
 	Depth(ctx context.Context, subscription string) (Depth, error)
+	Inspector
 	// Close ends the connection.
 	Close() error
+}
+
+// Inspector tells how the broker is set up, to whoever looks after it. Nothing is sent or taken.
+type Inspector interface {
+	// Rights are what the caller may do at the broker, as it lets them attach.
+	Rights(ctx context.Context) (Rights, error)
+	// Filters compares what a subscription of the topic takes with what it has to: missing
+	// and surplus are filters in the broker's words. Errors: ErrNotFound; any that is none
+	// of the port's when the caller may not see them.
+	Filters(ctx context.Context, subscription string) (missing, surplus []string, err error)
 }
 
 // Depth is how much waits for one subscription.

@@ -1,6 +1,10 @@
 package bus
 
-import "leaver/shared/offboarding"
+import (
+	"slices"
+
+	"leaver/shared/offboarding"
+)
 
 // Rights are what a function may do with the broker, and no more.
 type Rights struct {
@@ -10,10 +14,7 @@ type Rights struct {
 
 // RightsOf are the rights of a function, by its name; none for a name that no function has.
 func RightsOf(function string) Rights {
-	var every []string
-	for _, s := range Subscriptions() {
-		every = append(every, s.Name)
-	}
+	every := AllRights().Listen
 	switch function {
 	case offboarding.FunctionIntake:
 		return Rights{Send: []string{Queue, Hints}}
@@ -26,7 +27,7 @@ func RightsOf(function string) Rights {
 	case offboarding.FunctionWatch:
 		return Rights{Send: []string{Topic}, Listen: every}
 	case offboarding.FunctionReplay, offboarding.FunctionConsole:
-		return Rights{Send: []string{Queue, Hints, Topic}, Listen: every}
+		return AllRights()
 	}
 	if _, isStep := offboarding.SpecOf(offboarding.StepName(function)); isStep {
 		// A step sends itself the message for its next try.
@@ -43,6 +44,26 @@ func (r Rights) MaySend(entity string) bool {
 		}
 	}
 	return false
+}
+
+// AllRights are what a host of all functions needs, and whoever is alone with a broker has.
+func AllRights() Rights {
+	all := Rights{Send: []string{Queue, Hints, Topic}}
+	for _, s := range Subscriptions() {
+		all.Listen = append(all.Listen, s.Name)
+	}
+	return all
+}
+
+// Without are those of a list that are not in another.
+func Without(all, others []string) []string {
+	var left []string
+	for _, one := range all {
+		if !slices.Contains(others, one) {
+			left = append(left, one)
+		}
+	}
+	return left
 }
 
 // Wakes are the functions whose messages a function publishes, itself left out: the ones that

@@ -79,6 +79,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"erasure", erasureCases},
 		{"depth", depthCases},
 		{"receive", receiveCases},
+		{"inspect", inspectCases},
 		{reopened, reopenCases},
 	} {
 		n += len(group.cases)

@@ -15,7 +15,8 @@
 // Roles: Azure Service Bus Data Sender on the queue or topic to publish, Azure Service Bus Data
 // Receiver on the subscription (or the queue) for everything else; Resubmit needs both. Depth
 // and DeadLetters peek over AMQP with the Receiver role. The management endpoint could count
-// without reading, but it wants Manage rights, which may delete the subscription as well.
+// without reading, but it wants Manage rights, which may delete the subscription as well; Filters
+// asks it, for a person who has them.
 //
 // What is peculiar, pinned by tests:
 //
@@ -88,6 +89,7 @@ type Bus struct {
 	end     context.CancelFunc
 	senders map[string]*link[*azservicebus.Sender] // by entity
 	subs    map[string]*subscriber
+	options Options
 	closed  atomic.Bool
 
 	mu   sync.Mutex
@@ -99,7 +101,7 @@ var _ bus.Bus = (*Bus)(nil)
 // Open returns the bus. It makes no call: the first use connects. Errors: the options are
 // wrong.
 func Open(o Options) (*Bus, error) {
-	b := &Bus{senders: map[string]*link[*azservicebus.Sender]{}, subs: map[string]*subscriber{}}
+	b := &Bus{senders: map[string]*link[*azservicebus.Sender]{}, subs: map[string]*subscriber{}, options: o}
 	b.life, b.end = context.WithCancel(context.Background())
 	b.connect = func() (*line, error) { return newLine(b.life, o, b.lost) }
 	var err error

@@ -25,10 +25,11 @@ type Identity struct {
 
 // Right lets an identity send to and listen at an entity: "" is all of them, a topic includes
 // its subscriptions, and a queue or subscription its dead letters.
-// Source: Azure Service Bus Data Sender and Data Receiver, which are assigned per entity.
+// Source: Azure Service Bus Data Sender, Data Receiver and, to manage, Data Owner, which are assigned per entity.
 type Right struct {
 	Entity       string
 	Send, Listen bool
+	Manage       bool
 }
 
 // claim is a token that the client put, for one entity.
@@ -107,7 +108,7 @@ func (c *connection) authorize(address string, need Right) error {
 	if !ok || !held.expires.After(c.peer.options.Now()) {
 		return refused{condition{"amqp:unauthorized-access", "no valid token for " + address}}
 	}
-	for _, r := range held.identity.Rights {
+	for _, r := range c.peer.rightsOf(held.identity) {
 		if r.covers(entityOf(address)) && (r.Send || !need.Send) && (r.Listen || !need.Listen) {
 			return nil
 		}
@@ -118,6 +119,21 @@ func (c *connection) authorize(address string, need Right) error {
 	}
 	return refused{condition{"amqp:unauthorized-access",
 		fmt.Sprintf("Unauthorized access. '%s' claim(s) are required to perform this operation on %s.", claim, address)}}
+}
+
+// Entitle gives an identity other rights than it had. What is attached stays.
+func (p *Peer) Entitle(identity string, rights ...Right) {
+	p.entitling.Lock()
+	defer p.entitling.Unlock()
+	if i := p.identityOf(identity); i != nil {
+		i.Rights = rights
+	}
+}
+
+func (p *Peer) rightsOf(i *Identity) []Right {
+	p.entitling.RLock()
+	defer p.entitling.RUnlock()
+	return i.Rights
 }
 
 func (r Right) covers(entity string) bool {

@@ -118,7 +118,8 @@ var (
 
 var errEnded = errors.New("the connection has ended")
 
-// handshake agrees on TLS if the client starts with it, then SASL and AMQP. It returns the
+// handshake agrees on TLS if the client starts with it, then SASL and AMQP; what comes over HTTPS it
+// answers, and that is all. It returns the
 // time after which the client takes silence for the end; zero is never.
 func (c *connection) handshake() (idle time.Duration, err error) {
 	const tlsHandshake = 0x16
@@ -129,6 +130,12 @@ func (c *connection) handshake() (idle time.Duration, err error) {
 	if first[0] == tlsHandshake {
 		secure := tls.Server(buffered{c.net, c.reader}, c.peer.identity.server())
 		c.net, c.reader = secure, bufio.NewReader(secure)
+		if first, err = c.reader.Peek(1); err != nil {
+			return 0, err
+		}
+		if first[0] != amqpHeader[0] { // HTTP, whose methods begin with another letter
+			return 0, errors.Join(c.administer(), errEnded)
+		}
 	}
 	if err := c.exchangeHeader(saslHeader); err != nil {
 		return 0, err

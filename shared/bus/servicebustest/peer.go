@@ -9,8 +9,8 @@
 // lose, refuse or delay any frame, or end its connection, session or link with an error condition.
 //
 // It has no sessions of Service Bus, transactions, forwarding, partitions, SQL rules,
-// properties to modify but of dead letters, or administration over HTTPS; what it does not know it
-// refuses aloud. It proves what the client does, not what Azure does: where Microsoft
+// properties to modify but of dead letters, and of the administration over HTTPS nothing but the
+// reading of rules; what it does not know it refuses aloud. It proves what the client does, not what Azure does: where Microsoft
 // documents nothing, [Corners] chooses.
 package servicebustest
 
@@ -114,6 +114,7 @@ type Peer struct {
 	identity tlsIdentity
 	secret   []byte // of the JWTs that it issues
 
+	entitling   sync.RWMutex // of the identities' rights
 	mu          sync.Mutex
 	connections map[*connection]struct{}
 	down        bool
@@ -158,7 +159,7 @@ func (o Options) withDefaults() Options {
 		o.Corners.CancelMissing = 404
 	}
 	if o.Identities == nil {
-		o.Identities = []Identity{{Name: "RootManageSharedAccessKey", Rights: []Right{{Send: true, Listen: true}}}}
+		o.Identities = []Identity{{Name: "RootManageSharedAccessKey", Rights: []Right{{Send: true, Listen: true, Manage: true}}}}
 	}
 	o.Identities = append([]Identity{}, o.Identities...)
 	for i := range o.Identities {
