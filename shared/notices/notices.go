@@ -65,6 +65,9 @@ func Open(ctx context.Context, c offboarding.Channel, o Options) (Sender, error)
 	if err != nil || at.Host == "" || at.Scheme != "https" && !(c.Private && at.Scheme == "http") {
 		return nil, fmt.Errorf("channel %s, url: what stands there is no https address", c.Name)
 	}
+	if c.Kind == offboarding.ChannelTeams && isConnector(at) {
+		return nil, fmt.Errorf("channel %s, url: what stands there is a connector's, and Microsoft has retired those: make a workflow (Teams, Workflows, Send webhook alerts to a channel) and write its address", c.Name)
+	}
 	p := post{name: c.Name, to: at.String(), client: client(c.Private, o)}
 	if c.Kind == offboarding.ChannelTeams {
 		return teams{p}, nil
@@ -74,6 +77,14 @@ func Open(ctx context.Context, c offboarding.Channel, o Options) (Sender, error)
 		return nil, fmt.Errorf("channel %s, secret: %w", c.Name, err)
 	}
 	return newWebhook(p, strings.TrimSpace(secret), o.Now)
+}
+
+// isConnector tells the address of a connector of Office 365, which Teams takes nothing from any more, from
+// that of a workflow, whose host is none of a few.
+// Source: Microsoft 365 Developer Blog, Retirement of Office 365 connectors within Microsoft Teams.
+func isConnector(at *url.URL) bool {
+	host := strings.ToLower(at.Hostname())
+	return host == "outlook.office.com" || host == "outlook.office365.com" || strings.HasSuffix(host, ".webhook.office.com")
 }
 
 // ErrPrivate: the address is not one of the public network, and the channel does not allow others.

@@ -176,6 +176,7 @@ func (c *changing) answer(question []byte) ([]byte, error) {
 }
 
 // TestNoRedirectIsFollowed not even to an address that a channel might name itself.
+// Reports: deskhq/the-desk#554, formbricks/formbricks#7877; of names that lead inside deskhq/the-desk#555.
 func TestNoRedirectIsFollowed(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 303, 307, 308} {
