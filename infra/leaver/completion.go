@@ -9,7 +9,7 @@ import (
 )
 
 type completionCommand struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+	Shell string `arg:"" enum:"bash,zsh,fish,powershell" help:"bash, zsh, fish or powershell."`
 }
 
 // Help implements kong.HelpProvider.
@@ -18,7 +18,8 @@ func (*completionCommand) Help() string {
 
   source <(leaver completion bash)                                        # or into ~/.bashrc
   leaver completion zsh > "${fpath[1]}/_leaver"
-  leaver completion fish > ~/.config/fish/completions/leaver.fish`
+  leaver completion fish > ~/.config/fish/completions/leaver.fish
+  leaver completion powershell | Out-String | Invoke-Expression           # or into $PROFILE`
 }
 
 // scripts ask the command itself what may come next, so that they never are out of date.
@@ -35,9 +36,25 @@ _leaver() {
   next=(${(f)"$(leaver complete -- "${(@)words[2,CURRENT-1]}" 2>/dev/null)"})
   compadd -a next || _files
 }
-compdef _leaver leaver
+if [ "$funcstack[1]" = _leaver ]; then # loaded by the first completion, which waits for it
+  _leaver "$@"
+else
+  compdef _leaver leaver
+fi
 `,
-	"fish": `complete -c leaver -a '(leaver complete -- (commandline -opc)[2..] 2>/dev/null)'
+	"fish": `function __leaver_next
+  leaver complete -- (commandline -opc)[2..] 2>/dev/null
+end
+complete -c leaver -n 'count (__leaver_next) >/dev/null' -f -a '(__leaver_next)'
+`,
+	"powershell": `Register-ArgumentCompleter -Native -CommandName leaver -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $words = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
+  if ($wordToComplete) { $words = @($words | Select-Object -SkipLast 1) }
+  leaver complete '--' @words 2>$null | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
+    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+  }
+}
 `,
 }
 
@@ -77,6 +94,9 @@ func follows(at *kong.Node, words []string) []string {
 		}
 	}
 	if last != nil && !last.IsBool() {
+		if last.Enum == "" {
+			return nil // a file, maybe: the shell knows those
+		}
 		return last.EnumSlice()
 	}
 	var all []string
@@ -86,7 +106,9 @@ func follows(at *kong.Node, words []string) []string {
 		}
 	}
 	for _, p := range at.Positional {
-		all = append(all, p.EnumSlice()...)
+		if p.Enum != "" {
+			all = append(all, p.EnumSlice()...)
+		}
 	}
 	for _, group := range at.AllFlags(true) {
 		for _, f := range group {

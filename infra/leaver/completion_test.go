@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,27 +23,54 @@ func TestTheShellIsToldWhatMayFollow(t *testing.T) {
 		{[]string{"offboard", "--mailbox"}, "forward", "--mailbox"},
 		{[]string{"completion"}, "fish", "offboard"},
 		{[]string{"status", "--json"}, "--watch", "offboard"},
+		{[]string{"up", "--policy"}, "", "--json"}, // a file, which the shell knows
 	} {
 		code, stdout, stderr := command(t, append([]string{"complete", "--"}, tt.words...)...)
 		got := strings.Fields(stdout)
-		if code != 0 || !slices.Contains(got, tt.want) || slices.Contains(got, tt.not) {
+		if code != 0 || tt.want == "" && stdout != "" || tt.want != "" && !slices.Contains(got, tt.want) || slices.Contains(got, tt.not) {
 			t.Errorf("after %v: exit %d, %v %s; want %s and not %s", tt.words, code, got, stderr, tt.want, tt.not)
 		}
 	}
 }
 
+// TestEveryShellGetsAScript and each that is there completes by it: it is told what may follow, and what begins
+// as the word does.
 func TestEveryShellGetsAScript(t *testing.T) {
 	t.Parallel()
-	for _, shell := range []string{"bash", "zsh", "fish"} {
-		code, script, stderr := command(t, "completion", shell)
-		if code != 0 || !strings.Contains(script, "leaver complete --") {
-			t.Errorf("%s: exit %d, %q %s", shell, code, script, stderr)
-		}
-		if path, err := exec.LookPath(shell); err == nil && shell != "fish" {
-			if out, err := exec.Command(path, "-n", "-c", script).CombinedOutput(); err != nil {
-				t.Errorf("%s refuses it: %v %s", shell, err, out)
+	asks := map[string][]string{
+		"bash": {"-c", `source "$SCRIPT"; COMP_WORDS=(leaver sources ch); COMP_CWORD=2; _leaver; printf '%s\n' "${COMPREPLY[@]}"`},
+		// As from $fpath: the first completion loads the file, and has to answer at once.
+		"zsh":  {"-f", "-c", `leaver_compadd() { shift; print -l -- ${(P)1} }; functions[compadd]=$functions[leaver_compadd]; words=(leaver sources ch); CURRENT=3; fpath=(${SCRIPT:h}); autoload -U _leaver; _leaver`},
+		"fish": {"--no-config", "-c", `source $SCRIPT; complete -C 'leaver sources ch'`},
+	}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			code, script, stderr := command(t, "completion", shell)
+			if code != 0 || !strings.Contains(script, "leaver complete ") {
+				t.Errorf("exit %d, %q %s", code, script, stderr)
 			}
-		}
+			path, err := exec.LookPath(shell)
+			if err != nil {
+				t.Logf("%s is not there: its script is not tried", shell) // which is no fault: hardly anybody has all of them
+				return
+			}
+			dir := t.TempDir()
+			for name, content := range map[string]string{
+				"_leaver": script,
+				"leaver":  "#!/bin/sh\n[ \"$*\" = 'complete -- sources' ] && printf 'check\\nenrol\\n--json\\n'\n",
+			} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			asked := exec.Command(path, asks[shell]...)
+			asked.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "SCRIPT="+filepath.Join(dir, "_leaver"), "HOME="+dir)
+			out, err := asked.CombinedOutput()
+			if err != nil || !slices.Contains(strings.Fields(string(out)), "check") {
+				t.Errorf("%s completes “leaver sources ch” with %q, %v; want check", shell, out, err)
+			}
+		})
 	}
 }
 

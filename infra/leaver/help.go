@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
 	"strings"
 
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/infra/playbooks"
 )
+
+// sentence is the first one of a paragraph.
+var sentence = regexp.MustCompile(`^.*?[^A-Z.]\.(?: |$)`)
 
 type helpCommand struct {
 	Topic string `arg:"" optional:"" help:"Name of a playbook; the list of them without it."`
@@ -44,6 +48,9 @@ func (c *helpCommand) Run(on console) error {
 		}
 		_, means, says := strings.Cut(string(page), "**Means:** ")
 		means, _, _ = strings.Cut(means, "\n")
+		if first := sentence.FindString(means); first != "" {
+			means = first
+		}
 		if !says {
 			continue // the index
 		}
