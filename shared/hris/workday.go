@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"text/template"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -104,19 +103,25 @@ type workdayReader struct {
 	user, secret string
 }
 
-// getWorkers is the request; its version is pinned, because the paths of the answer change with it.
-var getWorkers = template.Must(template.New("").Funcs(template.FuncMap{"xml": escapeXML}).Parse(`<?xml version="1.0" encoding="utf-8"?>
+// getWorkers is the request; its version is pinned, because the paths of the answer change with it. No template
+// makes it: those find methods by their names, so that the linker could leave none out of a binary.
+func getWorkers(q query) string {
+	about := `<bsvc:Request_References><bsvc:Worker_Reference><bsvc:ID bsvc:type="WID">` + escapeXML(q.Worker) + `</bsvc:ID></bsvc:Worker_Reference></bsvc:Request_References>`
+	if q.Worker == "" {
+		dates := "Effective"
+		if q.Entered {
+			dates = "Updated"
+		}
+		about = fmt.Sprintf(`<bsvc:Request_Criteria><bsvc:Transaction_Log_Criteria_Data><bsvc:Transaction_Date_Range_Data><bsvc:%[1]s_From>%[2]s</bsvc:%[1]s_From><bsvc:%[1]s_Through>%[3]s</bsvc:%[1]s_Through></bsvc:Transaction_Date_Range_Data></bsvc:Transaction_Log_Criteria_Data><bsvc:Exclude_Inactive_Workers>false</bsvc:Exclude_Inactive_Workers></bsvc:Request_Criteria>`, dates, q.From, q.Through)
+	}
+	return fmt.Sprintf(`<?xml version="1.0" encoding="utf-8"?>
 <env:Envelope xmlns:env="http://schemas.xmlsoap.org/soap/envelope/" xmlns:bsvc="urn:com.workday/bsvc" xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd">
-<env:Header><wsse:Security env:mustUnderstand="1"><wsse:UsernameToken><wsse:Username>{{xml .User}}</wsse:Username><wsse:Password Type="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText">{{xml .Secret}}</wsse:Password></wsse:UsernameToken></wsse:Security></env:Header>
-<env:Body><bsvc:Get_Workers_Request bsvc:version="v21.1">
-{{- if .Worker}}<bsvc:Request_References><bsvc:Worker_Reference><bsvc:ID bsvc:type="WID">{{xml .Worker}}</bsvc:ID></bsvc:Worker_Reference></bsvc:Request_References>
-{{- else}}<bsvc:Request_Criteria><bsvc:Transaction_Log_Criteria_Data><bsvc:Transaction_Date_Range_Data>
-{{- if .Entered}}<bsvc:Updated_From>{{.From}}</bsvc:Updated_From><bsvc:Updated_Through>{{.Through}}</bsvc:Updated_Through>
-{{- else}}<bsvc:Effective_From>{{.From}}</bsvc:Effective_From><bsvc:Effective_Through>{{.Through}}</bsvc:Effective_Through>{{end -}}
-</bsvc:Transaction_Date_Range_Data></bsvc:Transaction_Log_Criteria_Data><bsvc:Exclude_Inactive_Workers>false</bsvc:Exclude_Inactive_Workers></bsvc:Request_Criteria>{{end}}
-<bsvc:Response_Filter><bsvc:As_Of_Effective_Date>{{.AsOf}}</bsvc:As_Of_Effective_Date><bsvc:As_Of_Entry_DateTime>{{.Now}}</bsvc:As_Of_Entry_DateTime><bsvc:Page>{{.Page}}</bsvc:Page><bsvc:Count>30</bsvc:Count></bsvc:Response_Filter>
+<env:Header><wsse:Security env:mustUnderstand="1"><wsse:UsernameToken><wsse:Username>%s</wsse:Username><wsse:Password Type="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText">%s</wsse:Password></wsse:UsernameToken></wsse:Security></env:Header>
+<env:Body><bsvc:Get_Workers_Request bsvc:version="v21.1">%s
+<bsvc:Response_Filter><bsvc:As_Of_Effective_Date>%s</bsvc:As_Of_Effective_Date><bsvc:As_Of_Entry_DateTime>%s</bsvc:As_Of_Entry_DateTime><bsvc:Page>%d</bsvc:Page><bsvc:Count>30</bsvc:Count></bsvc:Response_Filter>
 <bsvc:Response_Group><bsvc:Include_Reference>1</bsvc:Include_Reference><bsvc:Include_Personal_Information>1</bsvc:Include_Personal_Information><bsvc:Include_Employment_Information>1</bsvc:Include_Employment_Information></bsvc:Response_Group>
-</bsvc:Get_Workers_Request></env:Body></env:Envelope>`))
+</bsvc:Get_Workers_Request></env:Body></env:Envelope>`, escapeXML(q.User), escapeXML(q.Secret), about, q.AsOf, q.Now, q.Page)
+}
 
 func escapeXML(s string) string {
 	var b bytes.Buffer
@@ -219,11 +224,7 @@ const ahead = 60 * 24 * time.Hour
 func (w *workdayReader) call(ctx context.Context, q query) (workers, error) {
 	now := w.now().UTC()
 	q.User, q.Secret, q.Now, q.AsOf = w.user, w.secret, now.Format(time.RFC3339), now.Add(24*time.Hour).Format(time.DateOnly)
-	var body bytes.Buffer
-	if err := getWorkers.Execute(&body, q); err != nil {
-		return workers{}, err
-	}
-	text, _, err := w.send(ctx, "reading workers", http.MethodPost, "", nil, &body, http.Header{"Content-Type": {"text/xml; charset=utf-8"}, "Accept": {"text/xml"}})
+	text, _, err := w.send(ctx, "reading workers", http.MethodPost, "", nil, strings.NewReader(getWorkers(q)), http.Header{"Content-Type": {"text/xml; charset=utf-8"}, "Accept": {"text/xml"}})
 	// A fault comes with the status 500, whatever it is about, and its text may name people.
 	var answer workers
 	malformed := xml.Unmarshal(text, &answer)
