@@ -29,6 +29,7 @@ import (
 	"leaver/events"
 	"leaver/shared/bus"
 	"leaver/shared/bus/servicebustest"
+	"leaver/shared/doctor"
 	"leaver/shared/ledger"
 	"leaver/shared/ledger/aztables"
 	"leaver/shared/ledger/azuritetest"
@@ -100,7 +101,7 @@ func deployWith(t testing.TB, people int, stored map[string]string) *deployment 
 	var identities []servicebustest.Identity
 	for i, f := range offboarding.InCloud() {
 		d.tenant.AddApp(simtenant.App{
-			ClientID: clientID(i), Name: f.Name, Roles: f.Roles(), Cmdlets: f.Cmdlets,
+			ClientID: clientID(i), Name: offboarding.Registrations + f.Name, Roles: f.Roles(), Cmdlets: f.Cmdlets,
 			Federated: []simtenant.FederatedCredential{{
 				Issuer: issuer, Subject: roleOf(f.Name), Audience: "api://AzureADTokenExchange", Key: &d.account.key.PublicKey,
 			}},
@@ -509,6 +510,58 @@ func TestADepartureAsDeployed(t *testing.T) {
 		}
 	}
 	d.isOneTrace(t)
+	d.isExamined(t)
+}
+
+// isExamined has every function examine the installation with its own rights, as the schedule does: first as
+// it should be, then with one that may do too much on the bus, one that may do too little, and one that has
+// lost a permission in Microsoft 365 and has another instead.
+func (d *deployment) isExamined(t *testing.T) {
+	t.Helper()
+	wrong := func() []string {
+		t.Helper()
+		var all []string
+		for _, name := range slices.Sorted(maps.Keys(d.functions)) {
+			answer, err := d.functions[name].invoke([]byte(`{"examine":true}`))
+			var found []doctor.Finding
+			if err == nil {
+				err = json.Unmarshal(answer, &found)
+			}
+			if err != nil || len(found) == 0 {
+				t.Fatalf("%s found %s, %v", name, answer, err)
+			}
+			for _, f := range found {
+				if f.State == doctor.Wrong {
+					all = append(all, name+": "+f.Check+" "+f.Subject)
+				}
+			}
+		}
+		return all
+	}
+	// What these tests leave out on purpose.
+	healthy := []string{"plan: anchors anchors", "plan: limits limits"}
+	if got := wrong(); !slices.Equal(got, healthy) {
+		t.Errorf("the functions found %q, want %q", got, healthy)
+	}
+	index := func(name string) int {
+		return slices.IndexFunc(offboarding.InCloud(), func(f offboarding.Function) bool { return f.Name == name })
+	}
+	d.bus.Entitle(clientID(index("intake")), append(rightsOn("intake"), servicebustest.Right{Entity: bus.Topic, Send: true})...)
+	d.bus.Entitle(clientID(index("wipe")), servicebustest.Right{Entity: bus.Topic, Send: true})
+	d.tenant.Edit(func(w *simtenant.World) {
+		app := w.Apps[clientID(index("block"))]
+		app.Roles = append(slices.DeleteFunc(slices.Clone(app.Roles), func(r string) bool { return r == "User.EnableDisableAccount.All" }), "User.ReadWrite.All")
+	})
+	for _, name := range []string{"intake", "wipe", "plan"} {
+		d.functions[name].kill() // a role works for new connections
+	}
+	want := []string{
+		"intake: rights send to leaver", "plan: permissions Leaver block: User.EnableDisableAccount.All", "plan: permissions Leaver block: User.ReadWrite.All",
+		"plan: anchors anchors", "plan: limits limits", "wipe: rights listen on wipe",
+	}
+	if got := wrong(); !slices.Equal(got, want) {
+		t.Errorf("the functions found %q, want %q", got, want)
+	}
 }
 
 // isSwept expects that a process of export which has just started deletes an export whose time is over, from the

@@ -5,6 +5,7 @@ package aws_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -363,7 +364,10 @@ func isScheduled(function string) bool {
 }
 
 func (tp template) trigger(f offboarding.Function, is func(string, any, any)) {
-	events := at(tp.resources, logical(f.Name), "Properties")["Events"]
+	all, _ := at(tp.resources, logical(f.Name), "Properties")["Events"].(object)
+	is("the examination", all["EverySixHours"], object{"Type": "Schedule", "Properties": object{"Schedule": "rate(6 hours)", "Input": `{"examine":true}`}})
+	events := maps.Clone(all)
+	delete(events, "EverySixHours")
 	api := func(method, path string) any {
 		return object{"Type": "HttpApi", "Properties": object{"ApiId": ref("Webhooks"), "Path": path, "Method": method}}
 	}
@@ -375,7 +379,7 @@ func (tp template) trigger(f offboarding.Function, is func(string, any, any)) {
 	case f.People:
 		is("the trigger", events, object{"Pages": api("ANY", "/console/{page+}"), "First": api("GET", "/console")})
 	default:
-		is("the trigger", events, nil)
+		is("the trigger", events, object{})
 	}
 }
 
@@ -592,6 +596,7 @@ func TestWhatIsMissingIsNoticed(t *testing.T) {
 		{"tokens for anybody", remove(in("Federation", "Properties", "PolicyDocument"), "Statement"), "Federation"},
 		{"no schedule", remove(in("Forward", "Properties"), "Events"), "forward: the trigger"},
 		{"watch without a schedule", remove(in("Watch", "Properties"), "Events"), "watch: the trigger"},
+		{"no examination", remove(in("Wipe", "Properties", "Events"), "EverySixHours"), "wipe: the examination"},
 		{"no webhook", remove(in("Intake", "Properties", "Events"), "Webhook"), "intake: the trigger"},
 		{"no alarm on errors", remove(resources, "BlockErrors"), "block has no alarm on Errors"},
 		{"no alarm on age", remove(resources, "BlockAge"), "block has no alarm on OldestMessageAge"},

@@ -29,8 +29,8 @@ func costTable() string {
 	}
 	scheduled := queues + 2 // and watch and notify
 	// Three for each subscription, a success for each function, cases in four states, deadlines, frozen,
-	// channels, unproven.
-	metrics := 3*queues + len(offboarding.Functions()) + 8
+	// channels, unproven, and what the doctor finds.
+	metrics := 3*queues + len(offboarding.Functions()) + 9
 	verdicts := 6 * len(offboarding.Steps) // a step ends in about six of its states
 	gbSeconds := minutes * float64(queues*drainSeconds+2*watchSeconds) * memory
 	rows, totals := [][]string{}, [2]float64{}

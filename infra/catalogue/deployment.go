@@ -115,6 +115,10 @@ func alarms(b block) []alarm {
 		unverified.Name, unverified.Says, unverified.Playbook = "Unverified", "A webhook to a known source was not verified", "intake"
 		unverified.Statistic, unverified.Dimension.Value = "Sum", "unverified"
 		all = append(all, unverified)
+	case offboarding.FunctionPlan:
+		found := ours("Wrong", "")
+		found.Name, found.Says, found.Playbook, found.Dimension = "Doctor", "A function found with its own rights what is not as it should be", "doctor", nil
+		all = append(all, found)
 	case offboarding.FunctionResolve:
 		unread := ours("Readings", "Outcome")
 		unread.Name, unread.Says, unread.Playbook = "Unread", "An HR system cannot be read, or shows somebody who leaves no more: its last word stands", "sources"

@@ -3,6 +3,7 @@ package resident
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"leaver/shared/doctor"
@@ -14,9 +15,18 @@ import (
 func (h *Host) Doctor(webhooks []string, sample string, more ...func(context.Context) []doctor.Finding) *doctor.Doctor {
 	return &doctor.Doctor{
 		Directory: h.Directory, Exchange: h.mailboxes, Bus: h.Bus, Ledger: h.Ledger, Policy: h.Planner.Policy,
-		Functions: doctor.Functions(h.Planner.Policy), Application: h.Planner.Application,
+		Functions: doctor.Functions(h.Planner.Policy), Own: h.own(), Application: h.Planner.Application,
 		Webhooks: webhooks, Sample: sample, More: append(more, h.channels), Now: h.Now,
 	}
+}
+
+// own are the functions whose rights the host has: those that it serves. Where a person started it with
+// their own token, it has that person's.
+func (h *Host) own() []offboarding.Function {
+	if h.Planner.Application == "" || h.Operator.Named() {
+		return nil
+	}
+	return slices.DeleteFunc(doctor.Functions(h.Planner.Policy), func(f offboarding.Function) bool { return !h.Serves(f.Name) })
 }
 
 // channels are the findings about the channels to people. Nothing is sent.

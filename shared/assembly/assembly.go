@@ -16,10 +16,10 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"leaver/shared/bus"
+	"leaver/shared/doctor"
 	"leaver/shared/environment"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
-	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/telemetry"
 	"leaver/shared/worker"
@@ -39,6 +39,8 @@ type Function struct {
 	Metrics *lambda.Metrics
 	// Telemetry sends traces and metrics; nil sends none.
 	Telemetry *telemetry.Exporter
+	// Examine is what the function finds out about the installation, where that is more than about itself.
+	Examine func(context.Context) []doctor.Finding
 
 	config   environment.Function
 	identity identity.Connection
@@ -93,6 +95,10 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 		if err != nil {
 			return nil, err
 		}
+		if f.Examine == nil {
+			f.Examine = ownDoctor(name, f.Bus).ExamineOwn
+		}
+		handler = examined(handler, f.Examine, f.Metrics, log)
 		return flushed(f.Metrics.Measured(name, lambda.Thawed(handler, f.Now, open)), f.Telemetry), nil
 	})
 }
@@ -125,8 +131,8 @@ func (f *Function) Exchange() (cred azcore.TokenCredential, baseURL, scope, tena
 	return f.identity.Credential, cloud.Exchange, cloud.ExchangeScope, f.identity.TenantID, f.Telemetry.Client(f.identity.HTTP)
 }
 
-// Storage reaches the storages for exports; a function has no folder of its own.
-func (f *Function) Storage() *objectstore.Client { return objectstore.New("", f.identity.Credential) }
+// Credential is the function's own, for what only one function reaches: no other links that.
+func (f *Function) Credential() azcore.TokenCredential { return f.identity.Credential }
 
 // Before is a handler before whose every invocation something is done. That it fails is logged, and keeps
 // no message waiting.

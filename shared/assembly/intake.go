@@ -84,7 +84,8 @@ func RunIntake(build func(Intake) http.Handler) {
 			}
 			return handler.Invoke(ctx, payload)
 		})
-		return flushed(metrics.Measured(offboarding.FunctionIntake, lambda.Thawed(refreshed, in.Now, open)), exporter), nil
+		own := examined(refreshed, ownDoctor(offboarding.FunctionIntake, waker).ExamineOwn, metrics, log)
+		return flushed(metrics.Measured(offboarding.FunctionIntake, lambda.Thawed(own, in.Now, open)), exporter), nil
 	})
 }
 

@@ -9,6 +9,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"leaver/shared/bus"
@@ -54,20 +55,24 @@ type Exchange interface {
 	ForwardingOutside(ctx context.Context) (offboarding.ForwardingOutside, error)
 }
 
-// Depths is what is read of the bus.
-type Depths interface {
+// Bus is what is read of the broker.
+type Bus interface {
 	Depth(ctx context.Context, subscription string) (bus.Depth, error)
+	bus.Inspector
 }
 
 // Doctor examines one installation.
 type Doctor struct {
 	Directory Directory
-	Exchange  Exchange
-	Bus       Depths
+	Exchange  Exchange // nil where the rights at hand reach none of it
+	Bus       Bus
 	Ledger    *ledger.Ledger
 	Policy    offboarding.Policy
 	// Functions are those that are served here or elsewhere.
 	Functions []offboarding.Function
+	// Own are the functions whose rights are those at hand: the one as which this runs, or all of them where
+	// one application is all. A person has none of them, and sees what a person sees.
+	Own []offboarding.Function
 	// Application is the client id of a host that runs all functions as one application. It is left
 	// alone where the functions have registrations of their own.
 	Application string
@@ -96,13 +101,22 @@ func Functions(p offboarding.Policy) []offboarding.Function {
 func (d *Doctor) Examine(ctx context.Context) []Finding {
 	var all []Finding
 	for _, check := range append([]func(context.Context) []Finding{
-		d.clock, d.registrations, d.emergency, d.workflows, d.bus, d.ledger, d.anchors, d.webhooks, d.limits,
+		d.clock, d.registrations, d.emergency, d.workflows, d.bus, d.rights, d.ledger, d.anchors, d.webhooks, d.limits,
 		d.protected, d.files, d.forwarding, d.licences, d.retention,
 	}, d.More...) {
 		all = append(all, check(ctx)...)
 	}
 	return all
 }
+
+// ExamineOwn asks what every function can find out about itself, whatever it is for: whether it may do at
+// the broker what it has to, and no more.
+func (d *Doctor) ExamineOwn(ctx context.Context) []Finding {
+	return append(d.bus(ctx), d.rights(ctx)...)
+}
+
+// apart reports whether the functions sign in each by itself, as far as the rights at hand say.
+func (d *Doctor) apart() bool { return len(d.Own) > 0 && len(d.Own) < len(d.Functions) }
 
 // IsWrong reports whether something is not as it should be.
 func IsWrong(all []Finding) bool { return Count(all) > 0 }
@@ -120,6 +134,9 @@ func Count(all []Finding) (n int) {
 func fine(check, subject, why string) Finding { return Finding{check, subject, OK, why, ""} }
 
 func wrong(check, subject, why, fix string) Finding { return Finding{check, subject, Wrong, why, fix} }
+
+// errNoExchange: no call is made at all.
+var errNoExchange = errors.New("the rights at hand reach nothing of Exchange")
 
 // unread is what could not be asked.
 func unread(check, subject string, err error, needs string) Finding {

@@ -29,11 +29,25 @@ func (e entities) Depth(_ context.Context, subscription string) (bus.Depth, erro
 	return bus.Depth{}, nil
 }
 
+// broker is one as somebody sees it.
+type broker struct {
+	entities
+	rights           bus.Rights
+	missing, surplus map[string][]string // filters of a subscription
+	hidden           error               // why they are not shown
+}
+
+func (b *broker) Rights(context.Context) (bus.Rights, error) { return b.rights, nil }
+
+func (b *broker) Filters(_ context.Context, subscription string) (missing, surplus []string, err error) {
+	return b.missing[subscription], b.surplus[subscription], b.hidden
+}
+
 // installation is a tenant with Leaver as infra/azure sets it up, and its doctor.
 type installation struct {
 	*steptest.Harness
 	*doctor.Doctor
-	entities entities
+	*broker
 }
 
 // clientID is that of a function's registration.
@@ -45,7 +59,7 @@ func install(t *testing.T) *installation {
 	t.Helper()
 	h := steptest.New(t)
 	h.Ledger.HoldTo(anchorage{})
-	i := &installation{Harness: h, entities: entities{}}
+	i := &installation{Harness: h, broker: &broker{entities: entities{}, rights: bus.AllRights(), missing: map[string][]string{}, surplus: map[string][]string{}}}
 	policy := offboarding.DefaultPolicy()
 	policy.ForwardDomains = nil
 	for _, f := range doctor.Functions(policy) {
@@ -59,17 +73,46 @@ func install(t *testing.T) *installation {
 		i.entities[s.Name] = true
 	}
 	i.Doctor = &doctor.Doctor{
-		Directory: h.Graph, Exchange: h.Exchange, Bus: i.entities, Ledger: h.Ledger, Policy: policy, Functions: doctor.Functions(policy),
-		Application: simtenant.DefaultClientID, Webhooks: []string{"whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32))}, Sample: sample, Now: h.Now,
+		Directory: h.Graph, Exchange: h.Exchange, Bus: i.broker, Ledger: h.Ledger, Policy: policy, Functions: doctor.Functions(policy),
+		Own: doctor.Functions(policy), Application: simtenant.DefaultClientID, Webhooks: []string{"whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32))}, Sample: sample, Now: h.Now,
 	}
 	return i
 }
 
-// anchorage keeps no anchor yet.
-type anchorage struct{}
+// anchorage keeps anchors by their names.
+type anchorage map[string][]byte
 
-func (anchorage) Put(context.Context, string, []byte) error            { return nil }
-func (anchorage) Last(context.Context, string) (string, []byte, error) { return "", nil, nil }
+func (a anchorage) Put(_ context.Context, name string, content []byte) error {
+	a[name] = content
+	return nil
+}
+
+func (a anchorage) Last(_ context.Context, before string) (name string, content []byte, err error) {
+	for each := range a {
+		if each < before && each > name {
+			name = each
+		}
+	}
+	return name, a[name], nil
+}
+
+// anchored anchors the ledger, after which time passes.
+func (i *installation) anchored(t *testing.T, since time.Duration) {
+	t.Helper()
+	if _, err := i.Harness.Ledger.Anchor(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	i.Advance(since)
+}
+
+// twin is the client id of a registration that should not be there.
+const twin = "77777777-2222-4333-8444-555555555555"
+
+// as has the doctor run as one function.
+func (i *installation) as(function string) {
+	f, _ := offboarding.FunctionOf(function)
+	i.Doctor.Own = []offboarding.Function{f}
+}
 
 // app changes the registration of a function.
 func (i *installation) app(function string, change func(*simtenant.App)) {
@@ -116,6 +159,21 @@ func TestEachFaultIsNamedAndNoneElse(t *testing.T) {
 		{"a registration is missing", func(_ *testing.T, i *installation) {
 			i.Tenant.Edit(func(w *simtenant.World) { delete(w.Apps, clientID("wipe")) })
 		}, "permissions Leaver wipe"},
+		{"a registration has no service principal", func(_ *testing.T, i *installation) {
+			i.app("wipe", func(a *simtenant.App) { a.NoPrincipal = true })
+		}, "consent Leaver wipe"},
+		{"consent was withdrawn", func(_ *testing.T, i *installation) {
+			i.app("export", func(a *simtenant.App) { a.Roles = nil })
+		}, "permissions Leaver export: Mail.Read; permissions Leaver export: Contacts.Read; permissions Leaver export: Calendars.Read; permissions Leaver export: Tasks.Read.All"},
+		{"a second registration of a name", func(_ *testing.T, i *installation) {
+			i.Tenant.AddApp(simtenant.App{ClientID: twin, Name: offboarding.Registrations + "delete", Roles: []string{"User.Read.All"}})
+		}, "permissions Leaver delete (" + twin + ")"},
+		{"a registration of an earlier installation", func(_ *testing.T, i *installation) {
+			i.Tenant.AddApp(simtenant.App{ClientID: twin, Name: offboarding.Registrations + "lockout", Roles: []string{"User.ReadWrite.All"}})
+		}, "permissions Leaver lockout (" + twin + ")"},
+		{"people sign in by one that is given nothing", func(_ *testing.T, i *installation) {
+			i.Tenant.AddApp(simtenant.App{ClientID: twin, Name: offboarding.Registrations + "console"})
+		}, ""},
 		{"a service principal is disabled", func(_ *testing.T, i *installation) {
 			i.app("delete", func(a *simtenant.App) { a.Disabled = true })
 		}, "consent Leaver delete"},
@@ -138,6 +196,12 @@ func TestEachFaultIsNamedAndNoneElse(t *testing.T) {
 		{"a secret ends soon", secret(-90*day, 20*day, false), "secrets Leaver signout"},
 		{"a secret is old", secret(-200*day, 200*day, false), "secrets Leaver signout"},
 		{"a certificate of that age is not", secret(-200*day, 200*day, true), ""},
+		{"the clock is ahead", func(_ *testing.T, i *installation) {
+			i.Doctor.Now = func() time.Time { return i.Harness.Now().Add(15 * time.Second) }
+		}, "clock this machine"},
+		{"a second that rounding makes is no fault", func(_ *testing.T, i *installation) {
+			i.Doctor.Now = func() time.Time { return i.Harness.Now().Add(3 * time.Second) }
+		}, ""},
 		{"the clock is wrong", func(_ *testing.T, i *installation) {
 			i.Doctor.Now = func() time.Time { return i.Harness.Now().Add(-time.Minute) }
 		}, "clock this machine"},
@@ -162,6 +226,24 @@ func TestEachFaultIsNamedAndNoneElse(t *testing.T) {
 			})
 		}, "workflows 156ce798-1eb6-4e0a-8515-e79f54d04390"},
 		{"a subscription is missing", func(_ *testing.T, i *installation) { i.entities["onedrive"] = false }, "bus leaver: onedrive"},
+		{"a subscription takes everything", func(_ *testing.T, i *installation) { i.surplus["block"] = []string{"everything ($Default)"} }, "bus leaver: block"},
+		{"a subscription takes no terminations", func(_ *testing.T, i *installation) { i.missing["signout"] = []string{"label = termination"} }, "bus leaver: signout"},
+		{"the host may not send what it has to", func(_ *testing.T, i *installation) { i.rights.Send = []string{bus.Queue, bus.Hints} }, "rights send to leaver"},
+		{"the host may not listen where it has to", func(_ *testing.T, i *installation) { i.rights.Listen = bus.Without(i.rights.Listen, []string{"wipe"}) }, "rights listen on wipe"},
+		{"a function may send more than it needs", func(_ *testing.T, i *installation) {
+			i.as("notify")
+			i.rights = bus.Rights{Send: []string{bus.Queue}}
+		}, "rights send to leaver-requests"},
+		{"a function may listen where it need not", func(_ *testing.T, i *installation) {
+			i.as("signout")
+			i.rights = bus.Rights{Send: []string{bus.Topic}, Listen: []string{"delete", "signout"}}
+		}, "rights listen on delete"},
+		{"a function may do what it has to", func(_ *testing.T, i *installation) {
+			i.as("signout")
+			i.rights = bus.RightsOf("signout")
+		}, ""},
+		{"the last anchor is old", func(t *testing.T, i *installation) { i.anchored(t, 3*time.Hour) }, "anchors anchors"},
+		{"the last anchor is not", func(t *testing.T, i *installation) { i.anchored(t, 30*time.Minute) }, ""},
 		{"it is frozen", func(t *testing.T, i *installation) {
 			if err := i.Harness.Ledger.Freeze(t.Context(), offboarding.Person{Name: "Miriam Graham"}, "a drill"); err != nil {
 				t.Fatal(err)
@@ -265,7 +347,7 @@ func TestOneApplicationForAllFunctionsIsHeldAgainstAllOfThem(t *testing.T) {
 	h.Tenant.AddApp(simtenant.App{ClientID: id, Name: "Offboarding", Roles: append(slices.Compact(roles), "Mail.Send"), ExchangeGroups: groups})
 	h.Tenant.Edit(func(w *simtenant.World) { w.Permissions = append(w.Permissions, "Mail.Send") })
 	d := &doctor.Doctor{
-		Directory: h.Graph, Exchange: h.Exchange, Bus: entities{}, Ledger: h.Ledger, Policy: policy, Functions: doctor.Functions(policy), Application: id, Now: h.Now,
+		Directory: h.Graph, Exchange: h.Exchange, Bus: &broker{entities: entities{}, rights: bus.AllRights()}, Ledger: h.Ledger, Policy: policy, Functions: doctor.Functions(policy), Own: doctor.Functions(policy), Application: id, Now: h.Now,
 	}
 	for _, f := range d.Examine(t.Context()) {
 		if f.Check != "bus" && f.Check != "anchors" && (f.State != doctor.OK) != (f.Subject == "Offboarding: Mail.Send") {

@@ -66,22 +66,90 @@ func (d *Doctor) workflows(ctx context.Context) []Finding {
 	return orFine(found, check, "Lifecycle Workflows", "none of them does what Leaver does")
 }
 
+const mendBus = "terraform apply in infra/azure"
+
+// bus looks at the queues and subscriptions that there have to be, or at those of them that the rights at
+// hand are for, and at what each takes.
 func (d *Doctor) bus(ctx context.Context) []Finding {
 	const check = "bus"
 	var found []Finding
+	var hidden error
+	listens := d.needs().Listen
 	for _, s := range bus.Subscriptions() {
-		if !slices.ContainsFunc(d.Functions, func(f offboarding.Function) bool { return f.Name == s.Name }) {
+		looked := slices.ContainsFunc(d.Functions, func(f offboarding.Function) bool { return f.Name == s.Name })
+		if len(d.Own) > 0 {
+			looked = slices.Contains(listens, s.Name)
+		}
+		if !looked {
 			continue
 		}
+		subject := s.Entity + ": " + s.Name
 		_, err := d.Bus.Depth(ctx, s.Name)
 		switch {
 		case errors.Is(err, bus.ErrNotFound):
-			found = append(found, wrong(check, s.Entity+": "+s.Name, "there is no such queue or subscription: messages for it would be lost", "terraform apply in infra/azure"))
+			found = append(found, wrong(check, subject, "there is no such queue or subscription: messages for it would be lost", mendBus))
+			continue
 		case err != nil:
-			found = append(found, unread(check, s.Entity+": "+s.Name, err, "Azure Service Bus Data Receiver"))
+			found = append(found, unread(check, subject, err, "Azure Service Bus Data Receiver"))
+			continue
+		}
+		missing, surplus, err := d.Bus.Filters(ctx, s.Name)
+		if err != nil {
+			hidden = err
+			continue
+		}
+		if len(missing) > 0 {
+			found = append(found, wrong(check, subject, "it does not take what it has to ("+strings.Join(missing, ", ")+"): such messages pass it by, and its steps begin only when watch finds them overdue", mendBus))
+		}
+		if len(surplus) > 0 {
+			found = append(found, wrong(check, subject, "it takes what is for others ("+strings.Join(surplus, ", ")+"): its function would be handed that, and park it", mendBus+"; what somebody made by hand: az servicebus topic subscription rule delete"))
 		}
 	}
-	return orFine(found, check, bus.Topic, "every queue and every subscription is there and can be read; whether functions may send there, and what the filters take, is not read: terraform plan in infra/azure")
+	if hidden != nil {
+		found = append(found, unread(check, "filters", hidden, "Azure Service Bus Data Owner, which no function should have; or look: az servicebus topic subscription rule list"))
+	}
+	return orFine(found, check, bus.Topic, "every queue and subscription that these rights are for is there, can be read, and takes what it has to")
+}
+
+// needs are the rights on the bus that the functions have to have whose rights are those at hand.
+func (d *Doctor) needs() bus.Rights {
+	var all bus.Rights
+	for _, f := range d.Own {
+		of := bus.RightsOf(f.Name)
+		all.Send = append(all.Send, bus.Without(of.Send, all.Send)...)
+		all.Listen = append(all.Listen, bus.Without(of.Listen, all.Listen)...)
+	}
+	return all
+}
+
+// rights holds what the broker lets whoever asks do against what they have to do.
+func (d *Doctor) rights(ctx context.Context) []Finding {
+	const check, subject = "rights", "the bus"
+	if len(d.Own) == 0 {
+		return []Finding{{check, subject, Unknown, "what each function may do there only that function sees: on AWS each looks every six hours, and says so in its log", "look: az role assignment list --include-inherited --scope NAMESPACE; terraform plan in infra/azure"}}
+	}
+	has, err := d.Bus.Rights(ctx)
+	if err != nil {
+		return []Finding{unread(check, subject, err, "a broker that answers")}
+	}
+	who := needOf(d.Own...).of
+	needs := d.needs()
+	var found []Finding
+	for _, side := range []struct {
+		verb, role   string
+		needs, holds []string
+	}{
+		{"send to", "Azure Service Bus Data Sender", needs.Send, has.Send},
+		{"listen on", "Azure Service Bus Data Receiver", needs.Listen, has.Listen},
+	} {
+		for _, entity := range bus.Without(side.needs, side.holds) {
+			found = append(found, wrong(check, side.verb+" "+entity, who+" may not, and has to: its messages would be refused", mendBus+" gives the role "+side.role+"; a role takes up to five minutes to work"))
+		}
+		for _, entity := range bus.Without(side.holds, side.needs) {
+			found = append(found, wrong(check, side.verb+" "+entity, who+" may, and never does: whoever takes the function over would", "take the role "+side.role+" (or Data Owner) away there, and where it is inherited from: az role assignment list --include-inherited --scope NAMESPACE"))
+		}
+	}
+	return orFine(found, check, subject, who+" may do what it has to, and no more")
 }
 
 func (d *Doctor) ledger(ctx context.Context) []Finding {

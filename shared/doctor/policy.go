@@ -89,7 +89,7 @@ func (d *Doctor) forwarding(ctx context.Context) []Finding {
 	if len(d.Policy.ForwardDomains) == 0 {
 		return []Finding{fine(check, "forwardDomains", "no mail is forwarded outside")}
 	}
-	outside, err := d.Exchange.ForwardingOutside(ctx)
+	outside, err := d.forwardingOutside(ctx)
 	if err != nil {
 		return []Finding{unread(check, "forwardDomains", err, "Exchange's role View-Only Configuration")}
 	}
@@ -136,7 +136,7 @@ func (d *Doctor) licences(ctx context.Context) []Finding {
 // retention looks for policies that keep mail which the policy gives up.
 func (d *Doctor) retention(ctx context.Context) []Finding {
 	const check, subject = "retention", "retention policies"
-	holds, err := d.Exchange.OrganisationHolds(ctx)
+	holds, err := d.organisationHolds(ctx)
 	if err != nil {
 		return []Finding{unread(check, subject, err, "Exchange's role View-Only Configuration")}
 	}
@@ -145,4 +145,18 @@ func (d *Doctor) retention(ctx context.Context) []Finding {
 			"set keepMail to hold, so that this is said of each, or change the policy in Microsoft Purview → Data lifecycle management → Retention policies")}
 	}
 	return []Finding{fine(check, subject, "none keeps what the policy gives up")}
+}
+
+func (d *Doctor) organisationHolds(ctx context.Context) ([]string, error) {
+	if d.Exchange == nil {
+		return nil, errNoExchange
+	}
+	return d.Exchange.OrganisationHolds(ctx)
+}
+
+func (d *Doctor) forwardingOutside(ctx context.Context) (offboarding.ForwardingOutside, error) {
+	if d.Exchange == nil {
+		return offboarding.ForwardingOutside{}, errNoExchange
+	}
+	return d.Exchange.ForwardingOutside(ctx)
 }

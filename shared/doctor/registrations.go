@@ -64,7 +64,7 @@ func (d *Doctor) registrations(ctx context.Context) []Finding {
 		}
 	}
 	groups := d.roleGroups(ctx)
-	apart := slices.ContainsFunc(d.Functions, func(f offboarding.Function) bool { return len(byName[f.Name].Permissions) > 0 })
+	apart := d.apart() || slices.ContainsFunc(d.Functions, func(f offboarding.Function) bool { return len(byName[f.Name].Permissions) > 0 })
 	if !apart {
 		if own == nil {
 			return []Finding{wrong(check, "app registrations", "neither is there one registration for each function, named like “"+offboarding.Registrations+"signout”, nor is that of this host found: nothing can sign in",
@@ -81,6 +81,21 @@ func (d *Doctor) registrations(ctx context.Context) []Finding {
 		}
 		found = append(found, d.registration(r, needOf(f), groups)...)
 	}
+	return append(found, strangers(all, byName)...)
+}
+
+// strangers are registrations of Leaver's name that are none of its functions and are given something: one
+// of an earlier installation, or a second one of a name, which Entra takes as often as one likes.
+func strangers(all []offboarding.Registration, byName map[string]offboarding.Registration) []Finding {
+	var found []Finding
+	for _, r := range all {
+		name, is := strings.CutPrefix(r.Name, offboarding.Registrations)
+		_, known := offboarding.FunctionOf(name)
+		if is && len(r.Permissions) > 0 && !(known && byName[name].ID == r.ID) {
+			found = append(found, wrong("permissions", r.Name+" ("+r.AppID+")", fmt.Sprintf("this registration has a name of Leaver's and %d permissions, and is none of a function, or a second one of its name: whoever holds a secret of it has them", len(r.Permissions)),
+				"look which one the function signs in by (LEAVER_CLIENT_ID); the other, when nothing else uses it: az ad app delete --id "+r.AppID))
+		}
+	}
 	return found
 }
 
@@ -92,6 +107,10 @@ type roleGroups struct {
 
 func (d *Doctor) roleGroups(ctx context.Context) roleGroups {
 	g := roleGroups{members: map[string][]string{}}
+	if d.Exchange == nil {
+		g.err = errNoExchange
+		return g
+	}
 	for _, f := range d.Functions {
 		if !f.Exchange {
 			continue

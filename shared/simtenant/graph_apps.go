@@ -74,6 +74,9 @@ func (w *World) registrations(service bool) []*Registration {
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.Apps)) {
 		a := w.Apps[id]
+		if service && a.NoPrincipal {
+			continue
+		}
 		r := &Registration{ID: derived("application", id), AppID: id, DisplayName: a.Name, Service: service, Owners: a.Owners, Credentials: a.Credentials}
 		if service {
 			r.ID, r.Disabled, r.AppRoles = servicePrincipalID(id), a.Disabled, a.appRoles()

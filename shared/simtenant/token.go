@@ -116,6 +116,9 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 		return t.refuseToken(r, http.StatusUnauthorized, 7000215, "invalid_client", fmt.Sprintf("Invalid client secret provided. Ensure the secret being sent in the request is the client "+
 			"secret value, not the client secret ID, for a secret added to app '%s'.", app.ClientID))
 	}
+	if app.NoPrincipal {
+		return t.refuseToken(r, http.StatusUnauthorized, 7000229, "unauthorized_client", fmt.Sprintf("The client application %s is missing service principal in the tenant %s.", app.ClientID, t.world.TenantID))
+	}
 	if app.Disabled {
 		return t.refuseToken(r, http.StatusBadRequest, 7000112, "unauthorized_client", fmt.Sprintf("Application '%s'(%s) is disabled.", app.ClientID, app.Name))
 	}

@@ -424,6 +424,7 @@ type App struct {
 	SendsAs        []string // object ids of the mailboxes that Exchange lets it send as (Application Mail.Send with a scope)
 	ExchangeGroups []string // names of role groups in Exchange that it is a member of
 	Disabled       bool     // of the service principal: it gets no token
+	NoPrincipal    bool     // the registration has no service principal in the tenant, and gets no token either
 	Credentials    []Credential
 }
 

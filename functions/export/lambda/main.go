@@ -8,6 +8,7 @@ import (
 	"leaver/shared/assembly"
 	"leaver/shared/config"
 	"leaver/shared/graph"
+	"leaver/shared/objectstore"
 	"leaver/shared/offboarding"
 	"leaver/shared/worker/lambda"
 )
@@ -19,7 +20,7 @@ func main() {
 			return nil, err
 		}
 		policy, err := f.Policy(ctx, config.ParsePolicy)
-		storage := f.Storage()
+		storage := objectstore.New("", f.Credential()) // a function has no folder of its own
 		sweeper := &export.Sweeper{Storage: storage, Storages: policy.ExportStorages(), Ledger: f.Ledger, Now: f.Now, Log: f.Log}
 		return f.Before(sweeper.Run, f.Step(offboarding.StepExport, export.New(mailboxes, storage))), err
 	})

@@ -23,6 +23,7 @@ func main() {
 			Directory: directory, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant, Application: f.Application,
 			Policy: policy, SourceLimits: limits, Now: f.Now, Log: f.Log,
 		}
+		f.Examine = f.Doctor(offboarding.FunctionPlan, directory, policy).Examine
 		queue := f.Queue(offboarding.FunctionPlan, p.Handle)
 		return lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 			answer, err := queue.Invoke(ctx, payload) // whoever leaves now goes first

@@ -117,6 +117,14 @@ func (m *Metrics) Unproven(histories int) {
 	m.put(nil, metric{"Unproven", count, float64(histories)})
 }
 
+// Wrong is how much a function found that is not as it should be, with its own rights.
+func (m *Metrics) Wrong(n int) {
+	if m.Also != nil {
+		m.Also.Wrong(n)
+	}
+	m.put(nil, metric{"Wrong", count, float64(n)})
+}
+
 // Notice implements notify.Report: it is a figure for OpenTelemetry, and for CloudWatch only whether a
 // channel fails.
 func (m *Metrics) Notice(channel, outcome string) {
