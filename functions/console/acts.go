@@ -252,6 +252,12 @@ func wished(r *http.Request) (wish, offboarding.Request, error) {
 	return w, ask, err
 }
 
+// wrong is the form again, with what to write instead.
+func (w wish) wrong(err error) answer {
+	w.Wrong = err.Error()
+	return answer{status: http.StatusUnprocessableEntity, page: "plan", title: "Not planned", data: w}
+}
+
 // plan shows what would be done, and writes nothing.
 func (c *Console) plan(r *http.Request, who session) (answer, error) {
 	w, ask, err := wished(r)
@@ -260,8 +266,7 @@ func (c *Console) plan(r *http.Request, who session) (answer, error) {
 		planned, err = c.desk(who).Plan(r.Context(), ask)
 	}
 	if err != nil {
-		w.Wrong = err.Error()
-		return answer{status: http.StatusUnprocessableEntity, page: "plan", title: "A departure", data: w}, nil
+		return w.wrong(err), nil
 	}
 	w.Planned = &planned
 	return answer{page: "plan", title: "A departure", data: w}, nil
@@ -271,8 +276,7 @@ func (c *Console) plan(r *http.Request, who session) (answer, error) {
 func (c *Console) offboard(r *http.Request, who session) (answer, error) {
 	w, ask, err := wished(r)
 	if err != nil {
-		w.Wrong = err.Error()
-		return answer{status: http.StatusUnprocessableEntity, page: "plan", title: "A departure", data: w}, nil
+		return w.wrong(err), nil
 	}
 	sent, err := c.desk(who).Offboard(r.Context(), ask)
 	return answer{to: "/requests/" + sent.Request, done: "asked"}, err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -546,5 +547,73 @@ func TestWhatCannotBeMeantIsRefused(t *testing.T) {
 				t.Errorf("%s: taken", name)
 			}
 		}
+	}
+}
+
+// TestNoLinkDoesAnything follows every route that is no form, as browsers do that fetch ahead what somebody may
+// click: nothing is written. thirtybees/thirtybees#1902.
+func TestNoLinkDoesAnything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	c := w.leaves("grady.archie@contoso.com")
+	w.effective(c, offboarding.StepSignout)
+	before, err := w.desk.Ledger.Case(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := w.as(administrator)
+	for _, path := range []string{
+		"", "departures", "departures?of=needs", "search", "cases/" + c.ID, "cases/" + c.ID + "/report", "cases/" + c.ID + "/undo", "cases/" + c.ID + "/cancel",
+		"cases/" + c.ID + "/release", "cases/" + c.ID + "/approve", "cases/" + c.ID + "/sign-off", "cases/" + c.ID + "/replay", "approvals", "layoff", "parked", "limits",
+		"sources", "plan", "ledger", "ledger/adopt", "ledger/set-aside", "doctor", "offboard", "release", "cancel", "allow", "freeze", "thaw", "sign-out",
+	} {
+		r := b.request(http.MethodGet, "/console/"+path, nil)
+		r.Header.Set("Sec-Purpose", "prefetch;prerender")
+		if p := b.do(r); p.status >= 500 {
+			t.Errorf("%s: got %d", path, p.status)
+		}
+	}
+	after, err := w.desk.Ledger.Case(t.Context(), c.ID)
+	if err != nil || !reflect.DeepEqual(before, after) {
+		t.Errorf("looking has changed it: %+v, %v; want %+v", after, err, before)
+	}
+	if _, is, err := w.desk.Ledger.Freezing(t.Context()); err != nil || is {
+		t.Errorf("looking has frozen it: %t, %v", is, err)
+	}
+	if p := b.get("/console/"); p.status != 200 {
+		t.Errorf("looking has signed somebody out: got %d", p.status)
+	}
+}
+
+// TestAnOlderTabIsNoForgery sends a form that is older than others of its session, as from another tab or after
+// going back; and one of the session before, which is refused. cssbruno/GoWDK#198, mozilla/openbadges-backpack#22.
+func TestAnOlderTabIsNoForgery(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.as(administrator)
+	older := b.csrf()
+	for _, path := range []string{"/console/limits", "/console/", "/console/plan"} {
+		_ = b.get(path)
+	}
+	frozen := func() bool {
+		_, is, err := w.desk.Ledger.Freezing(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	send := func(path string) page {
+		return b.do(b.request(http.MethodPost, path, url.Values{"csrf": {older}, "reason": {"a test"}}))
+	}
+	if p := send("/console/freeze"); p.status != 200 || !frozen() {
+		t.Errorf("from the older tab: got %d, frozen %t, want it done", p.status, frozen())
+	}
+	if p := send("/console/thaw"); p.status != 200 || frozen() {
+		t.Errorf("from the older tab again: got %d, frozen %t, want it done", p.status, frozen())
+	}
+	b.post("/console/sign-out", url.Values{})
+	b.signIn(administrator, "/console/")
+	if p := send("/console/freeze"); p.status != 403 || frozen() || !strings.Contains(p.text, "nothing was done") {
+		t.Errorf("from a tab of the session before: got %d, frozen %t, want it refused", p.status, frozen())
 	}
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"slices"
 	"time"
@@ -146,19 +147,27 @@ func (c *Console) report(r *http.Request, _ session) (answer, error) {
 // parkedItem is what was parked, and whether it can be sent.
 type parkedItem struct {
 	replay.Item
+	Name  string // of whoever leaves; empty where that is not known
 	Since time.Time
 }
 
 // parked is what was parked, each with its reason and what would be sent.
 func (c *Console) parked(r *http.Request, _ session) (answer, error) {
 	items, err := c.Desk.Replay(r.Context(), operator.Replay{Selection: replay.Selection{Preview: true}})
-	return answer{page: "parked", title: "Parked messages", live: true, data: c.items(items)}, err
-}
-
-func (c *Console) items(items []replay.Item) []parkedItem {
+	if err != nil {
+		return answer{}, err
+	}
+	all, err := c.Desk.Overview(r.Context())
+	if err != nil {
+		return answer{}, err
+	}
+	names := map[string]string{}
+	for _, s := range all {
+		names[cmp.Or(s.Case, s.Request)] = s.Name()
+	}
 	var out []parkedItem
 	for _, item := range items {
-		out = append(out, parkedItem{item, c.Desk.Now().Add(-item.Age)})
+		out = append(out, parkedItem{item, names[cmp.Or(item.Case, item.Request)], c.Desk.Now().Add(-item.Age)})
 	}
-	return out
+	return answer{page: "parked", title: "Parked messages", live: true, data: out}, nil
 }

@@ -16,7 +16,6 @@ import (
 	"leaver/shared/ledger/aztables"
 	"leaver/shared/ledger/azuritetest"
 	"leaver/shared/offboarding"
-	"leaver/shared/operator"
 	"leaver/shared/simtenant"
 )
 
@@ -68,6 +67,11 @@ func tenThousand(t *testing.B, w *world) {
 		t.Fatal(err)
 	}
 	t.Logf("filled in %s", time.Since(start).Round(time.Second))
+	start = time.Now()
+	if _, err := w.desk.Overview(t.Context()); err != nil { // as the first page would, which waits for it
+		t.Fatal(err)
+	}
+	t.Logf("the index is there after %s", time.Since(start).Round(time.Millisecond))
 	b := w.as(administrator)
 	token := b.csrf()
 	measure := func(what string, one func(i int) page) {
@@ -85,13 +89,6 @@ func tenThousand(t *testing.B, w *world) {
 		t.Logf("%-10s median %s, first %s, slowest %s", what, median.Round(time.Millisecond/10), first.Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
 		t.ReportMetric(float64(median.Microseconds())/1000, "ms/"+strings.ReplaceAll(what, " ", "-"))
 	}
-	start = time.Now()
-	fresh := *w.desk
-	fresh.Index = &operator.Index{}
-	if _, err := fresh.Overview(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("the index is there after %s", time.Since(start).Round(time.Millisecond))
 	measure("overview", func(int) page { return b.get("/console/") })
 	measure("departures", func(int) page { return b.get("/console/departures?page=7") })
 	measure("search", func(i int) page {

@@ -177,6 +177,10 @@ func (c *Console) endSignIn(w http.ResponseWriter, r *http.Request) {
 		who, refused = c.redeem(ctx, r, begun)
 	}
 	if refused != nil {
+		if before, is := c.session(r); is && known { // the page says that nobody is signed in
+			c.ended.add(before, c.Desk.Now())
+			c.cookies.clear(w, cookieSession)
+		}
 		c.Log.Warn("console", "signing in", "refused", "why", refused.text, "error", refused.err)
 		c.write(w, r, session{}, answer{status: http.StatusForbidden, page: "refused", title: "Not signed in", data: refused.text})
 		return

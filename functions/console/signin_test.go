@@ -113,6 +113,24 @@ func TestWhoHasNoRoleIsToldSoAndSentNowhere(t *testing.T) {
 	}
 }
 
+// TestARoleThatWasTakenAway is gone with the next sign-in, and so is the session of before.
+// fabriziosalmi/certmate#408, linagora/openrag#486.
+func TestARoleThatWasTakenAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.as(helpdesk)
+	if p := b.get("/console/"); p.status != http.StatusOK {
+		t.Fatalf("got %d", p.status)
+	}
+	w.tenant.Edit(func(world *simtenant.World) { world.Users[simtenant.UserID(helpdesk)].AppRoles = nil })
+	if p := b.signIn(helpdesk, "/console/"); p.status != http.StatusForbidden || !strings.Contains(p.text, "no role here") {
+		t.Errorf("signed in again: got %d %s", p.status, p.text)
+	}
+	if p := b.get("/console/"); p.status != http.StatusUnauthorized {
+		t.Errorf("the session of before: got %d, want it ended", p.status)
+	}
+}
+
 // TestSeveralTabsSignInAtTheSameTime, each for itself. oauth2-proxy/oauth2-proxy#817, #611, #3258.
 func TestSeveralTabsSignInAtTheSameTime(t *testing.T) {
 	t.Parallel()

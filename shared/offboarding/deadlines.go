@@ -56,11 +56,13 @@ func Deadlines(c *Case) []Deadline {
 		released = r.EffectiveAt // also when seats are left to a person
 	}
 	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() && c.Cancelled == nil && c.Undo == nil {
-		what := "forwarding ends"
-		if r := c.Step(StepForward); r != nil && r.State == StateEffective {
+		what, r := "forwarding ends", c.Step(StepForward)
+		if r != nil && r.State == StateEffective {
 			what = "forwarding ended"
 		}
-		add(f.Until, what, "the plan")
+		if r == nil || r.State != StateEffective || !r.EffectiveAt.Before(f.Until) { // else nothing was forwarded
+			add(f.Until, what, "the plan")
+		}
 	}
 	hasDrive := c.HasDrive()
 	switch {

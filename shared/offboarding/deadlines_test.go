@@ -69,14 +69,27 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// TestAForwardingThatEnded is not announced any more.
+// TestAForwardingThatEnded is not announced any more, and one that never was, not at all.
 func TestAForwardingThatEnded(t *testing.T) {
 	t.Parallel()
-	c := &offboarding.Case{Plan: offboarding.Plan{Forwarding: &offboarding.Forwarding{Until: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}}}
-	for state, says := range map[offboarding.StepState]string{offboarding.StateWaiting: "forwarding ends", offboarding.StateEffective: "forwarding ended"} {
-		c.Steps = []*offboarding.Record{{Name: offboarding.StepForward, State: state}}
-		if got := offboarding.Deadlines(c); len(got) != 1 || got[0].What != says {
-			t.Errorf("%s: %+v", state, got)
+	until := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	c := &offboarding.Case{Plan: offboarding.Plan{Forwarding: &offboarding.Forwarding{Until: until}}}
+	for _, tt := range []struct {
+		state     offboarding.StepState
+		effective time.Time
+		says      []string
+	}{
+		{offboarding.StateWaiting, time.Time{}, []string{"forwarding ends"}},
+		{offboarding.StateEffective, until.Add(time.Minute), []string{"forwarding ended"}},
+		{offboarding.StateEffective, until.AddDate(0, 0, -30), nil}, // there was no mailbox
+	} {
+		c.Steps = []*offboarding.Record{{Name: offboarding.StepForward, State: tt.state, EffectiveAt: tt.effective}}
+		var says []string
+		for _, d := range offboarding.Deadlines(c) {
+			says = append(says, d.What)
+		}
+		if !slices.Equal(says, tt.says) {
+			t.Errorf("%s at %s: got %q, want %q", tt.state, tt.effective, says, tt.says)
 		}
 	}
 }
