@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -206,8 +207,41 @@ func (tp template) faults(exists func(path string) bool) []string {
 			}
 		}
 	}
+	tp.guarded(fault)
 	tp.references(fault)
 	return faults
+}
+
+// noise is how many requests a second the front door takes that nobody has signed, without keeping a signed
+// one waiting: those of TestNoiseKeepsNoSignedWebhookWaiting, and as many again.
+const noise = 600
+
+// guarded is what tells, and keeps from others, what became of the functions and of what came in.
+func (tp template) guarded(fault func(string, ...any)) {
+	webhooks := at(tp.resources, "Webhooks", "Properties")
+	if !same(at(webhooks, "AccessLogSettings")["DestinationArn"], attr("WebhooksLog.Arn")) {
+		fault("nobody keeps who called the webhooks")
+	}
+	for _, field := range regexp.MustCompile(`\$context\.[a-zA-Z.]+`).FindAllString(textAt(webhooks, "AccessLogSettings", "Format"), -1) {
+		if !slices.Contains([]string{"$context.requestTime", "$context.identity.sourceIp", "$context.routeKey", "$context.status", "$context.responseLength", "$context.responseLatency"}, field) {
+			fault("the access log has %s: paths, queries and headers hold secrets", field)
+		}
+	}
+	if rate, _ := strconv.Atoi(fmt.Sprint(at(webhooks, "DefaultRouteSettings")["ThrottlingRateLimit"])); rate < noise {
+		fault("the front door takes %d requests a second of anybody: noise keeps signed webhooks out", rate)
+	}
+	if !same(at(tp.resources, "Alarms", "Properties")["KmsMasterKeyId"], ref("Key")) {
+		fault("the topic of the alarms is under no key of its own")
+	}
+	if at(tp.resources, "Key", "Properties")["EnableKeyRotation"] != true || at(tp.resources, "Key")["DeletionPolicy"] != "Retain" {
+		fault("the key of logs and alarms is not rotated, or goes with the stack")
+	}
+	if textAt(tp.resources, "Signing", "Properties", "CodeSigningPolicies", "UntrustedArtifactOnDeployment") != "Enforce" {
+		fault("code that nobody signed is deployed")
+	}
+	if !same(at(tp.resources, "FunctionsChanged", "Properties")["Targets"], []any{object{"Id": "alarms", "Arn": ref("Alarms")}}) {
+		fault("nobody is told of a function that was changed")
+	}
 }
 
 var playbook = regexp.MustCompile(`infra/playbooks/[a-z-]+\.md`)
@@ -617,6 +651,15 @@ func TestWhatIsMissingIsNoticed(t *testing.T) {
 		{"intake on the ledger", set(variables("Intake"), "LEAVER_TABLES", ref("Tables")), "nobody reads LEAVER_TABLES"},
 		{"a parameter that is not there", func(tp template) { delete(tp.parameters, "WipeClientId") }, "there is no WipeClientId"},
 		{"a log without end", remove(in("WipeLog", "Properties"), "RetentionInDays"), "WipeLog keeps its lines for ever"},
+		{"a log under no key", remove(in("WipeLog", "Properties"), "KmsKeyId"), "WipeLog is under no key"},
+		{"no access log", remove(in("Webhooks", "Properties"), "AccessLogSettings"), "who called the webhooks"},
+		{"a secret in the access log", set(in("Webhooks", "Properties", "AccessLogSettings"), "Format", "$context.path"), "the access log has $context.path"},
+		{"a door that noise shuts", set(in("Webhooks", "Properties", "DefaultRouteSettings"), "ThrottlingRateLimit", 20), "noise keeps signed webhooks out"},
+		{"alarms under no key", remove(in("Alarms", "Properties"), "KmsMasterKeyId"), "the topic of the alarms"},
+		{"a key that is not rotated", remove(in("Key", "Properties"), "EnableKeyRotation"), "not rotated"},
+		{"unsigned code is deployed", set(in("Signing", "Properties", "CodeSigningPolicies"), "UntrustedArtifactOnDeployment", "Warn"), "code that nobody signed"},
+		{"code signing of no function", func(tp template) { delete(tp.globals, "CodeSigningConfigArn") }, "CodeSigningConfigArn"},
+		{"changes that nobody hears of", remove(in("FunctionsChanged", "Properties"), "Targets"), "a function that was changed"},
 		{"late wakes", func(tp template) { delete(tp.globals, "EventInvokeConfig") }, "MaximumEventAgeInSeconds"},
 		{"concurrency that small accounts refuse", func(tp template) { tp.globals["ReservedConcurrentExecutions"] = 10 }, "ReservedConcurrentExecutions"},
 	}
