@@ -220,10 +220,13 @@ type making struct {
 
 // named is a personal value, or that it was erased.
 func (m making) named(name string) string {
-	if m.c.Sealed(name) {
-		return cmp.Or(m.personal[name], erased)
+	if !m.c.Sealed(name) {
+		return ""
 	}
-	return ""
+	if value, kept := m.personal[name]; kept {
+		return value // which may be empty, too
+	}
+	return erased
 }
 
 // person is who did what an entry says; nil where that was nobody.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func departure(t *testing.T) ledger.Evidence {
 			Calls: []offboarding.Call{{Operation: "Set-CASMailbox", Status: 200, RequestID: "1c6b1f9e-0000-4000-8000-000000000002"}},
 		}),
 		begun(500*time.Millisecond, offboarding.StepForward, 1),
-		offboarding.Entry{At: start.Add(550 * time.Millisecond), Kind: offboarding.EntryKept, Step: offboarding.StepForward, Before: map[string]string{"forwardingSmtpAddress": "sealed"}, Sealed: map[string]string{"forward-forwardingSmtpAddress": "adele@fabrikam.com"}},
+		offboarding.Entry{At: start.Add(550 * time.Millisecond), Kind: offboarding.EntryKept, Step: offboarding.StepForward, Before: map[string]string{"autoReplyInside": "sealed", "forwardingSmtpAddress": "sealed"}, Sealed: map[string]string{"forward-autoReplyInside": "", "forward-forwardingSmtpAddress": "adele@fabrikam.com"}},
 		settled(900*time.Millisecond, offboarding.StepForward, 1, offboarding.Entry{State: offboarding.StateManual, Reason: "the successor <b>left</b> \u202e; name somebody"}),
 		offboarding.Entry{At: start.Add(2 * time.Hour), Kind: offboarding.EntrySignedOff, Step: offboarding.StepForward, State: offboarding.StateManual, Reason: "was manual", Sealed: map[string]string{"forward-signed-off-by-1": "Miriam Graham", "forward-signed-off-note-1": "done in Exchange"}},
 		begun(time.Second, offboarding.StepWipe, 1),
@@ -155,6 +156,10 @@ func TestAReportIsValidByItsSchema(t *testing.T) {
 	}
 	if len(r.People) != 1 || r.People[0].By.Name != "Miriam Graham" || r.People[0].Note != "done in Exchange" {
 		t.Errorf("people: got %+v, want the signature of Miriam Graham", r.People)
+	}
+	forward := r.Steps[slices.IndexFunc(r.Steps, func(s report.Step) bool { return s.Name == offboarding.StepForward })]
+	if want := (report.Fact{Name: "autoReplyInside"}); !slices.Contains(forward.Before, want) {
+		t.Errorf("what was found by forward: %v, want a text that was empty, and is not erased", forward.Before)
 	}
 	var waits, risks int
 	for _, e := range r.Timeline {
