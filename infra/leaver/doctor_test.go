@@ -87,7 +87,7 @@ sources:
 	}
 	for subject, says := range map[string]string{
 		"channels retired": "workflow", "channels unset": "LEAVER_NO_SUCH_VARIABLE", "channels nobody": "does not exist",
-		"sources refused: reading a person": "refuses the credential (401)", "sources gone: reading a person": "", "sources gone: endpoint": "nobody answers there", "sources unread: secrets": "no such file",
+		"sources refused: reading a person": "refuses the credential (401)", "sources gone: reading a person": "", "sources gone: handshake": "nobody answers there", "sources unread: secrets": "no such file",
 	} {
 		if f := got[subject]; f.State != doctor.Wrong || !strings.Contains(f.Why, says) || f.Fix == "" {
 			t.Errorf("%s: got %+v, want it to be wrong, to say %q, and what mends it", subject, f, says)
