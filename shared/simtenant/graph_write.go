@@ -157,9 +157,9 @@ func setManager(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	id := c.reference()
+	id := c.t.world.userID(c.reference()) // m365 points to them by userPrincipalName
 	if c.t.world.Users[id] == nil {
-		return c.notFound(id)
+		return c.notFound(c.reference())
 	}
 	c.t.before(kindUser, u.ID, c.now)
 	u.ManagerID = id
