@@ -21,9 +21,10 @@ import (
 // Exchange's, whose cmdlets are each function's own.
 // Source: Microsoft Graph permissions reference; the pages of the operations.
 var undoWrites = map[offboarding.StepName][]string{
-	offboarding.StepBlock:      {"User.EnableDisableAccount.All", "Device.ReadWrite.All"},
-	offboarding.StepOnedrive:   {"Files.ReadWrite.All"},
-	offboarding.StepPrivileges: {"Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "AppRoleAssignment.ReadWrite.All"},
+	offboarding.StepBlock:    {"User.EnableDisableAccount.All", "Device.ReadWrite.All"},
+	offboarding.StepOnedrive: {"Files.ReadWrite.All"},
+	// It reads the roles together with the authentication methods, which nothing less shows.
+	offboarding.StepPrivileges: {"Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "AppRoleAssignment.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"},
 	offboarding.StepAccess:     {"Group.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All"},
 	offboarding.StepLicence:    {"LicenseAssignment.ReadWrite.All", "GroupMember.ReadWrite.All"},
 	offboarding.StepDelete:     {"User.DeleteRestore.All"},
