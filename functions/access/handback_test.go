@@ -175,9 +175,6 @@ func TestHandingBackBearsLagAndThrottling(t *testing.T) {
 		"throttled": func(w *simtenant.World) {
 			w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusTooManyRequests, RetryAfter: 7 * time.Second, Times: 6})
 		},
-		"every third answer is lost": func(w *simtenant.World) {
-			w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: http.StatusServiceUnavailable, Share: 0.3})
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
