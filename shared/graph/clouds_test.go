@@ -24,7 +24,7 @@ func TestEveryCallIsInTheTableOfClouds(t *testing.T) {
 	}
 	var parsed []*ast.File
 	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") || name == "lacking.go" { // which calls nothing
+		if strings.HasSuffix(name, "_test.go") || name == "lacking.go" || name == "refusals.go" { // which call nothing
 			continue
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)

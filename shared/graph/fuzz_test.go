@@ -128,7 +128,7 @@ func TestPagesThatGoRoundEnd(t *testing.T) {
 				n++
 				_ = json.NewEncoder(w).Encode(map[string]any{"value": []any{}, "@odata.nextLink": "https://" + r.Host + r.URL.Path + "?$skiptoken=" + links[n%len(links)]})
 			})
-			if _, err := s.Devices(ctx, leaver); !errors.Is(err, errCircle) || n > 4 {
+			if _, err := s.MailFolders(ctx, leaver, ""); !errors.Is(err, errCircle) || n > 4 {
 				t.Errorf("%v after %d pages, want it to end", err, n)
 			}
 		})

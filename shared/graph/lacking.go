@@ -27,7 +27,7 @@ var (
 )
 
 // errAbsent ends a call to an operation that the cloud lacks.
-var errAbsent = errors.New("Microsoft's metadata of it has no such operation")
+var errAbsent = errors.New("no such operation in Microsoft's metadata of it")
 
 // lacks reports whether the cloud lacks the operation of a path.
 func (c *Client) lacks(path string) bool {

@@ -172,6 +172,9 @@ func FuzzImport(f *testing.F) {
 		s.entries[leaver+"-2"] = [][]byte{[]byte("there")}
 		c := ledger.Copy{ID: id, Label: label, Entries: []string{first, second}, Values: map[string]ledger.Value{name: {}}}
 		l := onMemory(s, ledgertest.Proof("tenant"))
+		if err := l.Import(t.Context(), c, false); ledger.Provable(id) && (!errors.Is(err, ledger.ErrUnproven) || len(s.entries[id]) > 1) {
+			t.Errorf("nothing of %q is signed: error %v, and %d entries, want it refused", id, err, len(s.entries[id]))
+		}
 		for range 2 {
 			if err := l.Import(t.Context(), c, true); err != nil {
 				if id != leaver+"-2" {

@@ -136,7 +136,7 @@ func (j *Job) patience(why string) time.Duration {
 	const shortest, longest = 2 * time.Second, 15 * time.Minute
 	// What has just changed is looked at again soon; but what changes at every look, such as a
 	// count, is not looked at every two seconds for hours.
-	patience := min(max(j.waitedFor(why)/2, j.Waited()/32, shortest), longest)
+	patience := min(max(j.waitedFor(why)/2, j.Waited()/8, shortest), longest)
 	if spec, _ := SpecOf(j.Step.Name); j.Waited() < 2*longest {
 		return spec.Soon(patience)
 	}

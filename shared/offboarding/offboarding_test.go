@@ -253,8 +253,8 @@ func TestPatienceGrowsWithTheWait(t *testing.T) {
 		{"lag", 0, 0, 2 * time.Second},
 		{"lag", 10 * time.Second, 10 * time.Second, 5 * time.Second},
 		{"lag", 24 * time.Hour, 24 * time.Hour, 15 * time.Minute},
-		{"waits for wipe", 3 * time.Minute, 3 * time.Minute, 3 * time.Minute / 32}, // what just changed is looked at soon
-		{"lag; waits for wipe", 3 * time.Minute, 30 * time.Second, 15 * time.Second},
+		{"waits for wipe", 3 * time.Minute, 3 * time.Minute, 3 * time.Minute / 8}, // what just changed is looked at soon
+		{"lag; waits for wipe", 3 * time.Minute, time.Minute, 30 * time.Second},
 		{"4 items", 24 * time.Hour, 15 * time.Minute, 15 * time.Minute}, // and what changes at every look, less often
 	} {
 		job := &offboarding.Job{Now: leaving.Add(tt.waited), Step: &offboarding.Record{

@@ -171,7 +171,7 @@ func postAll(ctx context.Context, intake string, people []string) error {
 
 // untilAll waits until every leaver's case is as wanted, returns the cases, and says how far it
 // is: at most a line a second, and no line twice. A look reads every open case, so it is taken four
-// times a second and less often when it takes long itself: watching takes a tenth of the time at most.
+// times a second, and less often when it takes long itself: watching takes half of the time at most.
 func untilAll(ctx context.Context, out io.Writer, h *operator.Desk, leavers []string, what string, done func(*offboarding.Case) bool) ([]*offboarding.Case, error) {
 	cases, finished := make([]*offboarding.Case, len(leavers)), make([]bool, len(leavers))
 	said, last := time.Time{}, -1
@@ -196,7 +196,7 @@ func untilAll(ctx context.Context, out io.Writer, h *operator.Desk, leavers []st
 		if n == len(leavers) {
 			return cases, nil
 		}
-		pause := time.NewTimer(max(250*time.Millisecond, 9*time.Since(looked)))
+		pause := time.NewTimer(max(250*time.Millisecond, time.Since(looked)))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
