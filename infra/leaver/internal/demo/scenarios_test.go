@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"leaver/infra/leaver/internal/demo/reporttest"
@@ -14,12 +15,20 @@ import (
 	"leaver/shared/simtenant"
 )
 
+// playing is held while a scenario is played, and taken while its reports are looked at: a browser would
+// take the time from departures that have to be locked out within seconds.
+var playing sync.RWMutex
+
 // played plays and returns what was printed. It looks at the reports of whatever is played to its end.
 func played(t *testing.T, o Options) (string, error) {
 	t.Helper()
 	var out, log bytes.Buffer
 	o.Out, o.Log, o.Reports = &out, &log, t.TempDir()
+	playing.RLock()
 	err := Play(t.Context(), o)
+	playing.RUnlock()
+	playing.Lock()
+	defer playing.Unlock()
 	if err == nil && o.Scenario != "contradiction" { // that one opens no case
 		reporttest.Look(t, o.Scenario, o.Reports)
 	}
