@@ -175,6 +175,9 @@ func (d departure) reasons(s operator.Status) []string {
 func (p *play) misses(ctx context.Context, d departure, s operator.Status) []string {
 	var wrong []string
 	miss := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	if took, out := s.LockedOut(); p.lockout > 0 && (!out || took > p.lockout) {
+		miss("locked out after %s, wanted within %s", took, p.lockout)
+	}
 	if d.check != nil {
 		if what := d.check(p.tenant, s); what != "" {
 			miss("in the tenant: %s", what)

@@ -22,7 +22,8 @@ type scenario struct {
 	// there is none.
 	directory  func(context.Context, *simtenant.Tenant) (*directory, error)
 	departures []departure
-	counts     bool // requests and time, of the only departure
+	lockout    time.Duration // that each may take, read back; 0 = however long
+	counts     bool          // requests and time, of the only departure
 	// run plays it in a way of its own, instead; title says how.
 	run   func(context.Context, Options) error
 	title string
@@ -50,7 +51,7 @@ var scenarios = []scenario{
 	{name: "layoff", run: layoff, title: "many people at once, against Microsoft's throttling: nobody is lost, and the lockout of all goes before everything else"},
 	{name: "attack", run: attack, title: attackTitle},
 	{name: "front-door", run: frontDoor, title: "one person through every kind of source, each out at the moment of their own time zone, and one taken back through each that can say so; 100 seconds"},
-	{name: "unkind", departures: unkind, tenant: unkindTenant, world: unkindWorld, policy: unkindPolicy},
+	{name: "unkind", departures: unkind, lockout: unkindLockout, tenant: unkindTenant, world: unkindWorld, policy: unkindPolicy},
 	{name: "undo", run: undo, title: undoTitle},
 	{name: "export", run: exported, title: "a mailbox of 10,000 items with odd names, exported by a host that is killed five times in the middle: every item once, its hash right, opened by another parser; then the account is deleted"},
 	{name: "storm", run: storm, title: "forty people leave, stay, change their dates and come back while the host is killed every second: nobody is lost, and nobody who stays is touched"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"leaver/infra/leaver/internal/demo/reporttest"
 	"leaver/shared/activedirectory/sambatest"
@@ -23,7 +24,7 @@ var playing sync.RWMutex
 func played(t *testing.T, o Options) (string, error) {
 	t.Helper()
 	var out, log bytes.Buffer
-	o.Out, o.Log, o.Reports = &out, &log, t.TempDir()
+	o.Out, o.Log, o.Reports, o.Busy = &out, &log, t.TempDir(), true
 	playing.RLock()
 	err := Play(t.Context(), o)
 	playing.RUnlock()
@@ -70,6 +71,29 @@ func TestScenario(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestALockoutThatTookTooLongIsAFault, and one that did not happen, but on a machine that is busy.
+func TestALockoutThatTookTooLongIsAFault(t *testing.T) {
+	t.Parallel()
+	tenant, err := simtenant.New(simtenant.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	for took, fault := range map[time.Duration]bool{time.Second: false, 3 * time.Second: true, 0: true} {
+		s := operator.Status{Opened: began}
+		if took > 0 {
+			at := began.Add(took)
+			s.LockedOutAt = &at
+		}
+		for _, p := range []*play{{tenant: tenant, scenario: scenario{lockout: unkindLockout}}, {tenant: tenant}} {
+			said := strings.Contains(strings.Join(p.misses(t.Context(), departure{}, s), "\n"), "locked out after")
+			if want := fault && p.lockout > 0; said != want {
+				t.Errorf("%s, at most %s: a fault: %t, want %t", took, p.lockout, said, want)
+			}
+		}
 	}
 }
 

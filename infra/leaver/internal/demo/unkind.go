@@ -258,15 +258,11 @@ var (
 	}
 )
 
-// unkindCheck adds to what must be so for one person that they were locked out soon, and that nobody else
-// was touched.
+// unkindCheck adds to what must be so for one person that nobody else was touched.
 func unkindCheck(own func(w *simtenant.World, id string) string) func(*simtenant.Tenant, operator.Status) string {
 	return func(t *simtenant.Tenant, s operator.Status) string {
 		wrong := ""
 		t.Edit(func(w *simtenant.World) { wrong = own(w, s.Leaver.ID) })
-		if took, out := s.LockedOut(); wrong == "" && (!out || took > unkindLockout) {
-			wrong = fmt.Sprintf("locked out after %s, wanted within %s", took, unkindLockout)
-		}
 		if wrong == "" {
 			wrong = touched(t)
 		}
