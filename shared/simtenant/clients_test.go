@@ -190,7 +190,7 @@ func TestM365Offboards(t *testing.T) {
 		{"/users/" + id + "?$expand=manager($select=id)", "", UserID(bo)},
 		{"/users/" + id + "/memberOf/microsoft.graph.group?$count=true&$select=id", eventual, `"@odata.count": 2`},
 		{"/users/" + id + "/getMemberGroups", "--method post --content-type application/json --body {\"securityEnabledOnly\":false}", GroupID("Buyers")},
-		{"/users/delta?$select=id", "", "$deltatoken"},
+		{"/users/delta?$select=id", "", "deltatoken"},
 		{"/users/" + id + "/managedDevices", "", `"PC"`},
 		{"/users/" + UserID(bo) + "/directReports", "", id},
 	} {
