@@ -208,7 +208,7 @@ var receiveCases = []suiteCase{
 	}},
 	{"concurrent publishers and receivers lose nothing and complete each message once", func(k *kit) {
 		const publishers, each, receivers = 8, 60, 4
-		ctx, cancel := context.WithCancel(k.within(2 * patience))
+		ctx, cancel := context.WithCancel(k.within(6 * patience))
 		defer cancel()
 		var publishing, receiving sync.WaitGroup
 		var mu sync.Mutex
