@@ -98,8 +98,8 @@ func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 	if hopeful && j.Waited() < rolesTake {
 		return j.NotYet("%s: refused for the role %s, which %s takes away first", B10, held, takes.Name)
 	}
-	return Permanent(fmt.Errorf("%s: the account holds %s; remove the role, or give Leaver's application the role Privileged Authentication Administrator, then replay: %w",
-		B10, held, err))
+	return Permanent(fmt.Errorf("%s: the account holds %s: %s; remove the role, or give Leaver's application the role Privileged Authentication Administrator, then replay: %w",
+		B10, held, j.Case.Plan.Cloud().User(j.Leaver), err))
 }
 
 // InUnit adds the likely cause to the refusal of a change to something in a restricted management
