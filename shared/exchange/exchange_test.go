@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,7 +117,7 @@ func TestEveryPageIsAskedForWithTheSameCommand(t *testing.T) {
 		bodies = append(bodies, string(body))
 		page := map[string]any{"value": []int{len(bodies)}}
 		if len(bodies) < 3 {
-			page["@odata.nextLink"] = "https://" + r.Host + r.URL.Path + "?$skiptoken=x"
+			page["@odata.nextLink"] = "https://" + r.Host + r.URL.Path + "?$skiptoken=" + strconv.Itoa(len(bodies))
 		}
 		_ = json.NewEncoder(rw).Encode(page)
 	})
