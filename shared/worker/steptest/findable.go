@@ -23,7 +23,7 @@ var (
 // is not there any more, and of what was never a person's to look for, are no matter.
 func Unfindable(c *offboarding.Case, r *offboarding.Record) []string {
 	byPerson := slices.Contains([]offboarding.StepState{offboarding.StateManual, offboarding.StateParked}, r.State) || r.State == offboarding.StateEffective && r.Reason != ""
-	if !byPerson || r.Undo {
+	if !byPerson || r.Undo || r.Name == offboarding.StepOnpremises { // Active Directory finds by the id: Get-ADObject ID
 		return nil
 	}
 	known := map[string]bool{strings.ToLower(c.Leaver): true}
