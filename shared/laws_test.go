@@ -205,7 +205,7 @@ func isCommand(path string) bool {
 func TestNothingLooksUpAtInfra(t *testing.T) {
 	const resident, loopback, terminal, demo, service = "infra/resident", "infra/leaver/internal/loopback", "infra/leaver/internal/terminal", "infra/leaver/internal/demo", "infra/leaver/internal/service"
 	below := map[string][]string{
-		resident: nil, loopback: nil, terminal: nil, demo: {resident, loopback, terminal}, demo + "/reporttest": {"infra/chromium"},
+		resident: nil, loopback: nil, terminal: nil, demo: {resident, loopback, terminal}, demo + "/reporttest": {"infra/chromiumtest"},
 		"infra/leaver": {resident, loopback, terminal, demo, service, "infra/playbooks"},
 	}
 	for _, p := range packages(t) {

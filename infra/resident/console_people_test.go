@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"leaver/infra/chromium"
+	"leaver/infra/chromiumtest"
 	"leaver/infra/resident"
 	"leaver/shared/ledger"
 	"leaver/shared/ledger/ledgertest"
@@ -89,17 +89,17 @@ func TestTheConsoleByKeyboardAlone(t *testing.T) {
 // razvandimescu/numa#111, hashicorp/waypoint#2882, daintreehq/daintree#9662.
 func (b *browsing) leftAlone() {
 	b.Helper()
-	wrote := chromium.Ask[string](b.Tab, `(() => {
+	wrote := chromiumtest.Ask[string](b.Tab, `(() => {
 		window.looked = document.querySelector(".foot time");
 		window.heard = 0;
 		new MutationObserver(() => { window.heard++; }).observe(document.getElementById("news"), { childList: true, characterData: true, subtree: true });
 		return document.activeElement.value;
 	})()`)
 	b.Until("the page looks for news", func() bool { return b.Holds(`!window.looked.isConnected`) })
-	if is := chromium.Ask[string](b.Tab, `document.activeElement.value`); is != wrote {
+	if is := chromiumtest.Ask[string](b.Tab, `document.activeElement.value`); is != wrote {
 		b.Errorf("%q was written, and %q is there", wrote, is)
 	}
-	if heard := chromium.Ask[int](b.Tab, `window.heard`); heard != 0 {
+	if heard := chromiumtest.Ask[int](b.Tab, `window.heard`); heard != 0 {
 		b.Errorf("a screen reader is told %d times that nothing is new", heard)
 	}
 }
@@ -125,7 +125,7 @@ func (b *browsing) asked(who, when string) string {
 func (b *browsing) focused(selector string) {
 	b.Helper()
 	if !b.Holds(fmt.Sprintf(`document.activeElement.matches(%q)`, selector)) {
-		b.Lost(fmt.Sprintf("the keyboard is at %s, want %s", chromium.Ask[string](b.Tab, `document.activeElement.outerHTML.slice(0, 160)`), selector))
+		b.Lost(fmt.Sprintf("the keyboard is at %s, want %s", chromiumtest.Ask[string](b.Tab, `document.activeElement.outerHTML.slice(0, 160)`), selector))
 	}
 	b.marked()
 }
@@ -138,7 +138,7 @@ func (b *browsing) marked() {
 		if (at === document.body || !location.pathname.startsWith("/console")) return true; // Entra's pages are Microsoft's
 		return parseFloat(style.outlineWidth) >= 2 && style.outlineStyle !== "none" && box.width > 4 && box.height > 4 && box.top >= 0 && box.bottom <= innerHeight + 1;
 	})()`) {
-		b.Errorf("nobody sees that the keyboard is at %s", chromium.Ask[string](b.Tab, `document.activeElement.outerHTML.slice(0, 160)`))
+		b.Errorf("nobody sees that the keyboard is at %s", chromiumtest.Ask[string](b.Tab, `document.activeElement.outerHTML.slice(0, 160)`))
 	}
 }
 
@@ -160,7 +160,7 @@ func (b *browsing) keyedTo(selector string) {
 func (b *browsing) entered(what, happened string) {
 	b.Helper()
 	b.Leads(what, func() { b.Press("\r") })
-	if title := chromium.Ask[string](b.Tab, `document.title`); happened != "" && title[:min(len(happened), len(title))] != happened {
+	if title := chromiumtest.Ask[string](b.Tab, `document.title`); happened != "" && title[:min(len(happened), len(title))] != happened {
 		b.Errorf("%s: the page is called %q, want %q first", what, title, happened)
 	}
 	if !b.Holds(`!location.pathname.startsWith("/console") || document.querySelectorAll("h1").length === 1`) {

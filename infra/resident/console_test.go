@@ -19,7 +19,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"leaver/infra/chromium"
+	"leaver/infra/chromiumtest"
 	"leaver/infra/resident"
 	"leaver/shared/identity"
 	"leaver/shared/offboarding"
@@ -40,7 +40,7 @@ const (
 
 // browsing is a console, the tenant behind it, and a real browser before it.
 type browsing struct {
-	*chromium.Tab
+	*chromiumtest.Tab
 	tenant *simtenant.Tenant
 	desk   *operator.Desk
 	url    string
@@ -52,7 +52,7 @@ type browsing struct {
 // folder first.
 func newBrowsing(t *testing.T, before ...func(dir string)) *browsing {
 	t.Helper()
-	tab := chromium.New(t)
+	tab := chromiumtest.New(t)
 	tenant, err := simtenant.New(simtenant.Config{Users: 40})
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestADepartureInARealBrowser(t *testing.T) {
 
 	adeles := b.leaves(adele, "")
 	b.Shows(`.steps`)
-	chromium.Ask[bool](b.Tab, `window.sameDocument = true`)
+	chromiumtest.Ask[bool](b.Tab, `window.sameDocument = true`)
 	b.See("Locked out")
 	b.Until("every step but the gates", func() bool {
 		c, err := b.desk.Ledger.Case(context.Background(), adeles)
@@ -163,7 +163,7 @@ func TestADepartureInARealBrowser(t *testing.T) {
 	b.Until("the page shows that OneDrive is done", func() bool {
 		return b.Holds(`document.querySelector("#step-onedrive .state").innerText === "effective"`)
 	})
-	if !chromium.Ask[bool](b.Tab, `window.sameDocument === true`) {
+	if !chromiumtest.Ask[bool](b.Tab, `window.sameDocument === true`) {
 		t.Error("the page was loaded again: nothing is live")
 	}
 	if u, _ := b.tenant.UserByUPN(adele); u.AccountEnabled {
@@ -304,7 +304,7 @@ func (b *browsing) refused() {
 // send sends a form of the page's own making.
 func (b *browsing) send(to, token string) {
 	b.Helper()
-	chromium.Ask[bool](b.Tab, fmt.Sprintf(`(() => {
+	chromiumtest.Ask[bool](b.Tab, fmt.Sprintf(`(() => {
 		const form = document.createElement("form"), field = (name, value) => { const i = document.createElement("input"); i.name = name; i.value = value; form.append(i); };
 		form.id = "made"; form.method = "post"; form.action = %q;
 		field("reason", "a test"); field("csrf", %s);
@@ -446,7 +446,7 @@ func (b *browsing) screenshots(cases map[string]string) {
 		b.pictures(strings.NewReplacer("?of=", "-", "cases/"+cases["departure"]+"/", "").Replace(path))
 	}
 	b.open("cases/" + cases["person"])
-	chromium.Ask[int](b.Tab, `document.querySelectorAll("main details").forEach((d) => { d.open = true; }), 1`)
+	chromiumtest.Ask[int](b.Tab, `document.querySelectorAll("main details").forEach((d) => { d.open = true; }), 1`)
 	b.pictures("person-open")
 	b.open("")
 	b.pictures("overview")
@@ -549,13 +549,13 @@ func (b *browsing) pictures(page string) {
 		b.Log("without axe-core: (cd .ci && npm ci --ignore-scripts)")
 	}
 	if len(axe) > 0 {
-		chromium.Ask[int](b.Tab, string(axe)+";0")
+		chromiumtest.Ask[int](b.Tab, string(axe)+";0")
 	}
 	b.looking(func(name string) {
 		if len(axe) > 0 && name != "phone-dark" { // which has the colours of one and the places of another
 			b.judge(page + " " + name)
 		}
-		if chromium.Ask[bool](b.Tab, `document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
+		if chromiumtest.Ask[bool](b.Tab, `document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
 			b.Errorf("%s %s: it is wider than the window", page, name)
 		}
 		b.save(page + "-" + name)
@@ -572,7 +572,7 @@ func (b *browsing) judge(name string) {
 			HTML string `json:"html"`
 		} `json:"nodes"`
 	}
-	for _, v := range chromium.Ask[[]violation](b.Tab, `axe.run().then((r) => r.violations)`, chromedp.EvalAwaitPromise) {
+	for _, v := range chromiumtest.Ask[[]violation](b.Tab, `axe.run().then((r) => r.violations)`, chromedp.EvalAwaitPromise) {
 		text, _ := json.Marshal(v.Nodes)
 		b.Errorf("%s: %s: %s: %s", name, v.ID, v.Help, bytes.TrimSpace(text[:min(len(text), 400)]))
 	}

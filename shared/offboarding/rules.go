@@ -87,8 +87,9 @@ func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 	if held == "" {
 		return err
 	}
+	why := fmt.Sprintf("%s: the account holds %s: %s", B10, held, j.Case.Plan.Cloud().User(j.Leaver))
 	if j.Case.Plan.PrivilegesByPerson {
-		return Manual(fmt.Sprintf("%s: the account holds %s, and by the policy (privilegesByPerson) a person takes roles, role-assignable groups, app roles and authentication methods away: do so, then replay", B10, held))
+		return Manual(why + "; by the policy (privilegesByPerson) a person takes roles, role-assignable groups, app roles and authentication methods away: do so, then replay")
 	}
 	takes := j.Case.Step(StepPrivileges)
 	if takes == nil { // planned before it was a step of its own
@@ -98,8 +99,7 @@ func (j *Job) Refused(ctx context.Context, err error, roles []string) error {
 	if hopeful && j.Waited() < rolesTake {
 		return j.NotYet("%s: refused for the role %s, which %s takes away first", B10, held, takes.Name)
 	}
-	return Permanent(fmt.Errorf("%s: the account holds %s: %s; remove the role, or give Leaver's application the role Privileged Authentication Administrator, then replay: %w",
-		B10, held, j.Case.Plan.Cloud().User(j.Leaver), err))
+	return Permanent(fmt.Errorf("%s; remove the role, or give Leaver's application the role Privileged Authentication Administrator, then replay: %w", why, err))
 }
 
 // InUnit adds the likely cause to the refusal of a change to something in a restricted management

@@ -13,7 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"leaver/infra/chromium"
+	"leaver/infra/chromiumtest"
 	"leaver/shared/simtenant"
 )
 
@@ -39,7 +39,7 @@ func (s *said) String() string {
 // TestTheFirstMinuteEndsInTheBrowser: leaver demo --stay says where the console is, and a newcomer signs in
 // there and watches somebody leave. A picture of that goes where LEAVER_SCREENSHOTS says.
 func TestTheFirstMinuteEndsInTheBrowser(t *testing.T) {
-	tab := chromium.New(t)
+	tab := chromiumtest.New(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	var out, log said
@@ -72,7 +72,7 @@ func TestTheFirstMinuteEndsInTheBrowser(t *testing.T) {
 	})
 	tab.Until("the departure is complete", func() bool { return tab.Holds(`document.querySelector("h1 .state").innerText === "complete"`) })
 	tab.Until("it cannot be cancelled any more", func() bool { return tab.Holds(`!document.querySelector("details.cancel")`) })
-	if !chromium.Ask[bool](tab, `window.sameDocument === true`) {
+	if !chromiumtest.Ask[bool](tab, `window.sameDocument === true`) {
 		t.Error("the page was loaded again: nothing is live")
 	}
 	if folder := os.Getenv("LEAVER_SCREENSHOTS"); folder != "" {

@@ -18,7 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"leaver/infra/chromium"
+	"leaver/infra/chromiumtest"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/report"
@@ -65,7 +65,7 @@ func Look(t *testing.T, scenario, dir string) {
 		tampered(t, path, text, keys)
 	}
 	t.Run("its reports in a browser", func(t *testing.T) {
-		tab := chromium.New(t)
+		tab := chromiumtest.New(t)
 		for i, path := range pages[:min(len(pages), opened)] {
 			shown(tab, scenario, path, all[i])
 		}
@@ -177,7 +177,7 @@ const look = `({
   Dark: matchMedia("(prefers-color-scheme: dark)").matches && getComputedStyle(document.body).backgroundColor !== "rgb(251, 250, 248)", Title: document.title })`
 
 // page is one as the browser shows it in a window of that size and scheme of colours.
-func page(tab *chromium.Tab, path string, width, height int64, scheme string) (is seen, picture []byte) {
+func page(tab *chromiumtest.Tab, path string, width, height int64, scheme string) (is seen, picture []byte) {
 	tab.Helper()
 	_, err := chromedp.Call(tab.Context, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
@@ -192,11 +192,11 @@ func page(tab *chromium.Tab, path string, width, height int64, scheme string) (i
 	if err != nil {
 		tab.Lost(err.Error())
 	}
-	return chromium.Ask[seen](tab, look), picture
+	return chromiumtest.Ask[seen](tab, look), picture
 }
 
 // shown opens a report in Chromium, as on a desk, on a phone and in the dark, and prints it.
-func shown(t *chromium.Tab, scenario, path string, r report.Report) {
+func shown(t *chromiumtest.Tab, scenario, path string, r report.Report) {
 	t.Helper()
 	lanes := 0
 	if slices.ContainsFunc(r.Timeline, func(e report.Event) bool { return e.Kind == string(offboarding.EntryBegun) }) {

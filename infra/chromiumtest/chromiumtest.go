@@ -1,10 +1,10 @@
-// Package chromium is a tab of a real browser, for tests that go through pages as people do.
+// Package chromiumtest is a tab of a real browser, for tests that go through pages as people do.
 //
 // A page may change by itself, and a form leads to a page that comes later. Whoever looks too early sees
 // the page before, and whoever goes elsewhere meanwhile breaks off what they have just sent, or is broken
 // off by it (net::ERR_ABORTED). So each way to another page returns when that page is there, and what is
 // found and what is done to it are one script, which no change of the page comes between.
-package chromium
+package chromiumtest
 
 import (
 	"context"
