@@ -90,6 +90,43 @@ func TestAPhoneHearsOfItsWipeAfterAFreeze(t *testing.T) {
 	}
 }
 
+// TestAPhoneThatIsToldLateHearsOfItsWipeAllTheSame: when thousands leave at once, block comes minutes before
+// wipe; the moment begins when the phone was told.
+func TestAPhoneThatIsToldLateHearsOfItsWipeAllTheSame(t *testing.T) {
+	t.Parallel()
+	h, c, id := withPhones(t, time.Minute, false)
+	b, w := h.Worker(offboarding.StepBlock, newStep(h)), h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe")))
+	h.Step(t, c.ID, b)
+	h.Advance(5 * time.Minute)
+	record, _ := h.Step(t, c.ID, b)
+	h.Wants(t, record, offboarding.StateWaiting, "B13")
+	if open := strings.Join(openProtocols(h, id), " "); open != offboarding.ActiveSync || enabled(t, h, id) {
+		t.Fatalf("five minutes on and no wipe asked for, got open %q, enabled %t; want ActiveSync open and the account closed", open, enabled(t, h, id))
+	}
+	h.Step(t, c.ID, w)
+	h.Advance(30 * time.Second)
+	h.Wants(t, h.Settle(t, c.ID, b), offboarding.StateEffective)
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+	if !acknowledged(h) {
+		t.Error("the phone did not hear of its wipe")
+	}
+}
+
+// TestAPhoneWhoseWipeNobodyAsksForIsShutOutAtLast: a wipe step that never comes keeps nothing open for good.
+func TestAPhoneWhoseWipeNobodyAsksForIsShutOutAtLast(t *testing.T) {
+	t.Parallel()
+	h, c, id := withPhones(t, time.Minute, false)
+	begun := h.Now()
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	h.Wants(t, record, offboarding.StateEffective)
+	if open := openProtocols(h, id); len(open) > 0 || !strings.Contains(record.Evidence["activeSync"], "closed after 10m, by when wipe had not told") {
+		t.Errorf("got open %v, evidence %v", open, record.Evidence)
+	}
+	if took := h.Now().Sub(begun); took > 11*time.Minute {
+		t.Errorf("got the mailbox closed after %s, want 10m", took)
+	}
+}
+
 func TestAPhoneIsWaitedForAsLongAsThePolicySays(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -108,6 +145,9 @@ func TestAPhoneIsWaitedForAsLongAsThePolicySays(t *testing.T) {
 			h, c, id := withPhones(t, tt.grace, tt.dead)
 			h.Tenant.Edit(func(w *simtenant.World) { w.Faults = tt.fault })
 			begun := h.Now()
+			if tt.fault == nil {
+				h.Step(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+			}
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
 			h.Wants(t, record, offboarding.StateEffective)
 			if open := openProtocols(h, id); len(open) > 0 || !strings.Contains(record.Evidence["activeSync"], tt.says) {

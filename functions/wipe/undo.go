@@ -52,7 +52,7 @@ func (s *Step) keepPhones(ctx context.Context, job *offboarding.Job) error {
 				return nil, nil
 			}
 			return slices.DeleteFunc(all, func(p offboarding.Phone) bool {
-				return !p.WipeRequested.After(p.WipeAcked) || job.Step.Before[phone+p.ID] == ""
+				return p.Untold() || job.Step.Before[phone+p.ID] == ""
 			}), err
 		},
 		Remove: func(ctx context.Context, p offboarding.Phone) error { return s.mailboxes.KeepPhone(ctx, p.ID) },

@@ -132,7 +132,7 @@ func (s *Step) phones(ctx context.Context, r *run) {
 			continue
 		}
 		done := p.Wiped()
-		if !done && !p.WipeRequested.After(p.WipeAcked) {
+		if !done && p.Untold() {
 			if err := s.mailboxes.ClearPhone(ctx, p.ID); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
 				r.fail(err) // not blocked before it was told
 				continue

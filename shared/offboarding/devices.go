@@ -55,9 +55,12 @@ type Phone struct {
 	WipeAcked     time.Time // DeviceWipeAckTime
 }
 
+// Untold reports whether nobody has asked for the phone's wipe since it last acknowledged one.
+func (p Phone) Untold() bool { return !p.WipeRequested.After(p.WipeAcked) }
+
 // Wiped reports whether the phone acknowledged its wipe and has not synchronised since. One that
 // has, was set up again after a wipe of long ago.
 func (p Phone) Wiped() bool {
 	const slack = 5 * time.Minute // the sync that brought the wipe may be counted after it
-	return !p.WipeAcked.IsZero() && !p.WipeRequested.After(p.WipeAcked) && !p.LastSync.After(p.WipeAcked.Add(slack))
+	return !p.WipeAcked.IsZero() && p.Untold() && !p.LastSync.After(p.WipeAcked.Add(slack))
 }

@@ -96,7 +96,7 @@ type OnedriveSettings struct {
 type BlockSettings struct {
 	Rereads []time.Duration `yaml:"rereads" json:"rereads,omitempty" default:"30m,1h,1d" about:"how long after its block an account that an on-premises Active Directory masters is looked at again, ascending: the synchronisation may enable it, and then it is blocked again; groups too, where deleted ones can be restored with the leaver in them"`
 	// PhoneGrace is obeyed by wipe as well.
-	PhoneGrace time.Duration `yaml:"phoneGrace" json:"phoneGrace,omitempty" default:"1m" about:"how long ActiveSync stays open, and the phone unblocked, for a phone's own mail program to hear of its wipe; the account is disabled at once all the same; 0s = not at all, and then such a phone never acknowledges"`
+	PhoneGrace time.Duration `yaml:"phoneGrace" json:"phoneGrace,omitempty" default:"1m" about:"how long ActiveSync stays open, and the phone unblocked, for a phone's own mail program to hear of its wipe, from when the wipe was asked for (which is waited for ten times as long at most); the account is disabled at once all the same; 0s = not at all, and then such a phone never acknowledges"`
 }
 
 // WipeSettings are what wipe obeys.

@@ -48,10 +48,17 @@ func layoff(ctx context.Context, o Options) error {
 	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, concurrency: 64, log: o.Log, reports: o.Reports}, func(ctx context.Context, h *operator.Desk, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, layoffPatience, fmt.Errorf("the departures did not end within %s", layoffPatience))
 		defer stop()
+		ctx, giveUp := context.WithCancelCause(ctx)
 		_, _ = fmt.Fprintf(out, "%d of %d people leave at once\n", len(leavers), c.Users)
 		begun := time.Now()
-		posted := make(chan error, 1)
-		go func() { posted <- postAll(ctx, intake, leavers) }()
+		posting := make(chan struct{})
+		go func() {
+			defer close(posting)
+			if err := postAll(ctx, intake, leavers); err != nil {
+				giveUp(fmt.Errorf("posting the webhooks: %w", err))
+			}
+		}()
+		defer func() { giveUp(nil); <-posting }()
 		cases, err := untilAll(ctx, out, h, leavers, "locked out", func(cs *offboarding.Case) bool {
 			_, out := cs.LockedOut()
 			return out
@@ -60,9 +67,6 @@ func layoff(ctx context.Context, o Options) error {
 			return err
 		}
 		lockout := phase{took: lastLockout(cases).Sub(begun), writes: tenant.IdentityWrites(), files: tenant.FileUnits()}
-		if err := <-posted; err != nil {
-			return err
-		}
 		if cases, err = untilAll(ctx, out, h, leavers, "ended", Ended); err != nil {
 			return err
 		}
@@ -153,7 +157,7 @@ func postAll(ctx context.Context, intake string, people []string) error {
 				if err != nil || status == http.StatusAccepted {
 					return err
 				}
-				if status != http.StatusTooManyRequests {
+				if status != http.StatusServiceUnavailable {
 					return fmt.Errorf("intake answered %d", status)
 				}
 				timer := time.NewTimer(time.Second)

@@ -3,9 +3,12 @@ package demo
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,6 +163,33 @@ func TestScenarioLayoffLosesNobody(t *testing.T) {
 }
 
 // TestScenarioAttackHarmsNobody: its own judge reads the tenant. What it stops is counted.
+// What intake answers when more come than it takes is 503: HR systems send again, and so does the layoff.
+func TestTheLayoffPostsAgainWhatIntakeDidNotTake(t *testing.T) {
+	var asked atomic.Int32
+	intake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	defer intake.Close()
+	if err := postAll(t.Context(), intake.URL, []string{"adele.vance@contoso.com", "alex.wilber@contoso.com"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := asked.Load(); got != 3 {
+		t.Errorf("intake was asked %d times, want 3", got)
+	}
+}
+
+func TestTheLayoffEndsAtOnceWhereIntakeRefuses(t *testing.T) {
+	intake := httptest.NewServer(http.NotFoundHandler())
+	defer intake.Close()
+	if err := postAll(t.Context(), intake.URL, []string{"adele.vance@contoso.com"}); err == nil {
+		t.Error("a webhook that was refused is no error")
+	}
+}
+
 func TestScenarioAttackHarmsNobody(t *testing.T) {
 	t.Parallel()
 	out, err := played(t, Options{Scenario: "attack", JSON: true})
