@@ -22,23 +22,21 @@ func TestEveryCaseHasItsTest(t *testing.T) {
 	}
 }
 
-// TestEveryPairHasItsTest: PAIRS.md says of every step what it takes away and what it needs, and of every
-// pair that meets a test that is there.
+// TestEveryPairHasItsTest: PAIRS.md has pairs for every step that takes something away or relies on
+// something, and names for each a test that is there.
 func TestEveryPairHasItsTest(t *testing.T) {
 	page, err := os.ReadFile("PAIRS.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, pairs, split := strings.Cut(string(page), "| takes away | needs it |")
+	_, pairs, split := strings.Cut(string(page), "| takes away | needs it |")
 	_, rows, _ := strings.Cut(pairs, "\n")
 	if got := testsOf(t, rows); !split || got == 0 {
 		t.Error("got no pair, want some")
 	}
 	for _, spec := range offboarding.Steps {
-		if !strings.Contains(steps, "\n| "+string(spec.Name)+" | ") {
-			t.Errorf("got no row for step %s in the first table of PAIRS.md", spec.Name)
-		}
-		if !strings.Contains(rows, string(spec.Name)+":") && !regexp.MustCompile(`(?m)^\|[^|]*\|[^|]*\b`+string(spec.Name)+`\b`).MatchString(rows) {
+		alone := spec.Takes == "nothing" && spec.Relies == "nothing"
+		if !alone && !strings.Contains(rows, string(spec.Name)+":") && !regexp.MustCompile(`(?m)^\|[^|]*\|[^|]*\b`+string(spec.Name)+`\b`).MatchString(rows) {
 			t.Errorf("step %s is in no pair", spec.Name)
 		}
 	}

@@ -31,6 +31,7 @@ func pageSections(project fs.FS) ([]section, error) {
 		{"README.md", "picture", picture()},
 		{"functions/README.md", "functions", functionTable()},
 		{"functions/README.md", "rules", rules},
+		{"functions/PAIRS.md", "steps", stepTable()},
 		{"SECURITY.md", "worst", worstTable()},
 		{"SECURITY.md", "reach", reach},
 		{"SECURITY.md", "rights", rightsTable()},
@@ -122,6 +123,14 @@ func trigger(function string) string {
 		return "`GET /console/`"
 	}
 	return "`leaver " + function + "`"
+}
+
+func stepTable() string {
+	var rows [][]string
+	for _, s := range offboarding.Steps {
+		rows = append(rows, []string{string(s.Name), s.Takes, s.Relies})
+	}
+	return table([]string{"step", "takes away", "relies on"}, rows)
 }
 
 func worstTable() string {

@@ -27,8 +27,7 @@ const (
 // Spec is what is fixed about a step, whoever leaves.
 type Spec struct {
 	Name StepName
-	// Gate steps have their own, delayed message. The others start
-	// with the one termination message.
+	// Gate steps wait for others and read the world again first; their message is delayed.
 	Gate bool
 	// Urgent steps lock the leaver out: they go before everything else.
 	Urgent bool
@@ -37,11 +36,14 @@ type Spec struct {
 	Irreversible bool
 	// When reports whether a departure has the step, by its settings; nil is always.
 	When func(Plan) bool
-	// Needs are the steps that must be settled (effective, withheld or signed off)
-	// before this one acts; those that are not in the plan do not count.
+	// Needs are the steps that must be closed (effective, withheld or signed off) before this one
+	// acts; those that are not in the plan do not count.
 	Needs []StepName
 	// Deadline bounds every wait: past it, "not yet" becomes a manual task.
 	Deadline time.Duration
+	// Takes is what the step takes away, and Relies what it relies on that another step may take away,
+	// in words: for functions/PAIRS.md.
+	Takes, Relies string
 	// Function is the one that serves the step. It bears the step's name, and every step is on
 	// the ledger: Functions fills both in.
 	Function
@@ -72,6 +74,8 @@ func (s Spec) PastDeadline(why string) string {
 var Steps = []Spec{
 	{
 		Name: StepSignout, Urgent: true, Deadline: time.Hour,
+		Takes:  "the password, sessions",
+		Relies: "the right to do so, which a role of the leaver's takes (B10)",
 		Function: Function{
 			Does: "throws the leaver out of every session",
 			Permissions: []string{
@@ -84,6 +88,8 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepBlock, Urgent: true, Deadline: 24 * time.Hour,
+		Takes:  "the account, ways into the mailbox, devices in Entra",
+		Relies: "the same; that the synchronisation agrees (B9)",
 		Function: Function{
 			Does: "closes the account, the mailbox and the devices", Exchange: true,
 			Cmdlets: []string{
@@ -101,6 +107,8 @@ var Steps = []Spec{
 		// Two days less than the default grace: whoever gets the manual task can still look at
 		// the mailbox's phones.
 		Name: StepWipe, Irreversible: true, Deadline: 28 * 24 * time.Hour,
+		Takes:  "data on phones and devices, partnerships, records of devices in Intune",
+		Relies: "a mailbox, a phone's own mail program that gets in, an enrolment, the licence of Intune",
 		Function: Function{
 			Does: "removes the organisation's data from phones and computers", Exchange: true, Policy: true,
 			Cmdlets: []string{
@@ -117,6 +125,8 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepForward, Deadline: 24 * time.Hour,
+		Takes:  "the type of the mailbox, meetings ahead, rules that send outside, at its end the forwarding",
+		Relies: "a mailbox with its licence, a recipient who stays",
 		Function: Function{
 			Does: "sends new mail where the plan says", Exchange: true, Policy: true,
 			Cmdlets: []string{
@@ -133,6 +143,8 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepPreserve, When: Plan.preserves, Deadline: 24 * time.Hour,
+		Takes:  "nothing",
+		Relies: "a mailbox, a licence that permits a hold",
 		Function: Function{
 			Does: "keeps the mail before the account goes", Exchange: true,
 			Cmdlets: []string{"Get-Mailbox", "Set-Mailbox LitigationHoldEnabled LitigationHoldDuration"},
@@ -143,6 +155,8 @@ var Steps = []Spec{
 	{
 		// The largest mailboxes take days, by the limits of each mailbox.
 		Name: StepExport, When: Plan.exports, Deadline: 21 * 24 * time.Hour,
+		Takes:  "nothing",
+		Relies: "a mailbox, and everything in it",
 		Function: Function{
 			Does: "writes the mailbox into files, and compares them with it", Policy: true, Storage: true,
 			Permissions: []string{"Mail.Read", "Contacts.Read", "Calendars.Read", "Tasks.Read.All"},
@@ -154,6 +168,8 @@ var Steps = []Spec{
 		// Large drives take days. It ends well before day 60, when an unlicensed OneDrive is
 		// read-only.
 		Name: StepOnedrive, Deadline: 21 * 24 * time.Hour,
+		Takes:  "sharing links",
+		Relies: "the OneDrive, a drive for the copy, a recipient who stays",
 		Function: Function{
 			Does:        "copies the files to where the policy wants them, and compares the copies",
 			Permissions: []string{"User.Read.All", "Files.ReadWrite.All"},
@@ -163,6 +179,8 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepPrivileges, When: Plan.takesPrivileges, Irreversible: true, Deadline: 24 * time.Hour,
+		Takes:  "roles, authentication methods, role-assignable groups",
+		Relies: "others who administer the tenant",
 		Function: Function{
 			Does: "takes away roles and authentication methods, while enough administrators remain", Policy: true,
 			Permissions: []string{
@@ -175,6 +193,8 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepAccess, Deadline: 24 * time.Hour,
+		Takes:  "groups, ownerships, rights on mailboxes, telephone numbers",
+		Relies: "a successor who stays; that privileges has decided",
 		Function: Function{
 			Does: "takes away what the leaver can still reach", Exchange: true,
 			Cmdlets: []string{
@@ -194,6 +214,8 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepOnpremises, Urgent: true, Deadline: 24 * time.Hour,
+		Takes:  "the account on premises, its groups, in the end its place in the directory",
+		Relies: "the account on premises",
 		Function: Function{
 			Does: "locks the account out of the on-premises Active Directory that masters it", Inside: true, Connection: "LEAVER_DIRECTORY",
 			AtWorst: "end departures in the ledger; in the directory what the service account may do to the people and groups below its containers: disable, reset passwords, change memberships",
@@ -202,7 +224,9 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepLicence, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
-		Needs: []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepExport, StepPrivileges, StepAccess, StepOnpremises},
+		Needs:  []StepName{StepSignout, StepBlock, StepForward, StepPreserve, StepExport, StepPrivileges, StepAccess, StepOnpremises},
+		Takes:  "the licence: mailbox, Intune, in the end the OneDrive",
+		Relies: "that nobody needs those any more",
 		Function: Function{
 			Does: "releases the licence, when nothing is lost with it", Exchange: true, Policy: true,
 			Cmdlets: []string{
@@ -219,7 +243,9 @@ var Steps = []Spec{
 	},
 	{
 		Name: StepDelete, Gate: true, Irreversible: true, Deadline: 7 * 24 * time.Hour,
-		Needs: []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepExport, StepOnedrive, StepPrivileges, StepAccess, StepOnpremises, StepLicence},
+		Needs:  []StepName{StepSignout, StepBlock, StepWipe, StepForward, StepPreserve, StepExport, StepOnedrive, StepPrivileges, StepAccess, StepOnpremises, StepLicence},
+		Takes:  "the account, and all that goes with it",
+		Relies: "that all else is done, or looked at",
 		Function: Function{
 			Does: "deletes the account, when nothing is lost with it", Exchange: true, Policy: true,
 			Cmdlets:     []string{"Get-Mailbox", "Get-OrganizationConfig", "Get-MailboxStatistics", "Get-MailboxFolderStatistics"},
