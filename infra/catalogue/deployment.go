@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -41,7 +42,7 @@ type block struct {
 	Alarms    []alarm
 }
 
-// alarm is one of CloudWatch on a metric, over minutes.
+// alarm is one of CloudWatch on a metric, over minutes; what it leaves out is as most of them have it.
 type alarm struct {
 	Name, Says, Playbook         string
 	Namespace, Metric, Statistic string
@@ -82,62 +83,47 @@ const (
 
 // alarms are those of a function. Each has a page in infra/playbooks.
 func alarms(b block) []alarm {
-	ours := func(metric, by string) alarm {
-		return alarm{Namespace: "Leaver", Metric: metric, Statistic: "Maximum", Dimension: &dimension{by, b.Name}, Minutes: 1, Missing: "notBreaching", Operator: over}
-	}
-	errors := alarm{Name: "Errors", Says: b.Name + " failed", Playbook: "errors", Namespace: "AWS/Lambda", Metric: "Errors", Statistic: "Sum",
-		Dimension: &dimension{"FunctionName", "!Ref " + b.ID}, Minutes: 1, Missing: "notBreaching", Operator: over}
+	errors := alarm{Name: "Errors", Playbook: "errors", Says: b.Name + " failed", Namespace: "AWS/Lambda", Metric: "Errors", Statistic: "Sum", Dimension: &dimension{"FunctionName", "!Ref " + b.ID}}
 	if b.Scheduled { // the next minute tries again
 		errors.Says, errors.Minutes, errors.Of = b.Name+" fails again and again", 5, 3
 	}
 	all := []alarm{errors}
 	if hasQueue(b.Name) {
-		age, letters := ours("OldestMessageAge", "Subscription"), ours("DeadLetters", "Subscription")
-		age.Name, age.Playbook, age.Operator, age.Minutes = "Age", "age", longer, 2
-		age.Says, age.Threshold = "The oldest message for "+b.Name+" has waited for five minutes", 300
+		minutes, seconds := "five", 300
 		if s, _ := offboarding.SpecOf(offboarding.StepName(b.Name)); s.Urgent || b.Name == offboarding.FunctionPlan {
-			age.Says, age.Threshold = "The oldest message for "+b.Name+" has waited for two minutes", 120
+			minutes, seconds = "two", 120
 		}
-		letters.Name, letters.Playbook, letters.Says = "DeadLetters", "dead-letters", "A message for "+b.Name+" is parked"
-		all = append(all, age, letters)
+		of := &dimension{"Subscription", b.Name}
+		all = append(all,
+			alarm{Name: "Age", Playbook: "age", Says: "The oldest message for " + b.Name + " has waited for " + minutes + " minutes", Metric: "OldestMessageAge", Dimension: of, Minutes: 2, Operator: longer, Threshold: seconds},
+			alarm{Name: "DeadLetters", Playbook: "dead-letters", Says: "A message for " + b.Name + " is parked", Metric: "DeadLetters", Dimension: of})
 	}
 	if b.Scheduled {
-		silent := ours("Success", "Function")
-		silent.Name, silent.Playbook, silent.Says = "Silent", "silent", b.Name+" has not succeeded for five minutes, or is not invoked at all"
-		silent.Statistic, silent.Minutes, silent.Missing, silent.Operator, silent.Threshold = "Sum", 5, "breaching", fewer, 1
-		all = append(all, silent)
+		all = append(all, alarm{Name: "Silent", Playbook: "silent", Says: b.Name + " has not succeeded for five minutes, or is not invoked at all",
+			Metric: "Success", Statistic: "Sum", Dimension: &dimension{"Function", b.Name}, Minutes: 5, Missing: "breaching", Operator: fewer, Threshold: 1})
 	}
 	switch b.Name {
 	case offboarding.FunctionIntake:
-		all = append(all, alarm{Name: "Refuses", Says: "Webhooks could not be kept and were answered 5xx", Playbook: "intake",
-			Namespace: "AWS/ApiGateway", Metric: "5xx", Statistic: "Sum", Dimension: &dimension{"ApiId", "!Ref Webhooks"}, Minutes: 1, Missing: "notBreaching", Operator: over})
-		unverified := ours("Webhooks", "Outcome")
-		unverified.Name, unverified.Says, unverified.Playbook = "Unverified", "A webhook to a known source was not verified", "intake"
-		unverified.Statistic, unverified.Dimension.Value = "Sum", "unverified"
-		all = append(all, unverified)
+		all = append(all,
+			alarm{Name: "Refuses", Playbook: "intake", Says: "Webhooks could not be kept and were answered 5xx", Namespace: "AWS/ApiGateway", Metric: "5xx", Statistic: "Sum", Dimension: &dimension{"ApiId", "!Ref Webhooks"}},
+			alarm{Name: "Unverified", Playbook: "intake", Says: "A webhook to a known source was not verified", Metric: "Webhooks", Statistic: "Sum", Dimension: &dimension{"Outcome", "unverified"}})
 	case offboarding.FunctionPlan:
-		found := ours("Wrong", "")
-		found.Name, found.Says, found.Playbook, found.Dimension = "Doctor", "A function found with its own rights what is not as it should be", "doctor", nil
-		all = append(all, found)
+		all = append(all, alarm{Name: "Doctor", Playbook: "doctor", Says: "A function found with its own rights what is not as it should be", Metric: "Wrong"})
 	case offboarding.FunctionResolve:
-		unread := ours("Readings", "Outcome")
-		unread.Name, unread.Says, unread.Playbook = "Unread", "An HR system cannot be read, or shows somebody who leaves no more: its last word stands", "sources"
-		unread.Statistic, unread.Dimension.Value = "Sum", "unread"
-		all = append(all, unread)
+		all = append(all, alarm{Name: "Unread", Playbook: "sources", Says: "An HR system cannot be read, or shows somebody who leaves no more: its last word stands", Metric: "Readings", Statistic: "Sum", Dimension: &dimension{"Outcome", "unread"}})
 	case offboarding.FunctionNotify:
-		channel := ours("ChannelsFailing", "")
-		channel.Name, channel.Says, channel.Playbook, channel.Dimension = "Channel", "A channel takes no notices: people are not told", "channel", nil
-		all = append(all, channel)
+		all = append(all, alarm{Name: "Channel", Playbook: "channel", Says: "A channel takes no notices: people are not told", Metric: "ChannelsFailing"})
 	case offboarding.FunctionWatch:
-		all = append(all, alarm{Name: "PastDeadline", Says: "A step still waits although its deadline has passed", Playbook: "past-deadline",
-			Namespace: "Leaver", Metric: "WaitsPastDeadline", Statistic: "Maximum", Minutes: 15, Missing: "notBreaching", Operator: over})
-		held := ours("Cases", "CaseState")
-		held.Name, held.Says, held.Playbook, held.Dimension.Value = "Held", "A departure waits for a person to let it begin", "held", string(offboarding.CaseHeld)
-		frozen := ours("Frozen", "")
-		frozen.Name, frozen.Says, frozen.Playbook, frozen.Dimension = "Frozen", "The installation is frozen: nothing is written", "frozen", nil
-		unproven := ours("Unproven", "")
-		unproven.Name, unproven.Says, unproven.Playbook, unproven.Dimension = "Unproven", "A history of the ledger does not verify", "ledger", nil
-		all = append(all, held, frozen, unproven)
+		all = append(all,
+			alarm{Name: "PastDeadline", Playbook: "past-deadline", Says: "A step still waits although its deadline has passed", Metric: "WaitsPastDeadline", Minutes: 15},
+			alarm{Name: "Held", Playbook: "held", Says: "A departure waits for a person to let it begin", Metric: "Cases", Dimension: &dimension{"CaseState", string(offboarding.CaseHeld)}},
+			alarm{Name: "Frozen", Playbook: "frozen", Says: "The installation is frozen: nothing is written", Metric: "Frozen"},
+			alarm{Name: "Unproven", Playbook: "ledger", Says: "A history of the ledger does not verify", Metric: "Unproven"})
+	}
+	for i := range all {
+		a := &all[i]
+		a.Namespace, a.Statistic = cmp.Or(a.Namespace, "Leaver"), cmp.Or(a.Statistic, "Maximum")
+		a.Minutes, a.Missing, a.Operator = cmp.Or(a.Minutes, 1), cmp.Or(a.Missing, "notBreaching"), cmp.Or(a.Operator, over)
 	}
 	return all
 }
