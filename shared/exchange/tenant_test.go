@@ -1,45 +1,20 @@
 package exchange_test
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"testing"
 	"time"
 
 	"leaver/shared/exchange"
-	"leaver/shared/identity"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/simtenant/tenanttest"
 )
 
 // connect makes a simulated tenant and a client of its Exchange.
 func connect(t *testing.T) (*simtenant.Tenant, *exchange.Client) {
 	t.Helper()
-	sim, err := simtenant.New(simtenant.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := sim.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Close()
-		if unknown := sim.Unknown(); len(unknown) > 0 {
-			t.Errorf("not simulated: %v", unknown)
-		}
-	})
-	line, _ := json.Marshal(server.Connection())
-	tenant, err := identity.Parse(line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := tenant.Connect(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.HTTP.CloseIdleConnections)
+	sim, conn := tenanttest.Connect(t)
 	c, err := exchange.New(conn.Credential, conn.Exchange, conn.ExchangeScope, conn.TenantID, conn.HTTP)
 	if err != nil {
 		t.Fatal(err)
@@ -47,11 +22,7 @@ func connect(t *testing.T) (*simtenant.Tenant, *exchange.Client) {
 	return sim, c
 }
 
-// permit is a write guard that allows everything.
-type permit struct{}
-
-func (permit) Allow(context.Context) error { return nil }
-func (permit) Record(offboarding.Call)     {}
+type permit = tenanttest.Permit
 
 func defaultApp(sim *simtenant.Tenant) (app simtenant.App) {
 	sim.Edit(func(w *simtenant.World) { app = *w.Apps[simtenant.DefaultClientID] })

@@ -2,7 +2,6 @@ package graph_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -10,38 +9,15 @@ import (
 	"time"
 
 	"leaver/shared/graph"
-	"leaver/shared/identity"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/simtenant/tenanttest"
 )
 
 // connect makes a simulated tenant and a client of its Graph.
 func connect(t *testing.T) (*simtenant.Tenant, *graph.Client) {
 	t.Helper()
-	sim, err := simtenant.New(simtenant.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := sim.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Close()
-		if unknown := sim.Unknown(); len(unknown) > 0 {
-			t.Errorf("not simulated: %v", unknown)
-		}
-	})
-	line, _ := json.Marshal(server.Connection())
-	tenant, err := identity.Parse(line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := tenant.Connect(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.HTTP.CloseIdleConnections)
+	sim, conn := tenanttest.Connect(t)
 	c, err := graph.New(conn.Credential, conn.Graph, conn.GraphScope, conn.HTTP)
 	if err != nil {
 		t.Fatal(err)
@@ -54,11 +30,7 @@ func disable(ctx context.Context, c *graph.Client, id string) error {
 	return err
 }
 
-// permit is a write guard that allows everything.
-type permit struct{}
-
-func (permit) Allow(context.Context) error { return nil }
-func (permit) Record(offboarding.Call)     {}
+type permit = tenanttest.Permit
 
 func TestALeaverIsLockedOut(t *testing.T) {
 	sim, c := connect(t)

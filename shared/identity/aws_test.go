@@ -20,6 +20,7 @@ import (
 	"leaver/shared/identity"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/simtenant/tenanttest"
 )
 
 const (
@@ -59,7 +60,7 @@ func sts(t *testing.T, key *rsa.PrivateKey, claims func() jwt.RegisteredClaims) 
 // TestAWSStandsForTheApplication gets a token for Graph with no secret anywhere, and is refused
 // whenever the federated credential is another.
 func TestAWSStandsForTheApplication(t *testing.T) {
-	sim, tenant := listen(t)
+	sim, tenant := tenanttest.Start(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +108,7 @@ func TestAWSStandsForTheApplication(t *testing.T) {
 }
 
 func TestARoleThatAWSRefusesMayBeAllowedLater(t *testing.T) {
-	_, tenant := listen(t)
+	_, tenant := tenanttest.Start(t)
 	c := sts(t, nil, nil)
 	c.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "AKIAOTHER", SecretAccessKey: "example"}, nil
@@ -120,7 +121,7 @@ func TestARoleThatAWSRefusesMayBeAllowedLater(t *testing.T) {
 }
 
 func TestAPodsServiceAccountGetsAToken(t *testing.T) {
-	sim, tenant := listen(t)
+	sim, tenant := tenanttest.Start(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)

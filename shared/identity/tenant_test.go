@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"math/big"
@@ -20,28 +19,10 @@ import (
 	"leaver/shared/identity"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/simtenant/tenanttest"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
-
-func listen(t *testing.T) (*simtenant.Tenant, identity.Tenant) {
-	t.Helper()
-	sim, err := simtenant.New(simtenant.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := sim.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	line, _ := json.Marshal(server.Connection())
-	tenant, err := identity.Parse(line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sim, tenant
-}
 
 // token gets one for Graph.
 func token(ctx context.Context, tenant identity.Tenant) (string, error) {
@@ -55,14 +36,14 @@ func token(ctx context.Context, tenant identity.Tenant) (string, error) {
 }
 
 func TestASecretGetsAToken(t *testing.T) {
-	_, tenant := listen(t)
+	_, tenant := tenanttest.Start(t)
 	if got, err := token(t.Context(), tenant); err != nil || got == "" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
 func TestACertificateGetsAToken(t *testing.T) {
-	sim, tenant := listen(t)
+	sim, tenant := tenanttest.Start(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +73,7 @@ func TestACertificateGetsAToken(t *testing.T) {
 }
 
 func TestAFederatedIdentityIsAskedForItsAssertion(t *testing.T) {
-	_, tenant := listen(t)
+	_, tenant := tenanttest.Start(t)
 	asked := false
 	tenant.ClientSecret, tenant.Assertion = "", func(context.Context) (string, error) { asked = true; return "not one that Entra knows", nil }
 	var p *offboarding.PermanentError
@@ -102,7 +83,7 @@ func TestAFederatedIdentityIsAskedForItsAssertion(t *testing.T) {
 }
 
 func TestWhyThereIsNoToken(t *testing.T) {
-	sim, tenant := listen(t)
+	sim, tenant := tenanttest.Start(t)
 	fault := func(f simtenant.Fault) {
 		f.Operation = "POST /token"
 		sim.Edit(func(w *simtenant.World) { w.Faults = []simtenant.Fault{f} })

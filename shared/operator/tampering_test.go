@@ -16,12 +16,11 @@ import (
 
 	"leaver/functions/watch"
 	"leaver/shared/bus"
-	"leaver/shared/embedded"
+	"leaver/shared/embedded/embeddedtest"
 	"leaver/shared/ledger"
 	"leaver/shared/ledger/aztables"
 	"leaver/shared/ledger/azuritetest"
 	"leaver/shared/ledger/ledgertest"
-	natsledger "leaver/shared/ledger/nats"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
 )
@@ -29,22 +28,7 @@ import (
 // TestWhoTampersIsNamedByStatusAndByTheAlarm tampers with the embedded ledger in every way: status says in words
 // what is wrong with that departure and with no other, and so does the alarm of watch, which counts one.
 func TestWhoTampersIsNamedByStatusAndByTheAlarm(t *testing.T) {
-	ledgertest.Tampering(t, func(t *testing.T) ledger.Store {
-		server, err := embedded.Start(t.TempDir(), embedded.Options{NoSync: true, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = server.Close() })
-		conn, err := server.Connect()
-		if err != nil {
-			t.Fatal(err)
-		}
-		store, err := natsledger.Open(t.Context(), conn, natsledger.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return store
-	}, said)
+	ledgertest.Tampering(t, func(t *testing.T) ledger.Store { return embeddedtest.Store(t) }, said)
 }
 
 // TestWhoTampersWithTheTableIsNamedByStatusAndByTheAlarm does the same to the ledger on Table Storage, and what can be

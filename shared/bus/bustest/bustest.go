@@ -3,12 +3,23 @@
 package bustest
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
 	"leaver/shared/bus"
 )
+
+// Main runs the tests of a driver, many cases at once: they wait, they do not compute.
+func Main(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("16")
+	}
+	os.Exit(m.Run())
+}
 
 // Harness is a driver's side of one case: a broker of its own with nothing in it.
 type Harness struct {

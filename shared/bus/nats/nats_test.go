@@ -1,9 +1,7 @@
 package nats_test
 
 import (
-	"flag"
 	"log/slog"
-	"os"
 	"testing"
 	"time"
 
@@ -74,11 +72,4 @@ func (h *harness) restart(t testing.TB) {
 	h.start(t)
 }
 
-// TestMain lets many cases run at once: they wait, they do not compute.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set("16")
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { bustest.Main(m) }

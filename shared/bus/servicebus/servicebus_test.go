@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -155,14 +153,7 @@ func wantKind(t testing.TB, doing string, err, kind error) {
 	}
 }
 
-// TestMain lets many cases run at once: they wait, they do not compute.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set("16")
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { bustest.Main(m) }
 
 // TestThePeerHasTheRulesOfProduction holds the peer to what the driver says that there must be.
 func TestThePeerHasTheRulesOfProduction(t *testing.T) {

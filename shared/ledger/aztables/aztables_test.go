@@ -3,10 +3,8 @@ package aztables_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,14 +17,7 @@ import (
 	"leaver/shared/ledger/ledgertest"
 )
 
-// TestMain lets many cases run at once: they wait more than they compute.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set("8")
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { ledgertest.Main(m) }
 
 func TestConformance(t *testing.T) {
 	azurite := azuritetest.Start(t)

@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +19,15 @@ import (
 
 	"leaver/shared/ledger"
 )
+
+// Main runs the tests of a driver, many cases at once: they wait more than they compute.
+func Main(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("8")
+	}
+	os.Exit(m.Run())
+}
 
 // Harness is a driver's side of one case: storage of its own with nothing in it.
 type Harness struct {

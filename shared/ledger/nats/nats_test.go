@@ -3,7 +3,6 @@ package nats_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -22,14 +21,7 @@ import (
 	"leaver/shared/ledger/nats"
 )
 
-// TestMain lets many cases run at once: they wait more than they compute.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set("8")
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { ledgertest.Main(m) }
 
 func TestConformance(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledgertest.Harness {

@@ -1,6 +1,6 @@
-// Package steptest says what every step must satisfy, and gives the tests of functions a
-// house to work in: a simulated tenant reached through the real adapters, a real ledger, and a
-// clock that the test moves. Tests assert the state of the world, not the calls made.
+// Package steptest says what every step must satisfy, and gives the tests of functions a harness: a
+// simulated tenant reached through the real adapters, a real ledger, and a clock that the test
+// moves. Tests assert the state of the world, not the calls made.
 package steptest
 
 import (
@@ -20,13 +20,12 @@ import (
 	"github.com/google/uuid"
 
 	"leaver/shared/bus"
-	"leaver/shared/embedded"
+	"leaver/shared/embedded/embeddedtest"
 	"leaver/shared/exchange"
 	"leaver/shared/graph"
 	"leaver/shared/identity"
 	"leaver/shared/ledger"
 	"leaver/shared/ledger/ledgertest"
-	natsledger "leaver/shared/ledger/nats"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -68,7 +67,7 @@ type Harness struct {
 // Begins is the time at which the clock of every harness begins.
 var Begins = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-// New makes a house with a company of the well-known people.
+// New makes a harness with a company of the well-known people.
 func New(t testing.TB) *Harness {
 	t.Helper()
 	return NewIn(t, "")
@@ -90,18 +89,11 @@ func NewIn(t testing.TB, cloud string) *Harness {
 	must(t, err)
 	h.Tenant = tenant
 	h.client = tenant.Client()
-	h.client.Transport = &hooked{house: h, next: h.client.Transport}
+	h.client.Transport = &hooked{harness: h, next: h.client.Transport}
 	c := tenant.Connection("https://tenant.example")
 	h.Graph, h.Exchange = h.adapters(h.connect(c.ClientID, c.ClientSecret))
 
-	server, err := embedded.Start(t.TempDir(), embedded.Options{NoSync: true, Logger: slog.New(slog.DiscardHandler)})
-	must(t, err)
-	t.Cleanup(func() { _ = server.Close() })
-	conn, err := server.Connect()
-	must(t, err)
-	store, err := natsledger.Open(t.Context(), conn, natsledger.Options{})
-	must(t, err)
-	h.Store = faultyStore{store}
+	h.Store = faultyStore{embeddedtest.Store(t)}
 	h.Ledger = ledger.New(h.Store, h.Now, rand.Reader, ledgertest.Proof(h.TenantID()))
 	return h
 }
@@ -191,7 +183,7 @@ func (h *Harness) Write(p []byte) (int, error) {
 	return h.log.Write(p)
 }
 
-// TenantID is the tenant the house's workers serve.
+// TenantID is the tenant that the workers serve.
 func (h *Harness) TenantID() string { return h.Tenant.Connection("").TenantID }
 
 // Logger writes to Log.
@@ -269,7 +261,7 @@ func (h *Harness) Lease(t testing.TB, caseID string, name offboarding.StepName) 
 	return run
 }
 
-// Worker is a worker of the house for a step.
+// Worker is a worker for a step.
 func (h *Harness) Worker(name offboarding.StepName, step worker.Step) *worker.Worker {
 	w := &worker.Worker{
 		Name: name, Step: step, Ledger: h.Ledger, Bus: h.Sender(string(name)), Tenant: h.TenantID(),
@@ -342,25 +334,25 @@ func (h *Harness) Record(t testing.TB, caseID string, name offboarding.StepName)
 
 // hooked lets the test see, hold back and hide requests.
 type hooked struct {
-	house *Harness
-	next  http.RoundTripper
+	harness *Harness
+	next    http.RoundTripper
 }
 
 func (h *hooked) RoundTrip(r *http.Request) (*http.Response, error) {
-	if h.house.OnEvery != nil {
-		h.house.OnEvery(r)
+	if h.harness.OnEvery != nil {
+		h.harness.OnEvery(r)
 	}
 	if strings.Contains(r.URL.Path, "/oauth2/") || strings.Contains(r.URL.Path, "/.well-known/") || r.URL.Path == "/common/discovery/instance" {
 		return h.next.RoundTrip(r)
 	}
-	if err := h.house.hook(h.house.OnRequest, r); err != nil {
+	if err := h.harness.hook(h.harness.OnRequest, r); err != nil {
 		return nil, err
 	}
 	response, err := h.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.house.hook(h.house.OnAnswer, r); err != nil {
+	if err := h.harness.hook(h.harness.OnAnswer, r); err != nil {
 		_ = response.Body.Close()
 		return nil, err
 	}
