@@ -99,7 +99,7 @@ func Run(name string, build func(context.Context, *Function) (lambda.Handler, er
 			f.Examine = ownDoctor(name, f.Bus).ExamineOwn
 		}
 		handler = examined(handler, f.Examine, f.Metrics, log)
-		return flushed(f.Metrics.Measured(name, lambda.Thawed(handler, f.Now, open)), f.Telemetry), nil
+		return flushed(f.Metrics.Measured(name, lambda.Reconnecting(handler, f.Now, open)), f.Telemetry), nil
 	})
 }
 

@@ -85,7 +85,7 @@ func RunIntake(build func(Intake) http.Handler) {
 			return handler.Invoke(ctx, payload)
 		})
 		own := examined(refreshed, ownDoctor(offboarding.FunctionIntake, waker).ExamineOwn, metrics, log)
-		return flushed(metrics.Measured(offboarding.FunctionIntake, lambda.Thawed(own, in.Now, open)), exporter), nil
+		return flushed(metrics.Measured(offboarding.FunctionIntake, lambda.Reconnecting(own, in.Now, open)), exporter), nil
 	})
 }
 

@@ -104,14 +104,13 @@ func wakerOf(ctx context.Context, self string, c environment.Bus, wake environme
 	return waker, open, nil
 }
 
-// telemetryOf are the metrics of a function, and what sends them and its traces; nil where nobody is
-// told.
+// telemetryOf are the metrics of a function, and what sends them and its traces; nil where there is no
+// collector.
 func telemetryOf(ctx context.Context, function string, c environment.Telemetry, log *slog.Logger) (*lambda.Metrics, *telemetry.Exporter, error) {
-	metrics := &lambda.Metrics{Out: os.Stdout, Now: time.Now}
+	metrics := &lambda.Metrics{Out: os.Stdout, Now: time.Now, Also: telemetry.New()}
 	if c.Endpoint == "" {
 		return metrics, nil, nil
 	}
-	metrics.Also = telemetry.New()
 	exporter, err := telemetry.Export(ctx, telemetry.Settings{Endpoint: c.Endpoint, Service: "leaver-" + function, Metrics: metrics.Also, Log: log})
 	return metrics, exporter, err
 }

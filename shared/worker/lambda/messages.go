@@ -48,7 +48,7 @@ func (q *Queue) work(ctx context.Context, messages []json.RawMessage) ([]byte, e
 }
 
 func (q *Queue) workOn(ctx context.Context, body []byte) (Outcome, error) {
-	d := &brought{body: body, now: q.Now}
+	d := &inlineDelivery{body: body, now: q.Now}
 	d.read()
 	err := q.Handle(ctx, d)
 	if err == nil && d.completed {
@@ -79,8 +79,8 @@ func (q *Queue) message(body []byte) bus.Message {
 	return m
 }
 
-// brought is a message that came with the invocation.
-type brought struct {
+// inlineDelivery is a message that came with the invocation.
+type inlineDelivery struct {
 	body        []byte
 	id, subject string
 	now         func() time.Time
@@ -89,11 +89,11 @@ type brought struct {
 	reason, description string
 }
 
-// brokenOff is how long after an invocation that died the step's lease ends.
-const brokenOff = time.Minute
+// leaseAfterCrash is how long after an invocation that died the step's lease ends.
+const leaseAfterCrash = time.Minute
 
 // read takes the id and the subject from the CloudEvent; the handler refuses what is none.
-func (d *brought) read() {
+func (d *inlineDelivery) read() {
 	var event struct {
 		ID   string `json:"id"`
 		Data struct {
@@ -106,16 +106,16 @@ func (d *brought) read() {
 }
 
 // The methods of bus.Delivery.
-func (d *brought) ID() string             { return d.id }
-func (d *brought) Subject() string        { return d.subject }
-func (d *brought) Body() []byte           { return d.body }
-func (d *brought) LockedUntil() time.Time { return d.now().Add(brokenOff) }
-func (d *brought) Complete(context.Context) error {
+func (d *inlineDelivery) ID() string             { return d.id }
+func (d *inlineDelivery) Subject() string        { return d.subject }
+func (d *inlineDelivery) Body() []byte           { return d.body }
+func (d *inlineDelivery) LockedUntil() time.Time { return d.now().Add(leaseAfterCrash) }
+func (d *inlineDelivery) Complete(context.Context) error {
 	d.completed = true
 	return nil
 }
-func (d *brought) DeadLetter(_ context.Context, reason, description string) error {
+func (d *inlineDelivery) DeadLetter(_ context.Context, reason, description string) error {
 	d.reason, d.description = reason, description
 	return nil
 }
-func (d *brought) Renew(context.Context) (time.Time, error) { return d.LockedUntil(), nil }
+func (d *inlineDelivery) Renew(context.Context) (time.Time, error) { return d.LockedUntil(), nil }

@@ -23,7 +23,7 @@ const Namespace = "Leaver"
 type Metrics struct {
 	Out io.Writer
 	Now func() time.Time
-	// Also counts the same for whoever else is told; nil is nobody.
+	// Also counts the same for OpenTelemetry.
 	Also *telemetry.Metrics
 
 	mu sync.Mutex
@@ -41,28 +41,30 @@ type metric struct {
 	value      float64
 }
 
+// one is 1 where something is so, and 0 where it is not.
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 // Success counts an invocation of a function that did what it should. That there is none for a
 // while is what an alarm asks for: it also notices a function that is not invoked at all.
 func (m *Metrics) Success(function string) {
 	m.put(map[string]string{"Function": function}, metric{"Success", count, 1})
-	if m.Also != nil {
-		m.Also.Success(function)
-	}
+	m.Also.Success(function)
 }
 
 // Verdict counts one committed verdict.
 func (m *Metrics) Verdict(step offboarding.StepName, state offboarding.StepState) {
 	m.put(map[string]string{"Step": string(step), "State": string(state)}, metric{"Verdicts", count, 1})
-	if m.Also != nil {
-		m.Also.Verdict(step, state)
-	}
+	m.Also.Verdict(step, state)
 }
 
 // Webhook counts one webhook of a declared source, whose name is empty where there is none of it.
 func (m *Metrics) Webhook(source, outcome string) {
-	if m.Also != nil {
-		m.Also.Webhook(source, outcome)
-	}
+	m.Also.Webhook(source, outcome)
 	m.put(map[string]string{"Outcome": outcome}, metric{"Webhooks", count, 1})
 	if source != "" {
 		m.put(map[string]string{"Source": source, "Outcome": outcome}, metric{"Webhooks", count, 1})
@@ -71,18 +73,14 @@ func (m *Metrics) Webhook(source, outcome string) {
 
 // Reading counts one asking of a declared source.
 func (m *Metrics) Reading(source, outcome string) {
-	if m.Also != nil {
-		m.Also.Reading(source, outcome)
-	}
+	m.Also.Reading(source, outcome)
 	m.put(map[string]string{"Outcome": outcome}, metric{"Readings", count, 1})
 	m.put(map[string]string{"Source": source, "Outcome": outcome}, metric{"Readings", count, 1})
 }
 
 // Queue implements watch.Report.
 func (m *Metrics) Queue(subscription string, d bus.Depth) {
-	if m.Also != nil {
-		m.Also.Queue(subscription, d)
-	}
+	m.Also.Queue(subscription, d)
 	m.put(map[string]string{"Subscription": subscription},
 		metric{"ActiveMessages", count, float64(d.Active)},
 		metric{"DeadLetters", count, float64(d.DeadLetters)},
@@ -91,9 +89,7 @@ func (m *Metrics) Queue(subscription string, d bus.Depth) {
 
 // Cases implements watch.Report.
 func (m *Metrics) Cases(states map[offboarding.CaseState]int, pastDeadline int) {
-	if m.Also != nil {
-		m.Also.Cases(states, pastDeadline)
-	}
+	m.Also.Cases(states, pastDeadline)
 	for state, n := range states {
 		m.put(map[string]string{"CaseState": string(state)}, metric{"Cases", count, float64(n)})
 	}
@@ -102,47 +98,30 @@ func (m *Metrics) Cases(states map[offboarding.CaseState]int, pastDeadline int) 
 
 // Frozen implements watch.Report.
 func (m *Metrics) Frozen(frozen bool) {
-	if m.Also != nil {
-		m.Also.Frozen(frozen)
-	}
-	value := 0.0
-	if frozen {
-		value = 1
-	}
-	m.put(nil, metric{"Frozen", count, value})
+	m.Also.Frozen(frozen)
+	m.put(nil, metric{"Frozen", count, one(frozen)})
 }
 
 // Unproven implements watch.Report.
 func (m *Metrics) Unproven(histories int) {
+	m.Also.Unproven(histories)
 	m.put(nil, metric{"Unproven", count, float64(histories)})
 }
 
 // Wrong is how much a function found that is not as it should be, with its own rights.
 func (m *Metrics) Wrong(n int) {
-	if m.Also != nil {
-		m.Also.Wrong(n)
-	}
+	m.Also.Wrong(n)
 	m.put(nil, metric{"Wrong", count, float64(n)})
 }
 
 // Notice implements notify.Report: it is a figure for OpenTelemetry, and for CloudWatch only whether a
 // channel fails.
-func (m *Metrics) Notice(channel, outcome string) {
-	if m.Also != nil {
-		m.Also.Notice(channel, outcome)
-	}
-}
+func (m *Metrics) Notice(channel, outcome string) { m.Also.Notice(channel, outcome) }
 
 // ChannelFailing implements notify.Report.
 func (m *Metrics) ChannelFailing(channel string, failing bool) {
-	if m.Also != nil {
-		m.Also.ChannelFailing(channel, failing)
-	}
-	value := 0.0
-	if failing {
-		value = 1
-	}
-	m.put(nil, metric{"ChannelsFailing", count, value})
+	m.Also.ChannelFailing(channel, failing)
+	m.put(nil, metric{"ChannelsFailing", count, one(failing)})
 }
 
 // Measured is a handler that counts the successes of another.

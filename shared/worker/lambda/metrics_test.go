@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"leaver/shared/bus"
 	"leaver/shared/offboarding"
+	"leaver/shared/telemetry"
 	"leaver/shared/worker/lambda"
 )
 
@@ -29,11 +32,14 @@ type emf struct {
 func TestMetricsAreInTheEmbeddedMetricFormat(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	m := &lambda.Metrics{Out: &out, Now: func() time.Time { return now }}
+	m := &lambda.Metrics{Out: &out, Now: func() time.Time { return now }, Also: telemetry.New()}
 	m.Queue("signout", bus.Depth{Active: 3, DeadLetters: 1, OldestAge: 90 * time.Second})
 	m.Verdict(offboarding.StepBlock, offboarding.StateParked)
 	m.Cases(map[offboarding.CaseState]int{offboarding.CaseRunning: 7}, 2)
 	m.Frozen(true)
+	m.Unproven(2)
+	m.Wrong(3)
+	m.ChannelFailing("it", true)
 	works := lambda.HandlerFunc(func(context.Context, []byte) ([]byte, error) { return nil, nil })
 	fails := lambda.HandlerFunc(func(context.Context, []byte) ([]byte, error) { return nil, errors.New("no") })
 	_, _ = m.Measured("watch", works).Invoke(t.Context(), nil)
@@ -44,6 +50,9 @@ func TestMetricsAreInTheEmbeddedMetricFormat(t *testing.T) {
 		{"CaseState": "running", "Cases": 7.0},
 		{"WaitsPastDeadline": 2.0},
 		{"Frozen": 1.0},
+		{"Unproven": 2.0},
+		{"Wrong": 3.0},
+		{"ChannelsFailing": 1.0},
 		{"Function": "watch", "Success": 1.0},
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -78,6 +87,17 @@ func TestMetricsAreInTheEmbeddedMetricFormat(t *testing.T) {
 			if _, is := values[metric.Name].(float64); !is || metric.Unit == "" {
 				t.Errorf("metric %s of %s", metric.Name, line)
 			}
+		}
+	} // A collector is told the same.
+	w := httptest.NewRecorder()
+	m.Also.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	for _, figure := range []string{
+		`leaver_queue_depth{subscription="signout"} 3`, `leaver_verdicts_total{state="parked",step="block"} 1`, `leaver_cases{state="running"} 7`,
+		"leaver_waits_past_deadline 2", "leaver_frozen 1", "leaver_ledger_unproven 2", "leaver_doctor_wrong 3", `leaver_channel_failing{channel="it"} 1`,
+		`leaver_successes_total{function="watch"} 1`,
+	} {
+		if !strings.Contains(w.Body.String(), figure+"\n") {
+			t.Errorf("got %s, want %s in it", w.Body, figure)
 		}
 	}
 }

@@ -14,14 +14,14 @@ import (
 
 	"leaver/shared/bus"
 	natsbus "leaver/shared/bus/nats"
-	"leaver/shared/embedded"
+	"leaver/shared/embedded/embeddedtest"
 	"leaver/shared/offboarding"
 	"leaver/shared/worker"
 	"leaver/shared/worker/lambda"
 	"leaver/shared/worker/steptest"
 )
 
-// fixture is a house whose messages travel on the embedded bus to one function on Lambda.
+// fixture is a harness whose messages travel on the embedded bus to one function on Lambda.
 type fixture struct {
 	*steptest.Harness
 	broker *natsbus.Bus
@@ -32,16 +32,7 @@ type fixture struct {
 func newFixture(t *testing.T, self string) *fixture {
 	t.Helper()
 	h := steptest.New(t)
-	server, err := embedded.Start(t.TempDir(), embedded.Options{NoSync: true, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	conn, err := server.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	broker, err := natsbus.Open(t.Context(), conn, natsbus.Options{})
+	broker, err := natsbus.Open(t.Context(), embeddedtest.Connect(t), natsbus.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +160,7 @@ func TestADrainWaitsForItsOwnRetry(t *testing.T) {
 	w.Bus, w.Now = s.waker, time.Now
 	q := s.queue(offboarding.StepSignout, nil)
 	q.Handle = func(ctx context.Context, d bus.Delivery) error {
-		s.Advance(time.Until(s.Now()) * -1) // the ledger goes by the house's clock
+		s.Advance(time.Until(s.Now()) * -1) // the ledger goes by the clock of the harness
 		return w.Handle(ctx, d)
 	}
 	if _, err := invoke(t, q, time.Minute, ""); err != nil {
@@ -371,7 +362,7 @@ func TestAConnectionIsMadeAnewAfterALongPause(t *testing.T) {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	connected := 0
 	var fail error
-	h := lambda.Thawed(lambda.HandlerFunc(func(context.Context, []byte) ([]byte, error) {
+	h := lambda.Reconnecting(lambda.HandlerFunc(func(context.Context, []byte) ([]byte, error) {
 		now = now.Add(90 * time.Second)
 		return nil, nil
 	}), func() time.Time { return now }, func() error { connected++; return fail })

@@ -22,9 +22,9 @@ import (
 // seconds of its time, not at the next minute.
 const Horizon = 75 * time.Second
 
-// lull is how long a function that was woken is not woken again. It is shorter than the time
+// rewake is how long a function that was woken is not woken again. It is shorter than the time
 // that a woken function waits for a message, so that it gets also what is published within it.
-const lull = worker.Quiet / 2
+const rewake = worker.Quiet / 2
 
 // wakeTime is how long invoking a function may take.
 const wakeTime = 3 * time.Second
@@ -161,7 +161,7 @@ func (w *Waker) wake(ctx context.Context, functions []string, at time.Time) {
 				remember(&w.waits, function, at)
 				targets = append(targets, function)
 			}
-		case now.Sub(w.woken[function]) >= lull:
+		case now.Sub(w.woken[function]) >= rewake:
 			remember(&w.woken, function, now)
 			targets = append(targets, function)
 		}
