@@ -290,9 +290,9 @@ func (l *Ledger) distrustBrakes(ctx context.Context, m mark, why string) error {
 }
 
 // Anchor compares every history with the last anchor once in ten minutes, holds the irreversible steps
-// of the cases that it contradicts, freezes where it contradicts the brakes, and where this process signs, puts a new anchor of all histories.
-// It returns what is wrong, also in between; nothing where there is no anchorage. Errors: those of the
-// store and of the anchorage.
+// of the cases that it contradicts, freezes where it contradicts the brakes, and puts a new anchor of all
+// histories where this process signs. It returns what is wrong, also in between; nothing where there is no
+// anchorage. Errors: those of the store and of the anchorage.
 func (l *Ledger) Anchor(ctx context.Context) ([]Verification, error) {
 	if l.proof.Anchors == nil {
 		return nil, nil

@@ -14,13 +14,18 @@ import (
 // hold puts brakes on a case. Those that hold already are not put on twice.
 func (l *Ledger) hold(ctx context.Context, caseID string, brakes []offboarding.Brake) (*offboarding.Case, error) {
 	return l.update(ctx, caseID, func(c *offboarding.Case) (*offboarding.Entry, error) {
-		fresh := slices.DeleteFunc(slices.Clone(brakes), func(b offboarding.Brake) bool {
-			return slices.ContainsFunc(c.HeldStep(b.Step), func(was offboarding.Brake) bool { return was.Kind == b.Kind && was.By == b.By })
-		})
+		fresh := notYetOn(c, brakes)
 		if len(fresh) == 0 || !c.Open() {
 			return nil, nil
 		}
 		return &offboarding.Entry{Kind: offboarding.EntryHeld, Brakes: fresh}, nil
+	})
+}
+
+// notYetOn are those of the brakes that do not hold the case already.
+func notYetOn(c *offboarding.Case, brakes []offboarding.Brake) []offboarding.Brake {
+	return slices.DeleteFunc(slices.Clone(brakes), func(b offboarding.Brake) bool {
+		return slices.ContainsFunc(c.HeldStep(b.Step), func(was offboarding.Brake) bool { return was.Kind == b.Kind && was.By == b.By })
 	})
 }
 

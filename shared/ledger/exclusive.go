@@ -2,11 +2,9 @@ package ledger
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -35,11 +33,10 @@ type exclusive struct {
 // whatever host. It does not wait: while another one is at it, it is offboarding.ErrTaken. Of a
 // process that ended in between, the lease ends by itself.
 func (l *Ledger) Exclusively(ctx context.Context, name string, do func(context.Context) error) error {
-	id := make([]byte, 16)
-	if _, err := io.ReadFull(l.random, id); err != nil {
+	holder, err := l.runID()
+	if err != nil {
 		return fmt.Errorf("naming a run of %s: %w", name, err)
 	}
-	holder := hex.EncodeToString(id)
 	position, err := l.take(ctx, name, holder)
 	if err != nil {
 		return fmt.Errorf("taking the lease of %s: %w", name, err)

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"maps"
 	"strings"
 
 	"leaver/shared/offboarding"
@@ -87,28 +86,6 @@ func (l *Ledger) Erase(ctx context.Context, id string) (c *offboarding.Case, era
 		return &offboarding.Entry{Kind: offboarding.EntryErased}, nil
 	})
 	return c, erased && err == nil, err
-}
-
-// VerifyPersonal says what became of each personal value that an entry refers to: "kept"
-// when it is there and matches its hash, "erased", or "altered".
-func (l *Ledger) VerifyPersonal(ctx context.Context, id string, sealed map[string]string) (map[string]string, error) {
-	values, err := l.store.Unseal(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("reading personal values of %s: %w", id, err)
-	}
-	out := maps.Clone(sealed)
-	for name, hash := range sealed {
-		v, ok := values[key(name, hash)]
-		switch {
-		case !ok:
-			out[name] = "erased"
-		case saltedHash(v.Salt, v.Value) == hash:
-			out[name] = "kept"
-		default:
-			out[name] = "altered"
-		}
-	}
-	return out, nil
 }
 
 // key names a value in the store. It holds the hash, so that of two that are sealed at the same

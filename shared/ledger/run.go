@@ -53,11 +53,10 @@ const (
 // admitted, and nil otherwise. A departure that has not passed the limits yet is counted before its
 // first run. Errors: ErrUnreadable, and those of the store.
 func (l *Ledger) Begin(ctx context.Context, m Claim, until time.Time) (*Run, Admission, error) {
-	id := make([]byte, 16)
-	if _, err := io.ReadFull(l.random, id); err != nil {
+	holder, err := l.runID()
+	if err != nil {
 		return nil, Admission{}, fmt.Errorf("naming a run of step %s: %w", m.Step, err)
 	}
-	holder := hex.EncodeToString(id)
 	if spec, _ := offboarding.SpecOf(m.Step); spec.Irreversible {
 		if err := l.brakesContradicted(ctx); err != nil {
 			return nil, Admission{}, fmt.Errorf("holding the brakes to the last anchor: %w", err)
@@ -99,6 +98,13 @@ func (l *Ledger) Begin(ctx context.Context, m Claim, until time.Time) (*Run, Adm
 		return nil, admission, nil
 	}
 	return &Run{ledger: l, step: m.Step, holder: holder, c: c}, admission, nil
+}
+
+// runID names a run, as nobody else names theirs.
+func (l *Ledger) runID() (string, error) {
+	id := make([]byte, 16)
+	_, err := io.ReadFull(l.random, id)
+	return hex.EncodeToString(id), err
 }
 
 // countLate counts a departure that was not counted when it was opened: it was held for an approval,
@@ -357,9 +363,7 @@ func (r *Run) Settle(ctx context.Context, s Settlement) (*offboarding.Case, erro
 		e.State, e.Rule, e.Reason = s.State, s.Rule, s.Reason
 		e.Attempt, e.Planned, e.Observed, e.Evidence = s.Attempt, s.Planned, s.Observed, s.Evidence
 		e.Would = s.Would
-		e.Brakes = slices.DeleteFunc(slices.Clone(s.Brakes), func(b offboarding.Brake) bool {
-			return slices.ContainsFunc(c.HeldStep(b.Step), func(was offboarding.Brake) bool { return was.Kind == b.Kind && was.By == b.By })
-		})
+		e.Brakes = notYetOn(c, s.Brakes)
 		switch {
 		case s.State.Settled():
 		case c.Over(r.step):

@@ -37,7 +37,7 @@ func (l *Ledger) Word(ctx context.Context, source, who string) (Word, error) {
 // ErrConflict when it is not the last one any more.
 func (l *Ledger) KeepWord(ctx context.Context, who string, after, w Word) error {
 	id := wordID(w.Source, who)
-	last, hash, err := l.word(ctx, id)
+	last, previous, err := l.word(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (l *Ledger) KeepWord(ctx context.Context, who string, after, w Word) error 
 	if w.Sealed, err = l.seal(ctx, id, map[string]string{person: who}); err != nil {
 		return err
 	}
-	w.Position, w.Previous, w.At = last.Position+1, hash, l.now().UTC()
+	w.Position, w.Previous, w.At = last.Position+1, previous, l.now().UTC()
 	raw, err := json.Marshal(w)
 	if err != nil {
 		return fmt.Errorf("encoding a word of %s: %w", w.Source, err)
@@ -92,25 +92,22 @@ func (l *Ledger) Leavers(ctx context.Context, source string, since time.Time) ([
 }
 
 // word reads the newest word and its hash, and verifies the chain up to it.
-func (l *Ledger) word(ctx context.Context, id string) (Word, string, error) {
+func (l *Ledger) word(ctx context.Context, id string) (last Word, previous string, err error) {
 	raws, err := l.store.Read(ctx, id, 0)
 	if err != nil {
 		return Word{}, "", fmt.Errorf("reading word %s: %w", id, err)
 	}
-	var last Word
-	var hash string
 	for i, raw := range raws {
 		var w Word
 		if err := json.Unmarshal(raw, &w); err != nil {
 			return Word{}, "", fmt.Errorf("%w: word %s, record %d is not JSON of one", ErrUnreadable, id, i+1)
 		}
-		if w.Position != i+1 || w.Previous != hash {
+		if w.Position != i+1 || w.Previous != previous {
 			return Word{}, "", fmt.Errorf("%w: word %s, record %d does not continue the chain", ErrUnreadable, id, i+1)
 		}
-		sum := sha256.Sum256(raw)
-		last, hash = w, hex.EncodeToString(sum[:])
+		last, previous = w, hash(raw)
 	}
-	return last, hash, nil
+	return last, previous, nil
 }
 
 func wordID(source, who string) string {

@@ -12,6 +12,7 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,12 +79,7 @@ var _ ledger.Store = (*Store)(nil)
 // returns the store. Errors: ledger.ErrUnavailable, or that the server refuses the
 // configuration.
 func Open(ctx context.Context, conn *nats.Conn, o Options) (*Store, error) {
-	if o.Replicas == 0 {
-		o.Replicas = 1
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
-	}
+	o.Replicas, o.Timeout = cmp.Or(o.Replicas, 1), cmp.Or(o.Timeout, 10*time.Second)
 	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(o.Timeout))
 	if err != nil {
 		return nil, classify("opening JetStream", err)
