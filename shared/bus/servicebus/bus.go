@@ -1,10 +1,10 @@
 // Package servicebus is the bus on Azure Service Bus, Standard or Premium.
 //
-// The entities are made beforehand: the queue, the topic, and a subscription of the topic for
-// each queue function, with these properties:
+// The entities are made beforehand: two queues, the topic, and a subscription of the topic for
+// each step, with these properties:
 //
 //   - the rules of [Rules] and no other: the match-all rule $Default has to go;
-//   - duplicate detection on queue and topic, a window of 10 minutes or more;
+//   - duplicate detection on queues and topic, a window of 10 minutes or more;
 //   - a maximum delivery count of 2,000, the most there is. It cannot be switched off, and the
 //     broker dead-letters what was handed out that often; the worker parks by elapsed time;
 //   - no time to live, or the broker drops schedules and dead letters.
@@ -28,7 +28,7 @@
 //     twice. So every operation may: one reconnection, no pause, no loop.
 //   - After many of the broker's words (no role, disabled, full, busy, not found) the client keeps
 //     what is dead for ever, and receives from it without a pause. So a client serves one
-//     connection, see line, and what an error has spent is not used again, see spent.
+//     connection, see connection, and what an error has spent is not used again, see spent.
 //   - Credit that a Receive has not used stays on the link; the client releases what arrives on
 //     it. A frozen process cannot, so a Lambda closes its receivers before it returns.
 //   - Closing a link does not unlock what it has handed out. Close abandons it by lock token
@@ -84,7 +84,7 @@ type Options struct {
 
 // Bus is a bus.Bus on Service Bus.
 type Bus struct {
-	connect func() (*line, error)
+	connect func() (*connection, error)
 	life    context.Context
 	end     context.CancelFunc
 	senders map[string]*link[*azservicebus.Sender] // by entity
@@ -93,7 +93,7 @@ type Bus struct {
 	closed  atomic.Bool
 
 	mu   sync.Mutex
-	last *line
+	last *connection
 }
 
 var _ bus.Bus = (*Bus)(nil)
@@ -103,7 +103,7 @@ var _ bus.Bus = (*Bus)(nil)
 func Open(o Options) (*Bus, error) {
 	b := &Bus{senders: map[string]*link[*azservicebus.Sender]{}, subs: map[string]*subscriber{}, options: o}
 	b.life, b.end = context.WithCancel(context.Background())
-	b.connect = func() (*line, error) { return newLine(b.life, o, b.lost) }
+	b.connect = func() (*connection, error) { return newConnection(b.life, o, b.lost) }
 	var err error
 	if b.last, err = b.connect(); err != nil {
 		return nil, fmt.Errorf("opening the service bus: %w", err)

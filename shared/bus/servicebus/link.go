@@ -10,13 +10,13 @@ import (
 )
 
 // link is one of the client's senders or receivers, made when it is first used, and anew when it is
-// spent or there is another line.
+// spent or there is another connection.
 type link[L clientLink] struct {
 	open func(*azservicebus.Client) (L, error)
 
 	mu     sync.Mutex
-	last   L     // nil: to be made
-	on     *line // that last is on
+	last   L           // nil: to be made
+	on     *connection // that last is on
 	closed bool
 }
 
@@ -25,8 +25,8 @@ type clientLink interface {
 	Close(context.Context) error
 }
 
-// get is the link on a line.
-func (l *link[L]) get(on *line) (L, error) {
+// get is the link on a connection.
+func (l *link[L]) get(on *connection) (L, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var none L
@@ -44,7 +44,7 @@ func (l *link[L]) get(on *line) (L, error) {
 }
 
 // close makes the link unusable. It returns what there is to detach, if anything.
-func (l *link[L]) close() (last L, on *line) {
+func (l *link[L]) close() (last L, on *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
@@ -72,9 +72,9 @@ func request[L clientLink](ctx context.Context, b *Bus, l *link[L], do func(cont
 	if b.closed.Load() {
 		return errClosed
 	}
-	line := b.use()
-	defer line.users.Done()
-	on, err := l.get(line)
+	via := b.use()
+	defer via.users.Done()
+	on, err := l.get(via)
 	if err != nil {
 		return b.mark(err)
 	}
@@ -87,7 +87,7 @@ func request[L clientLink](ctx context.Context, b *Bus, l *link[L], do func(cont
 	case spent(err):
 		l.drop(on)
 	case waiting.Err() != nil && ctx.Err() == nil:
-		_ = line.wire.current().Close() // it is silent
+		_ = via.wire.current().Close() // it is silent
 	}
 	return b.mark(err)
 }

@@ -92,17 +92,17 @@ func (r *receiver) Receive(ctx context.Context, max int) ([]bus.Delivery, error)
 
 // take receives once. Nothing and no error means that the link has ended.
 func (r *receiver) take(ctx context.Context, max int) ([]bus.Delivery, error) {
-	line := r.bus.use()
-	defer line.users.Done()
-	link, err := r.link.get(line)
+	via := r.bus.use()
+	defer via.users.Done()
+	link, err := r.link.get(via)
 	if err != nil {
 		return nil, err
 	}
-	conn := line.wire.current()
+	conn := via.wire.current()
 	got, err := link.ReceiveMessages(ctx, max, nil)
 	if len(got) > 0 {
 		if conn.gone() {
-			conn = line.wire.current()
+			conn = via.wire.current()
 		}
 		return r.handOut(got, link, conn), nil
 	}
