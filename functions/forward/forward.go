@@ -147,20 +147,24 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if plan == nil || plan.Until.IsZero() || over || mail != nil {
 		return verdict
 	}
-	// Forwarding is in effect. Its end comes in any case, also when a person has to see to
-	// something else; what can still change by itself goes first.
-	why := "forwarding is in effect and ends at " + offboarding.Stamp(plan.Until)
-	if outside != nil {
-		why = "forwarding is set, not in effect, and ends at " + offboarding.Stamp(plan.Until)
+	return untilItEnds(plan.Until, outside == nil, verdict)
+}
+
+// untilItEnds is the verdict while mail is forwarded. The end comes in any case, also when a person has to
+// see to something else; what can still change by itself goes first.
+func untilItEnds(end time.Time, inEffect bool, verdict error) error {
+	why := "forwarding is in effect and ends at " + offboarding.Stamp(end)
+	if !inEffect {
+		why = "forwarding is set, not in effect, and ends at " + offboarding.Stamp(end)
 	}
-	switch {
-	case verdict == nil:
-	case offboarding.VerdictOf(verdict).Kind == offboarding.KindManual:
-		why += "; then a person must act: " + offboarding.VerdictOf(verdict).Why
+	switch v := offboarding.VerdictOf(verdict); v.Kind {
+	case offboarding.KindEffective:
+	case offboarding.KindManual:
+		why += "; then a person must act: " + v.Why
 	default:
 		return verdict
 	}
-	return offboarding.ContinueAt(plan.Until, why)
+	return offboarding.ContinueAt(end, why)
 }
 
 // The before. Personal values are sealed.

@@ -316,8 +316,7 @@ func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboa
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case c.Cancelled == nil:
+	if c.Cancelled == nil {
 		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is %s and newer than the cancellation, or complete: nothing was cancelled", c.ID, c.State(p.Now()))}
 	}
 	prepared, err := p.prepareUndo(ctx, r, before)

@@ -86,7 +86,7 @@ func (s *Step) changePassword(ctx context.Context, job *offboarding.Job, user of
 	}
 	if at := job.Case.OnPremisesPasswordSet(); !at.IsZero() {
 		// A tenant without password hash synchronisation never shows it.
-		job.Evidence["passwordSetOnPremises"] = offboarding.Stamp(at)
+		job.Evidence[offboarding.PasswordSetOnPremises] = offboarding.Stamp(at)
 		return job.KeepProgress(ctx, passwordSet, job.Step.Before[lastPasswordChange])
 	}
 	password, err := s.password()

@@ -118,9 +118,6 @@ func (d *Doctor) ExamineOwn(ctx context.Context) []Finding {
 // apart reports whether the functions sign in each by itself, as far as the rights at hand say.
 func (d *Doctor) apart() bool { return len(d.Own) > 0 && len(d.Own) < len(d.Functions) }
 
-// IsWrong reports whether something is not as it should be.
-func IsWrong(all []Finding) bool { return Count(all) > 0 }
-
 // Count is how many findings are wrong.
 func Count(all []Finding) (n int) {
 	for _, f := range all {

@@ -618,12 +618,7 @@ func merged(base, over map[string]string) map[string]string {
 	if len(base) == 0 {
 		return over
 	}
-	out := make(map[string]string, len(base)+len(over))
-	for k, v := range base {
-		out[k] = v
-	}
-	for k, v := range over {
-		out[k] = v
-	}
+	out := maps.Clone(base)
+	maps.Copy(out, over)
 	return out
 }

@@ -31,6 +31,7 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,18 +84,8 @@ func (o Options) withDefaults() Options {
 	if o.Subscriptions == nil {
 		o.Subscriptions = bus.Subscriptions()
 	}
-	if o.Lock == 0 {
-		o.Lock = 20 * time.Second
-	}
-	if o.Duplicates == 0 {
-		o.Duplicates = 10 * time.Minute
-	}
-	if o.Replicas == 0 {
-		o.Replicas = 1
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
-	}
+	o.Lock, o.Duplicates = cmp.Or(o.Lock, 20*time.Second), cmp.Or(o.Duplicates, 10*time.Minute)
+	o.Replicas, o.Timeout = cmp.Or(o.Replicas, 1), cmp.Or(o.Timeout, 10*time.Second)
 	return o
 }
 

@@ -8,14 +8,15 @@
 // entity; TLS and plain TCP on one port. Its clock can be moved, and a [Fault] can drop,
 // lose, refuse or delay any frame, or end its connection, session or link with an error condition.
 //
-// It has no sessions of Service Bus, transactions, forwarding, partitions, SQL rules,
-// properties to modify but of dead letters, and of the administration over HTTPS nothing but the
-// reading of rules; what it does not know it refuses aloud. It proves what the client does, not what Azure does: where Microsoft
-// documents nothing, [Corners] chooses.
+// It has no sessions of Service Bus, transactions, forwarding, partitions, SQL rules, properties to modify
+// but of dead letters, and of the administration over HTTPS nothing but the reading of rules; what it does
+// not know it refuses aloud. It proves what the client does, not what Azure does: where Microsoft documents
+// nothing, [Corners] chooses.
 package servicebustest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -143,20 +144,10 @@ func Start(options Options) (*Peer, error) {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Lock == 0 {
-		o.Lock = time.Minute
-	}
-	if o.MaxDelivery == 0 {
-		o.MaxDelivery = 10
-	}
-	if o.MaxMessageSize == 0 {
-		o.MaxMessageSize = 256 << 10
-	}
+	o.Lock, o.MaxDelivery, o.MaxMessageSize = cmp.Or(o.Lock, time.Minute), cmp.Or(o.MaxDelivery, 10), cmp.Or(o.MaxMessageSize, 256<<10)
+	o.Corners.CancelMissing = cmp.Or(o.Corners.CancelMissing, 404)
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-	if o.Corners.CancelMissing == 0 {
-		o.Corners.CancelMissing = 404
 	}
 	if o.Identities == nil {
 		o.Identities = []Identity{{Name: "RootManageSharedAccessKey", Rights: []Right{{Send: true, Listen: true, Manage: true}}}}

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -11,6 +12,7 @@ import (
 	"hash"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,20 +81,8 @@ const (
 const usual = 5 * time.Minute
 
 func (s Signature) withDefaults() Signature {
-	for _, d := range []struct {
-		field    *string
-		standard string
-	}{
-		{(*string)(&s.Algorithm), string(SHA256)}, {(*string)(&s.Encoding), string(Hex)}, {(*string)(&s.Key), string(UTF8)},
-		{(*string)(&s.Unit), string(Seconds)}, {&s.Signed, "{body}"},
-	} {
-		if *d.field == "" {
-			*d.field = d.standard
-		}
-	}
-	if s.Tolerance == 0 {
-		s.Tolerance = usual
-	}
+	s.Algorithm, s.Encoding, s.Key = cmp.Or(s.Algorithm, SHA256), cmp.Or(s.Encoding, Hex), cmp.Or(s.Key, UTF8)
+	s.Unit, s.Signed, s.Tolerance = cmp.Or(s.Unit, Seconds), cmp.Or(s.Signed, "{body}"), cmp.Or(s.Tolerance, usual)
 	return s
 }
 
@@ -132,20 +122,11 @@ func (s Signature) Validate() error {
 		{"key", string(s.Key), []string{string(UTF8), string(KeyHex), string(KeyBase64), string(Whsec)}},
 		{"unit", string(s.Unit), []string{string(Seconds), string(Milliseconds), string(RFC3339), string(SecondsOrRFC3339)}},
 	} {
-		if !contains(known.among, known.value) {
+		if !slices.Contains(known.among, known.value) {
 			return fmt.Errorf("signature.%s: use %s", known.field, strings.Join(known.among, ", "))
 		}
 	}
 	return nil
-}
-
-func contains(all []string, one string) bool {
-	for _, s := range all {
-		if s == one {
-			return true
-		}
-	}
-	return false
 }
 
 // With is the verifier of the scheme with the secrets, any of which proves a webhook. A secret that

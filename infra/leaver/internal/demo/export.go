@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +64,7 @@ func exported(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	p, err := exporting(tenant, server.Connection(), dir, o)
+	p, err := hostApart(tenant, server.Connection(), dir, exportPolicy, o.Log)
 	if err != nil {
 		return err
 	}
@@ -86,28 +85,8 @@ func exported(ctx context.Context, o Options) (err error) {
 	return errors.Join(tellExport(out, tenant, status, took, peak), judgeExport(ctx, out, tenant, who, status, filepath.Join(dir, "data", "exports", status.Case)), p.reports(context.WithoutCancel(ctx), o.Reports))
 }
 
-// exporting is a host, not started yet, that exports mailboxes.
-func exporting(tenant *simtenant.Tenant, c simtenant.Connection, dir string, o Options) (*storming, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	connection, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	const policy = "grace: 0s\ndeleteAfter: 0s\nmailbox: none\nkeepMail: export\nkeepFiles: none\nphoneGrace: 1s\nphoneWait: 5s\n"
-	for name, text := range map[string][]byte{"tenant.json": connection, "policy.yaml": []byte(policy)} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			return nil, err
-		}
-	}
-	data := filepath.Join(dir, "data")
-	return &storming{
-		tenant: tenant, data: data, log: o.Log,
-		args: []string{self, "up", "--addr", "127.0.0.1:0", "--tenant", filepath.Join(dir, "tenant.json"), "--data", data, "--policy", filepath.Join(dir, "policy.yaml"), "--lock", "2s"},
-	}, nil
-}
+// exportPolicy exports mailboxes, and waits for nothing.
+const exportPolicy = "grace: 0s\ndeleteAfter: 0s\nmailbox: none\nkeepMail: export\nkeepFiles: none\nphoneGrace: 1s\nphoneWait: 5s\n"
 
 // mimeRequest is how the tenant counts a message that was asked for.
 const mimeRequest = "GET /users/{id}/messages/{message}/$value"

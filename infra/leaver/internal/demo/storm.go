@@ -117,7 +117,7 @@ func storm(ctx context.Context, o Options) (err error) {
 	return errors.Join(err, p.judge(out, found), p.reports(ctx, o.Reports))
 }
 
-// storming is a storm while it is played.
+// storming is a storm while it is played, or another scenario whose host is killed.
 type storming struct {
 	tenant *simtenant.Tenant
 	people []stormy
@@ -132,7 +132,8 @@ type storming struct {
 	intake string // of the host that runs; empty while none does
 }
 
-func newStorm(tenant *simtenant.Tenant, c simtenant.Connection, dir string, o Options) (*storming, error) {
+// hostApart is a host in a process of its own, not started yet, on a tenant and with a policy in YAML.
+func hostApart(tenant *simtenant.Tenant, c simtenant.Connection, dir, policy string, log io.Writer) (*storming, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -141,18 +142,27 @@ func newStorm(tenant *simtenant.Tenant, c simtenant.Connection, dir string, o Op
 	if err != nil {
 		return nil, err
 	}
-	const policy = "grace: 20s\ndeleteAfter: 1s\nmailbox: none\nkeepMail: none\nkeepFiles: none\nphoneGrace: 1s\nphoneWait: 5s\nlimits: {perHour: 0, perDay: 0, share: 0}\n"
-	data := filepath.Join(dir, "data")
-	files := map[string][]byte{"tenant.json": connection, "policy.yaml": []byte(policy)}
-	for name, text := range files {
+	for name, text := range map[string][]byte{"tenant.json": connection, "policy.yaml": []byte(policy)} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			return nil, err
 		}
 	}
-	p := &storming{
-		tenant: tenant, data: data, log: o.Log, others: map[string]simtenant.User{},
+	data := filepath.Join(dir, "data")
+	return &storming{
+		tenant: tenant, data: data, log: log,
 		args: []string{self, "up", "--addr", "127.0.0.1:0", "--tenant", filepath.Join(dir, "tenant.json"), "--data", data, "--policy", filepath.Join(dir, "policy.yaml"), "--lock", "2s"},
+	}, nil
+}
+
+// stormPolicy keeps nothing, and has no limits.
+const stormPolicy = "grace: 20s\ndeleteAfter: 1s\nmailbox: none\nkeepMail: none\nkeepFiles: none\nphoneGrace: 1s\nphoneWait: 5s\nlimits: {perHour: 0, perDay: 0, share: 0}\n"
+
+func newStorm(tenant *simtenant.Tenant, c simtenant.Connection, dir string, o Options) (*storming, error) {
+	p, err := hostApart(tenant, c, dir, stormPolicy, o.Log)
+	if err != nil {
+		return nil, err
 	}
+	p.others = map[string]simtenant.User{}
 	random := rand.New(rand.NewPCG(o.Storm.Random, 0)) //nolint:gosec // a storm that can be played again
 	mine := map[string]bool{}
 	for i, upn := range Leavers(tenant, stormPeople) {
