@@ -1,8 +1,8 @@
-// Package delete is the gate that deletes the leaver's account when that loses nothing. It is the one
-// irreversible step, so everything is read again before the write, and the account, its
-// protection and the case last of all (offboarding.LastLook): that it is still blocked, that it anchors neither forwarding nor a shared mailbox (B1),
-// and that mailbox and OneDrive hold nothing that nobody kept (B12). It is done when the account is
-// among the deleted items, from where it can be restored for 30 days.
+// Package delete is the gate that deletes the leaver's account when that loses nothing. Everything is
+// read again before the write: that the account anchors neither forwarding nor a shared mailbox (B1), and
+// that mailbox and OneDrive hold nothing that nobody kept (B12); and last of all, with its protection and
+// the case, that it is still blocked (offboarding.LastLook). It is done when the account is among the
+// deleted items, from where it can be restored for 30 days.
 //
 // Sources: Microsoft Graph, Delete a user, and List deletedItems; Microsoft 365 admin, Remove
 // a former employee, step 7.

@@ -146,8 +146,8 @@ func days(names []string) []string {
 // indexes are the places of a day in a month.
 var indexes = map[string]string{"first": "1", "second": "2", "third": "3", "fourth": "4", "last": "-1"}
 
-// rule is a recurrence as an RRULE, of a series in a time zone. Sources: Microsoft Graph, resource types recurrencePattern and
-// recurrenceRange; RFC 5545, 3.3.10.
+// rule is a recurrence as an RRULE, of a series in a time zone. Sources: Microsoft Graph, resource types
+// recurrencePattern and recurrenceRange; RFC 5545, 3.3.10.
 func (r recurrence) rule(zone *time.Location) (string, error) {
 	p := r.Pattern
 	parts := []string{}

@@ -102,7 +102,8 @@ func (r *run) storeEntry(ctx context.Context, f folder, known *item, e offboardi
 	return nil
 }
 
-// attachments stores the files of an event, or of a changed occurrence of it. One that cannot be had keeps nobody from the others.
+// attachments stores the files of an event, or of a changed occurrence of it. One that cannot be had keeps
+// nobody from the others.
 func (r *run) attachments(ctx context.Context, i *item, event, name string, add func(file, error) error) error {
 	found, err := r.mailboxes.EventAttachments(ctx, r.job.Leaver, event)
 	if errors.Is(err, offboarding.ErrNotFound) {

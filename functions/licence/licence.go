@@ -1,8 +1,8 @@
-// Package licence is the gate that releases the leaver's licences when the grace is over: direct
-// ones by assignLicense, inherited ones by leaving the group that gives them (B11), which the step
-// access leaves to it. Right before that the mailbox is read again: a forwarding that goes on (B2), a
-// mailbox that is not shared yet (B3), or one that needs Exchange Plan 2 (B4) keeps the licence. A phone
-// or a protected app that has not acknowledged its wipe keeps it for a while (B13). It is done when the tenant shows no
+// Package licence is the gate that releases the leaver's licences when the grace is over: direct ones by
+// assignLicense, inherited ones by leaving the group that gives them (B11), which the step access leaves to
+// it. Right before that the mailbox is read again: a forwarding that goes on (B2), a mailbox that is not
+// shared yet (B3), or one that needs Exchange Plan 2 (B4) keeps the licence. A phone or a protected app
+// that has not acknowledged its wipe keeps it for a while (B13). It is done when the tenant shows no
 // licence on the user any more but those that a person has accepted by name.
 //
 // Mail stays recoverable for 30 days after that. Sources: Microsoft Graph, user: assignLicense

@@ -2,9 +2,9 @@
 // that one of them may have something to tell; resolve reads it there, with a credential that the
 // function which faces the internet does not have, and what is new goes to plan as a request. It
 // reads once more right before the leaving time, because most HR systems do not tell when they take
-// a departure back, and polls those that tell nothing by themselves. It holds no Microsoft 365
-// permission. It is done when what the HR system says now is a request on the bus, or nothing has
-// changed.
+// a departure back, and polls those that tell nothing by themselves. Of Microsoft 365 it reads whose
+// leave date is set, where Entra is one of the sources. It is done when what the HR system says now is a
+// request on the bus, or nothing has changed.
 //
 // Only what an HR system says begins or ends a departure. One that does not answer, or does not
 // show a person any more, is an alarm, and its last word stands.

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"leaver/infra/leaver/internal/demo"
 )
 
 // TestEveryCommandThatIsWrittenDownIsThere reads each page of the project: what it says to type is a command
@@ -53,6 +55,23 @@ func TestEveryCommandThatIsWrittenDownIsThere(t *testing.T) {
 		if found[page] == 0 {
 			t.Errorf("no command was found in %s", page)
 		}
+	}
+}
+
+// TestEveryScenarioIsWrittenDown: the README has a row for each scenario of the demo, in their order.
+func TestEveryScenarioIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| `leaver demo --scenario` |")
+	var got []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)`").FindAllStringSubmatch(table, -1) {
+		got = append(got, row[1])
+	}
+	if want := demo.Names(); !slices.Equal(got, want) {
+		t.Errorf("got rows for %v, want %v", got, want)
 	}
 }
 

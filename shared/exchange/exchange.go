@@ -3,8 +3,9 @@
 // not support it as a public interface; the documented Admin API (v2.0, preview) covers none
 // of what a departure needs. That is why nothing but this package knows of it.
 //
-// The application needs Exchange.ManageAsApp and the Entra role Exchange Recipient
-// Administrator.
+// The application needs Exchange.ManageAsApp, and what it may run: the role group that
+// infra/azure/exchange.ps1 makes for its function, of just its cmdlets; or, where one application serves
+// all functions, the Entra role Exchange Administrator.
 //
 // It never repeats a call: what was answered 429, 503 or 504, and what was lost on the way,
 // is a transient error and the worker's to try again. After a 429 nobody asks until its time is over,

@@ -126,7 +126,8 @@ func (c *Client) PassGroup(ctx context.Context, group, from, to string) error {
 }
 
 // PassBookings has somebody approve the bookings of a room in the place of somebody else, all by object id
-// (Set-CalendarProcessing); to nobody it only takes the latter off, from nobody it only adds. Repeating it changes nothing.
+// (Set-CalendarProcessing); to nobody it only takes the latter off, from nobody it only adds. Repeating it
+// changes nothing.
 func (c *Client) PassBookings(ctx context.Context, room, from, to string) error {
 	_, err := invoke[struct{}](ctx, c, "Set-CalendarProcessing", map[string]any{"Identity": room, "ResourceDelegates": exchanged(from, to)})
 	return err

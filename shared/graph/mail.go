@@ -6,10 +6,10 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// SendMail sends a message in plain text from the mailbox of an object id, which Graph takes and delivers later. Sent twice it comes
-// twice. There must be no consent to Mail.Send, by which an application sends as everybody: the right
-// to one mailbox is a role of Exchange with a scope. Addresses are those of the recipients; id is the
-// notice's, and a header of the message, to find it by.
+// SendMail sends a message in plain text from the mailbox of an object id, which Graph takes and delivers
+// later. Sent twice it comes twice. There must be no consent to Mail.Send, by which an application sends as
+// everybody: the right to one mailbox is a role of Exchange with a scope. Addresses are those of the
+// recipients; id is the notice's, and a header of the message, to find it by.
 // Sources: Microsoft Graph, user: sendMail; Exchange Online, Role Based Access Control for Applications.
 func (c *Client) SendMail(ctx context.Context, from string, addresses []string, subject, text, id string) error {
 	type address struct {

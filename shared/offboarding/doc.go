@@ -19,8 +19,9 @@
 //	  cancelling ────────────────▶ cancelled
 //	            no step holds its lease
 //
-// An order to take it back makes any of them undoing, and undone once every step is; a case that goes on
-// is cancelled with it. What is stopped on the way is cancelled.
+// While a brake holds a case it is held instead, until people lift that; then it goes on where it was. An
+// order to take it back makes any of them undoing, and undone once every step is; a case that goes on is
+// cancelled with it. What is stopped on the way is cancelled.
 //
 // # The states of a step
 //
@@ -35,12 +36,16 @@
 //	      ▲                             │
 //	      └──────── when it is due ─────┘   a cancellation ends every state above it: cancelled
 //
+// A step that has not ended is held while a brake holds it. Where the policy only observes, a run ends as
+// rehearsed, which is closed; a step that was taken back is undone.
+//
 // # Glossary
 //
 // These words mean one thing, in code, texts and READMEs alike.
 //
 //	leaver        the person who leaves
 //	request       what an HR system asks about one person, once
+//	hint          a word that an HR system has something to tell: it is asked, and what it answers counts
 //	policy        what the organisation wants of every departure
 //	plan          request and policy compiled, for one leaver
 //	case          one departure: its plan and its history
@@ -65,6 +70,12 @@
 //	ledger        the history of all cases: the truth
 //	lease         the right of one run to work
 //	write guard   asked before every write
+//	brake         what holds a departure or a step until people lift it
+//	limit         how many departures may begin in an hour or a day; what exceeds one is held
+//	approval      a second person's word, which lifts a brake
+//	freeze        no write by anybody, until a person thaws
+//	anchor        where every history ended at a time, kept out of reach of whoever writes the ledger
+//	adopt         to take a history as it stands that nobody signed, by name
 //	undo          the way back: what a step did is taken back by the step's own function
 //	undone        taken back, and observed so
 //	tombstone     the entry that cancels a case

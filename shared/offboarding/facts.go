@@ -9,29 +9,31 @@ import (
 // The facts by which steps learn of each other. Whoever writes one keeps it under its name in its own
 // evidence or progress; everybody else reads it through the accessors of [Case] below.
 //
-//	name           kept by            in        read by
-//	accountEnabled block              evidence  the case itself: when the leaver was locked out
-//	mailbox        forward, preserve  evidence  delete
-//	mailboxItems   licence            progress  delete
-//	licenceGroups  access             progress  licence
-//	mustStay       privileges         progress  every step
-//	mailbox        export             evidence  licence, delete
-//	exportedAt     export             evidence  licence, delete, deadlines
-//	manifestSHA256 export             progress  forward
-//	drive          onedrive           evidence  delete, deadlines
-//	driveItems     onedrive           evidence  delete
-//	driveBytes     onedrive           evidence  delete
-//	driveDelta     onedrive           progress  delete
-//	deletedDateTime  delete           evidence  deadlines
-//	disabledOnPremises onpremises     progress  block
-//	passwordSetOnPremises onpremises  progress  signout
-//	hiddenOnPremises onpremises       evidence  forward
-//	synchronisedAt block              progress  onpremises
-//	licensedOnPremises access         progress  onpremises
-//	licenceGate    licence            progress  onpremises
-//	deletionGate   delete             progress  onpremises
-//	managedApps/…  wipe               both      licence
-//	residualRisk   any                evidence  leaver plan, reports
+//	name                    kept by            in        read by
+//	accountEnabled          block              evidence  the case itself: when the leaver was locked out
+//	synchronisedAt          block              progress  onpremises
+//	mailbox                 forward, preserve  evidence  delete
+//	mailbox                 export             evidence  licence, delete
+//	exportedAt              export             evidence  licence, delete, deadlines
+//	manifestSHA256          export             progress  forward
+//	drive                   onedrive           evidence  delete, deadlines
+//	driveItems              onedrive           evidence  delete
+//	driveBytes              onedrive           evidence  delete
+//	driveDelta              onedrive           progress  delete
+//	reader                  onedrive           evidence  notify
+//	mustStay                privileges         progress  every step
+//	licenceGroups           access             progress  licence
+//	licensedOnPremises      access             progress  onpremises
+//	passedOn …, handedTo …  access             progress  the undo, reports
+//	disabledOnPremises      onpremises         progress  block
+//	passwordSetOnPremises   onpremises         progress  signout
+//	hiddenOnPremises        onpremises         evidence  forward
+//	managedApps/…           wipe               both      licence
+//	mailboxItems            licence            progress  delete
+//	licenceGate             licence            progress  onpremises
+//	deletionGate            delete             progress  onpremises
+//	deletedDateTime         delete             evidence  deadlines
+//	residualRisk            any                evidence  leaver plan, reports
 const (
 	// AccountEnabled is "false" once the account was read disabled and its sessions revoked after that.
 	AccountEnabled = "accountEnabled"

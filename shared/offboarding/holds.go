@@ -44,9 +44,8 @@ func (h MailboxHolds) OnMail(organisation []string) []string {
 	return on
 }
 
-// OnAnything reports whether anything in the mailbox is kept, be it chats only, given the InPlaceHolds of
-// the organisation. The licence of such a
-// mailbox goes with its account, never before (B5).
+// OnAnything reports whether anything in the mailbox is kept, be it chats only, given the InPlaceHolds
+// of the organisation. The licence of such a mailbox goes with its account, never before (B5).
 func (h MailboxHolds) OnAnything(organisation []string) bool {
 	return len(h.OnMail(organisation)) > 0 || h.DelayRelease || slices.ContainsFunc(h.InPlace, func(hold string) bool {
 		policy, action, _ := strings.Cut(strings.ToLower(hold), ":")

@@ -70,7 +70,7 @@ type Beginning struct {
 	Proven bool `json:"-"`
 }
 
-// Allowance is a person's leave for more departures, on top of every bound, from when it was given
+// Allowance is how many departures a person lets begin on top of every bound, from when they said so
 // until a time.
 type Allowance struct {
 	Departures int       `json:"departures"`

@@ -37,8 +37,8 @@ type Keeping string
 // The ways of keeping. None means the organisation gives the content up.
 const (
 	KeepHold   Keeping = "hold"   // mail: litigation hold
-	KeepExport Keeping = "export" // mail: exported and signed off by a person
-	KeepMove   Keeping = "move"   // files: copied to a named drive and verified
+	KeepExport Keeping = "export" // mail: exported into files and verified
+	KeepMove   Keeping = "move"   // files: copied to whoever takes over, and verified
 	KeepNone   Keeping = "none"
 )
 

@@ -178,7 +178,7 @@ func (s Status) meant(step offboarding.StepName) []offboarding.StepName {
 	return undated
 }
 
-// Allowance is a person's leave for more departures, on top of every limit.
+// Allowance is how many departures a person lets begin on top of every limit.
 type Allowance struct {
 	Departures int       `json:"departures"`
 	Until      time.Time `json:"until"`

@@ -16,7 +16,6 @@
 // Faults, read lag, latency and throttling are knobs of [World], set at start through [Config] and
 // later through [Tenant.Edit].
 //
-
 // Files, by subject: graph.go holds the table of every Graph operation with the permissions that
 // open it, cmdlets.go the table of every Exchange cmdlet, knobs.go what makes the tenant unkind,
 // company.go the table of the well-known people. graph_SUBJECT.go and cmdlets_SUBJECT.go hold what

@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// recorder writes one JSON line a request: {"method","url","body","roles","status","at","app"}. The
-// url is absolute with its query, the body the decoded JSON or null, the roles are the application
-// permissions of the token, app is the application that it is of. Requests for tokens are recorded without their body, so that no secret
-// is stored; passwords inside other bodies are struck out. A batch is one line with the inner
-// requests in its body.
+// recorder writes one JSON line a request: {"method","url","body","roles","status","at","app"}. The url is
+// absolute with its query, the body the decoded JSON or null, the roles are the application permissions of
+// the token, app is the application that it is of. Requests for tokens are recorded without their body, so
+// that no secret is stored; passwords inside other bodies are struck out. A batch is one line with the
+// inner requests in its body.
 type recorder struct {
 	mu              sync.Mutex
 	graph, exchange io.Writer

@@ -19,7 +19,7 @@ type Rehearsal struct {
 	Evidence map[string]string
 }
 
-// Rehearse runs a step without leave to write and keeps nothing: each write that it asks for is
+// Rehearse runs a step that may not write and keeps nothing: each write that it asks for is
 // refused, and what else it meets is its verdict. Personal values are those the case would have.
 func Rehearse(ctx context.Context, step Step, name offboarding.StepName, c *offboarding.Case, personal map[string]string, now time.Time) Rehearsal {
 	record := *c.Step(name)
@@ -53,11 +53,11 @@ func Rehearse(ctx context.Context, step Step, name offboarding.StepName, c *offb
 // rehearsing is a write guard that never allows.
 type rehearsing struct{ asked atomic.Bool }
 
-// Check implements offboarding.WriteGuard.
+// Allow implements offboarding.WriteGuard.
 func (r *rehearsing) Allow(context.Context) error {
 	r.asked.Store(true)
 	return offboarding.ErrRehearsed
 }
 
-// Note implements offboarding.WriteGuard.
+// Record implements offboarding.WriteGuard.
 func (r *rehearsing) Record(offboarding.Call) {}

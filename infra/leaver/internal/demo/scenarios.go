@@ -252,7 +252,7 @@ var (
 		acts: []act{
 			signsOff(offboarding.StepAccess, "who reported to him has another manager"),
 			{
-				does: "signout and block are refused for the role Global Administrator, and wait; Entra, too busy until now, lets access take it away",
+				does: "signout and block are refused for the role Global Administrator, and wait; Entra, too busy until now, lets privileges take it away",
 				when: func(s operator.Status) bool {
 					return refusedFor("Global Administrator", s.Step(offboarding.StepSignout)) && refusedFor("Global Administrator", s.Step(offboarding.StepBlock))
 				},
@@ -282,7 +282,7 @@ var (
 	}
 )
 
-// rolesAreBusy keeps access from being faster than signout and block, so that the story is always
+// rolesAreBusy keeps privileges from being faster than signout and block, so that the story is always
 // the same: they run at the same time, and without the role nobody refuses them.
 func rolesAreBusy(w *simtenant.World) {
 	w.Faults = append(w.Faults, simtenant.Fault{Operation: "DELETE /roleManagement/directory/roleAssignments/{id}", Status: 503, RetryAfter: time.Second})
