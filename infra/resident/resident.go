@@ -97,7 +97,8 @@ type Options struct {
 	Elsewhere map[offboarding.StepName]worker.Step
 	// Only are the functions to serve; empty is all of them.
 	Only []string
-	Lock time.Duration // of messages on the embedded bus and their leases; zero is the bus's default
+	Lock time.Duration    // of messages on the embedded bus and their leases; zero is the bus's default
+	Now  func() time.Time // nil is the machine's clock; only the embedded bus keeps to another one
 	// Concurrency is how many messages of one subscription are worked on at the same time;
 	// zero is 8.
 	Concurrency int
@@ -116,9 +117,12 @@ type Options struct {
 
 // Open opens bus and ledger and puts the functions on them. Nothing runs before [Host.Run].
 func Open(ctx context.Context, o Options) (_ *Host, err error) {
-	h := &Host{TenantID: o.Tenant.TenantID, Now: time.Now, log: o.Log, concurrency: o.Concurrency, Metrics: telemetry.New()}
+	h := &Host{TenantID: o.Tenant.TenantID, Now: o.Now, log: o.Log, concurrency: o.Concurrency, Metrics: telemetry.New()}
 	if h.concurrency == 0 {
 		h.concurrency = 8
+	}
+	if h.Now == nil {
+		h.Now = time.Now
 	}
 	defer func() {
 		if err != nil {
@@ -147,7 +151,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
-	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, h.Telemetry.Client(connection.HTTP))
+	mailboxes, err := exchange.New(connection.Credential, connection.Exchange, connection.ExchangeScope, connection.TenantID, h.Telemetry.Client(connection.HTTP), exchange.Clock(h.Now))
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +236,7 @@ func (h *Host) openEmbedded(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	broker, err := natsbus.Open(ctx, forBus, natsbus.Options{Lock: o.Lock})
+	broker, err := natsbus.Open(ctx, forBus, natsbus.Options{Lock: o.Lock, Now: h.Now})
 	if err != nil {
 		return err
 	}

@@ -78,6 +78,9 @@ type Options struct {
 	Replicas int
 	// Timeout bounds each request to the server, beside the caller's context; 0 is 10 s.
 	Timeout time.Duration
+	// Now is the clock of whoever sends and receives, by which messages become visible and locks end; nil is
+	// the machine's, which the server goes by.
+	Now func() time.Time
 }
 
 func (o Options) withDefaults() Options {
@@ -140,6 +143,14 @@ func (b *Bus) Publish(ctx context.Context, m bus.Message) (duplicate bool, err e
 	return b.publish(ctx, m, m.Entity, target)
 }
 
+// ahead is how far the clock of whoever sends and receives is ahead of the server's.
+func (b *Bus) ahead() time.Duration {
+	if b.opts.Now == nil {
+		return 0
+	}
+	return b.opts.Now().Sub(time.Now())
+}
+
 // publish sends m to the target subject, now or later. scope is where the id is unique.
 func (b *Bus) publish(ctx context.Context, m bus.Message, scope, target string) (bool, error) {
 	doing := fmt.Sprintf("publishing %q to %s", m.ID, target)
@@ -156,6 +167,9 @@ func (b *Bus) publish(ctx context.Context, m bus.Message, scope, target string) 
 	msg := nats.NewMsg(target)
 	msg.Data = m.Body
 	msg.Header.Set(headerID, strconv.Quote(m.ID))
+	if !m.At.IsZero() {
+		m.At = m.At.Add(-b.ahead())
+	}
 	later := !m.At.IsZero() && m.At.After(time.Now())
 	if later {
 		msg.Subject = "leaver.at." + encode(scope) + "." + encode(m.ID)

@@ -44,7 +44,7 @@ func (d *delivery) Body() []byte    { return d.body }
 func (d *delivery) LockedUntil() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.until
+	return d.until.Add(d.receiver.bus.ahead())
 }
 
 // over reports that nothing can be done with it any more.
@@ -141,7 +141,7 @@ func (d *delivery) Renew(ctx context.Context) (time.Time, error) {
 		return time.Time{}, classify(fmt.Sprintf("renewing the lock of %q", d.id), err)
 	}
 	d.until = now.Add(d.receiver.lock)
-	return d.until, nil
+	return d.until.Add(d.receiver.bus.ahead()), nil
 }
 
 // DeadLetter implements bus.Delivery: it publishes to the dead letters, then completes. A

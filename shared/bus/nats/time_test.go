@@ -57,3 +57,37 @@ func TestThirtyDays(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TestAnotherClockThanTheServers: what whoever sends and receives says of time is by their clock, here one
+// that is ahead; the server waits as long as they do.
+func TestAnotherClockThanTheServers(t *testing.T) {
+	t.Parallel()
+	ahead := func() time.Time { return time.Now().Add(2 * time.Hour) }
+	h := newHarness(t, embedded.Options{NoSync: true}, nats.Options{Subscriptions: bustest.Subscriptions()[:1], Lock: 20 * time.Second, Now: ahead})
+	due := ahead().Add(300 * time.Millisecond)
+	h.publish(t, bus.Message{ID: "1", Entity: bus.Queue, Body: []byte("b"), At: due})
+	r, err := h.bus.Open(t.Context(), "requests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	got, err := r.Receive(wait, 1)
+	if err != nil || len(got) != 1 {
+		t.Fatalf("received %v within a minute, error %v: want the message", got, err)
+	}
+	if ahead().Before(due) {
+		t.Error("it arrived before its time")
+	}
+	until := got[0].LockedUntil()
+	renewed, err := got[0].Renew(t.Context())
+	if err != nil || until.Before(ahead()) || renewed.Before(until) {
+		t.Errorf("locked until %s, and renewed until %s, %v; want both ahead", until, renewed, err)
+	}
+	if err := got[0].Complete(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := r.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

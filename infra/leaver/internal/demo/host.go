@@ -30,6 +30,7 @@ type hostOptions struct {
 	declared    []hris.Config                        // sources; none = the sample's
 	console     func(address string)                 // told where the console is; nil = there is none
 	reports     string                               // as that of Options
+	now         func() time.Time                     // as that of resident.Options
 }
 
 // withHost serves the tenant and a host on it with its intake, in a directory that is removed
@@ -48,7 +49,7 @@ func withHost(ctx context.Context, on hostOptions, play func(ctx context.Context
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	options := resident.Options{
-		Dir: dir, Tenant: TenantOf(server.Connection()), Policy: on.policy, Concurrency: on.concurrency, Elsewhere: on.elsewhere,
+		Dir: dir, Tenant: TenantOf(server.Connection()), Policy: on.policy, Concurrency: on.concurrency, Elsewhere: on.elsewhere, Now: on.now,
 		Log: slog.New(slog.NewTextHandler(on.log, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	if m := on.meter; m != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,16 +20,21 @@ import (
 	"leaver/shared/simtenant"
 )
 
-const undoTitle = "three ways back: a cancellation that comes after the lockout, a rehire after the deletion, and one after the address was given to somebody else; each as the tenant had it before, but for what cannot come back"
+const undoTitle = "three ways back: a cancellation that comes two minutes after the lockout, a rehire after the deletion, and one after the address was given to somebody else; each as the tenant had it before, but for what cannot come back"
 
 // returning is somebody who leaves and comes back.
 type returning struct {
 	event, person, title string
 	id                   string
-	before               []string // how the tenant had them
+	before               []string  // how the tenant had them
+	ordered              time.Time // when the undo was ordered, or could go on
 	status               operator.Status
 	why                  []string
 }
+
+// tooLate is how long after the lockout a cancellation comes in this scenario, by the clock of host and
+// tenant, which is moved on meanwhile.
+const tooLate = 2 * time.Minute
 
 // undoing is the scenario while it is played.
 type undoing struct {
@@ -37,6 +43,16 @@ type undoing struct {
 	host   *operator.Desk
 	intake string
 	out    io.Writer
+	ahead  atomic.Int64 // how far the clock of the host is ahead of the machine's, in nanoseconds
+}
+
+// now is the clock of the host.
+func (u *undoing) now() time.Time { return time.Now().Add(time.Duration(u.ahead.Load())) }
+
+// passes lets time pass for the host and the tenant, without anybody waiting for it.
+func (u *undoing) passes(d time.Duration) {
+	u.tenant.Advance(d)
+	u.ahead.Add(int64(d))
 }
 
 // undo plays the three stories at the same time, and believes the tenant. It is an error when somebody
@@ -48,47 +64,72 @@ func undo(ctx context.Context, o Options) error {
 	}
 	policy := demoPolicy()
 	policy.OnCancel = offboarding.OnCancelUndo
+	late := &returning{event: "terminated-shared.json", person: "lidia.holloway@contoso.com", title: "the cancellation comes after the lockout"}
+	// What stays for days in a real departure is still there two minutes after the lockout.
+	policy.Overrides = []offboarding.Override{{Department: "Design", Changes: offboarding.Changes{"grace": "1h"}}}
+	tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(late.person)].Department = "Design" })
 	u := &undoing{o: o, tenant: tenant, out: o.Out}
 	if o.JSON {
 		u.out = io.Discard
 	}
-	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, log: o.Log, reports: o.Reports}, func(ctx context.Context, h *operator.Desk, intake string) error {
+	return withHost(ctx, hostOptions{tenant: tenant, policy: policy, log: o.Log, reports: o.Reports, now: u.now}, func(ctx context.Context, h *operator.Desk, intake string) error {
 		ctx, stop := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("the ways back did not end within %s", demoPatience))
 		defer stop()
 		u.host, u.intake = h, intake
-		late := &returning{event: "terminated-shared.json", person: "lidia.holloway@contoso.com", title: "the cancellation comes after the lockout"}
 		rehired := &returning{event: "terminated-none.json", person: "adele.vance@contoso.com", title: "rehired after the account was deleted"}
 		taken := &returning{event: "terminated-forward.json", person: "irvin.sayers@contoso.com", title: "comes back after the address was given to somebody else"}
-		everybody := []*returning{late, rehired, taken}
-		for _, r := range everybody {
-			r.id = simtenant.UserID(r.person)
-			r.before = portrait(tenant, r.id)
-			if err := postSample(ctx, intake, r.event, h.Now()); err != nil {
-				return err
-			}
-			u.say("%s leaves (%s)", r.person, r.title)
+		err := u.leaves(ctx, late)
+		if err == nil {
+			err = u.cancelledLate(ctx, late)
 		}
-		if err := errors.Join(u.cancelledLate(ctx, late), u.rehire(ctx, rehired), u.addressTaken(ctx, taken)); err != nil {
+		if err == nil {
+			err = errors.Join(u.leaves(ctx, rehired), u.leaves(ctx, taken))
+		}
+		if err == nil {
+			err = errors.Join(u.rehire(ctx, rehired), u.addressTaken(ctx, taken))
+		}
+		if err != nil {
 			return errors.Join(context.Cause(ctx), err)
 		}
-		return u.judge(everybody)
+		return u.judge([]*returning{late, rehired, taken})
 	})
 }
 
 func (u *undoing) say(format string, args ...any) { _, _ = fmt.Fprintf(u.out, format+"\n", args...) }
 
-// cancelledLate is somebody who stays, which the HR system says when they are locked out.
+// leaves takes down how the tenant has somebody, and sends the word of the HR system that they leave.
+func (u *undoing) leaves(ctx context.Context, r *returning) error {
+	r.id = simtenant.UserID(r.person)
+	r.before = portrait(u.tenant, r.id)
+	u.say("%s leaves (%s)", r.person, r.title)
+	return postSample(ctx, u.intake, r.event, u.host.Now())
+}
+
+// cancelledLate is somebody who stays, which the HR system says two minutes after they were locked out. It
+// is an error when it was not two minutes, as the ledger has it.
 func (u *undoing) cancelledLate(ctx context.Context, r *returning) error {
 	stands := func(s operator.Status) bool {
-		return s.LockedOutAt != nil && s.Step(offboarding.StepForward).State == offboarding.StateEffective && s.Step(offboarding.StepAccess).State.Settled()
+		return s.LockedOutAt != nil && !slices.ContainsFunc(s.Steps, func(step operator.StepStatus) bool {
+			spec, _ := offboarding.SpecOf(step.Name)
+			return !spec.Gate && !step.State.Settled()
+		})
 	}
 	if err := u.await(ctx, r, stands); err != nil {
 		return err
 	}
-	if err := u.cancelled(ctx, r, fmt.Sprintf("stays, says the HR system, %.0f s after the lockout: too late to cancel it", u.host.Now().Sub(*r.status.LockedOutAt).Seconds())); err != nil {
+	locked, opened := *r.status.LockedOutAt, r.status.Opened
+	u.say("  locked out %.1f s later; now two minutes pass: the clock of the host and of the tenant is moved on, nobody waits", locked.Sub(opened).Seconds())
+	u.passes(tooLate - u.host.Now().Sub(locked))
+	if err := u.cancelled(ctx, r, "stays, says the HR system, two minutes after the lockout: too late to cancel it"); err != nil {
 		return err
 	}
-	r.why = append(r.why, "the webhook prepared the way back, and a named person began it")
+	switch c, err := u.host.Ledger.Case(ctx, r.status.Case); {
+	case err != nil:
+		return err
+	case c.Cancelled == nil || c.Cancelled.At.Sub(locked).Truncate(time.Minute) != tooLate:
+		return fmt.Errorf("the cancellation did not come %s after the lockout at %s: %+v", tooLate, locked, c.Cancelled)
+	}
+	r.why = append(r.why, "the word of the HR system came two minutes after the lockout: the webhook prepared the way back, and a named person began it")
 	return u.order(ctx, r)
 }
 
@@ -162,8 +203,10 @@ func (u *undoing) addressTaken(ctx context.Context, r *returning) error {
 		return errors.New("the account was restored against the colleague who has the address")
 	}
 	u.say("  a task: %s", task)
+	u.say("  (%s is %s, %s is Lynne Robbins: what the ledger keeps names nobody)", r.id, r.person, colleague)
 	give("")
 	u.say("  a person takes the address off the other account, and replays delete")
+	r.ordered = u.host.Now()
 	p := &play{host: u.host}
 	if err := p.replays(ctx, r.status, offboarding.StepDelete); err != nil {
 		return err
@@ -190,6 +233,7 @@ func (u *undoing) begin(ctx context.Context, r *returning) error {
 	if err != nil {
 		return err
 	}
+	r.ordered = u.host.Now()
 	u.say("%s: Miriam Graham orders the undo; said before it begins:", r.person)
 	for _, line := range ordered.Lost {
 		u.say("  %s", line)
@@ -216,7 +260,13 @@ func (u *undoing) carried(ctx context.Context, r *returning) error {
 	if err := signsOff(offboarding.StepSignout, "a Temporary Access Pass was handed over").do(ctx, p, r.status); err != nil {
 		return err
 	}
-	return u.await(ctx, r, func(s operator.Status) bool { return s.State == string(offboarding.CaseUndone) })
+	if err := u.await(ctx, r, func(s operator.Status) bool { return s.State == string(offboarding.CaseUndone) }); err != nil {
+		return err
+	}
+	if at := r.status.Step(offboarding.StepBlock).Since; at != nil {
+		r.why = append(r.why, fmt.Sprintf("enabled again and read back, last of all, %.1f s after the order", at.Sub(r.ordered).Seconds()))
+	}
+	return nil
 }
 
 // await waits until the last departure of somebody stands so.
