@@ -90,10 +90,22 @@ func (c *reportCommand) check(on console) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Check, err)
 	}
-	how := "every word comes of"
+	how, but := "every word comes of", unsigned(r)
 	if r.Key != "" {
 		how = "as it was made and signed by key " + r.Key + " from"
 	}
-	_, err = fmt.Fprintf(on.stdout, "%s: %s the %d entries that it carries, up to %s\n", c.Check, how, len(r.Evidence.History), r.Head)
+	_, err = fmt.Fprintf(on.stdout, "%s: %s the %d entries that it carries, up to %s%s\n", c.Check, how, len(r.Evidence.History), r.Head, but)
 	return err
+}
+
+// unsigned is what is to be known of a report that was made again instead of known by its key; empty where it
+// was.
+func unsigned(r report.Checked) string {
+	switch {
+	case r.Key != "":
+		return ""
+	case len(r.Signature) > 0:
+		return "; the key that signed it is not known here (LEAVER_LEDGER_KEYS): this version made it again, and a later one may not"
+	}
+	return "; no key signed it: this version made it again word by word, and no other version can"
 }

@@ -128,6 +128,11 @@ func (c asking) offline(on console, file string) ([]ledger.Verification, error) 
 	}
 	defer func() { _ = f.Close() }()
 	if r, err := report.Check(f, proof); err == nil {
+		if but := unsigned(r); but != "" {
+			if _, err := fmt.Fprintf(on.stderr, "%s: every word comes of its entries%s\n", file, but); err != nil {
+				return nil, err
+			}
+		}
 		return []ledger.Verification{proof.Verify(r.Evidence.Copy())}, nil
 	} else if !errors.Is(err, report.ErrForeign) {
 		return nil, fmt.Errorf("%s: %w", file, err)

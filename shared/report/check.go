@@ -99,8 +99,11 @@ func signed(r Report, page []byte) error {
 	return nil
 }
 
-// errOtherWords is why the words of a report are not this version's.
-var errOtherWords = errors.New("it says something else than this version makes of its evidence: it was altered, or another version of Leaver made it, and then the key that signed it can tell (LEAVER_LEDGER_KEYS)")
+// Why the words of a report are not this version's, where a key signed it and where none did.
+var (
+	errOtherWords    = errors.New("it says something else than this version makes of its evidence: it was altered, or another version of Leaver made it, and then the key that signed it can tell (LEAVER_LEDGER_KEYS)")
+	errOthersUnknown = errors.New("no key signed it, and it says something else than this version makes of its evidence: it was altered, or another version of Leaver made it, and then that version alone can tell")
+)
 
 // madeAgain is nil when this version makes the same report, word by word, of the evidence.
 func madeAgain(claimed Report, compact, page []byte) error {
@@ -113,18 +116,22 @@ func madeAgain(claimed Report, compact, page []byte) error {
 	if err != nil {
 		return err
 	}
+	why := errOtherWords
+	if len(claimed.Signature) == 0 {
+		why = errOthersUnknown
+	}
 	if !bytes.Equal(again, compact) {
-		return altered("%w", errOtherWords)
+		return altered("%w", why)
 	}
 	if page == nil && r.Page == "" {
 		return nil
 	}
-	drawn, err := draw(r)
+	drawn, err := draw(r, r.Page != "")
 	if err != nil {
 		return err
 	}
 	if page != nil && !bytes.Equal(drawn, page) || r.Page != "" && digest(drawn) != r.Page {
-		return altered("%w", errOtherWords)
+		return altered("%w", why)
 	}
 	return nil
 }

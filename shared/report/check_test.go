@@ -119,6 +119,31 @@ func tamperedCopies(t *testing.T, form, whole string) map[string]string {
 	}
 }
 
+// TestAReportThatNobodySignedSaysSo on its page, and where its words are another version's: then that version
+// alone can tell. One that is signed says neither.
+func TestAReportThatNobodySignedSaysSo(t *testing.T) {
+	t.Parallel()
+	const says = "No key signed this page, because the ledger has no signer: only the version of Leaver that made it can say that"
+	signed := signedReport(t)
+	bare := made(t, departure(t))
+	if page := asHTML(t, bare); !strings.Contains(page, says) {
+		t.Error("the page does not say that nobody signed it")
+	}
+	if page := asHTML(t, signed); strings.Contains(page, "No key signed") {
+		t.Error("the page of a signed report says that nobody signed it")
+	}
+	for form, text := range map[string]string{"JSON": asJSON(t, bare), "page": asHTML(t, bare)} {
+		another := strings.Replace(text, "Miriam Graham", "Nestor Wilke", 1)
+		if form == "JSON" {
+			another = strings.Replace(text, `"state": "withheld"`, `"state": "effective"`, 1)
+		}
+		_, err := checks(another, ledgertest.Proof(tenant))
+		if !errors.Is(err, report.ErrAltered) || !strings.Contains(err.Error(), "no key signed it") || !strings.Contains(err.Error(), "that version alone can tell") {
+			t.Errorf("the %s in other words: got %v, want that only its own version can tell", form, err)
+		}
+	}
+}
+
 // TestASignedReportChecksWithoutItsKeyToo as long as this version makes the same of its evidence, and one
 // whose signature somebody took off, too: every word still comes of the evidence.
 func TestASignedReportChecksWithoutItsKeyToo(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"leaver/shared/offboarding"
@@ -30,7 +31,21 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"short":  func(hash string) string { return hash[:min(len(hash), 16)] },
 	"person": person,
 	"title":  title,
+	"words":  words,
 }).Parse(pageText))
+
+// words are those of which a name such as accountEnabled is made: between them a line may break.
+func words(name string) []string {
+	var out []string
+	begins, was := 0, rune(0)
+	for i, r := range name {
+		if unicode.IsLower(was) && unicode.IsUpper(r) {
+			out, begins = append(out, name[begins:i]), i
+		}
+		was = r
+	}
+	return append(out, name[begins:])
+}
 
 // title is a text with a capital at its beginning.
 func title(s string) string {
@@ -90,7 +105,7 @@ func WriteHTML(w io.Writer, r Report) error {
 	if err != nil {
 		return fmt.Errorf("encoding the report of case %s: %w", r.Case, err)
 	}
-	out, err := draw(r)
+	out, err := draw(r, r.Page != "")
 	if err != nil {
 		return err
 	}
@@ -102,14 +117,15 @@ func WriteHTML(w io.Writer, r Report) error {
 	return err
 }
 
-// draw is the page of a report, without its last comment. Neither its own digest nor a signature is shown
-// in it.
-func draw(r Report) ([]byte, error) {
+// draw is the page of a report, without its last comment: one that is signed, or one that says that nobody
+// has. Neither its own digest nor a signature is shown in it.
+func draw(r Report, signed bool) ([]byte, error) {
 	var out bytes.Buffer
 	if err := page.Execute(&out, struct {
 		Report
-		Chart *chart
-	}{r, chartOf(r)}); err != nil {
+		Chart  *chart
+		Signed bool
+	}{r, chartOf(r), signed}); err != nil {
 		return nil, fmt.Errorf("drawing the report of case %s: %w", r.Case, err)
 	}
 	return out.Bytes(), nil
@@ -119,7 +135,7 @@ func draw(r Report) ([]byte, error) {
 // words are others, still knows both. The sign puts a signature into the JSON of a report about a case, as
 // its last field.
 func (r Report) Signed(ctx context.Context, sign func(ctx context.Context, id string, report []byte) ([]byte, error)) (Report, error) {
-	drawn, err := draw(r)
+	drawn, err := draw(r, true)
 	if err != nil {
 		return Report{}, err
 	}

@@ -76,7 +76,7 @@ type Leaver struct {
 // Asked is who asked for the departure, for a change of it, or for its end.
 type Asked struct {
 	At        time.Time  `json:"at"`
-	For       string     `json:"for"` // departure | change | cancellation | undo
+	For       string     `json:"for"` // departure | change | cancellation | undo, prepared alone without by | end of the undo
 	Source    string     `json:"source,omitempty"`
 	Request   string     `json:"request,omitempty"`
 	EventTime *time.Time `json:"eventTime,omitempty"`
@@ -286,7 +286,7 @@ func (m making) tell(r *Report, e *offboarding.Entry) {
 	case offboarding.EntryUndo:
 		by := m.person(at("undone-by", e.Position))
 		r.Asked = append(r.Asked, Asked{At: e.At, For: "undo", Source: e.Source, By: by, Words: m.named(at("undone-reason", e.Position))})
-		event("undo of %d steps ordered", len(e.Undo))
+		event("undo of %d steps %s", len(e.Undo), map[bool]string{true: "ordered", false: "prepared, and held until a person begins it"}[by != nil])
 		for _, b := range e.Brakes {
 			event("held: %s", b.Why)
 		}
