@@ -48,7 +48,7 @@ func (p *Planner) alreadyGone(ctx context.Context, r offboarding.Request, refusa
 			continue
 		}
 		p.Log.Info("already done", "case", c.ID, "request", r.ID)
-		return c, p.decide(ctx, r, ledger.Decision{State: ledger.RequestPlanned, Case: c.ID, Reason: "already done: case " + c.ID + " has deleted this account"}, personal[userPrincipalName])
+		return c, p.decide(ctx, r, ledger.Decision{State: ledger.RequestPlanned, Case: c.ID, Reason: "already done: case " + c.ID + " has deleted this account"}, nameless)
 	}
 	return nil, refusal
 }

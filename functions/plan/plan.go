@@ -433,5 +433,13 @@ const userPrincipalName = "userPrincipalName"
 
 func (p *Planner) decide(ctx context.Context, r offboarding.Request, decided ledger.Decision, who string) error {
 	decided.ID, decided.Kind, decided.Source, decided.EventTime, decided.Digest = r.ID, r.Kind, r.Source, r.EventTime, r.Digest
-	return p.Ledger.Decide(ctx, decided, map[string]string{userPrincipalName: who})
+	var personal map[string]string
+	if who != nameless {
+		personal = map[string]string{userPrincipalName: who}
+	}
+	return p.Ledger.Decide(ctx, decided, personal)
 }
+
+// nameless is who a request was about whose case does not know of it: the case says who, and whoever erases
+// what is personal of the case would leave a name beside the request.
+const nameless = ""

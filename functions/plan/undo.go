@@ -138,5 +138,5 @@ func (p *Planner) anotherAccount(ctx context.Context, r offboarding.Request, was
 	if prepared == nil {
 		return nil, &offboarding.Refusal{Why: why + ": a rehire with a new account; nothing was cancelled or taken back. Where the old account is to come back: leaver undo " + was.ID + "; where the new one is right, nothing is to be done"}
 	}
-	return prepared, p.decide(ctx, r, ledger.Decision{State: ledger.RequestCancelled, Case: prepared.ID, Reason: why + ": the undo is prepared and held"}, now.UserPrincipalName)
+	return prepared, p.decide(ctx, r, ledger.Decision{State: ledger.RequestCancelled, Case: prepared.ID, Reason: why + ": the undo is prepared and held"}, nameless)
 }

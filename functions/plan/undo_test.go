@@ -117,3 +117,40 @@ func TestTheNumberOfALeaverIsKeptBesideTheHistoryAlone(t *testing.T) {
 		t.Error("somebody without a number has one")
 	}
 }
+
+// TestNoNameStandsBesideARequestThatNobodyErases: a request that the history of its case does not name would
+// keep it for good. One comes again after the deletion, and one is the news of a rehire with a new account.
+func TestNoNameStandsBesideARequestThatNobodyErases(t *testing.T) {
+	t.Parallel()
+	const anew = "adele.vance2@contoso.com"
+	h := steptest.New(t)
+	p := newPlanner(h)
+	p.Policy.OnCancel = offboarding.OnCancelUndo
+	rehired(t, h, p, anew, 24*time.Hour)
+	was := simtenant.UserID(adele)
+	deliver(t, h, p, termination(h, "again", offboarding.Employee{ID: was}))
+	back := termination(h, "2", offboarding.Employee{EmployeeID: "E0001"})
+	back.Kind = offboarding.Cancellation
+	deliver(t, h, p, back)
+	c := must1(h.Ledger.Latest(t.Context(), was))
+	if _, err := h.Ledger.StopUndo(t.Context(), c.ID, offboarding.Person{Name: "Miriam Graham"}); err != nil {
+		t.Fatal(err)
+	}
+	h.Advance(91 * 24 * time.Hour)
+	if _, erased, err := h.Ledger.Erase(t.Context(), c.ID); err != nil || !erased {
+		c = must1(h.Ledger.Case(t.Context(), c.ID))
+		t.Fatalf("erased: %t, %v; the case is %s", erased, err, c.State(h.Now()))
+	}
+	decided := 0
+	for _, head := range must1(h.Store.List(t.Context())) {
+		if strings.HasPrefix(head.ID, "req-") {
+			decided++
+		}
+		for name, v := range must1(h.Store.Unseal(t.Context(), head.ID)) {
+			t.Errorf("beside %s stands %s: %q", head.ID, name, v.Value)
+		}
+	}
+	if decided != 3 {
+		t.Errorf("%d requests were decided, want 3", decided)
+	}
+}
