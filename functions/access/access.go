@@ -54,6 +54,7 @@ type Directory interface {
 	TelephoneNumbers(ctx context.Context, user string) ([]offboarding.TelephoneNumber, error)
 	ReleaseNumber(ctx context.Context, user string, n offboarding.TelephoneNumber) error
 	JoinGroups(ctx context.Context, user string, groups []string) []error
+	OwnGroups(ctx context.Context, user string, groups []string) []error
 	// NumberTaken reports whether somebody else than the user has a number.
 	NumberTaken(ctx context.Context, user, number string) (bool, error)
 	AssignNumber(ctx context.Context, user string, n offboarding.TelephoneNumber) error

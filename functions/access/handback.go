@@ -60,7 +60,7 @@ func (r *run) back(ctx context.Context, way, task string, look func(context.Cont
 		},
 		Give: offboarding.Each(func(ctx context.Context, p passing) error {
 			if why := changed[p.id]; why != "" {
-				return offboarding.Permanent(errors.New(why))
+				return offboarding.LeaveIt(why)
 			}
 			return give(ctx, p)
 		}),

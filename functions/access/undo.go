@@ -23,21 +23,24 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 		job.Evidence["consents"] = fmt.Sprintf("%d, for the person to give again", n)
 	}
 	r := &run{Step: s, job: job, user: user}
-	return offboarding.Join(
-		told(job, "memberships", len(job.Step.Kept("member ")), offboarding.Join(s.rejoin(ctx, job), s.rejoinLists(ctx, job))),
-		told(job, "ownerships", len(job.Step.Kept("owner ")), s.reown(ctx, job)),
-		s.renumber(ctx, job, user),
-		told(job, "mailboxRights", len(rights(job)), s.regrant(ctx, job)),
-		r.takeBack(ctx), s.older(job),
+	err = offboarding.Join(
+		s.rejoin(ctx, job), s.renumber(ctx, job, user), s.regrant(ctx, job), r.takeBack(ctx), s.older(job),
 	)
-}
-
-// told says in the evidence how many of a kind were observed to be there again, when all are.
-func told(job *offboarding.Job, what string, n int, err error) error {
-	if err == nil && n > 0 {
-		job.Evidence[what] = fmt.Sprintf("%d, there again", n)
+	if err == nil && len(job.Evidence) == 0 {
+		job.Evidence["access"] = "nothing had been taken away"
 	}
 	return err
+}
+
+// told says in the evidence how many of a kind were observed to be there again.
+func told(job *offboarding.Job, what string, there, of int) {
+	switch {
+	case of == 0:
+	case there == of:
+		job.Evidence[what] = fmt.Sprintf("%d, there again", of)
+	default:
+		job.Evidence[what] = fmt.Sprintf("%d of %d, there again", there, of)
+	}
 }
 
 // older leaves to a person what a departure took away before privileges was a step of its own.
@@ -52,69 +55,104 @@ func (s *Step) older(job *offboarding.Job) error {
 	return offboarding.DoneWithTask(fmt.Sprintf("%d roles were taken away before privileges was a step of its own: give back in the Entra admin center what is to be, then sign off", n))
 }
 
-// groups are those of the before that were left by one way and are not there now.
-func (s *Step) missing(ctx context.Context, job *offboarding.Job, way string) ([]string, error) {
-	is, err := s.directory.Access(ctx, job.Leaver)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, id := range job.Step.Kept("member ") {
-		if job.Step.Before["member "+id] == way && !slices.ContainsFunc(is.Groups, func(g offboarding.Group) bool { return g.ID == id }) {
-			out = append(out, id)
+// place is a group that the leaver was in, or owned: by the beginning of its name in the before, and by
+// which way a membership was left.
+type place struct{ kind, way, group string }
+
+const (
+	memberOf = "member "
+	ownerOf  = "owner "
+	asGroup  = "group"
+	asList   = "distribution"
+)
+
+// places are those of the before. A group that licence leaves is its own to join again.
+func places(job *offboarding.Job) []place {
+	var out []place
+	for _, id := range job.Step.Kept(memberOf) {
+		if way := job.Step.Before[memberOf+id]; way == asGroup || way == asList {
+			out = append(out, place{memberOf, way, id})
 		}
 	}
-	return out, nil
-}
-
-func refusedGroup(id string, err error) string {
-	if errors.Is(err, offboarding.ErrNotFound) {
-		return "the group " + id + " is not there any more: restore it, or put the person where it was for"
+	for _, id := range job.Step.Kept(ownerOf) {
+		out = append(out, place{kind: ownerOf, group: id})
 	}
-	return "put the person into the group " + id + ", which Leaver's application may not change any more"
+	return out
 }
 
+// rejoin puts the leaver into groups and on distribution lists again, and makes them an owner: all that is
+// looked at together is looked at once.
 func (s *Step) rejoin(ctx context.Context, job *offboarding.Job) error {
-	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
+	were := places(job)
+	if len(were) == 0 {
+		return nil
+	}
+	return offboarding.EnsureBack(ctx, job, offboarding.Return[place]{
 		What: "joining", Missing: "%d groups do not show the leaver",
-		Find:    func(ctx context.Context) ([]string, error) { return s.missing(ctx, job, "group") },
-		Give:    func(ctx context.Context, ids []string) []error { return s.directory.JoinGroups(ctx, job.Leaver, ids) },
-		Refused: refusedGroup,
-	})
-}
-
-func (s *Step) rejoinLists(ctx context.Context, job *offboarding.Job) error {
-	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
-		What: "joining", Missing: "%d distribution lists do not show the leaver",
-		Find: func(ctx context.Context) ([]string, error) { return s.missing(ctx, job, "distribution") },
-		Give: offboarding.Each(func(ctx context.Context, id string) error {
-			return s.mailboxes.JoinDistributionGroup(ctx, id, job.Leaver)
-		}),
-		Refused: refusedGroup,
-	})
-}
-
-func (s *Step) reown(ctx context.Context, job *offboarding.Job) error {
-	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
-		What: "the ownership", Missing: "%d groups do not show their owner",
-		Find: func(ctx context.Context) ([]string, error) {
-			were := job.Step.Kept("owner ")
-			if len(were) == 0 {
-				return nil, nil
-			}
+		Find: func(ctx context.Context) ([]place, error) {
 			is, err := s.directory.Access(ctx, job.Leaver)
-			return slices.DeleteFunc(were, func(id string) bool {
-				return slices.ContainsFunc(is.Owned, func(g offboarding.Group) bool { return g.ID == id })
-			}), err
-		},
-		Give: offboarding.Each(func(ctx context.Context, id string) error { return s.directory.AddOwner(ctx, id, job.Leaver) }),
-		Refused: func(id string, err error) string {
-			if errors.Is(err, offboarding.ErrNotFound) {
-				return "the group " + id + ", which the person owned, is not there any more"
+			if err != nil {
+				return nil, err
 			}
-			return "make the person an owner of the group " + id
+			missing := slices.DeleteFunc(slices.Clone(were), func(p place) bool {
+				groups := is.Groups
+				if p.kind == ownerOf {
+					groups = is.Owned
+				}
+				return slices.ContainsFunc(groups, func(g offboarding.Group) bool { return g.ID == p.group })
+			})
+			for kind, what := range map[string]string{memberOf: "memberships", ownerOf: "ownerships"} {
+				of := func(all []place) int {
+					return len(slices.DeleteFunc(slices.Clone(all), func(p place) bool { return p.kind != kind }))
+				}
+				told(job, what, of(were)-of(missing), of(were))
+			}
+			return missing, nil
 		},
+		Give:    func(ctx context.Context, missing []place) []error { return s.putBack(ctx, job.Leaver, missing) },
+		Refused: func(p place, err error) string { return refusedPlace(job.Case.Plan.Cloud().Portal, p, err) },
 	})
+}
+
+// putBack gives places back: groups and ownerships 20 at once, distribution lists one by one.
+func (s *Step) putBack(ctx context.Context, leaver string, missing []place) []error {
+	errs := make([]error, len(missing))
+	batched := func(give func(context.Context, string, []string) []error, is func(place) bool) {
+		var ids []string
+		var at []int
+		for i, p := range missing {
+			if is(p) {
+				ids, at = append(ids, p.group), append(at, i)
+			}
+		}
+		if len(ids) == 0 {
+			return
+		}
+		for i, err := range give(ctx, leaver, ids) {
+			errs[at[i]] = err
+		}
+	}
+	batched(s.directory.JoinGroups, func(p place) bool { return p.way == asGroup })
+	batched(s.directory.OwnGroups, func(p place) bool { return p.kind == ownerOf })
+	for i, p := range missing {
+		if p.way == asList {
+			errs[i] = s.mailboxes.JoinDistributionGroup(ctx, p.group, leaver)
+		}
+	}
+	return errs
+}
+
+func refusedPlace(portal offboarding.Portal, p place, err error) string {
+	gone := errors.Is(err, offboarding.ErrNotFound)
+	switch {
+	case gone && p.kind == ownerOf:
+		return "the group " + p.group + ", which the person owned, is not there any more"
+	case gone:
+		return "the group " + p.group + " is not there any more: restore it, or put the person where it was for"
+	case p.kind == ownerOf:
+		return "make the person an owner of the group " + p.group + " (" + portal.Owners(p.group) + ")"
+	}
+	return "put the person into the group " + p.group + " (" + portal.Group(p.group) + "), which Leaver's application may not change any more"
 }
 
 // renumber gives telephone numbers back that nobody else has.
@@ -148,7 +186,7 @@ func (s *Step) renumber(ctx context.Context, job *offboarding.Job, _ offboarding
 		Give: offboarding.Each(func(ctx context.Context, n offboarding.TelephoneNumber) error {
 			taken, err := s.directory.NumberTaken(ctx, job.Leaver, n.Number)
 			if err == nil && taken {
-				return offboarding.Permanent(errors.New("somebody else has it by now"))
+				return offboarding.LeaveIt("somebody else has it by now")
 			}
 			if err == nil {
 				err = s.directory.AssignNumber(ctx, job.Leaver, n)
@@ -198,6 +236,7 @@ func (s *Step) regrant(ctx context.Context, job *offboarding.Job) error {
 					lacking = append(lacking, r)
 				}
 			}
+			told(job, "mailboxRights", len(were)-len(lacking), len(were))
 			return lacking, nil
 		},
 		Give: offboarding.Each(func(ctx context.Context, r offboarding.MailRight) error {

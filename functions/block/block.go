@@ -27,7 +27,7 @@ type Directory interface {
 	Devices(ctx context.Context, id string) ([]offboarding.Device, error)
 	DisableDevice(ctx context.Context, id string) error
 	Enable(ctx context.Context, id string) error
-	EnableDevice(ctx context.Context, id string) error
+	EnableDevices(ctx context.Context, ids []string) []error
 	// DeviceUsers are the people who registered a device or own it, by object id.
 	DeviceUsers(ctx context.Context, id string) ([]string, error)
 	// EnabledBy finds who enabled the account last, after a time; offboarding.ErrNotFound when

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"leaver/shared/offboarding"
@@ -95,25 +96,42 @@ func (s *Step) openMailbox(ctx context.Context, job *offboarding.Job, synced boo
 	return err
 }
 
-// enableDevices enables the devices that this step disabled and that are the leaver's still.
+// enableDevices enables the devices that this step disabled and that are the leaver's still. It says how
+// many are not there any more, as after somebody cleaned stale devices up: those are registered anew.
 func (s *Step) enableDevices(ctx context.Context, job *offboarding.Job) error {
 	were := strings.Fields(job.Step.Before[devicesEnabled])
 	if len(were) == 0 {
 		return nil
 	}
+	there := 0
 	err := offboarding.EnsureBack(ctx, job, offboarding.Return[offboarding.Device]{
 		What: "enabling", Missing: "%d devices still read disabled",
 		Find: func(ctx context.Context) ([]offboarding.Device, error) {
 			all, err := s.directory.Devices(ctx, job.Leaver)
-			return slices.DeleteFunc(all, func(d offboarding.Device) bool { return d.AccountEnabled || !slices.Contains(were, d.ID) }), err
+			all = slices.DeleteFunc(all, func(d offboarding.Device) bool { return !slices.Contains(were, d.ID) })
+			there = len(all)
+			return slices.DeleteFunc(all, func(d offboarding.Device) bool { return d.AccountEnabled }), err
 		},
-		Give: offboarding.Each(func(ctx context.Context, d offboarding.Device) error {
-			return offboarding.InUnit(d.Restricted, "device "+d.ID, s.directory.EnableDevice(ctx, d.ID))
-		}),
-		Refused: func(d offboarding.Device, _ error) string { return "enable device " + d.ID + " in Entra" },
+		Give: func(ctx context.Context, all []offboarding.Device) []error {
+			ids := make([]string, len(all))
+			for i, d := range all {
+				ids[i] = d.ID
+			}
+			errs := s.directory.EnableDevices(ctx, ids)
+			for i, d := range all {
+				errs[i] = offboarding.InUnit(d.Restricted, "device "+d.ID, errs[i])
+			}
+			return errs
+		},
+		Refused: func(d offboarding.Device, _ error) string {
+			return "enable device " + d.ID + " (" + job.Case.Plan.Cloud().Device(d.ID) + ")"
+		},
 	})
 	if err == nil {
-		job.Evidence["devices"] = "enabled as before the departure"
+		job.Evidence["devices"] = strconv.Itoa(there) + ", enabled as before the departure"
+	}
+	if gone := len(were) - there; err == nil && gone > 0 {
+		job.Evidence["devicesGone"] = strconv.Itoa(gone) + ", which their user registers anew"
 	}
 	return err
 }

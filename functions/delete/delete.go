@@ -103,6 +103,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		}
 		return job.OnPremisesTask("delete it")
 	}
+	if err := keepLicences(ctx, job, user); err != nil {
+		return err
+	}
 	switch err := s.directory.DeleteUser(ctx, job.Leaver); {
 	case err == nil:
 		if verdict := s.putBack(ctx, job); verdict != nil {

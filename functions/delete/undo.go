@@ -1,11 +1,13 @@
 package delete
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -14,10 +16,10 @@ import (
 // anybody else's is taken for it: a name or an address that somebody has by now is a person's to decide
 // about.
 func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
-	_, err := s.directory.User(ctx, job.Leaver)
+	user, err := s.directory.User(ctx, job.Leaver)
 	if err == nil {
 		job.Evidence["account"] = "among the users"
-		return nil
+		return licensed(ctx, job, user)
 	}
 	if !errors.Is(err, offboarding.ErrNotFound) {
 		return err
@@ -46,11 +48,49 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 		}
 		return offboarding.Manual(fmt.Sprintf("Microsoft refuses to restore account %s (%s): restore it in the Entra admin center (Deleted users), under another name where its own is taken, then replay", job.Leaver, err))
 	}
-	if _, err := s.directory.User(ctx, job.Leaver); err != nil {
+	if user, err = s.directory.User(ctx, job.Leaver); err != nil {
 		return job.NotShown(err)
 	}
 	job.Evidence["account"] = "restored"
-	return nil
+	return licensed(ctx, job, user)
+}
+
+// The account may be deleted with licences, which a hold needs until then.
+const (
+	licence         = "licence " // begins the names of the before: SKU and the group that gives it, or direct
+	direct          = "direct"
+	unlicensedSince = "undo: without its licences since"
+	// relicensed is how long Microsoft may take to give a restored account its licences again.
+	relicensed = 5 * time.Minute
+)
+
+// keepLicences keeps with which licences the account is deleted.
+func keepLicences(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
+	before := map[string]string{}
+	for _, l := range user.Licences {
+		before[licence+l.SKU+" "+cmp.Or(l.AssignedByGroup, direct)] = "held"
+	}
+	return job.KeepBefore(ctx, before)
+}
+
+// licensed is nil once a restored account holds what it was deleted with. A seat that somebody else has got
+// since is not given again, and nothing says so but the account.
+// Source: office365itpros.com, 7 August 2023, Why Some Deleted User Accounts Store License Information.
+func licensed(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
+	lacking := slices.DeleteFunc(job.Step.Kept(licence), func(name string) bool {
+		return slices.ContainsFunc(user.Licences, func(l offboarding.Licence) bool {
+			return name == l.SKU+" "+cmp.Or(l.AssignedByGroup, direct) && l.State != "Error"
+		})
+	})
+	if len(lacking) == 0 {
+		return nil
+	}
+	since, err := job.Seen(ctx, unlicensedSince)
+	if err != nil || job.Now.Sub(since) < relicensed {
+		return cmp.Or(err, job.NotYet("the account is back, and %d licences that it was deleted with do not show yet", len(lacking)))
+	}
+	return offboarding.Manual(fmt.Sprintf("the account is back without %d licences that it was deleted with (SKU and way: %s), as where somebody else has got the seat by now: give them again (%s, Licenses and apps), then replay; mailbox and files come back with them",
+		len(lacking), strings.Join(lacking, ", "), job.Case.Plan.Cloud().Account(job.Leaver)))
 }
 
 // holders are the accounts that have the leaver's name or one of the addresses by now, and which.

@@ -1,11 +1,13 @@
 package licence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"leaver/shared/offboarding"
 )
@@ -16,7 +18,13 @@ const (
 	assigned = "assigned "
 	direct   = "direct"
 	mailbox  = "exchangeGuid" // before: which mailbox it was
+	// progress: since when the licences are back and the mailbox is not
+	missingSince = "undo: the mailbox does not show since"
 )
+
+// reconnects is how long Exchange may take to connect a mailbox with its account again. The wait is
+// shorter than the step's own: the account is not enabled before.
+const reconnects = 24 * time.Hour
 
 // Undo implements worker.Undoer: the leaver is in the groups that give licences again, and holds the
 // direct ones with the plans that were disabled. It is done when the tenant shows them as active, and
@@ -92,7 +100,7 @@ func (s *Step) join(ctx context.Context, job *offboarding.Job, groups []string) 
 			byID[id] = group
 			switch {
 			case group.Dynamic || group.OnPremisesSyncEnabled:
-				return offboarding.Permanent(errors.New("its members are not the cloud's to change"))
+				return offboarding.LeaveIt("its members are not the cloud's to change")
 			case group.Distribution:
 				return s.mailboxes.JoinDistributionGroup(ctx, id, job.Leaver)
 			}
@@ -103,11 +111,11 @@ func (s *Step) join(ctx context.Context, job *offboarding.Job, groups []string) 
 			case errors.Is(err, offboarding.ErrNotFound):
 				return "the group " + id + ", which gave a licence, is not there any more: give the licence directly"
 			case g.Dynamic:
-				return "have the membership rule of the dynamic group " + id + " take the leaver in"
+				return "have the membership rule of the dynamic group " + id + " (" + job.Case.Plan.Cloud().Group(id) + ") take the leaver in"
 			case g.OnPremisesSyncEnabled:
 				return "put the leaver into the group " + id + " in the on-premises Active Directory"
 			}
-			return "put the leaver into the group " + id
+			return "put the leaver into the group " + id + " (" + job.Case.Plan.Cloud().Group(id) + ")"
 		},
 	})
 	return err
@@ -175,7 +183,11 @@ func (s *Step) observeBack(ctx context.Context, job *offboarding.Job, were []off
 	flow, err := s.mailboxes.KeptMailFlow(ctx, job.Leaver)
 	switch {
 	case errors.Is(err, offboarding.ErrNotFound):
-		return job.NotYet("the licences are back, but the mailbox does not show yet")
+		since, err := job.Seen(ctx, missingSince)
+		if err != nil || job.Now.Sub(since) < reconnects {
+			return cmp.Or(err, job.NotYet("the licences are back, but the mailbox does not show yet"))
+		}
+		return offboarding.Manual("the licences have been back for a day, and the mailbox has not come with them: look for it in Exchange by its ExchangeGuid " + was + " (Get-Mailbox -SoftDeletedMailbox, Get-Mailbox -InactiveMailboxOnly), recover or restore it (Undo-SoftDeletedMailbox, New-MailboxRestoreRequest), then replay")
 	case err != nil:
 		return err
 	case flow.GUID != was:

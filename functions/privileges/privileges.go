@@ -44,7 +44,9 @@ type Directory interface {
 	LeaveGroups(ctx context.Context, user string, groups []string) []error
 	Owners(ctx context.Context, group string) ([]offboarding.Owner, error)
 	RemoveOwner(ctx context.Context, group, user string) error
-	AddOwner(ctx context.Context, group, user string) error
+	// Powers are the privileges without the authentication methods, which nobody can give back.
+	Powers(ctx context.Context, id string) (offboarding.Privileges, error)
+	OwnGroups(ctx context.Context, user string, groups []string) []error
 	JoinGroups(ctx context.Context, user string, groups []string) []error
 	Give(ctx context.Context, user string, grants []offboarding.Grant) []error
 }

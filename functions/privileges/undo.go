@@ -61,11 +61,13 @@ func (s *Step) rejoin(ctx context.Context, job *offboarding.Job, groups []string
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
 		What: "joining", Missing: "%d role-assignable groups do not show the leaver",
 		Find: func(ctx context.Context) ([]string, error) {
-			is, err := s.directory.Privileges(ctx, job.Leaver)
+			is, err := s.directory.Powers(ctx, job.Leaver)
 			return without(groups, is.Groups), err
 		},
-		Give:    func(ctx context.Context, ids []string) []error { return s.directory.JoinGroups(ctx, job.Leaver, ids) },
-		Refused: func(id string, _ error) string { return "put the person into the role-assignable group " + id },
+		Give: func(ctx context.Context, ids []string) []error { return s.directory.JoinGroups(ctx, job.Leaver, ids) },
+		Refused: func(id string, _ error) string {
+			return "put the person into the role-assignable group " + id + " (" + job.Case.Plan.Cloud().Group(id) + ")"
+		},
 	})
 }
 
@@ -73,11 +75,13 @@ func (s *Step) reown(ctx context.Context, job *offboarding.Job, owned []string) 
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
 		What: "the ownership", Missing: "%d role-assignable groups do not show their owner",
 		Find: func(ctx context.Context) ([]string, error) {
-			is, err := s.directory.Privileges(ctx, job.Leaver)
+			is, err := s.directory.Powers(ctx, job.Leaver)
 			return without(owned, is.Owned), err
 		},
-		Give:    offboarding.Each(func(ctx context.Context, id string) error { return s.directory.AddOwner(ctx, id, job.Leaver) }),
-		Refused: func(id string, _ error) string { return "make the person an owner of the role-assignable group " + id },
+		Give: func(ctx context.Context, ids []string) []error { return s.directory.OwnGroups(ctx, job.Leaver, ids) },
+		Refused: func(id string, _ error) string {
+			return "make the person an owner of the role-assignable group " + id + " (" + job.Case.Plan.Cloud().Owners(id) + ")"
+		},
 	})
 }
 
@@ -92,7 +96,7 @@ func (s *Step) regive(ctx context.Context, job *offboarding.Job, grants []offboa
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[offboarding.Grant]{
 		What: "giving back", Missing: "%d roles do not show yet",
 		Find: func(ctx context.Context) ([]offboarding.Grant, error) {
-			is, err := s.directory.Privileges(ctx, job.Leaver)
+			is, err := s.directory.Powers(ctx, job.Leaver)
 			return slices.DeleteFunc(slices.Clone(grants), func(g offboarding.Grant) bool {
 				return slices.ContainsFunc(is.Grants, func(h offboarding.Grant) bool {
 					return h.Kind == g.Kind && h.Of == g.Of && (g.Kind == offboarding.GrantAppRole || h.Type == g.Type)

@@ -334,3 +334,90 @@ func TestUndoOfOneStepKeepsTheGatesShut(t *testing.T) {
 		}
 	})
 }
+
+// TestUndoGivesNothingThatWasNotThere: what was closed, blocked, hidden or given before the departure is so
+// after its undo.
+func TestUndoGivesNothingThatWasNotThere(t *testing.T) {
+	t.Parallel()
+	const patti, lidia, phone = "patti.fernandez@contoso.com", "lidia.holloway@contoso.com", "5f3a1f0e-6a1c-4a0e-9a53-3a5b0d1c7e11"
+	alex := simtenant.UserID("alex.wilber@contoso.com")
+	shared := undoPolicy()
+	shared.Mailbox = offboarding.Shared
+	for name, was := range map[string]struct {
+		person string
+		policy offboarding.Policy
+		world  func(*simtenant.World)
+		shows  string // the beginning of what is compared; empty = everything
+	}{
+		"an account that was disabled": {adele, undoPolicy(), func(w *simtenant.World) { w.Users[simtenant.UserID(adele)].AccountEnabled = false }, ""},
+		"a device that was disabled":   {adele, undoPolicy(), func(w *simtenant.World) { w.Devices[phone].AccountEnabled = false }, ""},
+		"a mailbox that was hidden":    {adele, undoPolicy(), func(w *simtenant.World) { w.Mailboxes[simtenant.UserID(adele)].Hidden = true }, ""},
+		"a phone that somebody else has blocked": {
+			patti, undoPolicy(), func(w *simtenant.World) {
+				w.Mailboxes[simtenant.UserID(patti)].BlockedDeviceIDs = []string{"SOMEBODYBLOCKEDTHIS"}
+			}, "blocked phones",
+		},
+		"a right that the manager had": {
+			lidia, shared, func(w *simtenant.World) {
+				w.Mailboxes[simtenant.UserID(lidia)].Permissions = []simtenant.MailboxPermission{{User: alex, Rights: []string{"FullAccess"}}}
+			}, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			id := simtenant.UserID(was.person)
+			var before map[string]string
+			l := newLineOf(t, was.person, was.policy, func(l *line) {
+				if was.person == adele {
+					l.Tenant.Edit(aFullLife)
+				}
+				l.Tenant.Edit(was.world)
+				before = photograph(t, l.Tenant, id)
+			})
+			cancelledAfterTheLockout(t, l)
+			changed := differences(before, photograph(t, l.Tenant, id))
+			if !slices.ContainsFunc(changed, func(line string) bool { return strings.HasPrefix(line, was.shows) }) {
+				t.Fatalf("the departure changed %v: the test proves nothing", changed)
+			}
+			l.undoSoFar(t)
+			for _, line := range surprises(before, photograph(t, l.Tenant, id)) {
+				if strings.HasPrefix(line, was.shows) {
+					t.Error(line)
+				}
+			}
+		})
+	}
+}
+
+// TestUndoWritesNothingWhileTheInstallationIsFrozen, and goes on when it is thawed.
+func TestUndoWritesNothingWhileTheInstallationIsFrozen(t *testing.T) {
+	t.Parallel()
+	id := simtenant.UserID(adele)
+	l := gone(t)
+	if err := l.Ledger.Freeze(t.Context(), undoer, "a stolen password"); err != nil {
+		t.Fatal(err)
+	}
+	writes := l.Writes()
+	c, err := l.Ledger.Undo(t.Context(), ledger.UndoOrder{Case: l.c.ID, By: undoer, Reason: "she stays", Source: "operator"})
+	if err == nil {
+		_, err = worker.Dispatch(t.Context(), l.Bus, l.Ledger, c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.rounds(t, 20)
+	if made := l.Writes() - writes; made > 0 {
+		t.Errorf("%d writes were made while the installation was frozen", made)
+	}
+	if _, deleted := l.Tenant.DeletedUser(id); !deleted {
+		t.Error("the account was restored while the installation was frozen")
+	}
+	if err := l.Ledger.Thaw(t.Context(), undoer); err != nil {
+		t.Fatal(err)
+	}
+	l.finish(t)
+	if c, err = l.Ledger.Case(t.Context(), l.c.ID); err != nil {
+		t.Fatal(err)
+	}
+	undone(t, c)
+}

@@ -70,26 +70,40 @@ func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, e
 	return a, err
 }
 
-// Privileges lists what makes the user powerful in Entra, directly: role-assignable groups and
-// ownerships of such, directory roles active and eligible, app roles and authentication methods, in one
-// round trip as long as they are few. A tenant without Privileged Identity Management has no eligible
-// roles, and 21Vianet lists authentication methods of some types only. Permissions: Directory.Read.All,
-// RoleManagement.Read.Directory for the eligible roles, UserAuthenticationMethod.Read.All.
-func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privileges, err error) {
+// Privileges lists what makes the user powerful in Entra, directly: [Client.Powers] and authentication
+// methods, in one round trip as long as they are few. 21Vianet lists authentication methods of some types
+// only. Permissions: those of Powers, and UserAuthenticationMethod.Read.All.
+func (c *Client) Privileges(ctx context.Context, id string) (offboarding.Privileges, error) {
+	return c.powers(ctx, id, reading(id, "authentication methods", "/users/{}/authentication/methods", "", budgetDirectory))
+}
+
+// Powers lists what can be given back of what makes the user powerful in Entra, directly: role-assignable
+// groups and ownerships of such, directory roles active and eligible, and app roles, in one round trip as
+// long as they are few. A tenant without Privileged Identity Management has no eligible roles. Permissions:
+// Directory.Read.All, and RoleManagement.Read.Directory for the eligible roles.
+func (c *Client) Powers(ctx context.Context, id string) (offboarding.Privileges, error) {
+	return c.powers(ctx, id)
+}
+
+// powers are those of Powers and, where a call asks for them too, the authentication methods.
+func (c *Client) powers(ctx context.Context, id string, methods ...call) (p offboarding.Privileges, err error) {
+	kinds := []offboarding.GrantKind{offboarding.GrantEligibleRole, offboarding.GrantRole, offboarding.GrantAppRole}
 	calls := append(readingGroups(id),
 		reading(id, "eligible roles", roleEligibilities, where("principalId eq "+quoted(id)), budgetRoles),
 		readingRoles(id),
 		reading(id, "app roles", "/users/{}/appRoleAssignments", "", budgetDirectory),
-		reading(id, "authentication methods", "/users/{}/authentication/methods", "", budgetDirectory),
 	)
+	if len(methods) > 0 {
+		calls, kinds = append(calls, methods...), append(kinds, offboarding.GrantMethod)
+	}
 	const grants = 2
 	answers, errs := c.batch(ctx, calls...)
 	unmanaged := has(errs[grants], "AadPremiumLicenseRequired")
 	if unmanaged {
 		errs[grants] = nil
 	}
-	if unknown(errs[grants+3]) {
-		p.Hidden, errs[grants+3] = []offboarding.GrantKind{offboarding.GrantMethod}, nil
+	if last := len(calls) - 1; len(methods) > 0 && unknown(errs[last]) {
+		p.Hidden, errs[last] = []offboarding.GrantKind{offboarding.GrantMethod}, nil
 		if p.Grants, err = c.methodsByType(ctx, id); err != nil {
 			return p, err
 		}
@@ -102,7 +116,7 @@ func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privi
 	}
 	ordinary := func(g offboarding.Group) bool { return !g.AssignableToRole }
 	p.Groups, p.Owned = slices.DeleteFunc(p.Groups, ordinary), slices.DeleteFunc(p.Owned, ordinary)
-	for i, kind := range []offboarding.GrantKind{offboarding.GrantEligibleRole, offboarding.GrantRole, offboarding.GrantAppRole, offboarding.GrantMethod} {
+	for i, kind := range kinds {
 		if kind == offboarding.GrantEligibleRole && unmanaged || slices.Contains(p.Hidden, kind) {
 			continue
 		}

@@ -126,11 +126,15 @@ func (c *Client) owners(ctx context.Context, reading call) ([]offboarding.Owner,
 // AddOwner makes a user an owner of a group. One who is already is refused: permanent.
 // Permission: Group.ReadWrite.All.
 func (c *Client) AddOwner(ctx context.Context, group, user string) error {
-	_, err := c.write(ctx, call{
-		doing: "adding an owner to group", objects: []string{group, user}, path: "/groups/{}/owners/$ref",
-		body: map[string]string{"@odata.id": c.base + "/users/" + user}, budget: budgetDirectory,
-	})
+	_, err := c.write(ctx, c.addOwner(group, user))
 	return err
+}
+
+func (c *Client) addOwner(group, user string) call {
+	return call{
+		doing: "adding an owner to group", objects: []string{group, user}, method: http.MethodPost, path: "/groups/{}/owners/$ref",
+		body: map[string]string{"@odata.id": c.base + "/users/" + user}, budget: budgetDirectory,
+	}
 }
 
 // RemoveOwner takes an ownership of a group from a user; offboarding.ErrNotFound when there is
@@ -159,6 +163,18 @@ func (c *Client) DeletedGroups(ctx context.Context) ([]offboarding.DeletedGroup,
 		groups = append(groups, offboarding.DeletedGroup{ID: g.ID, At: g.DeletedDateTime})
 	}
 	return groups, nil
+}
+
+// OwnGroups makes the user an owner of groups, 20 in one round trip, and returns for each what became of it,
+// as [Client.AddOwner] does. Permission: Group.ReadWrite.All, and RoleManagement.ReadWrite.Directory for
+// those that hold a role.
+func (c *Client) OwnGroups(ctx context.Context, user string, groups []string) []error {
+	var calls []call
+	for _, g := range groups {
+		calls = append(calls, c.addOwner(g, user))
+	}
+	_, errs := c.batch(ctx, calls...)
+	return errs
 }
 
 // JoinGroups makes the user a member of groups, 20 in one round trip, and returns for each what became

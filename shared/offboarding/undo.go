@@ -230,7 +230,10 @@ var lost = map[StepName]func(c *Case, r *Record) []string{
 		return out
 	},
 	StepForward: func(_ *Case, r *Record) []string {
-		out := []string{"meetings that were cancelled stay so: the cancellations were sent"}
+		var out []string
+		if n := r.Before["meetingsOrganised"]; n != "" && n != "0" {
+			out = append(out, n+" meetings that were cancelled stay so: the cancellations were sent")
+		}
 		if r.Before["autoReplyState"] != "" && r.Before["autoReplyState"] != "Disabled" && r.Before["autoReplyInside"] == "" {
 			out = append(out, "the texts of the earlier automatic reply were not kept")
 		}
@@ -242,8 +245,15 @@ var lost = map[StepName]func(c *Case, r *Record) []string{
 		}
 		return []string{"Exchange keeps holding the mailbox for 30 days after the hold is taken off (delay hold)"}
 	},
-	StepOnedrive: func(*Case, *Record) []string {
-		return []string{"sharing links that were turned off have to be made again, with new addresses; the copies of the files stay with whoever got them"}
+	StepOnedrive: func(_ *Case, r *Record) []string {
+		var out []string
+		if n := r.counted("link "); n > 0 {
+			out = append(out, strconv.Itoa(n)+" sharing links that were turned off have to be made again, with new addresses")
+		}
+		if r.Progress["targetFolder"] != "" {
+			out = append(out, "the copies of the files stay with whoever got them")
+		}
+		return out
 	},
 	StepPrivileges: func(_ *Case, r *Record) []string {
 		if n := r.counted(string(GrantMethod) + " "); n > 0 {
@@ -311,15 +321,32 @@ type Return[T any] struct {
 	What, Missing string
 	// Find returns what of the before is not there now.
 	Find func(context.Context) ([]T, error)
-	// Give brings all of them back and returns for each what became of it; each is tried.
+	// Give brings all of them back and returns for each what became of it; each is tried. What the step
+	// itself knows better than to give is [LeaveIt].
 	Give func(context.Context, []T) []error
 	// Refused says in words what a person has to do about one that the vendor refuses for good. Others
 	// come back all the same.
 	Refused func(T, error) string
 }
 
+// leftAsItIs is what a step itself does not give back.
+type leftAsItIs struct{ why string }
+
+func (e *leftAsItIs) Error() string { return e.why }
+
+// LeaveIt is why a step does not give something back, as it has read itself: no later try says otherwise.
+func LeaveIt(why string) error { return &leftAsItIs{why} }
+
+// Microsoft may refuse for a while what it takes a little later: parts of it hear late that an account is
+// there again, or show late that it is in a group already.
+// Source: hashicorp/terraform-provider-azuread, pull request 283.
+const (
+	hearsLate    = 5 * time.Minute
+	refusedSince = "undo: refused since: "
+)
+
 // EnsureBack is [EnsureNone] the other way round: nil once nothing is missing any more, and a task for
-// which nothing waits where the vendor refused some of it.
+// which nothing waits where the vendor goes on refusing some of it.
 func EnsureBack[T any](ctx context.Context, j *Job, r Return[T]) error {
 	missing, err := r.Find(ctx)
 	if err != nil || len(missing) == 0 {
@@ -327,10 +354,13 @@ func EnsureBack[T any](ctx context.Context, j *Job, r Return[T]) error {
 	}
 	var verdicts []error
 	var tasks []string
+	refused := false
 	for i, err := range r.Give(ctx, missing) {
-		if err != nil && (IsPermanent(err) || errors.Is(err, ErrNotFound)) {
-			tasks = append(tasks, r.Refused(missing[i], err))
-		} else if err != nil {
+		var left *leftAsItIs
+		switch known := errors.As(err, &left); {
+		case known, IsPermanent(err), errors.Is(err, ErrNotFound):
+			tasks, refused = append(tasks, r.Refused(missing[i], err)), refused || !known
+		case err != nil:
 			verdicts = append(verdicts, err)
 		}
 	}
@@ -339,15 +369,23 @@ func EnsureBack[T any](ctx context.Context, j *Job, r Return[T]) error {
 	}
 	still, err := r.Find(ctx)
 	switch {
-	case err != nil:
+	case err != nil, len(still) == 0:
 		return err
 	case len(still) > len(tasks):
 		return j.NotYet("%s was accepted, but "+r.Missing, r.What, len(still)-len(tasks))
-	case len(still) > 0 && len(tasks) > 0:
-		slices.Sort(tasks)
-		return DoneWithTask(strings.Join(slices.Compact(tasks), "; ") + "; then sign off")
 	}
-	return nil
+	slices.Sort(tasks)
+	task := strings.Join(slices.Compact(tasks), "; ")
+	if refused {
+		since, err := j.Seen(ctx, refusedSince+r.What)
+		if err != nil {
+			return err
+		}
+		if j.Now.Sub(since) < hearsLate {
+			return j.NotYet("%s is refused, which passes where Microsoft hears late that the account is back; a task if it does not: %s", r.What, task)
+		}
+	}
+	return DoneWithTask(task + "; then sign off")
 }
 
 // Each gives things back one by one.
