@@ -64,7 +64,7 @@ func undo(ctx context.Context, o Options) error {
 	}
 	policy := demoPolicy()
 	policy.OnCancel = offboarding.OnCancelUndo
-	late := &returning{event: "terminated-shared.json", person: "lidia.holloway@contoso.com", title: "the cancellation comes after the lockout"}
+	late := &returning{event: "terminated-shared.json", person: "lidia.holloway@contoso.com", title: "the cancellation comes two minutes after the lockout"}
 	// What stays for days in a real departure is still there two minutes after the lockout.
 	policy.Overrides = []offboarding.Override{{Department: "Design", Changes: offboarding.Changes{"grace": "1h"}}}
 	tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(late.person)].Department = "Design" })
