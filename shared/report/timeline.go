@@ -160,6 +160,10 @@ func (c *chart) lines(r Report, x func(time.Time) float64) {
 	}
 	slices.SortFunc(c.Lines, func(a, b line) int { return cmp.Compare(a.X, b.X) })
 	for i := range c.Lines {
-		c.Lines[i].End = c.Lines[i].X > float64(c.Right)-80 || i+1 < len(c.Lines) && c.Lines[i+1].X-c.Lines[i].X < 80
+		if i > 0 && c.Lines[i].X-c.Lines[i-1].X < 80 { // one label for both
+			c.Lines[i].Label = c.Lines[i-1].Label + ", " + c.Lines[i].Label
+			c.Lines[i-1].Label = ""
+		}
+		c.Lines[i].End = c.Lines[i].X > float64(c.Right)-140
 	}
 }
