@@ -168,7 +168,7 @@ func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]t
 		if w.Expect != nil && overdue < 0 && !step.State.Settled() {
 			w.Expect(ctx, step.Name, step.Due)
 		}
-		if step.State.Settled() || overdue < patience || step.Lease.Until.After(now) {
+		if step.State.Settled() || overdue < patience || step.Lease.Holds(now) {
 			continue
 		}
 		switch deadline := step.Deadline(); {

@@ -119,7 +119,7 @@ const askedBy = "asked-by"
 
 // Approve gives an approval to every brake of the departure, or of the step, that wants one. Whoever
 // asked for the departure cannot, and nobody counts twice. Errors: ErrNobody, ErrNoCase, ErrNotHeld,
-// ErrOwnWord, ErrUnverified, offboarding.ErrCancelled.
+// ErrOwnWord, ErrSpoiled, ErrUnverified, offboarding.ErrCancelled.
 func (l *Ledger) Approve(ctx context.Context, a Approval) (*offboarding.Case, error) {
 	if !a.By.Named() {
 		return nil, ErrNobody
@@ -136,6 +136,9 @@ func (l *Ledger) Approve(ctx context.Context, a Approval) (*offboarding.Case, er
 		asks := askedBy
 		if c.Undoing() {
 			asks = undoneBy
+		}
+		if err := witnessed(c, personal, asks, wants); err != nil {
+			return nil, err
 		}
 		for name := range personal {
 			if strings.HasPrefix(name, asks+"-") && personOf(personal, name).Is(a.By) {
@@ -185,6 +188,25 @@ func (l *Ledger) Withdraw(ctx context.Context, a Approval) (*offboarding.Case, e
 		}
 		return nil, fmt.Errorf("%w: this person has approved nothing that still waits", ErrNotHeld)
 	})
+}
+
+// witnessed is ErrSpoiled unless it can still be read who spoke: every personal value beside the case that
+// says who asked for it, or has approved what is wanted, is the one which the history refers to. Whoever
+// changed one could otherwise approve what they asked for themselves, or approve twice.
+func witnessed(c *offboarding.Case, personal map[string]string, asks string, wants []offboarding.Brake) error {
+	words := []string{asks}
+	for _, b := range wants {
+		for _, was := range b.Approvals {
+			words = append(words, was.By)
+		}
+	}
+	for name := range c.SealedHashes() {
+		_, kept := personal[name]
+		if !kept && slices.ContainsFunc(words, func(word string) bool { return name == word || strings.HasPrefix(name, word+"-") }) {
+			return fmt.Errorf("%w: case %s, value %s", ErrSpoiled, c.ID, name)
+		}
+	}
+	return nil
 }
 
 // wanting are the brakes of a departure, or of a step, that want approvals.

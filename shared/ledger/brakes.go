@@ -357,6 +357,9 @@ var (
 	ErrNotHeld = errors.New("nothing to lift")
 	// ErrOwnWord: whoever asked for a departure, or has approved it already, does not approve it.
 	ErrOwnWord = errors.New("another person has to approve")
+	// ErrSpoiled: who asked for a departure, or has approved it, cannot be read any more, so that nobody
+	// knows whether another person approves. The departure can still be cancelled, and asked for anew.
+	ErrSpoiled = errors.New("a name beside the history is not the one that it refers to: somebody changed it; cancel the departure, and ask for it anew")
 	// ErrUnverified: the policy wants an identity that a token proves.
 	ErrUnverified = errors.New("sign in to approve: the policy takes no name that nobody proves")
 )
@@ -447,7 +450,9 @@ func (l *Ledger) Freezing(ctx context.Context) (Freezing, bool, error) {
 	}
 	personal := map[string]string{}
 	for name, hash := range known.sealed {
-		personal[name] = values[key(name, hash)].Value
+		if v, kept := values[key(name, hash)]; kept && saltedHash(v.Salt, v.Value) == hash {
+			personal[name] = v.Value
+		}
 	}
 	return Freezing{
 		At: known.Frozen, By: personOf(personal, personName("frozen-by", known.frozenBy)),

@@ -15,6 +15,8 @@ import (
 const (
 	exclusiveWork  = 2 * time.Minute
 	exclusiveLease = 3 * time.Minute
+	// longestLease is as long as one may look to a host whose clock is behind.
+	longestLease = 2 * exclusiveLease
 )
 
 // labelExclusive is that of histories which are neither of a case nor of a request.
@@ -53,20 +55,21 @@ func (l *Ledger) Exclusively(ctx context.Context, name string, do func(context.C
 
 // take appends the holder's lease, by compare-and-set, and returns its position.
 func (l *Ledger) take(ctx context.Context, name, holder string) (int, error) {
-	raws, err := l.store.Read(ctx, exclusiveID(name), l.past(name))
+	past := l.past(name)
+	raws, err := l.store.Read(ctx, exclusiveID(name), past)
 	if err != nil {
 		return 0, err
 	}
+	// Nobody signs a lease. One that cannot be read, or is longer than any that a run takes, is nobody's:
+	// it would keep everybody out for ever.
 	var last exclusive
-	if len(raws) > 0 {
-		if err := json.Unmarshal(raws[len(raws)-1], &last); err != nil {
-			return 0, fmt.Errorf("reading the last entry: %w", err)
-		}
+	if len(raws) > 0 && json.Unmarshal(raws[len(raws)-1], &last) != nil {
+		last = exclusive{}
 	}
-	if last.Until.After(l.now()) {
+	if now := l.now(); last.Until.After(now) && !last.Until.After(now.Add(longestLease)) {
 		return 0, offboarding.ErrTaken
 	}
-	next := exclusive{Position: last.Position + 1, Holder: holder, Until: l.now().Add(exclusiveLease).UTC()}
+	next := exclusive{Position: past + len(raws) + 1, Holder: holder, Until: l.now().Add(exclusiveLease).UTC()}
 	err = l.appendExclusive(ctx, name, next)
 	if errors.Is(err, ErrConflict) {
 		return 0, offboarding.ErrTaken

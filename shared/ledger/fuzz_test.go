@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,77 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
+// FuzzForged puts any two rows behind a departure that was properly opened and held for an approval, and any
+// value beside it, as whoever may write and holds no key: whatever is asked of the case, nothing panics, no
+// deletion begins, and nobody has approved.
+func FuzzForged(f *testing.F) {
+	whole := &ledgertest.Memory{}
+	// The salt is the same in every process that fuzzes.
+	l := ledger.New(whole, func() time.Time { return start }, strings.NewReader(strings.Repeat("salt", 1000)), ledgertest.Proof("tenant"))
+	asks := opening(f, "1", start)
+	asks.Request.By = offboarding.Person{Name: "Joni Sherman"}
+	asks.Brakes = []offboarding.Brake{{Kind: offboarding.BrakeApproval, By: "privileged", Needs: 1, Why: "Global Administrator"}}
+	c, err := l.Open(f.Context(), asks)
+	if err != nil {
+		f.Fatal(err)
+	}
+	rows, err := whole.Read(f.Context(), c.ID, 0)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, kind := range []string{"published", "begun", "renewed", "kept", "settled", "rescheduled", "held", "erased", "export deleted", "approved", "released", "undo", "accepted", "adopted"} {
+		for _, rest := range []string{``, `,"step":"signout","n":1`, `,"step":"delete","n":1,"state":"waiting","due":"2026-11-22T09:00:00Z","lease":{"until":"2999-01-01T00:00:00Z"}`, `,"step":"signout","sealed":{"signout-x":"ab","asked-by-1":""}`, `,"brakes":[{"kind":"approval","by":"privileged","approvals":[{"by":"approved-by-1"}]}]`, `,"undo":["delete"],"export":{},"items":[""],"progress":{"":""}`} {
+			f.Add(fmt.Sprintf(`{"kind":%q%s}`, kind, rest), `{"kind":"kept","step":"signout","sealed":{"signout-x":"ab"}}`, "signout-x~ab")
+		}
+	}
+	f.Fuzz(func(t *testing.T, second, third, value string) {
+		s := &ledgertest.Memory{}
+		previous := sum(rows[0])
+		if err := s.Append(t.Context(), c.ID, 1, "planning", rows[0]); err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range []string{second, third} {
+			raw := chained(row, i+2, previous)
+			if err := s.Append(t.Context(), c.ID, i+2, "open", raw); err != nil {
+				t.Fatal(err)
+			}
+			previous = sum(raw)
+		}
+		if err := s.Seal(t.Context(), c.ID, map[string]ledger.Value{value: {Value: value}}); err != nil {
+			t.Fatal(err)
+		}
+		proof := ledgertest.Proof("tenant")
+		proof.Signer = nil
+		l := onMemory(s, proof)
+		_, _ = l.Evidence(t.Context(), c.ID)
+		_, _ = l.Verify(t.Context(), c.ID)
+		is, err := l.Case(t.Context(), c.ID)
+		if err != nil {
+			if !errors.Is(err, ledger.ErrUnreadable) {
+				t.Errorf("error %v, want ErrUnreadable", err)
+			}
+			return
+		}
+		_, _ = is.State(start), offboarding.Deadlines(is)
+		if personal, err := l.PersonalOf(t.Context(), is); err != nil || len(personal) > 0 {
+			t.Errorf("its personal values: %v, %v; want none that the history does not bear out", personal, err)
+		}
+		if is.Leaver != c.Leaver || is.Tenant != c.Tenant || len(is.HeldStep("")) == 0 || len(is.HeldStep("")[0].Approvals) > 0 {
+			t.Errorf("it is about %s of %s, and held by %+v", is.Leaver, is.Tenant, is.HeldStep(""))
+		}
+		for _, step := range is.Steps {
+			run, _, err := l.Begin(t.Context(), ledger.Claim{
+				Tenant: is.Tenant, Case: is.ID, Leaver: is.Leaver, PlanVersion: is.Plan.Version, Step: step.Name, N: step.N,
+			}, start.Add(time.Minute))
+			if run != nil {
+				t.Errorf("step %s begins, %v; want it held", step.Name, err)
+			}
+		}
+		_, _, _ = l.Expire(t.Context(), is.ID, offboarding.StepSignout, 1)
+		_, _, _ = l.Erase(t.Context(), is.ID)
+	})
+}
+
 // FuzzBrakes reads any two rows of the brakes: nothing that is not signed lets the installation write
 // again, or more of it leave.
 func FuzzBrakes(f *testing.F) {
@@ -62,6 +134,15 @@ func FuzzBrakes(f *testing.F) {
 				previous = sum(s.entries["brakes"][n-1])
 			}
 			s.entries["brakes"] = append(s.entries["brakes"], chained(row, len(s.entries["brakes"])+1, previous))
+		}
+		whole := &ledgertest.Memory{}
+		for i, raw := range s.entries["brakes"] {
+			if err := whole.Append(t.Context(), "brakes", i+1, "brakes", raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if freezing, frozen, err := onMemory(whole, ledgertest.Proof("tenant")).Freezing(t.Context()); err != nil || !frozen || freezing.By.Named() {
+			t.Errorf("it is frozen: %t by %v, %v; want by nobody who is known", frozen, freezing.By, err)
 		}
 		known, err := onMemory(s, ledgertest.Proof("tenant")).Brakes(t.Context())
 		if err != nil || known.Frozen.IsZero() || known.Tally.Allowed(start) != 0 {
@@ -188,6 +269,11 @@ func FuzzImport(f *testing.F) {
 		}
 		if there := s.entries[leaver+"-2"]; len(there) != 1 || string(there[0]) != "there" {
 			t.Errorf("what was there is %q", there)
+		}
+		var listed ledgertest.Memory
+		_ = onMemory(&listed, ledgertest.Proof("tenant")).Import(t.Context(), c, true)
+		if heads, _ := listed.List(t.Context()); id == leaver+"-1" && (len(heads) != 1 || heads[0].Label != "open") {
+			t.Errorf("what is not proven is listed as %+v: nobody would look after it", heads)
 		}
 		_, _, _ = l.Cases(t.Context())
 		_, _, _ = l.Requests(t.Context())

@@ -89,8 +89,9 @@ func (l *Ledger) Erase(ctx context.Context, id string) (c *offboarding.Case, era
 }
 
 // key names a value in the store. It holds the hash, so that of two that are sealed at the same
-// time, of which only one gets its entry, neither replaces the other.
-func key(name, hash string) string { return name + "~" + hash[:16] }
+// time, of which only one gets its entry, neither replaces the other. A hash that somebody forged may be
+// of any length.
+func key(name, hash string) string { return name + "~" + hash[:min(len(hash), 16)] }
 
 func saltedHash(salt []byte, value string) string {
 	sum := sha256.Sum256(append(append([]byte(nil), salt...), value...))

@@ -146,7 +146,7 @@ func admit(c *offboarding.Case, m Claim, now time.Time) Admission {
 		return Admission{Kind: Early, Again: step.Due}
 	case planned(c, m.Step).After(now.Add(early)): // which is signed, and the record's due time is not
 		return Admission{Kind: Early, Again: planned(c, m.Step)}
-	case step.Lease.Until.After(now):
+	case step.Lease.Holds(now):
 		return Admission{Kind: Leased, Again: step.Lease.Until}
 	}
 	return Admission{Kind: Admitted}
@@ -382,7 +382,7 @@ func (l *Ledger) Expire(ctx context.Context, id string, step offboarding.StepNam
 	c, err = l.update(ctx, id, func(c *offboarding.Case) (*offboarding.Entry, error) {
 		expired = false
 		record, now := c.Step(step), l.now()
-		if record == nil || record.N != n || c.Over(step) || record.Lease.Until.After(now) {
+		if record == nil || record.N != n || c.Over(step) || record.Lease.Holds(now) {
 			return nil, nil
 		}
 		if deadline := record.Deadline(); deadline.IsZero() || now.Before(deadline) {

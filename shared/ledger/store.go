@@ -5,6 +5,14 @@ import (
 	"errors"
 )
 
+// MaxHistory bounds what is read of one history at once, in bytes of its entries or of its values. A
+// departure writes some hundred kilobytes; without a bound, whoever can write to the store fills the memory
+// of every process with one history, and nobody's departure goes on.
+const MaxHistory = 64 << 20
+
+// ErrTooLong: more than MaxHistory stands there. It comes with ErrUnreadable, of which nobody acts.
+var ErrTooLong = errors.New("it is larger than any departure writes: somebody else wrote there")
+
 // Errors that stores wrap. A store classifies, and never tries again itself.
 var (
 	// ErrConflict: another entry stands at that position already.
@@ -27,7 +35,8 @@ type Store interface {
 	Append(ctx context.Context, id string, position int, label string, entry []byte) error
 	// Read returns the entries after position after (0 = all) in order, strongly
 	// consistent: everything that was committed before the call is in it. A history that
-	// does not exist is empty. One that ends before after is ErrTruncated.
+	// does not exist is empty. One that ends before after is ErrTruncated, one of more than MaxHistory
+	// bytes ErrUnreadable.
 	Read(ctx context.Context, id string, after int) ([][]byte, error)
 	// List returns the heads of all histories whose label is one of labels (none = all).
 	// It may be stale by a moment.

@@ -61,6 +61,157 @@ func TestAnUnreadableCaseHarmsOnlyItself(t *testing.T) {
 	}
 }
 
+// TestAReferenceThatIsNoHashPanicsNowhere writes entries that need no signature and refer to a personal value
+// by less than a hash: the case is unreadable, a freeze is one by nobody, and nothing panics.
+func TestAReferenceThatIsNoHashPanicsNowhere(t *testing.T) {
+	t.Parallel()
+	for _, hash := range []string{"", "ab", strings.Repeat("0", 63), strings.Repeat("0", 65), "é"} {
+		l, s, _ := newLedger(t)
+		c := open(t, l)
+		other := opened(t, l, another)
+		if err := s.Seal(t.Context(), c.ID, map[string]ledger.Value{"signout-x~" + hash[:min(len(hash), 16)]: {Value: "Mallory"}}); err != nil {
+			t.Fatal(err)
+		}
+		forged := chained(fmt.Sprintf(`{"at":"2026-11-22T09:00:00Z","kind":"kept","step":"signout","sealed":{"signout-x":%q}}`, hash), c.Position+1, c.Hash)
+		if err := s.Append(t.Context(), c.ID, c.Position+1, "planning", forged); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Case(t.Context(), c.ID); !errors.Is(err, ledger.ErrUnreadable) {
+			t.Errorf("by %q, the case: %v, want ErrUnreadable", hash, err)
+		}
+		if _, err := l.Evidence(t.Context(), c.ID); !errors.Is(err, ledger.ErrUnreadable) {
+			t.Errorf("by %q, its evidence: %v, want ErrUnreadable", hash, err)
+		}
+		if _, err := l.VerifyPersonal(t.Context(), c.ID, map[string]string{"signout-x": hash}); err != nil {
+			t.Errorf("by %q, its values: %v", hash, err)
+		}
+		if cases, _, err := l.Cases(t.Context()); err != nil || len(cases) != 1 || cases[0].ID != other.ID {
+			t.Errorf("by %q, %d cases, %v; want the other", hash, len(cases), err)
+		}
+		rows, err := s.Read(t.Context(), "brakes", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(rows) + 1
+		freeze := chained(fmt.Sprintf(`{"at":"2026-11-22T09:00:00Z","kind":"frozen","sealed":{"frozen-by-%d":%q}}`, n, hash), n, sum(rows[n-2]))
+		if err := s.Append(t.Context(), "brakes", n, "brakes", freeze); err != nil {
+			t.Fatal(err)
+		}
+		if freezing, frozen, err := l.Freezing(t.Context()); err != nil || !frozen || freezing.By.Named() {
+			t.Errorf("by %q, it is frozen: %t by %v, %v; want by nobody", hash, frozen, freezing.By, err)
+		}
+	}
+}
+
+// TestNobodySpeaksUnderAnothersName changes the values that say who froze the installation and who asked for
+// a departure, as whoever may write the table can: neither names anybody else, and whoever asked does not
+// approve it because the word for that is gone.
+func TestNobodySpeaksUnderAnothersName(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(ledger.Value) ledger.Value{
+		"another name":        func(v ledger.Value) ledger.Value { v.Value = "Alex Wilber"; return v },
+		"another salt":        func(v ledger.Value) ledger.Value { v.Salt = nil; return v },
+		"nothing that is one": func(ledger.Value) ledger.Value { return ledger.Value{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, s, _ := newLedger(t)
+			asks := departure(t, 1, start)
+			asks.Request.By = joni
+			asks.Brakes = []offboarding.Brake{{Kind: offboarding.BrakeApproval, By: "privileged", Needs: 2, Why: "Global Administrator"}}
+			c := mustOpen(t, l, asks)
+			if err := l.Freeze(t.Context(), joni, "a drill"); err != nil {
+				t.Fatal(err)
+			}
+			change := func(id, of string) {
+				t.Helper()
+				values, err := s.Unseal(t.Context(), id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for name, v := range values {
+					if strings.HasPrefix(name, of) {
+						if err := s.Seal(t.Context(), id, map[string]ledger.Value{name: spoil(v)}); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			}
+			change("brakes", "frozen-by")
+			if freezing, frozen, err := l.Freezing(t.Context()); err != nil || !frozen || freezing.By.Named() || freezing.Reason != "a drill" {
+				t.Errorf("it is frozen: %t by %+v, %q, %v; want by nobody that is known", frozen, freezing.By, freezing.Reason, err)
+			}
+			approve := func(by offboarding.Person) error {
+				return second(l.Approve(t.Context(), ledger.Approval{Case: c.ID, By: by}))
+			}
+			if err := approve(miriam); err != nil {
+				t.Fatal(err)
+			}
+			change(c.ID, "approved-by")
+			if err := approve(miriam); !errors.Is(err, ledger.ErrSpoiled) {
+				t.Errorf("she approves twice: %v, want that nobody knows who has approved", err)
+			}
+			change(c.ID, "asked-by")
+			if err := approve(joni); !errors.Is(err, ledger.ErrSpoiled) {
+				t.Errorf("who asked approves: %v, want that nobody knows who asked", err)
+			}
+			refused(t, l, claim(c), ledger.Held)
+			if _, err := l.Cancel(t.Context(), ledger.Cancellation{Tenant: "tenant", Leaver: c.Leaver, EventTime: start.Add(time.Second)}); err != nil {
+				t.Errorf("cancelling it: %v; want the way out", err)
+			}
+		})
+	}
+}
+
+// opened opens a departure of somebody.
+func opened(t *testing.T, l *ledger.Ledger, leaver string) *offboarding.Case {
+	t.Helper()
+	opens := opening(t, "another", start)
+	opens.Leaver = leaver
+	c, err := l.Open(t.Context(), opens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestALeaseThatNobodyTakesKeepsNobodyOut writes leases by hand, of a step and of the whole installation: for
+// ever, in the wrong place, and what is none. Nobody signs a lease, so that none of them may count.
+func TestALeaseThatNobodyTakesKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]string{
+		"for ever":               `{"position":1,"holder":"x","until":"2999-01-01T00:00:00Z"}`,
+		"a day":                  `{"position":1,"holder":"x","until":"` + start.Add(24*time.Hour).Format(time.RFC3339) + `"}`,
+		"under another number":   `{"position":7,"holder":"x"}`,
+		"under a number of none": `{"position":-9223372036854775808}`,
+		"no JSON":                `}`,
+		"null":                   `null`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, s, _ := newLedger(t)
+			store(t, s, "exclusive-notify", "exclusive", row)
+			for range 2 {
+				ran := false
+				if err := l.Exclusively(t.Context(), "notify", func(context.Context) error { ran = true; return nil }); err != nil || !ran {
+					t.Errorf("it ran: %t, %v; want that nobody has the lease", ran, err)
+				}
+			}
+		})
+	}
+	t.Run("of a step", func(t *testing.T) {
+		t.Parallel()
+		l, s, _ := newLedger(t)
+		c := open(t, l)
+		forged := chained(`{"at":"2026-11-22T09:00:00Z","kind":"begun","step":"signout","n":1,"lease":{"holder":"x","until":"2999-01-01T00:00:00Z"}}`, c.Position+1, c.Hash)
+		if err := s.Append(t.Context(), c.ID, c.Position+1, "planning", forged); err != nil {
+			t.Fatal(err)
+		}
+		begin(t, l, claim(c), start.Add(time.Minute))
+		refused(t, l, claim(c), ledger.Leased) // one that a run has taken counts
+	})
+}
+
 // TestNoRequestIsRecordedInACase tries what a forged message to the plan function would: a request
 // under the id of a case, there or still to come.
 func TestNoRequestIsRecordedInACase(t *testing.T) {

@@ -272,7 +272,7 @@ func (l *Ledger) Adopt(ctx context.Context, shown Verification, by offboarding.P
 
 // Export calls each with every history as it is stored, of whatever kind, with its personal values. What
 // is committed meanwhile may be missing. One that the store cannot read keeps nobody from the others: it
-// is named in the error, when all others were. Errors: ErrUnreadable, those of the store and of each.
+// is named in the error, when all others were, and so is one of which nothing is there. Errors: ErrUnreadable, those of the store and of each.
 func (l *Ledger) Export(ctx context.Context, each func(Copy) error) error {
 	heads, err := l.store.List(ctx)
 	if err != nil {
@@ -281,6 +281,9 @@ func (l *Ledger) Export(ctx context.Context, each func(Copy) error) error {
 	var unreadable []error
 	for _, head := range heads {
 		c, err := l.Copy(ctx, head.ID)
+		if errors.Is(err, ErrTruncated) || errors.Is(err, ErrNoCase) {
+			err = fmt.Errorf("%w: %s: %w", ErrUnreadable, head.ID, err)
+		}
 		if errors.Is(err, ErrUnreadable) {
 			unreadable = append(unreadable, fmt.Errorf("not exported: %w", err))
 			continue
@@ -302,10 +305,11 @@ func (l *Ledger) Export(ctx context.Context, each func(Copy) error) error {
 }
 
 // Import puts an exported history into the ledger byte for byte, behind what is there of it already, which
-// has to be its beginning: an import that was broken off is done again. One that decides something is held
-// to its signatures first, by the keys that count here: what does not verify is taken only as such, and
-// stops its own case as it did where it was. Errors: ErrUnproven, ErrConflict when something else stands
-// there, and those of the store.
+// has to be its beginning: an import that was broken off is done again. What has gone on since is left as it
+// is, its personal values too, which may have been erased. One that decides something is held to its
+// signatures first, by the keys that count here: what does not verify is taken only as such, and stops its
+// own case as it did where it was. It is listed as what it holds, whatever the export says: nobody signs
+// that. Errors: ErrUnproven, ErrConflict when something else stands there, and those of the store.
 func (l *Ledger) Import(ctx context.Context, c Copy, unproven bool) error {
 	if v := l.proof.Verify(c); Provable(c.ID) && !v.OK && !unproven {
 		return fmt.Errorf("importing %s: %w: %s", c.ID, ErrUnproven, v.Problems[0].Why)
@@ -315,19 +319,51 @@ func (l *Ledger) Import(ctx context.Context, c Copy, unproven bool) error {
 		return fmt.Errorf("reading %s: %w", c.ID, err)
 	}
 	for i, raw := range there {
-		if i >= len(c.Entries) || c.Entries[i] != string(raw) {
+		if i < len(c.Entries) && c.Entries[i] != string(raw) {
 			return fmt.Errorf("importing %s: %w: another entry %d stands there", c.ID, ErrConflict, i+1)
 		}
 	}
+	if len(there) > len(c.Entries) {
+		return nil
+	}
+	label := l.proof.labelOf(c)
 	if len(c.Values) > 0 {
 		if err := l.store.Seal(ctx, c.ID, c.Values); err != nil {
 			return fmt.Errorf("importing personal values of %s: %w", c.ID, err)
 		}
 	}
 	for i := len(there); i < len(c.Entries); i++ {
-		if err := l.store.Append(ctx, c.ID, i+1, c.Label, []byte(c.Entries[i])); err != nil {
+		if err := l.store.Append(ctx, c.ID, i+1, label, []byte(c.Entries[i])); err != nil {
 			return fmt.Errorf("importing entry %d of %s: %w", i+1, c.ID, err)
 		}
 	}
 	return nil
+}
+
+// labelOf is what a history is found by. A case that cannot be read, or is not proven, is found as an open
+// one, so that it is named.
+func (p Proof) labelOf(c Copy) string {
+	switch {
+	case isCaseID(c.ID):
+		folded := &offboarding.Case{ID: c.ID}
+		for _, text := range c.Entries {
+			var err error
+			if folded, err = p.with(folded, []byte(text)); err != nil {
+				return labelOpen
+			}
+		}
+		if folded.Unproven != "" {
+			return labelOpen
+		}
+		return label(folded)
+	case c.ID == brakesID:
+		return brakesID
+	case offboarding.IsRequestID(c.ID) && len(c.Entries) > 0:
+		var last Decision
+		if json.Unmarshal([]byte(c.Entries[len(c.Entries)-1]), &last) != nil || !slices.Contains(requestStates, last.State) {
+			return string(RequestParked)
+		}
+		return string(last.State)
+	}
+	return c.Label
 }

@@ -71,6 +71,15 @@ type Lease struct {
 	Until  time.Time `json:"until"`
 }
 
+// longestLease is far longer than any lock of a message, after which a lease ends.
+const longestLease = time.Hour
+
+// Holds reports whether a run works on the step at a time. Nobody signs a lease: one that is longer than any
+// that a run takes is nobody's, and keeps no step from running for ever.
+func (l Lease) Holds(at time.Time) bool {
+	return l.Until.After(at) && !l.Until.After(at.Add(longestLease))
+}
+
 // Entry is one line of a case's history. Which fields are set depends on Kind.
 type Entry struct {
 	Position int       `json:"position"` // from 1
@@ -272,7 +281,7 @@ func (c *Case) State(now time.Time) CaseState {
 	stopped := c.Undo != nil && !c.Undo.Stopped.IsZero() && !c.Leaving()
 	if c.Cancelled != nil || stopped {
 		for _, s := range c.Steps {
-			if s.Lease.Until.After(now) {
+			if s.Lease.Holds(now) {
 				return CaseCancelling
 			}
 		}
@@ -383,6 +392,9 @@ func (c *Case) With(e Entry, hash string) (*Case, error) {
 	return &next, nil
 }
 
+// saltedHashLength is that of the hex of a SHA-256, by which an entry refers to a personal value.
+const saltedHashLength = 64
+
 // own are the personal values of an entry that are named after its step: who asked or approved, no step
 // says.
 func own(e Entry) map[string]string {
@@ -402,6 +414,11 @@ func (c *Case) fits(e Entry) error {
 		return errors.New("the case was not opened before")
 	case c.Position == 0 && e.Leaver == "":
 		return errors.New("it names no leaver")
+	}
+	for _, hash := range e.Sealed {
+		if len(hash) != saltedHashLength {
+			return errors.New("it refers to a personal value by what is no hash")
+		}
 	}
 	switch e.Kind {
 	case EntryOpened:

@@ -3,6 +3,7 @@ package offboarding_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,14 +71,14 @@ func TestACaseDoesNotChange(t *testing.T) {
 	call := []offboarding.Call{{Operation: "PATCH /users/{id}", Status: 204}}
 	entries := []offboarding.Entry{
 		opened(t),
-		{Kind: offboarding.EntryPublished, Sealed: map[string]string{"a": "1"}},
+		{Kind: offboarding.EntryPublished, Sealed: map[string]string{"a": strings.Repeat("1", 64)}},
 		{Kind: offboarding.EntryBegun, Step: signout, Lease: lease},
 		{Kind: offboarding.EntryRenewed, Step: signout, Lease: lease},
 		{Kind: offboarding.EntryKept, Step: signout, Before: map[string]string{"a": "b"}, Progress: map[string]string{"c": "d"}},
 		{Kind: offboarding.EntrySettled, Step: signout, State: offboarding.StateWaiting, N: 2, Calls: call, Evidence: map[string]string{"e": "f"}, Attempt: true},
 		{Kind: offboarding.EntryRescheduled, Step: signout, N: 3},
 		{Kind: offboarding.EntrySettled, Step: signout, State: offboarding.StateManual, N: 3, Calls: call, Evidence: map[string]string{"g": "h"}},
-		{Kind: offboarding.EntrySignedOff, Step: signout, State: offboarding.StateManual, Sealed: map[string]string{"b": "2"}},
+		{Kind: offboarding.EntrySignedOff, Step: signout, State: offboarding.StateManual, Sealed: map[string]string{"b": strings.Repeat("2", 64)}},
 		{Kind: offboarding.EntryJoined, Request: "req-2", EventTime: leaving.Add(time.Hour), Plan: &later},
 		{Kind: offboarding.EntryCancelled, Request: "req-3"},
 		{Kind: offboarding.EntryExportDeleted, Export: &offboarding.DeletedExport{From: "file:///exports", Manifest: "9f86"}},

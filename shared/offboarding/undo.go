@@ -123,7 +123,7 @@ func (c *Case) undo(e Entry) {
 			if s.State == StateUndone {
 				return
 			}
-			s.Undo, s.Replanned = true, s.Lease.Until.After(e.At)
+			s.Undo, s.Replanned = true, s.Lease.Holds(e.At)
 			s.Rule, s.Reason, s.Would, s.SignedOff, s.Observed, s.Attempts = Rule{}, "", "", "", false, 0
 			s.Since, s.FailingSince, s.DecidedAt = time.Time{}, time.Time{}, time.Time{}
 			s.State, s.N, s.Due = StatePlanned, s.N+1, e.At

@@ -64,6 +64,9 @@ var acts = map[string]struct {
 		_, err := d.SetAside(ctx, operator.Adoption{Who: []operator.Who{who}, By: "mallory"})
 		return err
 	}},
+	"RestoresFrozen": {operator.Operate, func(d *operator.Desk, ctx context.Context, _ operator.Who) error {
+		return d.RestoresFrozen(ctx, "mallory")
+	}},
 	"Restore": {operator.Operate, func(d *operator.Desk, ctx context.Context, who operator.Who) error {
 		return d.Restore(ctx, operator.Restoring{History: ledger.Copy{ID: who.Case + "1", Entries: []string{"{}"}}, Unproven: true, By: "mallory"})
 	}},

@@ -60,7 +60,7 @@ func StatusCode(err error) int {
 	case errors.As(err, &no), errors.As(err, &refusal), errors.Is(err, ledger.ErrNobody):
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, ledger.ErrNotSignable), errors.Is(err, ledger.ErrNoCase), errors.Is(err, ledger.ErrNotHeld),
-		errors.Is(err, ledger.ErrOwnWord), errors.Is(err, ledger.ErrUnverified), errors.Is(err, ledger.ErrNotUndoable),
+		errors.Is(err, ledger.ErrOwnWord), errors.Is(err, ledger.ErrSpoiled), errors.Is(err, ledger.ErrUnverified), errors.Is(err, ledger.ErrNotUndoable),
 		errors.Is(err, ledger.ErrNotReplayable), errors.Is(err, offboarding.ErrCancelled), errors.Is(err, ledger.ErrNoSigner), errors.Is(err, ledger.ErrUnreadable):
 		return http.StatusConflict
 	}

@@ -11,8 +11,8 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// brakes is the id of the history in which departures are counted and the installation is frozen.
-const brakes = "brakes"
+// HistoryOfBrakes is the id of the history in which departures are counted and the installation is frozen.
+const HistoryOfBrakes = "brakes"
 
 // Verify says whether the histories of those departures are whole, proven and as the last anchor saw
 // them; of all departures, and of the brakes, where nobody is named. Somebody who is named by anything
@@ -28,7 +28,7 @@ func (s *Desk) Verify(ctx context.Context, of []Who) ([]ledger.Verification, err
 		return nil, err
 	}
 	if len(of) == 0 {
-		ids = append(ids, brakes)
+		ids = append(ids, HistoryOfBrakes)
 		for _, v := range compared {
 			if !slices.Contains(ids, v.Case) && hidden(v) {
 				all = append(all, v)
@@ -37,7 +37,7 @@ func (s *Desk) Verify(ctx context.Context, of []Who) ([]ledger.Verification, err
 	}
 	for _, id := range ids {
 		v, err := s.Ledger.Verify(ctx, id)
-		if errors.Is(err, ledger.ErrNoCase) && id == brakes {
+		if errors.Is(err, ledger.ErrNoCase) && id == HistoryOfBrakes {
 			continue // nothing was counted yet
 		}
 		if err != nil {
@@ -184,7 +184,7 @@ func (s *Desk) gone(ctx context.Context) ([]Status, error) {
 	for _, v := range wrong {
 		if hidden(v) {
 			all = append(all, Status{
-				Case: cmp.Or(v.Case, brakes), State: string(offboarding.CaseUnreadable), Reason: v.Problems[0].Why, Steps: []StepStatus{},
+				Case: cmp.Or(v.Case, HistoryOfBrakes), State: string(offboarding.CaseUnreadable), Reason: v.Problems[0].Why, Steps: []StepStatus{},
 			})
 		}
 	}
@@ -197,6 +197,16 @@ type Restoring struct {
 	// Unproven takes also what does not verify here: it stops its own case, and is named.
 	Unproven bool
 	By       string
+}
+
+// RestoresFrozen freezes the installation before it is restored: while only a part of a history is back, a
+// departure that was cancelled looks open. A person thaws it, who has looked.
+func (s *Desk) RestoresFrozen(ctx context.Context, by string) error {
+	person, err := s.acting(Operate, by)
+	if err != nil {
+		return err
+	}
+	return s.Ledger.Freeze(ctx, person, "the ledger is restored from an export: look, then thaw")
 }
 
 // Restore puts an exported history into the ledger, byte for byte. Whoever restores signs nothing: what the

@@ -122,6 +122,7 @@ func (s *Store) Read(ctx context.Context, id string, after int) ([][]byte, error
 	}
 	after = max(after, 0)
 	var entries [][]byte
+	size := 0
 	for pass := 0; ; pass++ {
 		start := after + len(entries)
 		last := start
@@ -139,7 +140,11 @@ func (s *Store) Read(ctx context.Context, id string, after int) ([][]byte, error
 			if last++; position != last {
 				return fmt.Errorf("%w: entry %d stands where %d should", errContent, position, last)
 			}
-			entries = append(entries, unpack(e.Properties))
+			entry := unpack(e.Properties)
+			if size += len(entry); size > ledger.MaxHistory {
+				return fmt.Errorf("%w: %w", errContent, ledger.ErrTooLong)
+			}
+			entries = append(entries, entry)
 			return nil
 		})
 		if err != nil {

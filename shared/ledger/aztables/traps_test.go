@@ -1,7 +1,9 @@
 package aztables_test
 
 import (
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	sdk "github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
 	"leaver/shared/ledger"
+	"leaver/shared/ledger/aztables"
 	"leaver/shared/ledger/azuritetest"
 )
 
@@ -22,6 +25,43 @@ type wire struct {
 	// partition and no row.
 	empty int
 }
+
+// TestAHistoryThatIsLargerThanAnyMemoryIsUnreadable answers a query page by page, for ever: whoever can add
+// rows could write that much, and every process that lists the cases reads it.
+func TestAHistoryThatIsLargerThanAnyMemoryIsUnreadable(t *testing.T) {
+	t.Parallel()
+	page := 0
+	part := base64.StdEncoding.EncodeToString(make([]byte, 64<<10))
+	endless := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+		page++
+		var row strings.Builder
+		fmt.Fprintf(&row, `{"PartitionKey":"case-1","RowKey":"entry_%010d"`, page)
+		for i := range 15 {
+			fmt.Fprintf(&row, `,"Data%d@odata.type":"Edm.Binary","Data%[1]d":%q`, i, part)
+		}
+		return &http.Response{
+			StatusCode: http.StatusOK, Request: r, Body: io.NopCloser(strings.NewReader(`{"value":[` + row.String() + `}]}`)),
+			Header: http.Header{"Content-Type": {"application/json"}, "X-Ms-Continuation-Nextpartitionkey": {"case-1"}, "X-Ms-Continuation-Nextrowkey": {fmt.Sprint(page)}},
+		}, nil
+	})}
+	s, _, err := aztables.OpenTable(azuritetest.ConnectionString("http://127.0.0.1:1/account"), "leaver", endless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Read(t.Context(), "case-1", 0); !errors.Is(err, ledger.ErrUnreadable) || !errors.Is(err, ledger.ErrTooLong) {
+		t.Errorf("reading: %v, want that it is too long", err)
+	}
+	if most := ledger.MaxHistory/(960<<10) + 1; page > most {
+		t.Errorf("it read %d pages of 960 KiB, want at most %d", page, most)
+	}
+	if _, err := s.Unseal(t.Context(), "case-1"); !errors.Is(err, ledger.ErrTooLong) {
+		t.Errorf("its values: %v, want that they are too many", err)
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
 var errWire = errors.New("the connection was reset")
 

@@ -50,11 +50,15 @@ func (s *Store) Unseal(ctx context.Context, id string) (map[string]ledger.Value,
 	if err := s.usable(id); err != nil {
 		return nil, classify(doing, err)
 	}
-	values := map[string]ledger.Value{}
+	values, size := map[string]ledger.Value{}, 0
 	err := s.query(ctx, sealed(id), func(e aztables.EDMEntity) error {
 		name, _ := e.Properties[propName].(string)
 		var value ledger.Value
-		if json.Unmarshal(unpack(e.Properties), &value) != nil {
+		raw := unpack(e.Properties)
+		if size += len(raw); size > ledger.MaxHistory {
+			return fmt.Errorf("%w: %w", errContent, ledger.ErrTooLong)
+		}
+		if json.Unmarshal(raw, &value) != nil {
 			value = ledger.Value{} // altered, as its hash says: it keeps nobody from the others
 		}
 		values[name] = value

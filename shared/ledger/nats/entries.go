@@ -125,15 +125,15 @@ func (s *Store) last(ctx context.Context, id string) (head, []byte, error) {
 	return h, msg.Data, nil
 }
 
-// readHead reads the headers of an entry.
+// readHead reads the headers of an entry. Errors: ledger.ErrUnreadable, where somebody else wrote it.
 func readHead(header nats.Header, sequence uint64) (head, error) {
 	position, err := strconv.Atoi(header.Get(headerPosition))
-	if err != nil {
-		return head{}, fmt.Errorf("reading the position of entry %d of the stream: %w", sequence, err)
+	if err != nil || position < 1 {
+		return head{}, fmt.Errorf("%w: the position of entry %d of the stream is none", ledger.ErrUnreadable, sequence)
 	}
 	label, err := strconv.Unquote(header.Get(headerLabel))
 	if err != nil {
-		return head{}, fmt.Errorf("reading the label of entry %d of the stream: %w", sequence, err)
+		return head{}, fmt.Errorf("%w: the label of entry %d of the stream is none", ledger.ErrUnreadable, sequence)
 	}
 	return head{position, sequence, label}, nil
 }
@@ -169,7 +169,9 @@ func (s *Store) Read(ctx context.Context, id string, after int) ([][]byte, error
 	if start == 1 {
 		from = 0
 	}
-	entries := make([][]byte, 0, last.position-after)
+	// As much as one batch may hold, whatever the position says: nobody signs it.
+	entries := make([][]byte, 0, min(last.position-after, maxBatch))
+	size := 0
 	for position := from; position < last.position; {
 		batch, err := s.batch(ctx, id, start, last.position-position)
 		if err != nil {
@@ -181,6 +183,9 @@ func (s *Store) Read(ctx context.Context, id string, after int) ([][]byte, error
 				return nil, fmt.Errorf("%s: %w: entry %d stands where %d should", doing, ledger.ErrUnreadable, e.position, position)
 			}
 			if position > after && position <= last.position {
+				if size += len(e.data); size > ledger.MaxHistory {
+					return nil, fmt.Errorf("%s: %w: %w", doing, ledger.ErrUnreadable, ledger.ErrTooLong)
+				}
 				entries = append(entries, e.data)
 			}
 			start = e.sequence + 1
@@ -220,7 +225,8 @@ func (s *Store) batch(ctx context.Context, id string, start uint64, most int) ([
 }
 
 // List implements ledger.Store. The first call learns every history; a later one reads only
-// what was appended since. Errors: ledger.ErrUnavailable.
+// what was appended since. A history with an entry whose headers somebody spoiled keeps nobody from the
+// others: it is among them at position 0, and Read says what is wrong with it. Errors: ledger.ErrUnavailable.
 func (s *Store) List(ctx context.Context, labels ...string) ([]ledger.Head, error) {
 	const doing = "listing histories"
 	s.mu.Lock()
@@ -241,7 +247,13 @@ func (s *Store) List(ctx context.Context, labels ...string) ([]ledger.Head, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []ledger.Head
+	for id := range s.spoiled {
+		all = append(all, ledger.Head{ID: id})
+	}
 	for id, h := range s.heads {
+		if s.spoiled[id] {
+			continue
+		}
 		if len(labels) == 0 || slices.Contains(labels, h.label) {
 			all = append(all, ledger.Head{ID: id, Position: h.position, Label: h.label})
 		}
@@ -251,16 +263,20 @@ func (s *Store) List(ctx context.Context, labels ...string) ([]ledger.Head, erro
 }
 
 // note takes heads that were read in the order of the stream.
-func (s *Store) note(msgs []message) error {
+func (s *Store) note(msgs []message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, msg := range msgs {
+		s.listed = max(s.listed, msg.sequence)
+		id := strings.TrimPrefix(msg.subject, entriesPrefix)
+		if !legal(id) {
+			continue // somebody else's: no history has such an id
+		}
 		h, err := readHead(msg.Header, msg.sequence)
 		if err != nil {
-			return err
+			s.spoiled[id] = true
+			continue
 		}
-		s.keep(strings.TrimPrefix(msg.subject, entriesPrefix), h)
-		s.listed = max(s.listed, msg.sequence)
+		s.keep(id, h)
 	}
-	return nil
 }

@@ -8,11 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"leaver/shared/embedded"
@@ -115,6 +119,104 @@ func (h *harness) reaches(t *testing.T, needle []byte) bool {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// TestWhatSomebodyElseWroteHarmsItsOwnHistoryAlone puts messages into the stream that no version of Leaver
+// wrote, as whoever can write to the server could: nothing panics, the others are listed, read and written
+// on, by a store that knew them and by one that did not; and the spoiled one is listed as such.
+func TestWhatSomebodyElseWroteHarmsItsOwnHistoryAlone(t *testing.T) {
+	t.Parallel()
+	const victim, bystander = "victim-1", "bystander-1"
+	header := func(position, label string) natsgo.Header {
+		return natsgo.Header{"Leaver-Position": {position}, "Leaver-Label": {label}}
+	}
+	for name, tt := range map[string]struct {
+		id     string
+		header natsgo.Header
+		bytes  int // of each of a hundred messages; 0 is one message of a byte
+		hidden bool
+	}{
+		"without headers":            {id: victim},
+		"a position that is none":    {id: victim, header: header("three", `"open"`)},
+		"a vast position":            {id: victim, header: header("4611686018427387904", `"open"`)},
+		"a position below zero":      {id: victim, header: header("-3", `"open"`)},
+		"a label that is not quoted": {id: victim, header: header("3", "open")},
+		"the first of a history":     {id: "victim-2", header: header("one", `"open"`)},
+		"an id that is none":         {id: "NOT_AN_ID", header: header("1", `"open"`), hidden: true},
+		"more than any memory":       {id: victim, bytes: 960 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t, embedded.Options{NoSync: true})
+			warm := h.open(t)
+			for _, id := range []string{victim, bystander} {
+				for position := range 2 {
+					if err := warm.Append(t.Context(), id, position+1, "open", []byte("{}")); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if _, err := warm.List(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			conn, err := h.ns.Connect()
+			if err != nil {
+				t.Fatal(err)
+			}
+			js, err := jetstream.New(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range 1 + min(tt.bytes, 99) {
+				m := natsgo.NewMsg("leaver.ledger." + tt.id)
+				if m.Header, m.Data = tt.header, make([]byte, max(1, tt.bytes)); tt.bytes > 0 {
+					m.Header = header(strconv.Itoa(3+i), `"open"`)
+				}
+				if _, err := js.PublishMsg(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for name, s := range map[string]*nats.Store{"who knew them": warm, "who did not": h.open(t)} {
+				heads, err := s.List(t.Context(), "open")
+				if err != nil || !slices.Contains(heads, ledger.Head{ID: bystander, Position: 2, Label: "open"}) {
+					t.Errorf("%s lists %v, %v; want the other among it", name, heads, err)
+				}
+				if is := slices.ContainsFunc(heads, func(h ledger.Head) bool { return h.ID == tt.id }); is == tt.hidden {
+					t.Errorf("%s lists %v; want what was spoiled among it: %t", name, heads, !tt.hidden)
+				}
+				if _, err := s.Read(t.Context(), tt.id, 0); err == nil || !tt.hidden && !errors.Is(err, ledger.ErrUnreadable) && !errors.Is(err, ledger.ErrTruncated) {
+					t.Errorf("%s reads it: %v; want that it is unreadable", name, err)
+				}
+				if got, err := s.Read(t.Context(), bystander, 0); err != nil || len(got) != 2 {
+					t.Errorf("%s reads %d entries of the other, %v", name, len(got), err)
+				}
+			}
+			if err := warm.Append(t.Context(), bystander, 3, "closed", []byte("{}")); err != nil {
+				t.Errorf("the other goes no further: %v", err)
+			}
+		})
+	}
+}
+
+// TestAValueOfNobodyHarmsNoOther: a value whose name somebody spoiled is passed over.
+func TestAValueOfNobodyHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, embedded.Options{NoSync: true})
+	s := h.open(t)
+	want := map[string]ledger.Value{"mail": {Salt: []byte("s"), Value: "adele@contoso.com"}}
+	if err := s.Seal(t.Context(), "case-1", want); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := h.ns.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Request("leaver.values.case-1.other", []byte("{}"), 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Unseal(t.Context(), "case-1"); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
 }
 
 func TestNothingOfTheHistoriesCanBeRemoved(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"leaver/shared/ledger"
 )
 
 // message is one read message of the ledger's stream.
@@ -91,9 +93,12 @@ func (s *Store) fromLeader(ctx context.Context, ask map[string]any) (message, er
 	if err := s.request(ctx, "$JS.API.STREAM.MSG.GET."+Stream, ask, &answer); err != nil {
 		return message{}, err
 	}
-	header, err := nats.DecodeHeadersMsg(answer.Message.Header)
-	if err != nil {
-		return message{}, fmt.Errorf("reading the headers of a message: %w", err)
+	header := nats.Header{}
+	if len(answer.Message.Header) > 0 {
+		var err error
+		if header, err = nats.DecodeHeadersMsg(answer.Message.Header); err != nil {
+			return message{}, fmt.Errorf("%w: the headers of entry %d of the stream are none", ledger.ErrUnreadable, answer.Message.Sequence)
+		}
 	}
 	msg := &nats.Msg{Subject: answer.Message.Subject, Header: header, Data: answer.Message.Data}
 	return message{msg, answer.Message.Subject, answer.Message.Sequence}, nil
@@ -124,9 +129,7 @@ func (s *Store) learn(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.note(msgs); err != nil {
-			return err
-		}
+		s.note(msgs)
 		pending = left
 	}
 	return nil
@@ -162,9 +165,7 @@ func (s *Store) catchUp(ctx context.Context, listed uint64) error {
 		if err != nil {
 			return err
 		}
-		if err := s.note(msgs); err != nil {
-			return err
-		}
+		s.note(msgs)
 		if len(msgs) == 0 {
 			return nil
 		}

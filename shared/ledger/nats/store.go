@@ -59,10 +59,11 @@ type Store struct {
 	values  jetstream.Stream
 	group   *groupcommit.Group // nil on a replicated stream
 
-	mu     sync.Mutex
-	heads  map[string]head // the last entry that was seen of each history
-	listed uint64          // heads knows every history up to this sequence; 0 = List was never called
-	closed bool
+	mu      sync.Mutex
+	heads   map[string]head // the last entry that was seen of each history
+	spoiled map[string]bool // histories in which an entry has headers that nobody reads
+	listed  uint64          // heads knows every history up to this sequence; 0 = List was never called
+	closed  bool
 }
 
 // head is where a history ended when it was looked at. It may have moved on, but never
@@ -84,7 +85,7 @@ func Open(ctx context.Context, conn *nats.Conn, o Options) (*Store, error) {
 	if err != nil {
 		return nil, classify("opening JetStream", err)
 	}
-	s := &Store{conn: conn, js: js, timeout: o.Timeout, heads: map[string]head{}}
+	s := &Store{conn: conn, js: js, timeout: o.Timeout, heads: map[string]head{}, spoiled: map[string]bool{}}
 	s.entries, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:        Stream,
 		Description: "Leaver: the histories",
@@ -140,11 +141,14 @@ func (s *Store) usable(id string) error {
 	if closed {
 		return fmt.Errorf("%w: the store is closed", ledger.ErrUnavailable)
 	}
-	const legal = "abcdefghijklmnopqrstuvwxyz0123456789-"
-	if id == "" || len(id) > 64 || strings.Trim(id, legal) != "" {
+	if !legal(id) {
 		return fmt.Errorf("%q is no id: 1 to 64 characters of a-z, 0-9 and '-'", id)
 	}
 	return nil
+}
+
+func legal(id string) bool {
+	return id != "" && len(id) <= 64 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // request asks the JetStream API and decodes its answer.

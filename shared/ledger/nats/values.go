@@ -56,7 +56,7 @@ func (s *Store) Unseal(ctx context.Context, id string) (map[string]ledger.Value,
 	if err := s.usable(id); err != nil {
 		return nil, classify(doing, err)
 	}
-	values := map[string]ledger.Value{}
+	values, size := map[string]ledger.Value{}, 0
 	for from := uint64(1); ; {
 		msg, err := s.nextValue(ctx, from, valuesPrefix+id+".*")
 		if err != nil {
@@ -65,16 +65,19 @@ func (s *Store) Unseal(ctx context.Context, id string) (map[string]ledger.Value,
 		if msg == nil {
 			return values, nil
 		}
+		from = msg.Sequence + 1
 		name, err := strconv.Unquote(msg.Header.Get(headerName))
 		if err != nil {
-			return nil, fmt.Errorf("%s: reading a name: %w", doing, err)
+			continue // of nobody: it keeps nobody from the others
+		}
+		if size += len(msg.Data); size > ledger.MaxHistory {
+			return nil, fmt.Errorf("%s: %w: %w", doing, ledger.ErrUnreadable, ledger.ErrTooLong)
 		}
 		var value ledger.Value
 		if json.Unmarshal(msg.Data, &value) != nil {
 			value = ledger.Value{} // altered, as its hash says: it keeps nobody from the others
 		}
 		values[name] = value // a later one of the same name replaces it
-		from = msg.Sequence + 1
 	}
 }
 
