@@ -145,6 +145,9 @@ func deployWith(t testing.TB, people int, stored map[string]string) *deployment 
 			"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+accessKey(f.Name), "AWS_SECRET_ACCESS_KEY=example",
 			"AWS_ENDPOINT_URL="+d.account.URL, "OTEL_EXPORTER_OTLP_ENDPOINT="+d.collector.URL, "AWS_LAMBDA_FUNCTION_NAME=leaver-"+f.Name,
 		)
+		if f.Name == offboarding.FunctionBackup {
+			environ = append(environ, "LEAVER_BACKUP=file://"+filepath.ToSlash(t.TempDir()))
+		}
 		if f.Ledger {
 			environ = append(environ, "LEAVER_GRAPH="+d.reach.Graph, "LEAVER_EXCHANGE="+d.reach.Exchange, "LEAVER_TABLES=", "LEAVER_LEDGER_KEYS="+keysOf(proof), "LEAVER_TABLES_CONNECTION="+d.serveLedger(t, f.Name, connection))
 		}
@@ -539,7 +542,7 @@ func (d *deployment) isExamined(t *testing.T) {
 		return all
 	}
 	// What these tests leave out on purpose.
-	healthy := []string{"plan: anchors anchors", "plan: limits limits"}
+	healthy := []string{"backup: backup ledger", "plan: anchors anchors", "plan: limits limits"}
 	if got := wrong(); !slices.Equal(got, healthy) {
 		t.Errorf("the functions found %q, want %q", got, healthy)
 	}

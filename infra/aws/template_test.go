@@ -137,6 +137,7 @@ var samples = map[string]string{
 	"PolicyArn":        "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/policy",
 	"SourcesArn":       "arn:aws:ssm:eu-west-1:123456789012:parameter/leaver/sources",
 	"LedgerKeys":       ledgertest.Proof("").Keys[0].String(),
+	"BackupStorage":    "azblob://ledger?storage_account=contosoleaverbackup&domain=blob.core.windows.net",
 	"SigningKeyArn":    "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }
 
@@ -312,7 +313,7 @@ func (tp template) environment(f offboarding.Function, fault func(string, ...any
 		}
 	}
 	for name, needed := range map[string]bool{
-		"LEAVER_TABLES": f.Ledger, "LEAVER_LEDGER_KEYS": f.Ledger, "LEAVER_LEDGER_SIGNER": f.Signs, "LEAVER_ANCHORS": f.Anchored(), "LEAVER_WAKE_PREFIX": len(bus.Wakes(f.Name)) > 0,
+		"LEAVER_TABLES": f.Ledger, "LEAVER_LEDGER_KEYS": f.Ledger, "LEAVER_LEDGER_SIGNER": f.Signs, "LEAVER_ANCHORS": f.Anchored(), "LEAVER_BACKUP": f.Name == "backup", "LEAVER_WAKE_PREFIX": len(bus.Wakes(f.Name)) > 0,
 		"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_SOURCES": f.Name == "intake" || f.Sources || f.Limits, "LEAVER_POLICY": f.Policy, "LEAVER_CLIENT_ID": true,
 		"LEAVER_CONSOLE_CLIENT_ID": f.People, "LEAVER_CONSOLE_URL": f.People, "LEAVER_CONSOLE_KEY": f.People,
 	} {
@@ -408,6 +409,8 @@ func (tp template) trigger(f offboarding.Function, is func(string, any, any)) {
 	switch {
 	case isScheduled(f.Name):
 		is("the trigger", events, object{"EveryMinute": object{"Type": "Schedule", "Properties": object{"Schedule": "rate(1 minute)"}}})
+	case f.Name == "backup":
+		is("the trigger", events, object{"EveryHour": object{"Type": "Schedule", "Properties": object{"Schedule": "rate(1 hour)"}}})
 	case f.Name == "intake":
 		is("the trigger", events, object{"Webhook": api("ANY", "/webhooks/{source+}"), "Health": api("GET", "/healthz")})
 	case f.People:
@@ -429,6 +432,9 @@ func (tp template) alarms(f offboarding.Function, fault func(string, ...any)) {
 	if isScheduled(f.Name) {
 		ours("Success", "Function")
 	}
+	if f.Name == "backup" {
+		needed = append(needed, [3]string{"Leaver", "BackupAge", "null"})
+	}
 	for _, alarm := range needed {
 		found := false
 		for _, r := range tp.resources {
@@ -438,7 +444,7 @@ func (tp template) alarms(f offboarding.Function, fault func(string, ...any)) {
 			}
 			found = true
 			// That nothing is reported is what this one is for.
-			if silent := p["TreatMissingData"] == "breaching"; silent != (alarm[1] == "Success") {
+			if silent := p["TreatMissingData"] == "breaching"; silent != (alarm[1] == "Success" || alarm[1] == "BackupAge") {
 				fault("%s: the alarm on %s treats missing data as %v", f.Name, alarm[1], p["TreatMissingData"])
 			}
 		}

@@ -379,11 +379,25 @@ func TestTheResourcesAreAsTheDriversNeedThem(t *testing.T) {
 		{"resource.azurerm_role_assignment.listen", []string{"role_definition_name"}, `"Azure Service Bus Data Receiver"`},
 		{"resource.azurerm_role_assignment.operator", []string{"scope"}, "local.operator[each.value.role]"},
 		{"resource.azurerm_role_assignment.operator", []string{"role_definition_name"}, "each.value.role"},
-		{"resource.azurerm_role_assignment.ledger", []string{"for_each"}, "setsubtract(local.ledger, local.erases)"},
+		{"resource.azurerm_role_assignment.ledger", []string{"for_each"}, "setsubtract(local.ledger, setunion(local.erases, local.reads))"},
 		{"resource.azurerm_role_assignment.ledger", []string{"role_definition_id"}, "azurerm_role_definition.writer.role_definition_resource_id"},
 		{"resource.azurerm_role_assignment.operator_ledger", []string{"role_definition_id"}, "azurerm_role_definition.writer.role_definition_resource_id"},
 		{"resource.azurerm_role_assignment.erases", []string{"for_each"}, "local.erases"},
 		{"resource.azurerm_role_assignment.erases", []string{"role_definition_name"}, `"Storage Table Data Contributor"`},
+		{"resource.azurerm_role_assignment.reads", []string{"for_each"}, "local.reads"},
+		{"resource.azurerm_role_assignment.reads", []string{"role_definition_name"}, `"Storage Table Data Reader"`},
+		{"resource.azurerm_role_assignment.backup", []string{"for_each"}, "local.reads"},
+		{"resource.azurerm_role_assignment.backup", []string{"scope"}, "local.backup_id"},
+		{"resource.azurerm_role_assignment.backup", []string{"role_definition_id"}, "azurerm_role_definition.keeper.role_definition_resource_id"},
+		{"resource.azurerm_role_assignment.operator_backup", []string{"role_definition_name"}, `"Storage Blob Data Reader"`},
+		{"resource.azurerm_storage_account.backup", []string{"shared_access_key_enabled"}, "false"},
+		{"resource.azurerm_storage_account.backup", []string{"lifecycle", "prevent_destroy"}, "true"},
+		{"resource.azurerm_storage_account.backup", []string{"blob_properties", "versioning_enabled"}, "true"},
+		{"resource.azurerm_storage_account.backup", []string{"immutability_policy", "allow_protected_append_writes"}, "false"},
+		{"resource.azurerm_resource_group_template_deployment.backup", []string{"lifecycle", "prevent_destroy"}, "true"},
+		{"resource.azurerm_storage_management_policy.backup", []string{"rule", "actions", "base_blob", "delete_after_days_since_creation_greater_than"}, "var.backup_days"},
+		{"resource.azurerm_storage_management_policy.backup", []string{"rule", "actions", "version", "delete_after_days_since_creation"}, "var.backup_days"},
+		{"resource.azurerm_storage_management_policy.backup", []string{"rule", "filters", "prefix_match"}, `["${local.backup}/ledger-"]`},
 	} {
 		if got := c.source(t, want.address, want.path...); got != want.text {
 			t.Errorf("%s %s is %q and should be %q", want.address, strings.Join(want.path, "."), got, want.text)
@@ -452,13 +466,14 @@ func TestTheTableIsThatOfTheDriver(t *testing.T) {
 	if name := `"${azurerm_storage_account.ledger.name}/default/${local.table}"`; !strings.Contains(template, name) {
 		t.Errorf("the template does not make %s:\n%s", name, template)
 	}
-	for _, of := range []string{"ledger", "erases", "operator_ledger"} {
+	for _, of := range []string{"ledger", "erases", "reads", "operator_ledger"} {
 		if got := c.source(t, "resource.azurerm_role_assignment."+of, "scope"); got != "local.table_id" {
 			t.Errorf("the rights of %s are about %s and should be about local.table_id", of, got)
 		}
 	}
 	for address := range c.blocks {
-		if strings.HasPrefix(address, "resource.azurerm_storage_") && address != "resource.azurerm_storage_account.ledger" && address != "resource.azurerm_storage_account.backup" {
+		// The life cycle is of the account.
+		if strings.HasPrefix(address, "resource.azurerm_storage_") && !slices.Contains([]string{"resource.azurerm_storage_account.ledger", "resource.azurerm_storage_account.backup", "resource.azurerm_storage_management_policy.backup"}, address) {
 			t.Errorf("%s is made by account key or with a data role", address)
 		}
 	}
@@ -468,7 +483,7 @@ func TestTheTableIsThatOfTheDriver(t *testing.T) {
 // changed, and nobody removes a row but the function that erases.
 func TestTheLedgerIsLoggedAndKept(t *testing.T) {
 	c := read(t)
-	for _, of := range []string{"ledger", "bus"} {
+	for _, of := range []string{"ledger", "bus", "backup"} {
 		if got := c.source(t, "resource.azurerm_monitor_diagnostic_setting."+of, "log_analytics_workspace_id"); got != "var.logs" {
 			t.Errorf("the log of the %s goes to %q, want var.logs", of, got)
 		}
@@ -485,12 +500,16 @@ func TestTheLedgerIsLoggedAndKept(t *testing.T) {
 	if !strings.Contains(actions, "entities/add/action") || !strings.Contains(actions, "entities/update/action") {
 		t.Errorf("a step may only %s", actions)
 	}
+	if keeps := c.source(t, "resource.azurerm_role_definition.keeper", "permissions", "data_actions"); strings.Contains(keeps, "delete") || strings.Contains(keeps, "*") || strings.Contains(keeps, "tableServices") {
+		t.Errorf("who copies the ledger may %s", keeps)
+	}
+	equal(t, "who only reads", c.names(t, "reads"), []string{offboarding.FunctionBackup})
 	equal(t, "who removes rows", c.names(t, "erases"), []string{offboarding.FunctionWatch})
 }
 
 // TestNothingElseGrantsRights finds a grant that the lists do not know.
 func TestNothingElseGrantsRights(t *testing.T) {
-	known := []string{"azuread_app_role_assignment.graph", "azuread_app_role_assignment.exchange", "azurerm_role_assignment.send", "azurerm_role_assignment.listen", "azurerm_role_assignment.ledger", "azurerm_role_assignment.erases", "azurerm_role_assignment.operator", "azurerm_role_assignment.operator_ledger", "azurerm_role_assignment.export", "azuread_app_role_assignment.console"}
+	known := []string{"azuread_app_role_assignment.graph", "azuread_app_role_assignment.exchange", "azurerm_role_assignment.send", "azurerm_role_assignment.listen", "azurerm_role_assignment.ledger", "azurerm_role_assignment.erases", "azurerm_role_assignment.reads", "azurerm_role_assignment.backup", "azurerm_role_assignment.operator", "azurerm_role_assignment.operator_backup", "azurerm_role_assignment.operator_ledger", "azurerm_role_assignment.export", "azuread_app_role_assignment.console"}
 	for address := range read(t).blocks {
 		name := strings.TrimPrefix(address, "resource.")
 		if strings.Contains(name, "role_assignment") != slices.Contains(known, name) {

@@ -148,6 +148,15 @@ locals {
       send        = ["leaver"]
       listen      = ["leaver-requests", "leaver-hints", "leaver/signout", "leaver/block", "leaver/wipe", "leaver/forward", "leaver/preserve", "leaver/export", "leaver/onedrive", "leaver/privileges", "leaver/access", "leaver/onpremises", "leaver/licence", "leaver/delete"]
     }
+    backup = {
+      permissions = []
+      exchange    = false
+      cmdlets     = []
+      ledger      = true
+      inside      = false
+      send        = []
+      listen      = []
+    }
     notify = {
       permissions = ["User.Read.All"]
       exchange    = false

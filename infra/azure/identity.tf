@@ -93,7 +93,7 @@ resource "azurerm_role_definition" "writer" {
 }
 
 resource "azurerm_role_assignment" "ledger" {
-  for_each                         = setsubtract(local.ledger, local.erases)
+  for_each                         = setsubtract(local.ledger, setunion(local.erases, local.reads))
   scope                            = local.table_id
   role_definition_id               = azurerm_role_definition.writer.role_definition_resource_id
   principal_id                     = local.principals[each.key]
@@ -110,6 +110,43 @@ resource "azurerm_role_assignment" "erases" {
   principal_type                   = "ServicePrincipal"
   skip_service_principal_aad_check = true
   depends_on                       = [azurerm_resource_group_template_deployment.ledger]
+}
+
+resource "azurerm_role_assignment" "reads" {
+  for_each                         = local.reads
+  scope                            = local.table_id
+  role_definition_name             = "Storage Table Data Reader"
+  principal_id                     = local.principals[each.key]
+  principal_type                   = "ServicePrincipal"
+  skip_service_principal_aad_check = true
+  depends_on                       = [azurerm_resource_group_template_deployment.ledger]
+}
+
+# Who copies the ledger adds copies and reads them back. It removes none, and what it writes again is another
+# version, beside which the one before stays.
+# Source: Microsoft Learn, "Authorize with Microsoft Entra ID (REST API)", Permissions for blob service operations.
+resource "azurerm_role_definition" "keeper" {
+  name        = "${var.name} backup keeper"
+  scope       = azurerm_resource_group.leaver.id
+  description = "Adds copies of the ledger of Leaver and reads them; removes nothing."
+  permissions {
+    data_actions = [
+      "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
+      "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action",
+      "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write",
+    ]
+  }
+  assignable_scopes = [azurerm_resource_group.leaver.id]
+}
+
+resource "azurerm_role_assignment" "backup" {
+  for_each                         = local.reads
+  scope                            = local.backup_id
+  role_definition_id               = azurerm_role_definition.keeper.role_definition_resource_id
+  principal_id                     = local.principals[each.key]
+  principal_type                   = "ServicePrincipal"
+  skip_service_principal_aad_check = true
+  depends_on                       = [azurerm_resource_group_template_deployment.backup]
 }
 
 # Exports in Azure Blob Storage: exportTo in the policy names the container.
@@ -133,6 +170,7 @@ locals {
     for entity in f.listen : "${name} ${entity}" => { function = name, entity = entity }
   }]...)
   erases   = toset(["watch"])
+  reads    = toset(["backup"])
   exchange = toset([for name, f in local.functions : name if f.exchange])
   ledger   = toset([for name, f in local.functions : name if f.ledger])
 

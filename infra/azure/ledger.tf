@@ -53,11 +53,11 @@ resource "azurerm_monitor_diagnostic_setting" "bus" {
   enabled_log { category = "OperationalLogs" }
 }
 
-# Table Storage has no backup of its own: leaver ledger export writes one, and here nobody can change it
-# for as long as the policy says. Anchors may lie here too (azblob://backup).
+# Table Storage has no backup of its own. The function backup copies the ledger here once a day, and nobody
+# changes or removes a copy for as long as the policy says; then its life cycle removes it, and with it the
+# names that the ledger has long erased. Anchors may lie here too (azblob://anchors).
 resource "azurerm_storage_account" "backup" {
-  count                           = var.backup_account == "" ? 0 : 1
-  name                            = var.backup_account
+  name                            = local.backup_account
   resource_group_name             = azurerm_resource_group.leaver.name
   location                        = azurerm_resource_group.leaver.location
   account_tier                    = "Standard"
@@ -76,6 +76,63 @@ resource "azurerm_storage_account" "backup" {
   lifecycle {
     prevent_destroy = true
   }
+}
+
+# The container, as a template for the same reason as the table.
+resource "azurerm_resource_group_template_deployment" "backup" {
+  name                = "backup"
+  resource_group_name = azurerm_resource_group.leaver.name
+  deployment_mode     = "Incremental"
+  template_content = jsonencode({
+    "$schema"      = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
+    contentVersion = "1.0.0.0"
+    resources = [{
+      type       = "Microsoft.Storage/storageAccounts/blobServices/containers"
+      apiVersion = "2023-01-01"
+      name       = "${azurerm_storage_account.backup.name}/default/${local.backup}"
+    }]
+  })
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "azurerm_storage_management_policy" "backup" {
+  storage_account_id = azurerm_storage_account.backup.id
+  rule {
+    name    = "backups"
+    enabled = true
+    filters {
+      prefix_match = ["${local.backup}/ledger-"]
+      blob_types   = ["blockBlob"]
+    }
+    actions {
+      base_blob {
+        delete_after_days_since_creation_greater_than = var.backup_days
+      }
+      version {
+        delete_after_days_since_creation = var.backup_days
+      }
+    }
+  }
+}
+
+# Who read and wrote copies of the ledger, which hold names.
+resource "azurerm_monitor_diagnostic_setting" "backup" {
+  count                      = var.logs == "" ? 0 : 1
+  name                       = "leaver"
+  target_resource_id         = "${azurerm_storage_account.backup.id}/blobServices/default"
+  log_analytics_workspace_id = var.logs
+  enabled_log { category = "StorageRead" }
+  enabled_log { category = "StorageWrite" }
+  enabled_log { category = "StorageDelete" }
+}
+
+locals {
+  backup         = "ledger"
+  backup_id      = "${azurerm_storage_account.backup.id}/blobServices/default/containers/${local.backup}"
+  backup_account = var.backup_account == "" ? "${substr(var.storage_account, 0, 18)}backup" : var.backup_account
 }
 
 locals {

@@ -16,6 +16,15 @@ resource "azurerm_role_assignment" "operator_ledger" {
   depends_on         = [azurerm_resource_group_template_deployment.ledger]
 }
 
+# A copy of the ledger holds what the table holds, which they read anyway.
+resource "azurerm_role_assignment" "operator_backup" {
+  for_each             = var.operators
+  scope                = local.backup_id
+  role_definition_name = "Storage Blob Data Reader"
+  principal_id         = each.value
+  depends_on           = [azurerm_resource_group_template_deployment.backup]
+}
+
 locals {
   operator = {
     "Azure Service Bus Data Sender"   = azurerm_servicebus_namespace.leaver.id

@@ -6,6 +6,7 @@ output "parameters" {
     "Cloud=${var.cloud}",
     "ServiceBus=${local.servicebus}",
     "Tables=${local.tables}",
+    "BackupStorage=${local.backup_url}",
   ], [for name, app in azuread_application_registration.function : "${title(name)}ClientId=${app.client_id}" if !local.functions[name].inside]))
 }
 
@@ -17,6 +18,11 @@ output "servicebus" {
 output "tables" {
   description = "The table endpoint of the ledger, for the same host: LEAVER_TABLES."
   value       = local.tables
+}
+
+output "backup" {
+  description = "Where the ledger is copied to: LEAVER_BACKUP, for leaver doctor and for a host that copies it."
+  value       = local.backup_url
 }
 
 output "inside" {
@@ -43,5 +49,7 @@ output "exchange" {
 
 locals {
   servicebus = split(":", split("/", azurerm_servicebus_namespace.leaver.endpoint)[2])[0]
+  # Of its host name, what follows the account is the domain of the cloud.
+  backup_url = "azblob://${local.backup}?storage_account=${azurerm_storage_account.backup.name}&domain=${trimprefix(azurerm_storage_account.backup.primary_blob_host, "${azurerm_storage_account.backup.name}.")}"
   tables     = trimsuffix(azurerm_storage_account.ledger.primary_table_endpoint, "/")
 }

@@ -129,13 +129,13 @@ variable "logs" {
 }
 
 variable "backup_account" {
-  description = "The name of a storage account for exports of the ledger, and for its anchors, which nobody can change; unique in the world. Empty makes none."
+  description = "The name of the storage account for copies of the ledger, which nobody can change; unique in the world. Empty is that of the ledger, cut to 18 letters, with backup behind it."
   type        = string
   default     = ""
 }
 
 variable "backup_days" {
-  description = "How many days nobody can change or remove what was put there."
+  description = "How many days nobody can change or remove a copy of the ledger; then it is removed. Names that the ledger has erased are in its copies for so long."
   type        = number
-  default     = 400
+  default     = 90
 }

@@ -17,6 +17,8 @@ const (
 	memory       = 0.5          // GB
 	drainSeconds = 3            // a queue function's minute
 	watchSeconds = 2
+	hours        = 730 // a month
+	lookSeconds  = 10  // of backup, which copies once a day
 	perAlarm     = 0.10
 	perMetric    = 0.30
 )
@@ -29,17 +31,17 @@ func costTable() string {
 	}
 	scheduled := queues + 2 // and watch and notify
 	// Three for each subscription, a success for each function, cases in four states, deadlines, frozen,
-	// channels, unproven, and what the doctor finds.
-	metrics := 3*queues + len(offboarding.Functions()) + 9
+	// channels, unproven, the age of the backup, and what the doctor finds.
+	metrics := 3*queues + len(offboarding.Functions()) + 10
 	verdicts := 6 * len(offboarding.Steps) // a step ends in about six of its states
-	gbSeconds := minutes * float64(queues*drainSeconds+2*watchSeconds) * memory
+	gbSeconds := minutes*float64(queues*drainSeconds+2*watchSeconds)*memory + hours*lookSeconds*memory
 	rows, totals := [][]string{}, [2]float64{}
 	row := func(what, arithmetic string, few, many float64) {
 		rows = append(rows, []string{what, arithmetic, fmt.Sprintf("%.2f", few), fmt.Sprintf("%.2f", many)})
 		totals[0], totals[1] = totals[0]+round(few), totals[1]+round(many)
 	}
-	row("Lambda, time", fmt.Sprintf("%s minutes × (%d queue functions × %d s + watch and notify %d s each) × %v GB = %s GB-s, and 25 GB-s a departure; × %.10f",
-		grouped(minutes), queues, drainSeconds, watchSeconds, memory, grouped(int(gbSeconds)), gbSecond), (gbSeconds+25*20)*gbSecond, (gbSeconds+25*2000)*gbSecond)
+	row("Lambda, time", fmt.Sprintf("(%s minutes × (%d queue functions × %d s + watch and notify %d s each) + %d hours × backup %d s) × %v GB = %s GB-s, and 25 GB-s a departure; × %.10f",
+		grouped(minutes), queues, drainSeconds, watchSeconds, hours, lookSeconds, memory, grouped(int(gbSeconds)), gbSecond), (gbSeconds+25*20)*gbSecond, (gbSeconds+25*2000)*gbSecond)
 	perInvocation := 0.20 / 1e6
 	row("Lambda, requests", fmt.Sprintf("%d × %s, and 15 a departure; × 0.20 a million", scheduled, grouped(minutes)),
 		float64(scheduled*minutes+15*20)*perInvocation, float64(scheduled*minutes+15*2000)*perInvocation)

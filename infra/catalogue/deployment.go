@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/template"
 
+	"leaver/functions/backup"
 	"leaver/shared/bus"
 	"leaver/shared/offboarding"
 )
@@ -38,6 +39,7 @@ type block struct {
 	Timeout   int      // seconds; 0 is the template's own
 	Webhooks  bool     // it takes webhooks, and has their secrets
 	Scheduled bool     // it runs every minute, whatever happens
+	Hourly    bool     // or every hour
 	Wakes     []string // the functions that it may invoke
 	Alarms    []alarm
 }
@@ -70,6 +72,8 @@ func newBlock(f offboarding.Function) block {
 		b.Timeout = 29 // an HTTP API waits no longer than 30 s
 	case offboarding.FunctionWatch, offboarding.FunctionNotify:
 		b.Scheduled, b.Timeout = true, 55 // it is over when the next one begins
+	case offboarding.FunctionBackup:
+		b.Hourly, b.Timeout = true, 900 // as long as Lambda lets it: a ledger grows
 	}
 	b.Alarms = alarms(b)
 	return b
@@ -86,6 +90,9 @@ func alarms(b block) []alarm {
 	errors := alarm{Name: "Errors", Playbook: "errors", Says: b.Name + " failed", Namespace: "AWS/Lambda", Metric: "Errors", Statistic: "Sum", Dimension: &dimension{"FunctionName", "!Ref " + b.ID}}
 	if b.Scheduled { // the next minute tries again
 		errors.Says, errors.Minutes, errors.Of = b.Name+" fails again and again", 5, 3
+	}
+	if b.Hourly { // so does the next hour
+		errors.Says, errors.Minutes, errors.Of = b.Name+" fails again and again", 180, 3
 	}
 	all := []alarm{errors}
 	if hasQueue(b.Name) {
@@ -111,6 +118,9 @@ func alarms(b block) []alarm {
 		all = append(all, alarm{Name: "Doctor", Playbook: "doctor", Says: "A function found with its own rights what is not as it should be", Metric: "Wrong"})
 	case offboarding.FunctionResolve:
 		all = append(all, alarm{Name: "Unread", Playbook: "sources", Says: "An HR system cannot be read, or shows somebody who leaves no more: its last word stands", Metric: "Readings", Statistic: "Sum", Dimension: &dimension{"Outcome", "unread"}})
+	case offboarding.FunctionBackup:
+		all = append(all, alarm{Name: "Old", Playbook: "backup", Says: "The last good backup of the ledger is a day and a half old, or none was looked for in three hours",
+			Metric: "BackupAge", Minutes: 180, Missing: "breaching", Threshold: int(backup.TooOld.Seconds())})
 	case offboarding.FunctionNotify:
 		all = append(all, alarm{Name: "Channel", Playbook: "channel", Says: "A channel takes no notices: people are not told", Metric: "ChannelsFailing"})
 	case offboarding.FunctionWatch:

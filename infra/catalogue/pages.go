@@ -119,6 +119,8 @@ func trigger(function string) string {
 		return "`POST /webhooks/SOURCE`"
 	case offboarding.FunctionWatch, offboarding.FunctionNotify:
 		return "every minute"
+	case offboarding.FunctionBackup:
+		return "every hour"
 	case offboarding.FunctionConsole:
 		return "`GET /console/`"
 	}

@@ -100,6 +100,8 @@ func rightsTable() string {
 			ledger = "read, add rows, replace, remove: it erases personal values"
 		case f.Signs:
 			ledger = "read, add rows, replace; it signs"
+		case f.Reads:
+			ledger = "read"
 		case f.Ledger:
 			ledger = "read, add rows, replace"
 		}

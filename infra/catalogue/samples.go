@@ -59,7 +59,7 @@ func sample(function string) (any, error) {
 			EventTime: sampled, ReceivedAt: sampled, LeavingTime: sampled,
 			Employee: offboarding.Employee{UserPrincipalName: sampledPerson},
 		}}.Message(time.Time{}))
-	case offboarding.FunctionWatch, offboarding.FunctionNotify:
+	case offboarding.FunctionWatch, offboarding.FunctionBackup, offboarding.FunctionNotify:
 		return map[string]any{"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "time": sampled, "detail": map[string]any{}}, nil
 	case offboarding.FunctionConsole:
 		return map[string]any{

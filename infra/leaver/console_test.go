@@ -39,7 +39,7 @@ var (
 var elsewhere = map[string]string{
 	"data": "of the machine", "json": "of the terminal", "by": "the token says who it is", "watch": "the page does so by itself",
 	"html": "a link", "output": "the browser's", "schema": "of the terminal", "check": "of a file", "preview": "the page before the act",
-	"tenant": "of the host", "policy": "of the host", "sources": "of the host", "anchors": "of the host", "all": "several, or an empty field", "at": "time",
+	"tenant": "of the host", "policy": "of the host", "sources": "of the host", "anchors": "of the host", "backup": "of the host", "all": "several, or an empty field", "at": "time",
 	"forward-to": "forwardTo", "forward-for": "forwardFor", "case": "of the page", "what": "of the page", "only": "of the page", "help": "of the terminal",
 	"file": "of the machine",
 }

@@ -19,17 +19,18 @@ type doctorCommand struct {
 	hosting
 	Sources string `type:"existingfile" help:"File of the sources of requests, YAML; LEAVER_SOURCES without it."`
 	Anchors string `placeholder:"DIR|URL" help:"Where the heads of the ledger are kept; LEAVER_ANCHORS without it."`
+	Backup  string `placeholder:"DIR|URL" help:"Where the ledger is copied to; LEAVER_BACKUP without it."`
 	JSON    bool   `help:"JSON, one finding a line."`
 	All     bool   `help:"Say also what is as it should be."`
 }
 
 // Help implements kong.HelpProvider.
 func (*doctorCommand) Help() string {
-	return `Every permission that the policy needs and every one that is too much, consent, role groups of Exchange, owners and secrets of the registrations, queues, subscriptions, their filters and the rights on them, ledger and anchors, clock, sources, channels, limits, emergency accounts, licences for holds, retention policies, Lifecycle Workflows that do the same. Each line says what is wrong, why it matters, and what mends it. Nothing is written. Exit 1 when anything is wrong.
+	return `Every permission that the policy needs and every one that is too much, consent, role groups of Exchange, owners and secrets of the registrations, queues, subscriptions, their filters and the rights on them, ledger, anchors and backups, clock, sources, channels, limits, emergency accounts, licences for holds, retention policies, Lifecycle Workflows that do the same. Each line says what is wrong, why it matters, and what mends it. Nothing is written. Exit 1 when anything is wrong.
 
   leaver doctor
   leaver doctor --json | jq 'select(.state != "ok")'
-  az login && LEAVER_IDENTITY=cli LEAVER_TENANT_ID=… LEAVER_SERVICEBUS=… LEAVER_TABLES=… LEAVER_LEDGER_KEYS=… LEAVER_ANCHORS=… leaver doctor --policy policy.yaml
+  az login && LEAVER_IDENTITY=cli LEAVER_TENANT_ID=… LEAVER_SERVICEBUS=… LEAVER_TABLES=… LEAVER_LEDGER_KEYS=… LEAVER_ANCHORS=… LEAVER_BACKUP=… leaver doctor --policy policy.yaml
 
 A host that runs on the data directory is asked, and has its own rights; otherwise the rights are those of whom the environment names. What they do not show is unknown, and no fault. A running host examines itself every six hours, and logs what is wrong; so does each function on AWS, with its own rights, and when it is invoked with {"examine":true}.`
 }
@@ -63,6 +64,9 @@ func (c *doctorCommand) examine(on console) (found []doctor.Finding, err error) 
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	if o.Proof, err = resident.ProofOf(on, on.environ, o.Tenant.TenantID, c.Anchors, o.Shared != nil); err != nil {
+		return nil, err
+	}
+	if o.Backup, err = resident.BackupOf(on.environ, c.Backup); err != nil {
 		return nil, err
 	}
 	h, closed, err := c.open(on, o, false)

@@ -192,6 +192,74 @@ func TestABackupThatIsRestoredBringsNoDepartureBack(t *testing.T) {
 	}
 }
 
+// TestABackupOfAHostIsRestoredFrozen lets a host copy its ledger, loses the ledger, and puts the copy into an
+// empty place: the departure is there as it was, nothing is written until a person thaws, and a second
+// import leaves alone what has gone on since.
+func TestABackupOfAHostIsRestoredFrozen(t *testing.T) {
+	t.Parallel()
+	_, _, file := startTenant(t, simtenant.Config{})
+	data, copies, fresh := t.TempDir(), t.TempDir(), t.TempDir()
+	policy := policyFile(t, "{limits: {perHour: 0, perDay: 0, share: 0}, mailbox: none}")
+	h := startHost(t, file, data, policy)
+	if code, _, stderr := command(t, "offboard", adele, "--at", time.Now().Add(time.Hour).Format(time.RFC3339), "--data", data); code != 0 {
+		t.Fatal(stderr)
+	}
+	state := func(data string) string {
+		found := stateOf(t, data, adele)
+		if len(found) != 1 {
+			return ""
+		}
+		return found[0].State
+	}
+	eventually(t, "it is planned", 30*time.Second, func() bool { return state(data) == string(offboarding.CaseRunning) })
+	h.kill()
+	h = startHost(t, file, data, policy, "LEAVER_BACKUP="+copies) // which copies when it starts
+	var records []string
+	eventually(t, "there is a copy", 30*time.Second, func() bool {
+		records, _ = filepath.Glob(filepath.Join(copies, "ledger-*.json"))
+		return len(records) == 1
+	})
+	if code, stdout, stderr := command(t, "doctor", "--data", data, "--all"); !strings.Contains(stdout, "read back") {
+		t.Errorf("doctor: exit %d: %s%s; want that the ledger was copied", code, stdout, stderr)
+	}
+	h.kill()
+
+	key, err := os.ReadFile(filepath.Join(data, resident.KeyName))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(fresh, resident.KeyName), key, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	export := records[0] + "l"
+	for range 2 { // one that was broken off is done again
+		if code, stdout, stderr := command(t, "ledger", "import", export, "--data", fresh); code != 0 || !strings.Contains(stdout, "frozen") {
+			t.Fatalf("import: exit %d: %s%s; want that it says it is frozen", code, stdout, stderr)
+		}
+	}
+	h = startHost(t, file, fresh, policy)
+	if got := state(fresh); got != string(offboarding.CaseRunning) {
+		t.Errorf("restored, the departure is %q, want running", got)
+	}
+	if _, stdout, _ := command(t, "limits", "--json", "--data", fresh); !strings.Contains(stdout, "restored from an export") {
+		t.Errorf("limits: %s; want that it is frozen, and why", stdout)
+	}
+	if code, _, stderr := command(t, "thaw", "--by", "Miriam Graham", "--data", fresh); code != 0 {
+		t.Error(stderr)
+	}
+	if code, _, stderr := command(t, "cancel", adele, "--reason", "she stays", "--data", fresh); code != 0 {
+		t.Error(stderr)
+	}
+	h.kill()
+	if code, stdout, stderr := command(t, "ledger", "import", export, "--data", fresh); code != 0 {
+		t.Errorf("import over what has gone on: exit %d: %s%s", code, stdout, stderr)
+	}
+	startHost(t, file, fresh, policy)
+	if got := state(fresh); got != string(offboarding.CaseCancelled) && got != string(offboarding.CaseCancelling) {
+		t.Errorf("after a second import, the departure is %q, want cancelled still", got)
+	}
+}
+
 func hashOf(raw []byte) string {
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])

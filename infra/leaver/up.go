@@ -25,6 +25,8 @@ type upCommand struct {
 
 	Anchors string `placeholder:"DIR|URL" help:"Where the heads of the ledger are kept, out of reach of whoever writes it: a folder, s3://BUCKET or azblob://CONTAINER; LEAVER_ANCHORS without it."`
 
+	Backup string `placeholder:"DIR|URL" help:"Where the ledger is copied to once a day: a folder, s3://BUCKET or azblob://CONTAINER; LEAVER_BACKUP without it."`
+
 	Only  []string `help:"Serve these functions only, such as onpremises in a host inside of the network." placeholder:"NAME"`
 	Check bool     `help:"Serve nothing: say what the service account of LEAVER_DIRECTORY may write, and exit 1 where something is missing."`
 
@@ -69,6 +71,9 @@ func (c *upCommand) Run(on console) (err error) {
 	}
 	o.Only = c.Only
 	if o.Proof, err = resident.ProofOf(on, on.environ, o.Tenant.TenantID, c.Anchors, o.Shared != nil); err != nil {
+		return err
+	}
+	if o.Backup, err = resident.BackupOf(on.environ, c.Backup); err != nil {
 		return err
 	}
 	if o.Elsewhere, err = resident.Elsewhere(on, on.environ); err != nil {

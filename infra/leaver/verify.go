@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"leaver/functions/backup"
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/infra/resident"
 	"leaver/shared/ledger"
@@ -144,14 +145,21 @@ func (c asking) offline(on console, file string) ([]ledger.Verification, error) 
 		}
 		return nil
 	})
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%s: it holds no departure, and so proves nothing", file)
+	}
 	return all, err
 }
 
 // maxHistory bounds one history of an export, in bytes. The export itself may be of any size.
 const maxHistory = 256 << 20
 
-// histories calls each with the histories of an export, one a line.
+// histories calls each with the histories of an export, one a line; one that is not what the record beside it
+// says is an error, before any.
 func histories(file string, each func(ledger.Copy) error) error {
+	if err := backup.Whole(file); err != nil {
+		return err
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return err
@@ -217,7 +225,7 @@ type ledgerImportCommand struct {
 
 // Help implements kong.HelpProvider.
 func (*ledgerImportCommand) Help() string {
-	return `Every history is put where it was, byte for byte, so that it verifies as before; what is there already is left alone, and another history in its place is an error. The key that signed it goes with it: copy ledger.key before, or add its public half to LEAVER_LEDGER_KEYS. What those do not bear out is refused, and keeps nothing else from its place. With LEAVER_TABLES it goes into the table.`
+	return `Every history is put where it was, byte for byte, so that it verifies as before; what is there already, or has gone on since, is left alone, and another history in its place is an error. The installation is frozen meanwhile, and stays so until you have looked and type leaver thaw: leaver help backup-restored. The key that signed it goes with it: copy ledger.key before, or add its public half to LEAVER_LEDGER_KEYS. What those do not bear out is refused, and keeps nothing else from its place. With LEAVER_TABLES it goes into the table.`
 }
 
 // Run imports.
@@ -228,7 +236,7 @@ func (c *ledgerImportCommand) Run(on console) error {
 	}
 	n := 0
 	var refused []error
-	err = histories(c.File, func(h ledger.Copy) error {
+	restore := func(h ledger.Copy) error {
 		err := desk.Restore(on, operator.Restoring{History: h, Unproven: c.Unproven, By: c.By})
 		switch {
 		case errors.Is(err, ledger.ErrUnproven), errors.Is(err, ledger.ErrConflict):
@@ -239,8 +247,26 @@ func (c *ledgerImportCommand) Run(on console) error {
 			return err
 		}
 		return nil
+	}
+	// The brakes first, and then a freeze on top of them: nobody acts by half a history.
+	err = histories(c.File, func(h ledger.Copy) error {
+		if h.ID == operator.HistoryOfBrakes {
+			return restore(h)
+		}
+		return nil
 	})
-	_, said := fmt.Fprintf(on.stdout, "%d histories are there\n", n)
+	if err == nil {
+		err = desk.RestoresFrozen(on, c.By)
+	}
+	if err == nil {
+		err = histories(c.File, func(h ledger.Copy) error {
+			if h.ID == operator.HistoryOfBrakes {
+				return nil
+			}
+			return restore(h)
+		})
+	}
+	_, said := fmt.Fprintf(on.stdout, "%d histories are there; the installation is frozen: look, then leaver thaw\n", n)
 	return errors.Join(errors.Join(refused...), err, stop(), said)
 }
 

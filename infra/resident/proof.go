@@ -1,6 +1,7 @@
 package resident
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -8,8 +9,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"leaver/shared/anchors"
@@ -63,6 +66,23 @@ func ProofOf(ctx context.Context, environ []string, tenant, place string, shared
 	}
 	proof.Anchors = kept
 	return proof, nil
+}
+
+// BackupOf is the URL of where copies of the ledger go: the folder or URL that is given, or that of the
+// environment; empty where neither says anything.
+func BackupOf(environ []string, place string) (string, error) {
+	named, err := environment.Read[environment.Backup](environ)
+	if err != nil {
+		return "", err
+	}
+	place = cmp.Or(place, named.Place)
+	if place == "" || strings.Contains(place, "://") {
+		return place, nil
+	}
+	if place, err = filepath.Abs(place); err != nil {
+		return "", fmt.Errorf("--backup, LEAVER_BACKUP: %w", err)
+	}
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(place)}).String(), nil
 }
 
 // signsBy lets a proof sign by the first of the private keys of a text; all of them count.
@@ -140,7 +160,7 @@ func (h *Host) openLedger(ctx context.Context, o Options, as identity.Connection
 
 // prove opens the ledger on its store.
 func (h *Host) prove(ctx context.Context, store ledger.Store, o Options) error {
-	h.store = store
+	h.store, h.shared = store, o.Shared != nil
 	proof := o.Proof
 	proof.Tenant = o.Tenant.TenantID
 	if o.Shared == nil && proof.Signer == nil {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leaver/functions/access"
+	"leaver/functions/backup"
 	"leaver/functions/block"
 	"leaver/functions/delete"
 	"leaver/functions/export"
@@ -63,6 +64,7 @@ type Host struct {
 	Replayer  *replay.Replayer
 	Resolver  *resolve.Resolver
 	Notifier  *notify.Notifier
+	Backup    *backup.Backup
 	Metrics   *telemetry.Metrics
 	// Telemetry sends traces and metrics; nil sends none.
 	Telemetry *telemetry.Exporter
@@ -75,6 +77,7 @@ type Host struct {
 	log         *slog.Logger
 	store       ledger.Store
 	signs       bool
+	shared      bool // the ledger is not the embedded one
 	mailboxes   *exchange.Client
 	concurrency int
 	only        []string
@@ -92,6 +95,8 @@ type Options struct {
 	// Proof says whose signatures on the ledger count. Without a key, the embedded one is signed by the
 	// key DIR/ledger.key, which is made where there is none.
 	Proof ledger.Proof
+	// Backup is where copies of the ledger go, a folder or a URL of objectstore; empty is nowhere.
+	Backup string
 	// Elsewhere are the steps of other vendors than Microsoft's cloud, as [Elsewhere] makes them of the
 	// environment. A step that runs inside and is not among them is another host's.
 	Elsewhere map[offboarding.StepName]worker.Step
@@ -195,6 +200,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 	}
 	h.Watch = &watch.Watch{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log, Report: h.Metrics}
 	h.Notifier = h.notifier(ctx, o)
+	h.Backup = &backup.Backup{Ledger: h.Ledger, Storage: storage, Place: o.Backup, Now: h.Now, Log: o.Log, Report: h.Metrics}
 	h.Replayer = &replay.Replayer{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
 	return h, nil
 }
@@ -299,6 +305,7 @@ func (h *Host) Run(ctx context.Context) error {
 		{offboarding.FunctionWatch, h.Watch.Run}, {offboarding.FunctionResolve, h.Resolver.Poll},
 		{offboarding.FunctionPlan, h.Planner.Look}, {offboarding.FunctionPlan, h.Planner.Minute},
 		{string(offboarding.StepExport), h.Sweeper.Run},
+		{offboarding.FunctionBackup, h.Backup.Run},
 		{offboarding.FunctionNotify, h.Notifier.Run},
 	} {
 		if h.Serves(each.function) {

@@ -118,6 +118,15 @@ func (f *Function) Anchored(ctx context.Context, open func(ctx context.Context, 
 	return nil
 }
 
+// BackupPlace is the URL of the storage that backups of the ledger go to.
+func (f *Function) BackupPlace() (string, error) {
+	c, err := environment.Read[environment.Backup](os.Environ())
+	if err == nil && c.Place == "" {
+		err = fmt.Errorf("LEAVER_BACKUP is not set: set it to %s", environment.About[environment.Backup]("LEAVER_BACKUP"))
+	}
+	return c.Place, err
+}
+
 // Graph is what graph.New takes.
 func (f *Function) Graph() (cred azcore.TokenCredential, baseURL, scope string, client *http.Client) {
 	at, _ := environment.Read[environment.Graph](os.Environ()) // nothing in it can be wrong

@@ -36,6 +36,11 @@ func (f *Function) Doctor(name string, directory doctor.Directory, policy offboa
 	return d
 }
 
+// ExamineBackups has the function also say what is not as it should be with the backups of the ledger.
+func (f *Function) ExamineBackups(wrong func(context.Context) (string, error)) {
+	f.Examine = doctor.Backups(wrong)
+}
+
 // examined is a handler that also examines the installation when it is asked to.
 func examined(h lambda.Handler, examine func(context.Context) []doctor.Finding, metrics *lambda.Metrics, log *slog.Logger) lambda.Handler {
 	return lambda.HandlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {

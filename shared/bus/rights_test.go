@@ -18,8 +18,9 @@ func TestRights(t *testing.T) {
 		}
 	}
 	for _, f := range offboarding.Functions() {
-		// notify reads the ledger alone.
-		if r := bus.RightsOf(f.Name); (len(r.Send) == 0) != (f.Name == offboarding.FunctionNotify) {
+		// These read the ledger alone.
+		apart := f.Name == offboarding.FunctionNotify || f.Name == offboarding.FunctionBackup
+		if r := bus.RightsOf(f.Name); (len(r.Send) == 0) != apart {
 			t.Errorf("%s may send to %v", f.Name, r.Send)
 		}
 	}

@@ -172,6 +172,20 @@ func (d *Doctor) ledger(ctx context.Context) []Finding {
 	return orFine(found, check, "ledger", "it can be read, and every open case with it; whether it can be written is not tried, and the cases that have ended are read by leaver verify")
 }
 
+// Backups are the findings about the backups of the ledger, of which wrong says what is not as it should be.
+func Backups(wrong func(context.Context) (string, error)) func(context.Context) []Finding {
+	const check, subject = "backup", "ledger"
+	return func(ctx context.Context) []Finding {
+		switch why, err := wrong(ctx); {
+		case err != nil:
+			return []Finding{unread(check, subject, err, "the storage that LEAVER_BACKUP names")}
+		case why != "":
+			return []Finding{{check, subject, Wrong, why, "LEAVER_BACKUP, and leaver help backup"}}
+		}
+		return []Finding{fine(check, subject, "it was copied within the last day and a half, and read back")}
+	}
+}
+
 // anchorAge is how old the last anchor may be: one is put every ten minutes.
 const anchorAge = time.Hour
 

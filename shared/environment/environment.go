@@ -75,6 +75,11 @@ type Anchors struct {
 	Place string `env:"LEAVER_ANCHORS" about:"where the heads of the ledger are kept so that a cut or restored one is noticed: s3://BUCKET?region=REGION with object lock, azblob://CONTAINER with immutability, or a folder of another machine"`
 }
 
+// Backup is read by what copies the ledger, and by who looks whether it was copied.
+type Backup struct {
+	Place string `env:"LEAVER_BACKUP" about:"where copies of the ledger go: azblob://CONTAINER?storage_account=NAME with immutability, s3://BUCKET?region=REGION with object lock, or file:///PATH of another machine"`
+}
+
 // Signer is read by what decides: no step does.
 type Signer struct {
 	Key Source `env:"LEAVER_LEDGER_SIGNER" about:"the key that signs the ledger: the ARN of an asymmetric key of AWS KMS (ECC_NIST_P256, SIGN_VERIFY), or file:PATH of Ed25519 keys in PEM, the newest first"`
@@ -196,7 +201,7 @@ func VariablesOf(f offboarding.Function) []string {
 		read  bool
 		names func() []string
 	}{
-		{f.Signs, Variables[Signer]}, {f.Anchored(), Variables[Anchors]},
+		{f.Signs, Variables[Signer]}, {f.Anchored(), Variables[Anchors]}, {f.Name == offboarding.FunctionBackup, Variables[Backup]},
 		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]}, {f.Sources || f.Limits, Variables[Sources]}, {f.People, Variables[Console]},
 	} {
 		if part.read {

@@ -120,7 +120,7 @@ func TestAFunctionIsToldNothingOfWhatItMayNotReach(t *testing.T) {
 		reads := environment.VariablesOf(f)
 		for variable, want := range map[string]bool{
 			"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_TABLES": f.Ledger, "LEAVER_TABLES_CONNECTION": f.Ledger,
-			"LEAVER_POLICY": f.Policy, "LEAVER_GRAPH": len(f.Permissions) > 0, "LEAVER_EXCHANGE": f.Exchange, "LEAVER_SERVICEBUS": true,
+			"LEAVER_BACKUP": f.Name == "backup", "LEAVER_POLICY": f.Policy, "LEAVER_GRAPH": len(f.Permissions) > 0, "LEAVER_EXCHANGE": f.Exchange, "LEAVER_SERVICEBUS": true,
 		} {
 			if got := slices.Contains(reads, variable); got != want {
 				t.Errorf("%s reads %s: got %t, want %t", f.Name, variable, got, want)

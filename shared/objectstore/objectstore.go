@@ -199,7 +199,7 @@ func (c *Client) opened(ctx context.Context, storage string) (*blob.Bucket, erro
 	}
 	at, err := url.Parse(storage)
 	if err != nil {
-		return nil, offboarding.Permanent(errors.New("exportTo is no URL"))
+		return nil, offboarding.Permanent(errors.New("the storage is named by no URL"))
 	}
 	query := at.Query()
 	prefix := query.Get("prefix")
@@ -212,7 +212,7 @@ func (c *Client) opened(ctx context.Context, storage string) (*blob.Bucket, erro
 	case "azblob":
 		client, made := container.NewClient(fmt.Sprintf("https://%s.%s/%s", query.Get("storage_account"), cmp.Or(query.Get("domain"), "blob.core.windows.net"), at.Host), c.cred, c.azure)
 		if made != nil {
-			return nil, offboarding.Permanent(errors.New("exportTo names no container of Azure Blob Storage"))
+			return nil, offboarding.Permanent(fmt.Errorf("%s names no container of Azure Blob Storage", storage))
 		}
 		b, err = azureblob.OpenBucket(ctx, client, nil)
 	default:
@@ -221,7 +221,7 @@ func (c *Client) opened(ctx context.Context, storage string) (*blob.Bucket, erro
 		b, err = blob.OpenBucket(ctx, at.String())
 	}
 	if err != nil {
-		return nil, offboarding.Permanent(fmt.Errorf("opening the storage that exportTo names: %w", err))
+		return nil, offboarding.Permanent(fmt.Errorf("opening the storage %s: %w", storage, err))
 	}
 	if prefix != "" {
 		b = blob.PrefixedBucket(b, prefix)
@@ -234,7 +234,7 @@ func folder(at string, create bool) (*blob.Bucket, error) {
 	b, err := fileblob.OpenBucket(at, &fileblob.Options{CreateDir: create, DirFileMode: 0o700, NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("the folder that exportTo names is not there: make it, or mount it")
+		return nil, fmt.Errorf("the folder %s is not there: make it, or mount it", at)
 	case err != nil:
 		return nil, classify("opening the folder for exports", err)
 	}

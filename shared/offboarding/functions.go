@@ -8,6 +8,7 @@ const (
 	FunctionResolve = "resolve"
 	FunctionPlan    = "plan"
 	FunctionWatch   = "watch"
+	FunctionBackup  = "backup"
 	FunctionNotify  = "notify"
 	FunctionReplay  = "replay"
 	FunctionConsole = "console"
@@ -39,8 +40,10 @@ type Function struct {
 	Connection string
 	// Storage is set when the function writes exports into object storage.
 	Storage bool
-	// Ledger is set when the function reads and writes the ledger.
+	// Ledger is set when the function reads the ledger and, but for Reads, writes it.
 	Ledger bool
+	// Reads is set when the function reads the ledger, and writes nothing there.
+	Reads bool
 	// Signs is set when the function signs the ledger: it opens cases, changes them, or carries out what
 	// people decide. No step does.
 	Signs bool
@@ -100,6 +103,11 @@ func Functions() []Function {
 			Name: FunctionWatch, Does: "looks after all open cases, and measures every subscription", Ledger: true,
 			Done:    "no open case is half planned, no step overdue without a message on its way, none waiting past its deadline",
 			AtWorst: "read and take away every message on the bus; it has no permission in Microsoft 365",
+		},
+		Function{
+			Name: FunctionBackup, Does: "copies the ledger once a day to where nobody changes it", Ledger: true, Reads: true,
+			Done:    "the newest backup is less than a day old and was read back",
+			AtWorst: "read the whole ledger, names and all, and put objects beside the backups; it changes nothing in Microsoft 365, and nothing in the ledger",
 		},
 		Function{
 			Name: FunctionNotify, Does: "tells HR, IT and whoever takes over what happened and what to do", Ledger: true, Policy: true, Channels: true,

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -31,6 +32,7 @@ type Metrics struct {
 	notices      *prometheus.CounterVec
 	failing      *prometheus.GaugeVec
 	wrong        prometheus.Gauge
+	backup       prometheus.Gauge
 }
 
 // New makes metrics that have seen nothing yet.
@@ -70,6 +72,9 @@ func New() *Metrics {
 		failing: gauge("leaver_channel_failing", "1 while a channel takes no notices.", "channel"),
 		wrong: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "leaver_doctor_wrong", Help: "What the doctor found that is not as it should be.",
+		}),
+		backup: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "leaver_backup_age_seconds", Help: "Age of the last good backup of the ledger; 0 while there is none.",
 		}),
 		unproven: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "leaver_ledger_unproven", Help: "Histories of the ledger that do not verify: nobody acts by them, or not irreversibly.",
@@ -133,6 +138,9 @@ func (m *Metrics) ChannelFailing(channel string, failing bool) {
 
 // Wrong is how much the doctor found that is not as it should be.
 func (m *Metrics) Wrong(n int) { m.wrong.Set(float64(n)) }
+
+// Backup is how old the last good backup of the ledger is.
+func (m *Metrics) Backup(age time.Duration) { m.backup.Set(age.Seconds()) }
 
 // Unproven is how many histories of the ledger do not verify.
 func (m *Metrics) Unproven(histories int) { m.unproven.Set(float64(histories)) }

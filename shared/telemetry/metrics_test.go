@@ -31,7 +31,8 @@ func TestMetricsSayWhatTheyWereTold(t *testing.T) {
 			got = append(got, strings.TrimSpace(line))
 		}
 	}
-	want := `leaver_cases{state="planning"} 0
+	want := `leaver_backup_age_seconds 0
+leaver_cases{state="planning"} 0
 leaver_cases{state="running"} 5
 leaver_dead_letters{subscription="plan"} 2
 leaver_doctor_wrong 0

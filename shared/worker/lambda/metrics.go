@@ -108,6 +108,14 @@ func (m *Metrics) Unproven(histories int) {
 	m.put(nil, metric{"Unproven", count, float64(histories)})
 }
 
+// Backup implements backup.Report.
+func (m *Metrics) Backup(age time.Duration) {
+	if m.Also != nil {
+		m.Also.Backup(age)
+	}
+	m.put(nil, metric{"BackupAge", seconds, age.Seconds()})
+}
+
 // Wrong is how much a function found that is not as it should be, with its own rights.
 func (m *Metrics) Wrong(n int) {
 	m.Also.Wrong(n)
