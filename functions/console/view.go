@@ -90,7 +90,7 @@ func nearly(l operator.Limit) bool { return l.Used*5 >= l.Of*4 }
 
 // limit is a limit in words; its name is what the policy calls it.
 func limit(l operator.Limit) string {
-	words := map[string]string{"perHour": "in an hour", "perDay": "in a day", "share": "share of the members"}
+	words := map[string]string{offboarding.BoundPerHour: "in an hour", offboarding.BoundPerDay: "in a day", offboarding.BoundShare: "share of the members"}
 	if l.Source != "" {
 		return cmp.Or(words[l.Name], l.Name) + ", of " + l.Source
 	}

@@ -48,12 +48,12 @@ type Intake struct {
 
 // The outcomes that Count is told.
 const (
-	OutcomeTaken      = "taken"
-	OutcomeHandshake  = "handshake"
-	OutcomeUnusable   = "unusable"
-	OutcomeUnverified = "unverified"
-	OutcomeRefused    = "refused" // by its address, method, media type or size, before anything is proved
-	OutcomeNotKept    = "not kept"
+	outcomeTaken      = "taken"
+	outcomeHandshake  = "handshake"
+	outcomeUnusable   = "unusable"
+	outcomeUnverified = "unverified"
+	outcomeRefused    = "refused" // by its address, method, media type or size, before anything is proved
+	outcomeNotKept    = "not kept"
 )
 
 // Handler serves /webhooks/SOURCE, or /webhooks/SOURCE/EVENT, and GET /healthz.
@@ -71,35 +71,35 @@ func (in *Intake) Handler() http.Handler {
 func (in *Intake) webhook(w http.ResponseWriter, r *http.Request) {
 	source, known := in.Sources.Source(r.PathValue("source"))
 	if !known {
-		in.refuse(w, r, "", http.StatusNotFound, OutcomeRefused, "there is no source of this name")
+		in.refuse(w, r, "", http.StatusNotFound, outcomeRefused, "there is no source of this name")
 		return
 	}
 	if !slices.Contains(source.Methods(), r.Method) {
 		w.Header().Set("Allow", strings.Join(source.Methods(), ", "))
-		in.refuse(w, r, source.Name, http.StatusMethodNotAllowed, OutcomeRefused, "send the webhook with "+strings.Join(source.Methods(), " or "))
+		in.refuse(w, r, source.Name, http.StatusMethodNotAllowed, outcomeRefused, "send the webhook with "+strings.Join(source.Methods(), " or "))
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, source.MaxBody()))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		in.refuse(w, r, source.Name, http.StatusRequestEntityTooLarge, OutcomeRefused, "the body is over "+strconv.FormatInt(source.MaxBody(), 10)+" bytes")
+		in.refuse(w, r, source.Name, http.StatusRequestEntityTooLarge, outcomeRefused, "the body is over "+strconv.FormatInt(source.MaxBody(), 10)+" bytes")
 		return
 	case err != nil:
-		in.refuse(w, r, source.Name, http.StatusBadRequest, OutcomeRefused, "the body did not arrive whole")
+		in.refuse(w, r, source.Name, http.StatusBadRequest, outcomeRefused, "the body did not arrive whole")
 		return
 	}
 	arrival := hris.Arrival{
 		Method: r.Method, Header: r.Header, Query: r.URL.Query(), Event: r.PathValue("event"), Body: body, At: in.Now(),
 	}
 	if a, is := source.Handshake(arrival); is {
-		in.count(source.Name, OutcomeHandshake)
+		in.count(source.Name, outcomeHandshake)
 		in.Log.Info("handshake answered", "source", source.Name, "status", a.Status)
 		give(w, a)
 		return
 	}
 	if r.Method != http.MethodPost || !source.TakesMedia(r.Header.Get("Content-Type")) {
-		in.refuse(w, r, source.Name, http.StatusUnsupportedMediaType, OutcomeRefused, "send the webhook with Content-Type: "+strings.Join(source.Media(), " or "))
+		in.refuse(w, r, source.Name, http.StatusUnsupportedMediaType, outcomeRefused, "send the webhook with Content-Type: "+strings.Join(source.Media(), " or "))
 		return
 	}
 	in.take(w, r, source, arrival)
@@ -114,13 +114,13 @@ func (in *Intake) take(w http.ResponseWriter, r *http.Request, source *hris.Sour
 	}
 	if in.Limit != nil && !in.Limit.AllowN(in.Now(), 1) {
 		w.Header().Set("Retry-After", "1")
-		in.refuse(w, r, source.Name, http.StatusServiceUnavailable, OutcomeNotKept, "more webhooks than this endpoint takes; send it again after Retry-After seconds")
+		in.refuse(w, r, source.Name, http.StatusServiceUnavailable, outcomeNotKept, "more webhooks than this endpoint takes; send it again after Retry-After seconds")
 		return
 	}
 	if failed := in.keep(r.Context(), meaning); failed != nil {
 		in.Log.Error("webhook not kept", "source", source.Name, "error", failed)
 		w.Header().Set("Retry-After", "5")
-		in.refuse(w, r, source.Name, http.StatusServiceUnavailable, OutcomeNotKept, "the webhook could not be kept; send it again")
+		in.refuse(w, r, source.Name, http.StatusServiceUnavailable, outcomeNotKept, "the webhook could not be kept; send it again")
 		return
 	}
 	for i, name := range meaning.Ignored {
@@ -131,12 +131,12 @@ func (in *Intake) take(w http.ResponseWriter, r *http.Request, source *hris.Sour
 	}
 	switch {
 	case err != nil && source.Unusable() >= http.StatusBadRequest:
-		in.refuse(w, r, source.Name, source.Unusable(), OutcomeUnusable, err.Error())
+		in.refuse(w, r, source.Name, source.Unusable(), outcomeUnusable, err.Error())
 		return
 	case err != nil:
-		in.count(source.Name, OutcomeUnusable)
+		in.count(source.Name, outcomeUnusable)
 	default:
-		in.count(source.Name, OutcomeTaken)
+		in.count(source.Name, outcomeTaken)
 	}
 	if meaning.Answer != nil {
 		give(w, *meaning.Answer)
@@ -207,7 +207,7 @@ func (in *Intake) keep(ctx context.Context, m hris.Meaning) error {
 // unverified answers what proves nothing. Who sends too much of it is not listened to for a while,
 // and is not in the log either; a webhook that is proved comes through from there all the same.
 func (in *Intake) unverified(w http.ResponseWriter, r *http.Request, source *hris.Source, why error) {
-	in.count(source.Name, OutcomeUnverified)
+	in.count(source.Name, outcomeUnverified)
 	few, first := in.senders.failed(r.RemoteAddr, source.Name, in.Now())
 	if first {
 		in.Log.Error("webhooks of a known source are not verified: its secret may have been changed there and not here", "source", source.Name, "why", why)

@@ -50,10 +50,10 @@ type Resolver struct {
 
 // The outcomes that Count is told.
 const (
-	OutcomeRead = "read"
-	// OutcomeUnread is of a source that refuses, or did not answer several times, and of somebody who
+	outcomeRead = "read"
+	// outcomeUnread is of a source that refuses, or did not answer several times, and of somebody who
 	// leaves by its last word and is not shown any more: somebody has to look.
-	OutcomeUnread = "unread"
+	outcomeUnread = "unread"
 )
 
 // Reasons of dead letters, for machines.
@@ -117,7 +117,7 @@ func (r *Resolver) Handle(ctx context.Context, d bus.Delivery) error {
 		err = r.person(ctx, source, h)
 	}
 	if err == nil {
-		r.count(source, OutcomeRead)
+		r.count(source, outcomeRead)
 		return d.Complete(ctx)
 	}
 	return r.again(ctx, d, source, h, err)
@@ -131,7 +131,7 @@ func (r *Resolver) count(source hris.Readable, outcome string) {
 
 // alarm says what somebody has to look at, and counts it.
 func (r *Resolver) alarm(log *slog.Logger, source hris.Readable, what string, args ...any) {
-	r.count(source, OutcomeUnread)
+	r.count(source, outcomeUnread)
 	log.Error(what, append(args, "do", "leaver sources check "+source.Name+" says what is wrong; infra/playbooks/sources.md")...)
 }
 

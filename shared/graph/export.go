@@ -22,8 +22,8 @@ const lastingIDs = `IdType="ImmutableId"`
 // deltaPage is how many changes a page of a delta holds.
 const deltaPage = 100
 
-// RecoverableDeletions is the well-known name of the folder with what people deleted and can recover.
-const RecoverableDeletions = "recoverableitemsdeletions"
+// recoverableDeletions is the well-known name of the folder with what people deleted and can recover.
+const recoverableDeletions = "recoverableitemsdeletions"
 
 // ofMailbox marks errors of a user whose mailbox Graph does not reach.
 func ofMailbox(err error) error {
@@ -63,7 +63,7 @@ func (c *Client) MailFolders(ctx context.Context, user, parent string) ([]offboa
 // Permission: Mail.ReadBasic.All.
 func (c *Client) RecoverableMessages(ctx context.Context, user string) (int, error) {
 	f, err := get[struct{ TotalItemCount int }](ctx, c, call{
-		doing: "reading the recoverable items of user", objects: []string{user}, path: "/users/{}/mailFolders/" + RecoverableDeletions,
+		doing: "reading the recoverable items of user", objects: []string{user}, path: "/users/{}/mailFolders/" + recoverableDeletions,
 		query: "$select=id,totalItemCount", budget: budgetMailbox,
 	})
 	return f.TotalItemCount, err

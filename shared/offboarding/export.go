@@ -106,9 +106,9 @@ type DeletedExport struct {
 	Bytes     int64     `json:"bytes,omitempty"`
 }
 
-// ExportFresh is how long the last look of an export counts: whatever came into the mailbox after it is
+// exportFresh is how long the last look of an export counts: whatever came into the mailbox after it is
 // not in the export.
-const ExportFresh = 24 * time.Hour
+const exportFresh = 24 * time.Hour
 
 // ExportedAt is when export last compared the mailbox with what it has stored; zero when it never did.
 func (c *Case) ExportedAt() time.Time {
@@ -138,7 +138,7 @@ func (c *Case) notExported(now time.Time) string {
 	if licence := c.Step(StepLicence); licence != nil && !licence.EffectiveAt.IsZero() {
 		now = licence.EffectiveAt
 	}
-	if at := c.ExportedAt(); now.Sub(at) > ExportFresh {
+	if at := c.ExportedAt(); now.Sub(at) > exportFresh {
 		return "of which some may have come after the export's last look at " + Stamp(at) + "; replay export, then this step"
 	}
 	return ""

@@ -17,10 +17,10 @@ import (
 	"leaver/shared/worker"
 )
 
-// Horizon is how far ahead a function is invoked to wait for a message: the minute until the
+// horizon is how far ahead a function is invoked to wait for a message: the minute until the
 // schedule comes round, and what that may be late. A dated departure is locked out within
 // seconds of its time, not at the next minute.
-const Horizon = 75 * time.Second
+const horizon = 75 * time.Second
 
 // rewake is how long a function that was woken is not woken again. It is shorter than the time
 // that a woken function waits for a message, so that it gets also what is published within it.
@@ -142,7 +142,7 @@ func remember(times *map[string]time.Time, function string, at time.Time) {
 // wait for the answers.
 func (w *Waker) wake(ctx context.Context, functions []string, at time.Time) {
 	now := w.Now()
-	if at.After(now.Add(Horizon)) {
+	if at.After(now.Add(horizon)) {
 		return
 	}
 	payload := []byte("{}")
