@@ -2,6 +2,7 @@ package resident_test
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -420,4 +421,33 @@ func TestUndoWritesNothingWhileTheInstallationIsFrozen(t *testing.T) {
 		t.Fatal(err)
 	}
 	undone(t, c)
+}
+
+// TestUndoThatIsStoppedInTheMiddleOfARun: what the run has not written by then it does not write.
+func TestUndoThatIsStoppedInTheMiddleOfARun(t *testing.T) {
+	t.Parallel()
+	l := gone(t)
+	c, err := l.Ledger.Undo(t.Context(), ledger.UndoOrder{Case: l.c.ID, By: undoer, Reason: "she stays", Source: "operator"})
+	if err == nil {
+		_, err = worker.Dispatch(t.Context(), l.Bus, l.Ledger, c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	looks := 0
+	l.OnRequest = func(r *http.Request) error {
+		if looks++; looks == 2 { // of the run that restores the account, before it does
+			if _, err := l.Ledger.StopUndo(t.Context(), l.c.ID, undoer); err != nil {
+				t.Error(err)
+			}
+		}
+		return nil
+	}
+	writes := l.Writes()
+	if _, err := l.Deliver(t.Context(), l.workers[offboarding.StepDelete], l.Message(t, l.c.ID, offboarding.StepDelete)); err != nil {
+		t.Fatal(err)
+	}
+	if _, deleted := l.Tenant.DeletedUser(simtenant.UserID(adele)); !deleted || looks < 2 || l.Writes() != writes {
+		t.Errorf("the account is deleted: %t, after %d requests and %d writes; want it left so", deleted, looks, l.Writes()-writes)
+	}
 }
