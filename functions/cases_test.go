@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"leaver/shared/offboarding"
+	"leaver/shared/simtenant"
 )
 
 // TestEveryCaseHasItsTest: CASES.md names tests that are there.
@@ -57,6 +60,39 @@ func TestEveryFindingHasItsTest(t *testing.T) {
 	for i := range 28 {
 		if !strings.Contains(findings, fmt.Sprintf("\n| %d ", i+1)) {
 			t.Errorf("got no finding %d", i+1)
+		}
+	}
+}
+
+// TestEveryUnkindnessOfTheTenantHasItsTest: the page of the simulated tenant names every knob, every word of a fault
+// and every key of a seed that makes it unkind, and tests that are there.
+func TestEveryUnkindnessOfTheTenantHasItsTest(t *testing.T) {
+	page, err := os.ReadFile("../shared/simtenant/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows, _ := strings.Cut(string(page), "| what happens | by | source | test |")
+	if testsOf(t, rows) == 0 {
+		t.Error("got no unkindness, want some")
+	}
+	plain := strings.Fields("name size items files os model ownerType") // what every company has
+	for of, prefix := range map[reflect.Type]string{
+		reflect.TypeFor[simtenant.Knobs](): "knobs.", reflect.TypeFor[simtenant.Fault](): "", reflect.TypeFor[simtenant.SeedMailbox](): "mailbox.",
+		reflect.TypeFor[simtenant.SeedDrive](): "drive.", reflect.TypeFor[simtenant.SeedFileItem](): "items.", reflect.TypeFor[simtenant.SeedOrganization](): "organization.",
+		reflect.TypeFor[simtenant.SeedDevice](): ".",
+	} {
+		for i := range of.NumField() {
+			field := of.Field(i)
+			name := field.Tag.Get("yaml")
+			if prefix == "" {
+				name = field.Name
+			}
+			if !field.IsExported() || name == "-" || slices.Contains(plain, name) {
+				continue
+			}
+			if quoted := "`" + prefix + name + "`"; !strings.Contains(rows, quoted) && !(prefix == "." && strings.Contains(rows, "."+name+"`")) {
+				t.Errorf("got no %s of %s on the page, want the row that says what it does", quoted, of)
+			}
 		}
 	}
 }

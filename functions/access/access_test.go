@@ -272,3 +272,21 @@ func TestNothingToTakeAway(t *testing.T) {
 		}
 	}
 }
+
+// TestAGroupWhoseMembershipIsHiddenIsLeftToo: Microsoft Graph, Member.Read.Hidden.
+func TestAGroupWhoseMembershipIsHiddenIsLeftToo(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID(adele)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, g := range w.Groups {
+			if g.DisplayName == simtenant.GroupMarketing {
+				g.HiddenMembership = true
+			}
+		}
+	})
+	record := settle(t, h, adele)
+	if g, _ := h.Tenant.GroupByName(simtenant.GroupMarketing); slices.Contains(g.Members, id) {
+		t.Errorf("got the leaver in the group still: %s: %s", record.State, record.Reason)
+	}
+}

@@ -161,6 +161,41 @@ func TestB7SessionsAreRevokedAfterEveryDisabling(t *testing.T) {
 	}
 }
 
+// TestAGatewayInBetweenDelaysALockoutAndParksNone: OneDrive/onedrive-api-docs#697.
+func TestAGatewayInBetweenDelaysALockoutAndParksNone(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, operation := range []string{"GET /users*", "PATCH /users/{id}", "Get-*", "Set-*"} {
+			w.Faults = append(w.Faults, simtenant.Fault{Operation: operation, Status: http.StatusBadGateway, Page: true, Times: 2})
+		}
+	})
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	h.Wants(t, record, offboarding.StateEffective)
+	if enabled(t, h, c.Leaver) {
+		t.Error("the account is enabled still")
+	}
+}
+
+// TestOthersWhoWriteAtOnceDelayALockoutAndParkNone: nais/azurerator#448.
+func TestOthersWhoWriteAtOnceDelayALockoutAndParkNone(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, operation := range []string{"PATCH /users/{id}", "POST /users/{id}/revokeSignInSessions", "PATCH /devices/{id}"} {
+			w.Faults = append(w.Faults, simtenant.Fault{Operation: operation, Status: http.StatusConflict, Code: "Directory_ConcurrencyViolation", Times: 2})
+		}
+	})
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	begun := h.Now()
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+	h.Wants(t, record, offboarding.StateEffective)
+	if took := h.Now().Sub(begun); enabled(t, h, c.Leaver) || took > 5*time.Minute {
+		t.Errorf("enabled %t after %s, want it locked out within minutes", enabled(t, h, c.Leaver), took)
+	}
+}
+
 // TestB10ARefusedRevocationHidesNoRole: both are refused, and access takes the role away.
 func TestB10ARefusedRevocationHidesNoRole(t *testing.T) {
 	t.Parallel()

@@ -329,6 +329,9 @@ func (s *Step) mail(ctx context.Context, job *offboarding.Job, flow offboarding.
 	switch {
 	case err != nil:
 		return err
+	case share && is.TakenBack:
+		job.Evidence[mailboxType] = is.RecipientTypeDetails
+		return offboarding.Manual(offboarding.B9.Name + ": " + offboarding.SharedOnPremises)
 	case share:
 		job.Evidence[mailboxType] = is.RecipientTypeDetails
 	case to.id != "":

@@ -30,7 +30,7 @@ func TestForwardingOutsideIsInEffectOnlyWhereItIsAllowed(t *testing.T) {
 		"the outbound spam policy allows it": {func(*simtenant.World) {}, offboarding.StateEffective, "in effect", "nobody saw"},
 		"it forbids it, as by default":       {func(w *simtenant.World) { w.Organization.AutoForwardingMode = "Automatic" }, offboarding.StateManual, "forbidden", ""},
 		"Exchange refuses to show it": {func(w *simtenant.World) {
-			w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-HostedOutboundSpamFilterPolicy", Status: 403, Code: "AccessDenied"})
+			w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-HostedOutboundSpamFilterPolicy", Status: 403})
 		}, offboarding.StateEffective, "in effect", "refused to show"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,6 +50,35 @@ func TestForwardingOutsideIsInEffectOnlyWhereItIsAllowed(t *testing.T) {
 				t.Errorf("got the residual risk %q, want %q", got, tt.risk)
 			}
 		})
+	}
+}
+
+// TestB9AMailboxThatExchangeOnPremisesHasAsAUsersIsATask: Exchange, KB 2710029.
+func TestB9AMailboxThatExchangeOnPremisesHasAsAUsersIsATask(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID("lidia.holloway@contoso.com")
+	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{Mailbox: offboarding.Shared}, offboarding.DefaultPolicy())
+	blocked(t, h, c)
+	h.Tenant.Edit(func(w *simtenant.World) { // locked out on premises too
+		synced := true
+		w.Users[id].OnPremisesSyncEnabled, w.Mailboxes[id].RemoteRecipientType = &synced, "ProvisionMailbox"
+		w.Users[id].OnPremisesDisabled, w.DirectorySyncEvery = true, time.Hour
+	})
+	w := h.Worker(offboarding.StepForward, newStep(h))
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateManual, "Set-RemoteMailbox -Type Shared")
+	h.Advance(2 * time.Hour)
+	if m := mailbox(t, h, id); m.Type != "UserMailbox" {
+		t.Fatalf("a synchronisation later the mailbox is a %s, want a user's again", m.Type)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) { w.Mailboxes[id].RemoteRecipientType = "ProvisionMailbox, SharedMailbox" })
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepForward); err != nil {
+		t.Fatal(err)
+	}
+	record := h.Settle(t, c.ID, w)
+	h.Advance(2 * time.Hour)
+	if m := mailbox(t, h, id); m.Type != "SharedMailbox" || strings.Contains(record.Reason, "Set-RemoteMailbox") {
+		t.Errorf("changed on premises, replayed and synchronised it is a %s: %s", m.Type, record.Reason)
 	}
 }
 

@@ -16,7 +16,7 @@ var subjects = []struct{ part, about string }{
 	{"/authentication/", "authentication methods"}, {"/drive", "files"}, {"/messageRules", "mailbox settings"}, {"/mailboxSettings", "mailbox settings"},
 	{"/mailFolders", "mail"}, {"/messages", "mail"}, {"/contactFolders", "contacts"}, {"/todo/", "tasks"}, {"/calendar", "calendars"}, {"/events", "calendars"},
 	{"/deviceManagement", "Intune"}, {"/managedDevices", "Intune"}, {"/managedAppRegistrations", "Intune"}, {"/telephoneNumber", "telephone numbers"},
-	{"/auditLogs", "the audit log"}, {"/roleManagement", "roles"}, {"/conditionalAccess", "Conditional Access"}, {"/lifecycleWorkflows", "lifecycle workflows"},
+	{"/auditLogs", "the audit log"}, {"/roleManagement", "roles"}, {"/directoryRoles", "roles"}, {"/conditionalAccess", "Conditional Access"}, {"/lifecycleWorkflows", "lifecycle workflows"},
 	{"/applications", "applications"}, {"/servicePrincipals", "applications"}, {"/oauth2PermissionGrants", "consents"}, {"/appRoleAssignments", "app roles"},
 	{"/groups", "groups"}, {"emberOf", "groups"}, {"Member", "groups"}, {"group", "groups"}, {"/ownedObjects", "groups"}, {"evices", "devices"},
 	{"/subscribedSkus", "licences"}, {"/licenseDetails", "licences"}, {"/organization", "the organisation"}, {"/administrativeUnits", "administrative units"},

@@ -96,7 +96,8 @@ var passing = map[string]bool{
 //
 // Only the exception says that an object is not there: a bare 404 may as well be a wrong
 // address, and "there is no mailbox" lets an account be deleted. A 401 about the token is
-// transient, because tokens are renewed; any other is about a missing role.
+// transient, because tokens are renewed, and so is one that names no code, which Microsoft's own module tries
+// again; any other is about a missing role.
 func classify(doing string, err error) error {
 	var no refused
 	if errors.As(err, &no) {

@@ -49,6 +49,7 @@ func (c *Client) mailFlow(ctx context.Context, id string, policies []string) (of
 		DelayReleaseHoldApplied       bool
 		ComplianceTagHoldApplied      bool
 		InPlaceHolds                  []string
+		RemoteRecipientType           string
 	}](ctx, c, "Get-Mailbox", map[string]any{"Identity": id})
 	if err != nil {
 		return offboarding.MailFlow{}, err
@@ -78,7 +79,16 @@ func (c *Client) mailFlow(ctx context.Context, id string, policies []string) (of
 		Archive: m.ArchiveStatus != "" && m.ArchiveStatus != "None",
 		Hold:    len(holds.OnMail(policies)) > 0, Held: holds.OnAnything(policies),
 		LitigationHold: m.LitigationHoldEnabled, HoldFor: holdFor, HoldLicensed: m.LicensedForLitigationHold,
+		TakenBack: takenBack(m.RemoteRecipientType),
 	}, nil
+}
+
+// takenBack says of a RemoteRecipientType that an Exchange on premises made the mailbox as a user's, and does not
+// have it as a shared one. One that was migrated stays as it is here.
+// Sources: Exchange, Shared mailboxes are unexpectedly converted to user mailboxes after directory synchronization
+// (KB 2710029); Exchange Server, RemoteRecipientType enumeration.
+func takenBack(remote string) bool {
+	return strings.Contains(remote, "ProvisionMailbox") && !strings.Contains(remote, "SharedMailbox")
 }
 
 // withoutScheme takes "smtp:" off an address.

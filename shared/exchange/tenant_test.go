@@ -97,3 +97,52 @@ func TestAThrottledCommandIsTheWorkersToRepeat(t *testing.T) {
 		t.Errorf("%v after %d requests", err, sim.Requests()["Get-Mailbox"])
 	}
 }
+
+// TestAFaultOfTheTenantIsWhatItsStatusIsInExchange: a refusal is not tried again, trouble is.
+func TestAFaultOfTheTenantIsWhatItsStatusIsInExchange(t *testing.T) {
+	sim, c := connect(t)
+	id := simtenant.UserID("lidia.holloway@contoso.com")
+	for _, tt := range []struct {
+		fault              simtenant.Fault
+		permanent, missing bool
+	}{
+		{fault: simtenant.Fault{Status: 400}, permanent: true},
+		{fault: simtenant.Fault{Status: 401}, permanent: true},
+		{fault: simtenant.Fault{Status: 403}, permanent: true},
+		{fault: simtenant.Fault{Status: 404}, missing: true},
+		{fault: simtenant.Fault{Status: 404, Page: true}, permanent: true},
+		{fault: simtenant.Fault{Status: 400, Code: "Microsoft.Exchange.Data.Directory.SuitabilityDirectoryException"}},
+		{fault: simtenant.Fault{Status: 500}},
+		{fault: simtenant.Fault{Status: 503}},
+		{fault: simtenant.Fault{Status: 502, Page: true}},
+	} {
+		tt.fault.Operation = "Get-Mailbox"
+		sim.Edit(func(w *simtenant.World) { w.Faults = []simtenant.Fault{tt.fault} })
+		_, err := c.MailFlow(t.Context(), id)
+		if err == nil || offboarding.IsPermanent(err) != tt.permanent || errors.Is(err, offboarding.ErrNotFound) != tt.missing {
+			t.Errorf("%+v: got %v, want it permanent: %t, missing: %t", tt.fault, err, tt.permanent, tt.missing)
+		}
+	}
+}
+
+// TestAMailboxThatNobodyOpenedIsThereAndEmpty: Exchange has no statistics of it.
+func TestAMailboxThatNobodyOpenedIsThereAndEmpty(t *testing.T) {
+	sim, c := connect(t)
+	id := simtenant.UserID("lidia.holloway@contoso.com")
+	sim.Edit(func(w *simtenant.World) { w.Mailboxes[id].NeverOpened = true })
+	if content, err := c.MailboxContent(t.Context(), id); err != nil || content != (offboarding.Content{Exists: true}) {
+		t.Errorf("got %+v, %v, want a mailbox with nothing in it", content, err)
+	}
+}
+
+// TestWhatExchangeOnPremisesHasAsAUsersIsTakenBack: Exchange, KB 2710029.
+func TestWhatExchangeOnPremisesHasAsAUsersIsTakenBack(t *testing.T) {
+	sim, c := connect(t)
+	id := simtenant.UserID("lidia.holloway@contoso.com")
+	for remote, want := range map[string]bool{"": false, "ProvisionMailbox": true, "ProvisionMailbox, ProvisionArchive": true, "Migrated": false, "ProvisionMailbox, SharedMailbox": false, "Migrated, SharedMailbox": false} {
+		sim.Edit(func(w *simtenant.World) { w.Mailboxes[id].RemoteRecipientType = remote })
+		if flow, err := c.MailFlow(t.Context(), id); err != nil || flow.TakenBack != want {
+			t.Errorf("%q: got %t, %v, want %t", remote, flow.TakenBack, err, want)
+		}
+	}
+}

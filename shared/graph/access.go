@@ -33,7 +33,8 @@ func readingRoles(id string) call {
 
 // Access lists what the user can reach in Entra, directly: groups, ownerships and OAuth grants, whether
 // they hold a directory role, what their licences bring, and who reports to them, in one round trip as
-// long as they are few. A group whose licences Graph does not show is an error. Permission: Directory.Read.All.
+// long as they are few. A group whose licences Graph does not show is an error. Permissions: Directory.Read.All,
+// and Member.Read.Hidden for the groups whose membership is hidden, which Graph leaves out without it.
 func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, err error) {
 	calls := append(readingGroups(id),
 		reading(id, "licences", "/users/{}/licenseDetails", "", budgetDirectory),

@@ -45,9 +45,13 @@ func (p *problem) Error() string {
 	return s
 }
 
+// concurrent is the code of a 409 to whoever changes the directory at the same time as others: "wait briefly and
+// retry". Sources: nais/azurerator issue 448; Azure/azure-cli issue 23081.
+const concurrent = "Directory_ConcurrencyViolation"
+
 // passing reports whether a later try may not meet it.
 func (p *problem) passing() bool {
-	return p.status == http.StatusTooManyRequests || p.status == http.StatusRequestTimeout || p.status >= 500
+	return p.status == http.StatusTooManyRequests || p.status == http.StatusRequestTimeout || p.status >= 500 || slices.Contains(p.codes, concurrent)
 }
 
 // has reports whether an error is an answer of Graph with a code.
@@ -104,7 +108,7 @@ func isCode(s string) bool {
 //
 //   - 404 wraps offboarding.ErrNotFound, and so does a role that is to be removed and is not there;
 //   - 410 wraps offboarding.ErrResyncRequired;
-//   - 429, 408 and every 5xx are transient, throttled when the answer says until when;
+//   - 429, 408, every 5xx and a violation of concurrency are transient, throttled when the answer says until when;
 //   - 401 (the token is renewed), an expired page token (the listing begins again),
 //     and whatever never became an answer, are transient;
 //   - everything else is permanent, and so is what the cloud lacks;

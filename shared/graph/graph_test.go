@@ -279,6 +279,8 @@ func TestErrorsAreClassifiedByStatusAndCode(t *testing.T) {
 		{"mastered elsewhere", 400, fmt.Sprintf(problemBody, "Request_BadRequest", "x"), "", permanent},
 		{"an expired page", 400, fmt.Sprintf(problemBody, "BadRequest", "Directory_ExpiredPageToken"), "", transient},
 		{"a conflict", 409, "null", "", permanent},
+		{"a conflict with others who write now", 409, fmt.Sprintf(problemBody, "Directory_ConcurrencyViolation", "x"), "", transient},
+		{"a conflict with others until then", 409, fmt.Sprintf(problemBody, "Directory_ConcurrencyViolation", "x"), "7", throttled},
 		{"a redirect", 302, "", "", transient},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -30,12 +30,15 @@ type MailFlow struct {
 	Copy                 bool   // DeliverToMailboxAndForward
 	Hidden               bool   // from address lists
 	Archive              bool
-	Hold                 bool // something keeps its mail, see [MailboxHolds]
-	Held                 bool // something keeps what is in it, and be it chats only
-	PoliciesUnseen       bool // whether retention policies of the organisation keep it could not be read
-	LitigationHold       bool
-	HoldFor              time.Duration // LitigationHoldDuration, or Unlimited; zero without a litigation hold
-	HoldLicensed         bool          // LicensedForLitigationHold
+	// TakenBack says that an Exchange on premises has it as a user's mailbox: shared here, it becomes a user's
+	// again with the next synchronisation.
+	TakenBack      bool
+	Hold           bool // something keeps its mail, see [MailboxHolds]
+	Held           bool // something keeps what is in it, and be it chats only
+	PoliciesUnseen bool // whether retention policies of the organisation keep it could not be read
+	LitigationHold bool
+	HoldFor        time.Duration // LitigationHoldDuration, or Unlimited; zero without a litigation hold
+	HoldLicensed   bool          // LicensedForLitigationHold
 }
 
 // Forwards reports whether new mail is forwarded at all.

@@ -245,6 +245,8 @@ func MayRelease(c *Case, m MailFlow, held Content, now time.Time) error {
 		return nil
 	case !m.Shared():
 		return Withheld(B3, "the mailbox is not shared but a "+m.RecipientTypeDetails)
+	case m.TakenBack:
+		return Withheld(B9, SharedOnPremises+", and without a licence it goes 30 days after that")
 	}
 	var plan2 []string
 	if held.Bytes > largestShared {
@@ -261,6 +263,9 @@ func MayRelease(c *Case, m MailFlow, held Content, now time.Time) error {
 	}
 	return nil
 }
+
+// SharedOnPremises is what a person does about a shared mailbox that an Exchange on premises has as a user's.
+const SharedOnPremises = "the next synchronisation makes the shared mailbox a user's again: on premises, run Set-RemoteMailbox -Type Shared for it, let it be synchronised, then replay"
 
 // largestShared is the size up to which a shared mailbox needs no licence.
 // Source: Microsoft 365 admin, remove-license-from-shared-mailbox: 50 GB, which Exchange

@@ -205,7 +205,7 @@ var Steps = []Spec{
 				"Add-DistributionGroupMember", "Add-MailboxPermission", "Add-RecipientPermission", "Add-MailboxFolderPermission", // to undo it
 			},
 			Permissions: []string{
-				"Directory.Read.All", "Group.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All",
+				"Directory.Read.All", "Member.Read.Hidden", "Group.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All",
 				"TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read",
 			},
 			Done:    "no group (but those that give licences), ownership, consent, telephone number or right on another mailbox is left",

@@ -96,7 +96,10 @@ func (t *Tenant) runBatch(outer *call, delay time.Duration) (reply, time.Duratio
 		head := map[string]string{}
 		maps.Copy(head, d.header)
 		if d.body != nil {
-			head["Content-Type"], answer["body"] = "application/json", d.body
+			answer["body"] = d.body
+			if head["Content-Type"] == "" {
+				head["Content-Type"] = "application/json"
+			}
 		}
 		if len(head) > 0 {
 			answer["headers"] = head

@@ -83,7 +83,7 @@ func newForeign(t *testing.T) *foreign {
 	return &foreign{f, modules, file, append(os.Environ(),
 		"SIMTENANT_PORT="+f.conn.Graph[strings.LastIndexByte(f.conn.Graph, ':')+1:strings.LastIndex(f.conn.Graph, "/v1.0")],
 		"NODE_EXTRA_CA_CERTS="+f.conn.CAFile, "NODE_OPTIONS=--require="+preload, "NODE_PATH="+modules, "HOME="+home,
-		"TENANT="+DefaultTenantID, "CLIENT="+administrator, "WHO="+ada, "BOSS="+UserID(bo), "SKU="+skuOfficeE3ID, "GROUP="+GroupID("Buyers"))}
+		"TENANT="+DefaultTenantID, "CLIENT="+administrator, "WHO="+ada, "BOSS="+UserID(bo), "SKU="+skuOfficeE3ID, "GROUP="+GroupID("Buyers"), "TEAM="+GroupID("Team"))}
 }
 
 // node runs a script and answers what it printed.
@@ -112,6 +112,7 @@ func TestMicrosoftsJavaScriptClientOffboards(t *testing.T) {
 			Manager, NotSimulated, NoSuch                            string
 			Count, Cast, Devices, Roles                              int
 			Found, Ordered, Groups, Reports, Batch, Changed, Deleted []string
+			Readers, Owners, Everybody                               []string
 		}
 		out := f.node([]string{by}, "testdata/clients/graph.cjs")
 		if err := json.Unmarshal([]byte(out), &read); err != nil {
@@ -126,6 +127,9 @@ func TestMicrosoftsJavaScriptClientOffboards(t *testing.T) {
 		equal(t, "devices and roles", read.Devices+10*read.Roles, 11)
 		equal(t, "direct reports", strings.Join(read.Reports, " "), UserID(bo))
 		equal(t, "batch", strings.Join(read.Batch, " "), "1:200 2:200")
+		equal(t, "who has a role", strings.Join(read.Readers, " "), UserID(ada))
+		equal(t, "owners by a cast", strings.Join(read.Owners, " "), UserID(bo))
+		equal(t, "everybody, page by page", len(read.Everybody), 2)
 		slices.Sort(read.Changed)
 		equal(t, "changed", strings.Join(read.Changed, " "), strings.Join(slices.Sorted(slices.Values([]string{UserID(ada), UserID(bo)})), " "))
 		equal(t, "deleted", strings.Join(read.Deleted, " "), UserID(ada))
@@ -142,6 +146,9 @@ func TestMicrosoftsJavaScriptClientOffboards(t *testing.T) {
 			}
 			if w.Users[UserID(bo)].ManagerID != "" {
 				t.Error("bo has a manager still")
+			}
+			if members := w.Groups[GroupID("Buyers")].Members; !slices.Equal(members, []string{UserID(bo)}) {
+				t.Errorf("the buyers are %v, want bo alone", members)
 			}
 			for _, d := range w.Managed {
 				if d.State == "managed" {
@@ -198,6 +205,25 @@ func TestM365Offboards(t *testing.T) {
 		if !strings.Contains(out, wanted.says) {
 			t.Errorf("%s: got %s, want %s in it", wanted.path, out, wanted.says)
 		}
+	}
+	m365("entra", "group", "member", "add", "--groupName", "Buyers", "--userNames", bo, "--role", "Member")
+	if g, _ := f.GroupByName("Buyers"); len(g.Members) != 2 {
+		t.Errorf("the members are %v, want ada and bo", g.Members)
+	}
+	for _, wanted := range []struct{ command, says string }{
+		{"entra group member list --groupName Buyers", UserID(bo)},
+		{"entra m365group user list --groupName Team", UserID(bo)}, // who owns it
+		{"entra user license list --userName ada@contoso.com", SKUOfficeE3},
+		{"entra administrativeunit list", "[]"},
+		{"entra enterpriseapp get --displayName Offboarding", administrator},
+	} {
+		if out := m365(strings.Fields(wanted.command)...); !strings.Contains(out, wanted.says) {
+			t.Errorf("%s: got %s, want %s in it", wanted.command, out, wanted.says)
+		}
+	}
+	m365("entra", "m365group", "user", "remove", "--groupName", "Team", "--userNames", ada, "--force")
+	if g, _ := f.GroupByName("Team"); slices.Contains(g.Members, id) {
+		t.Errorf("the members of the team are %v, want ada gone", g.Members)
 	}
 	m365("entra", "user", "set", "--userName", bo, "--removeManager")
 	m365("outlook", "mailbox", "settings", "set", "--userName", ada, "--autoReplyStatus", "alwaysEnabled", "--autoReplyInternalMessage", "Gone")

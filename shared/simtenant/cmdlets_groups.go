@@ -1,6 +1,7 @@
 package simtenant
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -99,19 +100,26 @@ func (c *invocation) manager() (string, *failure) {
 	return "", refused(taskException, "%s", c.t.notSimulated("the filter %s of %s", filter, c.cmdlet))
 }
 
-func (c *invocation) syncedList(g *Group) *failure {
-	if g.OnPremisesSyncEnabled == nil || !*g.OnPremisesSyncEnabled {
-		return nil
+// changingList is the list that Identity names, when the caller may change it here: one that is mastered on premises is
+// changed there, and whoever does not manage it has to say that they know.
+// Source: Exchange PowerShell, Set-DistributionGroup, BypassSecurityGroupManagerCheck.
+func (c *invocation) changingList() (*Group, *failure) {
+	g, bad := c.distributionGroup()
+	if bad != nil {
+		return nil, bad
 	}
-	return refused(scopeException, "The operation on \"%s\" failed because it's out of the current user's write scope. The object is being synchronized from your on-premises organization.", g.DisplayName)
+	if g.OnPremisesSyncEnabled != nil && *g.OnPremisesSyncEnabled {
+		return nil, refused(scopeException, "The operation on \"%s\" failed because it's out of the current user's write scope. The object is being synchronized from your on-premises organization.", g.DisplayName)
+	}
+	if bypass, _, bad := c.truth("BypassSecurityGroupManagerCheck"); bad != nil || !bypass {
+		return nil, cmp.Or(bad, refused(managerException, "You don't have sufficient permissions. This operation can only be performed by a manager of the group."))
+	}
+	return g, nil
 }
 
 // setDistributionGroup hands a list to others. A list keeps at least one manager.
 func setDistributionGroup(c *invocation) ([]object, *failure) {
-	g, bad := c.distributionGroup()
-	if bad == nil {
-		bad = c.syncedList(g)
-	}
+	g, bad := c.changingList()
 	if bad != nil {
 		return nil, bad
 	}
@@ -145,10 +153,7 @@ func getDistributionGroupMember(c *invocation) ([]object, *failure) {
 }
 
 func addDistributionGroupMember(c *invocation) ([]object, *failure) {
-	g, bad := c.distributionGroup()
-	if bad == nil {
-		bad = c.syncedList(g)
-	}
+	g, bad := c.changingList()
 	if bad != nil {
 		return nil, bad
 	}
@@ -167,10 +172,7 @@ func addDistributionGroupMember(c *invocation) ([]object, *failure) {
 }
 
 func removeDistributionGroupMember(c *invocation) ([]object, *failure) {
-	g, bad := c.distributionGroup()
-	if bad == nil {
-		bad = c.syncedList(g)
-	}
+	g, bad := c.changingList()
 	if bad != nil {
 		return nil, bad
 	}

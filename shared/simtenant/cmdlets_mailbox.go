@@ -48,7 +48,7 @@ func (c *invocation) show(m *Mailbox) object {
 	return object{
 		"Identity": m.Alias, "Name": m.Alias, "Alias": m.Alias, "DisplayName": m.DisplayName, "DistinguishedName": c.t.world.distinguishedName(m), "Guid": m.ExchangeGUID, "ExchangeGuid": m.ExchangeGUID,
 		"ExternalDirectoryObjectId": m.Owner, "UserPrincipalName": c.upn(m.Owner), "PrimarySmtpAddress": m.PrimarySMTPAddress, "EmailAddresses": addresses,
-		"RecipientType": "UserMailbox", "RecipientTypeDetails": m.Type, "IsShared": m.Type == "SharedMailbox",
+		"RecipientType": "UserMailbox", "RecipientTypeDetails": m.Type, "IsShared": m.Type == "SharedMailbox", "RemoteRecipientType": orElse(m.RemoteRecipientType, "None"),
 		"AccountDisabled": !c.enabled(m.Owner), "HiddenFromAddressListsEnabled": m.Hidden,
 		"ForwardingAddress": c.alias(m.ForwardingAddress), "ForwardingSmtpAddress": text(m.ForwardingSMTPAddress), "DeliverToMailboxAndForward": m.DeliverAndForward,
 		"LitigationHoldEnabled": m.LitigationHold, "LitigationHoldDate": moment(m.LitigationHoldDate), "LitigationHoldDuration": m.LitigationHoldFor, "LitigationHoldOwner": m.LitigationHoldOwner,
@@ -401,10 +401,22 @@ func getMailboxStatistics(c *invocation) ([]object, *failure) {
 		return []object{{"Identity": m.ExchangeGUID, "DisplayName": "In-Place Archive - " + m.DisplayName, "MailboxGuid": m.ExchangeGUID, "ItemCount": m.ArchiveItemCount, "TotalItemSize": sizeText(m.ArchiveSize),
 			"DeletedItemCount": 0, "TotalDeletedItemSize": sizeText(0), "IsArchiveMailbox": true}}, nil
 	}
+	if c.unopened(m) {
+		return nil, nil
+	}
 	return []object{{
 		"Identity": m.ExchangeGUID, "DisplayName": m.DisplayName, "MailboxGuid": m.ExchangeGUID, "ItemCount": m.ItemCount, "TotalItemSize": sizeText(m.Size),
 		"DeletedItemCount": m.DeletedItemCount, "TotalDeletedItemSize": sizeText(m.DeletedItemSize), "MailboxTypeDetail": m.Type, "IsArchiveMailbox": false,
 	}}, nil
+}
+
+// unopened says, and warns, that nobody has logged on to a mailbox yet: there are no statistics of it, which is
+// no error. Source: Exchange PowerShell, Get-MailboxStatistics: "requires at least one log on to the mailbox".
+func (c *invocation) unopened(m *Mailbox) bool {
+	if m.NeverOpened {
+		c.warnings = append(c.warnings, fmt.Sprintf("The user hasn't logged on to mailbox '%s' ('%s'), so there is no data to return. After the user logs on, this warning will no longer appear.", m.Alias, m.ExchangeGUID))
+	}
+	return m.NeverOpened
 }
 
 // smtpSwitch is the switch that has three values: null follows the organisation's default.

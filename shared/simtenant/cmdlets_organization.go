@@ -25,7 +25,7 @@ func getRemoteDomain(c *invocation) ([]object, *failure) {
 	}
 	var out []object
 	for _, d := range c.t.world.Organization.RemoteDomains {
-		if !given || strings.EqualFold(identity, d.Name) || strings.EqualFold(identity, d.DomainName) {
+		if !given || strings.EqualFold(identity, d.Name) {
 			out = append(out, object{"Identity": d.Name, "Name": d.Name, "DomainName": d.DomainName, "AutoForwardEnabled": d.AutoForwardEnabled, "AutoReplyEnabled": d.AutoReplyEnabled})
 		}
 	}

@@ -79,12 +79,36 @@ func (t *Tenant) syncDirectory(now time.Time) {
 		t.setEnabled(u, !u.OnPremisesDisabled, last, by)
 		u.OnPremises.LastSync = last
 	}
+	for _, id := range slices.Clone(w.under(kindMailbox, "has:drift")) {
+		t.convertBack(id, last)
+	}
 	// Computers that Active Directory masters come back as they are there: azure-docs PR 35963.
 	for _, id := range slices.Clone(w.under(kindDevice, "has:drift")) {
 		t.before(kindDevice, id, last)
 		w.Devices[id].AccountEnabled = !w.Devices[id].OnPremisesDisabled
 	}
 	t.refresh()
+}
+
+// provisioned says that an Exchange on premises has made the mailbox as a user's: whatever it was made here, it
+// becomes that again with the next synchronisation. One that was migrated, or that is shared on premises too,
+// stays as it is.
+// Sources: Exchange, Shared mailboxes are unexpectedly converted to user mailboxes after directory synchronization
+// (KB 2710029); Shared mailbox in Exchange Online is unexpectedly disconnected.
+func (m *Mailbox) provisioned() bool {
+	return strings.Contains(m.RemoteRecipientType, "ProvisionMailbox") && !strings.Contains(m.RemoteRecipientType, "SharedMailbox")
+}
+
+// convertBack makes a shared mailbox a user's again, which needs a licence.
+func (t *Tenant) convertBack(owner string, at time.Time) {
+	w := t.world
+	u, m := w.Users[owner], w.Mailboxes[owner]
+	if u == nil || !u.Synced() || m == nil || m.Type != "SharedMailbox" || !m.provisioned() {
+		return
+	}
+	t.before(kindMailbox, owner, at)
+	m.Type = "UserMailbox"
+	w.reconcile(owner, at)
 }
 
 var auditSchema = newSchema("directoryAudit", "",

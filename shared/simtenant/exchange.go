@@ -18,6 +18,7 @@ const (
 	bindingException   = "System.Management.Automation.ParameterBindingException"
 	taskException      = "Microsoft.Exchange.Configuration.Tasks.TaskException"
 	recipientException = "Microsoft.Exchange.Management.Tasks.RecipientTaskException"
+	managerException   = "Microsoft.Exchange.Configuration.Tasks.OperationRequiresGroupManagerException"
 	scopeException     = "Microsoft.Exchange.Configuration.Tasks.TaskInvalidOperationException"
 )
 
@@ -66,13 +67,19 @@ func refused(exception, format string, args ...any) *failure {
 	return &failure{http.StatusBadRequest, "BadRequest", "Ex4A1E77", exception, fmt.Sprintf(format, args...)}
 }
 
-// unauthorized is the body of Exchange's 401 for a caller whose role does not hold the cmdlet.
-func unauthorized(text string) reply {
-	return reply{status: http.StatusUnauthorized, body: map[string]any{"error": map[string]any{
-		"code": "Unauthorized", "message": text,
+// unauthorized is Exchange's 401 for a caller whose role does not hold the cmdlet.
+func unauthorized(text string) reply { return bare(http.StatusUnauthorized, text) }
+
+// bare is an error of Exchange that no cmdlet made: it has a code, and neither details nor an exception.
+func bare(status int, text string) reply {
+	return reply{status: status, header: map[string]string{}, body: map[string]any{"error": map[string]any{
+		"code": exchangeCode(status), "message": text,
 		"innererror": map[string]any{"message": text, "type": "Microsoft.Exchange.Admin.OData.Core.ODataServiceException", "stacktrace": ""},
 	}}}
 }
+
+// exchangeCode is the code that Exchange pairs with a status.
+func exchangeCode(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
 
 // invocation is one run of a cmdlet.
 type invocation struct {
@@ -142,15 +149,33 @@ func (t *Tenant) phoneOwner(identity string) string {
 	return ""
 }
 
+// faulty is the answer of a fault. With no code it is what Exchange answers with that status: a refusal for
+// want of a role, as a 429, names no exception, which alone would say that it passes.
+// Sources: microsoft/Microsoft365DSC issue 2998; Exchange Online Management module.
 func (c *invocation) faulty(f outcome, r *http.Request) reply {
-	answer := (&failure{f.Status, orElse(f.Code, statusCode(f.Status)), "ExFA0170", orElse(f.Code, "Microsoft.Exchange.Data.Storage.StorageTransientException"),
-		orElse(f.Message, "The simulated tenant was told to answer so.")}).reply(c)
 	if f.Status == http.StatusTemporaryRedirect || f.Status == http.StatusFound {
 		u := absolute(r)
 		q := u.Query()
 		q.Set("region", "EUR")
 		u.RawQuery = q.Encode()
 		return reply{status: f.Status, header: map[string]string{"Location": u.String()}}
+	}
+	exception := f.Code
+	switch {
+	case exception != "":
+	case f.Status >= http.StatusInternalServerError:
+		exception = "Microsoft.Exchange.Data.Storage.StorageTransientException"
+	case f.Status == http.StatusNotFound:
+		exception = notFoundException
+	case f.Status == http.StatusBadRequest:
+		exception = taskException
+	}
+	answer := bare(f.Status, orElse(f.Message, "User is not allowed to call "+c.cmdlet))
+	if exception != "" {
+		answer = (&failure{f.Status, exchangeCode(f.Status), "ExFA0170", exception, orElse(f.Message, "The simulated tenant was told to answer so.")}).reply(c)
+	}
+	if f.Page {
+		answer = gatewayPage(f.Status)
 	}
 	for k, v := range retryAfter(f) {
 		answer.header[k] = v
@@ -266,8 +291,7 @@ func (c *invocation) pages(results []object, r *http.Request) reply {
 		if s := query.Get("$select"); s != "" {
 			q.Set("$select", s)
 		}
-		next.RawQuery = q.Encode()
-		body["@odata.nextLink"] = next.String()
+		body["@odata.nextLink"] = linked(next, q)
 	}
 	value := make([]any, 0, len(results))
 	for _, o := range results {

@@ -2,6 +2,7 @@ package simtenant
 
 import (
 	"math"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,12 @@ type Fault struct {
 	// Status is the HTTP status answered instead, 0 = the true answer is given (after Delay) unless
 	// Reset. A 307 redirects Exchange to the same path with region=EUR in the query.
 	Status int
-	// Code and Message are those of the error body; "" = what goes with the status.
+	// Code and Message are those of the error body; "" = what goes with the status. Of Exchange, Code is
+	// the exception.
 	Code, Message string
+	// Page has a gateway in between answer with its own page, which is no JSON.
+	// Sources: OneDrive/onedrive-api-docs issue 697; Azure/azure-cli issue 23081.
+	Page bool
 	// RetryAfter is announced in the header of that name, in whole seconds, rounded up; 0 = no
 	// header.
 	RetryAfter time.Duration
@@ -88,6 +93,12 @@ func (t *Tenant) sameObject(target string, names []string) bool {
 		}
 	}
 	return false
+}
+
+// gatewayPage is the page of a gateway that has no service behind it.
+func gatewayPage(status int) reply {
+	title := strconv.Itoa(status) + " " + http.StatusText(status)
+	return reply{status: status, header: map[string]string{"Content-Type": "text/html"}, body: plainText("<html><head><title>" + title + "</title></head><body><h2>Our services aren't available right now</h2></body></html>")}
 }
 
 // wholeSeconds is a Retry-After value: never less than is due, at least 1.

@@ -3,6 +3,7 @@ package simtenant
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -53,7 +54,7 @@ const (
 // operation is taken.
 var operations = []operation{
 	{"GET", "/users", serviceIdentity, 2, selectMany + " $expand", userRead, listUsers},
-	{"GET", "/users/delta", serviceIdentity, 1, "$select $top $deltatoken $skiptoken", userRelations, deltaUsers},
+	{"GET", "/users/delta", serviceIdentity, 1, "$select $deltatoken $skiptoken", userRelations, deltaUsers},
 	{"GET", "/users/{id}", serviceIdentity, 1, selectOne + " $expand", userRead, getUser},
 	{"PATCH", "/users/{id}", serviceIdentity, 1, "", userPatch, patchUser},
 	{"GET", "/subscriptions", serviceIdentity, 1, "", perms("User.Read.All"), listSubscriptions},
@@ -93,6 +94,7 @@ var operations = []operation{
 	{"GET", "/groups/{id}/members/microsoft.graph.user", serviceIdentity, 3, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All"), listMembers},
 	{"DELETE", "/groups/{id}/members/{member}/$ref", serviceIdentity, 1, "", perms("GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All"), leaveGroup},
 	{"GET", "/groups/{id}/owners", serviceIdentity, 1, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All"), listOwners},
+	{"GET", "/groups/{id}/owners/microsoft.graph.user", serviceIdentity, 1, selectMany, perms("GroupMember.Read.All GroupMember.ReadWrite.All Group.Read.All Group.ReadWrite.All Directory.Read.All"), listOwners},
 	{"POST", "/groups/{id}/owners/$ref", serviceIdentity, 1, "", ownersWrite, addOwner},
 	{"DELETE", "/groups/{id}/owners/{member}/$ref", serviceIdentity, 1, "", ownersWrite, removeOwner},
 	{"GET", "/users/{id}/oauth2PermissionGrants", serviceIdentity, 2, selectMany, perms("DelegatedPermissionGrant.ReadWrite.All Directory.Read.All"), listConsents},
@@ -137,6 +139,9 @@ var operations = []operation{
 	{"POST", "/roleManagement/directory/roleEligibilityScheduleRequests", serviceIdentity, 1, "", perms("RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.ReadWrite.Directory"), requestEligibility},
 	{"GET", "/roleManagement/directory/roleDefinitions", serviceIdentity, 1, selectMany, roleRead, listRoleDefinitions},
 	{"GET", "/roleManagement/directory/roleDefinitions/{id}", serviceIdentity, 1, selectOne, roleRead, getRoleDefinition},
+	{"GET", "/directoryRoles", serviceIdentity, 1, "$select $filter $count", roleRead, listDirectoryRoles},
+	{"GET", "/directoryRoles/{role}/members", serviceIdentity, 1, selectMany, roleRead, listRoleMembers},
+	{"DELETE", "/directoryRoles/{role}/members/{member}/$ref", serviceIdentity, 1, "", perms("RoleManagement.ReadWrite.Directory"), removeRoleMember},
 	{"GET", "/auditLogs/directoryAudits", serviceReports, 1, "$top $filter $skiptoken", perms("AuditLog.Read.All"), listAudits},
 	{"GET", "/organization", serviceIdentity, 1, "$select", perms("Organization.Read.All Organization.ReadWrite.All User.Read.All Directory.Read.All Directory.ReadWrite.All"), getOrganization},
 
@@ -394,10 +399,16 @@ func keyed(segments []string) []string {
 // faulty is the answer of a fault.
 func (c *call) faulty(f outcome) reply {
 	r := c.fail(f.Status, orElse(f.Code, statusCode(f.Status)), "%s", orElse(f.Message, "The simulated tenant was told to answer so."))
-	if f.Status == http.StatusTooManyRequests && f.Code == "" {
+	switch {
+	case f.Page:
+		r = gatewayPage(f.Status)
+	case f.Status == http.StatusTooManyRequests && f.Code == "":
 		r = c.tooMany()
 	}
-	r.header = retryAfter(f)
+	if r.header == nil {
+		r.header = map[string]string{}
+	}
+	maps.Copy(r.header, retryAfter(f))
 	return r
 }
 
@@ -450,12 +461,18 @@ func (c *call) act() reply {
 // no property.
 func (c *call) only(body map[string]any, names ...string) *reply {
 	for k := range body {
-		if !strings.Contains(k, "@") && !slices.Contains(names, k) {
+		if !annotation(k) && !slices.Contains(names, k) {
 			r := c.badRequest("%s", c.t.notSimulated("the property %s of %s", k, c.op.name()))
 			return &r
 		}
 	}
 	return nil
+}
+
+// annotation says that a name in a body is no property but says something of one. What binds an object is none: it
+// has an effect.
+func annotation(name string) bool {
+	return strings.Contains(name, "@") && !strings.HasSuffix(name, "@odata.bind")
 }
 
 var noContent = reply{status: http.StatusNoContent}

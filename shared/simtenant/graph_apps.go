@@ -269,7 +269,7 @@ func getMemberGroups(c *call) reply {
 		return c.badRequest("One or more parameters of the operation '%s' are missing from the request payload. The missing parameters are: securityEnabledOnly.", c.op.name()[strings.LastIndexByte(c.op.name(), '/')+1:])
 	}
 	ids := []string{}
-	for _, g := range c.t.groupsOf(u.ID, true) {
+	for _, g := range c.shown(c.t.groupsOf(u.ID, true)) {
 		if !only || g.SecurityEnabled {
 			ids = append(ids, g.ID)
 		}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -163,9 +162,7 @@ type outlookToken struct {
 
 func (t outlookToken) link(c *call, parameter string) string {
 	raw, _ := json.Marshal(t) // strings and numbers always marshal
-	link := *c.url
-	link.RawQuery = url.Values{parameter: {base64.RawURLEncoding.EncodeToString(raw)}}.Encode()
-	return link.String()
+	return linked(c.url, url.Values{parameter: {base64.RawURLEncoding.EncodeToString(raw)}})
 }
 
 var messageSchema = newSchema("message", "",
@@ -185,14 +182,10 @@ var messageSchema = newSchema("message", "",
 
 // pageSize is how many changes the caller wants at once.
 func (c *call) pageSize() int {
-	for part := range strings.SplitSeq(c.header.Get("Prefer"), ",") {
-		if most, is := strings.CutPrefix(strings.TrimSpace(part), "odata.maxpagesize="); is {
-			if n, err := strconv.Atoi(most); err == nil && n > 0 {
-				return min(n, 1000)
-			}
-		}
+	if asked := c.maxPageSize(); asked > 0 {
+		return min(asked, 1000)
 	}
-	return 10
+	return outlookPage.size
 }
 
 // deltaMessages answers what has changed in a folder since a token; without one all there is. What

@@ -73,10 +73,9 @@ type deltaToken struct {
 
 func (t deltaToken) link(at *url.URL) string {
 	raw, _ := json.Marshal(t) // strings and numbers always marshal
-	link, q := *at, at.Query()
+	q := at.Query()
 	q.Set("token", base64.RawURLEncoding.EncodeToString(raw))
-	link.RawQuery = q.Encode()
-	return link.String()
+	return linked(at, q)
 }
 
 // delta answers what has changed in a drive since a token, and every folder above it, the root
@@ -180,9 +179,8 @@ func (d *Drive) changed(from int) []reported {
 func (c *call) resync() reply {
 	r := c.fail(http.StatusGone, "resyncRequired", "Resync required. Replace any local items with the server's version (including deletes) if you're sure that the service was up to date with your local changes when you last sync'd. Upload any local changes that the server doesn't know about.")
 	r.body.(map[string]any)["error"].(map[string]any)["innerError"].(map[string]any)["code"] = "resyncChangesApplyDifferences"
-	again, q := *c.url, c.url.Query()
+	q := c.url.Query()
 	q.Del("token")
-	again.RawQuery = q.Encode()
-	r.header = map[string]string{"Location": again.String()}
+	r.header = map[string]string{"Location": linked(c.url, q)}
 	return r
 }

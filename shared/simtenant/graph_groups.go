@@ -23,6 +23,12 @@ var groupSchema = newSchema("group", "",
 		}
 		return types
 	}},
+	field[Group]{"visibility", func(_ *call, g *Group) any {
+		if g.HiddenMembership {
+			return hiddenMembership
+		}
+		return nil
+	}},
 	field[Group]{"membershipRule", func(_ *call, g *Group) any { return text(g.MembershipRule) }},
 	field[Group]{"onPremisesSyncEnabled", func(_ *call, g *Group) any { return flag(g.OnPremisesSyncEnabled) }},
 	field[Group]{"onPremisesSecurityIdentifier", func(_ *call, g *Group) any { return text(g.OnPremisesSID) }},
@@ -51,6 +57,16 @@ var groupSchema = newSchema("group", "",
 	}},
 )
 
+// hiddenMembership is the visibility of a group that shows its members to nobody but those who may see them.
+const hiddenMembership = "HiddenMembership"
+
+// shown leaves out the groups whose members the caller may not see.
+// Sources: Microsoft Graph, permissions reference, Member.Read.Hidden; directoryObject: checkMemberGroups
+// (groups with hidden membership); Get-MgUserMemberOf, migration from AzureAD.
+func (c *call) shown(groups []*Group) []*Group {
+	return slices.DeleteFunc(groups, func(g *Group) bool { return g.HiddenMembership && !c.has(hiddenRead) })
+}
+
 // roleSchema is a directory role as an object one is a member of.
 var roleSchema = newSchema("directoryRole", "",
 	field[directoryRole]{"id", func(_ *call, r *directoryRole) any { return derived("directoryRole", r.id) }},
@@ -73,7 +89,7 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 	}
 	var items []item
 	var shapes []shape
-	found := c.t.groupsOf(u.ID, deep)
+	found := c.shown(c.t.groupsOf(u.ID, deep))
 	if wantGroups {
 		shapes = append(shapes, groupSchema)
 		for _, g := range found {
@@ -133,7 +149,7 @@ func checkMemberGroups(c *call) reply {
 		return c.badRequest("Too many elements in the collection groupIds. The maximum is 20.")
 	}
 	in := []string{}
-	for _, g := range c.t.groupsOf(u.ID, true) {
+	for _, g := range c.shown(c.t.groupsOf(u.ID, true)) {
 		if slices.Contains(asked, g.ID) {
 			in = append(in, g.ID)
 		}
@@ -179,6 +195,9 @@ func listMembers(c *call) reply {
 	g := groups.get(strings.ToLower(c.arg["id"]))
 	if g == nil {
 		return c.notFound(c.arg["id"])
+	}
+	if g.HiddenMembership && !c.has(hiddenRead) {
+		return c.insufficient()
 	}
 	var items []item
 	onlyUsers := strings.HasSuffix(c.op.template, "microsoft.graph.user")

@@ -72,6 +72,9 @@ func listTransitiveMembers(c *call) reply {
 		if g == nil {
 			continue
 		}
+		if g.HiddenMembership && !c.has(hiddenRead) {
+			return c.insufficient()
+		}
 		for _, id := range g.Members {
 			u, sub := users.get(id), groups.get(id)
 			switch {

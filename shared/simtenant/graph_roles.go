@@ -191,3 +191,58 @@ func getRoleDefinition(c *call) reply {
 	}
 	return c.entity("roleManagement/directory/roleDefinitions", roleDefinitionSchema.item(c, r.id, r), false, roleDefinitionSchema)
 }
+
+// listDirectoryRoles are the roles that somebody was given, which is what activates one.
+// Source: Microsoft Graph, List directoryRoles.
+func listDirectoryRoles(c *call) reply {
+	var items []item
+	for i := range directoryRoles {
+		r := &directoryRoles[i]
+		if slices.ContainsFunc(c.t.world.RoleAssignments, func(a RoleAssignment) bool { return a.Role == r.id }) {
+			items = append(items, roleSchema.item(c, derived("directoryRole", r.id), r))
+		}
+	}
+	return c.list(items, directoryPage.of("directoryRoles", false), roleSchema)
+}
+
+// role is the one of the path: by its id, or by roleTemplateId='…'.
+func (c *call) role() (*directoryRole, *reply) {
+	for i := range directoryRoles {
+		r := &directoryRoles[i]
+		if strings.EqualFold(derived("directoryRole", r.id), c.arg["role"]) || strings.EqualFold("roleTemplateId="+r.id, c.arg["role"]) {
+			return r, nil
+		}
+	}
+	bad := c.notFound(c.arg["role"])
+	return nil, &bad
+}
+
+// listRoleMembers are the people who hold a role themselves. Source: Microsoft Graph, directoryRole: list members.
+func listRoleMembers(c *call) reply {
+	r, bad := c.role()
+	if bad != nil {
+		return *bad
+	}
+	var ids []string
+	for _, a := range c.t.world.RoleAssignments {
+		if a.Role == r.id {
+			ids = append(ids, a.Principal)
+		}
+	}
+	return c.people(ids)
+}
+
+// removeRoleMember takes a role away. Source: Microsoft Graph, directoryRole: remove member.
+func removeRoleMember(c *call) reply {
+	r, bad := c.role()
+	if bad != nil {
+		return *bad
+	}
+	w, member := c.t.world, strings.ToLower(c.arg["member"])
+	left := slices.DeleteFunc(slices.Clone(w.RoleAssignments), func(a RoleAssignment) bool { return a.Role == r.id && a.Principal == member })
+	if len(left) == len(w.RoleAssignments) {
+		return c.notFound(c.arg["member"])
+	}
+	w.RoleAssignments = left
+	return noContent
+}

@@ -168,7 +168,7 @@ func patchUser(c *call) reply {
 	enabled, hasEnabled := c.body["accountEnabled"]
 	_, hasProfile := c.body["passwordProfile"]
 	others := slices.DeleteFunc(keys(c.body), func(name string) bool {
-		return name == "accountEnabled" || name == "passwordProfile" || strings.Contains(name, "@")
+		return name == "accountEnabled" || name == "passwordProfile" || annotation(name)
 	})
 	if !hasEnabled && !hasProfile && len(others) == 0 {
 		return c.badRequest("No properties to update were specified.")

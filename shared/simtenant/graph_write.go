@@ -44,7 +44,7 @@ func (c *call) fill(u *User) *reply {
 		s, isText := value.(string)
 		field := textProperties[name]
 		switch {
-		case name == "accountEnabled", name == "passwordProfile", strings.Contains(name, "@"):
+		case name == "accountEnabled", name == "passwordProfile", annotation(name):
 		case field != nil && (isText || value == nil):
 			*field(u) = s
 		case field != nil:
@@ -97,7 +97,7 @@ func (c *call) fill(u *User) *reply {
 // noProperty is the refusal of a property: as Graph words it when there is none, and as what it is
 // when the tenant does not simulate it.
 func (c *call) noProperty(name, typ string) *reply {
-	if slices.ContainsFunc(documented[typ], func(p string) bool { return strings.EqualFold(p, name) }) {
+	if strings.HasSuffix(name, "@odata.bind") || slices.ContainsFunc(documented[typ], func(p string) bool { return strings.EqualFold(p, name) }) {
 		r := c.fail(http.StatusNotImplemented, "NotImplemented", "%s", c.t.notSimulated("the property %s of %s in %s", name, typ, c.op.name()))
 		return &r
 	}
@@ -219,8 +219,13 @@ func createGroup(c *call) reply {
 	if g.Unified {
 		g.Mail = strings.ToLower(g.MailNickname) + "@" + c.t.world.Domain
 	}
+	bound, bad := c.bound(g)
+	if bad != nil {
+		return *bad
+	}
 	c.t.before(kindGroup, g.ID, c.now)
 	c.t.world.Groups[g.ID] = g
+	c.bind(g, bound)
 	body := groupSchema.item(c, g.ID, g).render(nil, false)
 	body["@odata.context"] = c.context("groups", nil, true)
 	return reply{status: http.StatusCreated, body: body}
@@ -253,8 +258,9 @@ func (c *call) fillGroup(g *Group) *reply {
 				return &r
 			}
 			g.Unified = slices.Contains(kinds, "Unified")
+		case "members@odata.bind", "owners@odata.bind": // see bound
 		default:
-			if !strings.Contains(name, "@") {
+			if !annotation(name) {
 				return c.noProperty(name, "group")
 			}
 		}
@@ -271,9 +277,60 @@ func patchGroup(c *call) reply {
 	if bad := c.fillGroup(after); bad != nil {
 		return *bad
 	}
+	bound, bad := c.bound(g)
+	if bad != nil {
+		return *bad
+	}
 	c.t.before(kindGroup, g.ID, c.now)
 	*g = *after
+	c.bind(g, bound)
 	return noContent
+}
+
+// mostBound is how many objects one request may add to a group.
+const mostBound = 20
+
+// bound are the objects that the body adds to a group, by the relation: members or owners.
+// Sources: Microsoft Graph, Add members (several in one request), Create group with owners and members.
+func (c *call) bound(g *Group) (map[string][]string, *reply) {
+	added := map[string][]string{}
+	for relation, have := range map[string]func(string) bool{
+		"members": func(id string) bool { return c.t.world.isMember(g, id) },
+		"owners":  func(id string) bool { return slices.Contains(g.Owners, id) },
+	} {
+		if c.body[relation+"@odata.bind"] == nil {
+			continue
+		}
+		links, err := asStrings(c.body[relation+"@odata.bind"])
+		if err != nil || len(links) > mostBound || relation == "members" && g.MembershipRule != "" {
+			r := c.badRequest("Invalid value specified for property '%s' of resource 'Group'.", relation)
+			return nil, &r
+		}
+		for _, link := range links {
+			id := strings.ToLower(link[strings.LastIndexByte(link, '/')+1:])
+			switch user := c.t.world.Users[id] != nil; {
+			case !user && (relation == "owners" || c.t.world.Groups[id] == nil):
+				r := c.notFound(id)
+				return nil, &r
+			case have(id) || slices.Contains(added[relation], id):
+				r := c.badRequest("One or more added object references already exist for the following modified properties: '%s'.", relation)
+				return nil, &r
+			}
+			added[relation] = append(added[relation], id)
+		}
+	}
+	return added, nil
+}
+
+// bind adds what a body has bound, and the licences that come with it.
+func (c *call) bind(g *Group, bound map[string][]string) {
+	g.Owners = append(slices.Clone(g.Owners), bound["owners"]...)
+	for _, id := range bound["members"] {
+		c.t.before(kindUser, id, c.now)
+		c.t.before(kindMailbox, id, c.now)
+		c.t.world.addMember(g, id)
+		c.t.world.reconcile(id, c.now)
+	}
 }
 
 // joinGroup adds a member, and with it the licences that the group gives.

@@ -236,6 +236,9 @@ func mailboxKeys(w *World, m *Mailbox) []string {
 			keys = append(keys, key("calendar:", p.User))
 		}
 	}
+	if m.Type == "SharedMailbox" && m.provisioned() {
+		keys = append(keys, "has:drift") // the directory on premises says otherwise
+	}
 	keys = append(keys, key("identity:", m.ExchangeGUID), key("identity:", m.Alias), key("identity:", m.PrimarySMTPAddress),
 		key("identity:", w.distinguishedName(m)), key("forwardingaddress:", m.ForwardingAddress), key("forwardingsmtpaddress:", m.ForwardingSMTPAddress))
 	if u := w.Users[m.Owner]; u != nil {

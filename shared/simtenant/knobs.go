@@ -20,7 +20,8 @@ type Knobs struct {
 	NumberDelay time.Duration `yaml:"numberDelay"`
 	// CopyDelay is how much later a drive copy is complete.
 	CopyDelay time.Duration `yaml:"copyDelay"`
-	// DeltaLife is for how long a delta token of a drive is known; 0 = without end.
+	// DeltaLife is for how long a token of delta is known, of a drive, a folder of mail or the users; 0 =
+	// without end.
 	DeltaLife time.Duration `yaml:"deltaLife"`
 	// CopiesFail is how many of the next drive copies stop half way and fail.
 	CopiesFail int `yaml:"copiesFail"`

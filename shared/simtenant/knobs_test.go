@@ -82,7 +82,7 @@ func TestFaults(t *testing.T) {
 	}
 
 	strike(Fault{Operation: "Set-Mailbox", Target: id("grady.archie"), Status: 503, Times: 1}, Fault{Operation: "Get-*", Status: 307, Times: 1})
-	f.want(f.exec("Set-Mailbox", args{"Identity": "grady.archie", "HiddenFromAddressListsEnabled": true}), 503, "serviceNotAvailable")
+	f.want(f.exec("Set-Mailbox", args{"Identity": "grady.archie", "HiddenFromAddressListsEnabled": true}), 503, "ServiceUnavailable")
 	f.want(f.exec("Get-Mailbox", args{"Identity": "grady.archie"}), 200, "") // the client follows the redirect with the same body
 	equal(t, "asked twice", f.Requests()["Get-Mailbox"], 2)
 
@@ -162,6 +162,103 @@ func TestThrottle(t *testing.T) {
 	equal(t, "units taken", f.FileUnits().Taken-units, 1)
 
 	equal(t, "another app has its own budget", f.as(f.app("User.Read.All"), "GET", "/users", nil).status, 200)
+}
+
+// TestWhatAFaultSaysIsWhatIsAnswered: its code, its message, and where it strikes.
+func TestWhatAFaultSaysIsWhatIsAnswered(t *testing.T) {
+	f := setUp(t, Config{})
+	grady := "/users/" + id("grady.archie")
+	strike := func(faults ...Fault) { f.Edit(func(w *World) { w.Faults = faults }) }
+	strike(Fault{Operation: "GET /users/{id}", Status: 403, Code: "accessDenied", Message: "Not now", Times: 1})
+	a := f.call("GET", grady, nil)
+	f.want(a, 403, "accessDenied")
+	equal(t, "message", a.at("error", "message"), "Not now")
+	strike(Fault{Operation: "GET /users/{id}", Status: 429})
+	equal(t, "of a 429, inside", f.call("GET", grady, nil).at("error", "innerError", "code"), "429")
+
+	strike(Fault{Operation: "Set-Mailbox", Status: 503, After: true})
+	f.want(f.exec("Set-Mailbox", args{"Identity": "grady.archie", "HiddenFromAddressListsEnabled": true}), 503, "ServiceUnavailable")
+	if m, _ := f.Mailbox(id("grady.archie")); !m.Hidden {
+		t.Error("the command took no effect before its answer was hidden")
+	}
+
+	revoke := map[string]any{"requests": []any{item3("1", "POST", grady+"/revokeSignInSessions", nil)}}
+	valid := func() time.Time { return f.user("grady.archie").SessionsValidFrom }
+	for _, after := range []bool{false, true} {
+		was := valid()
+		f.Advance(time.Hour)
+		strike(Fault{Operation: "POST /$batch", Status: 503, After: after})
+		f.want(f.call("POST", "/$batch", revoke), 503, "serviceNotAvailable")
+		equal(t, "a batch that is refused as a whole takes effect", valid() != was, after)
+	}
+	strike(Fault{Operation: "POST /users/{id}/revokeSignInSessions", Reset: true})
+	a = f.call("POST", "/$batch", revoke)
+	f.want(a, 200, "")
+	equal(t, "an item whose service is gone", fmt.Sprint(a.body["responses"].([]any)[0].(map[string]any)["status"]), "502")
+}
+
+// TestListsKeysAndSeatsLagToo: Microsoft Entra, eventual consistency.
+func TestListsKeysAndSeatsLagToo(t *testing.T) {
+	f := seeded(t, `
+knobs: {readLag: 1m}
+users: [{userPrincipalName: ada@contoso.com, employeeId: E1, licences: [ENTERPRISEPACK]}, {userPrincipalName: bo@contoso.com}]
+`)
+	f.Advance(time.Hour)
+	look := func() string {
+		users := f.call("GET", "/users?$select=id", nil).values()
+		old := f.call("GET", "/users?$select=id&"+where("employeeId eq 'E1'"), nil).values()
+		var seats any
+		for _, s := range f.call("GET", "/subscribedSkus", nil).values() {
+			if s["skuPartNumber"] == SKUOfficeE3 {
+				seats = s["consumedUnits"]
+			}
+		}
+		return fmt.Sprint(len(users), len(old), seats)
+	}
+	f.want(f.call("PATCH", "/users/"+ada, map[string]any{"employeeId": "E2"}), 204, "")
+	f.want(f.call("POST", "/users/"+ada+"/assignLicense", map[string]any{"addLicenses": []any{}, "removeLicenses": []any{skuOfficeE3ID}}), 200, "")
+	f.want(f.call("DELETE", "/users/"+bo, nil), 204, "")
+	equal(t, "people, the old number, seats at once", look(), "2 1 1")
+	f.Advance(time.Minute)
+	equal(t, "people, the old number, seats after the lag", look(), "1 0 0")
+}
+
+// TestEachBudgetIsSpentForItself: Microsoft Graph, service-specific throttling limits.
+func TestEachBudgetIsSpentForItself(t *testing.T) {
+	f := setUp(t, Config{Knobs: Knobs{ThrottleScale: 1}})
+	patti := id("patti.fernandez")
+	var device string
+	f.Edit(func(w *World) {
+		for _, d := range w.Managed {
+			device = d.ID
+		}
+	})
+	for budget, path := range map[string]string{
+		"intune/" + DefaultClientID:                "GET /deviceManagement/managedDevices",
+		"intuneWrite/" + DefaultClientID:           "POST /deviceManagement/managedDevices/" + device + "/retire",
+		"outlook/" + DefaultClientID + "/" + patti: "GET /users/" + patti + "/mailFolders",
+		"reports/" + DefaultClientID:               "GET /auditLogs/directoryAudits",
+	} {
+		method, path, _ := strings.Cut(path, " ")
+		if a := f.call(method, path, nil); a.status >= 300 {
+			t.Fatalf("%s %s: %d %v", method, path, a.status, a.body)
+		}
+		f.mu.Lock()
+		if f.buckets[budget] == nil {
+			t.Errorf("%s draws not on %s", path, budget)
+		}
+		f.buckets[budget] = &bucket{at: f.clock()}
+		f.mu.Unlock()
+		f.want(f.call(method, path, nil), 429, "TooManyRequests")
+		f.mu.Lock()
+		delete(f.buckets, budget)
+		f.mu.Unlock()
+	}
+	token := f.token(DefaultClientID, graphAudience)
+	f.mu.Lock()
+	f.underWay["Bearer "+token+"/"+id("grady.archie")] = outlookAtOnce
+	f.mu.Unlock()
+	f.want(f.call("GET", "/users/"+id("grady.archie")+"/mailFolders", nil), 429, "ApplicationThrottled")
 }
 
 func TestLatencyAndDelay(t *testing.T) {

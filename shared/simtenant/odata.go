@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"sort"
 	"strconv"
@@ -281,10 +282,9 @@ func (c *call) listFrom(from source, p page, shapes ...shape) reply {
 		found = found[:size]
 		last := places[size-1]
 		raw, _ := json.Marshal(skipToken{After: last, Issued: c.now.Unix(), Path: c.url.Path}) // strings and a number always marshal
-		next, q := *c.url, c.url.Query()
+		q := c.url.Query()
 		q.Set("$skiptoken", base64.RawURLEncoding.EncodeToString(raw))
-		next.RawQuery = q.Encode()
-		body["@odata.nextLink"] = next.String()
+		body["@odata.nextLink"] = linked(c.url, q)
 	}
 	if c.advanced() {
 		body["@odata.count"] = total
@@ -295,6 +295,14 @@ func (c *call) listFrom(from source, p page, shapes ...shape) reply {
 	}
 	body["value"] = value
 	return reply{status: http.StatusOK, body: body}
+}
+
+// linked is an address with another query, such as that of the next page. Microsoft writes the dollar of an
+// option as it is. Sources: Microsoft Graph, Paging; Use delta query to track changes.
+func linked(at *url.URL, query url.Values) string {
+	link := *at
+	link.RawQuery = strings.ReplaceAll(query.Encode(), "%24", "$")
+	return link.String()
 }
 
 // filter reads $filter, and narrows the source by it.

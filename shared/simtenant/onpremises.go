@@ -47,6 +47,7 @@ func (t *Tenant) Synchronise(read func(anchor string) (OnPremisesState, bool)) {
 			t.softDelete(u, now)
 			continue
 		}
+		t.convertBack(u.ID, now)
 		if is.Version == u.OnPremises.version {
 			continue
 		}

@@ -16,7 +16,7 @@ import (
 //	*: delay=200ms
 //
 // The words are the fields of [Fault]: target, status, code, message, retry-after, share, times,
-// after, reset and delay. A value with spaces stands in double quotes, as Go writes strings. What
+// after, reset, page and delay. A value with spaces stands in double quotes, as Go writes strings. What
 // the tenant does not simulate, and what would have no effect, is an error that says what to write.
 func ParseFault(spec string) (Fault, error) {
 	name, words, found := strings.Cut(spec, ":")
@@ -114,8 +114,10 @@ func (f *Fault) set(word, value string) error {
 		f.After, ok, write = true, value == "", "after, without a value"
 	case "reset":
 		f.Reset, ok, write = true, value == "", "reset, without a value"
+	case "page":
+		f.Page, ok, write = true, value == "", "page, without a value"
 	default:
-		return fmt.Errorf("no word %q: write some of target= status= code= message= retry-after= share= times= after reset delay=", word)
+		return fmt.Errorf("no word %q: write some of target= status= code= message= retry-after= share= times= after reset page delay=", word)
 	}
 	if !ok {
 		return fmt.Errorf("%s cannot be read: write %s", strings.TrimSuffix(word+"="+value, "="), write)
@@ -132,6 +134,8 @@ func (f *Fault) effect() error {
 		return errors.New("a broken connection has no status: write status= or reset, not both")
 	case f.Status == 0 && (f.Code != "" || f.Message != "" || f.RetryAfter != 0):
 		return errors.New("code, message and retry-after are part of an answer: write status= with them")
+	case f.Page && (f.Status == 0 || f.Code != "" || f.Message != ""):
+		return errors.New("a gateway's page has a status, and neither code nor message: write status=503 page")
 	case f.After && f.Status == 0 && !f.Reset:
 		return errors.New("after hides the answer of a request that took effect: write status= or reset with it")
 	}

@@ -19,6 +19,7 @@ func TestParseFault(t *testing.T) {
 		`POST /$batch: message="a \"word\": two" code=X status=400`: {Operation: "POST /$batch", Status: 400, Code: "X", Message: `a "word": two`},
 		"POST /token: delay=1s status=429 share=1":                  {Operation: "POST /token", Status: 429, Share: 1, Delay: time.Second},
 		"GET /openid-configuration: status=500":                     {Operation: "GET /openid-configuration", Status: 500},
+		"GET *: status=502 page":                                    {Operation: "GET *", Status: 502, Page: true},
 	} {
 		if got, err := ParseFault(spec); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", spec, got, err)
@@ -53,6 +54,8 @@ func TestParseFaultSaysWhatToWrite(t *testing.T) {
 		"*: reset reset":                     "write reset once",
 		"*: reset status=503":                "not both",
 		"*: reset retry-after=5s":            "write status= with them",
+		"*: reset page":                      "write status=503 page",
+		"*: status=503 page code=X":          "write status=503 page",
 		"*: delay=1s after":                  "write status= or reset with it",
 		"*: reset target":                    "write target=adele.vance@contoso.com",
 		"*: stats=503":                       `no word "stats": write some of`,
@@ -106,5 +109,6 @@ func written(f Fault) string {
 	word(f.Delay != 0, "delay=%s", f.Delay)
 	word(f.After, "%s", "after")
 	word(f.Reset, "%s", "reset")
+	word(f.Page, "%s", "page")
 	return b.String()
 }

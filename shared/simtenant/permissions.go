@@ -43,11 +43,12 @@ var basicProperties = strings.Fields("displayName givenName id mail photo surnam
 const (
 	userLifeCycleRead = "User-LifeCycleInfo.Read.All"        // shows employeeLeaveDateTime
 	roleAssignables   = "RoleManagement.ReadWrite.Directory" // opens the members of role-assignable groups
+	hiddenRead        = "Member.Read.Hidden"                 // shows who is in a group whose membership is hidden
 )
 
 // knownPermissions are all permissions that mean anything here.
 func knownPermissions() map[string]bool {
-	known := map[string]bool{userLifeCycleRead: true, roleAssignables: true, exchangeRole: true, "Mail.Send": true, "User-LifeCycleInfo.ReadWrite.All": true}
+	known := map[string]bool{userLifeCycleRead: true, roleAssignables: true, hiddenRead: true, exchangeRole: true, "Mail.Send": true, "User-LifeCycleInfo.ReadWrite.All": true}
 	for _, o := range operations {
 		for _, p := range o.allow {
 			known[p] = true

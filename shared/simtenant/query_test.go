@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -118,6 +119,41 @@ func TestDeltaShowsWhoChangedAndWhoIsGone(t *testing.T) {
 	f.want(f.call("GET", "/users/delta?$deltatoken=x", nil), http.StatusBadRequest, "Request_BadRequest")
 }
 
+// Sources: Microsoft Graph, Use delta query to track changes: pages, state tokens and synchronization reset; Paging.
+func TestTheDeltaOfUsersComesInPagesAndItsTokenEnds(t *testing.T) {
+	f := seeded(t, three+"knobs: {deltaLife: 168h}\n")
+	a := f.call("GET", "/users/delta?$select=displayName", nil, "Prefer", "odata.maxpagesize=2")
+	equal(t, "a page", len(a.values()), 2)
+	if next := a.at("@odata.nextLink"); !strings.Contains(next, "/users/delta?$skiptoken=") || strings.Contains(next, "select") || a.body["@odata.deltaLink"] != nil {
+		t.Errorf("the page ends with %v, want a link of a $skiptoken alone", a.body)
+	}
+	f.want(f.call("PATCH", "/users/"+ada, map[string]any{"displayName": "Ada Oak"}), http.StatusNoContent, "")
+	last := f.call("GET", a.at("@odata.nextLink"), nil, "Prefer", "odata.maxpagesize=2")
+	equal(t, "the rest", len(last.values()), 1)
+	if v := last.values()[0]; v["id"] == nil || v["displayName"] == nil || v["mail"] != nil {
+		t.Errorf("the second page shows %v, want what was selected, and the id", v)
+	}
+	link := last.at("@odata.deltaLink")
+	if !strings.Contains(link, "/users/delta?$deltatoken=") || strings.Contains(link, "select") {
+		t.Errorf("the link of the changes is %s, want a $deltatoken alone", link)
+	}
+	equal(t, "changed while it was read", f.call("GET", link, nil).names("id"), UserID(ada))
+	f.Advance(7*24*time.Hour + time.Second)
+	a = f.call("GET", link, nil)
+	f.want(a, http.StatusGone, "syncStateNotFound")
+	equal(t, "begin anew", a.header.Get("Location"), f.conn.Graph+"/users/delta?$deltatoken=")
+}
+
+// Source: Microsoft Graph, Paging: @odata.nextLink.
+func TestLinksWriteTheDollarAsItIs(t *testing.T) {
+	f := seeded(t, three)
+	a := f.call("GET", "/users?$top=1&$select=id", nil)
+	if next := a.at("@odata.nextLink"); !strings.Contains(next, "&$skiptoken=") || !strings.Contains(next, "$select=id") || strings.Contains(next, "%24") {
+		t.Errorf("the next page is at %s, want the dollar as it is", next)
+	}
+	equal(t, "the next page", len(f.call("GET", a.at("@odata.nextLink"), nil).values()), 1)
+}
+
 func TestANumberIsAnIdInABatch(t *testing.T) {
 	f := seeded(t, three)
 	a := f.call("POST", "/$batch", map[string]any{"requests": []any{
@@ -150,4 +186,55 @@ func TestATokenSaysWhatClientsReadInIt(t *testing.T) {
 	if audience, isOne := claims["aud"].(string); !isOne || audience != graphAudience || claims["idtyp"] != "app" || claims["app_displayname"] == "" {
 		t.Errorf("aud %v, idtyp %v, app_displayname %v", claims["aud"], claims["idtyp"], claims["app_displayname"])
 	}
+}
+
+// Sources: Microsoft Graph, List directoryRoles, directoryRole: list members and remove member.
+func TestARoleIsTakenAwayByItsMembersToo(t *testing.T) {
+	f := seeded(t, `
+users: [{userPrincipalName: ada@contoso.com, roles: [Helpdesk Administrator]}, {userPrincipalName: bo@contoso.com, roles: [Directory Readers, Helpdesk Administrator]}]
+`)
+	helpdesk := roleByName("Helpdesk Administrator").id
+	roles := f.call("GET", "/directoryRoles?"+where("roleTemplateId eq '"+helpdesk+"'"), nil)
+	members := "/directoryRoles/" + only(t, roles, "id") + "/members"
+	equal(t, "members", len(f.call("GET", members, nil).values()), 2)
+	equal(t, "by their template", len(f.call("GET", "/directoryRoles(roleTemplateId='"+helpdesk+"')/members", nil).values()), 2)
+	f.want(f.call("DELETE", members+"/"+UserID(bo)+"/$ref", nil), http.StatusNoContent, "")
+	f.want(f.call("DELETE", members+"/"+UserID(bo)+"/$ref", nil), http.StatusNotFound, "Request_ResourceNotFound")
+	f.Edit(func(w *World) {
+		for _, a := range w.RoleAssignments {
+			if a.Principal == UserID(bo) && a.Role == helpdesk {
+				t.Error("bo has the role still")
+			}
+		}
+	})
+	equal(t, "who holds it", f.call("GET", members, nil).names("id"), UserID(ada))
+}
+
+// Sources: Microsoft Graph, Add members (several in one request), Create group with owners and members.
+func TestMembersAndOwnersAreBoundInOneRequest(t *testing.T) {
+	f := seeded(t, three)
+	bind := func(who ...string) []string {
+		var links []string
+		for _, w := range who {
+			links = append(links, "https://graph.microsoft.com/v1.0/directoryObjects/"+UserID(w))
+		}
+		return links
+	}
+	team := "/groups/" + GroupID("Team")
+	f.want(f.call("PATCH", team, map[string]any{"members@odata.bind": bind(bo, "cy@contoso.com")}), http.StatusNoContent, "")
+	if g, _ := f.GroupByName("Team"); len(g.Members) != 3 {
+		t.Errorf("the members are %v, want all three", g.Members)
+	}
+	f.want(f.call("PATCH", team, map[string]any{"members@odata.bind": bind(bo)}), http.StatusBadRequest, "Request_BadRequest")
+	f.want(f.call("PATCH", team, map[string]any{"owners@odata.bind": bind("nobody@contoso.com")}), http.StatusNotFound, "Request_ResourceNotFound")
+	a := f.call("POST", "/groups", map[string]any{
+		"displayName": "New", "mailNickname": "new", "mailEnabled": false, "securityEnabled": true, "owners@odata.bind": bind(ada), "members@odata.bind": bind(bo),
+	})
+	f.want(a, http.StatusCreated, "")
+	if g, _ := f.GroupByName("New"); len(g.Owners) != 1 || g.Owners[0] != UserID(ada) || len(g.Members) != 1 || g.Members[0] != UserID(bo) {
+		t.Errorf("the owners are %v and the members %v, want ada and bo", g.Owners, g.Members)
+	}
+	equal(t, "owners who are users", f.call("GET", "/groups/"+a.at("id")+"/owners/microsoft.graph.user?$select=id", nil).names("id"), UserID(ada))
+	// What binds something that is not simulated is said, not forgotten.
+	f.want(f.call("PATCH", "/users/"+ada, map[string]any{"manager@odata.bind": "https://graph.microsoft.com/v1.0/users/" + UserID(bo)}), http.StatusNotImplemented, "NotImplemented")
 }

@@ -114,6 +114,7 @@ type SeedGroup struct {
 	Owners   []string `yaml:"owners"`
 
 	Restricted    bool              `yaml:"isManagementRestricted"`
+	Visibility    string            `yaml:"visibility" enum:"Public,Private,HiddenMembership"`
 	LicenceErrors map[string]string `yaml:"licenceErrors"` // by user principal name: CountViolation, …
 }
 
@@ -186,6 +187,9 @@ type SeedMailbox struct {
 	ArchiveItems      int      `yaml:"archiveItemCount"`
 	ArchiveSize       int64    `yaml:"archiveTotalItemSize"` // bytes
 	ResourceDelegates []string `yaml:"resourceDelegates"`    // user principal names
+
+	RemoteRecipientType string `yaml:"remoteRecipientType"` // of an Exchange on premises: ProvisionMailbox, Migrated, …
+	NeverOpened         bool   `yaml:"neverOpened"`         // by anybody: Exchange has no statistics of it
 
 	ForwardTo  string `yaml:"forwardTo"` // an address
 	RedirectTo string `yaml:"ruleRedirectsTo"`
@@ -344,7 +348,7 @@ func (b *builder) groups() error {
 		g := &Group{
 			ID: orElse(s.ID, GroupID(s.Name)), DisplayName: s.Name, IsManagementRestricted: s.Restricted, MembershipRule: s.Rule, AssignableToRole: s.RoleAble,
 			Unified: s.Kind == "unified", MailEnabled: s.Kind != "" && s.Kind != "security",
-			SecurityEnabled: s.Kind == "" || s.Kind == "security" || s.Kind == "mailSecurity",
+			SecurityEnabled: s.Kind == "" || s.Kind == "security" || s.Kind == "mailSecurity", HiddenMembership: s.Visibility == hiddenMembership,
 		}
 		if !slices.Contains([]string{"", "security", "unified", "distribution", "mailSecurity"}, s.Kind) {
 			return fmt.Errorf("group %q: no kind %q", s.Name, s.Kind)
@@ -680,6 +684,7 @@ func (b *builder) mailbox(s *SeedUser, u *User) {
 	m.ArchiveItemCount, m.ArchiveSize = s.Mailbox.ArchiveItems, s.Mailbox.ArchiveSize
 	m.InPlaceHolds, m.ComplianceTagHoldApplied = s.Mailbox.InPlaceHolds, s.Mailbox.LabelHold
 	m.DelayHoldApplied, m.DelayReleaseHoldApplied = s.Mailbox.DelayHold, s.Mailbox.DelayReleaseHold
+	m.RemoteRecipientType, m.NeverOpened = s.Mailbox.RemoteRecipientType, s.Mailbox.NeverOpened
 	for i := range s.Mailbox.Meetings {
 		e := Meeting{ID: derived("meeting", s.UPN, strconv.Itoa(i)), Organised: true, Start: b.now.AddDate(0, 0, i), Lasts: time.Hour, Attendees: 2}
 		if i == 0 {

@@ -2,6 +2,7 @@ package simtenant
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -296,6 +297,12 @@ users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}, {userP
 		t.Errorf("ownedObjects shows %s, want no distribution list", owned.names("displayName"))
 	}
 	equal(t, "managed", only(t, f.exec("Get-DistributionGroup", args{"ManagedBy": UserID(ada)}), "DisplayName"), "Old List")
+	for cmdlet, more := range map[string]args{"Set-DistributionGroup": {"ManagedBy": []any{bo}}, "Add-DistributionGroupMember": {"Member": bo}, "Remove-DistributionGroupMember": {"Member": ada}} {
+		more["Identity"] = "Old List"
+		a := f.exec(cmdlet, more)
+		f.want(a, 400, "BadRequest")
+		equal(t, cmdlet+" by somebody else than its manager", a.header.Get("X-ExceptionType"), managerException)
+	}
 	f.want(f.exec("Set-DistributionGroup", args{"Identity": "Old List", "ManagedBy": []any{bo}, "BypassSecurityGroupManagerCheck": true}), 200, "")
 	if g, _ := f.GroupByName("Old List"); len(g.Owners) != 1 || g.Owners[0] != UserID(bo) {
 		t.Errorf("the list is managed by %v, want bo alone", g.Owners)
@@ -372,7 +379,7 @@ users:
   - {userPrincipalName: room@contoso.com, disabled: true, mailbox: {recipientTypeDetails: RoomMailbox, resourceDelegates: [ada@contoso.com]}}
 `)
 	equal(t, "forwarding outside", only(t, f.exec("Get-HostedOutboundSpamFilterPolicy", args{"Identity": "Default"}), "AutoForwardingMode"), "Automatic")
-	equal(t, "remote domain", only(t, f.exec("Get-RemoteDomain", args{"Identity": "fabrikam.com"}), "AutoForwardEnabled"), "false")
+	equal(t, "remote domain", only(t, f.exec("Get-RemoteDomain", args{"Identity": "Fabrikam"}), "AutoForwardEnabled"), "false")
 	equal(t, "delegates", only(t, f.exec("Get-CalendarProcessing", args{"Identity": "room@contoso.com"}), "ResourceDelegates"), "[ada]")
 	f.want(f.exec("Set-CalendarProcessing", args{"Identity": "room@contoso.com", "ResourceDelegates": map[string]any{"@odata.type": "#Exchange.GenericHashTable", "remove": []any{ada}}}), 200, "")
 	if m, _ := f.Mailbox(UserID("room@contoso.com")); len(m.ResourceDelegates) != 0 {
@@ -407,6 +414,205 @@ users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]
 	cas := f.exec("Get-CASMailbox", args{"Identity": ada}).values()[0]
 	if v, there := cas["EwsEnabled"]; there || cas["OWAEnabled"] != true {
 		t.Errorf("EwsEnabled is %v, OWAEnabled %v, want absent and true", v, cas["OWAEnabled"])
+	}
+}
+
+// Source: Microsoft Graph, telephoneNumberManagement: unassignNumber, whose answer is an operation that goes on.
+func TestATelephoneNumberIsReleasedLater(t *testing.T) {
+	f := seeded(t, `
+knobs: {numberDelay: 1m}
+users: [{userPrincipalName: ada@contoso.com, access: {telephoneNumbers: ["+4930123"]}}]
+`)
+	f.want(f.call("POST", "/admin/teams/telephoneNumberManagement/numberAssignments/unassignNumber", map[string]any{"telephoneNumber": "+4930123", "numberType": "callingPlan"}), 202, "")
+	numbers := func() int {
+		return len(f.call("GET", "/admin/teams/telephoneNumberManagement/numberAssignments", nil).values())
+	}
+	equal(t, "at once", numbers(), 1)
+	f.Advance(time.Minute)
+	equal(t, "a minute later", numbers(), 0)
+}
+
+// Source: Microsoft Graph, Paging: a link belongs to what was asked.
+func TestASkipTokenBelongsToOnePath(t *testing.T) {
+	f := seeded(t, `
+groups: [{name: A}, {name: B}]
+users: [{userPrincipalName: ada@contoso.com}, {userPrincipalName: bo@contoso.com}]
+`)
+	next := f.call("GET", "/users?$top=1", nil).at("@odata.nextLink")
+	f.want(f.call("GET", strings.Replace(next, "/users?", "/groups?", 1), nil), 400, "Request_BadRequest")
+}
+
+// Sources: Exchange PowerShell, New-MailUser, Get-Recipient, RecipientTypeDetails.
+func TestALicenceGivesNoMailboxToWhoHasOneElsewhere(t *testing.T) {
+	f := seeded(t, `
+groups: [{name: News, kind: distribution}, {name: Team, kind: unified}]
+users: [{userPrincipalName: ada@contoso.com, mail: ada@contoso.com, recipientTypeDetails: MailUser}]
+`)
+	f.want(f.call("POST", "/users/"+ada+"/assignLicense", map[string]any{"addLicenses": []any{map[string]any{"skuId": skuOfficeE3ID}}, "removeLicenses": []any{}}), 200, "")
+	if _, there := f.Mailbox(UserID(ada)); there {
+		t.Error("the licence brought a mailbox, want none beside the one elsewhere")
+	}
+	equal(t, "a list", only(t, f.exec("Get-Recipient", args{"Identity": "news@contoso.com"}), "RecipientTypeDetails"), "MailUniversalDistributionGroup")
+	equal(t, "a team", only(t, f.exec("Get-Recipient", args{"Identity": "team@contoso.com"}), "RecipientTypeDetails"), "GroupMailbox")
+}
+
+// Source: Microsoft Purview, How to identify the type of hold placed on an Exchange Online mailbox.
+func TestExchangeShowsWhatHolds(t *testing.T) {
+	const policy = "mbx7cfb30345d454ac0a989ab3041051209"
+	f := seeded(t, `
+organization: {inPlaceHolds: ["`+policy+`:2"]}
+users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], mailbox: {delayReleaseHoldApplied: true, complianceTagHoldApplied: true, archiveItemCount: 1, archiveTotalItemSize: 1024}}]
+`)
+	mailbox := f.exec("Get-Mailbox", args{"Identity": ada})
+	equal(t, "of apps", only(t, mailbox, "DelayReleaseHoldApplied"), "true")
+	equal(t, "a label", only(t, mailbox, "ComplianceTagHoldApplied"), "true")
+	equal(t, "an archive", only(t, mailbox, "ArchiveStatus"), "Active")
+	equal(t, "its size", only(t, f.exec("Get-MailboxStatistics", args{"Identity": ada, "Archive": true}), "TotalItemSize"), "1 KB (1,024 bytes)")
+	equal(t, "of everybody", only(t, f.exec("Get-OrganizationConfig", nil), "InPlaceHolds"), "["+policy+":2]")
+	f.want(f.exec("Set-Mailbox", args{"Identity": ada, "ExcludeFromOrgHolds": []string{policy}}), 200, "")
+	equal(t, "excepted", only(t, f.exec("Get-Mailbox", args{"Identity": ada}), "InPlaceHolds"), "[-"+policy+"]")
+}
+
+// Sources: Microsoft Graph, driveItem: copy, errors; Delete permission.
+func TestACopyIsRefusedOrFindsANamesakeAndAnOwnerStays(t *testing.T) {
+	f := seeded(t, `
+knobs: {copyDelay: 1m}
+users:
+  - {userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], drive: {items: [{name: a.docx, size: 10}, {name: bad.exe, size: 10, copyError: malwareDetected}]}}
+  - {userPrincipalName: bo@contoso.com, licences: [ENTERPRISEPACK]}
+`)
+	from, _ := f.Drive(UserID(ada))
+	to, _ := f.Drive(UserID(bo))
+	copyTo := func(item DriveItem) answer {
+		return f.call("POST", "/drives/"+from.ID+"/items/"+item.ID+"/copy", map[string]any{"parentReference": map[string]any{"driveId": to.ID, "id": "root"}})
+	}
+	f.want(copyTo(from.Items[1]), 400, "malwareDetected")
+	a := copyTo(from.Items[0])
+	f.want(a, 202, "")
+	f.Edit(func(w *World) {
+		w.Drives[UserID(bo)].Items = append(w.Drives[UserID(bo)].Items, DriveItem{ID: "01OTHER", Name: "A.docx", Size: 3})
+	})
+	f.Advance(time.Minute)
+	if d, _ := f.Drive(UserID(bo)); len(d.Items) != 1 || d.Items[0].Size != 3 {
+		t.Errorf("there is %+v, want what somebody put there meanwhile", d.Items)
+	}
+	equal(t, "the monitor", f.open("GET", a.header.Get("Location")).at("error", "code"), "nameAlreadyExists")
+	root := "/drives/" + from.ID + "/items/root/permissions"
+	owner := f.call("GET", root, nil).names("id")
+	f.want(f.call("DELETE", root+"/"+owner, nil), 400, "invalidRequest")
+}
+
+// Sources: Exchange, KB 2710029: Shared mailboxes are unexpectedly converted to user mailboxes after directory
+// synchronization; Shared mailbox in Exchange Online is unexpectedly disconnected.
+func TestASharedMailboxThatExchangeOnPremisesHasAsAUsersIsTakenBack(t *testing.T) {
+	for remote, kept := range map[string]bool{"ProvisionMailbox": false, "ProvisionMailbox, ProvisionArchive": false, "Migrated": true, "ProvisionMailbox, SharedMailbox": true, "": true} {
+		f := seeded(t, fmt.Sprintf(`
+knobs: {directorySyncEvery: 1m}
+users: [{userPrincipalName: ada@contoso.com, synced: true, licences: [ENTERPRISEPACK], mailbox: {remoteRecipientType: %q}}]
+`, remote))
+		equal(t, "shown", only(t, f.exec("Get-Mailbox", args{"Identity": ada}), "RemoteRecipientType"), orElse(remote, "None"))
+		f.want(f.exec("Set-Mailbox", args{"Identity": ada, "Type": "Shared"}), 200, "")
+		f.want(f.call("POST", "/users/"+ada+"/assignLicense", map[string]any{"addLicenses": []any{}, "removeLicenses": []any{skuOfficeE3ID}}), 200, "")
+		if m, _ := f.Mailbox(UserID(ada)); m.Type != "SharedMailbox" || !usable(&m) {
+			t.Fatalf("%q: before the synchronisation the mailbox is a %s, want a shared one that needs no licence", remote, m.Type)
+		}
+		f.Advance(2 * time.Minute)
+		if m, _ := f.Mailbox(UserID(ada)); (m.Type == "SharedMailbox") != kept || usable(&m) != kept {
+			t.Errorf("%q: a synchronisation later the mailbox is a %s, usable %t, want it kept: %t", remote, m.Type, usable(&m), kept)
+		}
+	}
+}
+
+// Sources: Microsoft Graph, permissions reference, Member.Read.Hidden; directoryObject: checkMemberGroups.
+func TestAHiddenMembershipIsToldToFewApps(t *testing.T) {
+	f := seeded(t, `
+groups: [{name: Works council, kind: unified, visibility: HiddenMembership}, {name: Open, kind: unified}]
+users: [{userPrincipalName: ada@contoso.com, groups: [Works council, Open]}]
+`)
+	council := GroupID("Works council")
+	few, many := f.app("Directory.Read.All"), f.app("Directory.Read.All Member.Read.Hidden")
+	for _, app := range []struct {
+		id     string
+		groups int
+	}{{few, 1}, {many, 2}} {
+		equal(t, "memberOf", len(f.as(app.id, "GET", "/users/"+ada+"/memberOf", nil).values()), app.groups)
+		equal(t, "transitiveMemberOf", len(f.as(app.id, "GET", "/users/"+ada+"/transitiveMemberOf", nil).values()), app.groups)
+		for path, body := range map[string]any{"checkMemberGroups": map[string]any{"groupIds": []string{council, GroupID("Open")}}, "getMemberGroups": map[string]any{"securityEnabledOnly": false}} {
+			list, _ := f.as(app.id, "POST", "/users/"+ada+"/"+path, body).body["value"].([]any)
+			equal(t, path, len(list), app.groups)
+		}
+	}
+	equal(t, "visibility", f.as(few, "GET", "/groups/"+council, nil).at("visibility"), "HiddenMembership")
+	f.want(f.as(few, "GET", "/groups/"+council+"/members", nil), 403, "Authorization_RequestDenied")
+	f.want(f.as(few, "GET", "/groups/"+council+"/transitiveMembers", nil), 403, "Authorization_RequestDenied")
+	equal(t, "members", len(f.as(many, "GET", "/groups/"+council+"/members", nil).values()), 1)
+	equal(t, "transitive members", len(f.as(many, "GET", "/groups/"+council+"/transitiveMembers", nil).values()), 1)
+}
+
+// Source: Exchange PowerShell, Get-MailboxStatistics: a mailbox has statistics once somebody has logged on to it.
+func TestAMailboxThatNobodyOpenedHasNoStatistics(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], mailbox: {neverOpened: true}}]`)
+	a := f.exec("Get-MailboxStatistics", args{"Identity": ada})
+	f.want(a, 200, "")
+	equal(t, "statistics", len(a.values()), 0)
+	if warning := fmt.Sprint(a.body["@adminapi.warnings"]); !strings.Contains(warning, "hasn't logged on") {
+		t.Errorf("it warns %q, want that nobody has logged on", warning)
+	}
+	equal(t, "the mailbox", only(t, f.exec("Get-Mailbox", args{"Identity": ada}), "RecipientTypeDetails"), "UserMailbox")
+}
+
+// Sources: microsoft/Microsoft365DSC issue 2998; Exchange Online Management module: what it tries again.
+func TestAFaultOfExchangeHasTheShapeOfItsStatus(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]`)
+	for status, want := range map[int]struct{ code, exception string }{
+		400: {"BadRequest", taskException}, 401: {"Unauthorized", ""}, 403: {"Forbidden", ""}, 404: {"NotFound", notFoundException},
+		429: {"TooManyRequests", ""}, 500: {"InternalServerError", "Microsoft.Exchange.Data.Storage.StorageTransientException"}, 503: {"ServiceUnavailable", "Microsoft.Exchange.Data.Storage.StorageTransientException"},
+	} {
+		f.Edit(func(w *World) {
+			w.Faults = []Fault{{Operation: "Get-Mailbox", Status: status, RetryAfter: time.Second}}
+		})
+		a := f.exec("Get-Mailbox", args{"Identity": ada})
+		f.want(a, status, want.code)
+		if a.header.Get("X-ExceptionType") != want.exception || a.header.Get("Retry-After") != "1" {
+			t.Errorf("%d: the exception is %q and Retry-After %q, want %q and 1", status, a.header.Get("X-ExceptionType"), a.header.Get("Retry-After"), want.exception)
+		}
+	}
+	f.Edit(func(w *World) {
+		w.Faults = []Fault{{Operation: "Get-Mailbox", Status: 400, Code: "Microsoft.Exchange.Data.Directory.SuitabilityDirectoryException"}}
+	})
+	a := f.exec("Get-Mailbox", args{"Identity": ada})
+	f.want(a, 400, "BadRequest")
+	equal(t, "an exception by name", a.header.Get("X-ExceptionType"), "Microsoft.Exchange.Data.Directory.SuitabilityDirectoryException")
+}
+
+// Source: OneDrive/onedrive-api-docs issue 697.
+func TestAGatewayAnswersWithAPageOfItsOwn(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]`)
+	f.Edit(func(w *World) {
+		w.Faults = []Fault{{Operation: "*", Status: 503, Page: true, RetryAfter: 2 * time.Second}}
+	})
+	for target, audience := range map[string]string{f.conn.Graph + "/users/" + ada: graphAudience, f.conn.Exchange + "/adminapi/beta/" + f.conn.TenantID + "/InvokeCommand": exchangeAudience} {
+		f.Edit(func(w *World) { w.Faults[0].Operation = "POST /$batch" })
+		token := f.token(DefaultClientID, audience)
+		f.Edit(func(w *World) { w.Faults[0].Operation = "*" })
+		method, body := http.MethodGet, ""
+		if audience == exchangeAudience {
+			method, body = http.MethodPost, `{"CmdletInput":{"CmdletName":"Get-Mailbox","Parameters":{}}}`
+		}
+		req, err := http.NewRequest(method, target, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := f.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != 503 || res.Header.Get("Content-Type") != "text/html" || !strings.HasPrefix(string(page), "<html>") || res.Header.Get("Retry-After") != "2" {
+			t.Errorf("%s: got %d %s %q, %v, want a page of HTML", target, res.StatusCode, res.Header.Get("Content-Type"), page, err)
+		}
 	}
 }
 

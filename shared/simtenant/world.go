@@ -179,6 +179,7 @@ type Group struct {
 	Licences               []string          // sku ids the direct members inherit
 	LicenceErrors          map[string]string // by user: why the licences of the group did not reach that member, such as CountViolation
 	IsManagementRestricted bool
+	HiddenMembership       bool // who is in it is told only to apps with Member.Read.Hidden
 	MailNickname           string
 	DeletedAt              time.Time
 	Members                []string // object ids of users and groups; deleted users stay listed, so that a restore brings them back
@@ -302,6 +303,8 @@ type Mailbox struct {
 	Rules                    []InboxRule
 	Permissions              []MailboxPermission
 	SendAs                   []string   // object ids of who may
+	RemoteRecipientType      string     // what an Exchange on premises says of it: ProvisionMailbox, Migrated, …; "" = None
+	NeverOpened              bool       // by anybody, so that there are no statistics of it
 	Calendars                []Calendar // none = one that is called Calendar and not shared
 	SoftDeletedAt            time.Time  // zero while it can be used
 	Inactive                 bool       // soft-deleted and held: kept until the hold ends

@@ -1,10 +1,10 @@
 // An offboarding by Microsoft's own JavaScript client, as an administrator would script it. It prints
 // what it read, one JSON object.
 const { ClientSecretCredential, ClientCertificateCredential } = require('@azure/identity');
-const { Client } = require('@microsoft/microsoft-graph-client');
+const { Client, PageIterator } = require('@microsoft/microsoft-graph-client');
 const { TokenCredentialAuthenticationProvider } = require('@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials');
 
-const { TENANT, CLIENT, SECRET, CERTIFICATE, WHO, BOSS, SKU, GROUP } = process.env;
+const { TENANT, CLIENT, SECRET, CERTIFICATE, WHO, BOSS, SKU, GROUP, TEAM } = process.env;
 const credential = CERTIFICATE
   ? new ClientCertificateCredential(TENANT, CLIENT, { certificatePath: CERTIFICATE })
   : new ClientSecretCredential(TENANT, CLIENT, SECRET);
@@ -27,7 +27,14 @@ const eventual = (path) => client.api(path).header('ConsistencyLevel', 'eventual
   out.devices = devices.length;
   const roles = (await client.api('/roleManagement/directory/roleAssignments').filter(`principalId eq '${id}'`).get()).value;
   out.roles = roles.length;
-  const delta = await client.api('/users/delta').select('id').get();
+  out.readers = (await client.api("/directoryRoles(roleTemplateId='88d8e3e3-8f55-4a1e-953a-9b9898b8876b')/members").get()).value.map((u) => u.id);
+  out.owners = (await client.api(`/groups/${TEAM}/owners/microsoft.graph.user`).select('id').get()).value.map((u) => u.id);
+  const byOne = { headers: { Prefer: 'odata.maxpagesize=1' } };
+  const everybody = [];
+  const pages = new PageIterator(client, await client.api('/users/delta').select('id').headers(byOne.headers).get(), (u) => everybody.push(u.id) > 0, byOne);
+  await pages.iterate();
+  out.everybody = everybody;
+  const delta = pages.getDeltaLink();
 
   await client.api(`/users/${id}`).patch({ accountEnabled: false });
   await client.api(`/users('${id}')/revokeSignInSessions`).post({});
@@ -38,10 +45,11 @@ const eventual = (path) => client.api(path).header('ConsistencyLevel', 'eventual
   out.reports = (await client.api(`/users/${id}/directReports`).get()).value.map((u) => u.id);
   await client.api(`/users/${BOSS}/manager/$ref`).delete();
   await client.api(`/groups/${GROUP}/members/${id}/$ref`).delete();
+  await client.api(`/groups/${GROUP}`).patch({ 'members@odata.bind': [`https://graph.microsoft.com/v1.0/directoryObjects/${BOSS}`] });
   await client.api(`/users/${id}/assignLicense`).post({ addLicenses: [], removeLicenses: [SKU] });
   out.batch = (await client.api('/$batch').post({ requests: [{ id: 1, method: 'GET', url: `/users/${id}?$select=accountEnabled` }, { id: 2, method: 'GET', url: `/users/${BOSS}/directReports` }] }))
     .responses.map((r) => `${r.id}:${r.status}`).sort();
-  out.changed = (await client.api(delta['@odata.deltaLink']).get()).value.map((u) => u.id);
+  out.changed = (await client.api(delta).get()).value.map((u) => u.id);
   await client.api(`/users/${id}`).delete();
   out.deleted = (await client.api('/directory/deletedItems/microsoft.graph.user').get()).value.map((u) => u.id);
   try {
