@@ -546,6 +546,9 @@ func (d *deployment) isExamined(t *testing.T) {
 	if got := wrong(); !slices.Equal(got, healthy) {
 		t.Errorf("the functions found %q, want %q", got, healthy)
 	}
+	if _, err := d.functions[offboarding.FunctionBackup].invoke([]byte(`{}`)); err != nil {
+		t.Errorf("the ledger is copied: %v", err) // and so the next look finds a copy
+	}
 	index := func(name string) int {
 		return slices.IndexFunc(offboarding.InCloud(), func(f offboarding.Function) bool { return f.Name == name })
 	}
