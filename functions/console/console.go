@@ -380,6 +380,7 @@ type frame struct {
 	Frozen *operator.Frozen
 	Now    time.Time
 	Build  string
+	Unread int // departures that are over, and that no page shows yet
 	Data   any
 }
 
@@ -412,6 +413,9 @@ func (c *Console) write(w http.ResponseWriter, r *http.Request, who session, a a
 		Title: a.title, Page: a.page, Who: who, CSRF: who.CSRF, Field: csrfField, Live: a.live, Now: c.Desk.Now(), Build: c.build, Data: a.data,
 		Said: said[r.URL.Query().Get("done")],
 		May:  map[string]bool{"read": who.may(roleRead), "operate": who.may(roleOperate), "approve": who.may(roleApprove)},
+	}
+	if who.may(roleRead) && a.status < http.StatusBadRequest {
+		f.Unread = c.Desk.Unread()
 	}
 	if who.may(roleRead) {
 		if frozen, is, err := c.Desk.Ledger.Freezing(r.Context()); err == nil && is {

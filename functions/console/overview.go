@@ -60,7 +60,7 @@ func (c *Console) overview(r *http.Request, _ session) (answer, error) {
 			}
 		}
 	}
-	o.Counts.All = len(all)
+	o.Counts.All = len(all) + c.Desk.Unread()
 	slices.SortFunc(o.Deadlines, func(a, b due) int { return a.At.Compare(b.At) })
 	o.Deadlines = o.Deadlines[:min(len(o.Deadlines), mostRows)]
 	return answer{page: "overview", title: "Overview", live: true, data: o}, nil

@@ -25,7 +25,7 @@ import (
 
 // SignIn is how people sign in: OpenID Connect with Entra, by the authorization code and PKCE.
 type SignIn struct {
-	// Authority is the base URL of the cloud's login host; TenantID is the tenant's id, never a name, nor
+	// Authority is the base URL of the cloud's login host for people; TenantID is the tenant's id, never a name, nor
 	// common: the token of another tenant is refused.
 	Authority, TenantID string
 	ClientID            string

@@ -150,11 +150,22 @@ func (t *teller) steps(now time.Time) {
 			t.say(offboarding.EventWithheld, n, latest(s.DecidedAt, c.OpenedAt), step(c, s, "A rule forbids a step", "", ""))
 		}
 		if deadline := s.Deadline(); !deadline.IsZero() && deadline.Sub(now) < deadlineNear && deadline.Sub(s.Since) > deadlineNear {
-			days := max(int(deadline.Sub(now).Hours()/24), 0)
 			t.say(offboarding.EventDeadline, fmt.Sprintf("%s/%d", s.Name, s.Since.Unix()), deadline.Add(-deadlineNear),
-				step(c, s, fmt.Sprintf("A wait ends in %d days", days), "leaver status "+c.ID, "past-deadline.md"))
+				step(c, s, "A wait ends "+within(deadline.Sub(now)), "leaver status "+c.ID, "task.md"))
 		}
 	}
+}
+
+// within is how soon something is, in whole days that are not too few.
+func within(left time.Duration) string {
+	days := int((left + 24*time.Hour - 1) / (24 * time.Hour))
+	switch {
+	case days <= 0:
+		return "now"
+	case days == 1:
+		return "within a day"
+	}
+	return fmt.Sprintf("within %d days", days)
 }
 
 func step(c *offboarding.Case, s *offboarding.Record, title, command, page string) offboarding.Announcement {
@@ -215,10 +226,11 @@ func filesOf(c *offboarding.Case, files *offboarding.Record) (reader, text strin
 	if reader = files.Evidence[offboarding.FilesReader]; reader == "" || uuid.Validate(reader) != nil {
 		return "", ""
 	}
+	folder := offboarding.FilesFolder(c.ID)
 	if offboarding.FilesToDrive(c.Plan.FilesTo) {
-		return reader, "The files of the person who leaves were copied to the library that your organisation keeps for them, and compared; until the account is deleted you can read the originals."
+		return reader, "The files of the person who leaves were copied to the library that your organisation keeps for them, into “" + folder + "”, and compared; until the account is deleted you can read the originals."
 	}
-	return reader, "The files of the person who leaves were copied into your OneDrive, and compared."
+	return reader, "The files of the person who leaves were copied into your OneDrive, into “" + folder + "”, and compared."
 }
 
 // ofRequest tells of a request that found nobody, or of a webhook that cannot be used.

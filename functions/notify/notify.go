@@ -53,9 +53,11 @@ type Channel struct {
 type Notifier struct {
 	Ledger   *ledger.Ledger
 	Channels []Channel
-	Now      func() time.Time
-	Log      *slog.Logger
-	Report   Report // optional
+	// Console is where browsers find the console, without a path; empty where there is none.
+	Console string
+	Now     func() time.Time
+	Log     *slog.Logger
+	Report  Report // optional
 }
 
 // schedule is how long after each failed try the next one comes.
@@ -164,7 +166,7 @@ func (r *run) waiting(ctx context.Context) (map[string][]due, error) {
 				left[of] = true
 				r.stuck[c.Name] = r.stuck[c.Name] || telling.Attempts >= failing
 				if !telling.Next.After(now) {
-					all[c.Name] = append(all[c.Name], due{worded(a, c.Audience), of, telling})
+					all[c.Name] = append(all[c.Name], due{r.worded(a, c.Audience), of, telling})
 				}
 			}
 		}
@@ -198,10 +200,17 @@ var technical = []offboarding.EventName{
 }
 
 // worded is an announcement in the words of an audience. HR hears no technical reasons and no commands,
-// whatever its channel is told of; what was handed over is said to whoever has it alone.
-func worded(a offboarding.Announcement, audience offboarding.Audience) offboarding.Announcement {
+// whatever its channel is told of; what was handed over is said to whoever has it alone. Only IT is led to
+// the console: the others have no role there.
+func (n *Notifier) worded(a offboarding.Announcement, audience offboarding.Audience) offboarding.Announcement {
 	if a.Event == offboarding.EventHandedOver && audience != offboarding.AudienceManager {
-		a.Title, a.Text = "Handed over", "What is handed over of mail and files is with whoever takes over."
+		a.Title, a.Text = "Handed over", "Mail and files are with whoever takes over."
+	}
+	if audience == offboarding.AudienceManager {
+		a.Case, a.Request = "", "" // numbers that say nothing to them
+	}
+	if audience == offboarding.AudienceIT {
+		a.URL = offboarding.ConsolePage(n.Console, a.Case, a.Request)
 	}
 	if audience != offboarding.AudienceHR {
 		return a
@@ -238,7 +247,7 @@ func (r *run) serve(ctx context.Context, c Channel, waiting []due) error {
 // tell tells the same people some notices: one by one, or as one where they are more than the channel wants.
 func (r *run) tell(ctx context.Context, c Channel, waiting []due) error {
 	if len(waiting) > c.Most() {
-		return r.send(ctx, c, digest(waiting), waiting)
+		return r.send(ctx, c, r.digest(c, waiting), waiting)
 	}
 	for _, d := range waiting {
 		if err := r.send(ctx, c, d.Announcement, []due{d}); err != nil {
@@ -337,8 +346,11 @@ func (r *run) failing(channel string, is bool) {
 
 // digest stands for many. Its id follows from theirs, so that it too is the same at every try of the
 // same ones.
-func digest(of []due) offboarding.Announcement {
-	a := offboarding.Announcement{At: of[len(of)-1].At, Title: fmt.Sprintf("Leaver: %d notices", len(of)), Type: "leaver status"}
+func (n *Notifier) digest(c Channel, of []due) offboarding.Announcement {
+	a := offboarding.Announcement{At: of[len(of)-1].At, Title: fmt.Sprintf("Leaver: %d notices", len(of))}
+	if c.Audience == offboarding.AudienceIT {
+		a.Type, a.URL = "leaver status", offboarding.ConsolePage(n.Console, "", "")
+	}
 	ids := make([]string, len(of))
 	for i, d := range of {
 		ids[i], a.Several = d.ID, append(a.Several, d.Announcement)

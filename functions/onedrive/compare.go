@@ -55,7 +55,7 @@ func (k *keeper) accept(items []string) string {
 
 // copied is where a person finds the copy.
 func (k *keeper) copied() string {
-	folder := "the folder \"Files of " + k.job.Case.ID + "\" of "
+	folder := "the folder \"" + offboarding.FilesFolder(k.job.Case.ID) + "\" of "
 	if k.reader == "" || offboarding.FilesToDrive(k.job.Case.Plan.FilesTo) {
 		return folder + "the drive that the policy names (filesTo)"
 	}

@@ -77,7 +77,7 @@ func (k *keeper) open(ctx context.Context) error {
 	if k.Folder != "" && k.Drive == k.to.ID {
 		return nil
 	}
-	name := "Files of " + k.job.Case.ID
+	name := offboarding.FilesFolder(k.job.Case.ID)
 	there, err := k.files.DriveItems(ctx, k.to.ID, k.to.Root)
 	if err != nil {
 		return err

@@ -132,7 +132,7 @@ func (r *Resolver) count(source hris.Readable, outcome string) {
 // alarm says what somebody has to look at, and counts it.
 func (r *Resolver) alarm(log *slog.Logger, source hris.Readable, what string, args ...any) {
 	r.count(source, outcomeUnread)
-	log.Error(what, append(args, "do", "leaver sources check "+source.Name+" says what is wrong; infra/playbooks/sources.md")...)
+	log.Error(what, append(args, "do", "leaver sources check "+source.Name+" says what is wrong; leaver help sources")...)
 }
 
 // schedule hands a hint out again at a time.

@@ -315,7 +315,7 @@ func (tp template) environment(f offboarding.Function, fault func(string, ...any
 	for name, needed := range map[string]bool{
 		"LEAVER_TABLES": f.Ledger, "LEAVER_LEDGER_KEYS": f.Ledger, "LEAVER_LEDGER_SIGNER": f.Signs, "LEAVER_ANCHORS": f.Anchored(), "LEAVER_BACKUP": f.Name == "backup", "LEAVER_WAKE_PREFIX": len(bus.Wakes(f.Name)) > 0,
 		"LEAVER_WEBHOOK_SECRETS": f.Name == "intake", "LEAVER_SOURCES": f.Name == "intake" || f.Sources || f.Limits, "LEAVER_POLICY": f.Policy, "LEAVER_CLIENT_ID": true,
-		"LEAVER_CONSOLE_CLIENT_ID": f.People, "LEAVER_CONSOLE_URL": f.People, "LEAVER_CONSOLE_KEY": f.People,
+		"LEAVER_CONSOLE_CLIENT_ID": f.People, "LEAVER_CONSOLE_URL": f.People || f.Channels, "LEAVER_CONSOLE_KEY": f.People,
 	} {
 		if _, has := variables[name]; has != needed {
 			fault("%s: has %s: %t", f.Name, name, has)

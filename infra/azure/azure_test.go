@@ -371,7 +371,7 @@ func TestTheResourcesAreAsTheDriversNeedThem(t *testing.T) {
 		{"resource.azurerm_resource_group_template_deployment.ledger", []string{"deployment_mode"}, `"Incremental"`},
 		{"resource.azuread_application_federated_identity_credential.aws", []string{"audiences"}, `["` + identity.Audience + `"]`},
 		{"resource.azuread_application_registration.function", []string{"for_each"}, "local.functions"},
-		{"resource.azuread_app_role_assignment.graph", []string{"for_each"}, "local.permissions"},
+		{"resource.azuread_app_role_assignment.graph", []string{"for_each"}, "local.given"},
 		{"resource.azuread_app_role_assignment.exchange", []string{"for_each"}, "local.exchange"},
 		{"resource.azurerm_role_assignment.send", []string{"for_each"}, "local.send"},
 		{"resource.azurerm_role_assignment.send", []string{"role_definition_name"}, `"Azure Service Bus Data Sender"`},

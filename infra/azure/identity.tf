@@ -43,7 +43,7 @@ data "azuread_service_principal" "exchange" {
 }
 
 resource "azuread_app_role_assignment" "graph" {
-  for_each            = local.permissions
+  for_each            = local.given
   principal_object_id = azuread_service_principal.function[each.value.function].object_id
   resource_object_id  = data.azuread_service_principal.graph.object_id
   app_role_id         = data.azuread_service_principal.graph.app_role_ids[each.value.permission]
@@ -163,6 +163,9 @@ locals {
   permissions = merge([for name, f in local.functions : {
     for permission in f.permissions : "${name} ${permission}" => { function = name, permission = permission }
   }]...)
+  # A cloud may not have a permission, and then nobody can be given it: what it is for is a task for a person
+  # there, and leaver doctor says so.
+  given = { for name, p in local.permissions : name => p if contains(keys(data.azuread_service_principal.graph.app_role_ids), p.permission) }
   send = merge([for name, f in local.functions : {
     for entity in f.send : "${name} ${entity}" => { function = name, entity = entity }
   }]...)

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -42,7 +44,9 @@ func TestEveryShellGetsAScript(t *testing.T) {
 		// As from $fpath: the first completion loads the file, and has to answer at once.
 		"zsh":  {"-f", "-c", `leaver_compadd() { shift; print -l -- ${(P)1} }; functions[compadd]=$functions[leaver_compadd]; words=(leaver sources ch); CURRENT=3; fpath=(${SCRIPT:h}); autoload -U _leaver; _leaver`},
 		"fish": {"--no-config", "-c", `source $SCRIPT; complete -C 'leaver sources ch'`},
+		"pwsh": {"-NoProfile", "-NonInteractive", "-Command", `Invoke-Expression (Get-Content -Raw $env:SCRIPT); (TabExpansion2 'leaver sources ch' 17).CompletionMatches.CompletionText`},
 	}
+	programs := map[string]string{"powershell": "pwsh"}
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -50,9 +54,10 @@ func TestEveryShellGetsAScript(t *testing.T) {
 			if code != 0 || !strings.Contains(script, "leaver complete ") {
 				t.Errorf("exit %d, %q %s", code, script, stderr)
 			}
-			path, err := exec.LookPath(shell)
+			program := cmp.Or(programs[shell], shell)
+			path, err := exec.LookPath(program)
 			if err != nil {
-				t.Logf("%s is not there: its script is not tried", shell) // which is no fault: hardly anybody has all of them
+				t.Logf("%s is not there: its script is not tried", program) // which is no fault: hardly anybody has all of them
 				return
 			}
 			dir := t.TempDir()
@@ -64,13 +69,55 @@ func TestEveryShellGetsAScript(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			asked := exec.Command(path, asks[shell]...)
+			asked := exec.Command(path, asks[program]...)
 			asked.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "SCRIPT="+filepath.Join(dir, "_leaver"), "HOME="+dir)
 			out, err := asked.CombinedOutput()
 			if err != nil || !slices.Contains(strings.Fields(string(out)), "check") {
 				t.Errorf("%s completes “leaver sources ch” with %q, %v; want check", shell, out, err)
 			}
 		})
+	}
+}
+
+// TestThePowerShellScriptIsWhole holds the script's form, because no machine of ours has a PowerShell: every bracket
+// and quotation mark is closed, and what it registers is what PowerShell calls, with the parameters that it gives.
+// Source: Microsoft, Register-ArgumentCompleter, -Native. tree-sitter-powershell 0.26.4 reads it without an error.
+func TestThePowerShellScriptIsWhole(t *testing.T) {
+	t.Parallel()
+	script := scripts["powershell"]
+	var open []rune
+	closes := map[rune]rune{')': '(', ']': '[', '}': '{'}
+	quote := rune(0)
+	for _, c := range script {
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case strings.ContainsRune("([{", c):
+			open = append(open, c)
+		case closes[c] != 0:
+			if len(open) == 0 || open[len(open)-1] != closes[c] {
+				t.Fatalf("%q closes nothing in %s", c, script)
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 || quote != 0 {
+		t.Errorf("%q and %q stay open in %s", string(open), quote, script)
+	}
+	for _, want := range []string{
+		"Register-ArgumentCompleter -Native -CommandName leaver -ScriptBlock {", "param($wordToComplete, $commandAst, $cursorPosition)",
+		"$commandAst.CommandElements", "leaver complete '--' @words", "[System.Management.Automation.CompletionResult]::new(",
+	} {
+		if !strings.Contains(script, want) {
+			t.Errorf("it lacks %s", want)
+		}
+	}
+	if strings.Contains(script, "`") || strings.Contains(script, "\t") {
+		t.Error("a backtick escapes in PowerShell, and a tab completes where the script is pasted")
 	}
 }
 
@@ -91,6 +138,23 @@ func TestHelpShowsEveryPlaybook(t *testing.T) {
 		}
 		if code, page, _ := command(t, "help", name); code != 0 || !strings.Contains(page, "**Type**") {
 			t.Errorf("leaver help %s: exit %d", name, code)
+		}
+	}
+	// What people are told to type is there: by notices, by the doctor and by the log.
+	named := regexp.MustCompile(`leaver help ([a-z-]+)|"([a-z-]+)\.md"`)
+	for _, path := range []string{"functions/notify/events.go", "functions/resolve/resolve.go", "shared/doctor/installation.go", "infra/resident/doctor.go", "infra/leaver/verify.go"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages := named.FindAllStringSubmatch(string(text), -1)
+		if len(pages) == 0 {
+			t.Errorf("%s names no page", path)
+		}
+		for _, page := range pages {
+			if _, err := playbooks.Pages.ReadFile(page[1] + page[2] + ".md"); err != nil {
+				t.Errorf("%s says to type leaver help %s: %v", path, page[1]+page[2], err)
+			}
 		}
 	}
 	if code, _, stderr := command(t, "help", "nothing"); code != 1 || !strings.Contains(stderr, "leaver help lists them") {

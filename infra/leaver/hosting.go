@@ -27,7 +27,11 @@ func (f hosting) open(on console, o resident.Options, elsewhere bool) (_ *reside
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Telemetry = collector.Endpoint
+	pages, err := environment.Read[environment.Pages](on.environ)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Telemetry, o.Console = collector.Endpoint, pages.URL
 	o.Dir, o.Policy, o.Log = f.Data, policy, slog.New(slog.NewJSONHandler(on.stderr, nil))
 	h, err := resident.Open(on, o)
 	if err != nil {

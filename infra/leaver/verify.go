@@ -97,7 +97,7 @@ func (c asking) say(on console, all []ledger.Verification, adopt string) error {
 		}
 	}
 	if err == nil && wrong > 0 {
-		err = fmt.Errorf("%d of %d do not verify: see infra/playbooks/ledger.md", wrong, len(all))
+		err = fmt.Errorf("%d of %d do not verify: leaver help ledger says what to look at", wrong, len(all))
 	}
 	return err
 }

@@ -72,7 +72,7 @@ func (h *Host) ServeConsole(ctx context.Context, at Console) (stop func() error,
 	c, err := console.New(console.Options{
 		Desk: h.Desk(), Public: cmp.Or(at.Public, "http://"+listener.Addr().String()), Key: at.Key, Sources: at.Sources, Log: h.log, Examine: h.examination,
 		SignIn: console.SignIn{
-			Authority: connection.Authority, TenantID: at.Tenant.TenantID, ClientID: at.Tenant.ConsoleClientID, Secret: at.Secret, Client: connection.HTTP,
+			Authority: connection.SignIn, TenantID: at.Tenant.TenantID, ClientID: at.Tenant.ConsoleClientID, Secret: at.Secret, Client: connection.HTTP,
 		},
 	})
 	if err != nil {

@@ -49,7 +49,7 @@ func (h *Host) channels(ctx context.Context) []doctor.Finding {
 		f := doctor.Finding{Check: check, Subject: c.Name, State: doctor.OK, Why: "it has what it needs; whether it takes anything, the first notice tells"}
 		switch {
 		case c.Unopened != nil:
-			f.State, f.Why, f.Fix = doctor.Wrong, c.Unopened.Error()+": nobody is told by it", "channels in the policy, and what stands where they say; infra/playbooks/channel.md"
+			f.State, f.Why, f.Fix = doctor.Wrong, c.Unopened.Error()+": nobody is told by it", "channels in the policy, and what stands where they say; leaver help channel"
 		case c.From != "":
 			if _, err := h.Directory.User(ctx, c.From); errors.Is(err, offboarding.ErrNotFound) {
 				f.State, f.Why, f.Fix = doctor.Wrong, "the mailbox that it sends as does not exist: nobody is told by it", "write the object id of the mailbox's account into from; ./exchange.ps1 -Sender ADDRESS in infra/azure"

@@ -116,6 +116,8 @@ type Options struct {
 	SourceLimits map[string]int
 	// Telemetry is the base URL of a collector of OpenTelemetry; empty sends it nothing.
 	Telemetry string
+	// Console is where browsers find the console, which notices lead to; empty where only this machine does.
+	Console string
 	// Around is laid around every step; nil is nothing.
 	Around func(offboarding.StepName, worker.Step) worker.Step
 }
@@ -207,7 +209,7 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 
 // notifier tells people by the channels of the policy. One that cannot be opened keeps nothing else up.
 func (h *Host) notifier(ctx context.Context, o Options) *notify.Notifier {
-	n := &notify.Notifier{Ledger: h.Ledger, Now: h.Now, Log: o.Log, Report: h.Metrics}
+	n := &notify.Notifier{Ledger: h.Ledger, Now: h.Now, Log: o.Log, Report: h.Metrics, Console: o.Console}
 	for _, c := range o.Policy.Channels {
 		sender, unopened := notices.Open(ctx, c, notices.Options{Read: Stored, Mail: h.Directory, Now: h.Now})
 		if unopened != nil {

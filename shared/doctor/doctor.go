@@ -39,6 +39,7 @@ type Finding struct {
 // Directory is what is read of Microsoft Graph.
 type Directory interface {
 	Registrations(ctx context.Context, own string) ([]offboarding.Registration, error)
+	Permissions(ctx context.Context) ([]string, error)
 	Emergency(ctx context.Context) (offboarding.Emergency, error)
 	LifecycleWorkflows(ctx context.Context) ([]offboarding.Workflow, error)
 	Seats(ctx context.Context) ([]offboarding.Seat, error)

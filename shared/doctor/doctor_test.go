@@ -311,6 +311,40 @@ func TestEachFaultIsNamedAndNoneElse(t *testing.T) {
 	}
 }
 
+// TestNoCloudIsAskedForWhatItLacks examines an installation in each of Microsoft's clouds that has every permission
+// which there is there: nothing is wrong, and what the cloud lacks is said to be a person's.
+func TestNoCloudIsAskedForWhatItLacks(t *testing.T) {
+	t.Parallel()
+	lacked := map[string][]string{
+		"worldwide": nil, "usgov": {"TeamsTelephoneNumber.ReadWrite.All"}, "usgovdod": {"TeamsTelephoneNumber.ReadWrite.All"},
+		"china": {"Tasks.Read.All", "TeamsTelephoneNumber.ReadWrite.All"},
+	}
+	for _, cloud := range offboarding.Clouds {
+		t.Run(cloud.Name, func(t *testing.T) {
+			t.Parallel()
+			i := install(t)
+			i.Tenant.Edit(func(w *simtenant.World) { w.Cloud = cloud.Name })
+			var got []string
+			for _, f := range i.Examine(t.Context()) {
+				if f.State != doctor.OK {
+					t.Errorf("%+v; want nothing that is not as it should be", f)
+				}
+				if strings.Contains(f.Why, "this cloud has no such permission") {
+					_, permission, _ := strings.Cut(f.Subject, ": ")
+					got = append(got, permission)
+				}
+			}
+			if slices.Sort(got); !slices.Equal(got, lacked[cloud.Name]) {
+				t.Errorf("said to be missing in this cloud are %v, want %v", got, lacked[cloud.Name])
+			}
+			i.app("signout", func(a *simtenant.App) { a.Roles = nil })
+			if n := doctor.Count(i.Examine(t.Context())); n != 4 {
+				t.Errorf("without the four permissions of signout %d are wrong, want 4", n)
+			}
+		})
+	}
+}
+
 // TestWhatTheRightsDoNotShowIsUnknown examines with the rights of a function that has next to none.
 func TestWhatTheRightsDoNotShowIsUnknown(t *testing.T) {
 	t.Parallel()

@@ -160,7 +160,7 @@ func (d *Doctor) ledger(ctx context.Context) []Finding {
 	}
 	var found []Finding
 	if !brakes.Frozen.IsZero() {
-		found = append(found, wrong(check, "freeze", "the installation is frozen since "+brakes.Frozen.UTC().Format(time.RFC3339)+": nothing is written", "leaver thaw --by NAME; infra/playbooks/frozen.md"))
+		found = append(found, wrong(check, "freeze", "the installation is frozen since "+brakes.Frozen.UTC().Format(time.RFC3339)+": nothing is written", "leaver thaw --by NAME; leaver help frozen says what to look at first"))
 	}
 	_, unreadable, err := d.Ledger.Cases(ctx)
 	if err != nil {

@@ -23,6 +23,7 @@ const (
 type need struct {
 	of          string // the functions, in words
 	permissions []string
+	lacked      []string // permissions that the cloud does not have
 	groups      []string // role groups in Exchange
 }
 
@@ -44,6 +45,15 @@ func needOf(functions ...offboarding.Function) need {
 	return n
 }
 
+// offered is the need in a cloud that has some permissions: TeamsTelephoneNumber.ReadWrite.All, say, is
+// worldwide alone, and what it is for is a task for a person elsewhere.
+func (n need) offered(all []string) need {
+	is := func(p string) bool { return slices.Contains(all, p) }
+	n.lacked = slices.DeleteFunc(slices.Clone(n.permissions), is)
+	n.permissions = slices.DeleteFunc(slices.Clone(n.permissions), func(p string) bool { return !is(p) })
+	return n
+}
+
 // registrations holds every registration against the catalogue: every permission that is missing and
 // every one that is too much, its roles, its owners, its secrets.
 func (d *Doctor) registrations(ctx context.Context) []Finding {
@@ -51,6 +61,10 @@ func (d *Doctor) registrations(ctx context.Context) []Finding {
 	all, err := d.Directory.Registrations(ctx, d.Application)
 	if err != nil {
 		return []Finding{unread(check, "app registrations", err, "Application.Read.All and RoleManagement.Read.Directory, or the directory role Global Reader")}
+	}
+	offered, err := d.Directory.Permissions(ctx)
+	if err != nil {
+		return []Finding{unread(check, "the permissions that there are", err, "Application.Read.All, or the directory role Global Reader")}
 	}
 	byName := map[string]offboarding.Registration{}
 	var own *offboarding.Registration
@@ -70,7 +84,7 @@ func (d *Doctor) registrations(ctx context.Context) []Finding {
 			return []Finding{wrong(check, "app registrations", "neither is there one registration for each function, named like “"+offboarding.Registrations+"signout”, nor is that of this host found: nothing can sign in",
 				"terraform apply in infra/azure, or register one application: infra/README.md")}
 		}
-		return d.registration(*own, needOf(d.Functions...), groups)
+		return d.registration(*own, needOf(d.Functions...).offered(offered), groups)
 	}
 	var found []Finding
 	for _, f := range d.Functions {
@@ -79,7 +93,7 @@ func (d *Doctor) registrations(ctx context.Context) []Finding {
 			found = append(found, wrong(check, offboarding.Registrations+f.Name, "there is no such app registration: the function cannot sign in", "terraform apply in infra/azure"))
 			continue
 		}
-		found = append(found, d.registration(r, needOf(f), groups)...)
+		found = append(found, d.registration(r, needOf(f).offered(offered), groups)...)
 	}
 	return append(found, strangers(all, byName)...)
 }
@@ -134,6 +148,9 @@ func (d *Doctor) registration(r offboarding.Registration, n need, groups roleGro
 		if !slices.Contains(r.Permissions, p) {
 			found = append(found, wrong("permissions", r.Name+": "+p, "the permission is missing (or was asked for and nobody consented): "+n.of+" would be refused", "terraform apply in infra/azure, or: az ad app permission admin-consent --id "+r.AppID))
 		}
+	}
+	for _, p := range n.lacked {
+		found = append(found, fine("permissions", r.Name+": "+p, "this cloud has no such permission, so nobody can give it: what "+n.of+" would do by it is a task for a person there"))
 	}
 	for _, p := range r.Permissions {
 		if !slices.Contains(n.permissions, p) {

@@ -159,11 +159,16 @@ func (s Sources) Read(ctx context.Context, fetch Fetch) (string, error) {
 	return text, nil
 }
 
+// Pages is read by what leads people to the console.
+type Pages struct {
+	URL string `env:"LEAVER_CONSOLE_URL" about:"where browsers find the console, like https://leaver.contoso.com, without a path"`
+}
+
 // Console is read by what serves the console.
 type Console struct {
+	Pages
 	ClientID string `env:"LEAVER_CONSOLE_CLIENT_ID" about:"the application (client) id of the app registration by which people sign in to the console, a GUID; without it there is no console"`
 	Secret   Source `env:"LEAVER_CONSOLE_CLIENT_SECRET" about:"the client secret of that registration, where it is no public client and proves itself by nothing else: its Secrets Manager ARN, or file:PATH"`
-	URL      string `env:"LEAVER_CONSOLE_URL" about:"where browsers find the console, like https://leaver.contoso.com, without a path"`
 	Key      Source `env:"LEAVER_CONSOLE_KEY" about:"32 or more random characters that the key of the console's cookies is made of: their Secrets Manager ARN, or file:PATH; a key of the process alone without it"`
 }
 
@@ -202,7 +207,7 @@ func VariablesOf(f offboarding.Function) []string {
 		names func() []string
 	}{
 		{f.Signs, Variables[Signer]}, {f.Anchored(), Variables[Anchors]}, {f.Name == offboarding.FunctionBackup, Variables[Backup]},
-		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]}, {f.Sources || f.Limits, Variables[Sources]}, {f.People, Variables[Console]},
+		{f.Policy, Variables[Policy]}, {len(f.Permissions) > 0, Variables[Graph]}, {f.Exchange, Variables[Exchange]}, {f.Sources || f.Limits, Variables[Sources]}, {f.People, Variables[Console]}, {f.Channels, Variables[Pages]},
 	} {
 		if part.read {
 			all = append(all, part.names()...)

@@ -69,6 +69,14 @@ func (c *Client) Registrations(ctx context.Context, own string) ([]offboarding.R
 	return all, nil
 }
 
+// Permissions are the application permissions that Graph and Exchange give in this cloud: what a cloud does not
+// have, nobody can be given there. Permission: Application.Read.All.
+// Source: Microsoft Graph, servicePrincipal: appRoles.
+func (c *Client) Permissions(ctx context.Context) ([]string, error) {
+	names, err := c.permissionNames(ctx)
+	return slices.Sorted(maps.Values(names)), err
+}
+
 // permissionNames are the application permissions of Graph and Exchange by their ids.
 func (c *Client) permissionNames(ctx context.Context) (map[string]string, error) {
 	names := map[string]string{}

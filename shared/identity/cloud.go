@@ -14,6 +14,7 @@ type Cloud struct {
 	Graph         string // base URL of Microsoft Graph, with the version
 	GraphScope    string
 	Authority     string // base URL of Entra's token endpoint, without the tenant
+	SignIn        string // base URL where people sign in, and by which Entra names itself in what it says of them
 	Exchange      string // base URL of Exchange Online, without /adminapi
 	ExchangeScope string
 }
@@ -26,13 +27,17 @@ type Cloud struct {
 // ScubaGear, which calls InvokeCommand in DoD, have the first for DoD and the second for China, and so has
 // Leaver. Where that is wrong for a tenant, LEAVER_EXCHANGE names the other: see [Cloud.WithExchange].
 //
-// Sources: Microsoft Graph, National cloud deployments; the above.
+// In China tokens of people name another host than the one that gives them out, and whoever compares the two
+// lets nobody in (jenkinsci/azure-ad-plugin#679, external-secrets/external-secrets#5591).
+//
+// Sources: Microsoft Graph, National cloud deployments; Microsoft identity platform, National clouds; the above.
 var (
 	Worldwide = Cloud{
 		Name:          "worldwide", // GCC too
 		Graph:         "https://graph.microsoft.com/v1.0",
 		GraphScope:    "https://graph.microsoft.com/.default",
 		Authority:     "https://login.microsoftonline.com",
+		SignIn:        "https://login.microsoftonline.com",
 		Exchange:      "https://outlook.office365.com",
 		ExchangeScope: "https://outlook.office365.com/.default",
 	}
@@ -41,6 +46,7 @@ var (
 		Graph:         "https://graph.microsoft.us/v1.0",
 		GraphScope:    "https://graph.microsoft.us/.default",
 		Authority:     "https://login.microsoftonline.us",
+		SignIn:        "https://login.microsoftonline.us",
 		Exchange:      "https://outlook.office365.us",
 		ExchangeScope: "https://outlook.office365.us/.default",
 	}
@@ -49,6 +55,7 @@ var (
 		Graph:         "https://dod-graph.microsoft.us/v1.0",
 		GraphScope:    "https://dod-graph.microsoft.us/.default",
 		Authority:     "https://login.microsoftonline.us",
+		SignIn:        "https://login.microsoftonline.us",
 		Exchange:      "https://outlook-dod.office365.us",
 		ExchangeScope: "https://outlook-dod.office365.us/.default",
 	}
@@ -57,6 +64,7 @@ var (
 		Graph:         "https://microsoftgraph.chinacloudapi.cn/v1.0",
 		GraphScope:    "https://microsoftgraph.chinacloudapi.cn/.default",
 		Authority:     "https://login.chinacloudapi.cn",
+		SignIn:        "https://login.partner.microsoftonline.cn",
 		Exchange:      "https://partner.outlook.cn",
 		ExchangeScope: "https://partner.outlook.cn/.default",
 	}

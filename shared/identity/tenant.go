@@ -71,6 +71,9 @@ func (t Tenant) Connect(client *http.Client) (Connection, error) {
 		return Connection{}, fmt.Errorf("tenant: %w", err)
 	}
 	known := t.Authority == "" || t.Authority == cloud.Authority
+	if !known {
+		cloud.SignIn = t.Authority
+	}
 	for _, replaced := range []struct{ by, address *string }{
 		{&t.Graph, &cloud.Graph}, {&t.Authority, &cloud.Authority},
 	} {

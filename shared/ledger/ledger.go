@@ -388,14 +388,22 @@ func (l *Ledger) Unerased(ctx context.Context) ([]*offboarding.Case, []Unreadabl
 	return l.list(ctx, labelClosed)
 }
 
-// CaseHeads are the ends of the histories of all cases, open and closed, which may be stale by a moment.
-// Who keeps what they made of a case reads it again when its position is another.
-func (l *Ledger) CaseHeads(ctx context.Context) ([]Head, error) {
-	heads, err := l.store.List(ctx, labelPlanning, labelOpen, labelClosed, labelErased)
-	if err != nil {
-		return nil, fmt.Errorf("listing cases: %w", err)
+// CaseHeads are the ends of the histories of the cases that are open, and of those that are over as the index
+// has them, each of which may be stale by a moment. Who keeps what they made of a case reads it again when
+// its head is another.
+func (l *Ledger) CaseHeads(ctx context.Context) (open, over []Head, err error) {
+	// First those that are open: one that ends meanwhile is in both, and not in neither.
+	if open, err = l.store.List(ctx, labelPlanning, labelOpen); err != nil {
+		return nil, nil, fmt.Errorf("listing cases: %w", err)
 	}
-	return heads, nil
+	if over, err = l.store.Hints(ctx, labelClosed, labelErased); err != nil {
+		return nil, nil, fmt.Errorf("listing cases: %w", err)
+	}
+	is := make(map[string]bool, len(open))
+	for _, head := range open {
+		is[head.ID] = true
+	}
+	return open, slices.DeleteFunc(over, func(h Head) bool { return is[h.ID] }), nil
 }
 
 func (l *Ledger) list(ctx context.Context, labels ...string) (cases []*offboarding.Case, unreadable []Unreadable, err error) {

@@ -41,6 +41,10 @@ type Store interface {
 	// List returns the heads of all histories whose label is one of labels (none = all).
 	// It may be stale by a moment.
 	List(ctx context.Context, labels ...string) ([]Head, error)
+	// Hints is List, of one label at least, at the cost of the index alone, however many histories there
+	// are: position is that of the commit that gave the label, and nothing of it is proved. It leaves none
+	// out, and may hold one that is no longer so.
+	Hints(ctx context.Context, labels ...string) ([]Head, error)
 
 	// Seal puts personal values beside the history, by name; they can be erased. It
 	// replaces a value of the same name.

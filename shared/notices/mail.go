@@ -52,16 +52,35 @@ func (m mail) Send(ctx context.Context, a offboarding.Announcement) error {
 
 // letter is the text of the mail.
 func letter(a offboarding.Announcement) string {
-	var lines []string
+	paragraphs := said(a)
+	for _, each := range a.Several {
+		title := each.Title
+		if each.Who != "" {
+			title += ": " + each.Who
+		}
+		each.URL = "" // that of all of them is said once
+		paragraphs = append(paragraphs, "- "+strings.Join(append([]string{title}, said(each)...), "\n  "))
+	}
+	return strings.Join(paragraphs, "\n\n") + "\n"
+}
+
+// request is by which people find what an announcement is about where it is about no departure.
+func request(a offboarding.Announcement) string {
+	if a.Case != "" {
+		return ""
+	}
+	return a.Request
+}
+
+// said is what an announcement says, line by line.
+func said(a offboarding.Announcement) (lines []string) {
 	for _, line := range []struct{ name, value string }{
-		{"", a.Text}, {"To go on, type: ", a.Type}, {"More: ", a.Playbook}, {"Case: ", a.Case}, {"Request: ", a.Request},
+		{"", a.Text}, {"To go on, type: ", a.Type}, {"In the console: ", a.URL}, {"What it means and what to look at: ", help(a)},
+		{"Case: ", a.Case}, {"Request: ", request(a)},
 	} {
 		if line.value != "" {
 			lines = append(lines, line.name+line.value)
 		}
 	}
-	for _, each := range a.Several {
-		lines = append(lines, strings.TrimSpace("- "+each.Title+" "+each.Who+" "+each.Case+" "+each.Type))
-	}
-	return strings.Join(lines, "\n\n") + "\n"
+	return lines
 }

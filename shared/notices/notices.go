@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -77,6 +78,14 @@ func Open(ctx context.Context, c offboarding.Channel, o Options) (Sender, error)
 		return nil, fmt.Errorf("channel %s, secret: %w", c.Name, err)
 	}
 	return newWebhook(p, strings.TrimSpace(secret), o.Now)
+}
+
+// help is what shows the playbook of an announcement, wherever the command is; empty without one.
+func help(a offboarding.Announcement) string {
+	if a.Playbook == "" {
+		return ""
+	}
+	return "leaver help " + strings.TrimSuffix(path.Base(a.Playbook), ".md")
 }
 
 // isConnector tells the address of a connector of Office 365, which Teams takes nothing from any more, from

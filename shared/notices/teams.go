@@ -5,7 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
 
 	"leaver/shared/offboarding"
 )
@@ -47,43 +51,100 @@ func (t teams) Send(ctx context.Context, a offboarding.Announcement) error {
 
 // card is the announcement with the first of those that it stands for. Without attachments the workflow
 // would answer 202 and fail.
+//
+// What the words come from is not ours alone: names of people and of groups, and addresses of portals, are
+// full of underscores. So they stand in text runs, which Teams shows as they are; a TextBlock and a FactSet
+// are Markdown, which makes italics of them, or a link of what somebody else has written.
+// Source: Adaptive Cards 1.4, TextRun; Microsoft Teams, Format cards.
 func card(a offboarding.Announcement, shown int) object {
-	body := []object{{"type": "TextBlock", "text": a.Title, "weight": "Bolder", "size": "Medium", "wrap": true}}
-	text := func(s string, more object) {
-		if s == "" {
-			return
-		}
-		block := object{"type": "TextBlock", "text": s, "wrap": true}
-		for k, v := range more {
-			block[k] = v
+	var body []object
+	line := func(first bool, runs ...object) {
+		block := object{"type": "RichTextBlock", "inlines": runs}
+		if !first {
+			block["spacing"] = "None"
 		}
 		body = append(body, block)
 	}
-	facts := []object{}
-	fact := func(title, value string) {
-		if value != "" {
-			facts = append(facts, object{"title": title, "value": value})
+	line(true, run(a.Title, object{"weight": "Bolder", "size": "Medium"}))
+	for _, fact := range []struct{ name, value string }{
+		{"Who", a.Who}, {"Case", a.Case}, {"Request", request(a)}, {"Step", string(a.Step)}, {"Rule", a.Rule.Name},
+	} {
+		if fact.value != "" {
+			line(false, run(fact.name+": ", object{"isSubtle": true}), run(fact.value, nil))
 		}
 	}
-	fact("Who", a.Who)
-	fact("Case", a.Case)
-	fact("Request", a.Request)
-	fact("Step", string(a.Step))
-	fact("Rule", a.Rule.Name)
-	if len(facts) > 0 {
-		body = append(body, object{"type": "FactSet", "facts": facts})
+	if a.Text != "" {
+		line(true, linked(a.Text)...)
 	}
-	text(a.Text, nil)
-	text(a.Type, object{"fontType": "Monospace"})
-	text(a.Playbook, object{"isSubtle": true})
 	for _, each := range a.Several[:shown] {
-		text(each.Title+" "+each.Who+" "+each.Case, object{"spacing": "None"})
+		title := each.Title
+		if each.Who != "" {
+			title += ": " + each.Who
+		}
+		line(true, run(title, object{"weight": "Bolder"}))
+		if each.Text != "" {
+			line(false, linked(each.Text)...)
+		}
+		if each.Type != "" {
+			line(false, run(each.Type, object{"fontType": "Monospace"}))
+		}
 	}
 	if left := len(a.Several) - shown; left > 0 {
-		text(fmt.Sprintf("and %d more: leaver status", left), nil)
+		line(true, run(fmt.Sprintf("and %d more", left), nil))
+	}
+	if a.Type != "" {
+		line(true, run(a.Type, object{"fontType": "Monospace"}))
+	}
+	if page := help(a); page != "" {
+		line(true, run("What it means and what to look at: "+page, object{"isSubtle": true}))
+	}
+	content := object{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body}
+	if a.URL != "" {
+		content["actions"] = []object{opens(a.URL, "Open the console")}
 	}
 	return object{"type": "message", "attachments": []object{{
-		"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil,
-		"content": object{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body},
+		"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil, "content": content,
 	}}}
+}
+
+func run(text string, more object) object {
+	r := object{"type": "TextRun", "text": text}
+	maps.Copy(r, more)
+	return r
+}
+
+func opens(to, title string) object {
+	return object{"type": "Action.OpenUrl", "title": title, "url": to}
+}
+
+// address is one within a text, without the punctuation of the sentence around it.
+var address = regexp.MustCompile(`https://[^\s"“”<>]*[^\s"“”<>.,;:)\]]`)
+
+// isPortal reports whether an address is one of Microsoft's portals, in any cloud.
+func isPortal(to string) bool {
+	at, err := url.Parse(to)
+	return err == nil && slices.ContainsFunc(offboarding.Clouds, func(c offboarding.Cloud) bool {
+		return at.Host == c.Entra || at.Host == c.Intune || at.Host == c.Admin
+	})
+}
+
+// linked is a text whose pages of Microsoft's portals can be opened. Any other address stays a text: somebody
+// may have written it who wants IT to go there.
+func linked(text string) (runs []object) {
+	at := 0
+	for _, found := range address.FindAllStringIndex(text, -1) {
+		to := text[found[0]:found[1]]
+		if !isPortal(to) {
+			continue
+		}
+		if found[0] > at {
+			runs = append(runs, run(text[at:found[0]], nil))
+		}
+		runs = append(runs, run(to, object{"selectAction": opens(to, to)}))
+		at = found[1]
+	}
+	if at < len(text) {
+		runs = append(runs, run(text[at:], nil))
+	}
+	return runs
 }

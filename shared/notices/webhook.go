@@ -78,10 +78,11 @@ type told struct {
 	Text     string                `json:"text,omitempty"`
 	Type     string                `json:"type,omitempty"` // the command that goes on
 	Playbook string                `json:"playbook,omitempty"`
+	URL      string                `json:"url,omitempty"` // of the console's page about it
 }
 
 func toldOf(a offboarding.Announcement) told {
-	return told{a.ID, a.At.UTC(), a.Case, a.Request, a.Leaver, a.Step, a.State, a.Rule.Name, a.Title, a.Text, a.Type, a.Playbook}
+	return told{a.ID, a.At.UTC(), a.Case, a.Request, a.Leaver, a.Step, a.State, a.Rule.Name, a.Title, a.Text, a.Type, a.Playbook, a.URL}
 }
 
 // Send implements [Sender].

@@ -105,8 +105,24 @@ func (c Channel) validate() error {
 		return policyErrorf("to", "at least one address")
 	case c.Kind != ChannelMail && c.Audience == AudienceManager:
 		return policyErrorf("audience", "whoever takes over is told by mail")
+	case c.Audience == AudienceManager && slices.ContainsFunc(c.Events, func(e EventName) bool { return e != EventHandedOver }):
+		return policyErrorf("events", "whoever takes over is told of handed_over alone: only then is it known who they are")
 	}
 	return nil
+}
+
+// ConsolePage is the page of the console about a departure, or about a request that found none, where the
+// console is at that address; empty without one.
+func ConsolePage(console, caseID, request string) string {
+	switch {
+	case console == "":
+		return ""
+	case caseID != "":
+		return console + "/console/cases/" + caseID
+	case request != "":
+		return console + "/console/requests/" + request
+	}
+	return console + "/console/"
 }
 
 // Announcement is one notice as a channel gets it.
@@ -123,6 +139,8 @@ type Announcement struct {
 	Rule  Rule
 	// Title and Text are for people; Type is the command that goes on, Playbook its page.
 	Title, Text, Type, Playbook string
+	// URL is the page of the console about it; empty where there is no console.
+	URL string
 	// To are the object ids of whom it is for, where the channel does not say.
 	To []string
 	// Several are those that a digest stands for.

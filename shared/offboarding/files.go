@@ -26,6 +26,9 @@ func FilesToDrive(to string) bool { return driveID.MatchString(to) }
 // FilesToPerson reports whether files are moved to the OneDrive of somebody whom filesTo names.
 func FilesToPerson(to string) bool { return person.MatchString(to) }
 
+// FilesFolder is the name of the folder that the files of a case are copied into.
+func FilesFolder(caseID string) string { return "Files of " + caseID }
+
 // Drive is a OneDrive, or the document library of a site, as its root folder shows it.
 // Source: Microsoft Graph, resource type drive.
 type Drive struct {

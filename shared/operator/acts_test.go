@@ -85,7 +85,7 @@ var acts = map[string]struct {
 }
 
 // questions are what a desk answers to whoever may read.
-var questions = []string{"As", "Brakes", "Overview", "Plan", "Preview", "Report", "Status", "Story", "Verify"}
+var questions = []string{"As", "Brakes", "Overview", "Unread", "Plan", "Preview", "Report", "Status", "Story", "Verify"}
 
 // TestEveryActChecksWhoActs asks for every act as somebody who lacks its role, and as somebody whom no
 // token proves: both are refused before the ledger is asked to write. A desk has no act that is not tried.

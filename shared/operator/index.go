@@ -1,9 +1,11 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,17 +16,23 @@ import (
 )
 
 // Index keeps what was made of every case, so that nobody folds ten thousand of them to see the few that
-// need a person: a case is read again only when something was appended to it. The zero value is ready.
+// need a person: a case is read again only when its head is another. The zero value is ready.
 type Index struct {
+	// Within is how long a look may take to read cases that are over, of which there may be thousands that
+	// nobody has read yet; those that are left are read by the next ones. Open cases are always read. Zero
+	// is as long as it takes.
+	Within time.Duration
+
 	reading sync.Mutex // held while it is brought up to date: one is enough
 
-	mu    sync.Mutex
-	cases map[string]indexed
+	mu     sync.Mutex
+	cases  map[string]indexed
+	unread int // of the last look
 }
 
-// indexed is a case as it was at a position.
+// indexed is a case as it was at a head.
 type indexed struct {
-	position int
+	head ledger.Head
 	// open is the case while its state may change by the time alone, with the personal values; then
 	// status is not there.
 	open     *offboarding.Case
@@ -35,35 +43,40 @@ type indexed struct {
 // readers are how many cases are read at the same time.
 const readers = 16
 
-// statuses are all cases as they are now, in short.
+// statuses are the cases as they are now, in short.
 func (x *Index) statuses(ctx context.Context, l *ledger.Ledger, now time.Time) ([]Status, error) {
+	patience := ctx
+	if x.Within > 0 {
+		var stop context.CancelFunc
+		patience, stop = context.WithTimeout(ctx, x.Within)
+		defer stop()
+	}
 	x.reading.Lock()
 	defer x.reading.Unlock()
-	heads, err := l.CaseHeads(ctx)
-	if err != nil {
-		return nil, err
+	open, over, err := l.CaseHeads(ctx)
+	if err == nil {
+		err = x.readAll(ctx, l, open, now)
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(readers)
-	for _, head := range heads {
-		x.mu.Lock()
-		was, known := x.cases[head.ID]
-		x.mu.Unlock()
-		if known && was.position == head.Position { // one that ends earlier than before has to be looked at, too
-			continue
+	if err == nil {
+		if err = x.readAll(patience, l, over, now); err != nil && patience.Err() != nil && ctx.Err() == nil {
+			err = nil // the next look goes on
 		}
-		group.Go(func() error { return x.read(groupCtx, l, head, now) })
 	}
-	if err := group.Wait(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	out := make([]Status, 0, len(heads))
-	for _, head := range heads {
-		each := x.cases[head.ID]
+	x.unread = 0
+	out := make([]Status, 0, len(open)+len(over))
+	for _, head := range append(open, over...) {
+		each, known := x.cases[head.ID]
+		if !known {
+			x.unread++
+			continue
+		}
 		if each.open != nil {
-			each = indexedAt(each.open, each.personal, now)
+			each = indexedAt(each.head, each.open, each.personal, now)
 			x.cases[head.ID] = each
 		}
 		if each.open != nil {
@@ -72,6 +85,25 @@ func (x *Index) statuses(ctx context.Context, l *ledger.Ledger, now time.Time) (
 		out = append(out, each.status)
 	}
 	return out, nil
+}
+
+// readAll reads those whose heads are others than before.
+func (x *Index) readAll(ctx context.Context, l *ledger.Ledger, heads []ledger.Head, now time.Time) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for _, head := range heads {
+		x.mu.Lock()
+		was, known := x.cases[head.ID]
+		x.mu.Unlock()
+		if known && was.head == head { // one that ends earlier than before has to be looked at, too
+			continue
+		}
+		if groupCtx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return x.read(groupCtx, l, head, now) })
+	}
+	return cmp.Or(group.Wait(), ctx.Err())
 }
 
 // read reads a case. One that cannot be read is shown as such, and keeps nobody from the others.
@@ -84,13 +116,13 @@ func (x *Index) read(ctx context.Context, l *ledger.Ledger, head ledger.Head, no
 		if err != nil {
 			return err
 		}
-		each = indexedAt(c, personal, now)
+		each = indexedAt(head, c, personal, now)
 	case errors.Is(err, ledger.ErrUnreadable), errors.Is(err, ledger.ErrTruncated), errors.Is(err, ledger.ErrNoCase):
 		personal, failed := l.Personal(ctx, head.ID)
 		if failed != nil {
 			return failed
 		}
-		each = indexed{position: head.Position, status: unreadable(ledger.Unreadable{ID: head.ID, Why: err}, personal)}
+		each = indexed{head: head, status: unreadable(ledger.Unreadable{ID: head.ID, Why: err}, personal)}
 	default:
 		return err
 	}
@@ -104,11 +136,11 @@ func (x *Index) read(ctx context.Context, l *ledger.Ledger, head ledger.Head, no
 }
 
 // indexedAt is a case as it is kept: whole while the time alone changes how it stands.
-func indexedAt(c *offboarding.Case, personal map[string]string, now time.Time) indexed {
+func indexedAt(head ledger.Head, c *offboarding.Case, personal map[string]string, now time.Time) indexed {
 	if state := c.State(now); state == offboarding.CaseComplete || state == offboarding.CaseCancelled {
-		return indexed{position: c.Position, status: short(StatusOf(c, personal, now))}
+		return indexed{head: head, status: short(StatusOf(c, personal, now))}
 	}
-	return indexed{position: c.Position, open: c, personal: personal}
+	return indexed{head: head, open: c, personal: personal}
 }
 
 // short is a status without what only the page of a single case shows.
@@ -127,6 +159,14 @@ func unreadable(u ledger.Unreadable, personal map[string]string) Status {
 	}
 }
 
+// Unread is how many cases that are over the last overview has left out, because nobody has read them yet:
+// see [Index].
+func (s *Desk) Unread() int {
+	s.Index.mu.Lock()
+	defer s.Index.mu.Unlock()
+	return s.Index.unread
+}
+
 // Overview are all cases and parked requests in short, oldest first: without what was observed.
 func (s *Desk) Overview(ctx context.Context) ([]Status, error) {
 	out, err := s.Index.statuses(ctx, s.Ledger, s.Now())
@@ -138,7 +178,9 @@ func (s *Desk) Overview(ctx context.Context) ([]Status, error) {
 		return nil, err
 	}
 	out = append(out, parked...)
-	slices.SortStableFunc(out, func(a, b Status) int { return a.Opened.Compare(b.Opened) })
+	slices.SortFunc(out, func(a, b Status) int {
+		return cmp.Or(a.Opened.Compare(b.Opened), strings.Compare(a.Case, b.Case), strings.Compare(a.Request, b.Request))
+	})
 	brakes, err := s.Ledger.Brakes(ctx)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,10 @@ type Desk struct {
 	// PolicyUnknown is set when others plan the requests, by a policy that this desk was not told: it
 	// could only guess what they would do.
 	PolicyUnknown bool
+	// Hurried is set where an answer has to be there within seconds and nothing goes on after it, as behind
+	// the gateway of an HTTP API: nothing is read then that grows with all the departures there ever were.
+	// Source: Amazon API Gateway, quotas of an HTTP API: 30 s.
+	Hurried bool
 }
 
 // Directory is what the desk reads of the tenant.

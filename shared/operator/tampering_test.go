@@ -176,6 +176,10 @@ func (s *spoiled) List(ctx context.Context, labels ...string) ([]ledger.Head, er
 	return heads, err
 }
 
+func (s *spoiled) Hints(ctx context.Context, labels ...string) ([]ledger.Head, error) {
+	return s.List(ctx, labels...)
+}
+
 func (s *spoiled) Read(ctx context.Context, id string, after int) ([][]byte, error) {
 	if id == s.id {
 		return nil, fmt.Errorf("%w: its head is not readable", ledger.ErrUnreadable)

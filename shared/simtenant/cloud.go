@@ -47,9 +47,22 @@ var cloudHosts = map[string]map[string]string{
 
 const entra = "entra"
 
+// namesItself is by which host Entra names itself in the tokens of people, where that is not the one that
+// the table has: it answers under both. Source: Microsoft identity platform, National clouds.
+var namesItself = map[string]string{"china": "login.partner.microsoftonline.cn"}
+
 // elsewhere reports whether a host is not that of a service in the tenant's cloud, where that counts.
 func (t *Tenant) elsewhere(host, service string) bool {
-	return t.world.CloudHosts && cloudHosts[orElse(t.world.Cloud, "worldwide")][service] != host
+	cloud := orElse(t.world.Cloud, "worldwide")
+	return t.world.CloudHosts && cloudHosts[cloud][service] != host && (service != entra || namesItself[cloud] != host)
+}
+
+// issuer is the base URL of the tenant by which Entra names itself to people who have asked a host.
+func (t *Tenant) issuer(host string) string {
+	if itself := namesItself[t.world.Cloud]; t.world.CloudHosts && itself != "" {
+		host = itself
+	}
+	return "https://" + host + "/" + t.world.TenantID
 }
 
 // methodCollections are the collections of authentication methods that somebody can be rid of.

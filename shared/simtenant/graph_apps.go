@@ -79,7 +79,7 @@ func (w *World) registrations(service bool) []*Registration {
 		}
 		r := &Registration{ID: derived("application", id), AppID: id, DisplayName: a.Name, Service: service, Owners: a.Owners, Credentials: a.Credentials}
 		if service {
-			r.ID, r.Disabled, r.AppRoles = servicePrincipalID(id), a.Disabled, a.appRoles()
+			r.ID, r.Disabled, r.AppRoles = servicePrincipalID(id), a.Disabled, a.appRoles(w.offers)
 		}
 		list = append(list, r)
 	}
@@ -107,18 +107,28 @@ const (
 
 // offered are the permissions of one of them.
 func (w *World) offered(is func(role string) bool) []string {
-	return slices.DeleteFunc(slices.Clone(w.Permissions), func(role string) bool { return !is(role) })
+	return slices.DeleteFunc(slices.Clone(w.Permissions), func(role string) bool { return !is(role) || !w.offers(role) })
 }
 
-// appRoles are the permissions of an app as they were assigned to its service principal.
-func (a *App) appRoles() []AppRole {
-	all := make([]AppRole, len(a.Roles))
-	for i, role := range a.Roles {
+// offers reports whether the tenant's cloud has a permission: none of which it has no operation. That Graph lacks
+// there what nothing asks for follows from the metadata, and is not documented.
+func (w *World) offers(role string) bool {
+	has := offered[orElse(w.Cloud, "worldwide")]
+	return len(w.Opens[role]) == 0 || slices.ContainsFunc(w.Opens[role], func(operation string) bool { return has[operation] })
+}
+
+// appRoles are the permissions of an app as they were assigned to its service principal, of those that there are.
+func (a *App) appRoles(is func(role string) bool) []AppRole {
+	var all []AppRole
+	for _, role := range a.Roles {
+		if !is(role) {
+			continue
+		}
 		resource := graphAppID
 		if role == exchangeRole {
 			resource = exchangeAppID
 		}
-		all[i] = AppRole{ID: strings.ReplaceAll(derived("appRoleAssignment", a.ClientID, role), "-", "_"), Role: derived("appRole", role), Resource: servicePrincipalID(resource)}
+		all = append(all, AppRole{ID: strings.ReplaceAll(derived("appRoleAssignment", a.ClientID, role), "-", "_"), Role: derived("appRole", role), Resource: servicePrincipalID(resource)})
 	}
 	return all
 }

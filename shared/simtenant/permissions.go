@@ -46,6 +46,26 @@ const (
 	hiddenRead        = "Member.Read.Hidden"                 // shows who is in a group whose membership is hidden
 )
 
+// opened are the names of the operations that each permission opens, each collection of authentication methods
+// by its own.
+func opened() map[string][]string {
+	by := map[string][]string{}
+	for i := range operations {
+		name := operations[i].name()
+		names := []string{name}
+		if strings.Contains(name, "{collection}") {
+			names = nil
+			for _, collection := range methodCollections {
+				names = append(names, strings.Replace(name, "{collection}", collection, 1))
+			}
+		}
+		for _, p := range operations[i].allow {
+			by[p] = append(by[p], names...)
+		}
+	}
+	return by
+}
+
 // knownPermissions are all permissions that mean anything here.
 func knownPermissions() map[string]bool {
 	known := map[string]bool{userLifeCycleRead: true, roleAssignables: true, hiddenRead: true, exchangeRole: true, "Mail.Send": true, "User-LifeCycleInfo.ReadWrite.All": true}

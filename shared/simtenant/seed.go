@@ -813,7 +813,7 @@ func (b *builder) phone(s *SeedUser, n int, d SeedDevice) {
 const push = 20 * time.Second
 
 func (b *builder) apps() error {
-	b.w.Permissions = slices.Sorted(maps.Keys(knownPermissions()))
+	b.w.Permissions, b.w.Opens = slices.Sorted(maps.Keys(knownPermissions())), opened()
 	b.w.Apps[DefaultClientID] = &App{
 		ClientID: DefaultClientID, Name: "Leaver", Secret: DefaultSecret, Roles: slices.Clone(b.w.Permissions), ExchangeRole: "Exchange Administrator",
 	}

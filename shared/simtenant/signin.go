@@ -212,7 +212,7 @@ func (t *Tenant) redeem(r *http.Request, app *App, form url.Values) reply {
 	if user == nil || !user.AccountEnabled {
 		return refuse(50057, "The user account is disabled.")
 	}
-	token, err := t.idToken("https://"+r.Host+"/"+t.world.TenantID, app, user, s.nonce)
+	token, err := t.idToken(t.issuer(r.Host), app, user, s.nonce)
 	if err != nil {
 		return t.refuseToken(r, http.StatusInternalServerError, 90033, "temporarily_unavailable", "A transient error has occurred.")
 	}

@@ -78,7 +78,7 @@ func (t *Tenant) login(r *http.Request, tenant, endpoint string, form url.Values
 	}
 	if endpoint == "v2.0/.well-known/openid-configuration" {
 		t.counts["GET /openid-configuration"]++
-		return t.discovery(base, "https://"+r.Host+"/"+t.world.TenantID)
+		return t.discovery(base, t.issuer(r.Host))
 	}
 	t.counts["POST /token"]++
 	if grant := form.Get("grant_type"); grant != "client_credentials" && grant != "authorization_code" {

@@ -43,6 +43,7 @@ type World struct {
 	Workflows         []Workflow               // Lifecycle Workflows
 	Sent              []SentMail               // messages that were taken
 	Permissions       []string                 // that Graph and Exchange give to applications
+	Opens             map[string][]string      // the operations that each of them opens
 	Audit             []AuditEntry             // oldest first
 
 	Knobs

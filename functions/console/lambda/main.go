@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"leaver/functions/console"
 	"leaver/functions/plan"
@@ -17,6 +18,10 @@ import (
 	"leaver/shared/operator"
 	"leaver/shared/worker/lambda"
 )
+
+// firstLook is how long a page may read departures that are over: the gateway waits for 30 s, and the rest of
+// the page takes its time too.
+const firstLook = 8 * time.Second
 
 func main() {
 	assembly.Run(offboarding.FunctionConsole, func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
@@ -36,9 +41,9 @@ func main() {
 		}
 		c, err := console.New(console.Options{
 			Public: at.URL, Key: key, Log: f.Log,
-			SignIn: console.SignIn{Authority: at.Authority, TenantID: f.Tenant, ClientID: at.ClientID, Assertion: at.Assertion, Client: at.HTTP},
+			SignIn: console.SignIn{Authority: at.SignIn, TenantID: f.Tenant, ClientID: at.ClientID, Assertion: at.Assertion, Client: at.HTTP},
 			Desk: &operator.Desk{
-				Ledger: f.Ledger, Index: &operator.Index{}, Bus: f.Bus, Directory: directory, Now: f.Now,
+				Ledger: f.Ledger, Hurried: true, Index: &operator.Index{Within: firstLook}, Bus: f.Bus, Directory: directory, Now: f.Now,
 				Replayer: &replay.Replayer{Ledger: f.Ledger, Bus: f.Bus, Now: f.Now, Log: f.Log},
 				Planner: &plan.Planner{
 					Directory: directory, Ledger: f.Ledger, Bus: f.Bus, Tenant: f.Tenant, Application: f.Application,

@@ -20,7 +20,7 @@ func main() {
 			return nil, err
 		}
 		directory, err := graph.New(f.Graph())
-		n := &notify.Notifier{Ledger: f.Ledger, Now: f.Now, Log: f.Log, Report: f.Metrics}
+		n := &notify.Notifier{Ledger: f.Ledger, Now: f.Now, Log: f.Log, Report: f.Metrics, Console: f.Pages()}
 		for _, c := range policy.Channels {
 			sender, unopened := notices.Open(ctx, c, notices.Options{Read: f.Stored(), Mail: directory, Now: f.Now})
 			n.Channels = append(n.Channels, notify.Channel{Channel: c, Sender: sender, Unopened: unopened})

@@ -1,6 +1,7 @@
 package aztables
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,6 +83,29 @@ func (s *Store) List(ctx context.Context, labels ...string) ([]ledger.Head, erro
 	}
 	if err := work.Wait(); err != nil {
 		return nil, classify(doing, err)
+	}
+	slices.SortFunc(all, func(a, b ledger.Head) int { return strings.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+// Hints implements ledger.Store: it reads the hints, and no head. Errors: ledger.ErrUnavailable.
+func (s *Store) Hints(ctx context.Context, labels ...string) ([]ledger.Head, error) {
+	const doing = "listing hints"
+	if err := s.opened(); err != nil {
+		return nil, classify(doing, err)
+	}
+	hints, err := s.hints(ctx, labels)
+	if err != nil {
+		return nil, classify(doing, err)
+	}
+	labelOf := map[string]string{}
+	for _, label := range labels {
+		labelOf[indexPrefix+encode(label)] = label
+	}
+	all := make([]ledger.Head, 0, len(hints))
+	for id, about := range hints {
+		newest := slices.MaxFunc(about, func(a, b hint) int { return cmp.Compare(a.position, b.position) })
+		all = append(all, ledger.Head{ID: id, Position: newest.position, Label: labelOf[newest.partition]})
 	}
 	slices.SortFunc(all, func(a, b ledger.Head) int { return strings.Compare(a.ID, b.ID) })
 	return all, nil

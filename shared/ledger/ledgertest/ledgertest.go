@@ -388,6 +388,38 @@ var listCases = []suiteCase{
 		k.wantHeads(k.Store, []string{"planning"})
 		k.wantHeads(k.Store, []string{"open"}, ledger.Head{ID: "a", Position: 2, Label: "open"})
 	}},
+	{"hints leave none of a label out", func(k *kit) {
+		k.append("a", 1, "planning", "one")
+		k.append("a", 2, "open", "two")
+		k.append("a", 3, "open", "three")
+		k.append("b", 1, "closed", "one")
+		k.append("c", 1, "open", "one")
+		k.append("c", 2, "closed", "two")
+		k.append("c", 3, "erased", "three")
+		for label, want := range map[string][]string{"open": {"a"}, "closed": {"b"}, "erased": {"c"}, "none such": nil} {
+			got, err := k.Store.Hints(k.ctx(), label)
+			if err != nil {
+				k.Fatalf("hints of %s: %v", label, err)
+			}
+			for _, id := range want {
+				if !slices.ContainsFunc(got, func(h ledger.Head) bool { return h.ID == id && h.Label == label && h.Position > 0 }) {
+					k.Errorf("hints of %s: %v, want %s among them", label, got, id)
+				}
+			}
+			if len(want) == 0 && len(got) > 0 {
+				k.Errorf("hints of %s: %v, want none", label, got)
+			}
+		}
+		before, err := k.Store.Hints(k.ctx(), "closed", "erased")
+		if err != nil {
+			k.Fatal(err)
+		}
+		k.append("b", 2, "erased", "two")
+		after, err := k.Store.Hints(k.ctx(), "closed", "erased")
+		if err != nil || slices.Equal(before, after) {
+			k.Errorf("hints are %v, %v, before and after a label has changed", after, err)
+		}
+	}},
 	{"a label may be any text", func(k *kit) {
 		for i, label := range []string{"", "with space", `"quoted"`, "ünïcode", "a.b*c>d"} {
 			id := fmt.Sprint("case-", i)

@@ -42,6 +42,11 @@ func (m *Memory) Read(_ context.Context, id string, after int) ([][]byte, error)
 	return m.entries[id][after:], nil
 }
 
+// Hints implements ledger.Store.
+func (m *Memory) Hints(ctx context.Context, labels ...string) ([]ledger.Head, error) {
+	return m.List(ctx, labels...)
+}
+
 // List implements ledger.Store.
 func (m *Memory) List(_ context.Context, labels ...string) ([]ledger.Head, error) {
 	m.mu.Lock()
