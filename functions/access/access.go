@@ -270,7 +270,7 @@ func (r *run) awaitOnPremises() error {
 	if len(r.onPremises) == 0 {
 		return nil
 	}
-	return r.job.OnPremisesTask(fmt.Sprintf("take the leaver out of %d groups", len(r.onPremises)))
+	return r.job.OnPremisesTask("take the leaver out of " + offboarding.Count(len(r.onPremises), "group"))
 }
 
 // addTask leaves an object to a person.

@@ -73,16 +73,27 @@ func (r *run) apps(ctx context.Context, apps []offboarding.OwnedApp) error {
 		if errors.Is(err, offboarding.ErrNotFound) {
 			continue
 		}
+		others := 0
+		if err == nil {
+			others, err = offboarding.WhoStay(ctx, owners, r.job.Leaver, r.departures)
+		}
+		page := r.portal.App(app.AppID)
+		if app.Service {
+			page = r.portal.EnterpriseApp(app.ID, app.AppID)
+		}
+		if offboarding.IsPermanent(err) {
+			err = offboarding.Permanent(fmt.Errorf("%w; look at %s", err, page))
+		}
 		if err != nil {
 			verdicts = append(verdicts, err)
 			continue
 		}
-		if slices.ContainsFunc(owners, func(o offboarding.Owner) bool { return o.Enabled && !strings.EqualFold(o.ID, r.job.Leaver) }) {
+		if others > 0 {
 			continue
 		}
-		kind, page := "app registration", r.portal.App(app.AppID)
+		kind := "app registration"
 		if app.Service {
-			kind, page = "enterprise application", r.portal.EnterpriseApp(app.ID, app.AppID)
+			kind = "enterprise application"
 		}
 		r.hangs("make somebody the owner of the %s %s (appId %s), whose only owner is the leaver: %s",
 			kind, r.user.NameOf(offboarding.Group{ID: app.ID, DisplayName: app.DisplayName}), app.AppID, page)

@@ -96,7 +96,9 @@ func TestAnotherLeaverSeesToNothing(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	shared := simtenant.UserID("reception@contoso.com")
+	const app = "4b1d2f0e-1111-4222-8333-444455556666"
 	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Registrations[app] = &simtenant.Registration{ID: app, AppID: "a1", DisplayName: "Payroll", Owners: []string{simtenant.UserID(adele), simtenant.UserID(lynne)}}
 		var have []simtenant.MailboxPermission
 		for _, who := range []string{adele, lynne} {
 			have = append(have, simtenant.MailboxPermission{User: simtenant.UserID(who), Rights: []string{"FullAccess"}})
@@ -105,7 +107,7 @@ func TestAnotherLeaverSeesToNothing(t *testing.T) {
 	})
 	h.Open(t, lynne, offboarding.Options{}, offboarding.DefaultPolicy())
 	record := settle(t, h, adele)
-	h.Wants(t, record, offboarding.StateManual, shared)
+	h.Wants(t, record, offboarding.StateManual, shared, offboarding.PortalWorldwide.App("a1"))
 }
 
 // TestFlowsThatStopWithTheirOwnerAreARisk: microsoft/coe-starter-kit#731.
@@ -130,7 +132,7 @@ func TestANationalCloudCostsOnlyWhatItLacks(t *testing.T) {
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.Cloud = "usgov" })
 	record := settle(t, h, emily)
-	h.Wants(t, record, offboarding.StateManual, "Teams admin center")
+	h.Wants(t, record, offboarding.StateManual, "Teams admin center", offboarding.PortalWorldwide.TelephoneNumbers())
 	if still := left(h, simtenant.UserID(emily)); !slices.Equal(still, []string{"telephone number"}) {
 		t.Errorf("got %v left, want the number alone", still)
 	}

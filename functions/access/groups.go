@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"leaver/shared/offboarding"
 )
@@ -128,14 +127,11 @@ func (r *run) giveUp(ctx context.Context, g offboarding.Group) error {
 	return err
 }
 
-// otherOwners counts the owners beside the leaver who can act.
+// otherOwners counts the owners of a group beside the leaver who can act.
 func (r *run) otherOwners(ctx context.Context, group string) (int, error) {
 	owners, err := r.directory.Owners(ctx, group)
-	n := 0
-	for _, o := range owners {
-		if o.Enabled && !strings.EqualFold(o.ID, r.job.Leaver) {
-			n++
-		}
+	if err != nil {
+		return 0, err
 	}
-	return n, err
+	return offboarding.WhoStay(ctx, owners, r.job.Leaver, r.departures)
 }

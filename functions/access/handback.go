@@ -14,29 +14,34 @@ import (
 const theirOwn = "it is not as Leaver left it any more"
 
 // takeBack gives back what was handed over, as far as it still is exactly as Leaver left it. What
-// somebody has changed since is a task for a person, by its object id.
+// somebody has changed since is a task for a person, with where they find it.
 func (r *run) takeBack(ctx context.Context) error {
 	return offboarding.Join(
-		r.back(ctx, wayList, "make the person the manager of the distribution list %s again, if that is to be (%s)", r.listIsBack, func(ctx context.Context, p passing) error {
+		r.back(ctx, wayList, "make the person the manager of a distribution list again, if that is to be (%s): %s", r.portal.Group, r.listIsBack, func(ctx context.Context, p passing) error {
 			return r.mailboxes.PassGroup(ctx, p.id, p.to, r.job.Leaver)
 		}),
-		r.back(ctx, wayMailbox, "take the successor's rights on the mailbox %s away, if the person is to have it alone (%s)", r.mailboxIsBack, r.closeMailbox),
-		r.back(ctx, wayForward, "forward the mail of the earlier leaver %s to the person again, if that is to be (%s)", r.forwardingIsBack, func(ctx context.Context, p passing) error {
+		r.back(ctx, wayMailbox, "take the successor's rights on a mailbox away, if the person is to have it alone (%s): %s", r.mailboxPage, r.mailboxIsBack, r.closeMailbox),
+		r.back(ctx, wayForward, "forward the mail of an earlier leaver to the person again, if that is to be (%s): %s", r.mailboxPage, r.forwardingIsBack, func(ctx context.Context, p passing) error {
 			return r.mailboxes.Forward(ctx, p.id, r.job.Leaver, p.copies)
 		}),
-		r.back(ctx, wayBookings, "have the person approve the bookings of the room or equipment %s again, if that is to be (%s)", r.bookingsAreBack, func(ctx context.Context, p passing) error {
+		r.back(ctx, wayBookings, "have the person approve the bookings of a room or equipment again, if that is to be (%s): %s", r.mailboxPage, r.bookingsAreBack, func(ctx context.Context, p passing) error {
 			return r.mailboxes.PassBookings(ctx, p.id, p.to, r.job.Leaver)
 		}),
 	)
 }
 
+// mailboxPage is where a person finds whose a mailbox is: Exchange's own portal finds nothing by an id.
+func (r *run) mailboxPage(id string) string {
+	return "Get-Mailbox " + id + " shows it, and " + r.portal.User(id)
+}
+
 // back takes back what was handed over one way. look reports whether something is as before, and says
 // why when it is not to be touched.
-func (r *run) back(ctx context.Context, way, task string, look func(context.Context, passing) (is bool, changed string, err error), give func(context.Context, passing) error) error {
+func (r *run) back(ctx context.Context, way, task string, page func(id string) string, look func(context.Context, passing) (is bool, changed string, err error), give func(context.Context, passing) error) error {
 	changed := map[string]string{} // by object id
 	var seen []string
 	err := offboarding.EnsureBack(ctx, r.job, offboarding.Return[passing]{
-		What: "handing back", Missing: "%d things of the kind " + way + " do not show it yet",
+		What: "handing back", Missing: "things of the kind " + way + " that do not show it yet: %d",
 		Find: func(ctx context.Context) ([]passing, error) {
 			var out []passing
 			seen = nil
@@ -66,9 +71,9 @@ func (r *run) back(ctx context.Context, way, task string, look func(context.Cont
 		}),
 		Refused: func(p passing, err error) string {
 			if p.to != "" {
-				err = fmt.Errorf("it went to the user %s; %w", p.to, err)
+				err = fmt.Errorf("%w, and went to %s", err, r.portal.User(p.to))
 			}
-			return fmt.Sprintf(task, p.id, err)
+			return fmt.Sprintf(task, err, page(p.id))
 		},
 	})
 	if len(seen) > 0 {

@@ -113,7 +113,7 @@ func (r *run) leftEarlier(ctx context.Context, id string) (bool, error) {
 // lists hands the distribution lists and mail-enabled security groups over that would have no manager.
 // Graph does not show who manages them.
 func (r *run) lists(ctx context.Context) error {
-	return r.pass(ctx, wayList, "%d distribution lists still show the leaver as their manager", r.findLists, func(ctx context.Context, p passing) error {
+	return r.pass(ctx, wayList, "distribution lists that still show the leaver as their manager: %d", r.findLists, func(ctx context.Context, p passing) error {
 		return r.mailboxes.PassGroup(ctx, p.id, r.job.Leaver, p.to)
 	})
 }
@@ -124,6 +124,7 @@ func (r *run) findLists(ctx context.Context) ([]passing, error) {
 		return nil, err
 	}
 	var found []passing
+	var unseen []error
 	for _, l := range managed {
 		name := r.user.NameOf(offboarding.Group{ID: l.ID, DisplayName: l.DisplayName})
 		if l.ID == "" {
@@ -136,19 +137,18 @@ func (r *run) findLists(ctx context.Context) ([]passing, error) {
 		}
 		others, err := r.staying(ctx, l.Managers)
 		if err != nil {
-			return nil, err
+			unseen = append(unseen, err)
+			continue
 		}
 		if others > 0 {
 			found = append(found, passing{id: l.ID})
 			continue
 		}
 		some, err := r.takeOver(ctx, passing{id: l.ID}, "make somebody else the manager of the distribution list "+name+" in the Exchange admin center, Groups, Distribution list; Entra shows it: "+r.portal.Group(l.ID))
-		if err != nil {
-			return nil, err
-		}
+		unseen = append(unseen, err)
 		found = append(found, some...)
 	}
-	return found, nil
+	return found, offboarding.Join(unseen...)
 }
 
 // openedBy and the object id of a mailbox are kept in the progress when the leaver could open it.
@@ -176,7 +176,7 @@ func (r *run) couldOpen(ctx context.Context, mailbox string) error {
 
 // openers hands earlier leavers' mailboxes over that nobody can open any more. Any other is a task.
 func (r *run) openers(ctx context.Context) error {
-	return r.pass(ctx, wayMailbox, "%d mailboxes of earlier leavers do not show yet who can open them", r.findUnopened, func(ctx context.Context, p passing) error {
+	return r.pass(ctx, wayMailbox, "mailboxes of earlier leavers that do not show yet who can open them: %d", r.findUnopened, func(ctx context.Context, p passing) error {
 		var verdicts []error
 		for _, kind := range openingKinds {
 			if _, had := r.job.Step.Before[string(kind)+" "+p.id]; had || kind == offboarding.RightFull {
@@ -202,6 +202,7 @@ func (r *run) open(ctx context.Context, to string, right offboarding.MailRight) 
 
 func (r *run) findUnopened(ctx context.Context) ([]passing, error) {
 	var found []passing
+	var unseen []error
 	for _, name := range slices.Sorted(maps.Keys(r.job.Step.Progress)) {
 		mailbox, is := strings.CutPrefix(name, openedBy)
 		if !is {
@@ -211,12 +212,13 @@ func (r *run) findUnopened(ctx context.Context) ([]passing, error) {
 		if errors.Is(err, offboarding.ErrNotFound) {
 			continue
 		}
-		if err != nil {
-			return nil, err
+		others := 0
+		if err == nil {
+			others, err = r.staying(ctx, names)
 		}
-		others, err := r.staying(ctx, names)
 		if err != nil {
-			return nil, err
+			unseen = append(unseen, err)
+			continue
 		}
 		if others > 0 {
 			continue
@@ -225,18 +227,17 @@ func (r *run) findUnopened(ctx context.Context) ([]passing, error) {
 		earlier, err := r.leftEarlier(ctx, mailbox)
 		switch {
 		case err != nil:
-			return nil, err
+			unseen = append(unseen, err)
+			continue
 		case !earlier:
 			r.hangs("%s", task)
 			continue
 		}
 		some, err := r.takeOver(ctx, passing{id: mailbox}, task)
-		if err != nil {
-			return nil, err
-		}
+		unseen = append(unseen, err)
 		found = append(found, some...)
 	}
-	return found, nil
+	return found, offboarding.Join(unseen...)
 }
 
 // staying counts those whom Exchange prints who are not the leaver, and do not leave.
@@ -277,7 +278,7 @@ func (r *run) leaves(ctx context.Context, id string) (bool, error) {
 
 // forwardings moves the mail on that earlier leavers had sent to this one. That of anybody else is a task.
 func (r *run) forwardings(ctx context.Context) error {
-	return r.pass(ctx, wayForward, "the mail of %d earlier leavers still goes to the leaver", r.findForwarded, func(ctx context.Context, p passing) error {
+	return r.pass(ctx, wayForward, "earlier leavers whose mail still goes to the leaver: %d", r.findForwarded, func(ctx context.Context, p passing) error {
 		return r.mailboxes.Forward(ctx, p.id, p.to, p.copies)
 	})
 }
@@ -289,10 +290,12 @@ func (r *run) findForwarded(ctx context.Context) ([]passing, error) {
 	}
 	var found []passing
 	var theirs []string
+	var unseen []error
 	for _, mailbox := range mailboxes {
 		earlier, err := r.leftEarlier(ctx, mailbox)
 		if err != nil {
-			return nil, err
+			unseen = append(unseen, err)
+			continue
 		}
 		if !earlier {
 			theirs = append(theirs, mailbox)
@@ -303,13 +306,12 @@ func (r *run) findForwarded(ctx context.Context) ([]passing, error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			unseen = append(unseen, err)
+			continue
 		}
 		some, err := r.takeOver(ctx, passing{id: mailbox, copies: flow.Copy},
 			fmt.Sprintf("the mail of an earlier leaver is forwarded to the leaver: forward it to somebody else in the Exchange admin center (Get-Mailbox %s shows it, and %s)", mailbox, r.portal.User(mailbox)))
-		if err != nil {
-			return nil, err
-		}
+		unseen = append(unseen, err)
 		found = append(found, some...)
 	}
 	if len(theirs) > 0 {
@@ -319,13 +321,13 @@ func (r *run) findForwarded(ctx context.Context) ([]passing, error) {
 		}
 		r.hangs("%s is forwarded to the leaver: ask them where it is to go, and set it in the Exchange admin center (Mailboxes, Email forwarding): %s", whose, offboarding.Pages(r.portal.User, theirs))
 	}
-	return found, nil
+	return found, offboarding.Join(unseen...)
 }
 
 // bookings hands the rooms and the equipment over whose bookings the leaver alone approves: requests
 // would hang.
 func (r *run) bookings(ctx context.Context) error {
-	return r.pass(ctx, wayBookings, "%d rooms still show that the leaver approves their bookings", r.findBookings, func(ctx context.Context, p passing) error {
+	return r.pass(ctx, wayBookings, "rooms that still show that the leaver approves their bookings: %d", r.findBookings, func(ctx context.Context, p passing) error {
 		return r.mailboxes.PassBookings(ctx, p.id, r.job.Leaver, p.to)
 	})
 }
@@ -338,42 +340,51 @@ func (r *run) findBookings(ctx context.Context) ([]passing, error) {
 	}
 	is := map[string]bool{} // by name: the leaver
 	var found []passing
+	var unseen []error
 	for _, resource := range resources {
 		delegates, err := r.mailboxes.BookingDelegates(ctx, resource)
 		if errors.Is(err, offboarding.ErrNotFound) {
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
 		approves := false
-		for _, name := range delegates {
-			if _, known := is[name]; !known {
-				who, err := r.mailboxes.Recipient(ctx, name)
-				if err != nil {
-					return nil, err
-				}
-				is[name] = strings.EqualFold(who.ID, r.job.Leaver)
-			}
-			approves = approves || is[name]
+		if err == nil {
+			approves, err = r.amongThem(ctx, delegates, is)
 		}
-		if !approves {
+		others := 0
+		if err == nil && approves {
+			others, err = r.staying(ctx, delegates)
+		}
+		switch {
+		case err != nil:
+			unseen = append(unseen, err)
 			continue
-		}
-		others, err := r.staying(ctx, delegates)
-		if err != nil {
-			return nil, err
-		}
-		if others > 0 {
+		case !approves:
+			continue
+		case others > 0:
 			found = append(found, passing{id: resource})
 			continue
 		}
 		some, err := r.takeOver(ctx, passing{id: resource},
 			"the leaver alone approves the bookings of a room or equipment: name somebody else in the Exchange admin center (Resources, Booking delegates); Entra shows which it is: "+r.portal.User(resource))
-		if err != nil {
-			return nil, err
-		}
+		unseen = append(unseen, err)
 		found = append(found, some...)
 	}
-	return found, nil
+	return found, offboarding.Join(unseen...)
+}
+
+// amongThem reports whether the leaver is among the delegates; is keeps who was looked up.
+func (r *run) amongThem(ctx context.Context, delegates []string, is map[string]bool) (bool, error) {
+	for _, name := range delegates {
+		if _, known := is[name]; !known {
+			who, err := r.mailboxes.Recipient(ctx, name)
+			if err != nil {
+				return false, err
+			}
+			is[name] = strings.EqualFold(who.ID, r.job.Leaver)
+		}
+		if is[name] {
+			return true, nil
+		}
+	}
+	return false, nil
 }

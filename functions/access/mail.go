@@ -19,7 +19,7 @@ var findsRight = map[offboarding.MailRightKind]string{
 // mailRights takes away the leaver's rights on the mailboxes and calendars of others.
 func (r *run) mailRights(ctx context.Context) error {
 	err := offboarding.EnsureNone(ctx, r.job, offboarding.Removal[offboarding.MailRight]{
-		What: "taking away", Left: "%d rights on mailboxes still show",
+		What: "taking away", Left: "rights on mailboxes that still show: %d",
 		Find: r.findMailRights,
 		Before: func(rights []offboarding.MailRight) map[string]string {
 			before := map[string]string{}
@@ -40,13 +40,14 @@ func (r *run) mailRights(ctx context.Context) error {
 
 // findMailRights finds those that can be taken away by object id; what has none is a person's. Three
 // queries over the whole tenant do it, however many mailboxes there are; the one for full access takes
-// Exchange some seconds a thousand.
+// Exchange some seconds a thousand. One mailbox or calendar that cannot be looked at keeps none of the others.
 func (r *run) findMailRights(ctx context.Context) ([]offboarding.MailRight, error) {
 	all, err := r.mailboxes.MailRights(ctx, r.job.Leaver)
 	if err != nil {
 		return nil, err
 	}
 	var rights []offboarding.MailRight
+	var unseen []error
 	for _, right := range all {
 		if right.Mailbox == "" {
 			r.namelessRights = true
@@ -55,28 +56,26 @@ func (r *run) findMailRights(ctx context.Context) ([]offboarding.MailRight, erro
 		}
 		if right.Kind == offboarding.RightFull {
 			if err := r.couldOpen(ctx, right.Mailbox); err != nil {
-				return nil, err
+				unseen = append(unseen, err) // nobody would know that nobody can open it
+				continue
 			}
 		}
 		rights = append(rights, right)
 	}
 	owners, err := r.directory.SharedCalendars(ctx, r.job.Leaver, r.user.Mail)
-	if err != nil {
-		return nil, err
-	}
+	unseen = append(unseen, err)
 	for _, owner := range owners {
 		who, err := r.mailboxes.Recipient(ctx, owner)
 		if err != nil {
-			return nil, err
+			unseen = append(unseen, err)
+			continue
 		}
 		if who.ID == "" || who.ID == r.job.Leaver {
 			continue // somebody outside of the organisation, whose calendar is not ours
 		}
 		calendars, err := r.mailboxes.CalendarRights(ctx, who.ID, r.job.Leaver)
-		if err != nil {
-			return nil, err
-		}
+		unseen = append(unseen, err)
 		rights = append(rights, calendars...)
 	}
-	return rights, nil
+	return rights, offboarding.Join(unseen...)
 }

@@ -14,11 +14,13 @@ import (
 func (r *run) numbers(ctx context.Context) error {
 	var personal map[string]string
 	err := offboarding.EnsureNone(ctx, r.job, offboarding.Removal[offboarding.TelephoneNumber]{
-		What: "the release", Left: "Teams still shows %d telephone numbers",
+		What: "the release", Left: "telephone numbers that Teams still shows: %d",
 		Find: func(ctx context.Context) ([]offboarding.TelephoneNumber, error) {
 			numbers, err := r.directory.TelephoneNumbers(ctx, r.job.Leaver)
 			if err == nil && len(numbers) > 0 {
-				personal, err = r.job.Personal(ctx)
+				if personal, err = r.job.Personal(ctx); err != nil {
+					return nil, err
+				}
 			}
 			return numbers, err
 		},
@@ -29,7 +31,7 @@ func (r *run) numbers(ctx context.Context) error {
 	})
 	if errors.Is(err, offboarding.ErrNotOffered) {
 		if r.phone {
-			r.addTask("telephoneNumbers", "this cloud shows no application the telephone numbers of Teams: release those of the leaver in the Teams admin center, and sign off")
+			r.addTask("telephoneNumbers", "this cloud shows no application the telephone numbers of Teams: release those of the leaver in the Teams admin center, and sign off: %s", r.portal.TelephoneNumbers())
 		}
 		err = nil
 	}

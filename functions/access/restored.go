@@ -46,9 +46,9 @@ func (r *run) restorable(ctx context.Context) error {
 	}
 	for _, reread := range r.job.Case.Plan.Rereads {
 		if at := since.Add(reread); at.After(r.job.Now) {
-			return offboarding.DoneUntil(at, fmt.Sprintf("%d groups were deleted before the leaver left theirs, and would come back with their members: looked at again at %s", len(ids), offboarding.Stamp(at)))
+			return offboarding.DoneUntil(at, fmt.Sprintf("%s had been deleted before the leaver left theirs, and would come back with the members: looked at again at %s", offboarding.Count(len(ids), "group"), offboarding.Stamp(at)))
 		}
 	}
-	r.job.Risk(fmt.Sprintf("%d deleted groups can be restored with their members, the leaver perhaps among them, until %s: whoever restores one looks (Entra, Deleted groups: %s)", len(ids), offboarding.Stamp(until), named(ids)))
+	r.job.Risk(fmt.Sprintf("%s can be restored with its members, the leaver perhaps among them, until %s: whoever restores one looks (%s: %s)", offboarding.Count(len(ids), "deleted group"), offboarding.Stamp(until), r.portal.DeletedGroups(), named(ids)))
 	return nil
 }

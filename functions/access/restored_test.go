@@ -27,13 +27,13 @@ func TestAGroupThatIsRestoredIsLeftAgain(t *testing.T) {
 	w := h.Worker(offboarding.StepAccess, newStep(h))
 	record, _ := h.Step(t, c.ID, w)
 	for range 20 { // until all that has a lag of its own is done
-		if strings.Contains(record.Reason, "come back with their members") {
+		if strings.Contains(record.Reason, "come back with the members") {
 			break
 		}
 		h.Advance(record.Due.Sub(h.Now()))
 		record, _ = h.Step(t, c.ID, w)
 	}
-	h.Wants(t, record, offboarding.StateWaiting, "2 groups were deleted")
+	h.Wants(t, record, offboarding.StateWaiting, "2 groups had been deleted")
 	if !record.Observed {
 		t.Error("the gates wait for it")
 	}

@@ -118,6 +118,7 @@ func TestB14AGroupIsNeverLeftWithoutAnOwner(t *testing.T) {
 			owners(adele, lidia)(w)
 			w.Users[simtenant.UserID(lidia)].AccountEnabled = false
 		}, owners: []string{lidia, alex}},
+		{name: "another one who leaves as well is none", edit: owners(adele, lidia), leaving: lidia, owners: []string{lidia, alex}},
 		{name: "another one is disabled in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.Harness) { disable(h, lidia) }, owners: []string{lidia, alex}},
 		{name: "another one goes in between", edit: owners(adele, lidia), meanwhile: func(h *steptest.Harness) { h.Tenant.Edit(owners(adele)) }, owners: []string{alex}},
 		{name: "another one goes right before the ownership ends", edit: owners(adele, lidia), meanwhile: func(h *steptest.Harness) { h.Tenant.Edit(owners(adele)) }, reads: 2, owners: []string{alex}},

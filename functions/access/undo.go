@@ -22,7 +22,7 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 	if n := len(job.Step.Kept(string(offboarding.GrantConsent) + " ")); n > 0 {
 		job.Evidence["consents"] = fmt.Sprintf("%d, for the person to give again", n)
 	}
-	r := &run{Step: s, job: job, user: user}
+	r := &run{Step: s, job: job, user: user, portal: job.Case.Plan.Cloud().Portal}
 	err = offboarding.Join(
 		s.rejoin(ctx, job), s.renumber(ctx, job, user), s.regrant(ctx, job), r.takeBack(ctx), s.older(job),
 	)
@@ -52,7 +52,7 @@ func (s *Step) older(job *offboarding.Job) error {
 	if n == 0 {
 		return nil
 	}
-	return offboarding.DoneWithTask(fmt.Sprintf("%d roles were taken away before privileges was a step of its own: give back in the Entra admin center what is to be, then sign off", n))
+	return offboarding.DoneWithTask(fmt.Sprintf("roles were taken away before privileges was a step of its own (%d): give back what is to be, then sign off: %s", n, job.Case.Plan.Cloud().Roles(job.Leaver)))
 }
 
 // place is a group that the leaver was in, or owned: by the beginning of its name in the before, and by
@@ -88,7 +88,7 @@ func (s *Step) rejoin(ctx context.Context, job *offboarding.Job) error {
 		return nil
 	}
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[place]{
-		What: "joining", Missing: "%d groups do not show the leaver",
+		What: "joining", Missing: "groups that do not show the leaver: %d",
 		Find: func(ctx context.Context) ([]place, error) {
 			is, err := s.directory.Access(ctx, job.Leaver)
 			if err != nil {
@@ -146,9 +146,9 @@ func refusedPlace(portal offboarding.Portal, p place, err error) string {
 	gone := errors.Is(err, offboarding.ErrNotFound)
 	switch {
 	case gone && p.kind == ownerOf:
-		return "the group " + p.group + ", which the person owned, is not there any more"
+		return "the group " + p.group + ", which the person owned, is not there any more: restore it, if it is to be (" + portal.DeletedGroups() + ")"
 	case gone:
-		return "the group " + p.group + " is not there any more: restore it, or put the person where it was for"
+		return "the group " + p.group + " is not there any more: restore it (" + portal.DeletedGroups() + "), or put the person where it was for"
 	case p.kind == ownerOf:
 		return "make the person an owner of the group " + p.group + " (" + portal.Owners(p.group) + ")"
 	}
@@ -169,12 +169,12 @@ func (s *Step) renumber(ctx context.Context, job *offboarding.Job, _ offboarding
 	for _, which := range kept {
 		kind, number, is := strings.Cut(sealed["number "+which], " ")
 		if !is {
-			return offboarding.DoneWithTask("the telephone numbers of before were erased: assign one in the Teams admin center, then sign off")
+			return offboarding.DoneWithTask("the telephone numbers of before were erased: assign one in the Teams admin center, then sign off: " + job.Case.Plan.Cloud().TelephoneNumbers())
 		}
 		were = append(were, offboarding.TelephoneNumber{Type: kind, Number: number})
 	}
 	err = offboarding.EnsureBack(ctx, job, offboarding.Return[offboarding.TelephoneNumber]{
-		What: "assigning", Missing: "Teams does not show %d telephone numbers yet",
+		What: "assigning", Missing: "telephone numbers that Teams does not show yet: %d",
 		Find: func(ctx context.Context) ([]offboarding.TelephoneNumber, error) {
 			have, err := s.directory.TelephoneNumbers(ctx, job.Leaver)
 			return slices.DeleteFunc(slices.Clone(were), func(n offboarding.TelephoneNumber) bool {
@@ -194,11 +194,11 @@ func (s *Step) renumber(ctx context.Context, job *offboarding.Job, _ offboarding
 			return err
 		}),
 		Refused: func(_ offboarding.TelephoneNumber, err error) string {
-			return fmt.Sprintf("a telephone number of the person's cannot be given back (%s): assign one in the Teams admin center", err)
+			return fmt.Sprintf("a telephone number of the person's cannot be given back (%s): assign one in the Teams admin center: %s", err, job.Case.Plan.Cloud().TelephoneNumbers())
 		},
 	})
 	if errors.Is(err, offboarding.ErrNotOffered) {
-		return offboarding.DoneWithTask("this cloud shows no application the telephone numbers of Teams: assign the person's in the Teams admin center, then sign off")
+		return offboarding.DoneWithTask("this cloud shows no application the telephone numbers of Teams: assign the person's in the Teams admin center, then sign off: " + job.Case.Plan.Cloud().TelephoneNumbers())
 	}
 	if err == nil {
 		job.Evidence["telephoneNumbers"] = "as before the departure"
@@ -224,7 +224,7 @@ func (s *Step) regrant(ctx context.Context, job *offboarding.Job) error {
 		return nil
 	}
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[offboarding.MailRight]{
-		What: "granting", Missing: "%d rights on mailboxes do not show yet",
+		What: "granting", Missing: "rights on mailboxes that do not show yet: %d",
 		Find: func(ctx context.Context) ([]offboarding.MailRight, error) {
 			var lacking []offboarding.MailRight
 			for _, r := range were {
@@ -243,7 +243,7 @@ func (s *Step) regrant(ctx context.Context, job *offboarding.Job) error {
 			return s.mailboxes.GrantMailRight(ctx, job.Leaver, r)
 		}),
 		Refused: func(r offboarding.MailRight, _ error) string {
-			return fmt.Sprintf("the right %s on mailbox %s cannot be given back: ask its owner", r.Kind, r.Mailbox)
+			return fmt.Sprintf("the right %s on a mailbox cannot be given back: ask its owner (Get-Mailbox %s shows it, and %s)", r.Kind, r.Mailbox, job.Case.Plan.Cloud().User(r.Mailbox))
 		},
 	})
 }

@@ -258,6 +258,26 @@ func TestSomebodyWithoutMailboxIsBlocked(t *testing.T) {
 	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" {
 		t.Errorf("%s: %s %v; want effective with mailbox none", record.State, record.Reason, record.Evidence)
 	}
+	if u, _ := h.Tenant.User(c.Leaver); u.AccountEnabled || !u.SessionsValidFrom.After(u.Created) {
+		t.Errorf("got an account that is enabled (%t), or sessions valid from %s", u.AccountEnabled, u.SessionsValidFrom)
+	}
+}
+
+// TestSomebodyWhoIsDisabledAlreadyIsBlocked: whoever disabled the account need not have ended its sessions, nor
+// closed its mailbox. MicrosoftDocs/OfficeDocs-O365ITPro#799.
+func TestSomebodyWhoIsDisabledAlreadyIsBlocked(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID(adele)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = false })
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h))), offboarding.StateEffective)
+	if u, _ := h.Tenant.User(id); u.AccountEnabled || !u.SessionsValidFrom.After(u.Created) {
+		t.Errorf("got an account that is enabled (%t), or sessions valid from %s", u.AccountEnabled, u.SessionsValidFrom)
+	}
+	if open := openProtocols(h, id); len(open) > 0 {
+		t.Errorf("the mailbox is open by %v", open)
+	}
 }
 
 // TestALockoutIsTriedAgainWithinHalfAMinute refuses every disabling for a while.

@@ -21,7 +21,7 @@ const (
 func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
 	d := deviceRun{Step: s, job: job, portal: job.Case.Plan.Cloud().Portal}
 	err := offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.Device]{
-		What: "disabling", Left: "%d devices still read enabled",
+		What: "disabling", Left: "devices that still read enabled: %d",
 		Find: d.find,
 		Before: func([]offboarding.Device) map[string]string {
 			return map[string]string{devicesEnabled: strings.Join(d.enabled, " ")}
@@ -31,13 +31,13 @@ func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
 		},
 	})
 	if err != nil {
-		return err
+		return offboarding.Join(err, d.task())
 	}
 	if len(d.enabled) < len(strings.Fields(job.Step.Before[devicesEnabled])) {
 		job.Evidence["devices"] = "disabled"
 	}
-	if len(d.tasks) > 0 {
-		return offboarding.DoneWithTask(strings.Join(d.tasks, "; ") + "; then sign off")
+	if task := d.task(); task != nil {
+		return task
 	}
 	return d.watch(ctx)
 }
@@ -52,7 +52,15 @@ type deviceRun struct {
 	tasks   []string
 }
 
-// find returns the devices that are to be disabled.
+// task is what was left to a person.
+func (d *deviceRun) task() error {
+	if len(d.tasks) == 0 {
+		return nil
+	}
+	return offboarding.DoneWithTask(strings.Join(d.tasks, "; ") + "; then sign off")
+}
+
+// find returns the devices that are to be disabled, also when it is not told who uses some others.
 func (d *deviceRun) find(ctx context.Context) ([]offboarding.Device, error) {
 	all, err := d.directory.Devices(ctx, d.job.Leaver)
 	if err != nil {
@@ -71,10 +79,12 @@ func (d *deviceRun) find(ctx context.Context) ([]offboarding.Device, error) {
 		d.tasks = append(d.tasks, fmt.Sprintf("the leaver has %d enabled devices, more than the %d of the policy (devices), so none was disabled: disable those that nobody else needs (%s)", had, limit, offboarding.Pages(d.portal.Device, d.enabled)))
 		return nil, nil
 	}
+	var unseen []error
 	for _, one := range enabled {
 		users, err := d.directory.DeviceUsers(ctx, one.ID)
 		if err != nil {
-			return nil, err
+			unseen = append(unseen, err)
+			continue
 		}
 		if slices.ContainsFunc(users, func(id string) bool { return !strings.EqualFold(id, d.job.Leaver) }) {
 			d.tasks = append(d.tasks, fmt.Sprintf("others use a device of the leaver's too, so it was not disabled: take the leaver's profile off it, or disable it: %s", d.portal.Device(one.ID)))
@@ -82,7 +92,7 @@ func (d *deviceRun) find(ctx context.Context) ([]offboarding.Device, error) {
 		}
 		own = append(own, one)
 	}
-	return own, nil
+	return own, offboarding.Join(unseen...)
 }
 
 // watch looks again at devices that an on-premises Active Directory masters, as long as at its accounts:

@@ -120,3 +120,37 @@ func TestARefusalInARestrictedUnitSaysSo(t *testing.T) {
 		t.Error("the sessions were not revoked all the same")
 	}
 }
+
+// TestOneComputerThatCannotBeLookedAtKeepsNoOtherEnabled: issue 6, kind 6.
+func TestOneComputerThatCannotBeLookedAtKeepsNoOtherEnabled(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	var refused string
+	for id := range devicesOf(h, adele) {
+		refused = max(refused, id)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "GET /devices/{id}/registeredUsers", Target: refused, Status: 403, Code: "Authorization_RequestDenied"})
+	})
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepBlock, newStep(h))
+	record := h.Settle(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateParked, offboarding.PortalWorldwide.Device(refused))
+	others := devicesOf(h, adele)
+	if len(others) < 2 {
+		t.Fatal("she has one computer alone: the test proves nothing")
+	}
+	for id, on := range others {
+		if on != (id == refused) {
+			t.Errorf("device %s: enabled %t, want only the one that nobody may look at to be", id, on)
+		}
+	}
+	h.Tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepBlock); err != nil {
+		t.Fatal(err)
+	}
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+	if devicesOf(h, adele)[refused] {
+		t.Error("the last computer is still enabled")
+	}
+}

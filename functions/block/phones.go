@@ -51,10 +51,10 @@ func (s *Step) phonesMayHear(ctx context.Context, job *offboarding.Job) (time.Du
 	}
 	if slices.ContainsFunc(waiting, offboarding.Phone.Untold) && !wipe.State.Closed() {
 		if passed >= untold*grace {
-			job.Evidence[activeSync] = fmt.Sprintf("closed after %s, by when wipe had not told phones (%d), which now cannot hear of it any more", offboarding.FormatDuration(untold*grace), len(waiting))
+			job.Evidence[activeSync] = fmt.Sprintf("closed after %s, by when wipe had not told %s, which now cannot hear of it any more", offboarding.FormatDuration(untold*grace), offboarding.Count(len(waiting), "phone"))
 			return 0, nil
 		}
-		job.Evidence[activeSync] = fmt.Sprintf("left open until wipe has told phones (%d), and then for at most phoneGrace, %s", len(waiting), offboarding.FormatDuration(grace))
+		job.Evidence[activeSync] = fmt.Sprintf("left open until wipe has told %s, and then for at most phoneGrace, %s", offboarding.Count(len(waiting), "phone"), offboarding.FormatDuration(grace))
 		return min(grace, untold*grace-passed), nil
 	}
 	told, err := job.SeenSinceThaw(ctx, phonesTold)
@@ -62,10 +62,10 @@ func (s *Step) phonesMayHear(ctx context.Context, job *offboarding.Job) (time.Du
 		return 0, err
 	}
 	if passed = job.Now.Sub(told); passed >= grace {
-		job.Evidence[activeSync] = fmt.Sprintf("closed after phoneGrace, %s, by when phones (%d) had not acknowledged their wipe and now cannot any more", offboarding.FormatDuration(grace), len(waiting))
+		job.Evidence[activeSync] = fmt.Sprintf("closed after phoneGrace, %s, by when %s had not acknowledged the wipe and now cannot any more", offboarding.FormatDuration(grace), offboarding.Count(len(waiting), "phone"))
 		return 0, nil
 	}
-	job.Evidence[activeSync] = fmt.Sprintf("left open for at most phoneGrace, %s, so that phones (%d) can hear of their wipe", offboarding.FormatDuration(grace), len(waiting))
+	job.Evidence[activeSync] = fmt.Sprintf("left open for at most phoneGrace, %s, so that %s can hear of the wipe", offboarding.FormatDuration(grace), offboarding.Count(len(waiting), "phone"))
 	return grace - passed, nil
 }
 

@@ -20,8 +20,10 @@ const (
 )
 
 const (
-	// auditLag is how long the audit log may take to show who enabled an account.
-	auditLag = 30 * time.Minute
+	// auditLag is how long the audit log may take to show who enabled an account, and auditAgain when it
+	// is looked at again: the leaver can sign in meanwhile.
+	auditLag   = 30 * time.Minute
+	auditAgain = 30 * time.Second
 	// mostBlocks is how often an account is blocked against its synchronisation.
 	mostBlocks = 3
 )
@@ -110,7 +112,7 @@ func (s *Step) enabledAgain(ctx context.Context, job *offboarding.Job) error {
 			return err
 		}
 		if job.Now.Sub(seen) < auditLag {
-			return offboarding.After(5*time.Minute, "the account is enabled again, and the audit log does not show yet by whom")
+			return offboarding.After(auditAgain, "the account is enabled again, and the audit log does not show yet by whom")
 		}
 		return back("the account is enabled again, and the audit log does not say by whom")
 	case err != nil:

@@ -132,3 +132,18 @@ func TestB9TheSynchronisationAsAnApplicationIsBlockedAgainst(t *testing.T) {
 		t.Fatalf("got %s: %s %v, want it blocked again", record.State, record.Reason, record.Evidence)
 	}
 }
+
+// TestAnAccountThatIsEnabledAgainIsLookedAtEveryHalfMinute: issue 6, kind 8. The leaver can sign in while the
+// audit log does not say yet who enabled the account.
+func TestAnAccountThatIsEnabledAgainIsLookedAtEveryHalfMinute(t *testing.T) {
+	t.Parallel()
+	h, c, id := synchronised(t, 0)
+	w := h.Worker(offboarding.StepBlock, newStep(h))
+	h.Step(t, c.ID, w)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].AccountEnabled = true })
+	h.Advance(30 * time.Minute)
+	record, _ := h.Step(t, c.ID, w)
+	if wait := record.Due.Sub(h.Now()); record.State != offboarding.StateWaiting || wait > 30*time.Second {
+		t.Errorf("got %s, looked at again after %s (%s); want it within half a minute", record.State, wait, record.Reason)
+	}
+}

@@ -105,7 +105,7 @@ func (s *Step) enableDevices(ctx context.Context, job *offboarding.Job) error {
 	}
 	there := 0
 	err := offboarding.EnsureBack(ctx, job, offboarding.Return[offboarding.Device]{
-		What: "enabling", Missing: "%d devices still read disabled",
+		What: "enabling", Missing: "devices that still read disabled: %d",
 		Find: func(ctx context.Context) ([]offboarding.Device, error) {
 			all, err := s.directory.Devices(ctx, job.Leaver)
 			all = slices.DeleteFunc(all, func(d offboarding.Device) bool { return !slices.Contains(were, d.ID) })

@@ -257,5 +257,10 @@ func (s *Step) observe(ctx context.Context, job *offboarding.Job) error {
 	}
 	job.Evidence[offboarding.DeletedAt] = offboarding.Stamp(deleted.At)
 	job.Evidence["restorableUntil"] = offboarding.Stamp(deleted.At.Add(offboarding.Restorable))
+	if p := job.Case.Plan; job.Step.Progress[seen] == "" && (p.KeepMail != offboarding.KeepNone || p.KeepFiles != offboarding.KeepNone) {
+		// Source: KelvinTegelaar/CIPP issue 3603: the synchronisation deletes whoever leaves its scope.
+		return offboarding.DoneWithTask(fmt.Sprintf("%s: somebody else, or a synchronisation, deleted the account before this gate had looked whether its mail and files are kept: where something is missing restore it, until %s (%s), and replay; else sign off",
+			offboarding.B12, job.Evidence["restorableUntil"], p.Cloud().DeletedUsers()))
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package delete_test
 import (
 	"cmp"
 	"crypto/rand"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -563,8 +564,8 @@ func TestB12AFileWithoutHashThatChangedSinceItWasCopiedIsATask(t *testing.T) {
 		}
 	}
 	replay(offboarding.StepOnedrive)
-	if record := keepFiles(t, h, c); record.State != offboarding.StateManual || !strings.Contains(record.Reason, "1 files of which Graph gives no hash") || !strings.Contains(record.Reason, drive.Items[1].ID) {
-		t.Fatalf("%s: %s; want manual saying \"1 files of which Graph gives no hash\" and saying %q", record.State, record.Reason, drive.Items[1].ID)
+	if record := keepFiles(t, h, c); record.State != offboarding.StateManual || !strings.Contains(record.Reason, "files of which Graph gives no hash (1)") || !strings.Contains(record.Reason, drive.Items[1].ID) {
+		t.Fatalf("%s: %s; want manual saying \"files of which Graph gives no hash (1)\" and saying %q", record.State, record.Reason, drive.Items[1].ID)
 	}
 	replay(offboarding.StepOnedrive) // somebody has seen to it
 	h.Wants(t, keepFiles(t, h, c), offboarding.StateEffective)
@@ -617,4 +618,49 @@ func TestWhatIsStillLookedAtEndsWithTheAccount(t *testing.T) {
 		t.Fatalf("block is %s: the test proves nothing", record.State)
 	}
 	h.Wants(t, h.Settle(t, c.ID, b), offboarding.StateEffective)
+}
+
+// TestB12AnAccountThatOthersDeletedFirstIsATask: KelvinTegelaar/CIPP#3603. Whoever moves the account out of the
+// synchronisation's scope has it deleted in the cloud, with what nobody kept; restored in time, the gate looks
+// as ever.
+func TestB12AnAccountThatOthersDeletedFirstIsATask(t *testing.T) {
+	t.Parallel()
+	const grady = "grady.archie@contoso.com"
+	for name, given := range map[string]bool{"files that are to be kept": false, "mail and files given up by the policy": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			policy := mailGivenUp()
+			if given {
+				policy.KeepFiles = offboarding.KeepNone
+			}
+			c := h.Open(t, grady, offboarding.Options{Mailbox: offboarding.None}, policy)
+			prepare(t, h, c)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				u := w.Users[c.Leaver]
+				u.DeletedAt = h.Now()
+				w.Deleted[c.Leaver] = u
+				maps.DeleteFunc(w.Users, func(id string, _ *simtenant.User) bool { return id == c.Leaver })
+			})
+			w := h.Worker(offboarding.StepDelete, newStep(h))
+			record := h.Settle(t, c.ID, w)
+			if given {
+				h.Wants(t, record, offboarding.StateEffective)
+				return
+			}
+			h.Wants(t, record, offboarding.StateManual, offboarding.B12.Name, offboarding.PortalWorldwide.DeletedUsers(), "restore")
+			h.Tenant.Edit(func(w *simtenant.World) { // a person does
+				w.Users[c.Leaver] = w.Deleted[c.Leaver]
+				w.Users[c.Leaver].DeletedAt = time.Time{}
+				maps.DeleteFunc(w.Deleted, func(id string, _ *simtenant.User) bool { return id == c.Leaver })
+			})
+			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepDelete); err != nil {
+				t.Fatal(err)
+			}
+			h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+			if _, deleted := h.Tenant.DeletedUser(c.Leaver); !deleted {
+				t.Error("the account that was restored is not deleted by the gate")
+			}
+		})
+	}
 }

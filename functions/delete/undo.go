@@ -40,13 +40,13 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 	case err != nil:
 		return err
 	case len(holders) > 0:
-		return conflict(job.Leaver, holders)
+		return conflict(job, holders)
 	}
 	if err := s.directory.RestoreUser(ctx, job.Leaver); err != nil && !errors.Is(err, offboarding.ErrNotFound) {
 		if !offboarding.IsPermanent(err) {
 			return err
 		}
-		return offboarding.Manual(fmt.Sprintf("Microsoft refuses to restore account %s (%s): restore it in the Entra admin center (Deleted users), under another name where its own is taken, then replay", job.Leaver, err))
+		return offboarding.Manual(fmt.Sprintf("Microsoft refuses to restore account %s (%s): restore it, under another name where its own is taken, then replay: %s", job.Leaver, err, job.Case.Plan.Cloud().DeletedUsers()))
 	}
 	if user, err = s.directory.User(ctx, job.Leaver); err != nil {
 		return job.NotShown(err)
@@ -110,7 +110,7 @@ func (s *Step) holders(ctx context.Context, job *offboarding.Job, gone offboardi
 			return nil, fmt.Errorf("looking up who has the %s of the leaver: %w", what, err)
 		}
 		for _, u := range found {
-			if line := fmt.Sprintf("%s (its %s)", u.ID, what); !strings.EqualFold(u.ID, job.Leaver) && !slices.Contains(holders, line) {
+			if line := fmt.Sprintf("%s (its %s)", job.Case.Plan.Cloud().User(u.ID), what); !strings.EqualFold(u.ID, job.Leaver) && !slices.Contains(holders, line) {
 				holders = append(holders, line)
 			}
 		}
@@ -119,7 +119,7 @@ func (s *Step) holders(ctx context.Context, job *offboarding.Job, gone offboardi
 }
 
 // conflict is the task of a name or an address that somebody has by now.
-func conflict(leaver string, holders []string) error {
-	return offboarding.Manual(fmt.Sprintf("account %s is not restored, because others have its name or an address of it by now: %s; decide who keeps it: restore the account under another name in the Entra admin center (Deleted users), or take the name off the other account, then replay",
-		leaver, strings.Join(holders, ", ")))
+func conflict(job *offboarding.Job, holders []string) error {
+	return offboarding.Manual(fmt.Sprintf("account %s is not restored, because others have its name or an address of it by now: %s; decide who keeps it: restore the account under another name (%s), or take the name off the other account, then replay",
+		job.Leaver, strings.Join(holders, ", "), job.Case.Plan.Cloud().DeletedUsers()))
 }

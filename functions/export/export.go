@@ -104,14 +104,14 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		case errors.Is(err, offboarding.ErrNoMailbox):
 			return r.noMailbox(err)
 		case errors.Is(err, errPause):
-			return offboarding.After(0, fmt.Sprintf("exporting: %d items (%d MB) are stored so far", j.stored(), j.size()>>20))
+			return offboarding.After(0, fmt.Sprintf("exporting: %s (%d MB) stored so far", offboarding.Count(j.stored(), "item"), j.size()>>20))
 		case err != nil:
 			return err
 		case done:
 			return r.finish(ctx, release)
 		}
 	}
-	return job.NotYet("the mailbox does not come to rest: %d items are stored, and something changes in every round", j.stored())
+	return job.NotYet("the mailbox does not come to rest: something changes in every round; stored: %s", offboarding.Count(j.stored(), "item"))
 }
 
 // noMailbox is the verdict when Graph reaches no mailbox. Exchange says to forward whether there is none.
@@ -158,7 +158,7 @@ func (r *run) finish(ctx context.Context, release time.Time) error {
 	job.Evidence["bytes"] = strconv.FormatInt(j.size(), 10)
 	job.Evidence["folders"] = strconv.Itoa(len(j.folders))
 	if protected > 0 {
-		job.Risk(fmt.Sprintf("%d messages are protected (RPMSG) and stay encrypted in the export: only this tenant can open them", protected))
+		job.Risk(fmt.Sprintf("protected messages (RPMSG, %d) stay encrypted in the export: only this tenant can open them", protected))
 	}
 	for _, part := range j.round.Lacks {
 		job.Risk("this cloud offers no " + string(part) + " of a mailbox to an application: they are not in the export")
@@ -168,18 +168,18 @@ func (r *run) finish(ctx context.Context, release time.Time) error {
 	case err != nil:
 		return err
 	case n > 0:
-		job.Risk(fmt.Sprintf("%d messages that were deleted and can still be recovered are not in the export: Restore-RecoverableItems in Exchange Online PowerShell puts them back, and a replay exports them, while the mailbox is there", n))
+		job.Risk(fmt.Sprintf("messages that were deleted and can still be recovered (%d) are not in the export: Restore-RecoverableItems in Exchange Online PowerShell puts them back, and a replay exports them, while the mailbox is there", n))
 	}
 	accepted := slices.Contains(job.Step.Accepted, unreadable)
 	switch {
 	case lost+kept > 0 && !accepted:
-		return offboarding.Manual(fmt.Sprintf("%d items could not be exported as they are (%d are kept as JSON, %d not at all; %s says which, with why): look at them in Outlook, export them by %s where they matter, and replay, or accept it: leaver sign-off %s export --item %s --by NAME --note WHY",
-			lost+kept, kept, lost, manifestName, job.Case.Plan.Cloud().ByHand, job.Case.ID, unreadable))
+		return offboarding.Manual(fmt.Sprintf("%s could not be exported as found (%d as JSON, %d not at all; %s says which, with why): look at them in Outlook, export them by %s where they matter, and replay, or accept it: leaver sign-off %s export --item %s --by NAME --note WHY",
+			offboarding.Count(lost+kept, "item"), kept, lost, manifestName, job.Case.Plan.Cloud().ByHand, job.Case.ID, unreadable))
 	case lost+kept > 0:
-		job.Risk(fmt.Sprintf("%d items could not be exported as they are, which a person accepted", lost+kept))
+		job.Risk(offboarding.Count(lost+kept, "item") + " could not be exported as found, which a person accepted")
 	}
 	if release.After(job.Now) {
-		return offboarding.ContinueAt(release, fmt.Sprintf("%d items (%d MB) are exported and compared; the last look is right before the licence goes", j.stored(), j.size()>>20))
+		return offboarding.ContinueAt(release, fmt.Sprintf("exported and compared: %s (%d MB); the last look is right before the licence goes", offboarding.Count(j.stored(), "item"), j.size()>>20))
 	}
 	job.Evidence[offboarding.ExportedAt] = offboarding.Stamp(job.Now)
 	return nil

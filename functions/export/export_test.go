@@ -406,7 +406,7 @@ func TestAnUnreadableItemKeepsTheGateShutAndNothingElse(t *testing.T) {
 	s := simtenant.SampleContents(60, 9, 100)
 	bad := s.Add(simtenant.ContentItem{Folder: s.WellKnown("inbox").ID, Subject: "signed", At: steptest.Begins, Size: 20, Status: 500, Code: "ErrorMimeContentConversionFailed"})
 	h := newHouse(t, s)
-	h.settles(offboarding.StateManual, "1 items could not be exported as they are (1 are kept as JSON")
+	h.settles(offboarding.StateManual, "1 item could not be exported as found (1 as JSON")
 	for _, l := range lines(h.root()) {
 		if strings.HasSuffix(l.ID, bad.ID) && (l.State != "unreadable" || !strings.HasSuffix(l.Path, ".json")) {
 			t.Errorf("the item is listed as %+v; want unreadable and kept as JSON", l)
@@ -430,7 +430,7 @@ func TestAnAnswerOfNothingIsNoMessage(t *testing.T) {
 	s := simtenant.SampleContents(12, 9, 100)
 	blank := s.Add(simtenant.ContentItem{Folder: s.WellKnown("inbox").ID, Subject: "blank", At: steptest.Begins, Class: "blank"})
 	h := newHouse(t, s)
-	h.settles(offboarding.StateManual, "1 items could not be exported as they are (1 are kept as JSON")
+	h.settles(offboarding.StateManual, "1 item could not be exported as found (1 as JSON")
 	for _, l := range lines(h.root()) {
 		if strings.HasSuffix(l.ID, blank.ID) && (l.State != "unreadable" || !strings.HasSuffix(l.Path, ".json") || l.Size == 0) {
 			t.Errorf("got %+v, want it unreadable and kept as JSON", l)
@@ -522,7 +522,7 @@ func TestAnItemThatBreaksOffEachTimeDoesNotStopTheOthers(t *testing.T) {
 	h.Tenant.Edit(func(w *simtenant.World) {
 		w.Faults = append(w.Faults, simtenant.Fault{Operation: "GET /users/{id}/messages/{message}/$value", Target: "AAkALgAA" + bad.ID, Reset: true})
 	})
-	h.settles(offboarding.StateManual, "1 are kept as JSON")
+	h.settles(offboarding.StateManual, "1 as JSON")
 	if v, _ := export.Verify(os.DirFS(h.root())); v.Items != 61 {
 		t.Errorf("%d items are stored; want 61", v.Items)
 	}

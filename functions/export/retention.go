@@ -197,7 +197,7 @@ func (s *Sweeper) clear(ctx context.Context, storage, root string, left *int) er
 	}
 	names, err = s.Storage.List(ctx, storage, root, "")
 	if err == nil && len(names) > 1 {
-		err = fmt.Errorf("%d files are still there after they were deleted", len(names)-1)
+		err = fmt.Errorf("%s can still be seen after the deletion", offboarding.Count(len(names)-1, "file"))
 	}
 	return err
 }

@@ -23,10 +23,12 @@ func (s *Step) delegates(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return err
 	}
+	var verdicts []error
 	for _, kind := range kinds {
-		if err := s.delegate(ctx, job, offboarding.MailRight{Kind: kind, Mailbox: job.Leaver}, successor.ID); err != nil {
-			return err
-		}
+		verdicts = append(verdicts, s.delegate(ctx, job, offboarding.MailRight{Kind: kind, Mailbox: job.Leaver}, successor.ID))
+	}
+	if verdict := offboarding.Join(verdicts...); verdict != nil {
+		return verdict
 	}
 	// B17: nobody at Microsoft says whether the closed protocols of a mailbox that became shared
 	// keep its delegates out.

@@ -2,6 +2,7 @@ package forward_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,5 +67,48 @@ func TestASharedMailboxThatNobodyCanOpenIsATask(t *testing.T) {
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "no manager") || mailbox(t, h, c.Leaver).Type != "SharedMailbox" {
 		t.Errorf("%s: %s; want manual saying \"no manager\"", record.State, record.Reason)
+	}
+}
+
+// TestOneRightThatIsRefusedKeepsNoOtherFromTheSuccessor: KelvinTegelaar/CIPP#2482, where full access failed and
+// the rest was not heard of.
+func TestOneRightThatIsRefusedKeepsNoOtherFromTheSuccessor(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "Add-MailboxPermission", Status: http.StatusForbidden})
+	})
+	c := h.Open(t, henrik, offboarding.Options{Mailbox: offboarding.Shared}, offboarding.DefaultPolicy())
+	blocked(t, h, c)
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+	h.Wants(t, record, offboarding.StateParked, "Get-Recipient "+c.Leaver)
+	m := mailbox(t, h, c.Leaver)
+	if m.Type != "SharedMailbox" || !slices.Contains(m.SendAs, simtenant.UserID(alex)) {
+		t.Errorf("got a %s that %v may send as, want a shared one, and the successor among them", m.Type, m.SendAs)
+	}
+}
+
+// TestB13NothingIsSharedWhileAPhoneMayHearOfItsWipe: MicrosoftDocs/microsoft-365-docs#7502. A wipe is not possible
+// any more once the mailbox is shared; the account is locked out meanwhile.
+func TestB13NothingIsSharedWhileAPhoneMayHearOfItsWipe(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	policy := offboarding.DefaultPolicy()
+	policy.PhoneGrace = time.Minute
+	c := h.Open(t, henrik, offboarding.Options{Mailbox: offboarding.Shared}, policy)
+	signedOut(t, h, c)
+	b, w := h.Worker(offboarding.StepBlock, block.New(h.As("block"))), h.Worker(offboarding.StepForward, newStep(h))
+	h.Step(t, c.ID, b)
+	if u, _ := h.Tenant.User(c.Leaver); u.AccountEnabled {
+		t.Fatal("the account is enabled")
+	}
+	record, _ := h.Step(t, c.ID, w)
+	if m := mailbox(t, h, c.Leaver); record.State.Settled() || m.Type != "UserMailbox" || !strings.Contains(record.Reason, "B13") {
+		t.Fatalf("got a %s, forward %s: %s; want it not shared yet by B13", m.Type, record.State, record.Reason)
+	}
+	h.Settle(t, c.ID, b)
+	h.Settle(t, c.ID, w)
+	if m := mailbox(t, h, c.Leaver); m.Type != "SharedMailbox" {
+		t.Errorf("the mailbox is a %s, want it shared once the moment has passed", m.Type)
 	}
 }

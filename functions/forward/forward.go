@@ -423,7 +423,7 @@ func (s *Step) mayLeave(ctx context.Context, job *offboarding.Job, address strin
 // rules disables the inbox rules that send outside.
 func (s *Step) rules(ctx context.Context, job *offboarding.Job) error {
 	err := offboarding.EnsureNone(ctx, job, offboarding.Removal[string]{
-		What: "disabling", Left: "%d inbox rules that send outside still read enabled",
+		What: "disabling", Left: "inbox rules that send outside and still read enabled: %d",
 		Find: func(ctx context.Context) ([]string, error) { return s.enabledOutside(ctx, job.Leaver) },
 		Before: func(enabled []string) map[string]string {
 			return map[string]string{rulesOutside: strings.Join(enabled, " ")}

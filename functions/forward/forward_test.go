@@ -396,9 +396,10 @@ func TestSomebodyWithoutMailboxHasNoMail(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	c := h.Open(t, "pradeep.gupta@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	writes := h.Writes()
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
-	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" {
-		t.Errorf("%s: %s; want effective with mailbox none", record.State, record.Reason)
+	if made := h.Writes() - writes; record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" || made > 0 {
+		t.Errorf("%s, %d writes: %s; want effective with mailbox none, and no write", record.State, made, record.Reason)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *Step) meetings(ctx context.Context, job *offboarding.Job, user offboard
 			}
 			return s.mailboxes.CancelMeetings(ctx, job.Leaver, user.AsOf)
 		},
-		Shows: func(ahead int) string { return fmt.Sprintf("%d meetings that the leaver organised still show", ahead) },
+		Shows: func(ahead int) string { return fmt.Sprintf("meetings of the leaver's that still show: %d", ahead) },
 	})
 	if were := job.Step.Before[meetingsOrganised]; err == nil && were != "0" {
 		job.Evidence["meetingsCancelled"] = were

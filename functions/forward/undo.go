@@ -78,7 +78,7 @@ func (w wayBack) forwarding(ctx context.Context, flow offboarding.MailFlow) erro
 	was := offboarding.MailFlow{ForwardsTo: w.sealed[forwardingAddress], ForwardsToAddress: w.sealed[forwardingSMTP], Copy: w.job.Step.Before[delivered] == "true"}
 	for _, name := range []string{forwardingAddress, forwardingSMTP} {
 		if w.job.Step.Before[name] != "" && w.sealed[name] == "" {
-			return offboarding.DoneWithTask("where the mail was forwarded to before was erased: ask the person, and set it in Exchange, then sign off")
+			return offboarding.DoneWithTask("where the mail was forwarded to before was erased: ask the person, and set it in the Exchange admin center (Mailboxes, Email forwarding; Get-Mailbox " + w.job.Leaver + " shows it), then sign off")
 		}
 	}
 	wanted := func(is offboarding.MailFlow) bool {
@@ -102,7 +102,7 @@ func (w wayBack) forwarding(ctx context.Context, flow offboarding.MailFlow) erro
 		Shows: func(offboarding.MailFlow) string { return "the mailbox does not show it yet" },
 	})
 	if offboarding.IsPermanent(err) || errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.DoneWithTask("whom the mail was forwarded to before is not there any more: ask the person, and set the forwarding in Exchange, then sign off")
+		return offboarding.DoneWithTask("whom the mail was forwarded to before is not there any more: ask the person, and set the forwarding in the Exchange admin center (Mailboxes, Email forwarding; Get-Mailbox " + w.job.Leaver + " shows it), then sign off")
 	}
 	if err == nil {
 		w.job.Evidence["forwarding"] = "as before the departure"
@@ -136,7 +136,7 @@ func (w wayBack) rules(ctx context.Context) error {
 		return nil
 	}
 	return offboarding.EnsureBack(ctx, w.job, offboarding.Return[string]{
-		What: "enabling", Missing: "%d inbox rules still read disabled",
+		What: "enabling", Missing: "inbox rules that still read disabled: %d",
 		Find: func(ctx context.Context) ([]string, error) {
 			all, err := w.mailboxes.RulesOutside(ctx, w.job.Leaver)
 			var off []string
@@ -150,7 +150,9 @@ func (w wayBack) rules(ctx context.Context) error {
 		Give: offboarding.Each(func(ctx context.Context, rule string) error {
 			return w.mailboxes.EnableInboxRule(ctx, w.job.Leaver, rule)
 		}),
-		Refused: func(rule string, _ error) string { return "enable the inbox rule " + rule },
+		Refused: func(rule string, _ error) string {
+			return "enable an inbox rule: Enable-InboxRule -Mailbox " + w.job.Leaver + " -Identity " + rule
+		},
 	})
 }
 

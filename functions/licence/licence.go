@@ -114,11 +114,11 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	switch {
 	case left > 0:
-		return job.NotYet("the release was accepted, but %d licences still show", left)
+		return job.NotYet("the release was accepted, but %s can still be seen", offboarding.Count(left, "licence"))
 	case len(manual) > 0:
 		return offboarding.Manual(fmt.Sprintf("%s: %s", offboarding.B11, task(job.Case.Plan.Cloud().Portal, user, manual)))
 	case len(onPremises) > 0 && len(user.Licences) > 0:
-		return job.OnPremisesTask(fmt.Sprintf("take the leaver out of %d groups that give licences", len(onPremises)))
+		return job.OnPremisesTask(fmt.Sprintf("take the leaver out of %s by which licences come", offboarding.Count(len(onPremises), "group")))
 	}
 	job.Evidence["seatsFreed"] = strings.Join(freed(job), ", ")
 	return s.seats(ctx, job)

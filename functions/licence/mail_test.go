@@ -62,6 +62,20 @@ func TestB2B3B4B5WhatTheMailboxNeedsTheLicenceFor(t *testing.T) {
 		{name: "B4: 61 GiB and an archive", person: "lee.gu@contoso.com", options: shared, by: offboarding.B4, says: "61.0 GB (65498251264 bytes), more than 50 GB, and it has an archive"},
 		{name: "B4: a litigation hold", person: "debra.berger@contoso.com", options: shared, by: offboarding.B4, says: "on hold"},
 		{name: "B5: a mailbox on hold that is not to be shared", person: "debra.berger@contoso.com", options: forward, by: offboarding.B5, says: "on hold"},
+		{name: "B5: a delay hold, of a hold that ended", person: "irvin.sayers@contoso.com", options: forward,
+			meanwhile: func(m *simtenant.Mailbox) { m.DelayHoldApplied = true }, by: offboarding.B5, says: "on hold"},
+		{name: "B5: a retention label", person: "irvin.sayers@contoso.com", options: forward,
+			meanwhile: func(m *simtenant.Mailbox) { m.ComplianceTagHoldApplied = true }, by: offboarding.B5, says: "on hold"},
+		{name: "B5: a retention policy", person: "irvin.sayers@contoso.com", options: forward, by: offboarding.B5, says: "on hold",
+			meanwhile: func(m *simtenant.Mailbox) { m.InPlaceHolds = []string{"mbx7cfb30345d454ac0a989ab3041051209:2"} }},
+		{name: "B5: an eDiscovery case", person: "irvin.sayers@contoso.com", options: forward, by: offboarding.B5, says: "on hold",
+			meanwhile: func(m *simtenant.Mailbox) { m.InPlaceHolds = []string{"UniH7e8f2a5b-64d1-4a2f-9d0c-2d0f5a0b1c11"} }},
+		{name: "B5: a policy of chats", person: "irvin.sayers@contoso.com", options: forward, by: offboarding.B5, says: "on hold",
+			meanwhile: func(m *simtenant.Mailbox) { m.InPlaceHolds = []string{"skp127d7cf1076947929bf136b7a2a8c36f:2"} }},
+		{name: "a policy that only deletes, and one that leaves this mailbox out", person: "irvin.sayers@contoso.com", options: forward,
+			meanwhile: func(m *simtenant.Mailbox) {
+				m.InPlaceHolds = []string{"mbx7cfb30345d454ac0a989ab3041051209:1", "-mbx7cfb30345d454ac0a989ab3041051210:2"}
+			}},
 		{name: "B5: chats are kept", person: "irvin.sayers@contoso.com", options: forward,
 			meanwhile: func(m *simtenant.Mailbox) {
 				m.InPlaceHolds = []string{"skp127d7cf1076947929bf136b7a2a8c36f:2"}

@@ -113,3 +113,31 @@ func TestAnInheritedLicenceInErrorIsReleasedByItsGroup(t *testing.T) {
 		t.Error("the leaver is in the group still")
 	}
 }
+
+// TestALicenceThatAMailEnabledSecurityGroupGivesIsReleased: KelvinTegelaar/CIPP#6280. Graph refuses such a
+// group's members, and Exchange takes them.
+func TestALicenceThatAMailEnabledSecurityGroupGivesIsReleased(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id, group := simtenant.UserID("adele.vance@contoso.com"), simtenant.GroupID(simtenant.GroupMailSecurity)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, sku := range w.SKUs {
+			if sku.PartNumber == simtenant.SKUOfficeE5 {
+				w.Groups[group].Licences = []string{sku.ID}
+			}
+		}
+		w.Groups[group].Members = append(w.Groups[group].Members, id)
+	})
+	if len(h.Tenant.Licences(id)) < 3 {
+		t.Fatalf("got the licences %v, want the group's too", h.Tenant.Licences(id))
+	}
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h))), offboarding.StateEffective)
+	if left := h.Tenant.Licences(id); len(left) > 0 {
+		t.Errorf("licences are left: %v", left)
+	}
+	if g, _ := h.Tenant.Group(group); slices.Contains(g.Members, id) {
+		t.Error("the leaver is still in the group that gives a licence")
+	}
+}

@@ -42,7 +42,7 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 		}
 	}
 	if len(were) == 0 && job.Step.Before[licences] != "" {
-		return offboarding.Manual("an older version kept no more than the names of the licences: give the leaver " + job.Step.Before[licences] + " in the Microsoft 365 admin center, then sign off")
+		return offboarding.Manual("an older version kept no more than the names of the licences: give the leaver " + job.Step.Before[licences] + ", then sign off: " + job.Case.Plan.Cloud().Licences(job.Leaver))
 	}
 	joined := s.join(ctx, job, groups)
 	if v := offboarding.VerdictOf(joined); v.Kind > offboarding.KindManual {
@@ -74,9 +74,9 @@ func (s *Step) join(ctx context.Context, job *offboarding.Job, groups []string) 
 	if len(groups) == 0 {
 		return nil
 	}
-	byID := map[string]offboarding.Group{}
+	byID, portal := map[string]offboarding.Group{}, job.Case.Plan.Cloud().Portal
 	err := offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
-		What: "joining the groups that give licences", Missing: "%d of them do not show the leaver",
+		What: "joining the groups that give licences", Missing: "of them do not show the leaver yet: %d",
 		Find: func(ctx context.Context) ([]string, error) {
 			var missing []string
 			for some := range slices.Chunk(groups, 20) {
@@ -109,11 +109,11 @@ func (s *Step) join(ctx context.Context, job *offboarding.Job, groups []string) 
 		Refused: func(id string, err error) string {
 			switch g := byID[id]; {
 			case errors.Is(err, offboarding.ErrNotFound):
-				return "the group " + id + ", which gave a licence, is not there any more: give the licence directly"
+				return "the group " + id + ", which gave a licence, is not there any more: give the licence directly (" + portal.Licences(job.Leaver) + "), or restore the group (" + portal.DeletedGroups() + ")"
 			case g.Dynamic:
 				return "have the membership rule of the dynamic group " + id + " (" + job.Case.Plan.Cloud().Group(id) + ") take the leaver in"
 			case g.OnPremisesSyncEnabled:
-				return "put the leaver into the group " + id + " in the on-premises Active Directory"
+				return "put the leaver into a group in the on-premises Active Directory; Entra shows which: " + portal.Group(id)
 			}
 			return "put the leaver into the group " + id + " (" + job.Case.Plan.Cloud().Group(id) + ")"
 		},
@@ -166,12 +166,12 @@ func (s *Step) observeBack(ctx context.Context, job *offboarding.Job, were []off
 		return err
 	}
 	if left := len(lacking(user, were, true)); left > 0 {
-		return job.NotYet("the licences were accepted, but %d do not show yet", left)
+		return job.NotYet("the licences were accepted, but %s cannot be seen yet", offboarding.Count(left, "licence"))
 	}
 	for _, l := range lacking(user, were, false) {
 		for _, is := range user.Licences {
 			if is.SKU == l.SKU && is.AssignedByGroup == l.AssignedByGroup && is.State == "Error" {
-				return offboarding.Manual(fmt.Sprintf("the licence %s of the group %s does not reach the leaver (%s): mend that in the Entra admin center (the group, Licenses), then replay", l.SKU, l.AssignedByGroup, is.Error))
+				return offboarding.Manual(fmt.Sprintf("the licence %s of a group does not reach the leaver (%s): mend that, then replay: %s, Licenses", s.partNumbers(ctx, []string{l.SKU})[0], is.Error, job.Case.Plan.Cloud().Group(l.AssignedByGroup)))
 			}
 		}
 	}

@@ -49,8 +49,8 @@ func (k *keeper) leftAlone(i offboarding.DriveItem) bool {
 }
 
 // accept is what to type to find items, and to leave them as they are.
-func (k *keeper) accept(items []string) string {
-	return fmt.Sprintf("; leaver status %s says where each is; or accept them as they are: leaver sign-off %[1]s onedrive --item %[2]s --by NAME --note WHY", k.job.Case.ID, strings.Join(items, " --item "))
+func accept(job *offboarding.Job, items []string) string {
+	return fmt.Sprintf("; leaver status %s says where each is; or accept them as they are: leaver sign-off %[1]s onedrive --item %[2]s --by NAME --note WHY", job.Case.ID, strings.Join(items, " --item "))
 }
 
 // copied is where a person finds the copy.
@@ -62,12 +62,12 @@ func (k *keeper) copied() string {
 	return folder + "the successor's OneDrive (" + k.job.Case.Plan.Cloud().Account(k.reader) + ")"
 }
 
-// findable keeps where a person finds an item, which names people.
-func (k *keeper) findable(ctx context.Context, i offboarding.DriveItem) error {
+// keepWhere keeps where a person finds an item that they are told of under a name. An address names people.
+func keepWhere(ctx context.Context, job *offboarding.Job, name string, i offboarding.DriveItem) error {
 	if i.WebURL == "" {
 		return nil
 	}
-	return k.job.Seal(ctx, map[string]string{offboarding.ItemAt + i.ID: i.WebURL})
+	return job.Seal(ctx, map[string]string{offboarding.ItemAt + name: i.WebURL})
 }
 
 // compare holds a folder against its copy. What is missing is copied; then the folder is looked
@@ -85,7 +85,10 @@ func (k *keeper) compare(ctx context.Context, folder entry, inside []entry) erro
 		}
 	}
 	if len(missing) > 0 {
-		return k.copyMissing(ctx, folder, missing)
+		if err := k.copyMissing(ctx, folder, missing); !errors.Is(err, errRefused) {
+			return err
+		}
+		inside = slices.DeleteFunc(slices.Clone(inside), func(e entry) bool { return e.copy.ID == "" })
 	}
 	for _, e := range inside {
 		if e.item.Folder && e.copy.Folder {
@@ -95,7 +98,7 @@ func (k *keeper) compare(ctx context.Context, folder entry, inside []entry) erro
 		if !same || e.item.Folder != e.copy.Folder || e.item.Size != e.copy.Size {
 			if k.Differences++; k.Differences <= mostNamed {
 				k.Different = append(k.Different, e.item.ID)
-				if err := k.findable(ctx, e.item); err != nil {
+				if err := keepWhere(ctx, k.job, e.item.ID, e.item); err != nil {
 					return err
 				}
 			}
@@ -134,8 +137,10 @@ func (k *keeper) verified(ctx context.Context) error {
 		return k.job.NotYet("Graph does not know any more whether the OneDrive changed while it was copied and compared; that begins anew")
 	case len(touched) > 0, walk.BeganItems != now.Items, walk.BeganBytes != now.Bytes:
 		return k.job.NotYet("the OneDrive changed while it was copied and compared; that begins anew")
+	case walk.Refusals > 0:
+		return k.refusals(walk)
 	case walk.Differences > 0:
-		return offboarding.Manual(fmt.Sprintf("%d files are not as their copies in %s: items %s; likely SharePoint changed the copy, or somebody the file or the copy meanwhile: keep what is wanted, remove or rename those copies, then replay", walk.Differences, k.copied(), strings.Join(walk.Different, ", ")) + k.accept(walk.Different) + letsIn(k.job))
+		return offboarding.Manual(fmt.Sprintf("files that are not as their copies in %[2]s (%[1]d): items %[3]s; likely SharePoint changed the copy, or somebody the file or the copy meanwhile: keep what is wanted, remove or rename those copies, then replay", walk.Differences, k.copied(), strings.Join(walk.Different, ", ")) + accept(k.job, walk.Different) + letsIn(k.job))
 	case outdated != "":
 		k.CopiedDelta = "" // whoever replays has seen to it
 		return offboarding.Manual(outdated)
@@ -143,7 +148,7 @@ func (k *keeper) verified(ctx context.Context) error {
 	k.verifiedDelta = walk.BeganDelta
 	// Source: Microsoft Graph, driveItem: copy, includeAllVersionHistory; pnp/cli-microsoft365 issue 4607.
 	k.job.Risk("a copy holds the current version of a file: earlier ones go with the OneDrive")
-	accepted := slices.DeleteFunc(slices.Clone(k.job.Step.Accepted), func(id string) bool { return id == recycleBin })
+	accepted := slices.DeleteFunc(slices.Clone(k.job.Step.Accepted), func(id string) bool { return id == recycleBin || strings.HasPrefix(id, linksOf) })
 	for fact, n := range map[string]int{"shortcuts": len(walk.Shortcuts), "accepted": len(accepted)} {
 		if n > 0 {
 			k.job.Evidence[fact] = strconv.Itoa(n) + " not copied"
@@ -171,6 +176,6 @@ func (k *keeper) outdated(ctx context.Context) (string, error) {
 	if err != nil || len(changed) == 0 && !unknown {
 		return "", err
 	}
-	return fmt.Sprintf("%d files of which Graph gives no hash were compared by their size only, and the OneDrive (%s) has changed since it was copied (items %s); remove the copies that are out of date from %s, then replay",
+	return fmt.Sprintf("files of which Graph gives no hash (%d) were compared by their size only, and the OneDrive (%s) has changed since it was copied (items %s); remove the copies that are out of date from %s, then replay",
 		k.Sized, k.job.Case.Plan.Cloud().Account(k.job.Leaver), cmp.Or(strings.Join(changed[:min(len(changed), mostNamed)], ", "), "not known any more"), k.copied()), nil
 }

@@ -1,10 +1,12 @@
 package onedrive
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -60,15 +62,15 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 		tried = k.Tries + 1
 	}
 	if tried >= mostTries {
-		why := fmt.Sprintf("%d items of folder %s cannot be copied:", len(missing), folder.item.ID)
+		why := fmt.Sprintf("%s of folder %s cannot be copied:", offboarding.Count(len(missing), "item"), folder.item.ID)
 		for _, m := range missing[:min(len(missing), mostNamed)] {
-			if err := k.findable(ctx, m); err != nil {
+			if err := keepWhere(ctx, k.job, m.ID, m); err != nil {
 				return err
 			}
 			why += strings.TrimRight(" "+m.ID+" "+k.Failed[m.ID], " ") + ","
 		}
 		k.again()
-		return offboarding.Manual(strings.TrimRight(why, ",") + "; copy them by hand into the same folder of the copy, " + k.copied() + ", then replay" + k.accept(idsOf(missing)) + letsIn(k.job))
+		return offboarding.Manual(strings.TrimRight(why, ",") + "; copy them by hand into the same folder of the copy, " + k.copied() + ", then replay" + accept(k.job, idsOf(missing)) + letsIn(k.job))
 	}
 	var ids []string
 	for _, m := range missing[:min(len(missing), mostCopies)] {
@@ -96,13 +98,27 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 		if !offboarding.IsPermanent(err) {
 			return err
 		}
+		if made, err := k.makeFolders(ctx, folder, missing); err != nil || made {
+			return cmp.Or(err, errCopying)
+		}
 		for _, m := range missing[:min(len(missing), mostNamed)] {
-			if err := k.findable(ctx, m); err != nil {
+			if err := keepWhere(ctx, k.job, m.ID, m); err != nil {
 				return err
 			}
 		}
-		return offboarding.Permanent(fmt.Errorf("copying items %s of folder %s: %w; remove the cause, or copy them by hand into the same folder of the copy, %s, then replay%s",
-			strings.Join(idsOf(missing), ", "), folder.item.ID, err, k.copied(), k.accept(idsOf(missing))))
+		for _, id := range idsOf(missing) {
+			if len(k.Refused) < mostNamed && !slices.Contains(k.Refused, id) {
+				k.Refused = append(k.Refused, id)
+			}
+		}
+		k.Refusal = cmp.Or(k.Refusal, err.Error())
+		if k.Refusals += len(missing); k.Refusals > mostRefused || len(missing) > mostCopies {
+			walk := k.walked
+			k.again() // so that what was passed over is looked at, too
+			return k.refusals(walk)
+		}
+		k.Tries, k.Lacked, k.Failed = 0, 0, nil
+		return errRefused
 	}
 	k.Tries, k.Lacked, k.Failed = tried, len(missing), nil
 	if len(started) == 0 {
@@ -114,6 +130,32 @@ func (k *keeper) copyMissing(ctx context.Context, folder entry, missing []offboa
 		return throttled // what was started is kept, and the rest comes when Graph takes it
 	}
 	return err // what was refused stays missing, and is told when nothing else is
+}
+
+// makeFolders makes the folders whose copies were refused, so that what is in them is copied piece by piece, and
+// reports whether there were any.
+func (k *keeper) makeFolders(ctx context.Context, in entry, missing []offboarding.DriveItem) (made bool, err error) {
+	for _, m := range missing {
+		if !m.Folder {
+			continue
+		}
+		if _, err := k.files.MakeFolder(ctx, k.to.ID, in.copy.ID, m.Name); err != nil {
+			return false, err
+		}
+		k.walk.pages--
+		made = true
+	}
+	return made, nil
+}
+
+// errRefused says that Graph refuses the copies of what a folder lacks: everything else is copied and compared
+// all the same, and then a person is asked.
+var errRefused = errors.New("copies were refused")
+
+// refusals is what a walk leaves to a person.
+func (k *keeper) refusals(walk walked) error {
+	return offboarding.Permanent(fmt.Errorf("%s cannot be copied (%s): %s; remove the cause, or copy them by hand into the same folder of the copy, %s, then replay%s",
+		offboarding.Count(walk.Refusals, "item"), strings.Join(walk.Refused, ", "), walk.Refusal, k.copied(), accept(k.job, walk.Refused)))
 }
 
 // idsOf are the ids of the first few items.
@@ -171,7 +213,7 @@ func (k *keeper) waitForCopies(ctx context.Context) error {
 		return err
 	}
 	if waits := k.WaveAt.Add(lostFor << min(k.Tries, mostTries)).Sub(k.job.Now); lost > 0 && waits > 0 {
-		return offboarding.After(waits, fmt.Sprintf("%s; %d monitors of copies are not there any more: the listing of the copy decides", k.soFar(), lost))
+		return offboarding.After(waits, fmt.Sprintf("%s; monitors of copies that are not there any more: %d; the listing of the copy decides", k.soFar(), lost))
 	}
 	for i, c := range started {
 		state := states[i]

@@ -64,7 +64,16 @@ const pagesPerRun = 100
 const (
 	linksAt  = "linksAt"
 	linksOff = "off"
+	// linksRefused is the progress that says, by their ids, which items keep a link that Graph refused to
+	// remove.
+	linksRefused = "linksRefused"
+	// linksOf and the id of an item are what a person accepts who lets its links be: the item itself is copied
+	// all the same.
+	linksOf = "links."
 )
+
+// mostRefused is after how many refusals the rest need not be tried: the drive itself may be locked.
+const mostRefused = 100
 
 // link begins the name of a before: a link by its id, what it was and on which item.
 const link = "link "
@@ -93,16 +102,19 @@ func (s *Step) work(ctx context.Context, job *offboarding.Job) error {
 		job.Evidence[offboarding.DriveSeen] = "none"
 		return nil
 	}
-	if err := s.linksOff(ctx, job, drive); err != nil {
-		return err
+	links := s.linksOff(ctx, job, drive)
+	if links != nil && !offboarding.IsPermanent(links) {
+		return links
 	}
+	var kept error
 	if job.Case.Plan.KeepFiles != offboarding.KeepNone && !drive.Empty() {
-		if err := s.keep(ctx, job, drive); err != nil {
-			return err
-		}
+		kept = s.keep(ctx, job, drive) // also while a link stays that a person has to see to
+	}
+	if verdict := offboarding.Join(kept, links); verdict != nil {
+		return verdict
 	}
 	job.Evidence[offboarding.DriveSeen] = drive.ID
-	job.Evidence["linksRemoved"] = strconv.Itoa(links(job))
+	job.Evidence["linksRemoved"] = strconv.Itoa(removed(job))
 	if job.Case.Plan.KeepFiles == offboarding.KeepNone {
 		return nil
 	}
@@ -132,8 +144,8 @@ func (s *Step) recycled(ctx context.Context, job *offboarding.Job, drive offboar
 	return nil
 }
 
-// links is how many links the drive had.
-func links(job *offboarding.Job) int {
+// removed is how many links the drive had.
+func removed(job *offboarding.Job) int {
 	n := 0
 	for name := range job.Step.Before {
 		if strings.HasPrefix(name, link) {
@@ -143,10 +155,22 @@ func links(job *offboarding.Job) int {
 	return n
 }
 
-// linksOff removes every sharing link. What somebody was let use by name stays.
+// linksOff removes every sharing link. What somebody was let use by name stays. A link that Graph refuses to
+// remove keeps none of the others.
 func (s *Step) linksOff(ctx context.Context, job *offboarding.Job, drive offboarding.Drive) error {
 	if job.Step.Progress[linksAt] == linksOff {
-		return nil
+		return s.linksLeft(ctx, job, drive)
+	}
+	refused := strings.Fields(job.Step.Progress[linksRefused])
+	unlink := func(ctx context.Context, i offboarding.DriveItem) error {
+		err := s.unlink(ctx, job, drive.ID, i.ID)
+		if !offboarding.IsPermanent(err) || len(refused) >= mostRefused {
+			return err
+		}
+		if !slices.Contains(refused, i.ID) {
+			refused = append(refused, i.ID)
+		}
+		return keepWhere(ctx, job, linksOf+i.ID, i)
 	}
 	w := walk{
 		pages: pagesPerRun,
@@ -160,7 +184,7 @@ func (s *Step) linksOff(ctx context.Context, job *offboarding.Job, drive offboar
 		},
 		visit: func(ctx context.Context, folder entry, inside []entry) error {
 			if folder.item.ID == drive.Root {
-				if err := s.unlink(ctx, job, drive.ID, drive.Root); err != nil {
+				if err := unlink(ctx, folder.item); err != nil {
 					return err
 				}
 			}
@@ -168,7 +192,7 @@ func (s *Step) linksOff(ctx context.Context, job *offboarding.Job, drive offboar
 				if !e.item.Shared {
 					continue
 				}
-				if err := s.unlink(ctx, job, drive.ID, e.item.ID); err != nil {
+				if err := unlink(ctx, e.item); err != nil {
 					return err
 				}
 			}
@@ -182,20 +206,56 @@ func (s *Step) linksOff(ctx context.Context, job *offboarding.Job, drive offboar
 	case err == nil:
 		at = linksOff
 	case errors.Is(err, errPause):
-		err = offboarding.After(0, fmt.Sprintf("looking for sharing links: %d removed so far", links(job)))
+		err = offboarding.After(0, fmt.Sprintf("looking for sharing links: %d removed so far", removed(job)))
 	case errors.Is(err, offboarding.ErrNotFound): // a folder was removed meanwhile
 		at, err = "", job.NotYet("the OneDrive changed while its sharing links were looked for; that begins anew")
 	}
-	if kept := job.KeepProgress(ctx, linksAt, at); kept != nil {
+	if kept := job.Keep(ctx, nil, map[string]string{linksAt: at, linksRefused: strings.Join(refused, " ")}); kept != nil {
 		return kept
 	}
+	if err == nil && at == linksOff {
+		return s.linksLeft(ctx, job, drive)
+	}
 	return err
+}
+
+// linksLeft tries once more to remove the links that were refused, and leaves what stays to a person, who may
+// also accept that they do.
+func (s *Step) linksLeft(ctx context.Context, job *offboarding.Job, drive offboarding.Drive) error {
+	var left, accepted []string
+	var refusal error // the last one
+	for _, item := range strings.Fields(job.Step.Progress[linksRefused]) {
+		err := s.unlink(ctx, job, drive.ID, item)
+		switch {
+		case err == nil:
+		case !offboarding.IsPermanent(err):
+			return err
+		case slices.Contains(job.Step.Accepted, linksOf+item):
+			accepted = append(accepted, item)
+		default:
+			left, refusal = append(left, item), err
+		}
+	}
+	if err := job.KeepProgress(ctx, linksRefused, strings.Join(slices.Concat(left, accepted), " ")); err != nil {
+		return err
+	}
+	if len(accepted) > 0 {
+		job.Risk("sharing links that cannot be removed stay, which a person accepted: items " + strings.Join(accepted, ", "))
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	var named []string
+	for _, item := range left[:min(len(left), mostNamed)] {
+		named = append(named, linksOf+item)
+	}
+	return offboarding.Permanent(fmt.Errorf("sharing links of %s cannot be removed: end the sharing there, then replay%s: %w", offboarding.Count(len(left), "item"), accept(job, named), refusal))
 }
 
 // unlink removes the links of one item; one that is gone has none.
 func (s *Step) unlink(ctx context.Context, job *offboarding.Job, drive, item string) error {
 	return offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.SharingPermission]{
-		What: "the removal", Left: "%d sharing links still show",
+		What: "the removal", Left: "sharing links that still show: %d",
 		Find: func(ctx context.Context) ([]offboarding.SharingPermission, error) {
 			all, err := s.files.SharingPermissions(ctx, drive, item)
 			if errors.Is(err, offboarding.ErrNotFound) {

@@ -530,7 +530,7 @@ func TestB12ACopyThatIsNotAsItsFileIsATask(t *testing.T) {
 			}
 			touch(spoil)
 			record := h.Settle(t, c.ID, w)
-			h.Wants(t, record, offboarding.StateManual, "1 files", "01I0000100003")
+			h.Wants(t, record, offboarding.StateManual, "files that are not as their copies", "(1)", "01I0000100003")
 			// Somebody renames the wrong copy and replays.
 			touch(func(i *simtenant.DriveItem) { i.Name = "Report 3 (old).docx" })
 			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepOnedrive); err != nil {

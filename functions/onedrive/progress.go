@@ -30,6 +30,9 @@ type walked struct {
 	Different   []string `json:"different,omitempty"` // ids of files that are not as their copies, the first few
 	Differences int      `json:"differences,omitempty"`
 	Shortcuts   []string `json:"shortcuts,omitempty"` // ids of links into other drives
+	Refused     []string `json:"refused,omitempty"`   // ids of items whose copy Graph refuses, the first few
+	Refusals    int      `json:"refusals,omitempty"`
+	Refusal     string   `json:"refusal,omitempty"` // the first one
 	// What the drive held when the walk began, and a delta token from before it; the token is empty
 	// before it begins.
 	BeganItems int    `json:"beganItems,omitempty"`

@@ -51,8 +51,21 @@ func TestWhatWasDeletedGoesWithTheDrive(t *testing.T) {
 func TestCopiesHoldTheCurrentVersionOnly(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for n := range w.Drives[simtenant.UserID("lynne.robbins@contoso.com")].Items {
+			if i := &w.Drives[simtenant.UserID("lynne.robbins@contoso.com")].Items[n]; !i.Folder {
+				i.Versions = 7
+			}
+		}
+	})
 	_, record := run(t, h, "lynne.robbins@contoso.com", nil)
 	h.Wants(t, record, offboarding.StateEffective)
+	copies, _ := h.Tenant.Drive(simtenant.UserID(patti)) // her manager's
+	for _, i := range copies.Items {
+		if i.Versions == 7 {
+			t.Error("a copy has the earlier versions: the risk is none")
+		}
+	}
 	if risk := record.Evidence[offboarding.ResidualRisk]; !strings.Contains(risk, "version") {
 		t.Errorf("got the residual risk %q, want the earlier versions named", risk)
 	}

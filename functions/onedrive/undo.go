@@ -51,7 +51,7 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 		return nil
 	}
 	err = offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.SharingPermission]{
-		What: "taking the access away", Left: "%d people whom the departure let in still read the OneDrive",
+		What: "taking the access away", Left: "people whom the departure let in and who still read the OneDrive: %d",
 		Find: func(ctx context.Context) ([]offboarding.SharingPermission, error) {
 			all, err := s.files.SharingPermissions(ctx, drive.ID, drive.Root)
 			if errors.Is(err, offboarding.ErrNotFound) {

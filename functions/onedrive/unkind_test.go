@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
@@ -74,4 +75,108 @@ func TestFilesThatWereCopiedElsewhereAreNotKept(t *testing.T) {
 	if record.State == offboarding.StateEffective || !record.State.Settled() || !strings.Contains(record.Reason, "cop") {
 		t.Errorf("got %s: %s; want a person to be asked", record.State, record.Reason)
 	}
+}
+
+// TestALinkThatCannotBeRemovedKeepsNoFileFromItsCopy: KelvinTegelaar/CIPP#5959, links that stay active. The others
+// go, every file is copied, and a person accepts that this one stays, which gives up no file.
+func TestALinkThatCannotBeRemovedKeepsNoFileFromItsCopy(t *testing.T) {
+	t.Parallel()
+	const patti = "patti.fernandez@contoso.com"
+	h := steptest.New(t)
+	id := simtenant.UserID(patti)
+	var stuck, other string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		d := w.Drives[id]
+		for _, i := range d.Items {
+			if i.Folder {
+				continue
+			}
+			stuck, other = other, i.ID
+		}
+		d.Grants = append(d.Grants,
+			simtenant.Grant{ID: "stuck", Item: stuck, Link: "view", Scope: "anonymous", Roles: []string{"read"}},
+			simtenant.Grant{ID: "other", Item: other, Link: "view", Scope: "anonymous", Roles: []string{"read"}})
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "DELETE /drives/{drive}/items/{item}/permissions/{permission}", Target: stuck, Status: 403, Code: "accessDenied"})
+	})
+	c, record := run(t, h, patti, nil)
+	accept := "leaver sign-off " + c.ID + " onedrive --item links." + stuck
+	h.Wants(t, record, offboarding.StateParked, accept, "sharing links of 1 item")
+	from, _ := h.Tenant.Drive(id)
+	to, _ := h.Tenant.Drive(simtenant.UserID(manager))
+	copied(t, from, to)
+	if linksOf(from) != 1 {
+		t.Errorf("%d links are left, want the one that is refused", linksOf(from))
+	}
+	if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepOnedrive, Items: []string{"links." + stuck}, By: "Miriam Graham", Note: "it is public anyway"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepOnedrive); err != nil {
+		t.Fatal(err)
+	}
+	record = h.Settle(t, c.ID, h.Worker(offboarding.StepOnedrive, newStep(h)))
+	h.Wants(t, record, offboarding.StateEffective)
+	if record.Evidence["accepted"] != "" || !strings.Contains(record.Evidence[offboarding.ResidualRisk], stuck) {
+		t.Errorf("got the evidence %v, want no file given up, and the link named as a risk", record.Evidence)
+	}
+}
+
+// TestAFileThatCannotBeCopiedKeepsNoOtherFromItsCopy: issue 6, kind 6. Files in two folders are refused; everything
+// else is copied, and a person is asked once about both.
+func TestAFileThatCannotBeCopiedKeepsNoOtherFromItsCopy(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID(grady)
+	var refused []string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		in := map[string]bool{}
+		items := w.Drives[id].Items
+		for n := range items {
+			switch {
+			case items[n].Folder: // as one that is too large
+				items[n].CopyRefused = "notSupported"
+			case !in[items[n].Parent]:
+				in[items[n].Parent] = true
+				items[n].CopyRefused = "notSupported"
+				refused = append(refused, items[n].ID)
+			}
+		}
+	})
+	c, record := run(t, h, grady, nil)
+	if len(refused) < 2 {
+		t.Fatalf("%d folders have files: the test proves nothing", len(refused))
+	}
+	h.Wants(t, record, offboarding.StateParked, append(refused, "leaver sign-off "+c.ID+" onedrive --item ")...)
+	from, _ := h.Tenant.Drive(id)
+	to, _ := h.Tenant.Drive(simtenant.UserID(manager))
+	files := func(d simtenant.Drive) (n int) {
+		for _, i := range d.Items {
+			if !i.Folder {
+				n++
+			}
+		}
+		return n
+	}
+	if had, got := files(from), files(to); got != had-len(refused)+managersFiles(t) {
+		t.Errorf("%d files are with the manager, of %d, of which %d are refused", got, had, len(refused))
+	}
+	accepted := ledger.SignOff{Case: c.ID, Step: offboarding.StepOnedrive, Items: refused, By: "Miriam Graham", Note: "nobody needs them"}
+	if _, err := h.Ledger.SignOff(t.Context(), accepted); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepOnedrive); err != nil {
+		t.Fatal(err)
+	}
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepOnedrive, newStep(h))), offboarding.StateEffective)
+}
+
+// managersFiles is how many files the manager has before anything is copied.
+func managersFiles(t *testing.T) (n int) {
+	t.Helper()
+	d, _ := steptest.New(t).Tenant.Drive(simtenant.UserID(manager))
+	for _, i := range d.Items {
+		if !i.Folder {
+			n++
+		}
+	}
+	return n
 }

@@ -275,7 +275,7 @@ func (s *Step) leaveGroups(ctx context.Context, job *offboarding.Job, d Director
 	}
 	var protected []string
 	left := offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.OnPremisesGroup]{
-		What: "leaving the groups", Left: "the account is still in %d of them",
+		What: "leaving the groups", Left: "groups that the account is still in: %d",
 		Find: func(ctx context.Context) ([]offboarding.OnPremisesGroup, error) {
 			groups, err := d.Groups(ctx, a.ID)
 			protected = nil

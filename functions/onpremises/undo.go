@@ -105,7 +105,7 @@ func (w wayBack) rejoin(ctx context.Context, a offboarding.OnPremisesAccount) er
 		return nil
 	}
 	return offboarding.EnsureBack(ctx, w.job, offboarding.Return[string]{
-		What: "joining", Missing: "%d groups do not name the account",
+		What: "joining", Missing: "groups that do not name the account: %d",
 		Find: func(ctx context.Context) ([]string, error) {
 			is, err := w.d.Groups(ctx, a.ID)
 			return slices.DeleteFunc(slices.Clone(were), func(id string) bool {

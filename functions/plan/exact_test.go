@@ -22,10 +22,13 @@ func TestOddNamesFindExactlyTheirPerson(t *testing.T) {
 		e    offboarding.Employee
 		why  string // empty = found
 	}{
-		"an apostrophe in the userPrincipalName":         {func(w *simtenant.World) { w.Users[id].UserPrincipalName = quoted }, offboarding.Employee{UserPrincipalName: quoted}, ""},
-		"an apostrophe in the mail address":              {func(w *simtenant.World) { w.Users[id].Mail = quoted }, offboarding.Employee{Mail: quoted}, ""},
-		"a plus in the mail address":                     {func(w *simtenant.World) { w.Users[id].Mail = plus }, offboarding.Employee{Mail: plus}, ""},
-		"upper case":                                     {func(*simtenant.World) {}, offboarding.Employee{UserPrincipalName: strings.ToUpper(adele)}, ""},
+		"an apostrophe in the userPrincipalName": {func(w *simtenant.World) { w.Users[id].UserPrincipalName = quoted }, offboarding.Employee{UserPrincipalName: quoted}, ""},
+		"an apostrophe in the mail address":      {func(w *simtenant.World) { w.Users[id].Mail = quoted }, offboarding.Employee{Mail: quoted}, ""},
+		"a plus in the mail address":             {func(w *simtenant.World) { w.Users[id].Mail = plus }, offboarding.Employee{Mail: plus}, ""},
+		"a mail address that is not the userPrincipalName, by the one (KelvinTegelaar/CIPP#1212)": {otherMail(id), offboarding.Employee{Mail: "adele@mail.contoso.com"}, ""},
+		"a mail address that is not the userPrincipalName, by the other":                          {otherMail(id), offboarding.Employee{UserPrincipalName: adele}, ""},
+		"both of them": {otherMail(id), offboarding.Employee{UserPrincipalName: adele, Mail: "adele@mail.contoso.com"}, ""},
+		"upper case":   {func(*simtenant.World) {}, offboarding.Employee{UserPrincipalName: strings.ToUpper(adele)}, ""},
 		"a number with leading noughts, and one without": {numbers(id, "00123", "123"), offboarding.Employee{EmployeeID: "00123"}, ""},
 		"a number with one nought less":                  {numbers(id, "00123", "123"), offboarding.Employee{EmployeeID: "0123"}, "no user"},
 		"a number that an old account has too":           {numbers(id, "00123", "00123"), offboarding.Employee{EmployeeID: "00123"}, "2 users"},
@@ -89,4 +92,9 @@ func TestALateOrRepeatedDepartureIsOneAndGoesAtOnce(t *testing.T) {
 	if c, err = h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || !strings.HasSuffix(c.ID, "-2") || c.Cancelled != nil {
 		t.Errorf("got the case %v, %v, want a second one", c, err)
 	}
+}
+
+// otherMail gives an account an address that is not its userPrincipalName.
+func otherMail(id string) func(*simtenant.World) {
+	return func(w *simtenant.World) { w.Users[id].Mail = "adele@mail.contoso.com" }
 }

@@ -98,7 +98,7 @@ func (p *Planner) decides(ctx context.Context, r offboarding.Request, user offbo
 		why = "the mail address is only another address of account " + account
 	}
 	if before != nil {
-		why += fmt.Sprintf(", and was that of account %s, whose departure is case %s", before.Leaver, before.ID)
+		why += fmt.Sprintf(", and was that of account %s, whose departure is case %s (leaver report %[2]s tells of it)", before.Leaver, before.ID)
 	} else {
 		why += ", and may have been somebody else's before"
 	}

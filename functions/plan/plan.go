@@ -317,7 +317,7 @@ func (p *Planner) cancel(ctx context.Context, r offboarding.Request, user offboa
 		return nil, err
 	}
 	if c.Cancelled == nil {
-		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is %s and newer than the cancellation, or complete: nothing was cancelled", c.ID, c.State(p.Now()))}
+		return nil, &offboarding.Refusal{Why: fmt.Sprintf("case %s is %s and newer than the cancellation, or complete: nothing was cancelled (leaver status %[1]s shows it)", c.ID, c.State(p.Now()))}
 	}
 	prepared, err := p.prepareUndo(ctx, r, before)
 	switch {

@@ -46,6 +46,7 @@ func deliver(t *testing.T, h *steptest.Harness, p *plan.Planner, r bus.Request) 
 	if err := p.Handle(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
+	h.Findable(t, r.ID)
 	return d
 }
 

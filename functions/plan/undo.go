@@ -59,7 +59,7 @@ func Rehired(ctx context.Context, directory interface {
 		}
 		for _, u := range found {
 			if !strings.EqualFold(u.ID, c.Leaver) {
-				others = append(others, fmt.Sprintf("account %s has the %s of the leaver's account %s by now", u.ID, what, c.Leaver))
+				others = append(others, fmt.Sprintf("account %s (%s) has the %s of the leaver's account %s by now", u.ID, c.Plan.Cloud().User(u.ID), what, c.Leaver))
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func (p *Planner) formerAccount(ctx context.Context, e offboarding.Employee, use
 // anotherAccount is what becomes of a cancellation, or the news of a rehire, that means a new account of
 // somebody whose old one has left: both are named, and nothing happens to either by itself.
 func (p *Planner) anotherAccount(ctx context.Context, r offboarding.Request, was *offboarding.Case, now offboarding.User) (*offboarding.Case, error) {
-	why := fmt.Sprintf("the request means account %s, and the departure of account %s, case %s, was of the same employee", now.ID, was.Leaver, was.ID)
+	why := fmt.Sprintf("the request means account %s (%s), and the departure of account %s (leaver report %s) was of the same employee", now.ID, was.Plan.Cloud().User(now.ID), was.Leaver, was.ID)
 	prepared, err := p.prepareUndo(ctx, r, was, twoAccounts(was, why))
 	if err != nil {
 		return nil, err

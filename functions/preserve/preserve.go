@@ -102,5 +102,5 @@ func written(d time.Duration) string {
 	if d == offboarding.Unlimited {
 		return "unlimited"
 	}
-	return strconv.Itoa(int(d/(24*time.Hour))) + " days"
+	return offboarding.Count(int(d/(24*time.Hour)), "day")
 }

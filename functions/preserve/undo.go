@@ -59,7 +59,7 @@ func parsed(text string) (time.Duration, error) {
 	}
 	const day = 24 * time.Hour
 	var days int64
-	if _, err := fmt.Sscanf(text, "%d days", &days); err != nil {
+	if _, err := fmt.Sscanf(text, "%d day", &days); err != nil {
 		return 0, fmt.Errorf("reading the duration of the hold as it was: %w", err)
 	}
 	if days < 0 || days > int64(offboarding.Unlimited/day) {

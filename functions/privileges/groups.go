@@ -3,7 +3,6 @@ package privileges
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"leaver/shared/offboarding"
 )
@@ -31,11 +30,10 @@ func (r *run) disown(ctx context.Context, owned []offboarding.Group) error {
 			verdicts = append(verdicts, err)
 			continue
 		}
-		others := 0
-		for _, o := range owners {
-			if o.Enabled && !strings.EqualFold(o.ID, r.job.Leaver) {
-				others++
-			}
+		others, err := offboarding.WhoStay(ctx, owners, r.job.Leaver, r.departures)
+		if err != nil {
+			verdicts = append(verdicts, err)
+			continue
 		}
 		if others == 0 {
 			r.addTask(g.ID, "%s: make somebody the owner of the role-assignable group %s, whose only owner is the leaver: %s", offboarding.B14, r.user.NameOf(g), r.job.Case.Plan.Cloud().Owners(g.ID))

@@ -83,19 +83,24 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err := r.keepBefore(ctx, held); err != nil {
 		return err
 	}
-	powers := r.heldRole || len(held.Groups)+len(held.Owned) > 0
-	if powers {
-		err = s.departures.Exclusively(ctx, "privileges", func(ctx context.Context) error { return r.powers(ctx, held) })
+	goes := false
+	if r.heldRole || len(held.Groups)+len(held.Owned) > 0 {
+		err = s.departures.Exclusively(ctx, "privileges", func(ctx context.Context) (err error) {
+			goes, err = r.powers(ctx, held)
+			return err
+		})
 	} else {
 		err = r.job.KeepProgress(ctx, offboarding.MustStay, offboarding.StaysNot)
+		goes = err == nil
 	}
 	switch {
 	case errors.Is(err, offboarding.ErrTaken):
 		return job.NotYet("the roles of somebody else are being taken away")
-	case err != nil:
+	case !goes:
 		return err
 	}
-	verdict := offboarding.Join(r.revoke(ctx, held.Of(offboarding.GrantAppRole)), r.deleteMethods(ctx, held.Of(offboarding.GrantMethod), slices.Contains(held.Hidden, offboarding.GrantMethod)))
+	// One role or group that is refused keeps none of the rest.
+	verdict := offboarding.Join(err, r.revoke(ctx, held.Of(offboarding.GrantAppRole)), r.deleteMethods(ctx, held.Of(offboarding.GrantMethod), slices.Contains(held.Hidden, offboarding.GrantMethod)))
 	if verdict == nil {
 		verdict = r.observe(ctx)
 	}
@@ -139,18 +144,19 @@ func (r *run) keepBefore(ctx context.Context, held offboarding.Privileges) error
 	return nil
 }
 
-// powers takes away directory roles and what may bring them, if enough administrators remain.
-func (r *run) powers(ctx context.Context, held offboarding.Privileges) error {
+// powers takes away directory roles and what may bring them, if enough administrators remain. It reports
+// whether they do: only then anything else may be taken away, whatever of this was refused.
+func (r *run) powers(ctx context.Context, held offboarding.Privileges) (goes bool, err error) {
 	administrator, err := r.administrator(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if administrator {
 		if stays := r.mayGo(ctx); stays != nil {
-			return r.putBack(ctx, stays)
+			return false, r.putBack(ctx, stays)
 		}
 		if err := r.job.KeepProgress(ctx, wasAdministrator, taken); err != nil {
-			return err
+			return false, err
 		}
 	}
 	// In this order: one that can be activated again is not gone, and while somebody holds a role,
@@ -159,13 +165,13 @@ func (r *run) powers(ctx context.Context, held offboarding.Privileges) error {
 		r.leave(ctx, held.Groups), r.disown(ctx, held.Owned))
 	if administrator {
 		if stays := r.mayGo(ctx); stays != nil {
-			return r.putBack(ctx, stays)
+			return false, r.putBack(ctx, stays)
 		}
 	}
 	if err := r.job.KeepProgress(ctx, offboarding.MustStay, offboarding.StaysNot); err != nil {
-		return err
+		return false, err
 	}
-	return verdict
+	return true, verdict
 }
 
 // wasAdministrator is the progress under which is kept that the leaver was a Global Administrator, and
@@ -198,18 +204,9 @@ func (r *run) mayGo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	remain := 0
-	for _, o := range holders {
-		if !o.Enabled || strings.EqualFold(o.ID, r.job.Leaver) {
-			continue
-		}
-		leaving, err := r.departures.Leaving(ctx, o.ID)
-		if err != nil {
-			return err
-		}
-		if !leaving {
-			remain++
-		}
+	remain, err := offboarding.WhoStay(ctx, holders, r.job.Leaver, r.departures)
+	if err != nil {
+		return err
 	}
 	if remain >= enough {
 		return nil

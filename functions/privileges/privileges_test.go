@@ -321,3 +321,33 @@ func TestAMethodThatGraphCannotDeleteIsATask(t *testing.T) {
 		t.Errorf("got the methods %v left, want the one that Graph cannot delete, and the default one that it keeps", u.Methods)
 	}
 }
+
+// TestARoleThatIsRefusedKeepsNoMethodAndNoAppRole: issue 6, kind 6.
+func TestARoleThatIsRefusedKeepsNoMethodAndNoAppRole(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "DELETE /roleManagement/directory/roleAssignments/{id}", Status: http.StatusForbidden, Code: "Authorization_RequestDenied"})
+	})
+	c, record := settle(t, h, emily)
+	h.Wants(t, record, offboarding.StateParked, offboarding.PortalWorldwide.Roles(c.Leaver))
+	if still := left(h, c.Leaver); !slices.Equal(still, []string{"role"}) {
+		t.Errorf("left: %v, want the role that was refused alone", still)
+	}
+}
+
+// TestB14ARoleAssignableGroupWhoseOwnersLeaveTogetherKeepsOne: each would count on the other.
+func TestB14ARoleAssignableGroupWhoseOwnersLeaveTogetherKeepsOne(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	group := simtenant.GroupID(simtenant.GroupTierZero)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Groups[group].Owners = []string{simtenant.UserID(emily), simtenant.UserID(adele)}
+	})
+	h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	c, record := settle(t, h, emily)
+	h.Wants(t, record, offboarding.StateManual, offboarding.B14.Name, offboarding.PortalWorldwide.Owners(group))
+	if g, _ := h.Tenant.Group(group); !slices.Contains(g.Owners, c.Leaver) {
+		t.Errorf("the owners are %v: nobody who stays is among them", g.Owners)
+	}
+}

@@ -59,7 +59,7 @@ func powers(r *offboarding.Record) []offboarding.Grant {
 
 func (s *Step) rejoin(ctx context.Context, job *offboarding.Job, groups []string) error {
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
-		What: "joining", Missing: "%d role-assignable groups do not show the leaver",
+		What: "joining", Missing: "role-assignable groups that do not show the leaver: %d",
 		Find: func(ctx context.Context) ([]string, error) {
 			is, err := s.directory.Powers(ctx, job.Leaver)
 			return without(groups, is.Groups), err
@@ -73,7 +73,7 @@ func (s *Step) rejoin(ctx context.Context, job *offboarding.Job, groups []string
 
 func (s *Step) reown(ctx context.Context, job *offboarding.Job, owned []string) error {
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
-		What: "the ownership", Missing: "%d role-assignable groups do not show their owner",
+		What: "the ownership", Missing: "role-assignable groups that do not show their owner: %d",
 		Find: func(ctx context.Context) ([]string, error) {
 			is, err := s.directory.Powers(ctx, job.Leaver)
 			return without(owned, is.Owned), err
@@ -94,7 +94,7 @@ func without(ids []string, groups []offboarding.Group) []string {
 
 func (s *Step) regive(ctx context.Context, job *offboarding.Job, grants []offboarding.Grant) error {
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[offboarding.Grant]{
-		What: "giving back", Missing: "%d roles do not show yet",
+		What: "giving back", Missing: "roles that do not show yet: %d",
 		Find: func(ctx context.Context) ([]offboarding.Grant, error) {
 			is, err := s.directory.Powers(ctx, job.Leaver)
 			return slices.DeleteFunc(slices.Clone(grants), func(g offboarding.Grant) bool {
@@ -107,7 +107,11 @@ func (s *Step) regive(ctx context.Context, job *offboarding.Job, grants []offboa
 			return s.directory.Give(ctx, job.Leaver, all)
 		},
 		Refused: func(g offboarding.Grant, err error) string {
-			return fmt.Sprintf("give the %s %s back in the Entra admin center (%s)", g.Kind, g.Of, err)
+			portal := job.Case.Plan.Cloud().Portal
+			if _, app, is := strings.Cut(g.Of, " of "); is {
+				return fmt.Sprintf("give the %s %s back (%s): %s, Users and groups", g.Kind, g.Of, err, portal.EnterpriseApp(app, ""))
+			}
+			return fmt.Sprintf("give the %s %s back (%s): %s", g.Kind, g.Of, err, portal.Roles(job.Leaver))
 		},
 	})
 }

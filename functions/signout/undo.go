@@ -12,7 +12,7 @@ func (s *Step) Undo(_ context.Context, job *offboarding.Job) error {
 	if job.Step.Progress[passwordSet] == "" {
 		return nil // a guest's, or it was never set
 	}
-	where := "the Entra admin center (Users, Authentication methods)"
+	where := "Entra (" + job.Case.Plan.Cloud().Methods(job.Leaver) + ")"
 	if job.Case.Plan.OnPremisesAccount != nil {
 		where = "the on-premises Active Directory"
 	}

@@ -80,6 +80,22 @@ func TestWhatARetirementDoesBesideIsSaid(t *testing.T) {
 	h := steptest.New(t)
 	c, w := open(t, h, patti)
 	record := h.Settle(t, c.ID, w)
+	kept := 0
+	h.Tenant.Edit(func(w *simtenant.World) { // the recovery keys are with them
+		for _, d := range w.Devices {
+			if slices.Contains(d.Registered, c.Leaver) {
+				kept++
+			}
+		}
+	})
+	if managed, _, _ := world(h, patti); kept == 0 || len(managed) > 0 {
+		t.Errorf("%d devices are in Entra and %d in Intune, want those of Entra kept and none in Intune", kept, len(managed))
+	}
+	for id := range record.Before {
+		if id, is := strings.CutPrefix(id, "managedDevice/"); is && strings.HasPrefix(record.Before["managedDevice/"+id], "company ") && !strings.Contains(record.Evidence[offboarding.ResidualRisk], id) {
+			t.Errorf("the residual risk does not name device %s", id)
+		}
+	}
 	for _, want := range []string{"BitLocker", "Windows Autopilot", "private computer"} {
 		if got := record.Evidence[offboarding.ResidualRisk]; !strings.Contains(got, want) {
 			t.Errorf("got the residual risk %q, want %s in it", got, want)

@@ -3,6 +3,7 @@ package wipe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 // keepPhones takes the wipes back that are on their way.
 func (s *Step) keepPhones(ctx context.Context, job *offboarding.Job) error {
 	return offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.Phone]{
-		What: "taking the wipe back", Left: "%d phones still show a wipe that is on its way",
+		What: "taking the wipe back", Left: "phones that still show a wipe on its way: %d",
 		Find: func(ctx context.Context) ([]offboarding.Phone, error) {
 			all, err := s.mailboxes.Phones(ctx, job.Leaver)
 			if errors.Is(err, offboarding.ErrNotFound) {
@@ -87,13 +88,13 @@ func (s *Step) unblock(ctx context.Context, job *offboarding.Job) error {
 		Write: func(ctx context.Context, left []string) error {
 			return s.mailboxes.UnblockPhones(ctx, job.Leaver, left)
 		},
-		Shows: func(left []string) string { return strconv.Itoa(len(left)) + " still read blocked" },
+		Shows: func(left []string) string { return "phones that still read blocked: " + strconv.Itoa(len(left)) },
 	})
 	switch {
 	case errors.Is(err, offboarding.ErrNotFound):
 		return job.NotYet("the mailbox does not show yet")
 	case err == nil && len(ours) < allowed:
-		return offboarding.DoneWithTask(strconv.Itoa(allowed-len(ours)) + " phones were blocked by ids that are not kept any more: take them off ActiveSyncBlockedDeviceIDs in Exchange (Set-CASMailbox), then sign off")
+		return offboarding.DoneWithTask(fmt.Sprintf("phones were blocked by ids that are not kept any more (%d): take them off ActiveSyncBlockedDeviceIDs in Exchange PowerShell (Get-CASMailbox %s shows them, Set-CASMailbox takes them off), then sign off", allowed-len(ours), job.Leaver))
 	}
 	return err
 }

@@ -299,7 +299,7 @@ func (s *Step) mayEnd(ctx context.Context, r *run, d offboarding.ManagedDevice) 
 		return err == nil, err
 	}
 	r.Ask(r.Case.Plan.Approvals.Brake(approval(d), r.Step.Name, r.Case.Plan.Approvals.WipeDevice,
-		fmt.Sprintf("%s: managed device %s (%s), which the organisation owns, would lose everything that is on it", offboarding.B13, d.ID, d.OperatingSystem)))
+		fmt.Sprintf("%s: managed device %s (%s), which the organisation owns, would lose everything that is on it: %s", offboarding.B13, d.ID, d.OperatingSystem, r.portal.ManagedDevice(d.ID))))
 	r.waitFor("managed device %s (%s): its wipe waits for an approval, %s (%s)", d.ID, d.OperatingSystem, r.lastSeen(d.LastSync), r.portal.ManagedDevice(d.ID))
 	return false, nil
 }
@@ -400,7 +400,7 @@ func (s *Step) apps(ctx context.Context, r *run) {
 				continue
 			}
 		}
-		r.waitFor("%d apps on device tag %s (%s): not wiped, %s", counts[tag], tag, newest[tag].DeviceType, r.lastSeen(newest[tag].LastSync))
+		r.waitFor("%s on device tag %s (%s): not wiped, %s", offboarding.Count(counts[tag], "app"), tag, newest[tag].DeviceType, r.lastSeen(newest[tag].LastSync))
 	}
 	known := r.known(apps)
 	r.Evidence["managedApps"] = strconv.Itoa(len(known))

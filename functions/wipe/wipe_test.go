@@ -376,6 +376,7 @@ func TestWhatSomebodyElseDid(t *testing.T) {
 		before, later func(w *simtenant.World) // in front of the first run, and after it
 		state         offboarding.StepState
 		reason        string
+		managed       int // devices that are left in Intune
 	}{
 		{
 			name:   "a partnership that goes without an acknowledgement is not called wiped (B13)",
@@ -402,7 +403,7 @@ func TestWhatSomebodyElseDid(t *testing.T) {
 			name:   "a retirement that was cancelled is not asked for again",
 			before: func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.Dead = true }) },
 			later:  func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.State = "retireCanceled" }) },
-			state:  offboarding.StateManual, reason: "cancelled the retirement",
+			state:  offboarding.StateManual, reason: "cancelled the retirement", managed: 1,
 		},
 		{
 			name:   "a retirement that failed is",
@@ -414,7 +415,7 @@ func TestWhatSomebodyElseDid(t *testing.T) {
 			name:   "a device that leaves the user's list but not Intune is not done",
 			before: func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.Dead = true }) },
 			later:  func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.UserID = "" }) },
-			state:  offboarding.StateManual, reason: "managed device",
+			state:  offboarding.StateManual, reason: "managed device", managed: 1,
 		},
 		{
 			name: "an app without a device tag is a task",
@@ -439,6 +440,17 @@ func TestWhatSomebodyElseDid(t *testing.T) {
 			h.Tenant.Edit(tt.later)
 			record := h.Settle(t, c.ID, w)
 			h.Wants(t, record, tt.state, tt.reason)
+			left := 0
+			h.Tenant.Edit(func(w *simtenant.World) {
+				for name := range record.Before {
+					if id, is := strings.CutPrefix(name, "managedDevice/"); is && w.Managed[id] != nil {
+						left++
+					}
+				}
+			})
+			if left != tt.managed {
+				t.Errorf("%d devices are left in Intune, want %d", left, tt.managed)
+			}
 			if strings.Contains(strings.ToLower(record.Reason), "patti") {
 				t.Errorf("the reason names a person: %s", record.Reason)
 			}

@@ -20,6 +20,7 @@ type demoCommand struct {
 	MB       *int           `name:"megabytes" placeholder:"20" help:"How large they are together."`
 	For      *time.Duration `placeholder:"30s" help:"For how long the host is killed, in a storm."`
 	Reports  string         `type:"existingdir" placeholder:"DIR" help:"Write the report of every departure there, as HTML and as JSON, and the keys that signed them: LEAVER_LEDGER_KEYS=$(cat DIR/keys) leaver verify DIR/*.html."`
+	Record   string         `placeholder:"FILE" help:"File that gets every request to the simulated tenant as a JSON line; Exchange's go to FILE.exchange."`
 	Stay     bool           `help:"Stay up after the report, with the console, until interrupted."`
 	JSON     bool           `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
 	Latency  time.Duration  `default:"20ms" help:"How long every answer of the simulated tenant takes at least."`
@@ -106,9 +107,18 @@ func (c *demoCommand) export() demo.Export {
 }
 
 // Run plays the scenario. It is an error when the tenant was not observed to be as wanted.
-func (c *demoCommand) Run(on console) error {
-	return demo.Play(on, demo.Options{
+func (c *demoCommand) Run(on console) (err error) {
+	o := demo.Options{
 		Scenario: c.Scenario, Latency: c.Latency, JSON: c.JSON, Stay: c.Stay, Reports: c.Reports, Out: on.stdout, Log: on.stderr,
 		Layoff: c.layoff(), Storm: c.storm(), Export: c.export(),
-	})
+	}
+	if c.Record != "" {
+		r, failed := recordIn(c.Record)
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, r.close()) }()
+		o.Record, o.RecordExchange = r.graph, r.exchange
+	}
+	return demo.Play(on, o)
 }

@@ -14,6 +14,7 @@ import (
 	"leaver/infra/leaver/internal/terminal"
 	"leaver/shared/identity"
 	"leaver/shared/objectstore"
+	"leaver/shared/offboarding"
 )
 
 type exportCommand struct {
@@ -86,7 +87,7 @@ func (c *exportVerifyCommand) Run(on console) error {
 		for _, p := range v.Problems {
 			_, _ = fmt.Fprintf(on.stdout, "%s%s: %s\n", terminal.Printable(p.Path, 300), p.ID, terminal.Printable(p.Why, 300)) // the next line says whether it could
 		}
-		_, err = fmt.Fprintf(on.stdout, "case %s, as of %s: %d items in %d files, %d bytes; manifest %s\n", terminal.Printable(v.Case, 80), v.At.Format("2006-01-02 15:04:05 MST"), v.Items, v.Files, v.Bytes, v.Manifest)
+		_, err = fmt.Fprintf(on.stdout, "case %s, as of %s: %s in %s, %d bytes; manifest %s\n", terminal.Printable(v.Case, 80), v.At.Format("2006-01-02 15:04:05 MST"), offboarding.Count(v.Items, "item"), offboarding.Count(v.Files, "file"), v.Bytes, v.Manifest)
 	}
 	if err == nil && len(v.Problems) > 0 {
 		err = errors.New("the export is not as its manifest says, or is not whole")

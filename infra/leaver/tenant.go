@@ -83,17 +83,12 @@ func (c *tenantCommand) Run(on console) (err error) {
 		}
 	}
 	if c.Record != "" {
-		record, err := os.Create(c.Record)
-		if err != nil {
-			return err
+		r, failed := recordIn(c.Record)
+		if failed != nil {
+			return failed
 		}
-		defer func() { err = errors.Join(err, record.Close()) }()
-		recordExchange, err := os.Create(c.Record + ".exchange")
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, recordExchange.Close()) }()
-		config.Record, config.RecordExchange = record, recordExchange
+		defer func() { err = errors.Join(err, r.close()) }()
+		config.Record, config.RecordExchange = r.graph, r.exchange
 	}
 	tenant, err := simtenant.New(config)
 	if err != nil {
@@ -112,3 +107,19 @@ func (c *tenantCommand) Run(on console) (err error) {
 	<-on.Done()
 	return server.Close()
 }
+
+// recording is where a tenant records the requests that it gets.
+type recording struct{ graph, exchange *os.File }
+
+// recordIn begins a recording in a file, and in FILE.exchange beside it.
+func recordIn(file string) (r recording, err error) {
+	if r.graph, err = os.Create(file); err != nil {
+		return recording{}, err
+	}
+	if r.exchange, err = os.Create(file + ".exchange"); err != nil {
+		return recording{}, errors.Join(err, r.graph.Close())
+	}
+	return r, nil
+}
+
+func (r recording) close() error { return errors.Join(r.graph.Close(), r.exchange.Close()) }

@@ -47,7 +47,7 @@ func (d *Doctor) emergency(ctx context.Context) []Finding {
 	case e.Policies > 0 && len(e.Excluded) == 0:
 		return []Finding{wrong(check, subject, "no Global Administrator is left out of every Conditional Access policy for everybody: one wrong policy locks all of them out, and Leaver cannot tell an emergency account from a person", page)}
 	}
-	return []Finding{fine(check, subject, fmt.Sprintf("%d Global Administrators, %d of them left out of %d Conditional Access policies for everybody", len(e.Administrators), len(e.Excluded), e.Policies))}
+	return []Finding{fine(check, subject, fmt.Sprintf("%s, %d of them left out of the Conditional Access policies for everybody (%d)", offboarding.Count(len(e.Administrators), "Global Administrator"), len(e.Excluded), e.Policies))}
 }
 
 func (d *Doctor) workflows(ctx context.Context) []Finding {
@@ -224,5 +224,5 @@ func (d *Doctor) webhooks(context.Context) []Finding {
 	if len(d.Webhooks) == 0 {
 		return []Finding{fine(check, subject, "this host was told no secret of it; where intake has one, it was not looked at")}
 	}
-	return orFine(found, check, subject, fmt.Sprintf("%d secrets, none known or short; how old they are is not known here", len(d.Webhooks)))
+	return orFine(found, check, subject, offboarding.Count(len(d.Webhooks), "secret")+", none known or short; how old they are is not known here")
 }

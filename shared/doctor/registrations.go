@@ -106,7 +106,7 @@ func strangers(all []offboarding.Registration, byName map[string]offboarding.Reg
 		name, is := strings.CutPrefix(r.Name, offboarding.Registrations)
 		_, known := offboarding.FunctionOf(name)
 		if is && len(r.Permissions) > 0 && !(known && byName[name].ID == r.ID) {
-			found = append(found, wrong("permissions", r.Name+" ("+r.AppID+")", fmt.Sprintf("this registration has a name of Leaver's and %d permissions, and is none of a function, or a second one of its name: whoever holds a secret of it has them", len(r.Permissions)),
+			found = append(found, wrong("permissions", r.Name+" ("+r.AppID+")", fmt.Sprintf("this registration has a name of Leaver's and %s, and is none of a function, or a second one of its name: whoever holds a secret of it has them", offboarding.Count(len(r.Permissions), "permission")),
 				"look which one the function signs in by (LEAVER_CLIENT_ID); the other, when nothing else uses it: az ad app delete --id "+r.AppID))
 		}
 	}
@@ -159,10 +159,10 @@ func (d *Doctor) registration(r offboarding.Registration, n need, groups roleGro
 	}
 	found = append(found, exchangeRights(r, n, groups)...)
 	if len(r.Owners) > 0 {
-		found = append(found, wrong("owners", r.Name, fmt.Sprintf("%d people own it (%s): each can add a secret and act by it", len(r.Owners), strings.Join(r.Owners, ", ")), "Entra admin center → App registrations → "+r.Name+" → Owners → Remove"))
+		found = append(found, wrong("owners", r.Name, fmt.Sprintf("it has %s (%s): each can add a secret and act by it", offboarding.Count(len(r.Owners), "owner"), strings.Join(r.Owners, ", ")), "Entra admin center → App registrations → "+r.Name+" → Owners → Remove"))
 	}
 	found = append(found, d.credentials(r)...)
-	return orFine(found, "permissions", r.Name, fmt.Sprintf("%d permissions, none missing and none too much", len(n.permissions)))
+	return orFine(found, "permissions", r.Name, offboarding.Count(len(n.permissions), "permission")+", none missing and none too much")
 }
 
 // exchangeRights holds roles and role groups against what the functions do in Exchange.

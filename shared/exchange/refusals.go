@@ -25,13 +25,13 @@ func (p *problem) cause() string {
 	return ""
 }
 
-// explain is what an error means for a later try, with what was being done; see [classify]. To a refusal it
-// adds what is likely behind it, and how a person looks at the object that it is about, where there is one:
-// Exchange's own portal finds nothing by an id, its shell does.
+// explain is what an error means for a later try, with what was being done; see [classify]. To an error answer
+// it adds how a person looks at the object that it is about, where there is one, because what passes may also
+// last (Exchange's own portal finds nothing by an id, its shell does), and to a refusal what is likely behind it.
 func explain(doing, cmdlet, object string, err error) error {
 	err = classify(doing, err)
 	var p *problem
-	if !offboarding.IsPermanent(err) || !errors.As(err, &p) {
+	if !errors.As(err, &p) || errors.Is(err, offboarding.ErrNotFound) {
 		return err
 	}
 	look := ""
@@ -41,6 +41,9 @@ func explain(doing, cmdlet, object string, err error) error {
 			shows = "Get-MobileDevice"
 		}
 		look = fmt.Sprintf("; %s %s shows it", shows, object)
+	}
+	if !offboarding.IsPermanent(err) {
+		return fmt.Errorf("%w%s", err, look)
 	}
 	if cause := p.cause(); cause != "" {
 		return offboarding.Permanent(fmt.Errorf("%w; %s%s", err, cause, look))

@@ -122,9 +122,9 @@ func (c *Client) Dangers(ctx context.Context, own string) (map[string]string, er
 		case n == d.guarded && slices.Contains(d.why[id], holds+privilegedRoles[offboarding.GlobalAdministrator]):
 			d.why[id] = append([]string{"is an emergency account, left out of every Conditional Access policy for everybody"}, d.why[id]...)
 		case n == 1:
-			d.add(id, "is left out of the Conditional Access policy "+policies[0])
+			d.add(id, "is left out of the Conditional Access policy "+policies[0]+" ("+c.Portal().ConditionalAccess(policies[0])+")")
 		default:
-			d.add(id, fmt.Sprintf("is left out of %d Conditional Access policies, such as %s", n, policies[0]))
+			d.add(id, fmt.Sprintf("is left out of %d Conditional Access policies, such as %s (%s)", n, policies[0], c.Portal().ConditionalAccess(policies[0])))
 		}
 	}
 	said := map[string]string{}

@@ -55,25 +55,28 @@ func (p *problem) cause() string {
 	return ""
 }
 
-// explain adds to a refusal where a person can look at its object, and what is likely behind it. Everything
-// else is returned as it is.
+// explain adds to an error answer where a person can look at its object, because what passes may also last,
+// and to a refusal what is likely behind it. Everything else is returned as it is.
 func (c *Client) explain(one call, err error) error {
 	var p *problem
-	if !offboarding.IsPermanent(err) || !errors.As(err, &p) {
+	switch {
+	case !errors.As(err, &p) || errors.Is(err, offboarding.ErrNotFound):
 		return err
+	case offboarding.IsPermanent(err):
+		return offboarding.Permanent(&explained{err, one.where(c.Portal()), p.cause()})
 	}
-	return offboarding.Permanent(&explained{err, one.page(c.Portal()), p.cause()})
+	return &explained{err, one.where(c.Portal()), ""}
 }
 
-// explained is a refusal with what a person has to know about it.
+// explained is an error answer with what a person has to know about it.
 type explained struct {
 	error
-	page, cause string
+	where, cause string
 }
 
 func (e *explained) Error() string {
 	text := e.error.Error()
-	for _, more := range []string{e.cause, e.page} {
+	for _, more := range []string{e.cause, e.where} {
 		if more != "" {
 			text += "; " + more
 		}
@@ -83,19 +86,27 @@ func (e *explained) Error() string {
 
 func (e *explained) Unwrap() error { return e.error }
 
-// page is where a person looks at the first object that the call is about; empty when there is none.
-func (c call) page(p offboarding.Portal) string {
+// where is where a person looks at the first object that the call is about, its page or the command that
+// shows it; empty when there is none.
+func (c call) where(p offboarding.Portal) string {
 	if len(c.objects) == 0 {
 		return ""
 	}
 	id := c.objects[0]
-	if strings.HasPrefix(c.path, "/users/{}/authentication/") {
+	switch {
+	case strings.HasPrefix(c.path, "/users/{}/authentication/"):
 		return p.Methods(id)
+	case strings.HasPrefix(c.path, "/applications/"): // its page goes by the appId
+		return "Get-MgApplication -ApplicationId " + id + " shows it"
+	case strings.HasPrefix(c.path, "/servicePrincipals/"):
+		return p.EnterpriseApp(id, "")
+	case strings.HasPrefix(c.path, "/directory/deletedItems/"):
+		return p.DeletedUsers()
 	}
 	for prefix, page := range map[string]func(string) string{
 		"/users/": p.User, "/groups/": p.Group, "/devices/": p.Device, "/deviceManagement/managedDevices/": p.ManagedDevice,
 		// A right is found on the page of whoever has it.
-		roleEligibilityRequests: p.User, roleAssignments + "/": p.User, "/oauth2PermissionGrants/": p.User,
+		roleEligibilityRequests: p.Roles, roleAssignments: p.Roles, "/oauth2PermissionGrants/": p.User,
 	} {
 		if strings.HasPrefix(c.path, prefix) {
 			return page(id)

@@ -333,7 +333,7 @@ func limitBrakes(exceeded []offboarding.Bound) []offboarding.Brake {
 	for _, b := range exceeded {
 		out = append(out, offboarding.Brake{
 			Kind: offboarding.BrakeLimit, By: b.String(),
-			Why: fmt.Sprintf("it would be more than %d departures in %s", b.Of, offboarding.FormatDuration(b.Window)),
+			Why: fmt.Sprintf("it would be more than %s in %s", offboarding.Count(b.Of, "departure"), offboarding.FormatDuration(b.Window)),
 		})
 	}
 	return out

@@ -64,9 +64,10 @@ func Ensure[T any](ctx context.Context, j *Job, e Effect[T]) (T, error) {
 // Removal is things that are to go, one by one.
 type Removal[T any] struct {
 	// What was asked for, and Left what still shows with %d for how many, in the words of the reason
-	// "What was accepted, but Left".
+	// "What was accepted, but Left": "devices that still read enabled: %d".
 	What, Left string
-	Find       func(context.Context) ([]T, error)
+	// Find returns what it found also beside an error, when it could not look everywhere.
+	Find func(context.Context) ([]T, error)
 	// Before is what to keep of the things found; nil keeps nothing. Sealed is the same for values
 	// that name people.
 	Before, Sealed func([]T) map[string]string
@@ -75,10 +76,19 @@ type Removal[T any] struct {
 	Remove func(context.Context, T) error
 }
 
-// EnsureNone is [Ensure] for things that are to go: nil once none is found any more.
+// EnsureNone is [Ensure] for things that are to go: nil once none is found any more. What is found goes,
+// whatever else could not be looked at.
 func EnsureNone[T any](ctx context.Context, j *Job, r Removal[T]) error {
+	var unseen error // beside what the last look found
 	_, err := Ensure(ctx, j, Effect[[]T]{
-		What: r.What, Read: r.Find, Before: r.Before, Sealed: r.Sealed,
+		What: r.What, Before: r.Before, Sealed: r.Sealed,
+		Read: func(ctx context.Context) ([]T, error) {
+			found, err := r.Find(ctx)
+			if unseen = nil; len(found) > 0 {
+				unseen, err = err, nil
+			}
+			return found, err
+		},
 		Wanted: func(left []T) bool { return len(left) == 0 },
 		Write: func(ctx context.Context, found []T) error {
 			var verdicts []error
@@ -91,7 +101,7 @@ func EnsureNone[T any](ctx context.Context, j *Job, r Removal[T]) error {
 		},
 		Shows: func(left []T) string { return fmt.Sprintf(r.Left, len(left)) },
 	})
-	return err
+	return Join(err, unseen)
 }
 
 // unkept are those values of the before that are new.

@@ -129,12 +129,12 @@ func FilesLost(c *Case, d Drive) (why, token string) {
 	case !d.Exists:
 		return "no OneDrive shows, and nobody saw what it held" + compareAgain, ""
 	case !done || verified.Items == "":
-		return fmt.Sprintf("the OneDrive holds %d items (%d bytes) that nobody kept", d.Items, d.Bytes), ""
+		return fmt.Sprintf("the OneDrive holds %s (%d bytes) that nobody kept", Count(d.Items, "item"), d.Bytes), ""
 	case verified.ID != d.ID:
 		return "the OneDrive is another one than that whose copy was verified" + compareAgain, ""
 	case verified.Items != strconv.Itoa(d.Items) || verified.Bytes != strconv.FormatInt(d.Bytes, 10):
-		return fmt.Sprintf("the OneDrive has changed since its copy was verified: it holds %d items (%d bytes) now and held %s (%s bytes) then"+compareAgain,
-			d.Items, d.Bytes, verified.Items, verified.Bytes), ""
+		return fmt.Sprintf("the OneDrive has changed since its copy was verified: it holds %s (%d bytes) now and held %s (%s bytes) then"+compareAgain,
+			Count(d.Items, "item"), d.Bytes, verified.Items, verified.Bytes), ""
 	case verified.Delta == "": // verified by an older version
 		return FilesChanged(nil, ErrResyncRequired), ""
 	}

@@ -40,13 +40,13 @@ func TestB12WhatWouldBeLostWithAMailbox(t *testing.T) {
 		says string
 	}{
 		"nothing":                            {plan: hold},
-		"one item":                           {plan: hold, held: offboarding.Content{Items: 1}, says: "1 items"},
-		"one deleted item":                   {plan: hold, held: offboarding.Content{Recoverable: 1}, says: "1 deleted items"},
+		"one item":                           {plan: hold, held: offboarding.Content{Items: 1}, says: "1 item "},
+		"one deleted item":                   {plan: hold, held: offboarding.Content{Recoverable: 1}, says: "1 deleted item "},
 		"an archive":                         {plan: hold, mail: offboarding.MailFlow{Archive: true}, says: "archive"},
 		"everything on hold":                 {plan: hold, mail: offboarding.MailFlow{Archive: true, Hold: true}, held: offboarding.Content{Items: 1, Recoverable: 1}},
-		"chats on hold keep no mail":         {plan: hold, mail: offboarding.MailFlow{Held: true}, held: offboarding.Content{Items: 1}, says: "1 items"},
+		"chats on hold keep no mail":         {plan: hold, mail: offboarding.MailFlow{Held: true}, held: offboarding.Content{Items: 1}, says: "1 item "},
 		"what the organisation gives up":     {plan: planned(func(p *offboarding.Plan) { p.KeepMail = offboarding.KeepNone }), held: offboarding.Content{Items: 1}},
-		"what was to be exported and is not": {plan: planned(func(p *offboarding.Plan) { p.KeepMail = offboarding.KeepExport }), mail: offboarding.MailFlow{Hold: true}, held: offboarding.Content{Items: 1}, says: "1 items"},
+		"what was to be exported and is not": {plan: planned(func(p *offboarding.Plan) { p.KeepMail = offboarding.KeepExport }), mail: offboarding.MailFlow{Hold: true}, held: offboarding.Content{Items: 1}, says: "1 item "},
 	} {
 		got := offboarding.MailLost(&offboarding.Case{Plan: tt.plan}, tt.mail, tt.held, time.Time{})
 		if (got == "") != (tt.says == "") || !strings.Contains(got, tt.says) {

@@ -127,7 +127,7 @@ func (j *Job) NotShown(err error) error {
 			j.Evidence["account"] = "deleted " + Stamp(at)
 			return nil
 		}
-		return j.NotYet("the tenant does not show the account")
+		return j.NotYet("the tenant does not show the account: where somebody, or a synchronisation, deleted it, restore it (%s)", j.Case.Plan.Cloud().DeletedUsers())
 	}
 	return err
 }

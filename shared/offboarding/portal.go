@@ -8,14 +8,15 @@ import (
 // Portal is where an administrator of one of Microsoft's clouds looks at things by hand: what a person
 // has to see to is named by an address that opens it.
 // Sources: Microsoft Entra admin center; Microsoft Intune admin center; Microsoft Intune, China endpoints;
-// Microsoft Graph, National cloud deployments; Microsoft 365 admin center, for US government and by 21Vianet.
-type Portal struct{ Entra, Intune, Admin string } // hosts
+// Microsoft Graph, National cloud deployments; Microsoft 365 admin center, for US government and by 21Vianet;
+// Microsoft Teams, Plan for government. 21Vianet has no telephony in Teams.
+type Portal struct{ Entra, Intune, Admin, Teams string } // hosts
 
 // The portals. GCC uses the worldwide ones.
 var (
-	PortalWorldwide = Portal{Entra: "entra.microsoft.com", Intune: "intune.microsoft.com", Admin: "admin.microsoft.com"}
-	PortalUSGov     = Portal{Entra: "entra.microsoft.us", Intune: "intune.microsoft.us", Admin: "portal.office365.us"}
-	PortalUSGovDoD  = Portal{Entra: "entra.microsoft.us", Intune: "intune.microsoft.us", Admin: "portal.apps.mil"}
+	PortalWorldwide = Portal{Entra: "entra.microsoft.com", Intune: "intune.microsoft.com", Admin: "admin.microsoft.com", Teams: "admin.teams.microsoft.com"}
+	PortalUSGov     = Portal{Entra: "entra.microsoft.us", Intune: "intune.microsoft.us", Admin: "portal.office365.us", Teams: "admin.gov.teams.microsoft.us"}
+	PortalUSGovDoD  = Portal{Entra: "entra.microsoft.us", Intune: "intune.microsoft.us", Admin: "portal.apps.mil", Teams: "admin.dod.teams.microsoft.us"}
 	PortalChina     = Portal{Entra: "entra.microsoftonline.cn", Intune: "intune.microsoftonline.cn", Admin: "portal.partner.microsoftonline.cn"}
 )
 
@@ -27,6 +28,21 @@ func (p Portal) User(id string) string {
 // Methods is the page of an account's authentication methods, by its object id.
 func (p Portal) Methods(user string) string {
 	return p.entra("Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/UserAuthMethods/userId/%s", user)
+}
+
+// Roles is the page of an account's directory roles, by its object id.
+func (p Portal) Roles(user string) string {
+	return p.entra("Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/AdministrativeRole/userId/%s", user)
+}
+
+// TelephoneNumbers is the page of the organisation's telephone numbers in the Teams admin center, where one
+// is found by whom it is assigned to; in words where there is no such page.
+// Source: Microsoft Teams, Assign, change, or remove a phone number for a user.
+func (p Portal) TelephoneNumbers() string {
+	if p.Teams == "" {
+		return "Voice, Phone numbers"
+	}
+	return "https://" + p.Teams + "/phone-numbers"
 }
 
 // DeletedUsers is the page of the accounts that can be restored.
@@ -53,6 +69,11 @@ func (p Portal) Group(id string) string {
 	return p.entra("Microsoft_AAD_IAM/GroupDetailsMenuBlade/~/Overview/groupId/%s", id)
 }
 
+// DeletedGroups is the page of the groups that can be restored.
+func (p Portal) DeletedGroups() string {
+	return p.entra("Microsoft_AAD_IAM/GroupsManagementMenuBlade/~/DeletedGroups")
+}
+
 // Device is the page of a device in Entra, by its object id.
 func (p Portal) Device(id string) string {
 	return p.entra("Microsoft_AAD_Devices/DeviceDetailsMenuBlade/~/Properties/objectId/%s", id)
@@ -63,9 +84,18 @@ func (p Portal) App(appID string) string {
 	return p.entra("Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Overview/appId/%s", appID)
 }
 
-// EnterpriseApp is the page of a service principal, by its object id and appId.
+// ConditionalAccess is the page of a policy of Conditional Access, by its id.
+func (p Portal) ConditionalAccess(policy string) string {
+	return p.entra("Microsoft_AAD_ConditionalAccess/PolicyBlade/policyId/%s", policy)
+}
+
+// EnterpriseApp is the page of a service principal, by its object id and, where it is known, its appId.
 func (p Portal) EnterpriseApp(id, appID string) string {
-	return p.entra("Microsoft_AAD_IAM/ManagedAppMenuBlade/~/Overview/objectId/%s/appId/%s", id, appID)
+	page := p.entra("Microsoft_AAD_IAM/ManagedAppMenuBlade/~/Overview/objectId/%s", id)
+	if appID != "" {
+		page += "/appId/" + appID
+	}
+	return page
 }
 
 // ManagedDevice is the page of a device in Intune, by its id there.

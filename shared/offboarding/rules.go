@@ -216,9 +216,9 @@ func MailLost(c *Case, m MailFlow, held Content, now time.Time) string {
 	switch {
 	case MailKept(c, m, now):
 	case held.Items > 0:
-		return fmt.Sprintf("the mailbox holds %d items %s", held.Items, nobody)
+		return fmt.Sprintf("the mailbox holds %s %s", Count(held.Items, "item"), nobody)
 	case held.Recoverable > 0:
-		return fmt.Sprintf("the mailbox holds nothing but %d deleted items that can be recovered, which nobody kept: put it on hold, or give it up in the policy (keepMail: none), then replay", held.Recoverable)
+		return fmt.Sprintf("the mailbox holds nothing but %s that can be recovered, which nobody kept: put it on hold, or give it up in the policy (keepMail: none), then replay", Count(held.Recoverable, "deleted item"))
 	case m.Archive:
 		return "the mailbox has an archive that nobody kept"
 	}

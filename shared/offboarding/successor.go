@@ -21,6 +21,25 @@ type Departures interface {
 	Leaving(ctx context.Context, user string) (bool, error)
 }
 
+// WhoStay counts those of the owners, or of the holders of a role, who can act beside the leaver and do not
+// leave: of two who leave together each would count on the other.
+func WhoStay(ctx context.Context, owners []Owner, leaver string, departures Departures) (int, error) {
+	n := 0
+	for _, o := range owners {
+		if !o.Enabled || strings.EqualFold(o.ID, leaver) {
+			continue
+		}
+		leaving, err := departures.Leaving(ctx, o.ID)
+		if err != nil {
+			return 0, err
+		}
+		if !leaving {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // UnfitError says why nobody can take over from the leaver; what becomes of it is a task for a
 // person.
 type UnfitError struct {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -180,7 +179,7 @@ func (c *Case) UndoBrakes() []Brake {
 		return nil
 	}
 	b := c.Plan.Approvals.Brake(ApprovePrivileged, StepPrivileges, c.Plan.Approvals.Privileged,
-		fmt.Sprintf("%d roles, role-assignable groups and app roles come back: what made the leaver powerful needs a second person's word", powers))
+		Count(powers, "right")+" of a directory role, a role-assignable group or an application would come back: what made the leaver powerful needs a second person's word")
 	return []Brake{b}
 }
 
@@ -219,13 +218,13 @@ var lost = map[StepName]func(c *Case, r *Record) []string{
 	StepWipe: func(_ *Case, r *Record) []string {
 		var out []string
 		if n := r.counted("managedDevice/"); n > 0 {
-			out = append(out, strconv.Itoa(n)+" devices that were retired or wiped are enrolled again by their user")
+			out = append(out, Count(n, "device")+" of those that were retired or wiped: their user enrols them again")
 		}
 		if n := r.counted("phone/"); n > 0 {
-			out = append(out, strconv.Itoa(n)+" phones have to set the account up again, where they had heard of their wipe")
+			out = append(out, Count(n, "phone")+", where the account is set up again by whoever's phone had heard of its wipe")
 		}
 		if n := r.counted("managedApps/"); n > 0 {
-			out = append(out, "the data of protected apps on "+strconv.Itoa(n)+" devices is gone; the apps fetch it again")
+			out = append(out, "the data of protected apps on "+Count(n, "device")+" is gone; the apps fetch it again")
 		}
 		return out
 	},
@@ -248,7 +247,7 @@ var lost = map[StepName]func(c *Case, r *Record) []string{
 	StepOnedrive: func(_ *Case, r *Record) []string {
 		var out []string
 		if n := r.counted("link "); n > 0 {
-			out = append(out, strconv.Itoa(n)+" sharing links that were turned off have to be made again, with new addresses")
+			out = append(out, Count(n, "sharing link")+", turned off, to be made again with new addresses")
 		}
 		if r.Progress["targetFolder"] != "" {
 			out = append(out, "the copies of the files stay with whoever got them")
@@ -257,14 +256,14 @@ var lost = map[StepName]func(c *Case, r *Record) []string{
 	},
 	StepPrivileges: func(_ *Case, r *Record) []string {
 		if n := r.counted(string(GrantMethod) + " "); n > 0 {
-			return []string{strconv.Itoa(n) + " authentication methods are registered anew by the person"}
+			return []string{Count(n, "authentication method") + ", which the person registers anew"}
 		}
 		return nil
 	},
 	StepAccess: func(_ *Case, r *Record) []string {
 		out := []string{"private and shared channels of Teams are memberships of their own, which Leaver does not see"}
 		if n := r.counted(string(GrantConsent) + " "); n > 0 {
-			out = append(out, strconv.Itoa(n)+" consents to applications: the person gives them again")
+			out = append(out, Count(n, "consent")+" to applications, for the person to give again")
 		}
 		for _, name := range slices.Sorted(maps.Keys(r.Progress)) {
 			if group, is := strings.CutPrefix(name, HandedTo); is {
@@ -317,7 +316,8 @@ func (j *Job) SealedBefore(ctx context.Context) (map[string]string, error) {
 
 // Return is things that are to be there again, one by one.
 type Return[T any] struct {
-	// What was asked for, and Missing what still does not show, with %d for how many.
+	// What was asked for, and Missing what still does not show, with %d for how many:
+	// "groups that do not show the leaver: %d".
 	What, Missing string
 	// Find returns what of the before is not there now.
 	Find func(context.Context) ([]T, error)

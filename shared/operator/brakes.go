@@ -47,7 +47,7 @@ func (s *Desk) Release(ctx context.Context, ask Release) ([]Status, error) {
 		released = append(released, one)
 	}
 	if len(failures) > 0 && len(released) > 0 {
-		failures = append(failures, fmt.Errorf("%d others were released", len(released)))
+		failures = append(failures, fmt.Errorf("released besides: %d", len(released)))
 	}
 	return released, errors.Join(failures...)
 }

@@ -60,7 +60,7 @@ func (s *Desk) Cancel(ctx context.Context, ask Cancellation) ([]Status, error) {
 		stopped = append(stopped, one)
 	}
 	if len(failures) > 0 && len(stopped) > 0 {
-		failures = append(failures, fmt.Errorf("%d others were cancelled", len(stopped)))
+		failures = append(failures, fmt.Errorf("cancelled besides: %d", len(stopped)))
 	}
 	return stopped, errors.Join(failures...)
 }

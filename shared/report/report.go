@@ -272,7 +272,7 @@ func (m making) tell(r *Report, e *offboarding.Entry) {
 	case offboarding.EntrySignedOff:
 		act(m.sealed(e, "-signed-off-by-"), m.noted(e, "-signed-off-note-"), "signed off (%s)", e.Reason)
 	case offboarding.EntryAccepted:
-		act(m.sealed(e, "-accepted-by-"), m.noted(e, "-accepted-note-"), "accepted %d things as they are", len(e.Items))
+		act(m.sealed(e, "-accepted-by-"), m.noted(e, "-accepted-note-"), "accepted %s as found", offboarding.Count(len(e.Items), "thing"))
 	case offboarding.EntryHeld:
 		for _, b := range e.Brakes {
 			event("held: %s", b.Why)
@@ -286,7 +286,7 @@ func (m making) tell(r *Report, e *offboarding.Entry) {
 	case offboarding.EntryUndo:
 		by := m.person(at("undone-by", e.Position))
 		r.Asked = append(r.Asked, Asked{At: e.At, For: "undo", Source: e.Source, By: by, Words: m.named(at("undone-reason", e.Position))})
-		event("undo of %d steps %s", len(e.Undo), map[bool]string{true: "ordered", false: "prepared, and held until a person begins it"}[by != nil])
+		event("undo of %s %s", offboarding.Count(len(e.Undo), "step"), map[bool]string{true: "ordered", false: "prepared, and held until a person begins it"}[by != nil])
 		for _, b := range e.Brakes {
 			event("held: %s", b.Why)
 		}
@@ -298,8 +298,8 @@ func (m making) tell(r *Report, e *offboarding.Entry) {
 	case offboarding.EntryErased:
 		event("the personal values were erased")
 	case offboarding.EntryExportDeleted:
-		event("the export of the mailbox was deleted from %s by exportKeep, which kept it until %s: %d items in %d files, %d bytes, manifest %s",
-			e.Export.From, offboarding.Stamp(e.Export.KeepUntil), e.Export.Items, e.Export.Files, e.Export.Bytes, e.Export.Manifest)
+		event("the export of the mailbox was deleted from %s by exportKeep, which kept it until %s: %s in %s, %d bytes, manifest %s",
+			e.Export.From, offboarding.Stamp(e.Export.KeepUntil), offboarding.Count(e.Export.Items, "item"), offboarding.Count(e.Export.Files, "file"), e.Export.Bytes, e.Export.Manifest)
 	}
 }
 

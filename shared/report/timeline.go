@@ -111,7 +111,7 @@ func chartOf(r Report) *chart {
 		c.Lanes = append(c.Lanes, laneOf(r, s, laneTop+i*laneHeight, x))
 	}
 	c.lines(r, x)
-	c.Alt = fmt.Sprintf("Timeline of %d steps over %s", len(r.Steps), offboarding.FormatDuration(whole.Round(time.Second)))
+	c.Alt = fmt.Sprintf("Timeline of %s over %s", offboarding.Count(len(r.Steps), "step"), offboarding.FormatDuration(whole.Round(time.Second)))
 	return c
 }
 

@@ -27,7 +27,7 @@ const attackTitle = "a stolen secret, a broken import and a careless administrat
 // attack plays three misfortunes in a company that has configured nothing: of sixty people three a
 // day may leave before somebody has to look. Three do leave; nobody else may be touched.
 func attack(ctx context.Context, o Options) (err error) {
-	tenant, err := simtenant.New(simtenant.Config{Users: 60, Knobs: simtenant.Knobs{Latency: o.Latency}})
+	tenant, err := o.newTenant(simtenant.Config{Users: 60, Knobs: simtenant.Knobs{Latency: o.Latency}})
 	if err != nil {
 		return err
 	}

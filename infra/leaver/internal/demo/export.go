@@ -44,7 +44,7 @@ func exported(ctx context.Context, o Options) (err error) {
 	if o.JSON {
 		out = io.Discard
 	}
-	tenant, err := simtenant.New(simtenant.Config{Users: 40, Knobs: simtenant.Knobs{Latency: o.Latency / 10, ThrottleScale: exportThrottle}})
+	tenant, err := o.newTenant(simtenant.Config{Users: 40, Knobs: simtenant.Knobs{Latency: o.Latency / 10, ThrottleScale: exportThrottle}})
 	if err != nil {
 		return err
 	}

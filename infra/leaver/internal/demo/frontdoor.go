@@ -66,7 +66,7 @@ func frontDoor(ctx context.Context, o Options) error {
 	if o.JSON {
 		out = io.Discard
 	}
-	tenant, err := simtenant.New(simtenant.Config{Users: 80, Knobs: simtenant.Knobs{Latency: o.Latency}})
+	tenant, err := o.newTenant(simtenant.Config{Users: 80, Knobs: simtenant.Knobs{Latency: o.Latency}})
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func layoff(ctx context.Context, o Options) error {
 	if o.JSON {
 		out = io.Discard
 	}
-	tenant, err := simtenant.New(simtenant.Config{
+	tenant, err := o.newTenant(simtenant.Config{
 		Users: c.Users, SyncEvery: 2 * time.Second, Knobs: simtenant.Knobs{Latency: o.Latency, ThrottleScale: c.Throttle},
 	})
 	if err != nil {

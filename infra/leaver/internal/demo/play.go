@@ -38,8 +38,17 @@ type Options struct {
 	// Stay is set when the host stays up after the report, with its console, until ctx is done.
 	Stay bool
 
+	// Record and RecordExchange get every request to the tenant, as those of simtenant.Config; nil = nothing does.
+	Record, RecordExchange io.Writer
+
 	Out io.Writer // what is played, and the report
 	Log io.Writer // of the host
+}
+
+// newTenant makes the tenant that is played on.
+func (o Options) newTenant(config simtenant.Config) (*simtenant.Tenant, error) {
+	config.Record, config.RecordExchange = o.Record, o.RecordExchange
+	return simtenant.New(config)
 }
 
 // Layoff is how large the scenario layoff is.
@@ -78,7 +87,7 @@ func Play(ctx context.Context, o Options) (err error) {
 	if s.tenant != nil {
 		s.tenant(&config)
 	}
-	tenant, err := simtenant.New(config)
+	tenant, err := o.newTenant(config)
 	if err != nil {
 		return err
 	}

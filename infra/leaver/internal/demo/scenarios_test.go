@@ -17,6 +17,7 @@ import (
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
 	"leaver/shared/simtenant"
+	"leaver/shared/worker/steptest"
 )
 
 // playing is held while a scenario is played, and taken while its reports are looked at: a browser would
@@ -27,7 +28,7 @@ var playing sync.RWMutex
 func played(t *testing.T, o Options) (string, error) {
 	t.Helper()
 	var out, log bytes.Buffer
-	o.Out, o.Log, o.Reports, o.Busy = &out, &log, t.TempDir(), true
+	o.Out, o.Log, o.Reports, o.Busy, o.Record = &out, &log, t.TempDir(), true, steptest.Record()
 	playing.RLock()
 	err := Play(t.Context(), o)
 	playing.RUnlock()

@@ -81,7 +81,7 @@ func storm(ctx context.Context, o Options) (err error) {
 		f.Operation, f.Share = "*", 0.01
 		return f
 	}
-	tenant, err := simtenant.New(simtenant.Config{
+	tenant, err := o.newTenant(simtenant.Config{
 		Users: 120, SyncEvery: time.Second,
 		Knobs: simtenant.Knobs{
 			Latency: o.Latency / 10, ReadLag: 200 * time.Millisecond, ThrottleScale: 60,

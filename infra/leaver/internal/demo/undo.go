@@ -58,7 +58,7 @@ func (u *undoing) passes(d time.Duration) {
 // undo plays the three stories at the same time, and believes the tenant. It is an error when somebody
 // was not brought back, or anybody else's was touched.
 func undo(ctx context.Context, o Options) error {
-	tenant, err := simtenant.New(simtenant.Config{Users: 40, Knobs: simtenant.Knobs{Latency: o.Latency}})
+	tenant, err := o.newTenant(simtenant.Config{Users: 40, Knobs: simtenant.Knobs{Latency: o.Latency}})
 	if err != nil {
 		return err
 	}

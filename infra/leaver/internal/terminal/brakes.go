@@ -26,10 +26,10 @@ func Brakes(b operator.Brakes, data string) string {
 		s.WriteString("no limits\n")
 	}
 	if b.Allowed > 0 {
-		fmt.Fprintf(&s, "%d departures of that are allowed on top for a time\n", b.Allowed)
+		fmt.Fprintf(&s, "%s of that allowed on top for a time\n", offboarding.Count(b.Allowed, "departure"))
 	}
 	if b.Held > 0 {
-		fmt.Fprintf(&s, "%d departures are held by limits: leaver status%s, leaver release\n", b.Held, data)
+		fmt.Fprintf(&s, "%s held by limits: leaver status%s, leaver release\n", offboarding.Count(b.Held, "departure"), data)
 	}
 	return s.String()
 }
