@@ -403,7 +403,7 @@ func TestWhatSomebodyElseDid(t *testing.T) {
 			name:   "a retirement that was cancelled is not asked for again",
 			before: func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.Dead = true }) },
 			later:  func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.State = "retireCanceled" }) },
-			state:  offboarding.StateManual, reason: "cancelled the retirement", managed: 1,
+			state:  offboarding.StateManual, reason: "cancelled the retirement", managed: 2,
 		},
 		{
 			name:   "a retirement that failed is",
@@ -415,7 +415,7 @@ func TestWhatSomebodyElseDid(t *testing.T) {
 			name:   "a device that leaves the user's list but not Intune is not done",
 			before: func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.Dead = true }) },
 			later:  func(w *simtenant.World) { devices(w, func(d *simtenant.ManagedDevice) { d.UserID = "" }) },
-			state:  offboarding.StateManual, reason: "managed device", managed: 1,
+			state:  offboarding.StateManual, reason: "managed device", managed: 2,
 		},
 		{
 			name: "an app without a device tag is a task",
