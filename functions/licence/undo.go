@@ -187,11 +187,11 @@ func (s *Step) observeBack(ctx context.Context, job *offboarding.Job, were []off
 		if err != nil || job.Now.Sub(since) < reconnects {
 			return cmp.Or(err, job.NotYet("the licences are back, but the mailbox does not show yet"))
 		}
-		return offboarding.Manual("the licences have been back for a day, and the mailbox has not come with them: look for it in Exchange by its ExchangeGuid " + was + " (Get-Mailbox -SoftDeletedMailbox, Get-Mailbox -InactiveMailboxOnly), recover or restore it (Undo-SoftDeletedMailbox, New-MailboxRestoreRequest), then replay")
+		return offboarding.Manual("the licences have been back for a day, and the mailbox has not come with them: look for it in Exchange by its ExchangeGuid (Get-Mailbox " + was + " -SoftDeletedMailbox, or -InactiveMailboxOnly), recover or restore it (Undo-SoftDeletedMailbox, New-MailboxRestoreRequest), then replay")
 	case err != nil:
 		return err
 	case flow.GUID != was:
-		return offboarding.DoneWithTask("the mailbox is a new, empty one (ExchangeGuid " + flow.GUID + "), and the old one is kept soft-deleted or inactive (ExchangeGuid " + was + "): bring its content over with New-MailboxRestoreRequest, then sign off")
+		return offboarding.DoneWithTask("the mailbox is a new, empty one (ExchangeGuid " + flow.GUID + "), and the old one is kept soft-deleted or inactive (ExchangeGuid " + was + "): bring its content over, then sign off: New-MailboxRestoreRequest -SourceMailbox " + was + " -TargetMailbox " + flow.GUID + " -AllowLegacyDNMismatch")
 	}
 	job.Evidence["mailbox"] = "the one that it was"
 	return nil

@@ -16,7 +16,7 @@ var (
 	explained = regexp.MustCompile(`likely|https://|replay|look at`)
 	// found is how a text names an object so that a person finds it other than by the address of its page: by the
 	// name that a portal searches for, by a command that shows it, or as what is to be typed.
-	found = regexp.MustCompile(strings.ReplaceAll(`(?:"[^"]+"|[A-Z0-9_]+) \((ID)\)|Get-\w+(?: -\w+)? (ID)|-(?:User|Trustee|Mailbox) (ID)|--item (\S+)|leaver [a-z-]+ (\S+)|--case (\S+)|\((?:request|trace) (ID)\)`, "ID", objectID.String()))
+	found = regexp.MustCompile(strings.ReplaceAll(`(?:"[^"]+"|[A-Z0-9_]+) \((ID)\)|Get-\w+(?: -\w+)? (ID)|-(?:User|Trustee|(?:Source|Target)?Mailbox) (ID)|--item (\S+)|leaver [a-z-]+ (\S+)|--case (\S+)|\((?:request|trace) (ID)\)`, "ID", objectID.String()))
 )
 
 // Unfindable are the ids in a step's reason by which a person finds nothing: of something other than the
