@@ -228,7 +228,7 @@ func (n *Notifier) worded(a offboarding.Announcement, audience offboarding.Audie
 func (r *run) serve(ctx context.Context, c Channel, waiting []due) error {
 	if c.Sender == nil {
 		r.failing(c.Name, true)
-		return fmt.Errorf("%d notices wait: %w", len(waiting), c.Unopened)
+		return fmt.Errorf("%s cannot be sent yet: %w", offboarding.Count(len(waiting), "notice"), c.Unopened)
 	}
 	var err error
 	for _, group := range apart(c, waiting) {
@@ -347,7 +347,7 @@ func (r *run) failing(channel string, is bool) {
 // digest stands for many. Its id follows from theirs, so that it too is the same at every try of the
 // same ones.
 func (n *Notifier) digest(c Channel, of []due) offboarding.Announcement {
-	a := offboarding.Announcement{At: of[len(of)-1].At, Title: fmt.Sprintf("Leaver: %d notices", len(of))}
+	a := offboarding.Announcement{At: of[len(of)-1].At, Title: "Leaver: " + offboarding.Count(len(of), "notice")}
 	if c.Audience == offboarding.AudienceIT {
 		a.Type, a.URL = "leaver status", offboarding.ConsolePage(n.Console, "", "")
 	}
