@@ -32,6 +32,15 @@ func takePrivileges(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	h.Settle(t, c.ID, h.Worker(offboarding.StepPrivileges, privileges.New(directory, h.Ledger)))
 }
 
+// hideMembers has a group tell who is in it to nobody without Member.Read.Hidden.
+func hideMembers(h *steptest.Harness, name string) {
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, g := range w.Groups {
+			g.HiddenMembership = g.HiddenMembership || g.DisplayName == name
+		}
+	})
+}
+
 // settle opens a case for a person and runs the step to its end.
 func settle(t *testing.T, h *steptest.Harness, person string) *offboarding.Record {
 	t.Helper()
@@ -94,7 +103,12 @@ func left(h *steptest.Harness, id string) []string {
 func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
-		Name: offboarding.StepAccess, New: newStep, Person: emily, Prepare: takePrivileges,
+		Name: offboarding.StepAccess, New: newStep, Person: emily,
+		Prepare: func(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
+			hideMembers(h, simtenant.GroupProject)
+			takePrivileges(t, h, c)
+		},
+		Hidden: func(h *steptest.Harness, id string) bool { return len(left(h, id)) > 0 },
 		Check: func(t *testing.T, h *steptest.Harness, id string) {
 			if still := left(h, id); len(still) > 0 {
 				t.Errorf("left: %v", still)
@@ -278,13 +292,7 @@ func TestAGroupWhoseMembershipIsHiddenIsLeftToo(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	id := simtenant.UserID(adele)
-	h.Tenant.Edit(func(w *simtenant.World) {
-		for _, g := range w.Groups {
-			if g.DisplayName == simtenant.GroupMarketing {
-				g.HiddenMembership = true
-			}
-		}
-	})
+	hideMembers(h, simtenant.GroupMarketing)
 	record := settle(t, h, adele)
 	if g, _ := h.Tenant.GroupByName(simtenant.GroupMarketing); slices.Contains(g.Members, id) {
 		t.Errorf("got the leaver in the group still: %s: %s", record.State, record.Reason)

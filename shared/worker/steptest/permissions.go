@@ -39,7 +39,7 @@ func (x *fixture) endsAsWanted(t *testing.T) bool {
 	for range 50 {
 		record := x.Record(t, x.c.ID, x.s.Name)
 		if record.State.Settled() {
-			return record.State == x.s.ends()
+			return record.State == x.s.ends() && (x.s.Hidden == nil || !x.s.Hidden(x.Harness, x.id))
 		}
 		if wait := record.Due.Sub(x.Now()); wait > 0 {
 			x.Advance(wait)

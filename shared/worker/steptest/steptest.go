@@ -32,6 +32,9 @@ type Subject struct {
 	Ends offboarding.StepState
 	// Check fails the test unless the tenant is as the effective step leaves it.
 	Check func(t *testing.T, h *Harness, id string)
+	// Hidden reports that something of the leaver is as before the step, which a missing permission
+	// did not refuse but hid from it. Nil where every permission refuses.
+	Hidden func(h *Harness, id string) bool
 	// Administrator is somebody on whom Microsoft refuses the step because of the role Global
 	// Administrator, which the step names (B10); empty when nobody is protected from it.
 	Administrator string
