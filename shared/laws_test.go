@@ -57,7 +57,7 @@ func packages(t *testing.T) []listed {
 var whole = map[string][]string{
 	"shared/offboarding":        nil,
 	"shared/bus":                {"leaver/shared/offboarding"},
-	"shared/ledger":             {"leaver/shared/offboarding"},
+	"shared/ledger":             {"leaver/shared/offboarding", "golang.org/x/sync/errgroup"},
 	"shared/bus/servicebustest": {"leaver/shared/bus", "github.com/Azure/go-amqp"},
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"leaver/shared/offboarding"
 )
 
@@ -59,6 +61,10 @@ const (
 // was rewritten behind the back of a host which knows it, and where it ended is as it was.
 const anchorShares = 6
 
+// comparedAtOnce is how many histories are read at once: in Table Storage one takes some 30 ms, and
+// watch has a minute for all.
+const comparedAtOnce = 16
+
 func fnv32(id string) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id)) // never fails
@@ -70,6 +76,12 @@ func anchorName(at time.Time) string {
 	return "leaver-" + at.UTC().Format("20060102T150405.000Z") + ".json"
 }
 
+// foundAt is where a history ended when it was found as it is to be, and as what it was listed.
+type foundAt struct {
+	mark
+	end
+}
+
 // anchors are the ledger's own of the last anchor.
 type anchors struct {
 	mu      sync.Mutex
@@ -79,6 +91,7 @@ type anchors struct {
 	skipped []string  // what stood after it and is none, in words
 
 	comparing sync.Mutex
+	found     sync.Map       // of foundAt by id: the histories that were found as they are to be
 	compared  time.Time      // when all was compared last
 	wrong     []Verification // what that found
 	round     uint32         // how often
@@ -323,7 +336,6 @@ func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) 
 		wrong = append(wrong, v)
 	}
 	l.anchors.mu.Unlock()
-	next := anchor{At: l.now().UTC(), Heads: map[string]mark{}, Previous: previous}
 	if last == nil {
 		last = &anchor{}
 	}
@@ -331,59 +343,102 @@ func (l *Ledger) compare(ctx context.Context) (wrong []Verification, err error) 
 	if err != nil {
 		return nil, fmt.Errorf("listing histories: %w", err)
 	}
-	ends, labels := map[string]int{}, map[string]string{}
+	ends := map[string]end{}
+	for id := range last.Heads {
+		ends[id] = end{}
+	}
 	for _, head := range heads {
 		if Provable(head.ID) {
-			ends[head.ID], labels[head.ID] = head.Position, head.Label
-		}
-	}
-	for id := range last.Heads {
-		if _, is := ends[id]; !is {
-			ends[id] = 0
+			ends[head.ID] = end{head.Position, head.Label}
 		}
 	}
 	l.anchors.round++
-	for id, end := range ends {
-		was, marked := last.Heads[id]
-		reread := fnv32(id)%anchorShares == l.anchors.round%anchorShares
-		if c := l.folds.of(id); !reread && marked && was.Position == end && c.Hash == was.Hash && (!c.Open() || label(c) == labels[id]) {
+	next := anchor{At: l.now().UTC(), Heads: make(map[string]mark, len(ends)), Previous: previous}
+	var mu sync.Mutex // over next.Heads and wrong
+	group, each := errgroup.WithContext(ctx)
+	group.SetLimit(comparedAtOnce)
+	for id, at := range ends {
+		if was, marked := last.Heads[id]; marked && l.unchanged(id, was, at) {
+			mu.Lock()
 			next.Heads[id] = was
+			mu.Unlock()
 			continue
 		}
-		v, err := l.Verify(ctx, id)
-		if errors.Is(err, ErrNoCase) {
-			v = Verification{Case: id, OK: true, Problems: []Problem{}}
-			was.holds(&v, Copy{}, last.At)
-			err = nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		unread := len(v.Problems) > 0 && v.Problems[0].Kind == ProblemUnreadable && v.Entries == 0
-		if next.Heads[id] = (mark{v.Entries, v.Hash}); v.Entries < was.Position && (id != brakesID || unread) { // what is behind cannot be read
-			next.Heads[id] = was
-		}
-		if err := l.listed(ctx, &v, end, labels[id]); err != nil {
-			return nil, err
-		}
-		if i := slices.IndexFunc(v.Problems, func(p Problem) bool { return p.Kind == ProblemTruncated || p.Kind == ProblemAnchor }); i >= 0 {
-			next.Heads[id] = was
-			distrust := l.distrust
-			if id == brakesID {
-				distrust = func(ctx context.Context, _ string, m mark, why string) error { return l.distrustBrakes(ctx, m, why) }
+		group.Go(func() error {
+			v, head, err := l.compareOne(each, id, at, last)
+			if err != nil {
+				return err
 			}
-			if err := distrust(ctx, id, was, v.Problems[i].Why); err != nil {
-				return nil, err
+			mu.Lock()
+			defer mu.Unlock()
+			if next.Heads[id] = head; !v.OK {
+				wrong = append(wrong, v)
 			}
-		}
-		if !v.OK {
-			wrong = append(wrong, v)
-		}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	if l.proof.Signer == nil {
 		return wrong, nil
 	}
 	return wrong, l.putAnchor(ctx, next)
+}
+
+// end is where the store lists a history, and as what.
+type end struct {
+	position int
+	label    string
+}
+
+// unchanged reports whether a history need not be read: it ends where this process has found it as it is
+// to be, and as the last anchor saw it. A share of them is read all the same.
+func (l *Ledger) unchanged(id string, was mark, at end) bool {
+	if fnv32(id)%anchorShares == l.anchors.round%anchorShares {
+		return false
+	}
+	found, is := l.anchors.found.Load(id)
+	return is && found == (foundAt{was, at})
+}
+
+// compareOne compares one history with the last anchor, and returns what the next one says of it. One
+// that is contradicted stops its irreversible steps.
+func (l *Ledger) compareOne(ctx context.Context, id string, at end, last *anchor) (Verification, mark, error) {
+	was := last.Heads[id]
+	v, err := l.Verify(ctx, id)
+	if errors.Is(err, ErrNoCase) {
+		v = Verification{Case: id, OK: true, Problems: []Problem{}}
+		was.holds(&v, Copy{}, last.At)
+		err = nil
+	}
+	if err != nil {
+		return v, mark{}, err
+	}
+	head := mark{v.Entries, v.Hash}
+	unread := len(v.Problems) > 0 && v.Problems[0].Kind == ProblemUnreadable && v.Entries == 0
+	if v.Entries < was.Position && (id != brakesID || unread) { // what is behind cannot be read
+		head = was
+	}
+	if err := l.listed(ctx, &v, at.position, at.label); err != nil {
+		return v, mark{}, err
+	}
+	if i := slices.IndexFunc(v.Problems, func(p Problem) bool { return p.Kind == ProblemTruncated || p.Kind == ProblemAnchor }); i >= 0 {
+		head = was
+		distrust := l.distrust
+		if id == brakesID {
+			distrust = func(ctx context.Context, _ string, m mark, why string) error { return l.distrustBrakes(ctx, m, why) }
+		}
+		if err := distrust(ctx, id, was, v.Problems[i].Why); err != nil {
+			return v, mark{}, err
+		}
+	}
+	if v.OK && head.Position == at.position {
+		l.anchors.found.Store(id, foundAt{head, at})
+	} else {
+		l.anchors.found.Delete(id)
+	}
+	return v, head, nil
 }
 
 // listed says in v whether an open case is found under another label than its own, or under none, though
