@@ -89,7 +89,7 @@ func TestExportVerifySaysWhatIsWrong(t *testing.T) {
 		t.Errorf("with another file: %d, %s", code, said)
 	}
 	write("mail/a.eml", "hello")
-	if code, said := verify(); code != 0 || !strings.Contains(said, "1 items in 1 files, 5 bytes") {
+	if code, said := verify(); code != 0 || !strings.Contains(said, "1 item in 1 file, 5 bytes") {
 		t.Errorf("as it was written: %d, %s", code, said)
 	}
 	if code, said := verify("--manifest", "00"); code != 1 || !strings.Contains(said, "not the manifest that was asked for") {
@@ -97,7 +97,7 @@ func TestExportVerifySaysWhatIsWrong(t *testing.T) {
 	}
 	for where, at := range map[string]string{"a URL of the folder": "file://" + filepath.ToSlash(folder), "S3": inS3(t, "2026/c-1/", folder)} {
 		var out strings.Builder
-		if code := run(console{Context: t.Context(), stdout: &out, stderr: &out}, []string{"export", "verify", at}); code != 0 || !strings.Contains(out.String(), "1 items in 1 files, 5 bytes") {
+		if code := run(console{Context: t.Context(), stdout: &out, stderr: &out}, []string{"export", "verify", at}); code != 0 || !strings.Contains(out.String(), "1 item in 1 file, 5 bytes") {
 			t.Errorf("in %s: %d, %s", where, code, out.String())
 		}
 	}
