@@ -198,6 +198,7 @@ func TestM365Offboards(t *testing.T) {
 		{"/users/" + id + "/memberOf/microsoft.graph.group?$count=true&$select=id", eventual, `"@odata.count": 2`},
 		{"/users/" + id + "/getMemberGroups", "--method post --content-type application/json --body {\"securityEnabledOnly\":false}", GroupID("Buyers")},
 		{"/users/delta?$select=id", "", "deltatoken"},
+		{"/users/" + id + "/licenseDetails", "", SKUOfficeE3}, // its own command wants a signed-in person
 		{"/users/" + id + "/managedDevices", "", `"PC"`},
 		{"/users/" + UserID(bo) + "/directReports", "", id},
 	} {
@@ -212,8 +213,7 @@ func TestM365Offboards(t *testing.T) {
 	}
 	for _, wanted := range []struct{ command, says string }{
 		{"entra group member list --groupName Buyers", UserID(bo)},
-		{"entra m365group user list --groupName Team", UserID(bo)}, // who owns it
-		{"entra user license list --userName ada@contoso.com", SKUOfficeE3},
+		{"entra m365group user list --groupDisplayName Team", UserID(bo)}, // who owns it
 		{"entra administrativeunit list", "[]"},
 		{"entra enterpriseapp get --displayName Offboarding", administrator},
 	} {
