@@ -243,7 +243,7 @@ func (r *Record) without(err error) error {
 		return err
 	}
 	all := []error{err}
-	if joined, is := err.(interface{ Unwrap() []error }); is { //nolint:errorlint // of errors.Join
+	if joined, is := err.(interface{ Unwrap() []error }); is {
 		all = joined.Unwrap()
 	}
 	for _, each := range all {

@@ -148,7 +148,7 @@ func (b *Bus) ahead() time.Duration {
 	if b.opts.Now == nil {
 		return 0
 	}
-	return b.opts.Now().Sub(time.Now())
+	return time.Until(b.opts.Now())
 }
 
 // publish sends m to the target subject, now or later. scope is where the id is unique.
