@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -34,7 +35,7 @@ type copying struct {
 
 // monitors is the name of the before that seals the copies of the wave: the address of a monitor
 // may name the owner of the drive.
-func (k *keeper) monitors() string { return fmt.Sprintf("copies-%d", k.Wave) }
+func (k *keeper) monitors() string { return offboarding.FilesUnderWay + strconv.Itoa(k.Wave) }
 
 // copyChildren starts the copy of everything in a folder by one request. That is tried once: nil is
 // Graph's refusal of it, and whatever such a copy leaves out is copied item by item.

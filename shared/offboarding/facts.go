@@ -58,6 +58,8 @@ const (
 	MustStay = "mustStay"
 	Stays    = "yes"
 	StaysNot = "no"
+	// FilesUnderWay begins the names of what the step keeps for itself of the copies that it has started.
+	FilesUnderWay = "copies-"
 	// FilesReader is the object id of who may read the leaver's files.
 	FilesReader = "reader"
 	// DriveSeen is the id of the OneDrive, or "none".

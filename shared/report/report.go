@@ -411,6 +411,9 @@ func (m making) step(r *Report, record *offboarding.Record) {
 func (m making) facts(step offboarding.StepName, kept map[string]string) []Fact {
 	out := []Fact{}
 	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		if strings.HasPrefix(name, offboarding.FilesUnderWay) {
+			continue // for the step alone, and pages of it
+		}
 		value := kept[name]
 		if personal := ledger.PersonalName(step, name); m.c.Sealed(personal) {
 			value = m.named(personal)

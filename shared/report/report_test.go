@@ -272,6 +272,24 @@ func FuzzCheck(f *testing.F) {
 
 // TestWhatWasAdoptedIsSaid: a history that nothing proves but a person's word is not shown as any other. The
 // reason begins with more than one byte, of which the page makes no capital.
+// TestWhatAStepKeepsForItselfIsInNoReport: addresses of copies under way, of use to nobody who reads it.
+func TestWhatAStepKeepsForItselfIsInNoReport(t *testing.T) {
+	t.Parallel()
+	var first offboarding.Entry
+	if err := json.Unmarshal(departure(t).History[0], &first); err != nil {
+		t.Fatal(err)
+	}
+	first.Sealed = map[string]string{"userPrincipalName": name}
+	r := made(t, history(t, first, offboarding.Entry{
+		At: start, Kind: offboarding.EntryKept, Step: offboarding.StepOnedrive,
+		Before: map[string]string{"copies-1": "sealed", "linksRemoved": "3"}, Sealed: map[string]string{"onedrive-copies-1": `[{"monitor":"https://contoso-my.sharepoint.com/monitor/1"}]`},
+	}))
+	page := written(t, func(w *bytes.Buffer) error { return report.WriteHTML(w, r) })
+	if strings.Contains(page, "/monitor/1") || !strings.Contains(page, "links") {
+		t.Error("the page shows where copies are under way, or not what was found before")
+	}
+}
+
 func TestWhatWasAdoptedIsSaid(t *testing.T) {
 	t.Parallel()
 	var first offboarding.Entry
