@@ -32,7 +32,28 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"person": person,
 	"title":  title,
 	"words":  words,
+	"alike":  alike,
 }).Parse(pageText))
+
+// several are calls that one line tells of.
+type several struct {
+	Call
+	Times int
+}
+
+// alike puts calls together that the page would tell of in the same words, such as the copies of hundreds
+// of files that one request asks for.
+func alike(calls []Call) []several {
+	var out []several
+	for _, c := range calls {
+		if last := len(out) - 1; last >= 0 && out[last].Call == c {
+			out[last].Times++
+			continue
+		}
+		out = append(out, several{c, 1})
+	}
+	return out
+}
 
 // words are those of which a name such as accountEnabled is made: between them a line may break.
 func words(name string) []string {

@@ -290,6 +290,20 @@ func TestWhatAStepKeepsForItselfIsInNoReport(t *testing.T) {
 	}
 }
 
+func TestCallsThatAreAlikeHaveOneLine(t *testing.T) {
+	t.Parallel()
+	var first offboarding.Entry
+	if err := json.Unmarshal(departure(t).History[0], &first); err != nil {
+		t.Fatal(err)
+	}
+	one := offboarding.Call{Operation: "POST /drives/{id}/items/{id}/copy", Status: 202, RequestID: "1c6b1f9e-0000-4000-8000-000000000003"}
+	r := made(t, history(t, first, offboarding.Entry{At: start, Kind: offboarding.EntryKept, Step: offboarding.StepOnedrive, Calls: []offboarding.Call{one, one, one}}))
+	page := written(t, func(w *bytes.Buffer) error { return report.WriteHTML(w, r) })
+	if n := strings.Count(page, "/copy"); !strings.Contains(page, "/copy (3 times)") || n > 2 { // the page, and the JSON in it
+		t.Errorf("the page names the copy %d times, want a line of three", n)
+	}
+}
+
 func TestWhatWasAdoptedIsSaid(t *testing.T) {
 	t.Parallel()
 	var first offboarding.Entry
