@@ -177,8 +177,6 @@ func TestM365Offboards(t *testing.T) {
 		{"entra user list --properties id,userPrincipalName,accountEnabled", bo},
 		{"entra license list", SKUOfficeE3},
 		{"entra user groupmembership list --userName ada@contoso.com", GroupID("Buyers")},
-		{"entra group get --displayName Buyers", GroupID("Buyers")},
-		{"entra m365group list", "Team"},
 		{"entra roledefinition list", "Global Administrator"},
 		{"outlook mailbox settings get --userName ada@contoso.com", "automaticRepliesSetting"},
 	} {
@@ -200,7 +198,6 @@ func TestM365Offboards(t *testing.T) {
 		{"/users/delta?$select=id", "", "deltatoken"},
 		{"/users/" + id + "/licenseDetails", "", SKUOfficeE3}, // its own command wants a signed-in person
 		{"/users/" + id + "/managedDevices", "", `"PC"`},
-		{"/users/" + UserID(bo) + "/directReports", "", id},
 	} {
 		out := m365(append([]string{"request", "--url", "@graph" + wanted.path}, strings.Fields(wanted.with)...)...)
 		if !strings.Contains(out, wanted.says) {
@@ -214,8 +211,6 @@ func TestM365Offboards(t *testing.T) {
 	for _, wanted := range []struct{ command, says string }{
 		{"entra group member list --groupName Buyers", UserID(bo)},
 		{"entra m365group user list --groupDisplayName Team", UserID(bo)}, // who owns it
-		{"entra administrativeunit list", "[]"},
-		{"entra enterpriseapp get --displayName Offboarding", administrator},
 	} {
 		if out := m365(strings.Fields(wanted.command)...); !strings.Contains(out, wanted.says) {
 			t.Errorf("%s: got %s, want %s in it", wanted.command, out, wanted.says)
