@@ -181,13 +181,25 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 			Priority: &worker.Priority{}, Log: h.log,
 		})
 	}
+	if err := h.hostSteps(o); err != nil {
+		return nil, err
+	}
+	h.Watch = &watch.Watch{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log, Report: h.Metrics}
+	h.Notifier = h.notifier(ctx, o)
+	h.Backup = &backup.Backup{Ledger: h.Ledger, Storage: storage, Place: o.Backup, Now: h.Now, Log: o.Log, Report: h.Metrics}
+	h.Replayer = &replay.Replayer{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
+	return h, nil
+}
+
+// hostSteps puts a worker for every step on the bus.
+func (h *Host) hostSteps(o Options) error {
 	for _, spec := range offboarding.Steps {
 		step, ok := h.Steps[spec.Name]
 		if !ok && spec.Connection != "" {
 			continue
 		}
 		if !ok {
-			return nil, fmt.Errorf("no function serves step %s", spec.Name)
+			return fmt.Errorf("no function serves step %s", spec.Name)
 		}
 		if o.Around != nil {
 			step = o.Around(spec.Name, step)
@@ -195,16 +207,12 @@ func Open(ctx context.Context, o Options) (_ *Host, err error) {
 		w := &worker.Worker{
 			Name: spec.Name, Step: step, Ledger: h.Ledger, Bus: h.Bus, Tenant: h.TenantID,
 			Now: h.Now, Log: o.Log,
-			LastLook: offboarding.LastLook{Accounts: directory, Policy: o.Policy, Now: h.Now},
+			LastLook: offboarding.LastLook{Accounts: h.Directory, Policy: o.Policy, Now: h.Now},
 			Observe:  h.Metrics.Verdict,
 		}
 		h.host(string(spec.Name), spec.Urgent, w.Handle)
 	}
-	h.Watch = &watch.Watch{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log, Report: h.Metrics}
-	h.Notifier = h.notifier(ctx, o)
-	h.Backup = &backup.Backup{Ledger: h.Ledger, Storage: storage, Place: o.Backup, Now: h.Now, Log: o.Log, Report: h.Metrics}
-	h.Replayer = &replay.Replayer{Ledger: h.Ledger, Bus: h.Bus, Now: h.Now, Log: o.Log}
-	return h, nil
+	return nil
 }
 
 // notifier tells people by the channels of the policy. One that cannot be opened keeps nothing else up.
