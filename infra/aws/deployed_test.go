@@ -600,17 +600,20 @@ func (d *deployment) isSwept(t *testing.T, c *offboarding.Case, exports string) 
 func (d *deployment) isOneTrace(t *testing.T) {
 	t.Helper()
 	wanted := []string{"intake", "plan", "signout", "block", "forward", "licence", "delete"}
+	defer func() {
+		for _, wrong := range collectortest.Connected(d.collector.Spans()) {
+			t.Error(wrong)
+		}
+	}()
 	// What a function did last it sends when its invocation ends, which still waits for messages.
-	soon(t, fmt.Sprintf("spans of %v", wanted), time.Second, 30*time.Second, func() bool {
+	soon(t, fmt.Sprintf("connected spans of %v", wanted), time.Second, 30*time.Second, func() bool {
 		in := map[string]bool{}
-		for _, s := range d.collector.Spans() {
+		spans := d.collector.Spans()
+		for _, s := range spans {
 			in[s.Service] = true
 		}
-		return !slices.ContainsFunc(wanted, func(name string) bool { return !in["leaver-"+name] })
+		return len(collectortest.Connected(spans)) == 0 && !slices.ContainsFunc(wanted, func(name string) bool { return !in["leaver-"+name] })
 	})
-	for _, wrong := range collectortest.Connected(d.collector.Spans()) {
-		t.Error(wrong)
-	}
 	if n, came := d.collector.Figure("leaver_verdicts_total"); !came || n == 0 {
 		t.Errorf("%g verdicts came as a metric", n)
 	}
