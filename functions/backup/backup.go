@@ -307,10 +307,10 @@ func (r Record) lacks() string {
 		if len(r.Missing) > 0 {
 			first = "the first: " + r.Missing[0]
 		}
-		why = append(why, fmt.Sprintf("%d histories could not be read, %s", r.Unread, first))
+		why = append(why, fmt.Sprintf("%s could not be read, %s", offboarding.Count(r.Unread, "history"), first))
 	}
 	if gone := r.Most - r.Histories - r.Unread; gone > 0 {
-		why = append(why, fmt.Sprintf("the ledger had %d histories, and %d are gone: none is ever removed", r.Most, gone))
+		why = append(why, fmt.Sprintf("the ledger had %s, and lacks %d of them: none is ever removed", offboarding.Count(r.Most, "history"), gone))
 	}
 	return strings.Join(why, "; ")
 }

@@ -322,14 +322,14 @@ func TestWhatIsMissingOfABackupIsNamed(t *testing.T) {
 	h.Ledger = without{whole, 1, nil}
 	h.now = h.now.Add(24 * time.Hour)
 	h.runs(t)
-	h.wants(t, 2, 2, "1 are gone")
+	h.wants(t, 2, 2, "lacks 1 of them")
 	h.now = h.now.Add(24 * time.Hour)
 	h.runs(t)
-	h.wants(t, 3, 3, "1 are gone") // it is no habit
+	h.wants(t, 3, 3, "lacks 1 of them") // it is no habit
 	h.Ledger = without{whole, 1, fmt.Errorf("not exported: %w: case x", ledger.ErrUnreadable)}
 	h.now = h.now.Add(24 * time.Hour)
 	h.runs(t)
-	h.wants(t, 4, 4, "1 histories could not be read, the first: not exported: the history is unreadable: case x")
+	h.wants(t, 4, 4, "1 history could not be read, the first: not exported: the history is unreadable: case x")
 	h.Ledger = without{whole, 1, errors.Join(fmt.Errorf("%w: one", ledger.ErrUnreadable), ledger.ErrUnavailable)}
 	h.now = h.now.Add(24 * time.Hour)
 	if err := h.Run(t.Context()); !errors.Is(err, ledger.ErrUnavailable) {

@@ -87,10 +87,10 @@ func licensed(ctx context.Context, job *offboarding.Job, user offboarding.User) 
 	}
 	since, err := job.Seen(ctx, unlicensedSince)
 	if err != nil || job.Now.Sub(since) < relicensed {
-		return cmp.Or(err, job.NotYet("the account is back, and %d licences that it was deleted with do not show yet", len(lacking)))
+		return cmp.Or(err, job.NotYet("the account is back, but %s that it was deleted with cannot be seen yet", offboarding.Count(len(lacking), "licence")))
 	}
-	return offboarding.Manual(fmt.Sprintf("the account is back without %d licences that it was deleted with (SKU and way: %s), as where somebody else has got the seat by now: give them again (%s, Licenses and apps), then replay; mailbox and files come back with them",
-		len(lacking), strings.Join(lacking, ", "), job.Case.Plan.Cloud().Account(job.Leaver)))
+	return offboarding.Manual(fmt.Sprintf("the account is back without %s that it was deleted with (SKU and way: %s), as where somebody else has got the seat by now: give them again (%s, Licenses and apps), then replay; mailbox and files come back with them",
+		offboarding.Count(len(lacking), "licence"), strings.Join(lacking, ", "), job.Case.Plan.Cloud().Account(job.Leaver)))
 }
 
 // holders are the accounts that have the leaver's name or one of the addresses by now, and which.

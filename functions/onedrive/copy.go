@@ -229,7 +229,7 @@ func (k *keeper) waitForCopies(ctx context.Context) error {
 	}
 	if noRoom {
 		k.again()
-		return offboarding.Manual(fmt.Sprintf("there is no room for the %d bytes of the OneDrive where it is copied to, %s: make room there or raise its quota, or name another drive in the policy (filesTo) and send the request again, then replay", k.from.Bytes, k.copied()))
+		return offboarding.Manual(fmt.Sprintf("there is no room for the %s of the OneDrive where it is copied to, %s: make room there or raise its quota, or name another drive in the policy (filesTo) and send the request again, then replay", offboarding.Bytes(k.from.Bytes), k.copied()))
 	}
 	if done < len(started) {
 		wait := min(max(k.job.Now.Sub(k.WaveAt)/2, 2*time.Second), longestLookup)

@@ -141,5 +141,5 @@ func (k *keeper) run(ctx context.Context) error {
 }
 
 func (k *keeper) soFar() string {
-	return fmt.Sprintf("copied and compared %s, %d of %d bytes", offboarding.Count(k.Items, "item"), k.Bytes, k.from.Bytes)
+	return fmt.Sprintf("copied and compared %s, %s of %s", offboarding.Count(k.Items, "item"), offboarding.Bytes(k.Bytes), offboarding.Bytes(k.from.Bytes))
 }

@@ -136,10 +136,10 @@ func (s *Step) recycled(ctx context.Context, job *offboarding.Job, drive offboar
 		job.Risk("Graph does not say what lies in the recycle bin of the OneDrive, which goes with it")
 	case quota.Deleted == 0:
 	case quota.Deleted > drive.Bytes && !slices.Contains(job.Step.Accepted, recycleBin):
-		return offboarding.Manual(fmt.Sprintf("%d bytes lie in the recycle bin of the OneDrive, more than the %d in its folders, and go with it: restore there what is wanted (%s, OneDrive, Create link to files, then Recycle bin) and replay, or accept the loss: leaver sign-off %s onedrive --item %s --by NAME --note WHY",
-			quota.Deleted, drive.Bytes, job.Case.Plan.Cloud().Account(job.Leaver), job.Case.ID, recycleBin))
+		return offboarding.Manual(fmt.Sprintf("the recycle bin of the OneDrive holds %s, more than the %s in its folders, and goes with it: restore there what is wanted (%s, OneDrive, Create link to files, then Recycle bin) and replay, or accept the loss: leaver sign-off %s onedrive --item %s --by NAME --note WHY",
+			offboarding.Bytes(quota.Deleted), offboarding.Bytes(drive.Bytes), job.Case.Plan.Cloud().Account(job.Leaver), job.Case.ID, recycleBin))
 	default:
-		job.Risk(fmt.Sprintf("%d bytes in the recycle bin of the OneDrive go with it", quota.Deleted))
+		job.Risk("the recycle bin of the OneDrive goes with it: " + offboarding.Bytes(quota.Deleted))
 	}
 	return nil
 }

@@ -21,3 +21,15 @@ func TestOneThingIsNotCountedAsSeveral(t *testing.T) {
 		}
 	}
 }
+
+// TestASizeIsSaidAsPeopleSayIt, and to the byte, by which it is compared.
+func TestASizeIsSaidAsPeopleSayIt(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{
+		0: "0 bytes", 512: "512 bytes", 1 << 20: "1.0 MB (1048576 bytes)", 3 << 29: "1.5 GB (1610612736 bytes)", 5 << 40: "5.0 TB (5497558138880 bytes)",
+	} {
+		if got := offboarding.Bytes(n); got != want {
+			t.Errorf("got %q of %d, want %q", got, n, want)
+		}
+	}
+}

@@ -129,7 +129,7 @@ func FilesLost(c *Case, d Drive) (why, token string) {
 	case !d.Exists:
 		return "no OneDrive shows, and nobody saw what it held" + compareAgain, ""
 	case !done || verified.Items == "":
-		return fmt.Sprintf("the OneDrive holds %s (%d bytes) that nobody kept", Count(d.Items, "item"), d.Bytes), ""
+		return fmt.Sprintf("the OneDrive holds %s, %s, that nobody kept", Count(d.Items, "item"), Bytes(d.Bytes)), ""
 	case verified.ID != d.ID:
 		return "the OneDrive is another one than that whose copy was verified" + compareAgain, ""
 	case verified.Items != strconv.Itoa(d.Items) || verified.Bytes != strconv.FormatInt(d.Bytes, 10):

@@ -250,7 +250,7 @@ func MayRelease(c *Case, m MailFlow, held Content, now time.Time) error {
 	}
 	var plan2 []string
 	if held.Bytes > largestShared {
-		plan2 = append(plan2, fmt.Sprintf("it holds %.1f GB (%d bytes), more than 50 GB", float64(held.Bytes)/(1<<30), held.Bytes))
+		plan2 = append(plan2, fmt.Sprintf("it holds %s, more than 50 GB", Bytes(held.Bytes)))
 	}
 	if m.Archive {
 		plan2 = append(plan2, "it has an archive")

@@ -298,8 +298,8 @@ func (m making) tell(r *Report, e *offboarding.Entry) {
 	case offboarding.EntryErased:
 		event("the personal values were erased")
 	case offboarding.EntryExportDeleted:
-		event("the export of the mailbox was deleted from %s by exportKeep, which kept it until %s: %s in %s, %d bytes, manifest %s",
-			e.Export.From, offboarding.Stamp(e.Export.KeepUntil), offboarding.Count(e.Export.Items, "item"), offboarding.Count(e.Export.Files, "file"), e.Export.Bytes, e.Export.Manifest)
+		event("the export of the mailbox was deleted from %s by exportKeep, which kept it until %s: %s in %s, %s, manifest %s",
+			e.Export.From, offboarding.Stamp(e.Export.KeepUntil), offboarding.Count(e.Export.Items, "item"), offboarding.Count(e.Export.Files, "file"), offboarding.Bytes(e.Export.Bytes), e.Export.Manifest)
 	}
 }
 
