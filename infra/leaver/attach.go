@@ -20,7 +20,7 @@ func (*attachCommand) Help() string {
   leaver status
   leaver attach --tenant tenant.json --policy policy.yaml
 
-Without an application in the environment it has the rights of whoever ran az login. leaver plan needs --policy there, the same as the functions'.`
+Without an application in the environment it has the rights of whoever ran az login. leaver plan needs --policy there, the same as the functions'. With LEAVER_BACKUP, leaver status says when the last copy of the ledger is too old.`
 }
 
 // Run answers the operator until it is interrupted.
@@ -40,7 +40,11 @@ func (c *attachCommand) Run(on console) (err error) {
 	if err != nil {
 		return err
 	}
-	_, stop, err := c.open(on, resident.Options{Shared: shared, Tenant: tenant, Proof: proof}, true)
+	copies, err := resident.BackupOf(on.environ, "")
+	if err != nil {
+		return err
+	}
+	_, stop, err := c.open(on, resident.Options{Shared: shared, Tenant: tenant, Proof: proof, Backup: copies}, true)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,11 @@ func (f hosting) open(on console, o resident.Options, elsewhere bool) (_ *reside
 	}
 	desk := h.Desk()
 	desk.PolicyUnknown = elsewhere && !given
-	stopOperator, err := (&loopback.Server{Desk: desk, Metrics: h.Metrics, Doctor: h.Doctor(nil, "")}).Serve(f.Data)
+	server := &loopback.Server{Desk: desk, Metrics: h.Metrics, Doctor: h.Doctor(nil, "")}
+	if o.Backup != "" {
+		server.Backups = h.Backups
+	}
+	stopOperator, err := server.Serve(f.Data)
 	if err != nil {
 		return nil, nil, errors.Join(err, h.Close())
 	}

@@ -25,12 +25,18 @@ func (*statusCommand) Help() string {
   leaver status adele.vance@contoso.com
   leaver status --json | jq 'select(.state != "complete")'
 
+Above all of them stands that the installation is frozen, and that the last backup of the ledger is too old or not whole.
+
 The states of a step: planned (no run has ended yet), waiting (requested, or for another step), retrying (an error that may pass), effective (observed in the tenant), withheld (a rule forbids it), manual (a person must act), parked (no retry can help), signed off (a person accepted it), undone (taken back), held (people have to lift a brake), rehearsed (nothing is written: what it would do), cancelled.`
 }
 
 // Run asks the running host. Nothing found for a given name is exit 1.
 func (c *statusCommand) Run(on console) error {
 	host, err := c.dial()
+	if err != nil {
+		return err
+	}
+	copies, err := c.copies(on, host)
 	if err != nil {
 		return err
 	}
@@ -41,7 +47,7 @@ func (c *statusCommand) Run(on console) error {
 			if err != nil {
 				return err
 			}
-			return c.list(on, w, found)
+			return c.list(on, w, copies, found)
 		})
 	}
 	found, err := c.ask(on, host)
@@ -51,7 +57,7 @@ func (c *statusCommand) Run(on console) error {
 	if len(found) == 0 && !c.Who.Everybody() {
 		return fmt.Errorf("no case or parked request for %q; a request shows here once it was planned, within seconds", c.Who)
 	}
-	return c.list(on, on.stdout, found)
+	return c.list(on, on.stdout, copies, found)
 }
 
 // ask asks for what is shown, and no more.
@@ -62,8 +68,18 @@ func (c *statusCommand) ask(on console, host *loopback.Client) ([]operator.Statu
 	return host.Status(on, c.Who)
 }
 
+// copies says what is wrong with the backups, to whoever looks at everything: once, as their storage is
+// asked for it.
+func (c *statusCommand) copies(on console, host *loopback.Client) (string, error) {
+	if c.JSON || !c.Who.Everybody() {
+		return "", nil
+	}
+	found, err := host.Backups(on)
+	return terminal.Backups(found), err
+}
+
 // list shows one in full and all in short.
-func (c *statusCommand) list(on console, w io.Writer, found []operator.Status) error {
+func (c *statusCommand) list(on console, w io.Writer, copies string, found []operator.Status) error {
 	if c.JSON {
 		return c.show(on, w, found...)
 	}
@@ -71,7 +87,7 @@ func (c *statusCommand) list(on console, w io.Writer, found []operator.Status) e
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(w, brakes); err != nil {
+	if _, err := io.WriteString(w, brakes+copies); err != nil {
 		return err
 	}
 	if !c.Who.Everybody() {

@@ -16,7 +16,7 @@ func (h *Host) Doctor(webhooks []string, sample string, more ...func(context.Con
 	return &doctor.Doctor{
 		Directory: h.Directory, Exchange: h.mailboxes, Bus: h.Bus, Ledger: h.Ledger, Policy: h.Planner.Policy,
 		Functions: doctor.Functions(h.Planner.Policy), Own: h.own(), Application: h.Planner.Application,
-		Webhooks: webhooks, Sample: sample, More: append(more, h.channels, h.backups), Now: h.Now,
+		Webhooks: webhooks, Sample: sample, More: append(more, h.channels, h.Backups), Now: h.Now,
 	}
 }
 
@@ -29,9 +29,9 @@ func (h *Host) own() []offboarding.Function {
 	return slices.DeleteFunc(doctor.Functions(h.Planner.Policy), func(f offboarding.Function) bool { return !h.Serves(f.Name) })
 }
 
-// backups are the findings about copies of the ledger. A host that shares its ledger need not be told where
+// Backups are the findings about copies of the ledger. A host that shares its ledger need not be told where
 // another one copies it to.
-func (h *Host) backups(ctx context.Context) []doctor.Finding {
+func (h *Host) Backups(ctx context.Context) []doctor.Finding {
 	if h.Backup.Place == "" && h.shared {
 		return []doctor.Finding{{
 			Check: "backup", Subject: "ledger", State: doctor.Unknown, Why: "this host is not told where the ledger is copied to",

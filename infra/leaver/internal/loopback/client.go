@@ -152,6 +152,11 @@ func (c *Client) Doctor(ctx context.Context) ([]doctor.Finding, error) {
 	return doctorOperation.ask(ctx, c, struct{}{})
 }
 
+// Backups are the findings about the copies of the ledger; none where the host is not told where they go.
+func (c *Client) Backups(ctx context.Context) ([]doctor.Finding, error) {
+	return backupsOperation.ask(ctx, c, struct{}{})
+}
+
 // patience is for how long a host is waited for: it may have hundreds of departures to cancel.
 const patience = 5 * time.Minute
 

@@ -36,6 +36,8 @@ type Server struct {
 	Metrics *telemetry.Metrics // nil = none are shown
 	// Doctor examines the installation; nil where the host cannot.
 	Doctor *doctor.Doctor
+	// Backups are the findings about the copies of the ledger; nil where this host is not told where they go.
+	Backups func(context.Context) []doctor.Finding
 }
 
 // Serve answers on the loopback interface, to who can read DIR/operator.json, until stop.
@@ -89,8 +91,25 @@ func (s *Server) operations() http.Handler {
 		}
 		examine.on(mux, desk)
 	}
+	copies := backupsOperation
+	copies.answer = func(_ *operator.Desk, ctx context.Context, _ struct{}) ([]doctor.Finding, error) {
+		return s.backups(ctx), nil
+	}
+	copies.on(mux, desk)
 	undoOperation.on(mux, desk)
 	return mux
+}
+
+// storagePatience is how long whoever asks for a status waits for the storage of the backups.
+const storagePatience = 5 * time.Second
+
+func (s *Server) backups(ctx context.Context) []doctor.Finding {
+	if s.Backups == nil {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, storagePatience)
+	defer stop()
+	return s.Backups(ctx)
 }
 
 // replace puts a file that only its owner reads in the place of whatever had that name. The new file is
@@ -164,8 +183,10 @@ var (
 	}}
 	// What answers it is the host's doctor.
 	doctorOperation = operation[struct{}, []doctor.Finding]{path: "/doctor"}
-	undoOperation   = operation[operator.Undo, operator.Undoing]{"/undo", (*operator.Desk).Undo}
-	reportOperation = operation[question, report.Report]{"/report", func(d *operator.Desk, ctx context.Context, ask question) (report.Report, error) {
+	// What answers it is the host's function backup.
+	backupsOperation = operation[struct{}, []doctor.Finding]{path: "/backups"}
+	undoOperation    = operation[operator.Undo, operator.Undoing]{"/undo", (*operator.Desk).Undo}
+	reportOperation  = operation[question, report.Report]{"/report", func(d *operator.Desk, ctx context.Context, ask question) (report.Report, error) {
 		return d.Report(ctx, ask.Who)
 	}}
 )

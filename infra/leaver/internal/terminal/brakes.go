@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"leaver/shared/doctor"
 	"leaver/shared/offboarding"
 	"leaver/shared/operator"
 )
@@ -42,6 +43,17 @@ func Frozen(b operator.Brakes, data string) string {
 	b = printable(b)
 	return fmt.Sprintf("FROZEN since %s by %s: %s\n  nothing is written to Microsoft 365; leaver thaw%s ends it\n",
 		offboarding.Stamp(b.Frozen.At), person(b.Frozen.By, b.Frozen.Verified), b.Frozen.Reason, data)
+}
+
+// Backups says loudly what is wrong with the copies of the ledger; empty while nothing is.
+func Backups(found []doctor.Finding) string {
+	var b strings.Builder
+	for _, f := range printable(found) {
+		if f.State == doctor.Wrong {
+			fmt.Fprintf(&b, "BACKUP: %s\n  %s\n", f.Why, f.Fix)
+		}
+	}
+	return b.String()
 }
 
 // person is a name, and whether anything proves it.
