@@ -65,6 +65,8 @@ type Backup struct {
 
 	mu     sync.Mutex
 	looked time.Time // when it last ended well
+	failed int       // copies since then that did not
+	again  time.Time // when the next one may be tried
 }
 
 const (
@@ -105,12 +107,13 @@ type Record struct {
 }
 
 // Run copies the ledger when the last good backup is a day old, looked at once an hour, and reports how
-// old it is. Errors: those of the ledger and of the storage; what was read back otherwise than it was written.
+// old it is. A copy that fails is tried again in a minute, then ever later, at most an hour: what it leaves
+// behind stays for as long as a backup does. Errors: those of the ledger and of the storage; what was read back otherwise than it was written.
 func (b *Backup) Run(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.Now()
-	if age := now.Sub(b.looked); b.Place == "" || !b.looked.IsZero() && age >= 0 && age < look {
+	if age := now.Sub(b.looked); b.Place == "" || !b.looked.IsZero() && age >= 0 && age < look || now.Before(b.again) {
 		return nil
 	}
 	last, err := b.last(ctx, now)
@@ -120,7 +123,10 @@ func (b *Backup) Run(ctx context.Context) error {
 	if age := now.Sub(last.At); last.At.IsZero() || age >= every {
 		next, failed := b.copy(ctx, now, last)
 		if err = failed; err == nil {
-			last = next
+			last, b.failed = next, 0
+		} else {
+			b.again = now.Add(min(look, time.Minute<<min(b.failed, 10)))
+			b.failed++
 		}
 	}
 	if b.Report != nil && !last.At.IsZero() {

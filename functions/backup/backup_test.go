@@ -248,8 +248,8 @@ func TestABackupThatIsNotWhatWasWrittenIsNone(t *testing.T) {
 				t.Errorf("it was told the ages %v, want %v", h.ages, want)
 			}
 			storage.written = nil
-			h.now = h.now.Add(time.Minute)
-			h.runs(t) // at once: it has not ended well
+			h.now = h.now.Add(2 * time.Minute)
+			h.runs(t) // soon: it has not ended well
 			h.wants(t, tt.exports*2, 2, "")
 		})
 	}
@@ -279,6 +279,30 @@ func TestNothingIsWrittenTwice(t *testing.T) {
 		h.runs(t)
 	}
 	h.wants(t, 4, 3, "")
+}
+
+// TestACopyThatFailsIsTriedEverLater looks every minute for two days at a storage that spoils every copy, and
+// keeps all of them, as an immutability policy does: a host once left one there a minute.
+func TestACopyThatFailsIsTriedEverLater(t *testing.T) {
+	t.Parallel()
+	storage := &lies{Storage: objectstore.New("", nil)}
+	storage.written = func(_ string, content []byte) ([]byte, error) { return append(content, ' '), nil }
+	h := newHouse(t, storage, folder(t))
+	failed := 0
+	for range 2 * 24 * 60 {
+		if err := h.Run(t.Context()); err != nil {
+			failed++
+		}
+		h.now = h.now.Add(time.Minute)
+	}
+	if failed < 48 || failed > 70 {
+		t.Errorf("it was tried %d times in two days, want about once an hour", failed)
+	}
+	h.wants(t, failed, 0, "no backup of the ledger yet")
+	storage.written = nil
+	h.now = h.now.Add(time.Hour)
+	h.runs(t)
+	h.wants(t, failed+1, 1, "")
 }
 
 // TestAnExportIsHeldToTheRecordBesideIt cuts an export off between two histories, where nothing else shows.
@@ -336,6 +360,7 @@ func TestWhatIsMissingOfABackupIsNamed(t *testing.T) {
 		t.Errorf("of a ledger that does not answer: %v", err)
 	}
 	h.Ledger = whole
+	h.now = h.now.Add(time.Minute)
 	h.runs(t)
 	if why, err := h.Wrong(t.Context()); why != "" || err != nil {
 		t.Errorf("whole again: %q, %v", why, err)

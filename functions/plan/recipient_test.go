@@ -5,15 +5,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"leaver/functions/access"
+	"leaver/functions/forward"
+	"leaver/functions/onedrive"
 	"leaver/functions/plan"
 	"leaver/shared/bus"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/worker"
 	"leaver/shared/worker/steptest"
 )
 
@@ -197,6 +202,92 @@ func TestANameThatGraphRefusesKeepsNobodyIn(t *testing.T) {
 	}
 	if !strings.Contains(c.Plan.FilesUnclear, "cannot be looked up") {
 		t.Errorf("%q, %q", c.Plan.FilesTo, c.Plan.FilesUnclear)
+	}
+}
+
+// TestThreat3AStrangerToTheManagersOwnsAndReadsNothing names somebody who is no manager of the leaver's,
+// lets every step run that hands something over, and looks at the tenant: whoever was named had become owner
+// of the leaver's groups and reader of all files. The manager, named in the same way, gets them.
+func TestThreat3AStrangerToTheManagersOwnsAndReadsNothing(t *testing.T) {
+	t.Parallel()
+	leaver, project := simtenant.UserID(henrik), simtenant.GroupID(simtenant.GroupProject)
+	for to, gets := range map[string]bool{"alex.wilber@contoso.com": true, "lee.gu@contoso.com": false} {
+		t.Run(to, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.Groups[project].Owners, w.Groups[project].Members = []string{leaver}, []string{leaver}
+			})
+			named := simtenant.UserID(to)
+			// has is everything that somebody owns or reaches of others.
+			has := func() string {
+				var all []string
+				h.Tenant.Edit(func(w *simtenant.World) {
+					for id, g := range w.Groups {
+						if slices.Contains(g.Owners, named) {
+							all = append(all, "owns "+id)
+						}
+					}
+					for id, m := range w.Mailboxes {
+						reaches, err := json.Marshal([]any{m.ForwardingAddress, m.ForwardingSMTPAddress, m.Permissions, m.SendAs, m.GrantSendOnBehalfTo, m.ResourceDelegates})
+						if err != nil {
+							t.Error(err)
+						}
+						if strings.Contains(string(reaches), named) || strings.Contains(string(reaches), to) {
+							all = append(all, "reaches mailbox "+id+string(reaches))
+						}
+					}
+					for id, d := range w.Drives {
+						if grants, err := json.Marshal(d.Grants); err != nil || strings.Contains(string(grants), named) || strings.Contains(string(grants), to) {
+							all = append(all, "reads drive "+id)
+						}
+						if d.Owner == named {
+							all = append(all, fmt.Sprintf("has %d files", len(d.Items)))
+						}
+					}
+				})
+				slices.Sort(all)
+				return strings.Join(all, "\n")
+			}
+			before := has()
+			policy := offboarding.DefaultPolicy()
+			policy.KeepFiles = offboarding.KeepMove
+			_, c := ask(t, h, policy, "req-1", henrik, offboarding.Options{ForwardTo: to})
+			for name, step := range map[offboarding.StepName]func() worker.Step{
+				offboarding.StepForward: func() worker.Step {
+					directory, mailboxes := h.As("forward")
+					return forward.New(directory, mailboxes, h.Ledger, policy)
+				},
+				offboarding.StepOnedrive: func() worker.Step {
+					files, _ := h.As("onedrive")
+					return onedrive.New(files, h.Ledger)
+				},
+				offboarding.StepAccess: func() worker.Step {
+					directory, mailboxes := h.As("access")
+					return access.New(directory, mailboxes, h.Ledger, nil)
+				},
+			} {
+				if c.Step(name) == nil {
+					t.Fatalf("the plan has no step %s", name)
+				}
+				w := h.Worker(name, step())
+				for range 20 {
+					r := h.Record(t, c.ID, name)
+					if r.State.Settled() || r.Due.After(h.Now().Add(24*time.Hour)) {
+						break
+					}
+					h.Advance(max(0, r.Due.Sub(h.Now())))
+					h.Step(t, c.ID, w)
+				}
+			}
+			after := has()
+			if gets && (!strings.Contains(after, "owns "+project) || !strings.Contains(after, "reaches mailbox "+leaver)) {
+				t.Errorf("the manager, who was named, has\n%s\nwant the group and the mail", after)
+			}
+			if !gets && after != before {
+				t.Errorf("the stranger had\n%s\nand has\n%s", before, after)
+			}
+		})
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -257,6 +259,67 @@ func TestABackupOfAHostIsRestoredFrozen(t *testing.T) {
 	startHost(t, file, fresh, policy)
 	if got := state(fresh); got != string(offboarding.CaseCancelled) && got != string(offboarding.CaseCancelling) {
 		t.Errorf("after a second import, the departure is %q, want cancelled still", got)
+	}
+}
+
+// TestAForgedDepartureOfAProtectedAccountTouchesNobody opens a case by hand in the ledger of a host that does
+// not run, of somebody whom the policy protects, with a lockout and a deletion that are overdue: what one
+// unsigned row did. The host starts, carries the next departure, and the account stays as it was.
+func TestAForgedDepartureOfAProtectedAccountTouchesNobody(t *testing.T) {
+	t.Parallel()
+	const protected = "joni.sherman@contoso.com"
+	id := simtenant.UserID(protected)
+	tenant, server, file := startTenant(t, simtenant.Config{})
+	data := t.TempDir()
+	policy := policyFile(t, "{limits: {perHour: 0, perDay: 0, share: 0}, mailbox: none, protected: ["+protected+"]}")
+	h := startHost(t, file, data, policy)
+	h.kill()
+
+	asked := offboarding.Request{
+		ID: offboarding.RequestID("test", "forged"), Kind: offboarding.Termination, Source: "test", Employee: offboarding.Employee{ID: id},
+		EventTime: time.Now().Add(-time.Hour), ReceivedAt: time.Now().Add(-time.Hour), LeavingTime: time.Now().Add(-time.Hour),
+	}
+	rules := quickPolicy()
+	rules.KeepMail, rules.KeepFiles, rules.Grace = offboarding.KeepNone, offboarding.KeepNone, 0
+	plan, err := offboarding.Compile(asked, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan.Steps = slices.DeleteFunc(plan.Steps, func(s offboarding.PlannedStep) bool { // nothing to wait for
+		return !slices.Contains([]offboarding.StepName{offboarding.StepSignout, offboarding.StepBlock, offboarding.StepDelete}, s.Name)
+	})
+	row, err := json.Marshal(offboarding.Entry{
+		Position: 1, At: time.Now().Add(-time.Hour), Kind: offboarding.EntryOpened, Tenant: server.Connection().TenantID, Leaver: id, Source: "test",
+		Request: asked.ID, EventTime: asked.EventTime, Plan: &plan, Counted: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, stop, err := resident.OpenStore(t.Context(), nil, data)
+	if err == nil {
+		err = errors.Join(store.Append(t.Context(), id+"-1", 1, "open", row), stop())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	h = startHost(t, file, data, policy)
+	if code, _, stderr := command(t, "offboard", adele, "--data", data); code != 0 {
+		t.Fatal(stderr)
+	}
+	eventually(t, "the departure that was asked for is carried", time.Minute, func() bool {
+		user, alive := tenant.User(simtenant.UserID(adele))
+		return !alive || !user.AccountEnabled
+	})
+	h.kill() // and once more, as watch publishes what is overdue when it starts
+	startHost(t, file, data, policy)
+	eventually(t, "the case is shown", 30*time.Second, func() bool {
+		_, stdout, _ := command(t, "status", id+"-1", "--data", data)
+		return strings.Contains(stdout, "entry 1 (opened): it is not signed")
+	})
+	user, alive := tenant.User(id)
+	if !alive || !user.AccountEnabled || tenant.PasswordChanges(id) > 0 {
+		t.Errorf("the protected account: alive %t, enabled %t, its password changed %d times; want it untouched", alive, user.AccountEnabled, tenant.PasswordChanges(id))
 	}
 }
 

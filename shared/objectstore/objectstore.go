@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path"
@@ -256,6 +257,14 @@ func classify(doing string, err error) error {
 		cause = link.Err
 	}
 	code := gcerrors.Code(err)
+	// Of what Azure refuses, gocloud.dev knows AuthenticationFailed alone; a role that is not there is
+	// AuthorizationPermissionMismatch.
+	// Source: Microsoft Learn, "Common REST API error codes" of Azure Storage.
+	var azure *azcore.ResponseError
+	said := code.String()
+	if errors.As(err, &azure) && azure.ErrorCode != "" {
+		said = azure.ErrorCode
+	}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w", doing, err)
@@ -263,10 +272,10 @@ func classify(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, offboarding.ErrNoSpace)
 	case code == gcerrors.NotFound, errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: %w", doing, offboarding.ErrNotFound)
-	case code == gcerrors.PermissionDenied, errors.Is(err, fs.ErrPermission):
+	case code == gcerrors.PermissionDenied, errors.Is(err, fs.ErrPermission), azure != nil && (azure.StatusCode == http.StatusUnauthorized || azure.StatusCode == http.StatusForbidden):
 		return offboarding.Permanent(fmt.Errorf("%s: the storage refuses it: give the function its rights there (functions/export/README.md)", doing))
 	case cause != err: //nolint:errorlint // that very error
 		return fmt.Errorf("%s: %w", doing, cause)
 	}
-	return fmt.Errorf("%s: the storage answered %s", doing, code)
+	return fmt.Errorf("%s: the storage answered %s", doing, said)
 }

@@ -19,6 +19,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -142,6 +144,24 @@ func preload(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// Signed is the query of a shared access signature for a container: who has it may do what the permissions
+// say there, and nothing else. Azurite holds everybody to that, and knows no roles.
+// Source: Microsoft Learn, "Create a service SAS", Permissions for a directory, container, or blob.
+func Signed(t testing.TB, name string, may sas.ContainerPermissions) string {
+	t.Helper()
+	as, err := container.NewSharedKeyCredential(account, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query, err := sas.BlobSignatureValues{
+		Protocol: sas.ProtocolHTTPS, ExpiryTime: time.Now().Add(time.Hour), ContainerName: name, Permissions: may.String(),
+	}.SignWithSharedKey(as)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return query.Encode()
 }
 
 // find looks for the command in .ci of the project, where its version is pinned, then in PATH;
