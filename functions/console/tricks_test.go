@@ -233,3 +233,24 @@ func TestTheSignInIsBoundToItsBrowser(t *testing.T) {
 		t.Errorf("the victim is signed in as somebody: %d", p.status)
 	}
 }
+
+// TestASignInAnswersToItsOwnStateAlone: the cookie of one sign-in under the name of another's, as whoever can
+// plant cookies would have it. Entra is not even asked.
+func TestASignInAnswersToItsOwnStateAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.browser()
+	at, _ := url.Parse(w.url + "/console/sign-in/done")
+	b.get("/console/sign-in")
+	first := b.Jar.Cookies(at)
+	state := b.get("/console/sign-in").at.Query().Get("state")
+	for _, c := range b.Jar.Cookies(at) {
+		if c.Name != first[0].Name {
+			b.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: first[0].Value, Path: "/console"}})
+		}
+	}
+	p := b.get("/console/sign-in/done?" + url.Values{"code": {"a-code"}, "state": {state}}.Encode())
+	if p.status != http.StatusForbidden || !strings.Contains(p.text, "was not begun in this browser") {
+		t.Errorf("got %d: %s; want that this browser has not begun it", p.status, p.text)
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -56,6 +57,8 @@ type Exporter struct {
 	traces  *sdk.TracerProvider
 	metrics *metric.MeterProvider
 	tracer  trace.Tracer
+
+	noSpans, noMetrics *failures
 }
 
 // Scope is the name of the instrumentation.
@@ -81,28 +84,66 @@ func Export(ctx context.Context, s Settings) (*Exporter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	at := func(signal, variable string) string {
-		return cmp.Or(os.Getenv(variable), strings.TrimSuffix(s.Endpoint, "/")+"/v1/"+signal)
+	toTraces, err := endpoint(s.Endpoint, "traces")
+	if err != nil {
+		return nil, err
 	}
-	// The SDK's own repetitions would outlast the process that is frozen; what fails is dropped.
-	spans, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(at("traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")))
+	toMetrics, err := endpoint(s.Endpoint, "metrics")
+	if err != nil {
+		return nil, err
+	}
+	spans, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(toTraces), otlptracehttp.WithRetry(again))
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
 	}
-	figures, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(at("metrics", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")))
+	figures, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(toMetrics), otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(again)))
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
 	}
-	failures := &failures{log: s.Log}
-	e := &Exporter{traces: sdk.NewTracerProvider(sdk.WithBatcher(quietSpans{spans, failures}), sdk.WithResource(about))}
-	if s.Metrics != nil {
+	noSpans := &failures{log: s.Log, what: "spans", none: "OTEL_TRACES_EXPORTER"}
+	noMetrics := &failures{log: s.Log, what: "metrics", none: "OTEL_METRICS_EXPORTER"}
+	sends := sdk.WithBatcher(quietSpans{spans, noSpans})
+	if unwanted("OTEL_TRACES_EXPORTER") {
+		sends = sdk.WithSampler(sdk.NeverSample())
+	}
+	e := &Exporter{traces: sdk.NewTracerProvider(sends, sdk.WithResource(about)), noSpans: noSpans, noMetrics: noMetrics}
+	if s.Metrics != nil && !unwanted("OTEL_METRICS_EXPORTER") {
 		e.metrics = metric.NewMeterProvider(metric.WithResource(about), metric.WithReader(metric.NewPeriodicReader(
-			quietMetrics{figures, failures}, metric.WithProducer(prometheus.NewMetricProducer(prometheus.WithGatherer(s.Metrics.registry))),
+			quietMetrics{figures, noMetrics}, metric.WithProducer(prometheus.NewMetricProducer(prometheus.WithGatherer(s.Metrics.registry))),
 		)))
 	}
 	e.tracer = e.traces.Tracer(Scope)
 	return e, nil
 }
+
+// again is how often what a collector would not take for the moment is sent to it once more: within the
+// time that a process has before it is frozen. The SDK's own first repetition comes after five seconds.
+var again = otlptracehttp.RetryConfig{Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: flushTime / 4, MaxElapsedTime: flushTime}
+
+// endpoint is where a signal goes: below the base URL, unless a variable of its own says elsewhere. The
+// SDK takes anything, and what it cannot use goes nowhere or to this machine, without a word.
+// Source: OpenTelemetry, OTLP exporter configuration, endpoint URLs for OTLP/HTTP.
+func endpoint(base, signal string) (string, error) {
+	const general = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	name := "OTEL_EXPORTER_OTLP_" + strings.ToUpper(signal) + "_ENDPOINT"
+	to := os.Getenv(name)
+	if to == "" {
+		name, to = general, base
+	}
+	at, err := url.Parse(to)
+	switch {
+	case err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https": // it may hold a password
+		return "", fmt.Errorf("%s is no URL: write http:// or https://, the host and the port of the collector for OTLP over HTTP, by default 4318", name)
+	case name != general:
+		return to, nil
+	case strings.HasSuffix(strings.TrimRight(at.Path, "/"), "/v1/traces"), strings.HasSuffix(strings.TrimRight(at.Path, "/"), "/v1/metrics"):
+		return "", fmt.Errorf("%s ends in the path of one signal: leave it out, /v1/traces and /v1/metrics are put behind it", name)
+	}
+	return at.JoinPath("v1", signal).String(), nil
+}
+
+// unwanted reports whether a signal is not to be sent, as where a collector takes traces only.
+func unwanted(variable string) bool { return strings.EqualFold(os.Getenv(variable), "none") }
 
 // Flush sends what is there, for [flushTime] at most: Lambda freezes a process at the end of an
 // invocation, and what was not sent would leave with the next one, or never.
@@ -113,9 +154,9 @@ func (e *Exporter) Flush(ctx context.Context) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
 	defer stop()
 	var both sync.WaitGroup
-	both.Go(func() { _ = e.traces.ForceFlush(ctx) }) // what fails is said by failures
+	both.Go(func() { e.noSpans.unsent(e.traces.ForceFlush(ctx)) })
 	if e.metrics != nil {
-		both.Go(func() { _ = e.metrics.ForceFlush(ctx) })
+		both.Go(func() { e.noMetrics.unsent(e.metrics.ForceFlush(ctx)) })
 	}
 	both.Wait()
 }
@@ -149,23 +190,44 @@ func version() string {
 	return info.Main.Version
 }
 
-// failures logs what could not be sent, at most once a minute. The SDK would tell a handler that is
-// global to the process.
+// failures logs that something could not be sent: at once, and again every hour for as long as that
+// lasts. The SDK would tell a handler that is global to the process.
 type failures struct {
 	log  *slog.Logger
-	mu   sync.Mutex
-	last time.Time
+	what string // spans or metrics
+	none string // the variable that stops them
+
+	mu      sync.Mutex
+	failing bool
+	last    time.Time
 }
 
-func (f *failures) say(what string, err error) {
+func (f *failures) say(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	// A time of the process alone: how often a log line is written is no matter of the domain's clock.
-	if err == nil || f.log == nil || time.Since(f.last) < time.Minute && !f.last.IsZero() {
+	if f.log == nil {
 		return
 	}
-	f.last = time.Now()
-	f.log.Warn("the collector of OTEL_EXPORTER_OTLP_ENDPOINT did not take "+what+"; departures go on, and what it did not take is lost", "error", err)
+	if err == nil {
+		if f.failing {
+			f.log.Info("the collector of OTEL_EXPORTER_OTLP_ENDPOINT takes " + f.what + " again")
+		}
+		f.failing = false
+		return
+	}
+	// A time of the process alone: how often a log line is written is no matter of the domain's clock.
+	if f.failing && time.Since(f.last) < time.Hour {
+		return
+	}
+	f.failing, f.last = true, time.Now()
+	f.log.Warn("the collector of OTEL_EXPORTER_OTLP_ENDPOINT did not take "+f.what+"; departures go on, and what it did not take is lost. If it is not meant to take any: "+f.none+"=none", "error", err)
+}
+
+// unsent says that there was no time left to send anything; what was sent has said how that went.
+func (f *failures) unsent(err error) {
+	if err != nil {
+		f.say(err)
+	}
 }
 
 // quietSpans and quietMetrics are exporters whose failures go to the log.
@@ -175,7 +237,7 @@ type quietSpans struct {
 }
 
 func (q quietSpans) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
-	q.failures.say("spans", q.SpanExporter.ExportSpans(ctx, spans))
+	q.failures.say(q.SpanExporter.ExportSpans(ctx, spans))
 	return nil
 }
 
@@ -185,6 +247,6 @@ type quietMetrics struct {
 }
 
 func (q quietMetrics) Export(ctx context.Context, figures *metricdata.ResourceMetrics) error {
-	q.failures.say("metrics", q.Exporter.Export(ctx, figures))
+	q.failures.say(q.Exporter.Export(ctx, figures))
 	return nil
 }

@@ -113,10 +113,21 @@ func (e *Exporter) Served(name string, h http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, span := e.tracer.Start(r.Context(), name, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer),
-			trace.WithAttributes(attribute.String("http.request.method", r.Method)))
+			trace.WithAttributes(attribute.String("http.request.method", method(r))))
 		defer span.End()
 		h.ServeHTTP(&answering{w, span}, r.WithContext(ctx))
 	})
+}
+
+// method is that of a request whose sender nobody knows: a word that HTTP has not is not kept, or as many
+// kilobytes of it as somebody likes would wait with every span.
+// Source: OpenTelemetry, Semantic conventions for HTTP, http.request.method.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return r.Method
+	}
+	return "_OTHER"
 }
 
 // answering tells the span what was answered.
