@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"leaver/infra/playbooks"
+	"leaver/infra/powershelltest"
 )
 
 func TestTheShellIsToldWhatMayFollow(t *testing.T) {
@@ -79,35 +80,12 @@ func TestEveryShellGetsAScript(t *testing.T) {
 	}
 }
 
-// TestThePowerShellScriptIsWhole holds the script's form, because no machine of ours has a PowerShell: every bracket
-// and quotation mark is closed, and what it registers is what PowerShell calls, with the parameters that it gives.
-// Source: Microsoft, Register-ArgumentCompleter, -Native. tree-sitter-powershell 0.26.4 reads it without an error.
+// TestThePowerShellScriptIsWhole holds the script's form, because no machine of ours has a PowerShell: it can be read,
+// and what it registers is what PowerShell calls, with the parameters that it gives.
+// Source: Microsoft, Register-ArgumentCompleter, -Native.
 func TestThePowerShellScriptIsWhole(t *testing.T) {
 	t.Parallel()
 	script := scripts["powershell"]
-	var open []rune
-	closes := map[rune]rune{')': '(', ']': '[', '}': '{'}
-	quote := rune(0)
-	for _, c := range script {
-		switch {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '\'' || c == '"':
-			quote = c
-		case strings.ContainsRune("([{", c):
-			open = append(open, c)
-		case closes[c] != 0:
-			if len(open) == 0 || open[len(open)-1] != closes[c] {
-				t.Fatalf("%q closes nothing in %s", c, script)
-			}
-			open = open[:len(open)-1]
-		}
-	}
-	if len(open) > 0 || quote != 0 {
-		t.Errorf("%q and %q stay open in %s", string(open), quote, script)
-	}
 	for _, want := range []string{
 		"Register-ArgumentCompleter -Native -CommandName leaver -ScriptBlock {", "param($wordToComplete, $commandAst, $cursorPosition)",
 		"$commandAst.CommandElements", "leaver complete '--' @words", "[System.Management.Automation.CompletionResult]::new(",
@@ -118,6 +96,9 @@ func TestThePowerShellScriptIsWhole(t *testing.T) {
 	}
 	if strings.Contains(script, "`") || strings.Contains(script, "\t") {
 		t.Error("a backtick escapes in PowerShell, and a tab completes where the script is pasted")
+	}
+	if commands := powershelltest.Commands(t, script); commands[0].Name != "Register-ArgumentCompleter" {
+		t.Errorf("it begins with %s", commands[0].Name)
 	}
 }
 
