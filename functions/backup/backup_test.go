@@ -329,7 +329,19 @@ func TestAnExportIsHeldToTheRecordBesideIt(t *testing.T) {
 	if err := backup.Whole(files[0]); err == nil || !strings.Contains(err.Error(), "not what was written") {
 		t.Errorf("cut off: %v, want that it is not what was written", err)
 	}
-	for _, name := range []string{strings.TrimSuffix(files[0], "l"), filepath.Join(dir, "missing.jsonl")} {
+	record := strings.TrimSuffix(files[0], "l")
+	if err := os.WriteFile(record, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := backup.Whole(files[0]); err == nil {
+		t.Error("a record that was emptied lets the export pass")
+	}
+	// A report and an export of the same person, by their name.
+	adele := filepath.Join(dir, "adele.jsonl")
+	if err := errors.Join(os.WriteFile(adele, text, 0o600), os.WriteFile(strings.TrimSuffix(adele, "l"), []byte(`{"form":"leaver.report/1"}`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{record, filepath.Join(dir, "missing.jsonl"), adele} {
 		if err := backup.Whole(name); err != nil {
 			t.Errorf("%s has no record: %v", name, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"leaver/shared/offboarding"
@@ -84,7 +85,7 @@ func (l *Ledger) undoable(c *offboarding.Case, o UndoOrder) ([]offboarding.StepN
 		return nil, fmt.Errorf("%w: case %s was cancelled before anything was planned", ErrNotUndoable, c.ID)
 	case !deleted.IsZero() && l.now().After(deleted.Add(offboarding.Restorable)):
 		return nil, fmt.Errorf("%w: account %s was deleted at %s, and Microsoft keeps deleted accounts for 30 days: whoever comes back gets a new account", ErrNotUndoable, c.Leaver, offboarding.Stamp(deleted))
-	case o.Step == "" && c.Undoing() && !begins && c.Cancelled != nil, o.Step == "" && c.Undone():
+	case o.Step == "" && c.Undoing() && !begins && wholly(c), o.Step == "" && c.Undone():
 		return nil, nil
 	case o.Step == "":
 		if !c.Begun() {
@@ -106,6 +107,11 @@ func (l *Ledger) undoable(c *offboarding.Case, o UndoOrder) ([]offboarding.StepN
 		return nil, fmt.Errorf("%w: the account is deleted; take back the whole departure, or delete first", ErrNotUndoable)
 	}
 	return []offboarding.StepName{o.Step}, nil
+}
+
+// wholly reports whether every step of the departure is being taken back, or was, and not only some.
+func wholly(c *offboarding.Case) bool {
+	return !slices.ContainsFunc(c.Steps, func(s *offboarding.Record) bool { return !s.Undo })
 }
 
 // newestWithPlan is nil unless the leaver has a newer departure than a case: of two, the older one is

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,86 @@ func takenBack(t *testing.T, s ledger.Store) (*ledger.Ledger, *ledger.Run) {
 	}
 	m.N = c.Step(offboarding.StepForward).N
 	return l, begin(t, l, m, start.Add(time.Minute))
+}
+
+// TestAnUndoIsOrderedOnce: whoever types it again while it is under way begins nothing anew, takes nobody's
+// approval away and leaves tasks as they are, of a departure that was complete as of one that went on.
+func TestAnUndoIsOrderedOnce(t *testing.T) {
+	t.Parallel()
+	for name, complete := range map[string]bool{"of one that went on": false, "of one that was complete": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := start
+			l := ledger.New(&ledgertest.Memory{}, func() time.Time { return now }, rand.Reader, ledgertest.Proof("tenant"))
+			c, err := l.Open(t.Context(), opening(t, "1", start))
+			if err == nil {
+				c, err = l.MarkPublished(t.Context(), c.ID, 1)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if complete {
+				now = now.Add(60 * 24 * time.Hour) // the gates are due
+			}
+			for _, s := range c.Steps {
+				if s.Name == offboarding.StepForward || complete {
+					settle(t, begin(t, l, claimOf(c, s.Name), now.Add(time.Minute)), ledger.Settlement{State: offboarding.StateEffective})
+				}
+			}
+			order := ledger.UndoOrder{Case: c.ID, By: miriam, Reason: "she stays", Source: "operator"}
+			first, err := l.Undo(t.Context(), order)
+			if err == nil {
+				first, err = l.MarkPublished(t.Context(), c.ID, first.Plan.Version)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			settle(t, begin(t, l, claimOf(first, offboarding.StepForward), now.Add(time.Minute)), ledger.Settlement{State: offboarding.StateManual, Reason: "give it back"})
+			order.By = joni
+			again, err := l.Undo(t.Context(), order)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := again.Step(offboarding.StepForward); r.State != offboarding.StateManual || !again.Undo.At.Equal(first.Undo.At) || again.State(now) != offboarding.CaseUndoing {
+				t.Errorf("ordered again, forward is %s and the order of %s; want the task as it was, and the first order", r.State, again.Undo.At)
+			}
+		})
+	}
+}
+
+// TestTheUndoOfAStepDoesNotStandForTheWhole orders the whole departure back while one step of it, which was
+// cancelled, is on its way: the order of the whole was taken for that of the step, and dropped.
+func TestTheUndoOfAStepDoesNotStandForTheWhole(t *testing.T) {
+	t.Parallel()
+	l := onMemory(&ledgertest.Memory{}, ledgertest.Proof("tenant"))
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		c, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []offboarding.StepName{offboarding.StepForward, offboarding.StepBlock} {
+		settle(t, begin(t, l, claimOf(c, name), start.Add(time.Minute)), ledger.Settlement{State: offboarding.StateEffective})
+	}
+	if _, err := l.Cancel(t.Context(), ledger.Cancellation{Tenant: c.Tenant, Leaver: c.Leaver, Request: offboarding.RequestID("test", "2"), EventTime: start.Add(time.Second)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []offboarding.StepName{offboarding.StepForward, ""} {
+		if c, err = l.Undo(t.Context(), ledger.UndoOrder{Case: c.ID, Step: step, By: miriam, Reason: "she stays", Source: "operator"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := c.Step(offboarding.StepBlock); !r.Undo || r.State != offboarding.StatePlanned {
+		t.Errorf("block is %s, being taken back: %t; want it planned to be", r.State, r.Undo)
+	}
+}
+
+// claimOf is the message that may move a step now.
+func claimOf(c *offboarding.Case, step offboarding.StepName) ledger.Claim {
+	m := claim(c)
+	m.Step, m.N = step, c.Step(step).N
+	return m
 }
 
 // TestAnUndoRestoresWhatStoodBeforeItsOrderAlone: the order is signed, and with it everything before it. What

@@ -27,8 +27,10 @@ type Undoing struct {
 	// Lost is what does not come back, or what a person has to do for it, as far as the ledger knows.
 	Lost []string `json:"lost"`
 	// Holds is what keeps it from beginning, or a part of it, until people approve.
-	Holds  []string `json:"holds,omitempty"`
-	Status Status   `json:"status"`
+	Holds []string `json:"holds,omitempty"`
+	// Already is set when nothing was ordered, because it is taken back already.
+	Already bool   `json:"already,omitempty"`
+	Status  Status `json:"status"`
 }
 
 // Undo orders a departure to be taken back. One that still goes on is cancelled with it.
@@ -74,10 +76,12 @@ func (s *Desk) Undo(ctx context.Context, ask Undo) (Undoing, error) {
 		out.Status, err = s.status(ctx, c)
 		return out, err
 	}
+	before := c.Undo
 	c, err = s.Ledger.Undo(ctx, ledger.UndoOrder{Case: id, Step: ask.Step, By: by, Reason: ask.Reason, Source: "operator", Brakes: brakes})
 	if err != nil {
 		return out, err
 	}
+	out.Already = before != nil && c.Undo != nil && before.At.Equal(c.Undo.At)
 	out.Status, err = s.goOn(ctx, c)
 	return out, err
 }

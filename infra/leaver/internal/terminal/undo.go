@@ -12,6 +12,10 @@ import (
 func Undoing(u operator.Undoing, preview bool, width int) string {
 	u = printable(u)
 	var b strings.Builder
+	if u.Already {
+		fmt.Fprintf(&b, "it is taken back already, and nothing more was ordered\n\n%s", Report(u.Status, width))
+		return b.String()
+	}
 	if len(u.Steps) == 0 {
 		b.WriteString("no step is to be taken back\n")
 	}
