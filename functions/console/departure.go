@@ -86,6 +86,8 @@ func moves(s operator.Status, who session) []move {
 					break
 				}
 			}
+		case operator.VerbVerify, operator.VerbPlan:
+			each.Role = roleRead
 		case operator.VerbSignOff: // beside the replay of the step, which comes before it
 			before := &out[len(out)-1]
 			before.SignsOff = true

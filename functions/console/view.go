@@ -38,6 +38,7 @@ func (c *Console) functions() template.FuncMap {
 		"seen":     seen,
 		"spaced":   spaced,
 		"observed": observed,
+		"linked":   offboarding.Linked,
 		"limit":    limit,
 		"nearly":   nearly,
 		"plural": func(n int, one, several string) string {

@@ -143,7 +143,7 @@ func (t *teller) steps(now time.Time) {
 		n := fmt.Sprintf("%s/%d", s.Name, s.N)
 		switch s.State {
 		case offboarding.StateManual:
-			t.say(offboarding.EventNeedsPerson, n, s.DecidedAt, step(c, s, "A person is needed", "leaver sign-off "+c.ID+" "+string(s.Name)+" --by NAME --note NOTE, when it is done; or leaver replay "+c.ID+" "+string(s.Name), "past-deadline.md"))
+			t.say(offboarding.EventNeedsPerson, n, s.DecidedAt, step(c, s, "A person is needed", "leaver sign-off "+c.ID+" "+string(s.Name)+" --by NAME --note NOTE, when it is done; or leaver replay "+c.ID+" "+string(s.Name), "task.md"))
 		case offboarding.StateParked:
 			t.say(offboarding.EventParked, n, s.DecidedAt, step(c, s, "A step was given up", "leaver replay "+c.ID+" "+string(s.Name), "dead-letters.md"))
 		case offboarding.StateWithheld:

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
-	"regexp"
-	"slices"
 
 	"leaver/shared/offboarding"
 )
@@ -117,34 +114,14 @@ func opens(to, title string) object {
 	return object{"type": "Action.OpenUrl", "title": title, "url": to}
 }
 
-// address is one within a text, without the punctuation of the sentence around it.
-var address = regexp.MustCompile(`https://[^\s"“”<>]*[^\s"“”<>.,;:)\]]`)
-
-// isPortal reports whether an address is one of Microsoft's portals, in any cloud.
-func isPortal(to string) bool {
-	at, err := url.Parse(to)
-	return err == nil && slices.ContainsFunc(offboarding.Clouds, func(c offboarding.Cloud) bool {
-		return at.Host == c.Entra || at.Host == c.Intune || at.Host == c.Admin
-	})
-}
-
-// linked is a text whose pages of Microsoft's portals can be opened. Any other address stays a text: somebody
-// may have written it who wants IT to go there.
+// linked is a text whose pages of Microsoft's portals can be opened.
 func linked(text string) (runs []object) {
-	at := 0
-	for _, found := range address.FindAllStringIndex(text, -1) {
-		to := text[found[0]:found[1]]
-		if !isPortal(to) {
+	for _, r := range offboarding.Linked(text) {
+		if r.URL == "" {
+			runs = append(runs, run(r.Text, nil))
 			continue
 		}
-		if found[0] > at {
-			runs = append(runs, run(text[at:found[0]], nil))
-		}
-		runs = append(runs, run(to, object{"selectAction": opens(to, to)}))
-		at = found[1]
-	}
-	if at < len(text) {
-		runs = append(runs, run(text[at:], nil))
+		runs = append(runs, run(r.Text, object{"selectAction": opens(r.URL, r.Text)}))
 	}
 	return runs
 }

@@ -2,6 +2,9 @@ package offboarding
 
 import (
 	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -101,6 +104,41 @@ func (p Portal) EnterpriseApp(id, appID string) string {
 // ManagedDevice is the page of a device in Intune, by its id there.
 func (p Portal) ManagedDevice(id string) string {
 	return "https://" + p.Intune + "/#view/Microsoft_Intune_Devices/DeviceSettingsMenuBlade/~/overview/mdmDeviceId/" + id
+}
+
+// Run is a part of a text. URL is the page that it is the address of, and empty of other words.
+type Run struct{ Text, URL string }
+
+// address is one within a text, without the punctuation of the sentence around it.
+var address = regexp.MustCompile(`https://[^\s"“”<>]*[^\s"“”<>.,;:)\]]`)
+
+// Linked is a text whose pages of Microsoft's portals, in any cloud, can be opened. Any other address stays
+// words: somebody may have written it who wants people to go there.
+func Linked(text string) (runs []Run) {
+	at := 0
+	for _, found := range address.FindAllStringIndex(text, -1) {
+		to := text[found[0]:found[1]]
+		if !isPortal(to) {
+			continue
+		}
+		if found[0] > at {
+			runs = append(runs, Run{Text: text[at:found[0]]})
+		}
+		runs = append(runs, Run{to, to})
+		at = found[1]
+	}
+	if at < len(text) {
+		runs = append(runs, Run{Text: text[at:]})
+	}
+	return runs
+}
+
+// isPortal reports whether an address is one of Microsoft's portals, in any cloud.
+func isPortal(to string) bool {
+	at, err := url.Parse(to)
+	return err == nil && at.Host != "" && slices.ContainsFunc(Clouds, func(c Cloud) bool {
+		return slices.Contains([]string{c.Entra, c.Intune, c.Admin, c.Teams}, at.Host)
+	})
 }
 
 // mostPages is how many pages a task lists.

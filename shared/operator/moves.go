@@ -18,6 +18,8 @@ const (
 	VerbSignOff Verb = "sign-off"
 	VerbCancel  Verb = "cancel"
 	VerbDiscard Verb = "discard" // a parked request
+	VerbVerify  Verb = "verify"
+	VerbPlan    Verb = "plan"
 )
 
 // Move is something that a person may do next, and when it is the right thing.
@@ -25,6 +27,23 @@ type Move struct {
 	Verb Verb
 	Step offboarding.StepName // empty = the departure
 	When string
+}
+
+// Page is that of leaver help which says what to look at before; empty where there is none.
+func (m Move) Page(of Status) string {
+	switch {
+	case m.Verb == VerbApprove, m.Verb == VerbRelease:
+		return "held"
+	case m.Verb == VerbVerify:
+		return "ledger"
+	case m.Verb == VerbPlan:
+		return "intake"
+	case m.Step != "" && of.Step(m.Step).State == offboarding.StateManual:
+		return "task"
+	case m.Verb == VerbReplay, m.Verb == VerbSignOff:
+		return "dead-letters"
+	}
+	return ""
 }
 
 // Moves are what may be done next about a departure or a parked request, in the order in which a person
@@ -65,6 +84,10 @@ func (s Status) Moves() []Move {
 	case s.State == string(ledger.RequestParked), s.State == string(ledger.RequestHeld):
 		add(VerbReplay, "", "when what it says is mended")
 		add(VerbDiscard, "", "when nobody wants it any more")
+	case s.State == string(ledger.RequestRefused):
+		add(VerbPlan, "", "if somebody has to go all the same; or have the source send it again when it is mended there")
+	case s.State == string(offboarding.CaseUnreadable) && s.Case != "":
+		add(VerbVerify, "", "to see what is wrong with its history; a person adopts it or sets it aside then")
 	}
 	return out
 }

@@ -157,6 +157,10 @@ func typed(s operator.Status, move operator.Move) string {
 		return fmt.Sprintf(`cancel %s --reason "WHY"`, s.Case)
 	case operator.VerbDiscard:
 		return "replay --discard --request " + s.Request
+	case operator.VerbVerify:
+		return "verify " + s.Case
+	case operator.VerbPlan:
+		return "plan WHO"
 	}
 	if s.Case == "" {
 		return "replay --request " + s.Request
