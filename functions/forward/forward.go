@@ -335,11 +335,11 @@ func (s *Step) mail(ctx context.Context, job *offboarding.Job, flow offboarding.
 	case share:
 		job.Evidence[mailboxType] = is.RecipientTypeDetails
 	case to.id != "":
-		job.Evidence["forwarding"], job.Evidence["forwardedTo"] = "in effect", to.id
+		job.Evidence[offboarding.ForwardingSeen], job.Evidence["forwardedTo"] = "in effect", to.id
 	case to.address != "":
-		job.Evidence["forwarding"], job.Evidence["forwardedTo"] = "in effect", "an address outside of the organisation"
+		job.Evidence[offboarding.ForwardingSeen], job.Evidence["forwardedTo"] = "in effect", "an address outside of the organisation"
 	default:
-		job.Evidence["forwarding"] = "ended"
+		job.Evidence[offboarding.ForwardingSeen] = "ended"
 	}
 	return nil
 }
@@ -413,10 +413,10 @@ func (s *Step) mayLeave(ctx context.Context, job *offboarding.Job, address strin
 		return err
 	}
 	if rules.Forbidden(address[strings.LastIndexByte(address, '@')+1:]) {
-		job.Evidence["forwarding"] = "set, and forbidden by the organisation"
+		job.Evidence[offboarding.ForwardingSeen] = "set, and forbidden by the organisation"
 		return offboarding.Manual("the outbound spam policy or the remote domain lets no mail be forwarded to that domain, and senders get 5.7.520: allow it (Microsoft Defender, Anti-spam outbound policy, Automatic forwarding rules; Exchange, Remote domains) and replay, or name somebody inside: leaver offboard " + job.Leaver + " --mailbox forward --forward-to ADDRESS")
 	}
-	job.Risk("the policies let mail be forwarded outside; nobody saw a message arrive")
+	job.Risk("the policies let mail be forwarded outside, and nobody saw a message arrive")
 	return nil
 }
 

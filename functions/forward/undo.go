@@ -90,7 +90,7 @@ func (w wayBack) forwarding(ctx context.Context, flow offboarding.MailFlow) erro
 			return err
 		}
 		if ours := strings.TrimSpace(w.job.Step.Progress[sentTo]); next.ID != "" && !strings.EqualFold(next.ID, ours) {
-			w.job.Evidence["forwarding"] = "somebody has sent the mail elsewhere since: it stays so"
+			w.job.Evidence[offboarding.ForwardingSeen] = "somebody has sent the mail elsewhere since: it stays so"
 			return nil
 		}
 	}
@@ -105,7 +105,7 @@ func (w wayBack) forwarding(ctx context.Context, flow offboarding.MailFlow) erro
 		return offboarding.DoneWithTask("whom the mail was forwarded to before is not there any more: ask the person, and set the forwarding in the Exchange admin center (Mailboxes, Email forwarding; Get-Mailbox " + w.job.Leaver + " shows it), then sign off")
 	}
 	if err == nil {
-		w.job.Evidence["forwarding"] = "as before the departure"
+		w.job.Evidence[offboarding.ForwardingSeen] = "as before the departure"
 	}
 	return err
 }

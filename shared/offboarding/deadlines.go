@@ -57,10 +57,15 @@ func Deadlines(c *Case) []Deadline {
 	}
 	if f := c.Plan.Forwarding; f != nil && !f.Until.IsZero() && c.Cancelled == nil && c.Undo == nil {
 		what, r := "forwarding ends", c.Step(StepForward)
-		if r != nil && r.State == StateEffective {
-			what = "forwarding ended"
+		never := false // was anything forwarded
+		switch {
+		case r == nil:
+		case r.State == StateEffective:
+			what, never = "forwarding ended", r.EffectiveAt.Before(f.Until)
+		case r.State == StateSignedOff:
+			never = r.Evidence[ForwardingSeen] == "" // a person took what was to be done upon themselves
 		}
-		if r == nil || r.State != StateEffective || !r.EffectiveAt.Before(f.Until) { // else nothing was forwarded
+		if !never {
 			add(f.Until, what, "the plan")
 		}
 	}

@@ -44,6 +44,14 @@ func TestDeadlines(t *testing.T) {
 		"forwarding of one who stays": {[]func(*offboarding.Case){func(c *offboarding.Case) {
 			c.Plan.Forwarding, c.Cancelled = &offboarding.Forwarding{Until: at(7)}, &offboarding.Entry{}
 		}}, nil},
+		"forwarding that a person took upon themselves": {[]func(*offboarding.Case){func(c *offboarding.Case) {
+			c.Plan.Forwarding = &offboarding.Forwarding{Until: at(7)}
+			c.Steps = append(c.Steps, &offboarding.Record{Name: offboarding.StepForward, State: offboarding.StateSignedOff})
+		}}, nil},
+		"forwarding that a person signed off": {[]func(*offboarding.Case){func(c *offboarding.Case) {
+			c.Plan.Forwarding = &offboarding.Forwarding{Until: at(7)}
+			c.Steps = append(c.Steps, &offboarding.Record{Name: offboarding.StepForward, State: offboarding.StateSignedOff, Evidence: map[string]string{offboarding.ForwardingSeen: "in effect"}})
+		}}, []time.Time{at(7)}},
 		"forwarding without one": {[]func(*offboarding.Case){func(c *offboarding.Case) { c.Plan.Forwarding = &offboarding.Forwarding{} }}, nil},
 		"a licence that was not released yet": {[]func(*offboarding.Case){drive("b!1"), func(c *offboarding.Case) {
 			c.Steps = append(c.Steps, &offboarding.Record{Name: offboarding.StepLicence, State: offboarding.StateWaiting})

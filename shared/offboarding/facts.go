@@ -21,6 +21,7 @@ import (
 //	driveBytes              onedrive           evidence  delete
 //	driveDelta              onedrive           progress  delete
 //	reader                  onedrive           evidence  notify
+//	forwarding              forward            evidence  deadlines
 //	mustStay                privileges         progress  every step
 //	licenceGroups           access             progress  licence
 //	licensedOnPremises      access             progress  onpremises
@@ -62,6 +63,9 @@ const (
 	FilesUnderWay = "copies-"
 	// FilesReader is the object id of who may read the leaver's files.
 	FilesReader = "reader"
+	// ForwardingSeen is how the forwarding was last seen, such as "in effect" or "ended"; it is not there of
+	// a mailbox that was never seen to forward.
+	ForwardingSeen = "forwarding"
 	// DriveSeen is the id of the OneDrive, or "none".
 	DriveSeen = "drive"
 	// VerifiedItems and VerifiedBytes are what the OneDrive held when its copy was verified: items at
