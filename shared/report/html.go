@@ -27,6 +27,7 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 	"took":   took,
 	"tone":   tone,
+	"count":  offboarding.Count,
 	"plus":   func(a, b int) int { return a + b },
 	"short":  func(hash string) string { return hash[:min(len(hash), 16)] },
 	"person": person,

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -270,8 +272,6 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// TestWhatWasAdoptedIsSaid: a history that nothing proves but a person's word is not shown as any other. The
-// reason begins with more than one byte, of which the page makes no capital.
 // TestWhatAStepKeepsForItselfIsInNoReport: addresses of copies under way, of use to nobody who reads it.
 func TestWhatAStepKeepsForItselfIsInNoReport(t *testing.T) {
 	t.Parallel()
@@ -304,6 +304,8 @@ func TestCallsThatAreAlikeHaveOneLine(t *testing.T) {
 	}
 }
 
+// TestWhatWasAdoptedIsSaid: a history that nothing proves but a person's word is not shown as any other. The
+// reason begins with more than one byte, of which the page makes no capital.
 func TestWhatWasAdoptedIsSaid(t *testing.T) {
 	t.Parallel()
 	var first offboarding.Entry
@@ -321,5 +323,33 @@ func TestWhatWasAdoptedIsSaid(t *testing.T) {
 	page := written(t, func(w *bytes.Buffer) error { return report.WriteHTML(w, r) })
 	if !strings.Contains(page, "<p>“Finance” has") || strings.ContainsRune(page, '\ufffd') {
 		t.Error("the page spoils the first letter of a reason")
+	}
+}
+
+// TestTheTimelineEndsWithWhatWasSeenLast: a wait that goes on after the last verdict of every other step is
+// drawn within the picture.
+func TestTheTimelineEndsWithWhatWasSeenLast(t *testing.T) {
+	t.Parallel()
+	until := start.Add(time.Hour)
+	page := written(t, func(w *bytes.Buffer) error {
+		return report.WriteHTML(w, report.Report{
+			Steps: []report.Step{{Name: offboarding.StepWipe}, {Name: offboarding.StepBlock}},
+			Timeline: []report.Event{
+				{At: start, Step: offboarding.StepWipe, Kind: string(offboarding.EntryBegun)},
+				{At: start.Add(time.Second), Step: offboarding.StepWipe, Kind: string(offboarding.StateWaiting), Times: 9, Until: &until},
+				{At: start.Add(time.Minute), Step: offboarding.StepBlock, Kind: string(offboarding.StateEffective), Times: 1},
+			},
+		})
+	})
+	drawn := regexp.MustCompile(`x="([0-9.]+)%"(?: y="[0-9]+" width="([0-9.]+)%")?`).FindAllStringSubmatch(page, -1)
+	if len(drawn) < 4 {
+		t.Fatalf("%d things are drawn:\n%s", len(drawn), page)
+	}
+	for _, each := range drawn {
+		x, err := strconv.ParseFloat(each[1], 64)
+		width, _ := strconv.ParseFloat(each[2], 64)
+		if err != nil || x+width > 100.3 {
+			t.Errorf("%s ends beyond the picture", each[0])
+		}
 	}
 }

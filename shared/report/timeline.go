@@ -11,30 +11,27 @@ import (
 )
 
 // The timeline is drawn on a scale of the logarithm of time: the lockout takes a second and the
-// deletion a month, and both are to be seen. Lengths are in the picture's own units.
+// deletion a month, and both are to be seen. Heights are in pixels, and everything across in percent of the
+// width that a page has for it: a word is as large on a telephone and on paper as on a desk.
 const (
-	laneHeight  = 26
-	laneLabel   = 104
-	laneTop     = 40
-	chartWidth  = 960
-	chartMargin = 28
-	tickRoom    = 64                     // between two labels of the axis
-	instant     = 200 * time.Millisecond // below which times are one
+	laneHeight = 26
+	laneTop    = 52 // with two lines of labels
+	labelLine  = 16
+	tickRoom   = 15                     // between two labels of the axis
+	labelRoom  = 24                     // between two in a line of labels
+	together   = 3                      // within which two moments have one label
+	instant    = 200 * time.Millisecond // below which times are one
 )
 
 // chart is the timeline as it is drawn.
 type chart struct {
-	Width, Height, Top, Bottom int
-	Left, Right                int
-	From                       time.Time
-	Lanes                      []lane
-	Ticks                      []tick
-	Lines                      []line
-	Alt                        string
+	Height, Top, Bottom int
+	From                time.Time
+	Lanes               []lane
+	Ticks               []tick
+	Lines               []line
+	Alt                 string
 }
-
-// Span is how wide the lanes are.
-func (c chart) Span() int { return c.Right - c.Left }
 
 type lane struct {
 	Name  string
@@ -62,9 +59,10 @@ type tick struct {
 
 // line is a moment of the whole departure.
 type line struct {
-	X     float64
-	Label string
-	End   bool // the label stands to its left
+	X      float64
+	Label  string
+	Y      int    // of the label
+	Anchor string // where the label stands: start, middle or end
 }
 
 var ticks = []struct {
@@ -82,25 +80,26 @@ func chartOf(r Report) *chart {
 		if e.Kind == string(offboarding.EntryBegun) && (from.IsZero() || e.At.Before(from)) {
 			from = e.At
 		}
-		to = e.At
-		if e.Until != nil && e.Until.After(to) {
-			to = *e.Until
+		for _, at := range []*time.Time{&e.At, e.Until} {
+			if at != nil && at.After(to) {
+				to = *at
+			}
 		}
 	}
 	if from.IsZero() {
 		return nil
 	}
 	c := &chart{
-		Width: chartWidth, Left: laneLabel, Right: chartWidth - chartMargin, Top: laneTop, From: from,
+		Top: laneTop, From: from,
 		Bottom: laneTop + laneHeight*len(r.Steps), Height: laneTop + laneHeight*len(r.Steps) + 34,
 	}
 	whole := max(to.Sub(from), 2*time.Second)
 	x := func(t time.Time) float64 {
 		after := max(t.Sub(from), 0)
 		share := math.Log1p(float64(after)/float64(instant)) / math.Log1p(float64(whole)/float64(instant))
-		return math.Round(10*(float64(c.Left)+share*float64(c.Right-c.Left))) / 10
+		return math.Round(10000*share) / 100
 	}
-	free := float64(c.Left) + 24
+	free := float64(tickRoom) // from the label of the beginning on
 	for _, t := range ticks {
 		if at := x(from.Add(t.after)); t.after < whole && at > free {
 			c.Ticks = append(c.Ticks, tick{at, t.label})
@@ -137,7 +136,7 @@ func laneOf(r Report, s Step, y int, x func(time.Time) float64) lane {
 			if e.Until != nil {
 				end = *e.Until
 			}
-			l.Bars = append(l.Bars, bar{X: x(since), Width: max(x(end)-x(since), 2), State: cmp.Or(in, e.Kind)})
+			l.Bars = append(l.Bars, bar{X: x(since), Width: max(x(end)-x(since), .25), State: cmp.Or(in, e.Kind)})
 			l.Marks = append(l.Marks, m)
 			since, in = end, e.Kind
 		}
@@ -159,11 +158,26 @@ func (c *chart) lines(r Report, x func(time.Time) float64) {
 		add(&r.Undo.At, "undo")
 	}
 	slices.SortFunc(c.Lines, func(a, b line) int { return cmp.Compare(a.X, b.X) })
+	var ends [2]float64 // of the last label, in each of two lines
 	for i := range c.Lines {
-		if i > 0 && c.Lines[i].X-c.Lines[i-1].X < 80 { // one label for both
-			c.Lines[i].Label = c.Lines[i-1].Label + ", " + c.Lines[i].Label
-			c.Lines[i-1].Label = ""
+		l := &c.Lines[i]
+		if i+1 < len(c.Lines) && c.Lines[i+1].X-l.X < together { // one label for both
+			c.Lines[i+1].Label, l.Label = l.Label+", "+c.Lines[i+1].Label, ""
+			continue
 		}
-		c.Lines[i].End = c.Lines[i].X > float64(c.Right)-140
+		row := 1
+		if ends[1] > 0 && l.X-ends[1] < labelRoom {
+			row = 0
+		}
+		ends[row] = l.X
+		l.Y = labelLine * (row + 1)
+		switch {
+		case l.X < 10:
+			l.Anchor = "start"
+		case l.X > 85:
+			l.Anchor = "end"
+		default:
+			l.Anchor = "middle"
+		}
 	}
 }
