@@ -32,7 +32,7 @@ func (s *Step) seats(ctx context.Context, job *offboarding.Job) error {
 		if !slices.Contains(names, seat.PartNumber) {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s: %d of %d bought are used", seat.PartNumber, seat.Consumed, seat.Enabled))
+		lines = append(lines, fmt.Sprintf("%s: %d used of %d bought", seat.PartNumber, seat.Consumed, seat.Enabled))
 		if price := job.Case.Plan.SeatPrices[seat.PartNumber]; price > 0 {
 			lines[len(lines)-1] += fmt.Sprintf(", %.2f a month each", price)
 			saves += price

@@ -356,7 +356,7 @@ func (r *run) risks(known []string) {
 		return
 	}
 	ids := strings.Join(company, ", ")
-	r.Risk("a retired Windows computer has its BitLocker protection suspended; its recovery keys stay with its device in Entra, which is disabled and not deleted (" + ids + ")")
+	r.Risk("a retired Windows computer has its BitLocker protection suspended, and its recovery keys stay with its device in Entra, which is disabled and not deleted (" + ids + ")")
 	r.Risk("Windows Autopilot and Apple Business Manager may still assign the company's devices to the leaver: unassign them there before somebody else gets them (" + ids + ")")
 }
 

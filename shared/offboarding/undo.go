@@ -72,7 +72,11 @@ func (j *Job) AwaitTakenBack(steps ...StepName) error {
 	if len(open) == 0 {
 		return nil
 	}
-	return j.NotYet("waits until %s is taken back", strings.Join(open, ", "))
+	is := "is"
+	if len(open) > 1 {
+		is = "are"
+	}
+	return j.NotYet("waits until %s %s taken back", strings.Join(open, ", "), is)
 }
 
 // Undoing reports whether steps of the case are still to be taken back.

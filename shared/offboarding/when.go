@@ -14,7 +14,7 @@ func (r Request) in(zone string) (Request, error) {
 	}
 	location, err := LoadZone(zone)
 	if err != nil {
-		return r, &Refusal{Why: "a day ends at another moment in every time zone: declare the zone of the source, or set zone in the policy, and send the request again"}
+		return r, &Refusal{Why: "a day ends at another moment in every time zone: declare the zone of the source, set zone in the policy, or say it (leaver offboard --zone Europe/Berlin), and send the request again"}
 	}
 	r.Zone, r.LeavingTime = zone, r.LeavingDate.At(EndOfDay, location)
 	if !r.EndOfEmployment.IsZero() {
