@@ -54,6 +54,9 @@ func (c *Console) overview(r *http.Request, _ session) (answer, error) {
 		case s.State == string(offboarding.CaseComplete):
 			o.Counts.Complete++
 		}
+		if !slices.ContainsFunc(s.Steps, begun) {
+			continue // nothing of it has begun that could end
+		}
 		for _, d := range s.Deadlines {
 			if d.At.After(now) && d.At.Before(now.Add(deadlinesWithin)) {
 				o.Deadlines = append(o.Deadlines, due{d, s})
@@ -92,6 +95,9 @@ type departureList struct {
 	Search     string // what was searched for; then there are no tabs
 	Searched   bool
 }
+
+// Cancellable reports whether departures of the list may still be stopped.
+func (l departureList) Cancellable() bool { return l.Tab != "complete" && l.Tab != "cancelled" }
 
 // departures are all, or those of a tab, newest first.
 func (c *Console) departures(r *http.Request, _ session) (answer, error) {

@@ -182,7 +182,7 @@ func (c *Console) endSignIn(w http.ResponseWriter, r *http.Request) {
 			c.cookies.clear(w, cookieSession)
 		}
 		c.Log.Warn("console", "signing in", "refused", "why", refused.text, "error", refused.err)
-		c.write(w, r, session{}, answer{status: http.StatusForbidden, page: "refused", title: "Not signed in", data: refused.text})
+		c.write(w, r, session{}, answer{status: http.StatusForbidden, page: "refused", title: "No access", data: refused.text})
 		return
 	}
 	if err := c.cookies.set(w, cookieSession, sessionLasts, who); err != nil {

@@ -41,7 +41,7 @@ func TestTokensThatMeanSomebodyElse(t *testing.T) {
 	} {
 		w.tenant.EditIDTokens(edit)
 		b := w.browser()
-		if p := b.signIn(administrator, "/console/"); p.status != http.StatusForbidden || !strings.Contains(p.text, "Not signed in") {
+		if p := b.signIn(administrator, "/console/"); p.status != http.StatusForbidden || !strings.Contains(p.text, "No access") {
 			t.Errorf("%s: got %d: %s", name, p.status, p.text)
 		}
 		if p := b.get("/console/"); p.status != http.StatusUnauthorized {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"html/template"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,8 +29,9 @@ func (c *Console) functions() template.FuncMap {
 			spec, _ := offboarding.SpecOf(step)
 			return spec.Does
 		},
-		"source":   func(name string) string { return strings.TrimPrefix(name, "webhooks/") },
-		"evidence": operator.Evidence,
+		"source": func(name string) string { return strings.TrimPrefix(name, "webhooks/") },
+		"facts":  facts,
+		"named":  portalsNamed, "portal": portal,
 		"rows": func(rows []operator.Status, empty string) map[string]any {
 			return map[string]any{"Rows": rows, "Empty": empty}
 		},
@@ -66,6 +68,39 @@ func spaced(name string) template.HTML {
 		return template.HTML(template.HTMLEscapeString(name)) //nolint:gosec // it is escaped
 	}
 	return template.HTML(template.HTMLEscapeString(local) + "<wbr>@" + template.HTMLEscapeString(domain)) //nolint:gosec // likewise
+}
+
+// portalsNamed is a text in which pages of Microsoft's portals are said by the portal's name: where nothing can be
+// opened, an address is long and says little.
+func portalsNamed(text string) string {
+	var b strings.Builder
+	for _, run := range offboarding.Linked(text) {
+		if run.URL != "" {
+			run.Text = portal(run.URL)
+		}
+		b.WriteString(run.Text)
+	}
+	return b.String()
+}
+
+// portal is the name of one, by an address in it.
+func portal(address string) string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(address, "https://"), "/")
+	return host
+}
+
+// fact is something that a step observed.
+type fact struct{ Name, Value string }
+
+// facts are all that a step observed, by name. What remains at risk stands on the page once, below the steps.
+func facts(evidence map[string]string) []fact {
+	var out []fact
+	for _, name := range slices.Sorted(maps.Keys(evidence)) {
+		if name != offboarding.ResidualRisk {
+			out = append(out, fact{name, evidence[name]})
+		}
+	}
+	return out
 }
 
 // longestFact is how long a fact is that a line of a step has room for, in bytes.
@@ -181,13 +216,16 @@ func brief(s operator.Status) string {
 
 // progress is how far a departure is.
 func progress(s operator.Status) string {
-	done := 0
+	in := map[offboarding.StepState]int{}
 	for _, step := range s.Steps {
-		if step.State == offboarding.StateEffective || step.State == offboarding.StateSignedOff {
-			done++
+		in[step.State]++
+	}
+	text := fmt.Sprintf("%d of %d steps effective", in[offboarding.StateEffective], len(s.Steps))
+	for _, state := range []offboarding.StepState{offboarding.StateSignedOff, offboarding.StateWithheld} {
+		if in[state] > 0 {
+			text += fmt.Sprintf(", %d %s", in[state], state)
 		}
 	}
-	text := fmt.Sprintf("%d of %d steps effective", done, len(s.Steps))
 	if took, out := s.LockedOut(); out && took < time.Hour {
 		text += fmt.Sprintf("; locked out in %.1f s", took.Seconds())
 	}

@@ -117,6 +117,12 @@ type Approval struct {
 // source is nobody.
 const askedBy = "asked-by"
 
+// AskedBy is the person who asked for the departure, by the personal values of its case. It is nobody where
+// a source did, and where the name is erased.
+func AskedBy(personal map[string]string) offboarding.Person {
+	return personOf(personal, askedBy+"-1") // the first entry opens the case
+}
+
 // Approve gives an approval to every brake of the departure, or of the step, that wants one. Whoever
 // asked for the departure cannot, and nobody counts twice. Errors: ErrNobody, ErrNoCase, ErrNotHeld,
 // ErrOwnWord, ErrSpoiled, ErrUnverified, offboarding.ErrCancelled.

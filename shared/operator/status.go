@@ -21,6 +21,8 @@ type Status struct {
 	Reason  string    `json:"reason,omitempty"` // of a parked request
 	Opened  time.Time `json:"openedAt"`
 	Source  string    `json:"source,omitempty"` // who asked for it, as the ledger has it
+	// AskedBy is the person who asked for it; nil where a source did, and once the name is erased.
+	AskedBy *Asker `json:"askedBy,omitempty"`
 	// LeavingTime is when the leaver is to be out; Leaves says so as clocks show it in Zone, and why
 	// then. They are empty of a request.
 	LeavingTime *time.Time `json:"leavingTime,omitempty"`
@@ -47,6 +49,12 @@ type Status struct {
 type Leaver struct {
 	ID                string `json:"id"`
 	UserPrincipalName string `json:"userPrincipalName"`
+}
+
+// Asker is a person who asked for a departure.
+type Asker struct {
+	Name     string `json:"name"`
+	Verified bool   `json:"verified"`
 }
 
 // StepStatus is one step as an operator sees it.
@@ -120,6 +128,9 @@ func StatusOf(c *offboarding.Case, personal map[string]string, now time.Time) St
 		State:  string(c.State(now)), Opened: c.OpenedAt, Source: c.Source, Steps: []StepStatus{}, requests: c.Requests,
 		LeavingTime: known(c.Plan.LeavingTime), Zone: c.Plan.Zone, Leaves: c.Plan.Leaves(),
 		Deadlines: offboarding.Deadlines(c), Erased: known(c.ErasedAt), DeletedExports: c.DeletedExports, Held: held(c, personal, now),
+	}
+	if by := ledger.AskedBy(personal); by.Name != "" {
+		s.AskedBy = &Asker{Name: by.Name, Verified: by.Verified()}
 	}
 	if at, out := c.LockedOut(); out {
 		s.LockedOutAt = &at
