@@ -57,7 +57,7 @@ func (a asking) answer(on console, v any, text func(width int) string) error {
 // said is an error when a text that has to be there is blank.
 func said(what, text string) error {
 	if strings.TrimSpace(text) == "" {
-		return fmt.Errorf("%s: it is blank", what)
+		return fmt.Errorf("%s: it is missing or blank", what)
 	}
 	return nil
 }

@@ -138,6 +138,14 @@ func TestHelpShowsEveryPlaybook(t *testing.T) {
 			}
 		}
 	}
+	for alarm, says := range map[string]string{"WatchHeld": "# WatchHeld", "watchheld": "# WatchHeld", "SignoutDeadLetters": "# NAME DeadLetters", "IntakeUnverified": "# IntakeRefuses"} {
+		if code, page, _ := command(t, "help", alarm); code != 0 || !strings.HasPrefix(page, says) {
+			t.Errorf("leaver help %s: exit %d, got %.40q, want %q", alarm, code, page, says)
+		}
+	}
+	if _, page, _ := command(t, "help", "held"); strings.Contains(page, ".md)") || !strings.Contains(page, "(leaver help leaked-secret)") {
+		t.Errorf("leaver help held leads to files that are not on this machine:\n%s", page)
+	}
 	if code, _, stderr := command(t, "help", "nothing"); code != 1 || !strings.Contains(stderr, "leaver help lists them") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}

@@ -55,6 +55,7 @@ func TestWrongUsageIsTwo(t *testing.T) {
 		{"offboard"}, {"offboard", " "}, {"offboard", adele, "--at", "tomorrow"}, {"plan", adele, "--forward-for", "soon"},
 		{"cancel", adele}, {"cancel", adele, "--reason", " "}, {"sign-off", "c-1", "block", "--by", "", "--note", "done"},
 		{"replay", "--discard"}, {"replay", "--all", "leaver_test.go"}, {"tenant", "--users=-1"}, {"demo", "--scenario", "layoff", "--leavers", "0"}, {"demo", "--users", "3"}, {"offboard", adele, "--zone", "Europe/Berlin"},
+		{"up", "--simulate", "--only", "onpremise"},
 		{"cancel", "--reason", "r"}, {"cancel", adele, "--source", "bob", "--reason", "r"},
 		{"offboard", "c250ee6d-4fe6-5424-a724-20f63aa3849a-1"}, {"replay", "no-such-file.json"}, {"replay", adele, "signout", "--step", "block"},
 	} {
@@ -62,6 +63,15 @@ func TestWrongUsageIsTwo(t *testing.T) {
 		if _, hint, _ := strings.Cut(stderr, "\nsee: leaver "); code != 2 || !strings.HasSuffix(hint, "--help\n") {
 			t.Errorf("%v: exit %d, %q", args, code, stderr)
 		}
+	}
+}
+
+// TestTheHintIsACommand: what is typed after a wrong usage explains the very command.
+func TestTheHintIsACommand(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := command(t, "ledger", "adopt", "--seen", "5be0cd19")
+	if want := "\nsee: leaver ledger adopt --help\n"; code != 2 || !strings.HasSuffix(stderr, want) {
+		t.Errorf("exit %d, %q; want it to end with %q", code, stderr, want)
 	}
 }
 

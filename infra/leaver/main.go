@@ -114,7 +114,7 @@ func misused(wrong error) string {
 	var usage *kong.ParseError
 	if errors.As(wrong, &usage) {
 		if selected := usage.Context.Selected(); selected != nil {
-			return "leaver " + selected.Name
+			return selected.FullPath()
 		}
 	}
 	return "leaver"

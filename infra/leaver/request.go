@@ -44,9 +44,11 @@ func (f *momentFlag) UnmarshalText(text []byte) error {
 		return nil
 	}
 	var at timeFlag
-	err := at.UnmarshalText(text)
+	if err := at.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%w; nor a day, like 2026-11-22", err)
+	}
 	f.at = at.Time
-	return err
+	return nil
 }
 
 // zoneFlag is a time zone on the command line; nil without one.

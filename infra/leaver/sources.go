@@ -96,7 +96,7 @@ func (c *checkSources) Run(on console) error {
 	for _, one := range all {
 		found := checked{Source: one.Name, Vendor: one.Vendor, OK: true, Setup: one.Setup()}
 		if one.Unread != nil {
-			found.Findings = []hris.Finding{{What: "secrets", Says: one.Unread.Error()}}
+			found.Findings = []hris.Finding{{What: "secrets", Says: strings.ReplaceAll(one.Unread.Error(), "\n", "; ")}}
 		} else {
 			found.Findings = append(one.Check(on, one.Reader, time.Now()), one.CheckEndpoint(on, nil)...)
 		}

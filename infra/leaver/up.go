@@ -47,10 +47,20 @@ Without --tenant and --simulate it works on the real tenant that the environment
 With LEAVER_SERVICEBUS and LEAVER_TABLES it is on Azure Service Bus and Table Storage instead of the bus and ledger in its data directory, and may share them with other hosts and with the functions on AWS; leaver attach looks at what those do.`
 }
 
-// Validate refuses what was moved.
+// Validate refuses what was moved, and functions that there are not: a host of none would end at once and
+// say nothing.
 func (c *upCommand) Validate() error {
 	if c.Operator {
 		return errors.New("--operator: it is a command of its own now: leaver attach, with the same flags")
+	}
+	var names []string
+	for _, f := range offboarding.Functions() {
+		names = append(names, f.Name)
+	}
+	for _, name := range c.Only {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("--only: there is no function %q; there are %s", name, strings.Join(names, ", "))
+		}
 	}
 	return nil
 }

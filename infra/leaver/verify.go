@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"leaver/functions/backup"
@@ -75,12 +76,12 @@ func (c *verifyCommand) Run(on console) error {
 	} else if len(c.What) > 0 {
 		adopt = strings.Join(unproven, " ")
 	}
-	return c.say(on, all, adopt)
+	return c.say(on, all, "no departures yet, and nothing to verify", adopt)
 }
 
-// say writes what was verified, and how what is not proven is adopted as it was shown; that one does
-// not verify is an error.
-func (c asking) say(on console, all []ledger.Verification, adopt string) error {
+// say writes what was verified, or that there was nothing, and how what is not proven is adopted as it was
+// shown; that one does not verify is an error.
+func (c asking) say(on console, all []ledger.Verification, nothing, adopt string) error {
 	wrong := 0
 	for _, v := range all {
 		if !v.OK {
@@ -91,7 +92,11 @@ func (c asking) say(on console, all []ledger.Verification, adopt string) error {
 	if c.JSON {
 		err = terminal.WriteJSON(on.stdout, all)
 	} else {
-		_, err = io.WriteString(on.stdout, terminal.Verified(all))
+		text := terminal.Verified(all)
+		if len(all) == 0 {
+			text = nothing + "\n"
+		}
+		_, err = io.WriteString(on.stdout, text)
 		if seen := ledger.Seen(all); err == nil && seen != "" && adopt != "" {
 			_, err = fmt.Fprintf(on.stdout, "when you have looked: leaver ledger adopt %s --seen %s\n", adopt, seen)
 		}
@@ -266,7 +271,10 @@ func (c *ledgerImportCommand) Run(on console) error {
 			return restore(h)
 		})
 	}
-	_, said := fmt.Fprintf(on.stdout, "%d histories are there; the installation is frozen: look, then leaver thaw\n", n)
+	_, said := fmt.Fprintf(on.stdout, "%d histories are there, %d were refused; the installation is frozen: look, then leaver thaw\n", n, len(refused))
+	if slices.ContainsFunc(refused, func(err error) bool { return errors.Is(err, ledger.ErrUnproven) }) {
+		refused = append(refused, fmt.Errorf("the key that signed them goes with them: copy %s of their host into %s, or add its public half to LEAVER_LEDGER_KEYS, and import again; --unproven takes them without", resident.KeyName, c.Data))
+	}
 	return errors.Join(errors.Join(refused...), err, stop(), said)
 }
 
@@ -304,7 +312,7 @@ func (c *ledgerAdoptCommand) Run(on console) error {
 	if err != nil {
 		return err
 	}
-	return c.say(on, adopted, "")
+	return c.say(on, adopted, "nothing was adopted: all of it is proven already", "")
 }
 
 type ledgerSetAsideCommand struct {

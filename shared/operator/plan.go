@@ -104,7 +104,7 @@ func (s *Desk) Preview(ctx context.Context, request offboarding.Request) (Planne
 		case !step.Withheld.IsZero():
 			row.withhold(step.Withheld, step.Why)
 		case spec.Gate:
-			row.State, row.Reason = "gate", "decided when it is due, after "+names(spec.Needs)+": "+spec.Done
+			row.State, row.Reason = "gate", "decided when it is due, after "+names(spec.Needs, plan)+": "+spec.Done
 		default:
 			rehearsal := worker.Rehearse(ctx, s.Steps[step.Name], step.Name, view.Case, view.Personal, s.Now())
 			if risk := rehearsal.Evidence[offboarding.ResidualRisk]; risk != "" {
@@ -171,10 +171,13 @@ func (p *PlannedStep) read(r worker.Rehearsal, spec offboarding.Spec) {
 	}
 }
 
-func names(steps []offboarding.StepName) string {
+// names are those of the steps that the plan holds.
+func names(steps []offboarding.StepName, plan offboarding.Plan) string {
 	var out []string
 	for _, s := range steps {
-		out = append(out, string(s))
+		if slices.ContainsFunc(plan.Steps, func(planned offboarding.PlannedStep) bool { return planned.Name == s }) {
+			out = append(out, string(s))
+		}
 	}
 	return strings.Join(out, ", ")
 }

@@ -220,7 +220,7 @@ func (p *play) act(ctx context.Context, d departure, s operator.Status) error {
 			continue
 		}
 		p.acted[d.person+a.does] = true
-		p.view.say("%s", a.does)
+		p.view.say("%s: %s", d.person, a.does)
 		if err := a.do(ctx, p, s); err != nil {
 			return fmt.Errorf("%s: %w", a.does, err)
 		}

@@ -450,7 +450,7 @@ func (p *storming) judge(out io.Writer, found map[string]*operator.Status) error
 		}
 	}
 	for _, name := range fateNames {
-		_, _ = fmt.Fprintf(out, "%4d %s\n", counts[name], name)
+		_, _ = fmt.Fprintf(out, "  %-28s %d\n", name, counts[name])
 	}
 	_, err := fmt.Fprintf(out, "answers 503 or lost among %d kinds of requests; lost or touched: %d\n", len(p.tenant.Requests()), len(wrong))
 	return errors.Join(append(wrong, err)...)

@@ -43,8 +43,9 @@ func (silent) close()                   {}
 // lines writes one line for every step that changed its state; that all are planned at first goes
 // without saying.
 type lines struct {
-	out  io.Writer
-	seen map[string]offboarding.StepState
+	out     io.Writer
+	seen    map[string]offboarding.StepState
+	longest int // name
 }
 
 func (l *lines) say(format string, args ...any) {
@@ -53,13 +54,16 @@ func (l *lines) say(format string, args ...any) {
 
 func (l *lines) update(found []operator.Status) {
 	for _, s := range found {
+		l.longest = max(l.longest, len(s.Name()))
+	}
+	for _, s := range found {
 		for _, step := range s.Steps {
 			key := s.Case + string(step.Name)
 			if l.seen[key] == step.State {
 				continue
 			}
 			if was := l.seen[key]; was != "" || step.State != offboarding.StatePlanned {
-				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-26s  %-10s  %-10s  %s", s.Name(), step.Name, step.State, step.Reason), " "))
+				l.say("%s", strings.TrimRight(fmt.Sprintf("  %-*s  %-10s  %-10s  %s", l.longest, s.Name(), step.Name, step.State, step.Reason), " "))
 			}
 			l.seen[key] = step.State
 		}

@@ -27,7 +27,7 @@ func Brakes(b operator.Brakes, data string) string {
 		s.WriteString("no limits\n")
 	}
 	if b.Allowed > 0 {
-		fmt.Fprintf(&s, "%s of that allowed on top for a time\n", offboarding.Count(b.Allowed, "departure"))
+		fmt.Fprintf(&s, "%d of each are allowed on top for a time\n", b.Allowed)
 	}
 	if b.Held > 0 {
 		fmt.Fprintf(&s, "%s held by limits: leaver status%s, leaver release\n", offboarding.Count(b.Held, "departure"), data)

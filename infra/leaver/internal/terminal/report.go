@@ -108,7 +108,9 @@ func Report(s operator.Status, width int) string {
 		b.WriteString(Hanging("  ", "leaves "+s.Leaves, width))
 	}
 	for _, h := range s.Held {
-		b.WriteString(Hanging("  ", held(h), width))
+		if s.Running() { // nothing holds what is over
+			b.WriteString(Hanging("  ", held(h), width))
+		}
 	}
 	switch {
 	case len(s.Steps) == 0:
@@ -173,10 +175,14 @@ func remark(s operator.StepStatus, opened time.Time) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if s.EffectiveAt != nil && s.State != offboarding.StateUndone && s.State != offboarding.StateSignedOff {
+		did := ""
+		if s.State != offboarding.StateEffective { // and left something to a person
+			did = "done by itself "
+		}
 		if took := s.EffectiveAt.Sub(opened); took < time.Minute {
-			add("after %.1f s", took.Seconds())
+			add("%safter %.1f s", did, took.Seconds())
 		} else {
-			add("at %s", offboarding.Stamp(*s.EffectiveAt))
+			add("%sat %s", did, offboarding.Stamp(*s.EffectiveAt))
 		}
 	}
 	if s.SignedOff != nil {
@@ -222,7 +228,7 @@ func remark(s operator.StepStatus, opened time.Time) string {
 // stepTable is the table of one case.
 func stepTable(s operator.Status, width int) string {
 	const narrowest, widest, borders, padding = 64, 120, 4, 1
-	columns := [3]int{len("onedrive") + 2*padding, len("signed off") + 2*padding}
+	columns := [3]int{len("privileges") + 2*padding, len("signed off") + 2*padding}
 	columns[2] = max(narrowest, min(width, widest)) - borders - columns[0] - columns[1]
 	colour := map[offboarding.StepState]string{
 		offboarding.StateEffective: "2", offboarding.StateSignedOff: "2", offboarding.StateUndone: "6",

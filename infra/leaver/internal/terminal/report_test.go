@@ -80,6 +80,34 @@ func TestATableBreaksNoID(t *testing.T) {
 	}
 }
 
+// TestATableBreaksNoNameOfAStep, however long: it is what people type.
+func TestATableBreaksNoNameOfAStep(t *testing.T) {
+	t.Parallel()
+	s := operator.Status{Case: "c-1"}
+	for _, spec := range offboarding.Steps {
+		s.Steps = append(s.Steps, operator.StepStatus{Name: spec.Name, State: offboarding.StateSignedOff})
+	}
+	table := terminal.Report(s, 80)
+	for _, spec := range offboarding.Steps {
+		if !strings.Contains(table, "│ "+string(spec.Name)+" ") {
+			t.Errorf("%s is broken:\n%s", spec.Name, table)
+		}
+	}
+}
+
+// TestWhatIsOverIsHeldByNothing: a departure that was cancelled while a limit held it.
+func TestWhatIsOverIsHeldByNothing(t *testing.T) {
+	t.Parallel()
+	s := operator.Status{Case: "c-1", State: string(offboarding.CaseCancelled), Held: []operator.Held{{By: "share", Why: "it would be more than 3 departures in 1d"}}}
+	if got := terminal.Report(s, 0); strings.Contains(got, "share") {
+		t.Errorf("got %q", got)
+	}
+	s.State = string(offboarding.CaseHeld)
+	if got := terminal.Report(s, 0); !strings.Contains(got, "held by share") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestAPlanFitsTheTerminal: what is broken at the edge of the screen cannot be read.
 func TestAPlanFitsTheTerminal(t *testing.T) {
 	t.Parallel()
