@@ -19,7 +19,7 @@ import (
 // need a person: a case is read again only when its head is another. The zero value is ready.
 type Index struct {
 	// Within is how long a look may take to read cases that are over, of which there may be thousands that
-	// nobody has read yet; those that are left are read by the next ones. Open cases are always read. Zero
+	// nobody has read yet; those that are left, or could not be read just now, are read by the next ones. Open cases are always read. Zero
 	// is as long as it takes.
 	Within time.Duration
 
@@ -58,8 +58,10 @@ func (x *Index) statuses(ctx context.Context, l *ledger.Ledger, now time.Time) (
 		err = x.readAll(ctx, l, open, now)
 	}
 	if err == nil {
-		if err = x.readAll(patience, l, over, now); err != nil && patience.Err() != nil && ctx.Err() == nil {
-			err = nil // the next look goes on
+		err = x.readAll(patience, l, over, now)
+		// The next look goes on where there was no time left, or one of thousands of reads failed.
+		if x.Within > 0 && ctx.Err() == nil && (patience.Err() != nil || errors.Is(err, ledger.ErrUnavailable)) {
+			err = nil
 		}
 	}
 	if err != nil {

@@ -21,10 +21,14 @@ type slow struct {
 	ledger.Store
 	takes time.Duration
 	reads atomic.Int64
+	fails atomic.Value // the id of the history whose next read fails
 }
 
 func (s *slow) Read(ctx context.Context, id string, after int) ([][]byte, error) {
 	s.reads.Add(1)
+	if s.fails.CompareAndSwap(id, "") {
+		return nil, fmt.Errorf("%w: a timeout", ledger.ErrUnavailable)
+	}
 	select {
 	case <-time.After(s.takes):
 		return s.Store.Read(ctx, id, after)
@@ -41,8 +45,8 @@ func (nowhere) Put(context.Context, string, []byte) error { return nil }
 func (nowhere) Last(context.Context, string) (string, []byte, error) { return "", nil, nil }
 
 // TestThousandsThatAreOverKeepNobodyFromTheOpenOnes: the first look at a ledger that nobody has read shows every
-// open departure within its time, says how many of the others are missing, and the next ones read those. Once
-// they are read, a look costs as much as there are open ones.
+// open departure within its time, says how many of the others are missing, and the next ones read those, also
+// where one of so many reads fails. Once they are read, a look costs as much as there are open ones.
 func TestThousandsThatAreOverKeepNobodyFromTheOpenOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const over, open, within = 300, 30, 8 * time.Second
@@ -61,6 +65,7 @@ func TestThousandsThatAreOverKeepNobodyFromTheOpenOnes(t *testing.T) {
 			}
 		}
 		store.takes = 800 * time.Millisecond
+		store.fails.Store("00000064-2222-4333-8444-555555555555-1")
 		desk := &operator.Desk{
 			Ledger: ledger.New(store, time.Now, rand.Reader, ledgertest.Proof("tenant")), Index: &operator.Index{Within: within}, Now: time.Now,
 		}
@@ -93,6 +98,9 @@ func TestThousandsThatAreOverKeepNobodyFromTheOpenOnes(t *testing.T) {
 		}
 		if looks == 0 {
 			t.Error("nothing was left out: the test shows nothing")
+		}
+		if store.fails.Load() != "" {
+			t.Error("no read failed: the test does not show what one does")
 		}
 		reads := func(what string, most int64, do func() error) {
 			t.Helper()
