@@ -19,8 +19,8 @@ import (
 // need a person: a case is read again only when its head is another. The zero value is ready.
 type Index struct {
 	// Within is how long a look may take to read cases that are over, of which there may be thousands that
-	// nobody has read yet; those that are left, or could not be read just now, are read by the next ones. Open cases are always read. Zero
-	// is as long as it takes.
+	// nobody has read yet; those that are left, or could not be read just now, are read by the next ones.
+	// Open cases are always read. Zero is as long as it takes.
 	Within time.Duration
 
 	reading sync.Mutex // held while it is brought up to date: one is enough
