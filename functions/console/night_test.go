@@ -77,6 +77,9 @@ func TestWhoIsPagedAtNightFindsTheWayOut(t *testing.T) {
 			t.Errorf("%s opens an address of somebody else's", path)
 		}
 	}
+	if p := b.get("/console/cases/" + c.ID + "/report"); !strings.Contains(p.text, "<code>leaver status "+c.ID+"</code>") {
+		t.Error("the report does not say how a person goes on")
+	}
 	if p := b.post("/console/ledger", map[string][]string{"who": {damaged}}); p.status != 200 || !strings.Contains(p.text, "does not verify") || !strings.Contains(p.text, "Set aside") {
 		t.Errorf("its history verified: got %d, without what is wrong and how it is given up", p.status)
 	}
