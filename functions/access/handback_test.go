@@ -86,7 +86,13 @@ func TestUndoTakesBackWhatWasHandedOver(t *testing.T) {
 		want          []string
 		told, task    string // the object it names
 	}{
-		"a list":                                     {before: manages(id), got: managers, want: []string{id}, told: "list " + list},
+		"a list": {before: manages(id), got: managers, want: []string{id}, told: "list " + list},
+		"a list, to somebody who has got another by now": {before: manages(id), since: func(w *simtenant.World) {
+			another := *w.Groups[list]
+			another.ID, another.Mail, another.DisplayName = simtenant.GroupID("another list"), "another.list@contoso.com", "Another list"
+			another.Owners = []string{id}
+			w.Groups[another.ID] = &another
+		}, got: managers, want: []string{id}, told: "list " + list},
 		"a list beside somebody":                     {before: manages(id, other), got: managers, want: []string{other, id}},
 		"a list that has got another manager":        {before: manages(id), since: manages(heir, other), got: managers, want: []string{heir, other}, told: "list " + list, task: list},
 		"a list that went on":                        {before: manages(id), since: manages(other), got: managers, want: []string{other}, told: "list " + list, task: list},

@@ -101,10 +101,7 @@ func (p *Planner) deleted(ctx context.Context, e offboarding.Employee, refusal e
 // back. The number of an employee stays theirs whatever else the new account is called; without it an
 // object id means one account.
 func (p *Planner) formerAccount(ctx context.Context, e offboarding.Employee, user offboarding.User) (*offboarding.Case, error) {
-	var former []offboarding.Employee
-	if number := cmp.Or(e.EmployeeID, user.EmployeeID); number != "" {
-		former = append(former, offboarding.Employee{EmployeeID: number})
-	}
+	former := []offboarding.Employee{{EmployeeID: cmp.Or(e.EmployeeID, user.EmployeeID)}}
 	if e.EmployeeID == "" && e.ID == "" {
 		former = append(former, e)
 	}

@@ -552,6 +552,11 @@ func TestAPersonsWordClosesOnlyWhatWaitsForAPerson(t *testing.T) {
 	if _, err := l.SignOff(t.Context(), nameless); !errors.Is(err, ledger.ErrNotSignable) {
 		t.Errorf("signed by nobody: %v", err)
 	}
+	wordless := sign
+	wordless.Note = " "
+	if _, err := l.SignOff(t.Context(), wordless); !errors.Is(err, ledger.ErrNotSignable) {
+		t.Errorf("signed without a word: %v", err)
+	}
 	var position int
 	for range 2 {
 		signed, err := l.SignOff(t.Context(), sign)

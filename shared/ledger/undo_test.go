@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,67 @@ func TestTheUndoOfAStepDoesNotStandForTheWhole(t *testing.T) {
 	}
 	if r := c.Step(offboarding.StepBlock); !r.Undo || r.State != offboarding.StatePlanned {
 		t.Errorf("block is %s, being taken back: %t; want it planned to be", r.State, r.Undo)
+	}
+}
+
+// TestWhatIsNotThereIsNotTakenBack: a step that the plan does not hold, and a departure of which nothing had
+// begun, are refused, and nothing is ordered.
+func TestWhatIsNotThereIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	l := onMemory(&ledgertest.Memory{}, ledgertest.Proof("tenant"))
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		c, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := ledger.UndoOrder{Case: c.ID, By: miriam, Reason: "she stays", Source: "operator", Step: "bloc"}
+	if _, err := l.Undo(t.Context(), order); !errors.Is(err, ledger.ErrNotUndoable) || !strings.Contains(err.Error(), "does not hold step bloc") {
+		t.Errorf("a step that is not planned: %v", err)
+	}
+	order.By = offboarding.Person{}
+	if _, err := l.Undo(t.Context(), order); !errors.Is(err, ledger.ErrNobody) {
+		t.Errorf("by nobody: %v", err)
+	}
+	if after, err := l.Case(t.Context(), c.ID); err != nil || after.Position != c.Position {
+		t.Errorf("the case has %d entries, %v; want the %d of before", after.Position, err, c.Position)
+	}
+}
+
+// TestAnUndoThatIsStoppedLeavesNothingPlanned: what had not been taken back is over, what a person has to do
+// stays theirs, and nothing is admitted any more.
+func TestAnUndoThatIsStoppedLeavesNothingPlanned(t *testing.T) {
+	t.Parallel()
+	l := onMemory(&ledgertest.Memory{}, ledgertest.Proof("tenant"))
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		c, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []offboarding.StepName{offboarding.StepForward, offboarding.StepBlock} {
+		settle(t, begin(t, l, claimOf(c, name), start.Add(time.Minute)), ledger.Settlement{State: offboarding.StateEffective})
+	}
+	if c, err = l.Undo(t.Context(), ledger.UndoOrder{Case: c.ID, By: miriam, Reason: "she stays", Source: "operator"}); err == nil {
+		c, err = l.MarkPublished(t.Context(), c.ID, c.Plan.Version)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(t, begin(t, l, claimOf(c, offboarding.StepForward), start.Add(time.Minute)), ledger.Settlement{State: offboarding.StateManual, Reason: "give it back"})
+	waits := claimOf(c, offboarding.StepBlock)
+	if c, err = l.StopUndo(t.Context(), c.ID, joni); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[offboarding.StepName]offboarding.StepState{offboarding.StepForward: offboarding.StateManual, offboarding.StepBlock: offboarding.StateCancelled} {
+		if r := c.Step(name); r.State != want {
+			t.Errorf("%s is %s, want %s", name, r.State, want)
+		}
+	}
+	if run, _, err := l.Begin(t.Context(), waits, start.Add(time.Minute)); run != nil {
+		t.Errorf("the undo was stopped, and block is admitted: %v", err)
 	}
 }
 
