@@ -549,3 +549,32 @@ func TestB13ADeviceOfTheCompanyIsWipedOnlyOnceApproved(t *testing.T) {
 		t.Error("the laptop is still in Intune")
 	}
 }
+
+// TestAPhoneThatAPersonAcceptsIsBlockedAndNotAwaited accepts, by its id, a phone that never hears of its wipe:
+// the step ends, keeps the phone out, and leaves the partnership that holds the wipe.
+func TestAPhoneThatAPersonAcceptsIsBlockedAndNotAwaited(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	var id string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		p := phoneOf(w, patti)
+		p.Dead, id = true, p.GUID
+	})
+	c, w := open(t, h, patti)
+	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting || !strings.Contains(record.Reason, id) {
+		t.Fatalf("%s: %s; want that it waits for the phone", record.State, record.Reason)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) { w.Mailboxes[simtenant.UserID(patti)].BlockedDeviceIDs = nil })
+	if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepWipe, Items: []string{id}, By: "Miriam Graham", Note: "it lies in the river"}); err != nil {
+		t.Fatal(err)
+	}
+	record := h.Settle(t, c.ID, w)
+	if record.State != offboarding.StateEffective || !strings.Contains(record.Evidence["phone/"+id], "accepted as it is by a person") {
+		t.Errorf("%s: %s; evidence %q; want effective, and that a person accepted it", record.State, record.Reason, record.Evidence["phone/"+id])
+	}
+	_, _, phones := world(h, patti)
+	mailbox, _ := h.Tenant.Mailbox(simtenant.UserID(patti))
+	if p := phones[0]; p.Removed || p.WipeRequested.IsZero() || !slices.Contains(mailbox.BlockedDeviceIDs, p.DeviceID) {
+		t.Errorf("the phone: %+v, blocked %v; want it there, told, and kept out", p, mailbox.BlockedDeviceIDs)
+	}
+}
