@@ -20,7 +20,7 @@ var subjects = []struct{ part, about string }{
 	{"/applications", "applications"}, {"/servicePrincipals", "applications"}, {"/oauth2PermissionGrants", "consents"}, {"/appRoleAssignments", "app roles"},
 	{"/groups", "groups"}, {"emberOf", "groups"}, {"Member", "groups"}, {"group", "groups"}, {"/ownedObjects", "groups"}, {"evices", "devices"},
 	{"/subscribedSkus", "licences"}, {"/licenseDetails", "licences"}, {"/organization", "the organisation"}, {"/administrativeUnits", "administrative units"},
-	{"/subscriptions", "accounts"}, {"/directory/deletedItems", "accounts"}, {"/users", "accounts"},
+	{"/subscriptions", "accounts"}, {"/directory/deletedItems", "accounts"}, {"/users", "accounts"}, {"/me", "accounts"},
 }
 
 // reads reports whether an operation changes nothing of anybody's: it gets, asks about groups by a POST, or has

@@ -41,7 +41,7 @@ func (*tenantCommand) Help() string {
   leaver tenant --users 500 --record t.jsonl > tenant.json &
   leaver tenant --fault 'PATCH /users/{id}: status=503 retry-after=5s share=0.1' --throttle 1 --read-lag 5s
 
-A fault is an operation, a colon and what happens: status=N, reset or delay=D, with retry-after=D, share=0.1, times=3, after, page, target=adele.vance@contoso.com. The operation is a method with a path, a cmdlet, or the beginning of one with *, such as 'DELETE /groups/*', 'Set-Mailbox' or '*'.`
+A fault is an operation, a colon and what happens: status=N, reset or delay=D, with retry-after=D, share=0.1, retry-date, times=3, after, page, circle, target=adele.vance@contoso.com. The operation is a method with a path, a cmdlet, or the beginning of one with *, such as 'DELETE /groups/*', 'Set-Mailbox' or '*'.`
 }
 
 // Validate refuses values that no tenant can have.

@@ -4,6 +4,7 @@ package retryafter
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,12 @@ const Longest = 15 * time.Minute
 // Source: RFC 9110, 10.2.3.
 func Of(header http.Header) (time.Duration, bool) {
 	text := header.Get("Retry-After")
+	if whole, part, split := strings.Cut(text, "."); split && digits(part) {
+		// Microsoft's own page once showed 2.128. Source: microsoftgraph/microsoft-graph-docs issue 17442.
+		if seconds, err := strconv.ParseUint(whole, 10, 31); err == nil {
+			return min(time.Duration(seconds+1)*time.Second, Longest), true
+		}
+	}
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, Longest), true
 	}
@@ -28,3 +35,5 @@ func Of(header http.Header) (time.Duration, bool) {
 	}
 	return min(max(at.Sub(now), 0), Longest), true
 }
+
+func digits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }

@@ -133,7 +133,7 @@ func (t *Tenant) exchange(r *http.Request, raw []byte, requestID string) (decisi
 	case segments[2] != t.world.TenantID:
 		d.reply = unauthorized("The tenant " + segments[2] + " is not the token's.")
 	default:
-		d.reply = c.answer(body.CmdletInput.Parameters, r)
+		d.reply = f.circled(c.answer(body.CmdletInput.Parameters, r), absolute(r).String())
 		t.refresh()
 		if f.hides() {
 			d.reply = c.faulty(f, r)
@@ -177,7 +177,7 @@ func (c *invocation) faulty(f outcome, r *http.Request) reply {
 	if f.Page {
 		answer = gatewayPage(f.Status)
 	}
-	for k, v := range retryAfter(f) {
+	for k, v := range retryAfter(f, c.now) {
 		answer.header[k] = v
 	}
 	return answer

@@ -31,6 +31,12 @@ type Fault struct {
 	// RetryAfter is announced in the header of that name, in whole seconds, rounded up; 0 = no
 	// header.
 	RetryAfter time.Duration
+	// RetryDate writes that header as a date instead, as RFC 9110 allows.
+	// Sources: RFC 9110, 10.2.3; wisecom-oy/atlas issue 203.
+	RetryDate bool
+	// Circle gives the true answer of a listing with a link to the next page that leads back to it.
+	// Sources: microsoftgraph/msgraph-sdk-dotnet issue 2108; microsoftgraph/microsoft-graph-docs issue 4897.
+	Circle bool
 	// Share is the part of the matching requests that is struck, 0 < Share < 1; 0 means all of
 	// them. The draw is the same in every run.
 	Share float64
@@ -93,6 +99,14 @@ func (t *Tenant) sameObject(target string, names []string) bool {
 		}
 	}
 	return false
+}
+
+// circled is the answer of a listing, with a link that leads back to it where the fault says so.
+func (o outcome) circled(r reply, at string) reply {
+	if listing, is := r.body.(map[string]any); o.Circle && is && listing["value"] != nil {
+		listing["@odata.nextLink"] = at
+	}
+	return r
 }
 
 // gatewayPage is the page of a gateway that has no service behind it.

@@ -56,6 +56,7 @@ var operations = []operation{
 	{"GET", "/users", serviceIdentity, 2, selectMany + " $expand", userRead, listUsers},
 	{"GET", "/users/delta", serviceIdentity, 1, "$select $deltatoken $skiptoken", userRelations, deltaUsers},
 	{"GET", "/users/{id}", serviceIdentity, 1, selectOne + " $expand", userRead, getUser},
+	{"GET", "/me", serviceIdentity, 1, selectOne + " $expand", userRead, getMe},
 	{"PATCH", "/users/{id}", serviceIdentity, 1, "", userPatch, patchUser},
 	{"GET", "/subscriptions", serviceIdentity, 1, "", perms("User.Read.All"), listSubscriptions},
 	{"POST", "/subscriptions", serviceIdentity, 1, "", perms("User.Read.All"), createSubscription},
@@ -121,6 +122,7 @@ var operations = []operation{
 	{"GET", "/identity/conditionalAccess/policies", serviceIdentity, 1, selectMany, perms("Policy.Read.All"), listPolicies},
 	{"GET", "/identityGovernance/lifecycleWorkflows/workflows", serviceIdentity, 1, selectMany, perms("LifecycleWorkflows.Read.All LifecycleWorkflows.ReadWrite.All LifecycleWorkflows-Workflow.Read.All"), listWorkflows},
 	{"GET", "/directory/administrativeUnits", serviceIdentity, 1, selectMany, perms("AdministrativeUnit.Read.All AdministrativeUnit.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listUnits},
+	{"GET", "/directory/administrativeUnits/{id}/members", serviceIdentity, 1, selectMany, perms("AdministrativeUnit.Read.All AdministrativeUnit.ReadWrite.All Directory.Read.All Directory.ReadWrite.All"), listUnitMembers},
 	{"GET", "/devices", serviceIdentity, 1, selectMany, deviceRead, listDevices},
 	{"GET", "/devices/{id}", serviceIdentity, 1, selectOne, deviceRead, getDevice},
 	{"PATCH", "/devices/{id}", serviceIdentity, 1, "", perms("Device.ReadWrite.All Directory.ReadWrite.All"), patchDevice},
@@ -349,7 +351,7 @@ func (t *Tenant) run(c *call, path string) decision {
 		d.reply = finish(*spent)
 		return d
 	}
-	d.reply = finish(c.act())
+	d.reply = finish(f.circled(c.act(), c.base()+strings.TrimPrefix(c.url.RequestURI(), "/v1.0")))
 	t.refresh()
 	if f.hides() {
 		d.reply = finish(c.faulty(f))
@@ -408,7 +410,7 @@ func (c *call) faulty(f outcome) reply {
 	if r.header == nil {
 		r.header = map[string]string{}
 	}
-	maps.Copy(r.header, retryAfter(f))
+	maps.Copy(r.header, retryAfter(f, c.now))
 	return r
 }
 

@@ -261,6 +261,26 @@ func listUnits(c *call) reply {
 	return c.list(items, directoryPage.of("directory/administrativeUnits", false), unitSchema)
 }
 
+// listUnitMembers lists users, groups and devices.
+// Source: Microsoft Graph, administrativeUnit: list members.
+func listUnitMembers(c *call) reply {
+	at := slices.IndexFunc(c.t.world.AdminUnits, func(a *AdministrativeUnit) bool { return strings.EqualFold(a.ID, c.arg["id"]) })
+	if at < 0 {
+		return c.notFound(c.arg["id"])
+	}
+	var items []item
+	for _, id := range c.t.world.AdminUnits[at].Members {
+		if u := c.users().get(id); u != nil {
+			items = append(items, userSchema.item(c, id, u))
+		} else if g := c.groups().get(id); g != nil {
+			items = append(items, groupSchema.item(c, id, g))
+		} else if d := c.t.world.Devices[id]; d != nil {
+			items = append(items, deviceSchema.item(c, id, d))
+		}
+	}
+	return c.list(items, directoryPage.of("directoryObjects", true), userSchema, groupSchema, deviceSchema)
+}
+
 // Registration is the current state of an application or service principal, by object id.
 func (t *Tenant) Registration(id string) (Registration, bool) {
 	return copied(t, func(w *World) *Registration { return w.Registrations[id] })

@@ -124,6 +124,12 @@ func listUsers(c *call) reply {
 	return listView(c, c.users(), shape, directoryPage.of("users", false))
 }
 
+// getMe: an application is nobody who is signed in.
+// Source: Microsoft Graph, Get user: /me is not supported with application permissions.
+func getMe(c *call) reply {
+	return c.fail(http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow.")
+}
+
 func getUser(c *call) reply {
 	if bad := c.basicOnly(); bad != nil {
 		return *bad

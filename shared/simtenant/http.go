@@ -131,7 +131,7 @@ func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decisi
 		}
 		if f.hit && f.Status != 0 {
 			d.reply = t.refuseToken(r, f.Status, 90033, orElse(f.Code, "temporarily_unavailable"), orElse(f.Message, "A transient error has occurred. Please try again."))
-			d.header = retryAfter(f)
+			d.header = retryAfter(f, t.clock())
 		}
 		return d, caller{}
 	}
@@ -151,9 +151,12 @@ func (t *Tenant) notSimulated(format string, args ...any) string {
 	return "not simulated by simtenant: " + what
 }
 
-func retryAfter(o outcome) map[string]string {
+func retryAfter(o outcome, now time.Time) map[string]string {
 	if o.RetryAfter <= 0 {
 		return nil
+	}
+	if o.RetryDate {
+		return map[string]string{"Retry-After": now.Add(o.RetryAfter).UTC().Format(http.TimeFormat)}
 	}
 	return map[string]string{"Retry-After": wholeSeconds(o.RetryAfter)}
 }

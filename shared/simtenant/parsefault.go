@@ -15,8 +15,8 @@ import (
 //	Set-Mailbox: reset
 //	*: delay=200ms
 //
-// The words are the fields of [Fault]: target, status, code, message, retry-after, share, times,
-// after, reset, page and delay. A value with spaces stands in double quotes, as Go writes strings. What
+// The words are the fields of [Fault]: target, status, code, message, retry-after, retry-date, share, times,
+// after, reset, page, circle and delay. A value with spaces stands in double quotes, as Go writes strings. What
 // the tenant does not simulate, and what would have no effect, is an error that says what to write.
 func ParseFault(spec string) (Fault, error) {
 	name, words, found := strings.Cut(spec, ":")
@@ -107,6 +107,10 @@ func (f *Fault) set(word, value string) error {
 	case "retry-after":
 		f.RetryAfter, err = time.ParseDuration(value)
 		ok, write = err == nil && f.RetryAfter > 0, "a duration, such as retry-after=5s"
+	case "retry-date":
+		f.RetryDate, ok, write = true, value == "", "retry-date, without a value"
+	case "circle":
+		f.Circle, ok, write = true, value == "", "circle, without a value"
 	case "delay":
 		f.Delay, err = time.ParseDuration(value)
 		ok, write = err == nil && f.Delay > 0, "a duration, such as delay=200ms"
@@ -117,7 +121,7 @@ func (f *Fault) set(word, value string) error {
 	case "page":
 		f.Page, ok, write = true, value == "", "page, without a value"
 	default:
-		return fmt.Errorf("no word %q: write some of target= status= code= message= retry-after= share= times= after reset page delay=", word)
+		return fmt.Errorf("no word %q: write some of target= status= code= message= retry-after= retry-date share= times= after reset page circle delay=", word)
 	}
 	if !ok {
 		return fmt.Errorf("%s cannot be read: write %s", strings.TrimSuffix(word+"="+value, "="), write)
@@ -128,8 +132,12 @@ func (f *Fault) set(word, value string) error {
 // effect refuses words that would do nothing.
 func (f *Fault) effect() error {
 	switch {
-	case f.Status == 0 && !f.Reset && f.Delay == 0:
+	case f.Status == 0 && !f.Reset && f.Delay == 0 && !f.Circle:
 		return errors.New("nothing happens: write status=503, reset or delay=200ms")
+	case f.Circle && (f.Status != 0 || f.Reset):
+		return errors.New("a circle is in a true answer: write it without status= and reset")
+	case f.RetryDate && f.RetryAfter == 0:
+		return errors.New("retry-date says how retry-after= is written: write that with it")
 	case f.Status != 0 && f.Reset:
 		return errors.New("a broken connection has no status: write status= or reset, not both")
 	case f.Status == 0 && (f.Code != "" || f.Message != "" || f.RetryAfter != 0):

@@ -19,6 +19,8 @@ func TestParseFault(t *testing.T) {
 		`POST /$batch: message="a \"word\": two" code=X status=400`: {Operation: "POST /$batch", Status: 400, Code: "X", Message: `a "word": two`},
 		"POST /token: delay=1s status=429 share=1":                  {Operation: "POST /token", Status: 429, Share: 1, Delay: time.Second},
 		"GET /openid-configuration: status=500":                     {Operation: "GET /openid-configuration", Status: 500},
+		"*: status=429 retry-after=2m retry-date":                   {Operation: "*", Status: 429, RetryAfter: 2 * time.Minute, RetryDate: true},
+		"GET /users: circle times=9":                                {Operation: "GET /users", Circle: true, Times: 9},
 		"GET *: status=502 page":                                    {Operation: "GET *", Status: 502, Page: true},
 	} {
 		if got, err := ParseFault(spec); err != nil || got != want {
@@ -56,6 +58,8 @@ func TestParseFaultSaysWhatToWrite(t *testing.T) {
 		"*: reset retry-after=5s":            "write status= with them",
 		"*: reset page":                      "write status=503 page",
 		"*: status=503 page code=X":          "write status=503 page",
+		"*: circle status=503":               "without status=",
+		"*: status=503 retry-date":           "write that with it",
 		"*: delay=1s after":                  "write status= or reset with it",
 		"*: reset target":                    "write target=adele.vance@contoso.com",
 		"*: stats=503":                       `no word "stats": write some of`,

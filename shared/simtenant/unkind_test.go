@@ -704,3 +704,48 @@ func TestPasskeysAreListedByAPermissionOfTheirOwn(t *testing.T) {
 	f.want(f.as(all, "GET", methods+"phoneMethods", nil), 200, "")
 	f.want(f.as(f.app("UserAuthMethod-Passkey.Read.All"), "GET", methods+"fido2Methods", nil), 200, "")
 }
+
+// Sources: microsoftgraph/msgraph-sdk-dotnet issue 2108; microsoftgraph/microsoft-graph-docs issue 4897.
+func TestPagesMayGoRoundInACircle(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]`)
+	f.Edit(func(w *World) {
+		w.Faults = []Fault{{Operation: "GET /users", Circle: true}, {Operation: "Get-Mailbox", Circle: true}}
+	})
+	next := "/users?$select=id"
+	for range 3 {
+		a := f.call("GET", next, nil)
+		f.want(a, 200, "")
+		if next = a.at("@odata.nextLink"); next == "" || len(a.values()) == 0 {
+			t.Fatalf("got %d users and the link %q, want the same page again and again", len(a.values()), next)
+		}
+	}
+	if a := f.exec("Get-Mailbox", args{"Identity": ada}); a.at("@odata.nextLink") == "" {
+		t.Errorf("got %v, want a link back to it", a.body)
+	}
+	if a := f.call("GET", "/users/"+ada, nil); a.body["@odata.nextLink"] != nil {
+		t.Error("what is no listing has pages")
+	}
+}
+
+// Sources: RFC 9110, 10.2.3; wisecom-oy/atlas issue 203.
+func TestARefusalMaySayADateToComeAgain(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com}]`)
+	f.Edit(func(w *World) {
+		w.Faults = []Fault{{Operation: "GET /users/{id}", Status: 429, RetryAfter: 90 * time.Second, RetryDate: true, Times: 1}}
+	})
+	a := f.call("GET", "/users/"+ada, nil)
+	f.want(a, 429, "TooManyRequests")
+	equal(t, "Retry-After", a.header.Get("Retry-After"), f.Now().Add(90*time.Second).UTC().Format(http.TimeFormat))
+}
+
+// Sources: Microsoft Graph, administrativeUnit: list members; Get user.
+func TestAUnitHasItsMembersAndAnApplicationIsNobody(t *testing.T) {
+	f := seeded(t, `
+users: [{userPrincipalName: ada@contoso.com}, {userPrincipalName: bo@contoso.com}]
+administrativeUnits: [{displayName: Board, members: [ada@contoso.com]}]
+`)
+	unit := f.call("GET", "/directory/administrativeUnits", nil).names("id")
+	equal(t, "members", f.call("GET", "/directory/administrativeUnits/"+unit+"/members", nil).names("id"), UserID(ada))
+	f.want(f.call("GET", "/directory/administrativeUnits/"+GroupID("no such")+"/members", nil), 404, "Request_ResourceNotFound")
+	f.want(f.call("GET", "/me", nil), 400, "BadRequest")
+}
