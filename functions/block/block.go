@@ -82,6 +82,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return job.NotShown(err)
 	}
+	if held := job.Unforeseen(user); held != nil {
+		return held
+	}
 	account := s.account(ctx, job, user, roles)
 	return offboarding.Join(offboarding.InUnit(user.Restricted, "account "+user.ID, account), s.mailbox(ctx, job, user.OnPremisesSyncEnabled), s.devices(ctx, job))
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -62,6 +63,36 @@ func (p *Planner) Look(ctx context.Context) error {
 // danger says what would be dangerous about a user's departure; empty when nothing would.
 func (p *Planner) danger(ctx context.Context, user offboarding.User) (string, error) {
 	return p.dangers.of(ctx, p.Directory, p.Application, user.ID, p.Now())
+}
+
+// lookAgain holds the departures ahead of whoever has become somebody who must not be locked out by
+// accident since theirs was planned, such as a new emergency account: minutes after that is so, and not only
+// in the night in which they are due.
+func (p *Planner) lookAgain(ctx context.Context) error {
+	cases, _, err := p.Ledger.Cases(ctx)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, c := range cases {
+		if !c.Leaving() || c.Begun() || c.Administrator() || !c.Ahead(p.Now()) {
+			continue
+		}
+		danger, err := p.danger(ctx, offboarding.User{ID: c.Leaver})
+		if err != nil {
+			return errors.Join(append(failures, err)...) // it would be the same for the others
+		}
+		brakes := meant(c.Plan.Approvals, danger)
+		if len(brakes) == 0 {
+			continue
+		}
+		held, err := p.Ledger.Hold(ctx, c.ID, brakes)
+		if held {
+			p.Log.Warn("departure held", "case", c.ID, "by", brakes[0].By, "why", brakes[0].Why)
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
 }
 
 // asking is a brake of the plan of a request: it goes when another plan asks for no such thing,

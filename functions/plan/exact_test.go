@@ -48,6 +48,11 @@ func TestOddNamesFindExactlyTheirPerson(t *testing.T) {
 			if other, err := h.Ledger.Latest(t.Context(), simtenant.UserID(henrik)); err != nil || other != nil {
 				t.Errorf("somebody else leaves: %v, %v", other, err)
 			}
+			if tt.why == "" {
+				lockedOut(t, h, id)
+			} else {
+				lockedOut(t, h)
+			}
 		})
 	}
 }
@@ -83,15 +88,23 @@ func TestALateOrRepeatedDepartureIsOneAndGoesAtOnce(t *testing.T) {
 	if signout.Due.After(h.Now()) || licence.Due.Before(h.Now().Add(p.Policy.Grace)) {
 		t.Errorf("signout is due at %s, licence at %s: want the lockout at once, and the grace from now", signout.Due, licence.Due)
 	}
+	begun := h.Now()
+	lockedOut(t, h, simtenant.UserID(adele))
+	if took := h.Now().Sub(begun); took > 10*time.Minute {
+		t.Errorf("it took %s until the lockout was over, want it at once", took)
+	}
 	h.Advance(time.Hour)
 	cancelled := termination(h, "3", offboarding.Employee{UserPrincipalName: adele})
 	cancelled.Kind = offboarding.Cancellation
 	deliver(t, h, p, cancelled)
+	h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(adele)].AccountEnabled = true }) // by whoever welcomes her back
+	lockedOut(t, h)
 	h.Advance(time.Hour)
 	deliver(t, h, p, termination(h, "4", offboarding.Employee{UserPrincipalName: adele}))
 	if c, err = h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || !strings.HasSuffix(c.ID, "-2") || c.Cancelled != nil {
 		t.Errorf("got the case %v, %v, want a second one", c, err)
 	}
+	lockedOut(t, h, simtenant.UserID(adele))
 }
 
 // otherMail gives an account an address that is not its userPrincipalName.

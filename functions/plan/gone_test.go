@@ -29,6 +29,7 @@ func TestNamesWithBlanksAroundThemAreFound(t *testing.T) {
 			if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || c == nil || !d.Completed {
 				t.Errorf("got no case (%v, %q), want one for the person", err, d.DeadSentence)
 			}
+			lockedOut(t, h, simtenant.UserID(adele))
 		})
 	}
 }
@@ -65,6 +66,10 @@ func TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone(t *testing.T) {
 			}
 			if done := d.Completed && record.State == ledger.RequestPlanned && record.Case == c.ID; done != again.done {
 				t.Errorf("got %s of case %q (%s), want already done: %t", record.State, record.Case, record.Reason, again.done)
+			}
+			lockedOut(t, h)
+			if _, there := h.Tenant.DeletedUser(c.Leaver); !there {
+				t.Error("the account is not among the deleted any more")
 			}
 		})
 	}

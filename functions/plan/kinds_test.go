@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -57,6 +58,8 @@ func TestAnAccountThatIsNobodysWaitsForAPerson(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
 			h.Tenant.Edit(tt.edit)
+			before, _ := h.Tenant.Mailbox(id)
+			was := accountOf(h, id)
 			d := deliver(t, h, newPlanner(h), termination(h, "1", offboarding.Employee{ID: id}))
 			c, err := h.Ledger.Latest(t.Context(), id)
 			if err != nil || c == nil {
@@ -65,6 +68,15 @@ func TestAnAccountThatIsNobodysWaitsForAPerson(t *testing.T) {
 			held := c.Held()
 			if (len(held) > 0) != (tt.why != "") || len(held) > 0 && !strings.Contains(held[0].Why, tt.why) || len(held) > 0 && len(h.Bus.Messages()) > 0 {
 				t.Errorf("held by %+v, %d messages; want it held: %q", held, len(h.Bus.Messages()), tt.why)
+			}
+			if tt.why == "" && was.Enabled {
+				lockedOut(t, h, id)
+				return
+			}
+			lockedOut(t, h)
+			after, _ := h.Tenant.Mailbox(id)
+			if is := accountOf(h, id); tt.why != "" && (!reflect.DeepEqual(was, is) || !reflect.DeepEqual(before, after)) {
+				t.Errorf("held, the account is %+v with the mailbox %+v, was %+v with %+v", is, after, was, before)
 			}
 		})
 	}
@@ -119,6 +131,7 @@ func TestAMailboxThatLivesElsewhereIsKnownWhenItIsPlanned(t *testing.T) {
 			if c.Plan.MailElsewhere != tt.elsewhere {
 				t.Errorf("the plan says that the mail lives elsewhere: %t, want %t", c.Plan.MailElsewhere, tt.elsewhere)
 			}
+			lockedOut(t, h, c.Leaver)
 		})
 	}
 }

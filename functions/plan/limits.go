@@ -62,11 +62,11 @@ func (m *members) count(ctx context.Context, d Directory, now time.Time) (int, e
 	return n, nil
 }
 
-// Minute is what plan does by the clock: it lets departures go on that a person has made room for, and
-// puts the anchors of the ledger, which no other function may sign.
+// Minute is what plan does by the clock: it lets departures go on that a person has made room for, holds
+// those ahead that have become dangerous, and puts the anchors of the ledger, which no other function may sign.
 func (p *Planner) Minute(ctx context.Context) error {
 	_, err := p.Ledger.Anchor(ctx) // what is wrong, watch says
-	return errors.Join(p.readmit(ctx), err)
+	return errors.Join(p.readmit(ctx), p.lookAgain(ctx), err)
 }
 
 // readmit lets the departures go on that limits hold and that a person has made room for, who came first

@@ -57,6 +57,7 @@ func TestAHeldDepartureIsSaidOnce(t *testing.T) {
 	if n := h.Writes(); n != 0 {
 		t.Errorf("%d writes to the tenant, want none", n)
 	}
+	lockedOut(t, h, simtenant.UserID(ordinary[0]), simtenant.UserID(ordinary[1]), simtenant.UserID(ordinary[2]))
 }
 
 // TestASourceHasALimitOfItsOwn counts the departures of one source by themselves.

@@ -35,6 +35,7 @@ func TestNamesThatEntraCannotHaveAreFound(t *testing.T) {
 			if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(erin)); err != nil || c == nil || !d.Completed {
 				t.Errorf("got no case (%v, %q), want one for the person", err, d.DeadSentence)
 			}
+			lockedOut(t, h, simtenant.UserID(erin))
 		})
 	}
 }
@@ -78,6 +79,11 @@ func TestThreat4AUsedUpNameDoesNotDecideWhoIsMeant(t *testing.T) {
 			}
 			if !tt.planned && (!strings.Contains(d.DeadSentence, successor) || !strings.Contains(d.DeadSentence, c.Leaver)) {
 				t.Errorf("dead-lettered with %q, want both accounts named", d.DeadSentence)
+			}
+			if tt.planned {
+				lockedOut(t, h, successor)
+			} else {
+				lockedOut(t, h)
 			}
 		})
 	}

@@ -386,6 +386,7 @@ func TestB16ACancellationWinsAlsoOverASecondDeparture(t *testing.T) {
 	if c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele)); err != nil || c.State(h.Now()) != offboarding.CaseCancelled {
 		t.Errorf("%s is %s, %v", c.ID, c.State(h.Now()), err)
 	}
+	lockedOut(t, h)
 }
 
 // effective is a step that finds everything done.
@@ -454,6 +455,11 @@ func TestThreat4AnAliasDoesNotDecideWhoIsMeant(t *testing.T) {
 			}
 			if !tt.planned && (!strings.Contains(d.DeadSentence, "object id") || !strings.Contains(d.DeadSentence, simtenant.UserID(adele))) {
 				t.Errorf("dead-lettered with %q, want the account named, and what to send", d.DeadSentence)
+			}
+			if tt.planned {
+				lockedOut(t, h, simtenant.UserID(adele))
+			} else {
+				lockedOut(t, h)
 			}
 		})
 	}

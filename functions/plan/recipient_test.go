@@ -100,6 +100,12 @@ func TestTheRecipientIsNeverGuessed(t *testing.T) {
 				if why := c.Plan.Forwarding.Unclear; !strings.Contains(why, tt.refused) || strings.Contains(why, tt.to) {
 					t.Errorf("unclear: %q", why)
 				}
+				lockedOut(t, h, c.Leaver)
+				directory, mailboxes := h.As("forward")
+				h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, policy))), offboarding.StateManual, tt.refused)
+				if m, _ := h.Tenant.Mailbox(c.Leaver); m.ForwardingAddress != "" || m.ForwardingSMTPAddress != "" {
+					t.Errorf("the mail goes to %q and %q, want it to go to nobody", m.ForwardingAddress, m.ForwardingSMTPAddress)
+				}
 				return
 			}
 			if !d.completed || c == nil {

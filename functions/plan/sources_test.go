@@ -28,6 +28,7 @@ func TestANoticeIsKeptForWhoeverLooks(t *testing.T) {
 	if err != nil || len(refused) != 1 || refused[0].Reason != n.Reason || refused[0].Source != n.Source || refused[0].Position != 1 {
 		t.Errorf("got %+v, %v; want one record of the notice", refused, err)
 	}
+	lockedOut(t, h)
 }
 
 func TestAnotherContentUnderOneIDIsParked(t *testing.T) {

@@ -56,6 +56,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return job.NotShown(err)
 	}
+	if held := job.Unforeseen(user); held != nil {
+		return held
+	}
 	if user.UserType == "Guest" {
 		job.Evidence["guest"] = "password and sessions belong to the home tenant; block keeps the guest out"
 		return nil

@@ -93,3 +93,22 @@ func TestB9ASynchronisedPasswordIsResetWhereItIsMastered(t *testing.T) {
 	}
 	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
 }
+
+// TestARefusalThatSaysADateIsHeeded: RFC 9110, 10.2.3; wisecom-oy/atlas#203, where the date was thrown away.
+func TestARefusalThatSaysADateIsHeeded(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "PATCH /users/{id}", Status: 429, RetryAfter: 90 * time.Second, RetryDate: true, Times: 1})
+	})
+	w := h.Worker(offboarding.StepSignout, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	if wait := record.Due.Sub(h.Now()); record.State != offboarding.StateRetrying || wait < 89*time.Second || wait > 95*time.Second {
+		t.Errorf("got %s, again in %s, want it after the 90 s that the date says: %s", record.State, wait, record.Reason)
+	}
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+	if u, _ := h.Tenant.User(c.Leaver); u.PasswordChanges != 1 {
+		t.Errorf("the password changed %d times, want once", u.PasswordChanges)
+	}
+}

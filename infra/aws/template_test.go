@@ -516,7 +516,7 @@ func TestThePolicyGoesToThoseWhoReadIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reads := strings.Contains(string(main), "f.Policy(") || strings.Contains(string(main), "f.Irreversible(")
+		reads := strings.Contains(string(main), "f.Policy(") || strings.Contains(string(main), "f.Looking(")
 		if reads != f.Policy {
 			t.Errorf("%s reads the policy: %t, and the catalogue says %t", f.Name, reads, f.Policy)
 		}

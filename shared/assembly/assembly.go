@@ -182,9 +182,9 @@ func (f *Function) worker(name offboarding.StepName, step worker.Step) *worker.W
 	}
 }
 
-// Irreversible is the handler of an irreversible step's function: with the accounts and the policy
-// for its last look. Parse is config.ParsePolicy.
-func (f *Function) Irreversible(ctx context.Context, name offboarding.StepName, step worker.Step, accounts offboarding.Accounts, parse func([]byte) (offboarding.Policy, error)) (lambda.Handler, error) {
+// Looking is the handler of the function of a step that is irreversible, or locks somebody out: with the
+// accounts and the policy for its last look. Parse is config.ParsePolicy.
+func (f *Function) Looking(ctx context.Context, name offboarding.StepName, step worker.Step, accounts offboarding.Accounts, parse func([]byte) (offboarding.Policy, error)) (lambda.Handler, error) {
 	policy, err := f.Policy(ctx, parse)
 	w := f.worker(name, step)
 	w.LastLook = offboarding.LastLook{Accounts: accounts, Policy: policy, Now: f.Now}

@@ -124,7 +124,7 @@ func (c *Client) User(ctx context.Context, id string) (offboarding.User, error) 
 }
 
 // UserAndRoles reads a user and the directory roles in one round trip, as [Client.User] and
-// [Client.DirectoryRoles] do one by one.
+// [Client.DirectoryRoles] do one by one, and says which of the roles are privileged.
 func (c *Client) UserAndRoles(ctx context.Context, id string) (offboarding.User, []string, error) {
 	memberships := readMemberships(id)
 	answers, errs := c.batch(ctx, readUser(id), memberships)
@@ -139,7 +139,13 @@ func (c *Client) UserAndRoles(ctx context.Context, id string) (offboarding.User,
 	if err != nil {
 		return offboarding.User{}, nil, err
 	}
-	return u.domain(answers[0].at), rolesIn(all), nil
+	read := u.domain(answers[0].at)
+	for _, m := range all {
+		if name := privilegedRoles[strings.ToLower(m.RoleTemplateID)]; m.Type == typeRole && name != "" {
+			read.Privileged = append(read.Privileged, name)
+		}
+	}
+	return read, rolesIn(all), nil
 }
 
 // UserIn reads a user as [Client.User] does and, of at most 20 groups, those that they are in, as

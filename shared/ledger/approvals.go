@@ -22,6 +22,17 @@ func (l *Ledger) hold(ctx context.Context, caseID string, brakes []offboarding.B
 	})
 }
 
+// Hold puts brakes on a departure that goes on. Those that hold already are not put on twice; held is
+// whether one was put on now. Errors: ErrNoCase, and those of the store.
+func (l *Ledger) Hold(ctx context.Context, caseID string, brakes []offboarding.Brake) (held bool, err error) {
+	before, err := l.Case(ctx, caseID)
+	if err != nil {
+		return false, err
+	}
+	c, err := l.hold(ctx, caseID, brakes)
+	return err == nil && c.Position > before.Position && len(c.Held()) > len(before.Held()), err
+}
+
 // notYetOn are those of the brakes that do not hold the case already.
 func notYetOn(c *offboarding.Case, brakes []offboarding.Brake) []offboarding.Brake {
 	return slices.DeleteFunc(slices.Clone(brakes), func(b offboarding.Brake) bool {

@@ -68,6 +68,7 @@ const (
 	ApprovePrivileged = "privileged" // the leaver must not be locked out by accident
 	ApproveWeaker     = "weaker"     // the request keeps less than the policy
 	ApproveNobodys    = "nobody's"   // the account does not look like a person's
+	ApproveProtected  = "protected"  // the policy protects the account since the departure was planned
 	// ApproveWipe and a blank and the id of a device is its wipe to the factory's state.
 	ApproveWipe = "wipeDevice"
 )
@@ -164,6 +165,12 @@ func (c *Case) Approved(what string, step StepName) bool {
 	return slices.ContainsFunc(c.Brakes, func(b Brake) bool {
 		return b.Kind == BrakeApproval && b.By == what && b.Step == step && !b.Holds()
 	})
+}
+
+// Administrator reports whether nobody may lock the leaver out before the tenant can do without them: as
+// the plan says, or as was found since.
+func (c *Case) Administrator() bool {
+	return c.Plan.Administrator || slices.ContainsFunc(c.Brakes, func(b Brake) bool { return b.By == ApprovePrivileged && b.Step == "" })
 }
 
 // Limited reports whether a limit holds the departure.

@@ -22,6 +22,7 @@ type User struct {
 	LastPasswordChange    time.Time
 	SessionsValidFrom     time.Time // signInSessionsValidFromDateTime
 	Licences              []Licence
+	Privileged            []string  // names of the privileged directory roles that it holds, where its roles were read too
 	AsOf                  time.Time // the tenant's own clock: the Date header of the answer
 }
 

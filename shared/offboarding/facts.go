@@ -137,11 +137,15 @@ func (c *Case) LeftToLicence() []string {
 }
 
 // HeldBack is the verdict of a step that has to wait for privileges, and nil otherwise. For whoever
-// was planned as an administrator every step waits until privileges knows that the tenant can do without
+// is an administrator ([Case.Administrator]) every step waits until privileges knows that the tenant can do without
 // them; while it cannot, nothing of the case goes on, without a deadline, because the one task is
 // that of privileges.
 func (j *Job) HeldBack() error {
-	if j.Case.Plan.PrivilegesByPerson && j.Case.Plan.Administrator {
+	return j.heldBack(j.Case.Administrator())
+}
+
+func (j *Job) heldBack(administrator bool) error {
+	if j.Case.Plan.PrivilegesByPerson && administrator {
 		return j.behindThePerson()
 	}
 	privileges := j.Case.Step(StepPrivileges)
@@ -150,7 +154,7 @@ func (j *Job) HeldBack() error {
 		return nil
 	case decided == Stays:
 		return ContinueAt(j.Now.Add(again), "the leaver stays an administrator until a person has done the task of privileges")
-	case !j.Case.Plan.Administrator || privileges.State.Closed():
+	case !administrator || privileges.State.Closed():
 		return nil
 	case privileges.State.Settled():
 		return ContinueAt(j.Now.Add(again), "waits for a person: privileges is "+string(privileges.State))

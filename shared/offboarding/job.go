@@ -190,5 +190,12 @@ func (j *Job) Ask(b Brake) {
 	j.asked = append(j.asked, b)
 }
 
+// Hold holds the whole departure, of which nothing more is written, until people have lifted the brake,
+// and is the verdict of the run that found out why.
+func (j *Job) Hold(b Brake) error {
+	j.asked = append(j.asked, b)
+	return ContinueAt(j.Now.Add(again), "the departure is held: "+b.Why)
+}
+
 // Asked is what the run has asked for.
 func (j *Job) Asked() []Brake { return j.asked }

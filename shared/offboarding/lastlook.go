@@ -3,6 +3,8 @@ package offboarding
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -14,7 +16,7 @@ type Accounts interface {
 
 // LastLook asks right before each write of an irreversible step what may have changed since the step
 // began to read: whether the policy protects the account by now, and whether the person came back
-// (B16). A write guard asks the ledger right after it, so that both are asked last and together.
+// (B16). A run that locks somebody out begins with such a look ([LastLook.Begins]). A write guard asks the ledger right after it, so that both are asked last and together.
 type LastLook struct {
 	Accounts Accounts
 	Policy   Policy
@@ -60,6 +62,49 @@ func (l LastLook) at(ctx context.Context, c *Case, step StepName) error {
 		return EnsureBlocked(user)
 	}
 	return nil
+}
+
+// justPlanned is for how long it counts that plan has asked who must not be locked out.
+const justPlanned = 10 * time.Minute
+
+// Ahead reports whether the departure was planned so long ago that who must not be locked out may be
+// somebody else by now.
+func (c *Case) Ahead(now time.Time) bool { return now.Sub(c.OpenedAt) > justPlanned }
+
+// Begins is the look with which a run begins that locks the leaver out. Whom the policy protects since the
+// departure was planned is not: the whole departure is held, so that no other step goes on without them.
+func (l LastLook) Begins(ctx context.Context, j *Job) error {
+	if spec, _ := SpecOf(j.Step.Name); !spec.Urgent || spec.Inside || !j.Case.Ahead(j.Now) {
+		return nil
+	}
+	if l.Accounts == nil {
+		return Permanent(errors.New("a lockout that was planned before, without a look at whom the policy protects, is not allowed"))
+	}
+	user, in, err := l.Accounts.UserIn(ctx, j.Leaver, l.Policy.ProtectedGroups)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil // the step's to judge
+	case err != nil:
+		return fmt.Errorf("looking whether the policy protects the account by now: %w", err)
+	case l.Policy.Protects(user, in):
+		return j.Hold(j.Case.Plan.Approvals.Brake(ApproveProtected, "", 1,
+			"the policy protects the account since the departure was planned: cancel the departure; or take the account off protected and protectedGroups, then approve"))
+	}
+	return nil
+}
+
+// Unforeseen is the verdict of a step that is about to lock out somebody who holds a privileged directory
+// role that they did not hold when the departure was planned: it is held, or waits for privileges, as if
+// that had been known. It is nil where it was, and once the step has begun to write.
+func (j *Job) Unforeseen(u User) error {
+	if len(u.Privileged) == 0 || j.Case.Administrator() || len(j.Step.Before) > 0 || !j.Case.Ahead(j.Now) {
+		return nil
+	}
+	if people := j.Case.Plan.Approvals.Privileged; people > 0 {
+		return j.Hold(j.Case.Plan.Approvals.Brake(ApprovePrivileged, "", people,
+			"the account holds the role "+strings.Join(u.Privileged, ", ")+" since the departure was planned: make sure that this departure is meant"))
+	}
+	return j.heldBack(true)
 }
 
 // BlockedLongAgo reports whether an enabled account would be that of a person who came back (B16):

@@ -77,7 +77,7 @@ var Steps = []Spec{
 		Takes:  "the password, sessions",
 		Relies: "the right to do so, which a role of the leaver's takes (B10)",
 		Function: Function{
-			Does: "throws the leaver out of every session",
+			Does: "throws the leaver out of every session", Policy: true,
 			Permissions: []string{
 				"User.Read.All", "RoleManagement.Read.Directory", "User-PasswordProfile.ReadWrite.All",
 				"User.RevokeSessions.All",
@@ -91,7 +91,7 @@ var Steps = []Spec{
 		Takes:  "the account, ways into the mailbox, devices in Entra",
 		Relies: "the same; that the synchronisation agrees (B9)",
 		Function: Function{
-			Does: "closes the account, the mailbox and the devices", Exchange: true,
+			Does: "closes the account, the mailbox and the devices", Exchange: true, Policy: true,
 			Cmdlets: []string{
 				"Get-Mailbox", "Get-CASMailbox", "Get-MobileDevice", "Get-MobileDeviceStatistics", "Set-Mailbox AccountDisabled", "Set-CASMailbox",
 			},

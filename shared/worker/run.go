@@ -52,6 +52,9 @@ func (w *Worker) work(ctx context.Context, d bus.Delivery, run *ledger.Run) (job
 		verdict = undo(working, w.Step, job)
 	default:
 		if verdict = job.HeldBack(); verdict == nil {
+			verdict = w.LastLook.Begins(working, job)
+		}
+		if verdict == nil {
 			verdict = w.Step.Work(working, job)
 		}
 	}

@@ -60,7 +60,8 @@ type Worker struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 	Retry  Retry
-	// LastLook stands before every write of an irreversible step; without it they are refused.
+	// LastLook stands before every write of an irreversible step, and before a run that locks out somebody
+	// whose departure was planned before; without it both are refused.
 	LastLook offboarding.LastLook
 	// Observe, when set, is told every verdict once it is committed.
 	Observe func(step offboarding.StepName, state offboarding.StepState)

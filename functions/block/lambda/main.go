@@ -7,6 +7,7 @@ import (
 
 	"leaver/functions/block"
 	"leaver/shared/assembly"
+	"leaver/shared/config"
 	"leaver/shared/exchange"
 	"leaver/shared/graph"
 	"leaver/shared/offboarding"
@@ -14,9 +15,10 @@ import (
 )
 
 func main() {
-	assembly.Run("block", func(_ context.Context, f *assembly.Function) (lambda.Handler, error) {
+	assembly.Run("block", func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
 		directory, err := graph.New(f.Graph())
 		mailboxes, err2 := exchange.New(f.Exchange())
-		return f.Step(offboarding.StepBlock, block.New(directory, mailboxes)), errors.Join(err, err2)
+		handler, err3 := f.Looking(ctx, offboarding.StepBlock, block.New(directory, mailboxes), directory, config.ParsePolicy)
+		return handler, errors.Join(err, err2, err3)
 	})
 }

@@ -17,7 +17,7 @@ import (
 func main() {
 	assembly.Run("privileges", func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
 		directory, err := graph.New(f.Graph())
-		handler, err2 := f.Irreversible(ctx, offboarding.StepPrivileges, privileges.New(directory, f.Ledger), directory, config.ParsePolicy)
+		handler, err2 := f.Looking(ctx, offboarding.StepPrivileges, privileges.New(directory, f.Ledger), directory, config.ParsePolicy)
 		return handler, errors.Join(f.Anchored(ctx, anchors.Open), err, err2)
 	})
 }

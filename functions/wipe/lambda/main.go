@@ -19,7 +19,7 @@ func main() {
 	assembly.Run("wipe", func(ctx context.Context, f *assembly.Function) (lambda.Handler, error) {
 		directory, err := graph.New(f.Graph())
 		mailboxes, err2 := exchange.New(f.Exchange())
-		handler, err3 := f.Irreversible(ctx, offboarding.StepWipe, wipe.New(directory, mailboxes), directory, config.ParsePolicy)
+		handler, err3 := f.Looking(ctx, offboarding.StepWipe, wipe.New(directory, mailboxes), directory, config.ParsePolicy)
 		return handler, errors.Join(f.Anchored(ctx, anchors.Open), err, err2, err3)
 	})
 }

@@ -40,7 +40,7 @@ type Harness struct {
 	Exchange *exchange.Client
 	Ledger   *ledger.Ledger
 	Store    ledger.Store // of Ledger, for rows written by hand
-	// Policy is what irreversible steps ask who is protected.
+	// Policy is what irreversible steps, and those that lock out, ask who is protected.
 	Policy offboarding.Policy
 	// Administrator is said by the plans of Open.
 	Administrator bool
@@ -267,7 +267,7 @@ func (h *Harness) Worker(name offboarding.StepName, step worker.Step) *worker.Wo
 		Name: name, Step: step, Ledger: h.Ledger, Bus: h.Sender(string(name)), Tenant: h.TenantID(),
 		Now: h.Now, Log: h.Logger(),
 	}
-	if spec, _ := offboarding.SpecOf(name); spec.Irreversible {
+	if spec, _ := offboarding.SpecOf(name); spec.Irreversible || spec.Urgent && !spec.Inside {
 		accounts, _ := h.As(string(name))
 		w.LastLook = offboarding.LastLook{Accounts: accounts, Policy: h.Policy, Now: h.Now}
 	}
