@@ -153,9 +153,9 @@ type run struct {
 
 // inDirectory takes away what Entra knows of.
 func (r *run) inDirectory(ctx context.Context) error {
-	access, err := r.directory.Access(ctx, r.job.Leaver)
-	if err != nil {
-		return err
+	access, unread := r.directory.Access(ctx, r.job.Leaver)
+	if !access.Known {
+		return unread
 	}
 	r.phone = access.Phone
 	groups := r.sort(access.Groups)
@@ -163,7 +163,7 @@ func (r *run) inDirectory(ctx context.Context) error {
 		return err
 	}
 	if access.Role && r.undecided() {
-		return r.job.NotYet("the leaver holds a directory role: waits until privileges knows that the tenant can do without them")
+		return offboarding.Join(unread, r.job.NotYet("the leaver holds a directory role: waits until privileges knows that the tenant can do without them"))
 	}
 	if access.Automation {
 		r.job.Risk("flows and apps of Power Automate and Power Apps stop with their owner, and Graph shows none: look for the leaver's in the Power Platform admin center, and share them with somebody")
@@ -171,7 +171,7 @@ func (r *run) inDirectory(ctx context.Context) error {
 	if err := r.reports(ctx, access.Reports); err != nil {
 		return err
 	}
-	verdict := offboarding.Join(r.apps(ctx, access.Apps), r.handOver(ctx, access.Owned), r.leave(ctx, groups), r.revoke(ctx, access.Grants))
+	verdict := offboarding.Join(unread, r.apps(ctx, access.Apps), r.handOver(ctx, access.Owned), r.leave(ctx, groups), r.revoke(ctx, access.Grants))
 	if verdict != nil {
 		return verdict
 	}

@@ -284,6 +284,9 @@ func TestNothingToTakeAway(t *testing.T) {
 		if record := settle(t, h, person); record.State != offboarding.StateEffective || h.Writes() != writes {
 			t.Errorf("%s: %s: %s, %d writes; want effective", person, record.State, record.Reason, h.Writes()-writes)
 		}
+		if still := left(h, simtenant.UserID(person)); len(still) > 0 {
+			t.Errorf("%s: %v is left", person, still)
+		}
 	}
 }
 

@@ -71,6 +71,7 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
 			h.Tenant.Edit(tt.edit)
+			was := hanging(h, id)
 			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 			takePrivileges(t, h, c)
 			w := h.Worker(offboarding.StepAccess, newStep(h))
@@ -81,6 +82,9 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 			}
 			if still := left(h, id); slices.ContainsFunc(still, func(s string) bool { return strings.HasPrefix(s, "member") || s == "full access" }) {
 				t.Errorf("got %v left, want the rest done", still)
+			}
+			if is := hanging(h, id); !slices.Equal(was, is) {
+				t.Errorf("on the leaver hang %v, and hung %v: the task is a person's", is, was)
 			}
 			h.Tenant.Edit(tt.mend)
 			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepAccess); err != nil {
@@ -108,6 +112,14 @@ func TestAnotherLeaverSeesToNothing(t *testing.T) {
 	h.Open(t, lynne, offboarding.Options{}, offboarding.DefaultPolicy())
 	record := settle(t, h, adele)
 	h.Wants(t, record, offboarding.StateManual, shared, offboarding.PortalWorldwide.App("a1"))
+	h.Tenant.Edit(func(w *simtenant.World) {
+		if owners := w.Registrations[app].Owners; !slices.Equal(owners, []string{simtenant.UserID(adele), simtenant.UserID(lynne)}) {
+			t.Errorf("the application's owners are %v, want both still: nobody else has it", owners)
+		}
+		if open := w.Mailboxes[shared].Permissions; len(open) != 1 || open[0].User != simtenant.UserID(lynne) {
+			t.Errorf("the mailbox is open to %+v, want the other leaver's right as it was", open)
+		}
+	})
 }
 
 // TestFlowsThatStopWithTheirOwnerAreARisk: microsoft/coe-starter-kit#731.
@@ -119,8 +131,15 @@ func TestFlowsThatStopWithTheirOwnerAreARisk(t *testing.T) {
 			s.Plans = append(s.Plans, simtenant.ServicePlan{ID: "76846ad7-7776-4c40-a281-a386362dd1b9", Name: "FLOW_O365_P2"})
 		}
 	})
+	licences := h.Tenant.Licences(simtenant.UserID(adele))
 	record := settle(t, h, adele)
 	h.Wants(t, record, offboarding.StateEffective)
+	if still := left(h, simtenant.UserID(adele)); len(still) > 0 {
+		t.Errorf("got %v left", still)
+	}
+	if got := h.Tenant.Licences(simtenant.UserID(adele)); !slices.Equal(got, licences) {
+		t.Errorf("got the licences %v, want %v, which licence alone takes", got, licences)
+	}
 	if got := record.Evidence[offboarding.ResidualRisk]; !strings.Contains(got, "Power Automate") {
 		t.Errorf("got the residual risk %q, want the flows named", got)
 	}
@@ -136,4 +155,34 @@ func TestANationalCloudCostsOnlyWhatItLacks(t *testing.T) {
 	if still := left(h, simtenant.UserID(emily)); !slices.Equal(still, []string{"telephone number"}) {
 		t.Errorf("got %v left, want the number alone", still)
 	}
+}
+
+// hanging is what others have by the leaver: people, applications, lists, mail and rooms.
+func hanging(h *steptest.Harness, id string) []string {
+	var found []string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for who, u := range w.Users {
+			if u.ManagerID == id {
+				found = append(found, "reports: "+who)
+			}
+		}
+		for app, r := range w.Registrations {
+			if slices.Contains(r.Owners, id) && !r.Service {
+				found = append(found, "application: "+app)
+			}
+		}
+		for at, m := range w.Mailboxes {
+			if m.ForwardingAddress == id {
+				found = append(found, "mail of "+at)
+			}
+			if slices.Contains(m.ResourceDelegates, id) {
+				found = append(found, "bookings of "+at)
+			}
+		}
+		if slices.Contains(w.Groups[simtenant.GroupID(simtenant.GroupNews)].Owners, id) {
+			found = append(found, "list")
+		}
+	})
+	slices.Sort(found)
+	return found
 }

@@ -135,6 +135,9 @@ func TestAGroupThatRefusesToLoseAnOwnerStopsNothingElse(t *testing.T) {
 	})
 	record := settle(t, h, emily)
 	h.Wants(t, record, offboarding.StateParked, offboarding.PortalWorldwide.Group(group))
+	if g, _ := h.Tenant.Group(group); !slices.Equal(g.Owners, []string{simtenant.UserID(emily), simtenant.UserID(lynne)}) {
+		t.Errorf("the owners are %v, want both", g.Owners)
+	}
 	for _, still := range left(h, simtenant.UserID(emily)) {
 		if !strings.HasPrefix(still, "owner of ") {
 			t.Errorf("not everything else is done: %s", still)

@@ -224,6 +224,7 @@ func TestB7WhatWasAcceptedCountsOnceItIsReadBack(t *testing.T) {
 		t.Run(property, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) { delete(w.Mailboxes, id) }) // by which Exchange disables the account too
 			before, _ := h.Tenant.User(id)
 			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
 			h.OnAnswer = func(r *http.Request) error {
@@ -232,8 +233,26 @@ func TestB7WhatWasAcceptedCountsOnceItIsReadBack(t *testing.T) {
 				}
 				return nil
 			}
-			record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+			w := h.Worker(offboarding.StepBlock, newStep(h))
+			record, _ := h.Step(t, c.ID, w)
 			h.Wants(t, record, offboarding.StateWaiting, property)
+			out := func() bool {
+				u, _ := h.Tenant.User(id)
+				return !u.AccountEnabled && u.SessionsValidFrom.After(before.SessionsValidFrom)
+			}
+			if out() || !record.LockedOutAt.IsZero() {
+				t.Errorf("locked out: %t, and said to be at %s; want neither", out(), record.LockedOutAt)
+			}
+			h.OnAnswer = nil // it takes effect from now on
+			h.Tenant.Edit(func(w *simtenant.World) {
+				if property != "accountEnabled" {
+					w.Users[id].SessionsValidFrom = h.Now()
+				}
+			})
+			h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+			if !out() {
+				t.Error("it is called effective, and she is not locked out")
+			}
 		})
 	}
 }

@@ -101,6 +101,13 @@ func TestB9AComputerMasteredOnPremisesIsWatchedThenATask(t *testing.T) {
 	if on == 0 {
 		t.Fatal("the synchronisation enabled no computer")
 	}
+	h.Advance(max(record.Due.Sub(h.Now()), 0))
+	h.Step(t, c.ID, w)
+	for id, enabled := range devicesOf(h, adele) {
+		if enabled {
+			t.Errorf("looked at again, computer %s is enabled still", id)
+		}
+	}
 	record = h.Settle(t, c.ID, w)
 	h.Wants(t, record, offboarding.StateManual, "on-premises Active Directory")
 	if !record.Observed {
@@ -118,6 +125,14 @@ func TestARefusalInARestrictedUnitSaysSo(t *testing.T) {
 	h.Wants(t, record, offboarding.StateParked, "restricted management administrative unit", simtenant.UserID(adele))
 	if u, _ := h.Tenant.User(simtenant.UserID(adele)); !u.SessionsValidFrom.After(u.Created) {
 		t.Error("the sessions were not revoked all the same")
+	}
+	if open := openProtocols(h, simtenant.UserID(adele)); len(open) > 0 {
+		t.Errorf("the mailbox is open by %v, want it closed all the same", open)
+	}
+	for id, on := range devicesOf(h, adele) {
+		if on {
+			t.Errorf("device %s is enabled, want it disabled all the same", id)
+		}
 	}
 }
 

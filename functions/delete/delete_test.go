@@ -341,6 +341,9 @@ func TestB5AHeldMailboxIsNotMissedOnceItsAccountIsDeleted(t *testing.T) {
 	if record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "inactive" {
 		t.Errorf("%s by %s: %s; want effective with mailbox inactive", record.State, record.Rule, record.Reason)
 	}
+	if m, _ := h.Tenant.Mailbox(id); !m.Inactive {
+		t.Error("the mailbox is not inactive")
+	}
 }
 
 // TestB5B16ARestoredAccountIsNotDeletedAgain restores an account while delete still waits for the
@@ -618,6 +621,9 @@ func TestWhatIsStillLookedAtEndsWithTheAccount(t *testing.T) {
 		t.Fatalf("block is %s: the test proves nothing", record.State)
 	}
 	h.Wants(t, h.Settle(t, c.ID, b), offboarding.StateEffective)
+	if _, deleted := h.Tenant.DeletedUser(id); !deleted {
+		t.Error("the account is not among the deleted")
+	}
 }
 
 // TestB12AnAccountThatOthersDeletedFirstIsATask: KelvinTegelaar/CIPP#3603. Whoever moves the account out of the
@@ -646,6 +652,9 @@ func TestB12AnAccountThatOthersDeletedFirstIsATask(t *testing.T) {
 			record := h.Settle(t, c.ID, w)
 			if given {
 				h.Wants(t, record, offboarding.StateEffective)
+				if _, deleted := h.Tenant.DeletedUser(c.Leaver); !deleted {
+					t.Error("the account is not among the deleted any more")
+				}
 				return
 			}
 			h.Wants(t, record, offboarding.StateManual, offboarding.B12.Name, offboarding.PortalWorldwide.DeletedUsers(), "restore")
@@ -662,5 +671,60 @@ func TestB12AnAccountThatOthersDeletedFirstIsATask(t *testing.T) {
 				t.Error("the account that was restored is not deleted by the gate")
 			}
 		})
+	}
+}
+
+// TestB5AHeldMailboxThatDoesNotBecomeInactiveIsATask: MicrosoftDocs/OfficeDocs-Support PR 1742,
+// OfficeDocs-o365seccomp#475. Somebody takes the hold off as the account goes, and its mail goes after 30 days.
+func TestB5AHeldMailboxThatDoesNotBecomeInactiveIsATask(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const lidia = "lidia.holloway@contoso.com"
+	c := h.Open(t, lidia, offboarding.Options{Mailbox: offboarding.Hold}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	h.OnAnswer = func(r *http.Request) error {
+		if r.Method == http.MethodDelete {
+			h.Tenant.Edit(func(w *simtenant.World) { w.Mailboxes[c.Leaver].LitigationHold = false })
+		}
+		return nil
+	}
+	w := h.Worker(offboarding.StepDelete, newStep(h))
+	h.Advance(h.Record(t, c.ID, w.Name).Due.Sub(h.Now()))
+	record, _ := h.Step(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateWaiting, "does not show as inactive")
+	h.Advance(8 * 24 * time.Hour)
+	record, _ = h.Step(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateManual, "does not show as inactive")
+	_, deleted := h.Tenant.DeletedUser(c.Leaver)
+	if m, _ := h.Tenant.Mailbox(c.Leaver); m.Inactive || !deleted || !record.EffectiveAt.IsZero() {
+		t.Errorf("inactive %t, deleted %t, effective at %s; want the account gone, and nothing claimed of its mailbox", m.Inactive, deleted, record.EffectiveAt)
+	}
+}
+
+// TestTheDeadlinesOfADeletedAccountAreTheTenants: MicrosoftDocs/microsoft-365-docs#7734. What is shown as restorable
+// until a time is there until then, with its OneDrive, and no longer.
+func TestTheDeadlinesOfADeletedAccountAreTheTenants(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	const grady = "grady.archie@contoso.com"
+	c := h.Open(t, grady, offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h))), offboarding.StateEffective)
+	latest, err := h.Ledger.Case(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadlines := offboarding.Deadlines(latest)
+	if len(deadlines) != 3 {
+		t.Fatalf("got %+v, want the account's and the OneDrive's two", deadlines)
+	}
+	there := func() bool { _, is := h.Tenant.DeletedUser(c.Leaver); return is }
+	h.Advance(deadlines[0].At.Sub(h.Now()) - time.Hour)
+	if _, drive := h.Tenant.Drive(c.Leaver); !there() || !drive {
+		t.Errorf("an hour before the first deadline the account is restorable: %t, its OneDrive there: %t", there(), drive)
+	}
+	h.Advance(2 * time.Hour)
+	if there() {
+		t.Error("an hour after the deadline the account can be restored still")
 	}
 }

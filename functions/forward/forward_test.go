@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -213,6 +214,11 @@ func TestWhatWasThereIsKeptInTheBeforeAndNamesNobody(t *testing.T) {
 	if m := mailbox(t, h, id); m.ForwardingSMTPAddress != "smtp:successor@northwind.example" || m.ForwardingAddress != "" {
 		t.Errorf("forwards to %q and %q", m.ForwardingAddress, m.ForwardingSMTPAddress)
 	}
+	for _, rule := range mailbox(t, h, id).Rules {
+		if rule.ID == ruleID && rule.Enabled {
+			t.Error("the rule that sends outside is enabled still")
+		}
+	}
 	if record.Before["rulesOutside"] != ruleID || record.Before["recipientTypeDetails"] != "UserMailbox" || record.Before["forwardingSmtpAddress"] != "sealed" {
 		t.Errorf("before: %v", record.Before)
 	}
@@ -397,9 +403,16 @@ func TestSomebodyWithoutMailboxHasNoMail(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "pradeep.gupta@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	writes := h.Writes()
+	before, _ := h.Tenant.User(c.Leaver)
 	record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 	if made := h.Writes() - writes; record.State != offboarding.StateEffective || record.Evidence["mailbox"] != "none" || made > 0 {
 		t.Errorf("%s, %d writes: %s; want effective with mailbox none, and no write", record.State, made, record.Reason)
+	}
+	if after, _ := h.Tenant.User(c.Leaver); !reflect.DeepEqual(before, after) {
+		t.Errorf("the account is %+v, was %+v", after, before)
+	}
+	if _, there := h.Tenant.Mailbox(c.Leaver); there {
+		t.Error("there is a mailbox")
 	}
 }
 

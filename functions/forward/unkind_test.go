@@ -167,6 +167,7 @@ func TestNobodyElseIsWrittenTo(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	before, held := mailbox(t, h, simtenant.UserID(alex)), h.Tenant.Licences(simtenant.UserID(alex))
+	was := others(h, simtenant.UserID("irvin.sayers@contoso.com"))
 	c := h.Open(t, "irvin.sayers@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
 	h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 	if after := mailbox(t, h, simtenant.UserID(alex)); !reflect.DeepEqual(before, after) {
@@ -174,5 +175,52 @@ func TestNobodyElseIsWrittenTo(t *testing.T) {
 	}
 	if now := h.Tenant.Licences(simtenant.UserID(alex)); !slices.Equal(now, held) {
 		t.Errorf("the recipient holds %v, held %v", now, held)
+	}
+	if is := others(h, c.Leaver); !reflect.DeepEqual(was, is) {
+		t.Error("somebody else's account or mailbox has changed")
+	}
+}
+
+// others are the accounts and mailboxes of everybody but one.
+func others(h *steptest.Harness, but string) map[string]any {
+	found := map[string]any{}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for id, u := range w.Users {
+			if id != but {
+				found["account "+id] = *u
+			}
+		}
+		for id := range w.Mailboxes {
+			if id != but {
+				found["mailbox "+id] = nil
+			}
+		}
+	})
+	for name := range found {
+		if id, is := strings.CutPrefix(name, "mailbox "); is {
+			found[name], _ = h.Tenant.Mailbox(id)
+		}
+	}
+	return found
+}
+
+// TestWhatWasForwardedOutsideEndsWhateverBecomesOfTheMailbox: KelvinTegelaar/CIPP#3702, a competitor.
+func TestWhatWasForwardedOutsideEndsWhateverBecomesOfTheMailbox(t *testing.T) {
+	t.Parallel()
+	for _, handling := range []offboarding.Handling{offboarding.Forward, offboarding.Shared, offboarding.Hold, offboarding.None} {
+		t.Run(string(handling), func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, henrik, offboarding.Options{Mailbox: handling}, offboarding.DefaultPolicy())
+			if m := mailbox(t, h, c.Leaver); m.ForwardingSMTPAddress == "" || !slices.ContainsFunc(m.Rules, func(r simtenant.InboxRule) bool { return r.Enabled }) {
+				t.Fatal("nothing sends outside: the test proves nothing")
+			}
+			blocked(t, h, c)
+			h.Settle(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+			m := mailbox(t, h, c.Leaver)
+			if m.ForwardingSMTPAddress != "" || slices.ContainsFunc(m.Rules, func(r simtenant.InboxRule) bool { return r.Enabled }) {
+				t.Errorf("the mail goes to %q, with the rules %+v; want nothing sent outside", m.ForwardingSMTPAddress, m.Rules)
+			}
+		})
 	}
 }

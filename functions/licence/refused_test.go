@@ -141,3 +141,21 @@ func TestALicenceThatAMailEnabledSecurityGroupGivesIsReleased(t *testing.T) {
 		t.Error("the leaver is still in the group that gives a licence")
 	}
 }
+
+// TestAMailboxThatNobodyOpenedKeepsNoLicence: Exchange PowerShell, Get-MailboxStatistics; Exchange has none of it.
+func TestAMailboxThatNobodyOpenedKeepsNoLicence(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "christie.cline@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	h.Tenant.Edit(func(w *simtenant.World) {
+		m := w.Mailboxes[c.Leaver]
+		m.ItemCount, m.Size, m.NeverOpened = 0, 0, true
+	})
+	forwarded(t, h, c)
+	_, exchange := h.As("preserve")
+	h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, preserve.New(exchange)))
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h))), offboarding.StateEffective)
+	if left := h.Tenant.Licences(c.Leaver); len(left) > 0 {
+		t.Errorf("the licences %v are left, want none: there is nothing to lose", left)
+	}
+}

@@ -1,6 +1,7 @@
 package onedrive_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,13 @@ func TestAPersonAcceptsAFileThatCanNeverBeVerified(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			from, to := drive(t, h, lynne), drive(t, h, patti)
+			for _, i := range from.Items {
+				same := slices.ContainsFunc(to.Items, func(c simtenant.DriveItem) bool { return c.Name == i.Name && c.Size == i.Size && c.Hash == i.Hash })
+				if same == (i.ID == spoiled) {
+					t.Errorf("a copy as the file itself of %s is there: %t", i.ID, same)
+				}
+			}
 			if latest.VerifiedDrive().Items == "" {
 				t.Error("the gate does not know that the rest was verified")
 			}
@@ -74,6 +82,12 @@ func TestAShortcutIsNoContent(t *testing.T) {
 	})
 	_, record := run(t, h, lynne, nil)
 	h.Wants(t, record, offboarding.StateEffective)
+	from, to := drive(t, h, lynne), drive(t, h, patti)
+	if !slices.ContainsFunc(from.Items, func(i simtenant.DriveItem) bool { return i.ID == "01SHORTCUT" }) {
+		t.Error("the shortcut is gone from the leaver's drive")
+	}
+	from.Items = slices.DeleteFunc(from.Items, func(i simtenant.DriveItem) bool { return i.Remote })
+	copied(t, from, to)
 	if record.Evidence["shortcuts"] != "1 not copied" {
 		t.Errorf("got evidence %v, want the shortcut counted", record.Evidence)
 	}

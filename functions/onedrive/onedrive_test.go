@@ -3,6 +3,7 @@ package onedrive_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -208,7 +209,11 @@ func TestWhereFilesGo(t *testing.T) {
 			if tt.edit != nil {
 				h.Tenant.Edit(tt.edit)
 			}
+			was, had := h.Tenant.Drive(simtenant.UserID(tt.person))
 			_, record := run(t, h, tt.person, tt.policy)
+			if is, has := h.Tenant.Drive(simtenant.UserID(tt.person)); has != had || !maps.Equal(tree(t, was, "", ""), tree(t, is, "", "")) {
+				t.Errorf("the leaver's drive holds %v, held %v", is.Items, was.Items)
+			}
 			h.Wants(t, record, tt.state, tt.reason)
 			if got := h.Tenant.Requests()["POST /drives/{drive}/items/{item}/copy"] > 0; got != tt.copies {
 				t.Errorf("copied: %t", got)
@@ -500,6 +505,15 @@ func TestB12WhatCannotBeCopiedIsATaskThatNamesIt(t *testing.T) {
 	_, record := run(t, h, grady, nil)
 	if record.State != offboarding.StateManual || !strings.Contains(record.Reason, "01I0000000001 generalException") || strings.Contains(record.Reason, "Report") {
 		t.Errorf("%s: %s; want manual saying \"01I0000000001 generalException\"", record.State, record.Reason)
+	}
+	for _, i := range drive(t, h, grady).Items {
+		has := slices.ContainsFunc(drive(t, h, manager).Items, func(c simtenant.DriveItem) bool { return c.Hash == i.Hash })
+		if !i.Folder && has == strings.Contains(record.Reason, i.ID) {
+			t.Errorf("the manager has a copy of %s: %t, and the task says: %s", i.ID, has, record.Reason)
+		}
+	}
+	if n := len(drive(t, h, grady).Items); n != 3 {
+		t.Errorf("%d items are in the leaver's drive, want the folder and both files still", n)
 	}
 }
 

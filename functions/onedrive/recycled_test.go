@@ -29,6 +29,12 @@ func TestWhatWasDeletedGoesWithTheDrive(t *testing.T) {
 			h := steptest.New(t)
 			h.Tenant.Edit(func(w *simtenant.World) { w.Drives[simtenant.UserID(tt.person)].Recycled = tt.recycled })
 			c, record := run(t, h, tt.person, nil)
+			if d := drive(t, h, tt.person); d.Recycled != tt.recycled {
+				t.Errorf("the recycle bin holds %d, held %d", d.Recycled, tt.recycled)
+			}
+			if tt.person == lynne {
+				copied(t, drive(t, h, lynne), drive(t, h, patti))
+			}
 			if tt.manual {
 				h.Wants(t, record, offboarding.StateManual, "recycle bin", "--item recycleBin")
 				if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepOnedrive, Items: []string{"recycleBin"}, By: "Miriam Graham", Note: "old drafts"}); err != nil {

@@ -1,6 +1,7 @@
 package onedrive_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -34,9 +35,13 @@ func TestWhatACopySaysIsNotBelieved(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
 			h.Tenant.Edit(tt.edit)
+			was := tree(t, drive(t, h, patti), "", "")
 			c, record := run(t, h, patti, nil)
 			says := map[bool]string{true: "locked"}[tt.state == offboarding.StateParked]
 			h.Wants(t, record, tt.state, says)
+			if is := tree(t, drive(t, h, patti), "", ""); !maps.Equal(was, is) {
+				t.Errorf("the leaver's drive holds %v, held %v", is, was)
+			}
 			if tt.state != offboarding.StateEffective {
 				return
 			}
@@ -53,6 +58,7 @@ func TestFilesThatWereCopiedElsewhereAreNotKept(t *testing.T) {
 	const patti = "patti.fernandez@contoso.com"
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) { w.CopyDelay = 10 * time.Second })
+	was := tree(t, drive(t, h, patti), "", "")
 	c := h.Open(t, patti, offboarding.Options{}, offboarding.DefaultPolicy())
 	w := h.Worker(offboarding.StepOnedrive, newStep(h))
 	for range 400 {
@@ -74,6 +80,18 @@ func TestFilesThatWereCopiedElsewhereAreNotKept(t *testing.T) {
 	record := h.Record(t, c.ID, offboarding.StepOnedrive)
 	if record.State == offboarding.StateEffective || !record.State.Settled() || !strings.Contains(record.Reason, "cop") {
 		t.Errorf("got %s: %s; want a person to be asked", record.State, record.Reason)
+	}
+	if is := tree(t, drive(t, h, patti), "", ""); !maps.Equal(was, is) {
+		t.Errorf("the leaver's drive holds %v, held %v", is, was)
+	}
+	named := 0
+	for _, i := range drive(t, h, patti).Items {
+		if !i.Folder && strings.Contains(record.Reason, i.ID) {
+			named++
+		}
+	}
+	if named != 10 || !strings.Contains(record.Reason, "items of folder") {
+		t.Errorf("the task names %d files, want ten of them, and how many they are: %s", named, record.Reason)
 	}
 }
 

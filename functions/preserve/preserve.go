@@ -25,6 +25,10 @@ type Mailboxes interface {
 	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	Hold(ctx context.Context, id string, lasts time.Duration) error
 	EndHold(ctx context.Context, id string) error
+	// DeletedMailbox reports whether the mailbox is deleted and can be restored; InactiveMailbox, whether a hold
+	// keeps that of a deleted account.
+	DeletedMailbox(ctx context.Context, id string) (bool, error)
+	InactiveMailbox(ctx context.Context, id string) (bool, error)
 }
 
 // Step keeps a leaver's mail.
@@ -42,8 +46,7 @@ const (
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
 	if errors.Is(err, offboarding.ErrNotFound) {
-		job.Evidence[offboarding.MailboxSeen] = "none"
-		return nil
+		return s.without(ctx, job)
 	}
 	if err != nil {
 		return err
@@ -74,6 +77,35 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	job.Evidence["litigationHold"] = written(flow.HoldFor)
 	return nil
+}
+
+// without says what is true of whoever Exchange shows no mailbox: there is none, or it was deleted with the account
+// or the licence, by this departure or by somebody else, and can come back for a while.
+// Source: Exchange Online, Delete or restore user mailboxes.
+func (s *Step) without(ctx context.Context, job *offboarding.Job) error {
+	inactive, err := s.mailboxes.InactiveMailbox(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	if inactive {
+		job.Evidence[offboarding.MailboxSeen] = "inactive: the account is deleted, and a hold keeps its mail"
+		return nil
+	}
+	deleted, err := s.mailboxes.DeletedMailbox(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	licence := job.Case.Step(offboarding.StepLicence)
+	switch {
+	case !deleted:
+		job.Evidence[offboarding.MailboxSeen] = "none"
+		return nil
+	case !job.Case.AccountDeleted().IsZero(), licence != nil && !licence.EffectiveAt.IsZero():
+		job.Evidence[offboarding.MailboxSeen] = "deleted, as this departure wanted"
+		return nil
+	}
+	return job.NotYet("the mailbox is deleted, and Exchange keeps it for 30 days: where somebody, or a synchronisation, deleted the account, restore it (%s); where its licence was taken, give it back (%s)",
+		job.Case.Plan.Cloud().DeletedUsers(), job.Case.Plan.Cloud().Licences(job.Leaver))
 }
 
 // beside is what the step export leaves: an archive, which Graph does not reach. A case that was planned

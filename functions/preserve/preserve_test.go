@@ -1,6 +1,7 @@
 package preserve_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -158,4 +159,91 @@ func TestWithoutTheRoleLegalHoldTheStepIsParked(t *testing.T) {
 	if record.State != offboarding.StateParked || !strings.Contains(record.Reason, http.StatusText(http.StatusBadRequest)) && !strings.Contains(record.Reason, "400") {
 		t.Errorf("%s: %s; want parked saying 400", record.State, record.Reason)
 	}
+}
+
+// TestTheMailboxOfADeletedAccountIsNotNone: KelvinTegelaar/CIPP#3603, an account that others deleted. What can be
+// restored is not called none, and restored it is held.
+func TestTheMailboxOfADeletedAccountIsNotNone(t *testing.T) {
+	t.Parallel()
+	const lidia = "lidia.holloway@contoso.com"
+	for name, tt := range map[string]struct {
+		licence bool // alone went
+		held    bool
+		state   offboarding.StepState
+		says    string
+	}{
+		"somebody deleted the account":            {state: offboarding.StateManual, says: offboarding.PortalWorldwide.DeletedUsers()},
+		"somebody took the licence":               {licence: true, state: offboarding.StateManual, says: "give it back"},
+		"somebody deleted the account, on a hold": {held: true, state: offboarding.StateEffective},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, lidia, offboarding.Options{}, offboarding.DefaultPolicy())
+			was, _ := h.Tenant.User(c.Leaver)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				m, u := w.Mailboxes[c.Leaver], w.Users[c.Leaver]
+				m.SoftDeletedAt, m.Inactive, m.LitigationHold = h.Now(), tt.held, tt.held
+				if tt.licence {
+					u.Licences = nil
+					return
+				}
+				u.DeletedAt = h.Now()
+				w.Deleted[c.Leaver] = u
+				delete(w.Users, c.Leaver)
+			})
+			w := h.Worker(offboarding.StepPreserve, newStep(h))
+			record := h.Settle(t, c.ID, w)
+			h.Wants(t, record, tt.state, tt.says)
+			if record.Evidence[offboarding.MailboxSeen] == "none" {
+				t.Error("it is said that there is no mailbox")
+			}
+			if m, there := h.Tenant.Mailbox(c.Leaver); !there || m.LitigationHold != tt.held {
+				t.Errorf("the mailbox is there: %t, on hold: %t; want it as it was", there, m.LitigationHold)
+			}
+			if tt.held {
+				return
+			}
+			h.Tenant.Edit(func(w *simtenant.World) { // a person gives it back
+				u := was
+				u.DeletedAt = time.Time{}
+				w.Users[c.Leaver] = &u
+				delete(w.Deleted, c.Leaver)
+				w.Mailboxes[c.Leaver].SoftDeletedAt = time.Time{}
+			})
+			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepPreserve); err != nil {
+				t.Fatal(err)
+			}
+			h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+			if m, _ := h.Tenant.Mailbox(c.Leaver); !m.LitigationHold {
+				t.Error("restored, the mailbox is not on hold")
+			}
+		})
+	}
+}
+
+// TestWhatThisDepartureDeletedIsSaidSo: somebody replays preserve when the account is gone.
+func TestWhatThisDepartureDeletedIsSaidSo(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "lidia.holloway@contoso.com", offboarding.Options{}, offboarding.DefaultPolicy())
+	h.Settle(t, c.ID, h.Worker(offboarding.StepDelete, deletes{}))
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Mailboxes[c.Leaver].SoftDeletedAt, w.Users[c.Leaver].DeletedAt = h.Now(), h.Now()
+		w.Deleted[c.Leaver] = w.Users[c.Leaver]
+		delete(w.Users, c.Leaver)
+	})
+	record := h.Settle(t, c.ID, h.Worker(offboarding.StepPreserve, newStep(h)))
+	h.Wants(t, record, offboarding.StateEffective)
+	if got := record.Evidence[offboarding.MailboxSeen]; !strings.HasPrefix(got, "deleted") {
+		t.Errorf("got the evidence %q, want that it is deleted", got)
+	}
+}
+
+// deletes is a step that says that it deleted the account.
+type deletes struct{}
+
+func (deletes) Work(_ context.Context, job *offboarding.Job) error {
+	job.Evidence[offboarding.DeletedAt] = offboarding.Stamp(job.Now)
+	return nil
 }

@@ -258,6 +258,23 @@ func TestCorporateAndPersonalDevicesAreRetiredNeverWiped(t *testing.T) {
 			t.Errorf("evidence %v, before %v", record.Evidence, record.Before)
 		}
 	}
+	if left, _, _ := world(h, patti); len(left) > 0 {
+		t.Errorf("%d devices are left in Intune", len(left))
+	}
+	h.Tenant.Edit(func(w *simtenant.World) {
+		inEntra := 0
+		for _, d := range w.Devices {
+			if slices.Contains(d.Registered, c.Leaver) {
+				inEntra++
+			}
+		}
+		if inEntra == 0 {
+			t.Error("the devices are gone from Entra, with the keys that are kept with them")
+		}
+	})
+	if n := h.Tenant.Requests()["POST /deviceManagement/managedDevices/{id}/wipe"]; n > 0 {
+		t.Errorf("%d devices were wiped", n)
+	}
 	if n := h.Tenant.Requests()["POST /deviceManagement/managedDevices/{id}/retire"]; n != 2 {
 		t.Errorf("%d retirements asked for", n)
 	}

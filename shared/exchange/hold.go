@@ -48,6 +48,21 @@ func (c *Client) InactiveMailbox(ctx context.Context, id string) (bool, error) {
 	return len(found) == 1 && found[0].IsInactiveMailbox && strings.EqualFold(found[0].ExternalDirectoryObjectID, id), nil
 }
 
+// DeletedMailbox reports whether the mailbox of an account is deleted and can be restored
+// (Get-Mailbox -SoftDeletedMailbox).
+func (c *Client) DeletedMailbox(ctx context.Context, id string) (bool, error) {
+	found, err := invoke[struct {
+		ExternalDirectoryObjectID string `json:"ExternalDirectoryObjectId"`
+	}](ctx, c, "Get-Mailbox", map[string]any{"Identity": id, "SoftDeletedMailbox": true})
+	if errors.Is(err, offboarding.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return len(found) == 1 && strings.EqualFold(found[0].ExternalDirectoryObjectID, id), nil
+}
+
 // parseHold reads "365.00:00:00" or "Unlimited".
 func parseHold(text string) (time.Duration, error) {
 	if text == "" || strings.EqualFold(text, "unlimited") {

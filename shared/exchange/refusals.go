@@ -25,13 +25,14 @@ func (p *problem) cause() string {
 	return ""
 }
 
-// explain is what an error means for a later try, with what was being done; see [classify]. To an error answer
-// it adds how a person looks at the object that it is about, where there is one, because what passes may also
-// last (Exchange's own portal finds nothing by an id, its shell does), and to a refusal what is likely behind it.
+// explain is what an error means for a later try, with what was being done; see [classify]. It adds how a person
+// looks at the object that it is about, where there is one, because what passes may also last, also where nothing was
+// answered (Exchange's own portal finds nothing by an id, its shell does), and to a refusal what is likely behind it.
 func explain(doing, cmdlet, object string, err error) error {
+	var no refused
+	never := errors.As(err, &no) // sent
 	err = classify(doing, err)
-	var p *problem
-	if !errors.As(err, &p) || errors.Is(err, offboarding.ErrNotFound) {
+	if never || errors.Is(err, offboarding.ErrNotFound) {
 		return err
 	}
 	look := ""
@@ -44,6 +45,10 @@ func explain(doing, cmdlet, object string, err error) error {
 	}
 	if !offboarding.IsPermanent(err) {
 		return fmt.Errorf("%w%s", err, look)
+	}
+	var p *problem
+	if !errors.As(err, &p) {
+		return err
 	}
 	if cause := p.cause(); cause != "" {
 		return offboarding.Permanent(fmt.Errorf("%w; %s%s", err, cause, look))

@@ -33,8 +33,9 @@ func readingRoles(id string) call {
 
 // Access lists what the user can reach in Entra, directly: groups, ownerships and OAuth grants, whether
 // they hold a directory role, what their licences bring, and who reports to them, in one round trip as
-// long as they are few. A group whose licences Graph does not show is an error. Permissions: Directory.Read.All,
-// and Member.Read.Hidden for the groups whose membership is hidden, which Graph leaves out without it.
+// long as they are few. A group whose licences Graph does not show is an error. Each listing is read whatever
+// became of the others, and the error says which could not be: what it would have shown is missing. Where that is
+// the roles nothing is shown (Access.Known). Permissions: Directory.Read.All, and Member.Read.Hidden for the groups whose membership is hidden, which Graph leaves out without it.
 func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, err error) {
 	calls := append(readingGroups(id),
 		reading(id, "licences", "/users/{}/licenseDetails", "", budgetDirectory),
@@ -43,32 +44,47 @@ func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, e
 		reading(id, "direct reports", "/users/{}/directReports", "$select=id,accountEnabled"+largePages, budgetDirectory),
 	)
 	answers, errs := c.batch(ctx, calls...)
-	if err := firstOf(errs); err != nil {
-		return a, err
-	}
-	if a.Groups, a.Owned, a.Apps, err = c.groupsOf(ctx, calls, answers); err != nil {
-		return a, err
-	}
-	reports, err := rest[directoryObject](ctx, c, calls[5], answers[5])
-	if err != nil {
-		return a, err
-	}
-	for _, o := range reports { // an organisational contact has no account
-		if o.Type == typeUser && value(o.AccountEnabled) {
-			a.Reports = append(a.Reports, o.ID)
+	read := func(i int, into func() error) {
+		if errs[i] == nil {
+			errs[i] = into()
 		}
 	}
-	licences, err := rest[licenceDetails](ctx, c, calls[2], answers[2])
-	if err != nil {
-		return a, err
+	read(4, func() error {
+		roles, err := c.grantsOf(ctx, id, offboarding.GrantRole, calls[4], answers[4])
+		a.Role = len(roles) > 0
+		return err
+	})
+	if errs[4] != nil {
+		return offboarding.Access{}, errs[4]
 	}
-	a.Phone, a.Automation = slices.ContainsFunc(licences, licenceDetails.phone), slices.ContainsFunc(licences, licenceDetails.automates)
-	if a.Grants, err = c.grantsOf(ctx, id, offboarding.GrantConsent, calls[3], answers[3]); err != nil {
-		return a, err
+	a.Known = true
+	for i, into := range []*[]offboarding.Group{&a.Groups, &a.Owned} {
+		read(i, func() (err error) {
+			var apps []offboarding.OwnedApp
+			*into, apps, err = c.groupsIn(ctx, calls[i], answers[i])
+			a.Apps = append(a.Apps, apps...)
+			return err
+		})
 	}
-	roles, err := c.grantsOf(ctx, id, offboarding.GrantRole, calls[4], answers[4])
-	a.Role = len(roles) > 0
-	return a, err
+	read(2, func() error {
+		licences, err := rest[licenceDetails](ctx, c, calls[2], answers[2])
+		a.Phone, a.Automation = slices.ContainsFunc(licences, licenceDetails.phone), slices.ContainsFunc(licences, licenceDetails.automates)
+		return err
+	})
+	read(3, func() (err error) {
+		a.Grants, err = c.grantsOf(ctx, id, offboarding.GrantConsent, calls[3], answers[3])
+		return err
+	})
+	read(5, func() error {
+		reports, err := rest[directoryObject](ctx, c, calls[5], answers[5])
+		for _, o := range reports { // an organisational contact has no account
+			if o.Type == typeUser && value(o.AccountEnabled) {
+				a.Reports = append(a.Reports, o.ID)
+			}
+		}
+		return err
+	})
+	return a, offboarding.Join(errs...)
 }
 
 // Privileges lists what makes the user powerful in Entra, directly: [Client.Powers] and authentication
@@ -168,20 +184,30 @@ func (c *Client) methodsByType(ctx context.Context, id string) (methods []offboa
 // picked out of all owned objects: the narrower listings, cast to one type, are advanced queries.
 func (c *Client) groupsOf(ctx context.Context, calls []call, answers []answer) (in, owned []offboarding.Group, apps []offboarding.OwnedApp, err error) {
 	for i, into := range []*[]offboarding.Group{&in, &owned} {
-		objects, err := rest[group](ctx, c, calls[i], answers[i])
-		if err == nil {
-			*into, err = groupsIn(objects)
-		}
-		if err != nil {
+		var theirs []offboarding.OwnedApp
+		if *into, theirs, err = c.groupsIn(ctx, calls[i], answers[i]); err != nil {
 			return nil, nil, nil, err
 		}
-		for _, o := range objects {
-			if o.Type == typeApp || o.Type == typeService {
-				apps = append(apps, offboarding.OwnedApp{ID: o.ID, AppID: o.AppID, DisplayName: o.DisplayName, Service: o.Type == typeService})
-			}
-		}
+		apps = append(apps, theirs...)
 	}
 	return in, owned, apps, nil
+}
+
+// groupsIn reads a listing of groups to its end, and the applications among them.
+func (c *Client) groupsIn(ctx context.Context, one call, first answer) (groups []offboarding.Group, apps []offboarding.OwnedApp, err error) {
+	objects, err := rest[group](ctx, c, one, first)
+	if err == nil {
+		groups, err = groupsIn(objects)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, o := range objects {
+		if o.Type == typeApp || o.Type == typeService {
+			apps = append(apps, offboarding.OwnedApp{ID: o.ID, AppID: o.AppID, DisplayName: o.DisplayName, Service: o.Type == typeService})
+		}
+	}
+	return groups, apps, nil
 }
 
 // grantsOf reads a listing of rights to its end: those that are the user's to lose.

@@ -40,7 +40,7 @@ func (c *Client) batch(ctx context.Context, calls ...call) ([]answer, []error) {
 	}
 	for i, err := range errs {
 		if err != nil {
-			errs[i] = c.explain(calls[i], classify(calls[i].what(), err))
+			errs[i] = c.explain(calls[i], err)
 		}
 	}
 	return answers, errs

@@ -120,7 +120,7 @@ var errNothing = errors.New("the answer of Graph is empty")
 func (c *Client) send(ctx context.Context, one call) (answer, error) {
 	a, err := c.sendAlone(ctx, one)
 	if err != nil {
-		return answer{}, c.explain(one, classify(one.what(), err))
+		return answer{}, c.explain(one, err)
 	}
 	return a, nil
 }
@@ -190,7 +190,11 @@ func get[T any](ctx context.Context, c *Client, one call) (T, error) {
 		var none T
 		return none, err
 	}
-	return decode[T](a)
+	into, err := decode[T](a)
+	if err != nil {
+		err = c.unread(one, err)
+	}
+	return into, err
 }
 
 // write makes a call that changes the world: a POST unless it says otherwise.
@@ -254,15 +258,16 @@ func pages[T any](ctx context.Context, c *Client, one call) iter.Seq2[page[T], e
 func follow[T any](ctx context.Context, c *Client, one call, at answer, err error, yield func(page[T], error) bool) {
 	seen := map[string]bool{one.next: true}
 	for {
-		var p page[T]
-		if err == nil {
-			p, err = decode[page[T]](at)
+		if err != nil {
+			yield(page[T]{}, err)
+			return
 		}
+		p, err := decode[page[T]](at)
 		if err == nil && p.Value == nil {
 			err = fmt.Errorf("%s: %w", one.what(), errNothing)
 		}
 		if err != nil {
-			yield(page[T]{}, err)
+			yield(page[T]{}, c.unread(one, err))
 			return
 		}
 		p.at = at.at
@@ -270,7 +275,7 @@ func follow[T any](ctx context.Context, c *Client, one call, at answer, err erro
 			return
 		}
 		if seen[p.Next] {
-			yield(page[T]{}, fmt.Errorf("%s: %w", one.what(), errCircle))
+			yield(page[T]{}, c.unread(one, fmt.Errorf("%s: %w", one.what(), errCircle)))
 			return
 		}
 		seen[p.Next], one.next = true, p.Next

@@ -55,17 +55,34 @@ func (p *problem) cause() string {
 	return ""
 }
 
-// explain adds to an error answer where a person can look at its object, because what passes may also last,
-// and to a refusal what is likely behind it. Everything else is returned as it is.
+// explain says what an error means for a later try (see [classify]), and adds where a person can look at its
+// object, because what passes may also last: also where nothing was answered, or nothing that can be read. To a
+// refusal it adds what is likely behind it. What was never sent, is not there or is explained already stays as it is.
 func (c *Client) explain(one call, err error) error {
+	var no refused
 	var p *problem
-	switch {
-	case !errors.As(err, &p) || errors.Is(err, offboarding.ErrNotFound):
+	var already *explained
+	if errors.As(err, &already) {
 		return err
-	case offboarding.IsPermanent(err):
-		return offboarding.Permanent(&explained{err, one.where(c.Portal()), p.cause()})
 	}
-	return &explained{err, one.where(c.Portal()), ""}
+	said := classify(one.what(), err)
+	switch {
+	case errors.As(err, &no) || errors.Is(err, errAbsent) || errors.Is(said, offboarding.ErrNotFound):
+		return said
+	case !offboarding.IsPermanent(said):
+		return &explained{said, one.where(c.Portal()), ""}
+	case errors.As(err, &p):
+		return offboarding.Permanent(&explained{said, one.where(c.Portal()), p.cause()})
+	}
+	return said
+}
+
+// unread is explain for an answer that cannot be used; its error says what was being done.
+func (c *Client) unread(one call, err error) error {
+	if where := one.where(c.Portal()); where != "" {
+		return &explained{err, where, ""}
+	}
+	return err
 }
 
 // explained is an error answer with what a person has to know about it.

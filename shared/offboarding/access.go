@@ -11,8 +11,8 @@ type Access struct {
 	Groups []Group // of which they are a member
 	Owned  []Group
 	Grants []Grant // consents
-	// Role is set when they hold an active directory role by name.
-	Role bool
+	// Role is set when they hold an active directory role by name, Known when that could be read.
+	Role, Known bool
 	// Phone is set when a licence brings them Teams Phone, Automation when one brings Power Automate or
 	// Power Apps, whose flows and apps stop with their owner.
 	Phone, Automation bool

@@ -264,17 +264,20 @@ var lost = map[StepName]func(c *Case, r *Record) []string{
 		}
 		return nil
 	},
-	StepAccess: func(_ *Case, r *Record) []string {
+	StepAccess: func(c *Case, r *Record) []string {
+		portal := c.Plan.Cloud().Portal
+		whom := func(id string) string { return id + " (" + portal.User(id) + ")" }
 		out := []string{"private and shared channels of Teams are memberships of their own, which Leaver does not see"}
 		if n := r.counted(string(GrantConsent) + " "); n > 0 {
 			out = append(out, Count(n, "consent")+" to applications, for the person to give again")
 		}
 		for _, name := range slices.Sorted(maps.Keys(r.Progress)) {
 			if group, is := strings.CutPrefix(name, HandedTo); is {
-				out = append(out, "the group "+group+" keeps its new owner "+r.Progress[name]+" beside the person")
+				out = append(out, "the group "+group+" ("+portal.Group(group)+") keeps its new owner "+whom(r.Progress[name])+" beside the person")
 			}
 			if what, is := strings.CutPrefix(name, PassedOn); is {
-				out = append(out, what+" comes back from "+r.Progress[name]+" if it still is as Leaver left it, and is a task if not")
+				_, id, _ := strings.Cut(what, " ")
+				out = append(out, what+" (Get-Recipient "+id+" shows it) comes back from "+whom(r.Progress[name])+" if it still is as Leaver left it, and is a task if not")
 			}
 		}
 		if r.Evidence["tasks"] != "" {

@@ -39,7 +39,7 @@ func (r Retry) Next(failure offboarding.Verdict, attempts int, failing time.Dura
 	case failure.Kind == offboarding.KindPermanent:
 		return 0, failure.Why
 	case failing >= budget:
-		return 0, fmt.Sprintf("still failing after %s: %s", budget, failure.Why)
+		return 0, fmt.Sprintf("still failing after %s: %s; look whether the service has trouble (of Microsoft: Microsoft 365 admin center, Health, Service health), and whether this host reaches it (leaver doctor)", budget, failure.Why)
 	}
 	delay = Backoff(attempts)
 	if offboarding.IsThrottled(failure.Err) { // whoever says when to come back need not be backed off from for long

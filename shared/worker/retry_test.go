@@ -33,8 +33,8 @@ func TestAFailureIsTriedAgainOrParked(t *testing.T) {
 	}{
 		{"the first failure", 0, reset, 0, 0, time.Second, ""},
 		{"a later one", 0, reset, 5, time.Hour, 32 * time.Second, ""},
-		{"a day of them", 0, reset, 40, 24 * time.Hour, 0, "still failing after 24h0m0s: reset"},
-		{"a budget of its own", time.Minute, reset, 3, time.Minute, 0, "still failing after 1m0s: reset"},
+		{"a day of them", 0, reset, 40, 24 * time.Hour, 0, "still failing after 24h0m0s: reset; look whether the service has trouble (of Microsoft: Microsoft 365 admin center, Health, Service health), and whether this host reaches it (leaver doctor)"},
+		{"a budget of its own", time.Minute, reset, 3, time.Minute, 0, "still failing after 1m0s: reset; look whether the service has trouble (of Microsoft: Microsoft 365 admin center, Health, Service health), and whether this host reaches it (leaver doctor)"},
 		{"nothing can help", 0, offboarding.Permanent(reset), 0, 0, 0, "reset"},
 		{"told when to come back", 0, offboarding.Throttled(time.Hour, reset), 0, 0, time.Hour, ""},
 		{"told often", 0, offboarding.Throttled(time.Second, reset), 30, time.Hour, 30 * time.Second, ""},

@@ -88,6 +88,15 @@ func (h *Harness) findable(t testing.TB, c *offboarding.Case, r *offboarding.Rec
 		t.Errorf("step %s is parked and says neither a likely cause nor where to look: %s", r.Name, r.Reason)
 	}
 	h.approvable(t, c)
+	var steps []offboarding.StepName
+	for _, s := range c.Steps {
+		steps = append(steps, s.Name)
+	}
+	for _, line := range c.Lost(steps) {
+		for _, id := range UnfindableIn(line, c.Leaver) {
+			t.Errorf("an undo of case %s names %s, which no portal finds by that alone: %s", c.ID, id, line)
+		}
+	}
 }
 
 // approvable fails the test unless whoever is asked to approve something finds it.

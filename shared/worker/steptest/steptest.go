@@ -75,6 +75,7 @@ func suite(t *testing.T, s Subject) {
 		{"a crash at any call changes nothing in the outcome", crash},
 		{"a transient error is tried again by a scheduled message", transient},
 		{"a refusal parks the step with its reason", refused},
+		{"what never answers, or never ends, says where to look", unanswered},
 		{"an administrator is refused with the name of the role, at first in the hope of access (B10)", protected},
 		{"an accepted but unseen effect is not yet", lagging},
 		{"a lease held by another run is respected", leased},
@@ -315,6 +316,31 @@ func refused(t *testing.T, x *fixture) {
 			again, err := y.Deliver(t.Context(), y.worker, m)
 			if err != nil || again.DeadReason != worker.ReasonParked {
 				t.Errorf("delivered again: dead-lettered as %q, %v", again.DeadReason, err)
+			}
+		})
+	}
+}
+
+// unanswered breaks every connection, and then lets every listing lead back to itself: what is left to a person in
+// the end is findable.
+func unanswered(t *testing.T, x *fixture) {
+	for name, fault := range map[string]simtenant.Fault{
+		"every connection breaks": {Reset: true}, "pages in a circle": {Circle: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			y := newFixture(t, x.s)
+			y.worker.Retry = worker.Retry{Budget: time.Minute}
+			for _, operation := range []string{"GET *", "POST /$batch", "Get-*"} {
+				each := fault
+				each.Operation = operation
+				y.Tenant.Edit(func(w *simtenant.World) { w.Faults = append(w.Faults, each) })
+			}
+			if y.endsAsWanted(t) && fault.Reset {
+				t.Error("it is done although nothing answered")
+			}
+			record := y.Record(t, y.c.ID, y.s.Name)
+			if fault.Reset && (record.State != offboarding.StateParked || !strings.Contains(record.Reason, "Service health")) {
+				t.Errorf("%s: %s; want it parked with where to look", record.State, record.Reason)
 			}
 		})
 	}
