@@ -242,7 +242,7 @@ func (s *Step) recipient(ctx context.Context, job *offboarding.Job, plan *offboa
 	if back {
 		return refuse("the mail of the successor " + who.ID + " is forwarded to the leaver, which would make a loop (" + job.Case.Plan.Cloud().User(who.ID) + ")")
 	}
-	return target{id: who.ID, contact: flow.Address, copy: plan.Copy}, nil
+	return target{id: who.ID, contact: flow.Address, copy: plan.Copy}, job.Name(ctx, who)
 }
 
 // longestChain is how many forwardings are followed to find a loop.

@@ -65,7 +65,10 @@ func (s *Step) reader(ctx context.Context, job *offboarding.Job) (id, wrong stri
 	if errors.As(err, &unfit) {
 		return "", unfit.Why, nil
 	}
-	return who.ID, "", err
+	if err != nil {
+		return "", "", err
+	}
+	return who.ID, "", job.Name(ctx, who)
 }
 
 // letIn lets somebody read the leaver's drive. Reading is enough: what they changed there would

@@ -63,6 +63,14 @@ func (j *Job) Seal(ctx context.Context, before map[string]string) error {
 	return j.KeepPersonal(ctx, added)
 }
 
+// NameOf begins the names of the personal values that say by which name people know an object id.
+const NameOf = "name of "
+
+// Name keeps by which name people know a user whom the step names by object id, for the report.
+func (j *Job) Name(ctx context.Context, u User) error {
+	return j.Seal(ctx, map[string]string{NameOf + u.ID: u.UserPrincipalName})
+}
+
 // KeepProgress keeps one value of the progress, unless it is that already.
 func (j *Job) KeepProgress(ctx context.Context, name, value string) error {
 	if j.Step.Progress[name] == value {

@@ -180,6 +180,7 @@ func Of(e ledger.Evidence, now time.Time) (Report, error) {
 		return Report{}, err
 	}
 	m := making{c: c, personal: e.Values(), entries: entries}
+	m.names = m.namesOf()
 	r := Report{
 		Form: Form, MadeAt: now.UTC(), Case: c.ID, Tenant: c.Tenant, State: string(c.State(now)),
 		Leaver:   Leaver{ID: c.Leaver, UserPrincipalName: m.named("userPrincipalName")},
@@ -216,6 +217,7 @@ type making struct {
 	c        *offboarding.Case
 	personal map[string]string
 	entries  []offboarding.Entry
+	names    map[string]string // of people whom steps name by object id
 }
 
 // named is a personal value, or that it was erased.
@@ -411,16 +413,40 @@ func (m making) step(r *Report, record *offboarding.Record) {
 func (m making) facts(step offboarding.StepName, kept map[string]string) []Fact {
 	out := []Fact{}
 	for _, name := range slices.Sorted(maps.Keys(kept)) {
-		if strings.HasPrefix(name, offboarding.FilesUnderWay) {
-			continue // for the step alone, and pages of it
+		if strings.HasPrefix(name, offboarding.FilesUnderWay) || strings.HasPrefix(name, offboarding.NameOf) {
+			continue // for the step alone, and pages of it; or said where the id is
 		}
 		value := kept[name]
 		if personal := ledger.PersonalName(step, name); m.c.Sealed(personal) {
 			value = m.named(personal)
 		}
-		out = append(out, Fact{Name: name, Value: value})
+		out = append(out, Fact{Name: m.withNames(name), Value: m.withNames(value)})
 	}
 	return out
+}
+
+// withNames says beside each object id by which name people know it, where a step kept that.
+func (m making) withNames(text string) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		if name := m.names[word]; name != "" {
+			words[i] = name + " (" + word + ")"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// namesOf are the names that the steps of a case kept, or that they were erased, by object id.
+func (m making) namesOf() map[string]string {
+	names := map[string]string{}
+	for _, record := range m.c.Steps {
+		for name := range record.Before {
+			if id, is := strings.CutPrefix(name, offboarding.NameOf); is {
+				names[id] = m.named(ledger.PersonalName(record.Name, name))
+			}
+		}
+	}
+	return names
 }
 
 // known is a time that there is; nil for the zero value.

@@ -353,3 +353,40 @@ func TestTheTimelineEndsWithWhatWasSeenLast(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoeverIsNamedByIDIsCalledByName while the name stands; once it is erased the report says so.
+func TestWhoeverIsNamedByIDIsCalledByName(t *testing.T) {
+	t.Parallel()
+	const successor, known = "7f6e5d4c-2222-4333-8444-555555555555", "alex.wilber@contoso.com"
+	of := departure(t)
+	_, entries, err := of.Fold()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries = append(entries[:8:8], // forward has begun
+		offboarding.Entry{At: start.Add(550 * time.Millisecond), Kind: offboarding.EntryKept, Step: offboarding.StepForward, Before: map[string]string{offboarding.NameOf + successor: "sealed"}, Sealed: map[string]string{ledger.PersonalName(offboarding.StepForward, offboarding.NameOf+successor): known}},
+		offboarding.Entry{At: start.Add(600 * time.Millisecond), Kind: offboarding.EntrySettled, Step: offboarding.StepForward, N: 1, State: offboarding.StateEffective, Evidence: map[string]string{"forwardedTo": successor}},
+	)
+	entries[0].Sealed = map[string]string{"userPrincipalName": name}
+	e := history(t, entries...)
+	forwardedTo := func() (facts []string) {
+		for _, s := range made(t, e).Steps {
+			for _, f := range s.Observed {
+				if s.Name == offboarding.StepForward {
+					facts = append(facts, f.Name+": "+f.Value)
+				}
+			}
+			if s.Name == offboarding.StepForward && len(s.Before) > 0 {
+				t.Errorf("the name is among what was before: %v", s.Before)
+			}
+		}
+		return facts
+	}
+	if got, want := forwardedTo(), []string{"forwardedTo: " + known + " (" + successor + ")"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	clear(e.Personal)
+	if got, want := forwardedTo(), []string{"forwardedTo: erased (" + successor + ")"}; !slices.Equal(got, want) {
+		t.Errorf("once the values are erased: got %q, want %q", got, want)
+	}
+}
