@@ -275,6 +275,19 @@ func TestManyGroupsTakeFewRoundTrips(t *testing.T) {
 	}
 }
 
+// TestNothingIsLeftIsSaidOnlyOnceItIsRead: while a read lags behind, memberships show that were left.
+func TestNothingIsLeftIsSaidOnlyOnceItIsRead(t *testing.T) {
+	t.Parallel()
+	const lag = 30 * time.Second
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.ReadLag = lag })
+	began := h.Now()
+	record := settle(t, h, adele)
+	if after := record.EffectiveAt.Sub(began); record.State != offboarding.StateEffective || after < lag {
+		t.Errorf("%s after %s: %v; want effective, and not before the %s by which reads lag behind", record.State, after, record.Evidence, lag)
+	}
+}
+
 func TestNothingToTakeAway(t *testing.T) {
 	t.Parallel()
 	for _, person := range []string{"pradeep.gupta@contoso.com", "grady.archie@contoso.com", "henrietta.mueller_fabrikam.com#EXT#@contoso.com"} {
