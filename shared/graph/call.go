@@ -262,12 +262,12 @@ func follow[T any](ctx context.Context, c *Client, one call, at answer, err erro
 			yield(page[T]{}, err)
 			return
 		}
-		p, err := decode[page[T]](at)
-		if err == nil && p.Value == nil {
-			err = fmt.Errorf("%s: %w", one.what(), errNothing)
+		p, wrong := decode[page[T]](at)
+		if wrong == nil && p.Value == nil {
+			wrong = fmt.Errorf("%s: %w", one.what(), errNothing)
 		}
-		if err != nil {
-			yield(page[T]{}, c.unread(one, err))
+		if wrong != nil {
+			yield(page[T]{}, c.unread(one, wrong))
 			return
 		}
 		p.at = at.at

@@ -137,6 +137,20 @@ func TestFindDoublesQuotesAndFollowsThinPages(t *testing.T) {
 	}
 }
 
+// TestASecondPageThatIsRefusedSaysWhat: the error is that of the refusal, not of a page that could not be read.
+func TestASecondPageThatIsRefusedSaysWhat(t *testing.T) {
+	s, ctx := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1.0/next" {
+			respond(403, `{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges"}}`)(w, r)
+			return
+		}
+		respond(200, `{"value":[{"id":"1"}],"@odata.nextLink":"https://`+r.Host+`/v1.0/next"}`)(w, r)
+	})
+	if got, err := s.ManagedDevices(ctx, leaver); !offboarding.IsPermanent(err) || !strings.Contains(err.Error(), "Authorization_RequestDenied") {
+		t.Errorf("got %v, %v; want the refusal", got, err)
+	}
+}
+
 func TestFindDoesNotGuess(t *testing.T) {
 	s, ctx := serve(t, respond(403, ""))
 	for name, who := range map[string]offboarding.Employee{"unnamed": {}, "no id": {ID: "adele@contoso.com"}, "forbidden": {UserPrincipalName: "adele@contoso.com"}} {
