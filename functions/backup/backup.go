@@ -109,7 +109,8 @@ type Record struct {
 
 // Run copies the ledger when the last good backup is a day old, looked at once an hour, and reports how
 // old it is. A copy that fails is tried again in a minute, then ever later, at most an hour: what it leaves
-// behind stays for as long as a backup does. Errors: those of the ledger and of the storage; what was read back otherwise than it was written.
+// behind stays for as long as a backup does. Errors: those of the ledger and of the storage; what was read
+// back otherwise than it was written.
 func (b *Backup) Run(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -34,8 +34,9 @@ func readingRoles(id string) call {
 // Access lists what the user can reach in Entra, directly: groups, ownerships and OAuth grants, whether
 // they hold a directory role, what their licences bring, and who reports to them, in one round trip as
 // long as they are few. A group whose licences Graph does not show is an error. Each listing is read whatever
-// became of the others, and the error says which could not be: what it would have shown is missing. Where that is
-// the roles nothing is shown (Access.Known). Permissions: Directory.Read.All, and Member.Read.Hidden for the groups whose membership is hidden, which Graph leaves out without it.
+// became of the others, and the error says which could not be: what it would have shown is missing. Where
+// that is the roles, nothing is shown (Access.Known). Permissions: Directory.Read.All, and Member.Read.Hidden
+// for the groups whose membership is hidden, which Graph leaves out without it.
 func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, err error) {
 	calls := append(readingGroups(id),
 		reading(id, "licences", "/users/{}/licenseDetails", "", budgetDirectory),

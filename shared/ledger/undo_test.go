@@ -16,17 +16,12 @@ import (
 func takenBack(t *testing.T, s ledger.Store) (*ledger.Ledger, *ledger.Run) {
 	t.Helper()
 	l := onMemory(s, ledgertest.Proof("tenant"))
-	c, err := l.Open(t.Context(), opening(t, "1", start))
-	if err == nil {
-		_, err = l.MarkPublished(t.Context(), c.ID, 1)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := published(t, l)
 	m := claim(c)
 	m.Step = offboarding.StepForward
 	run := begin(t, l, m, start.Add(time.Minute))
-	if _, err = run.Keep(t.Context(), map[string]string{"deliver": "true"}, nil); err == nil {
+	_, err := run.Keep(t.Context(), map[string]string{"deliver": "true"}, nil)
+	if err == nil {
 		_, err = run.KeepPersonal(t.Context(), map[string]string{"to": "adele@contoso.com"})
 	}
 	if err == nil {
@@ -45,6 +40,22 @@ func takenBack(t *testing.T, s ledger.Store) (*ledger.Ledger, *ledger.Run) {
 	return l, begin(t, l, m, start.Add(time.Minute))
 }
 
+// published is a departure whose messages are on the bus, and of which these steps had their effect.
+func published(t *testing.T, l *ledger.Ledger, effective ...offboarding.StepName) *offboarding.Case {
+	t.Helper()
+	c, err := l.Open(t.Context(), opening(t, "1", start))
+	if err == nil {
+		c, err = l.MarkPublished(t.Context(), c.ID, 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range effective {
+		settle(t, begin(t, l, claimOf(c, name), start.Add(time.Minute)), ledger.Settlement{State: offboarding.StateEffective})
+	}
+	return c
+}
+
 // TestAnUndoIsOrderedOnce: whoever types it again while it is under way begins nothing anew, takes nobody's
 // approval away and leaves tasks as they are, of a departure that was complete as of one that went on.
 func TestAnUndoIsOrderedOnce(t *testing.T) {
@@ -54,13 +65,7 @@ func TestAnUndoIsOrderedOnce(t *testing.T) {
 			t.Parallel()
 			now := start
 			l := ledger.New(&ledgertest.Memory{}, func() time.Time { return now }, rand.Reader, ledgertest.Proof("tenant"))
-			c, err := l.Open(t.Context(), opening(t, "1", start))
-			if err == nil {
-				c, err = l.MarkPublished(t.Context(), c.ID, 1)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := published(t, l)
 			if complete {
 				now = now.Add(60 * 24 * time.Hour) // the gates are due
 			}
@@ -95,20 +100,12 @@ func TestAnUndoIsOrderedOnce(t *testing.T) {
 func TestTheUndoOfAStepDoesNotStandForTheWhole(t *testing.T) {
 	t.Parallel()
 	l := onMemory(&ledgertest.Memory{}, ledgertest.Proof("tenant"))
-	c, err := l.Open(t.Context(), opening(t, "1", start))
-	if err == nil {
-		c, err = l.MarkPublished(t.Context(), c.ID, 1)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []offboarding.StepName{offboarding.StepForward, offboarding.StepBlock} {
-		settle(t, begin(t, l, claimOf(c, name), start.Add(time.Minute)), ledger.Settlement{State: offboarding.StateEffective})
-	}
+	c := published(t, l, offboarding.StepForward, offboarding.StepBlock)
 	if _, err := l.Cancel(t.Context(), ledger.Cancellation{Tenant: c.Tenant, Leaver: c.Leaver, Request: offboarding.RequestID("test", "2"), EventTime: start.Add(time.Second)}); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []offboarding.StepName{offboarding.StepForward, ""} {
+		var err error
 		if c, err = l.Undo(t.Context(), ledger.UndoOrder{Case: c.ID, Step: step, By: miriam, Reason: "she stays", Source: "operator"}); err != nil {
 			t.Fatal(err)
 		}
@@ -123,13 +120,7 @@ func TestTheUndoOfAStepDoesNotStandForTheWhole(t *testing.T) {
 func TestWhatIsNotThereIsNotTakenBack(t *testing.T) {
 	t.Parallel()
 	l := onMemory(&ledgertest.Memory{}, ledgertest.Proof("tenant"))
-	c, err := l.Open(t.Context(), opening(t, "1", start))
-	if err == nil {
-		c, err = l.MarkPublished(t.Context(), c.ID, 1)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := published(t, l)
 	order := ledger.UndoOrder{Case: c.ID, By: miriam, Reason: "she stays", Source: "operator", Step: "bloc"}
 	if _, err := l.Undo(t.Context(), order); !errors.Is(err, ledger.ErrNotUndoable) || !strings.Contains(err.Error(), "does not hold step bloc") {
 		t.Errorf("a step that is not planned: %v", err)
@@ -148,17 +139,9 @@ func TestWhatIsNotThereIsNotTakenBack(t *testing.T) {
 func TestAnUndoThatIsStoppedLeavesNothingPlanned(t *testing.T) {
 	t.Parallel()
 	l := onMemory(&ledgertest.Memory{}, ledgertest.Proof("tenant"))
-	c, err := l.Open(t.Context(), opening(t, "1", start))
+	c := published(t, l, offboarding.StepForward, offboarding.StepBlock)
+	c, err := l.Undo(t.Context(), ledger.UndoOrder{Case: c.ID, By: miriam, Reason: "she stays", Source: "operator"})
 	if err == nil {
-		c, err = l.MarkPublished(t.Context(), c.ID, 1)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []offboarding.StepName{offboarding.StepForward, offboarding.StepBlock} {
-		settle(t, begin(t, l, claimOf(c, name), start.Add(time.Minute)), ledger.Settlement{State: offboarding.StateEffective})
-	}
-	if c, err = l.Undo(t.Context(), ledger.UndoOrder{Case: c.ID, By: miriam, Reason: "she stays", Source: "operator"}); err == nil {
 		c, err = l.MarkPublished(t.Context(), c.ID, c.Plan.Version)
 	}
 	if err != nil {

@@ -137,8 +137,8 @@ func (c *Case) LeftToLicence() []string {
 }
 
 // HeldBack is the verdict of a step that has to wait for privileges, and nil otherwise. For whoever
-// is an administrator ([Case.Administrator]) every step waits until privileges knows that the tenant can do without
-// them; while it cannot, nothing of the case goes on, without a deadline, because the one task is
+// is an administrator ([Case.Administrator]) every step waits until privileges knows that the tenant can do
+// without them; while it cannot, nothing of the case goes on, without a deadline, because the one task is
 // that of privileges.
 func (j *Job) HeldBack() error {
 	return j.heldBack(j.Case.Administrator())

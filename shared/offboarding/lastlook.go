@@ -16,7 +16,8 @@ type Accounts interface {
 
 // LastLook asks right before each write of an irreversible step what may have changed since the step
 // began to read: whether the policy protects the account by now, and whether the person came back
-// (B16). A run that locks somebody out begins with such a look ([LastLook.Begins]). A write guard asks the ledger right after it, so that both are asked last and together.
+// (B16). A write guard asks the ledger right after it, so that both are asked last and together. A run that
+// locks somebody out begins with such a look ([LastLook.Begins]).
 type LastLook struct {
 	Accounts Accounts
 	Policy   Policy
