@@ -106,8 +106,8 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 			since = at
 		}
 	}
-	guest := user.UserType == "Guest"
-	if !guest && (user.AccountEnabled || job.Step.Progress[sessionsRevoked] == "") {
+	external := user.External()
+	if !external && (user.AccountEnabled || job.Step.Progress[sessionsRevoked] == "") {
 		if err := s.directory.RevokeSignInSessions(ctx, job.Leaver); err != nil {
 			return offboarding.Join(job.Refused(ctx, disabling, roles), err)
 		}
@@ -133,11 +133,11 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 	if user.AccountEnabled {
 		return job.NotYet("disabling was accepted, but accountEnabled still reads true")
 	}
-	if guest {
-		// Source: Microsoft Graph, user: revokeSignInSessions: it does nothing for guests, who sign in
-		// in their home tenant. The disabled account is what keeps them out of this one.
+	if external {
+		// Source: Microsoft Graph, user: revokeSignInSessions: it does nothing for external users, who sign
+		// in in their home tenant. The disabled account is what keeps them out of this one.
 		job.Evidence[offboarding.AccountEnabled] = "false"
-		job.Evidence["guest"] = "sessions belong to the home tenant"
+		job.Evidence["external"] = "sessions belong to the home tenant"
 		return nil
 	}
 	if offboarding.Stamp(user.SessionsValidFrom) < job.Step.Progress[sessionsRevoked] {

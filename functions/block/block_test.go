@@ -324,16 +324,43 @@ func TestALockoutIsTriedAgainWithinHalfAMinute(t *testing.T) {
 	}
 }
 
-// TestAGuestWhoIsDisabledIsBlocked: a guest's sessions are those of the home tenant, and no revocation
-// ever shows.
-func TestAGuestWhoIsDisabledIsBlocked(t *testing.T) {
+// TestWhoSignsInElsewhereIsBlockedOnceDisabled: the sessions of a guest, and of a member who is external, are
+// those of the home tenant, and no revocation ever shows. A guest with a password here has them here.
+// Source: Microsoft Entra, Properties of a B2B collaboration user: userType has no relation to how a user
+// signs in; microsoftgraph/microsoft-graph-docs#19012.
+func TestWhoSignsInElsewhereIsBlockedOnceDisabled(t *testing.T) {
 	t.Parallel()
 	const guest = "henrietta.mueller_fabrikam.com#EXT#@contoso.com"
-	h := steptest.New(t)
-	c := h.Open(t, guest, offboarding.Options{}, offboarding.DefaultPolicy())
-	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
-	h.Wants(t, record, offboarding.StateEffective)
-	if enabled(t, h, simtenant.UserID(guest)) || record.LockedOutAt.IsZero() {
-		t.Errorf("got enabled %t, locked out %s, want a disabled account", enabled(t, h, simtenant.UserID(guest)), record.LockedOutAt)
+	for name, tt := range map[string]struct {
+		person  string
+		edit    func(*simtenant.User)
+		revoked bool
+	}{
+		"a guest":                           {person: guest},
+		"a member of another tenant":        {person: guest, edit: func(u *simtenant.User) { u.UserType = "Member" }},
+		"one who was invited and kept name": {person: adele, edit: func(u *simtenant.User) { u.ExternalUserState = "Accepted" }},
+		"a guest with a password here":      {person: adele, edit: func(u *simtenant.User) { u.UserType = "Guest" }, revoked: true},
+		"one who has not accepted yet":      {person: adele, edit: func(u *simtenant.User) { u.ExternalUserState = "PendingAcceptance" }, revoked: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			id := simtenant.UserID(tt.person)
+			if tt.edit != nil {
+				h.Tenant.Edit(func(w *simtenant.World) { tt.edit(w.Users[id]) })
+			}
+			was, _ := h.Tenant.User(id)
+			c := h.Open(t, tt.person, offboarding.Options{}, offboarding.DefaultPolicy())
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h)))
+			h.Wants(t, record, offboarding.StateEffective)
+			is, _ := h.Tenant.User(id)
+			if is.AccountEnabled || record.LockedOutAt.IsZero() || is.SessionsValidFrom.After(was.SessionsValidFrom) != tt.revoked {
+				t.Errorf("got enabled %t, locked out %s, sessions valid from %s (before %s); want disabled, and revoked: %t",
+					is.AccountEnabled, record.LockedOutAt, is.SessionsValidFrom, was.SessionsValidFrom, tt.revoked)
+			}
+			if (record.Evidence["external"] == "") != tt.revoked {
+				t.Errorf("the evidence is %v; want it to say whose the sessions are where they are not ours", record.Evidence)
+			}
+		})
 	}
 }

@@ -9,6 +9,26 @@ import (
 	"leaver/shared/worker/steptest"
 )
 
+// TestTheMailOfAnOutsiderIsTheirOwn: guests, and members of another tenant, have no mailbox here, and what they
+// have at home is nobody's task. It used to be one, which kept their departure open.
+func TestTheMailOfAnOutsiderIsTheirOwn(t *testing.T) {
+	t.Parallel()
+	const guest = "henrietta.mueller_fabrikam.com#EXT#@contoso.com"
+	for name, userType := range map[string]string{"a guest": "Guest", "a member of another tenant": "Member"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(guest)].UserType = userType })
+			c := h.Open(t, guest, offboarding.Options{}, offboarding.DefaultPolicy())
+			directory, mailboxes := h.As("forward")
+			h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy()))), offboarding.StateEffective)
+			if h.Writes() > 0 {
+				t.Errorf("%d writes, want none", h.Writes())
+			}
+		})
+	}
+}
+
 // TestAMailboxThatLivesElsewhereIsATask: it used to count as none, and nobody saw to its mail.
 func TestAMailboxThatLivesElsewhereIsATask(t *testing.T) {
 	t.Parallel()

@@ -81,8 +81,12 @@ type target struct {
 
 // elsewhere is nil for whoever has no mailbox at all, and a task for a person where it lives outside of
 // Exchange Online, in an Exchange of the organisation's own or at somebody else's: Exchange shows
-// a MailUser then. Source: Exchange, RecipientTypeDetails.
-func (s *Step) elsewhere(ctx context.Context, job *offboarding.Job) error {
+// a MailUser then. That of a guest, or of a member of another tenant, is their own.
+// Source: Exchange, RecipientTypeDetails.
+func (s *Step) elsewhere(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
+	if user.Outsider() {
+		return nil
+	}
 	r, err := s.mailboxes.Recipient(ctx, job.Leaver)
 	if err != nil || r.Inside || !strings.EqualFold(r.ID, job.Leaver) || job.Case.Plan.Mailbox == offboarding.None {
 		return err
@@ -99,7 +103,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	flow, err := s.mailboxes.MailFlow(ctx, job.Leaver)
 	if errors.Is(err, offboarding.ErrNotFound) {
 		job.Evidence[offboarding.MailboxSeen] = "none"
-		return s.elsewhere(ctx, job)
+		return s.elsewhere(ctx, job, user)
 	}
 	if err != nil {
 		return err

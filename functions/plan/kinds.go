@@ -37,7 +37,7 @@ type mailbox struct {
 // round trip more.
 func (p *Planner) asks(ctx context.Context, user offboarding.User) <-chan mailbox {
 	answer := make(chan mailbox, 1)
-	if user.UserType == guest {
+	if user.Outsider() {
 		answer <- mailbox{}
 		return answer
 	}
@@ -74,7 +74,7 @@ func (p *Planner) nobodys(ctx context.Context, r offboarding.Request, user offbo
 	if m.err != nil {
 		return nil, fmt.Errorf("looking up whether the account is a person's: %w", m.err)
 	}
-	service := user.UserType != guest && services.MatchString(user.UserPrincipalName)
+	service := !user.Outsider() && services.MatchString(user.UserPrincipalName)
 	if service && len(user.Licences) > 0 {
 		_, err := p.Directory.Manager(ctx, user.ID)
 		if err != nil && !errors.Is(err, offboarding.ErrNotFound) {

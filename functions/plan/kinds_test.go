@@ -114,6 +114,11 @@ func TestAMailboxThatLivesElsewhereIsKnownWhenItIsPlanned(t *testing.T) {
 			delete(w.Mailboxes, id)
 			w.Users[id].RecipientTypeDetails, w.Users[id].Mail = "MailUser", henrik
 		}, true},
+		"of another organisation": {func(w *simtenant.World) {
+			id := simtenant.UserID(henrik)
+			delete(w.Mailboxes, id)
+			w.Users[id].ExternalUserState = "Accepted"
+		}, false},
 		"here": {func(*simtenant.World) {}, false},
 		"and where Outlook does not answer nobody waits for it": {func(w *simtenant.World) {
 			w.Faults = append(w.Faults, simtenant.Fault{Operation: "GET /users/{id}/mailboxSettings", Status: 503})

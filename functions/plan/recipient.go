@@ -44,13 +44,16 @@ func (p *Planner) recipient(ctx context.Context, leaver offboarding.User, named 
 		if u.ID == leaver.ID {
 			return refuse("the leaver cannot get the leaver's mail")
 		}
-		if u.UserType != guest {
+		if !u.Outsider() {
 			may, err := p.maySucceed(ctx, leaver, u)
 			if err == nil && !may {
 				return refuse("this user is not among the managers of the leaver, who alone may be named (the policy's successors)")
 			}
 			return u.ID, "", err
 		}
+	}
+	if !p.Policy.ForwardsTo(named) && len(found) > 0 {
+		return refuse("this address is that of a guest, or of somebody who signs in in another organisation, and the policy does not name its domain (forwardDomains)")
 	}
 	if !p.Policy.ForwardsTo(named) {
 		return refuse("no user in the tenant has this address, and the policy does not name its domain (forwardDomains); a group or a distribution list cannot have a leaver's mail, a person or a shared mailbox can")
@@ -82,9 +85,6 @@ func (p *Planner) maySucceed(ctx context.Context, leaver, named offboarding.User
 	}
 	return false, nil
 }
-
-// guest is the userType of somebody whose mailbox is outside of the organisation.
-const guest = "Guest"
 
 // filesTo is where the plan moves the files: a person whom the policy names becomes an object id.
 // Whether they can take the files is checked when that is due.

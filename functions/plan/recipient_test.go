@@ -63,7 +63,13 @@ func ask(t *testing.T, h *steptest.Harness, policy offboarding.Policy, id, who s
 	return d, c
 }
 
-const henrik = "henrik.holm@contoso.com"
+const (
+	henrik    = "henrik.holm@contoso.com"
+	henrietta = "henrietta.mueller_fabrikam.com#EXT#@contoso.com"
+)
+
+// member makes a member of the guest, who signs in in another tenant all the same.
+func member(w *simtenant.World) { w.Users[simtenant.UserID(henrietta)].UserType = "Member" }
 
 func TestTheRecipientIsNeverGuessed(t *testing.T) {
 	t.Parallel()
@@ -71,6 +77,7 @@ func TestTheRecipientIsNeverGuessed(t *testing.T) {
 	policy.ForwardDomains, policy.Successors = []string{"fabrikam.com"}, offboarding.SuccessorsMembers
 	tests := []struct {
 		name, who, to string
+		edit          func(*simtenant.World)
 		id            string // object id in the plan
 		address       string // kept beside the history
 		refused       string
@@ -81,6 +88,11 @@ func TestTheRecipientIsNeverGuessed(t *testing.T) {
 		{name: "somebody by alias", who: henrik, to: "a.vance@contoso.com", id: simtenant.UserID("adele.vance@contoso.com")},
 		{name: "somebody outside whose domain is named", who: henrik, to: "successor@fabrikam.com", address: "successor@fabrikam.com"},
 		{name: "a guest is outside", who: henrik, to: "henrietta.mueller@fabrikam.com", address: "henrietta.mueller@fabrikam.com"},
+		{name: "a member of another tenant is outside", who: henrik, to: "henrietta.mueller@fabrikam.com", edit: member, address: "henrietta.mueller@fabrikam.com"},
+		{name: "such a one without the domain", who: henrik, to: "henrietta.mueller@northwind.example", edit: func(w *simtenant.World) {
+			member(w)
+			w.Users[simtenant.UserID(henrietta)].Mail = "henrietta.mueller@northwind.example"
+		}, refused: "signs in in another organisation"},
 		{name: "two with the address", who: henrik, to: "lynne.robbins@contoso.com", refused: "2 users"},
 		{name: "nobody with the address", who: henrik, to: "nobody@contoso.com", refused: "no user in the tenant"},
 		{name: "outside without the domain", who: henrik, to: "somebody@northwind.example", refused: "forwardDomains"},
@@ -91,6 +103,9 @@ func TestTheRecipientIsNeverGuessed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
+			if tt.edit != nil {
+				h.Tenant.Edit(tt.edit)
+			}
 			d, c := ask(t, h, policy, fmt.Sprintf("req-%d", i), tt.who, offboarding.Options{ForwardTo: tt.to})
 			if tt.refused != "" {
 				// The lockout does not wait for a slip in the address: forward asks a person.

@@ -59,8 +59,8 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if held := job.Unforeseen(user); held != nil {
 		return held
 	}
-	if user.UserType == "Guest" {
-		job.Evidence["guest"] = "password and sessions belong to the home tenant; block keeps the guest out"
+	if user.External() {
+		job.Evidence["external"] = "password and sessions belong to the home tenant; block keeps the leaver out"
 		return nil
 	}
 	err = job.KeepBefore(ctx, map[string]string{

@@ -65,15 +65,35 @@ func TestB9B10WhoCannotBeSignedOutByTheMachine(t *testing.T) {
 	}
 }
 
-// A guest signs in with the home tenant. Source: Microsoft Graph, user: revokeSignInSessions.
-func TestAGuestIsLeftToTheHomeTenant(t *testing.T) {
+// TestWhoSignsInElsewhereIsLeftToTheHomeTenant, and a guest with a password here is not. Sources: Microsoft
+// Graph, user: revokeSignInSessions; Microsoft Entra, Properties of a B2B collaboration user.
+func TestWhoSignsInElsewhereIsLeftToTheHomeTenant(t *testing.T) {
 	t.Parallel()
-	const person = "henrietta.mueller_fabrikam.com#EXT#@contoso.com"
-	h := steptest.New(t)
-	c := h.Open(t, person, offboarding.Options{}, offboarding.DefaultPolicy())
-	record := h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, newStep(h)))
-	if record.State != offboarding.StateEffective || record.Evidence["guest"] == "" || h.Tenant.PasswordChanges(simtenant.UserID(person)) > 0 {
-		t.Errorf("%s: %s %v; want effective with guest", record.State, record.Reason, record.Evidence)
+	const guest, lee = "henrietta.mueller_fabrikam.com#EXT#@contoso.com", "lee.gu@contoso.com"
+	for name, tt := range map[string]struct {
+		person string
+		edit   func(*simtenant.User)
+		here   bool
+	}{
+		"a guest":                      {person: guest, edit: func(*simtenant.User) {}},
+		"a member of another tenant":   {person: guest, edit: func(u *simtenant.User) { u.UserType = "Member" }},
+		"a guest with a password here": {person: lee, edit: func(u *simtenant.User) { u.UserType = "Guest" }, here: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			id := simtenant.UserID(tt.person)
+			h.Tenant.Edit(func(w *simtenant.World) { tt.edit(w.Users[id]) })
+			was, _ := h.Tenant.User(id)
+			c := h.Open(t, tt.person, offboarding.Options{}, offboarding.DefaultPolicy())
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepSignout, newStep(h)))
+			h.Wants(t, record, offboarding.StateEffective)
+			is, _ := h.Tenant.User(id)
+			changed, revoked := h.Tenant.PasswordChanges(id) > 0, is.SessionsValidFrom.After(was.SessionsValidFrom)
+			if changed != tt.here || revoked != tt.here || (record.Evidence["external"] == "") != tt.here {
+				t.Errorf("password changed %t, sessions revoked %t, evidence %v; want them here: %t", changed, revoked, record.Evidence, tt.here)
+			}
+		})
 	}
 }
 

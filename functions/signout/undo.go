@@ -12,7 +12,7 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 	if job.Step.Progress[passwordSet] == "" {
 		before, looked := job.Step.Before[lastPasswordChange]
 		if !looked {
-			return nil // a guest's
+			return nil // of whoever signs in elsewhere
 		}
 		// A run may have ended between the write and its record.
 		user, err := s.directory.User(ctx, job.Leaver)

@@ -15,7 +15,7 @@ import (
 )
 
 // selectUser asks for what an offboarding.User holds.
-const selectUser = "$select=id,userPrincipalName,mail,proxyAddresses,employeeId,userType,createdDateTime,department,companyName,accountEnabled,isManagementRestricted,onPremisesSyncEnabled," +
+const selectUser = "$select=id,userPrincipalName,mail,proxyAddresses,employeeId,userType,externalUserState,createdDateTime,department,companyName,accountEnabled,isManagementRestricted,onPremisesSyncEnabled," +
 	"onPremisesDomainName,onPremisesImmutableId,onPremisesSecurityIdentifier,onPremisesSamAccountName,onPremisesLastSyncDateTime," +
 	"lastPasswordChangeDateTime,signInSessionsValidFromDateTime,assignedLicenses,licenseAssignmentStates"
 
@@ -35,6 +35,7 @@ func (u user) domain(at time.Time) offboarding.User {
 		Mail:                  value(u.GetMail()),
 		EmployeeID:            value(u.GetEmployeeId()),
 		UserType:              value(u.GetUserType()),
+		ExternalUserState:     value(u.GetExternalUserState()),
 		Created:               value(u.GetCreatedDateTime()),
 		Department:            value(u.GetDepartment()),
 		CompanyName:           value(u.GetCompanyName()),
@@ -228,7 +229,7 @@ func (c *Client) filter(ctx context.Context, field, condition string, advanced .
 // User.Read.All.
 func (c *Client) Manager(ctx context.Context, id string) (offboarding.User, error) {
 	a, err := c.send(ctx, call{
-		doing: "reading the manager of", objects: []string{id}, path: "/users/{}/manager", query: "$select=id,userPrincipalName,mail,userType,accountEnabled",
+		doing: "reading the manager of", objects: []string{id}, path: "/users/{}/manager", query: "$select=id,userPrincipalName,mail,userType,externalUserState,accountEnabled",
 		budget: budgetDirectory,
 	})
 	if err != nil {
@@ -289,8 +290,8 @@ func (c *Client) Enable(ctx context.Context, id string) error {
 var disabled, enabled = map[string]bool{"accountEnabled": false}, map[string]bool{"accountEnabled": true}
 
 // RevokeSignInSessions makes every session and refresh token of the user invalid, which takes
-// Entra up to some minutes. It does not reach guests, who sign in elsewhere. Permission:
-// User.RevokeSessions.All.
+// Entra up to some minutes. It does not reach whoever signs in elsewhere ([offboarding.User.External]).
+// Permission: User.RevokeSessions.All.
 func (c *Client) RevokeSignInSessions(ctx context.Context, id string) error {
 	a, err := c.write(ctx, call{doing: "revoking the sessions of user", objects: []string{id}, path: "/users/{}/revokeSignInSessions", budget: budgetDirectory})
 	if err != nil {

@@ -1,6 +1,9 @@
 package offboarding
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // User is an Entra user as the tenant showed it at AsOf. Property names are Microsoft's;
 // a property that was not asked for is the zero value.
@@ -11,6 +14,7 @@ type User struct {
 	EmployeeID            string   // employeeId, the number that HR gave them; it is personal
 	Addresses             []string // proxyAddresses without "smtp:"
 	UserType              string   // Member or Guest
+	ExternalUserState     string   // Accepted of somebody who was invited and signs in elsewhere since
 	Created               time.Time
 	Department            string
 	CompanyName           string
@@ -24,6 +28,20 @@ type User struct {
 	Licences              []Licence
 	Privileged            []string  // names of the privileged directory roles that it holds, where its roles were read too
 	AsOf                  time.Time // the tenant's own clock: the Date header of the answer
+}
+
+// guest is the userType of somebody who is not of the organisation, wherever they sign in.
+const guest = "Guest"
+
+// Outsider reports whether somebody's mail is somebody else's to see to: a guest's, or of another tenant.
+func (u User) Outsider() bool { return u.UserType == guest || u.External() }
+
+// External reports whether somebody signs in in another organisation, where their password and their
+// sessions are. What userType says is another matter: there are members who do, and guests who do not.
+// Source: Microsoft Entra, Properties of a B2B collaboration user; Invite internal users to B2B
+// collaboration, who keep their name.
+func (u User) External() bool {
+	return strings.Contains(strings.ToUpper(u.UserPrincipalName), "#EXT#") || u.ExternalUserState == "Accepted"
 }
 
 // DeletedUser is a user among the deleted items.

@@ -53,7 +53,8 @@ func (e *UnfitError) Error() string { return e.Why }
 
 // Successor is who takes over what the leaver leaves, whether mail, files or groups: whoever is
 // named by object id, else whoever the plan forwards the mail to, else the manager as Entra shows
-// them now. Nobody who is leaving, disabled or a guest takes over anything; that is an [UnfitError].
+// them now. Nobody who is leaving, disabled, a guest or of another organisation takes over anything;
+// that is an [UnfitError].
 func Successor(ctx context.Context, c *Case, named string, people People, departures Departures) (User, error) {
 	unfit := func(format string, args ...any) (User, error) {
 		return User{}, &UnfitError{Why: fmt.Sprintf(format, args...)}
@@ -78,8 +79,10 @@ func Successor(ctx context.Context, c *Case, named string, people People, depart
 		return User{}, err
 	case strings.EqualFold(who.ID, c.Leaver):
 		return unfit("the leaver cannot succeed the leaver")
-	case who.UserType == "Guest":
+	case who.UserType == guest:
 		return unfit("the successor %s is a guest (%s)", who.ID, page)
+	case who.External():
+		return unfit("the successor %s signs in in another organisation (%s)", who.ID, page)
 	}
 	leaving, err := departures.Leaving(ctx, who.ID)
 	switch {

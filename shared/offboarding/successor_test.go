@@ -37,6 +37,7 @@ func TestTheSuccessorIsDecidedOnce(t *testing.T) {
 		"other":    {ID: "other", UserType: "Member", AccountEnabled: true},
 		"named":    {ID: "named", UserType: "Member", AccountEnabled: true},
 		"guest":    {ID: "guest", UserType: "Guest", AccountEnabled: true},
+		"external": {ID: "external", UserType: "Member", UserPrincipalName: "ext_fabrikam.com#EXT#@contoso.com", AccountEnabled: true},
 		"disabled": {ID: "disabled", UserType: "Member"},
 	}
 	tests := []struct {
@@ -52,6 +53,7 @@ func TestTheSuccessorIsDecidedOnce(t *testing.T) {
 		{name: "not the leaver", mail: "leaver", why: "the leaver cannot"},
 		{name: "no manager who is the leaver", manager: "leaver", why: "the leaver cannot"},
 		{name: "no guest", manager: "guest", why: "guest is a guest"},
+		{name: "no member of another tenant", manager: "external", why: "external signs in in another organisation"},
 		{name: "no manager who is leaving", manager: "manager", leaving: "manager", why: "manager is leaving as well"},
 		{name: "nobody disabled", manager: "disabled", why: "disabled is disabled", disabled: true},
 		{name: "nobody disabled and leaving", manager: "disabled", leaving: "disabled", why: "is leaving as well"},

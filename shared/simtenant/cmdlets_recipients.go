@@ -18,6 +18,8 @@ func recipientKind(u *User) string {
 		return u.RecipientTypeDetails
 	case u.UserType == "Guest" && u.Mail != "":
 		return "GuestMailUser"
+	case u.external() && u.Mail != "":
+		return "MailUser"
 	}
 	return ""
 }

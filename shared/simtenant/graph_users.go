@@ -30,6 +30,7 @@ var userSchema = newSchema("user",
 		field[User]{"usageLocation", func(_ *call, u *User) any { return text(u.UsageLocation) }},
 		field[User]{"employeeId", func(_ *call, u *User) any { return text(u.EmployeeID) }},
 		field[User]{"userType", func(_ *call, u *User) any { return u.UserType }},
+		field[User]{"externalUserState", func(_ *call, u *User) any { return text(u.ExternalUserState) }},
 		field[User]{"accountEnabled", func(_ *call, u *User) any { return u.AccountEnabled }},
 		field[User]{"onPremisesSyncEnabled", func(_ *call, u *User) any { return flag(u.OnPremisesSyncEnabled) }},
 		field[User]{"onPremisesDomainName", func(_ *call, u *User) any { return text(u.OnPremises.DomainName) }},
@@ -240,7 +241,7 @@ func revokeSessions(c *call) reply {
 		return *bad
 	}
 	c.t.before(kindUser, u.ID, c.now)
-	if u.UserType != "Guest" { // guests sign in through their home tenant: 200, and nothing happens
+	if !u.external() { // who signs in through their home tenant: 200, and nothing happens
 		u.SessionsValidFrom = c.now.Truncate(time.Second)
 	}
 	return reply{status: http.StatusOK, body: map[string]any{"@odata.context": c.base() + "/$metadata#Edm.Boolean", "value": true}}

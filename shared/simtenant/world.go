@@ -73,6 +73,7 @@ type User struct {
 	UsageLocation          string // ISO country; licences cannot be assigned without
 	EmployeeID             string
 	UserType               string // Member or Guest
+	ExternalUserState      string // PendingAcceptance or Accepted of somebody who was invited
 	AccountEnabled         bool
 	OnPremisesSyncEnabled  *bool // true = synced, false = once synced, nil = cloud
 	OnPremisesDisabled     bool  // what the on-premises directory says of a synced user
@@ -99,6 +100,12 @@ type User struct {
 
 // Synced says that the user is mastered on premises.
 func (u *User) Synced() bool { return u.OnPremisesSyncEnabled != nil && *u.OnPremisesSyncEnabled }
+
+// external says that the user signs in in another tenant, whatever the userType is.
+// Source: Microsoft Entra, Properties of a B2B collaboration user; Invite internal users to B2B collaboration.
+func (u *User) external() bool {
+	return strings.Contains(u.UserPrincipalName, "#EXT#") || u.ExternalUserState == "Accepted"
+}
 
 // AdministrativeUnit is a unit of the directory.
 type AdministrativeUnit struct {
