@@ -154,7 +154,7 @@ type run struct {
 // inDirectory takes away what Entra knows of.
 func (r *run) inDirectory(ctx context.Context) error {
 	access, unread := r.directory.Access(ctx, r.job.Leaver)
-	if !access.Known {
+	if access.Unread[offboarding.GrantRole] != nil { // whether the leaver must keep everything is not known
 		return unread
 	}
 	r.phone = access.Phone

@@ -13,14 +13,14 @@ import (
 func (r *run) keepBefore(ctx context.Context, a offboarding.Access, groups memberships) error {
 	before := map[string]string{}
 	for _, g := range groups.graph {
-		before["member "+g.ID] = "group"
+		before[memberOf+g.ID] = asGroup
 	}
 	for _, g := range groups.exchange {
-		before["member "+g.ID] = "distribution"
+		before[memberOf+g.ID] = asList
 	}
 	for _, g := range a.Owned {
 		if !g.AssignableToRole {
-			before["owner "+g.ID] = "owner"
+			before[ownerOf+g.ID] = "owner"
 		}
 	}
 	for _, g := range a.Grants {
@@ -30,7 +30,7 @@ func (r *run) keepBefore(ctx context.Context, a offboarding.Access, groups membe
 		return err
 	}
 	onPremises := cmp.Or(strings.Join(groups.licensedOnPremises, " "), "none")
-	if r.job.Case.Step(offboarding.StepOnpremises) != nil {
+	if r.job.Case.Step(offboarding.StepOnpremises) != nil && a.Unread[offboarding.GrantMember] == nil { // else onpremises would leave them (B2)
 		if err := r.job.KeepProgress(ctx, offboarding.LicensedOnPremises, onPremises); err != nil {
 			return err
 		}

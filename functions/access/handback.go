@@ -44,6 +44,7 @@ func (r *run) back(ctx context.Context, way, task string, page func(id string) s
 		What: "handing back", Missing: "things of the kind " + way + " that do not show it yet: %d",
 		Find: func(ctx context.Context) ([]passing, error) {
 			var out []passing
+			var unread []error
 			seen = nil
 			for _, id := range r.job.Step.Kept(way + " ") {
 				p := passing{id: id, to: r.job.Step.Progress[offboarding.PassedOn+way+" "+id], copies: r.job.Step.Before[way+" "+id] == withCopy}
@@ -51,17 +52,17 @@ func (r *run) back(ctx context.Context, way, task string, page func(id string) s
 				if errors.Is(err, offboarding.ErrNotFound) {
 					why, err = "it is not there any more", nil
 				}
-				if err != nil {
-					return nil, err
-				}
-				if is {
+				switch {
+				case err != nil:
+					unread = append(unread, err)
+				case is:
 					seen = append(seen, way+" "+id)
-					continue
+				default:
+					changed[id] = why
+					out = append(out, p)
 				}
-				changed[id] = why
-				out = append(out, p)
 			}
-			return out, nil
+			return out, offboarding.Join(unread...)
 		},
 		Give: offboarding.Each(func(ctx context.Context, p passing) error {
 			if why := changed[p.id]; why != "" {

@@ -72,6 +72,42 @@ func TestOneRefusalKeepsNoOtherAccess(t *testing.T) {
 	}
 }
 
+// TestOneRefusalKeepsNothingElseFromComingBack: likewise on the way back.
+func TestOneRefusalKeepsNothingElseFromComingBack(t *testing.T) {
+	t.Parallel()
+	id := simtenant.UserID(emily)
+	for name, tt := range map[string]struct {
+		fault   simtenant.Fault
+		missing string // how what cannot come back begins; "" = all comes back
+	}{
+		"the groups":                  {simtenant.Fault{Operation: "GET /users/{id}/memberOf", Status: 403}, "member of"},
+		"the owned objects":           {simtenant.Fault{Operation: "GET /users/{id}/ownedObjects", Status: 403}, "owner of"},
+		"who reports to them":         {simtenant.Fault{Operation: "GET /users/{id}/directReports", Status: 403}, ""},
+		"the telephone numbers":       {simtenant.Fault{Operation: "GET /admin/teams/telephoneNumberManagement/numberAssignments", Status: 403}, "telephone number"},
+		"who may send as a colleague": {simtenant.Fault{Operation: "Get-RecipientPermission", Status: 403}, "send as"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, emily, offboarding.Options{}, offboarding.DefaultPolicy())
+			takePrivileges(t, h, c)
+			had := slices.DeleteFunc(left(h, id), func(what string) bool { return what == "consent" }) // the person's to give anew
+			w := h.Worker(offboarding.StepAccess, newStep(h))
+			h.Settle(t, c.ID, w)
+			gone := left(h, id)
+			takeBack(t, h, id)
+			h.Tenant.Edit(func(w *simtenant.World) { w.Faults = append(w.Faults, tt.fault) })
+			record := h.Settle(t, c.ID, w)
+			is := left(h, id)
+			for _, what := range had {
+				if back, may := slices.Contains(is, what), tt.missing == "" || !strings.HasPrefix(what, tt.missing); back != may && !slices.Contains(gone, what) {
+					t.Errorf("%s is back: %t, want %t (%s: %s)", what, back, may, record.State, record.Reason)
+				}
+			}
+		})
+	}
+}
+
 // TestOneRoomThatCannotBeLookedAtKeepsNoOtherWithTheLeaver: issue 6, kind 6; also where the answer looks as if it
 // passed, and lasts for a day.
 func TestOneRoomThatCannotBeLookedAtKeepsNoOtherWithTheLeaver(t *testing.T) {

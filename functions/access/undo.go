@@ -60,8 +60,8 @@ func (s *Step) older(job *offboarding.Job) error {
 type place struct{ kind, way, group string }
 
 const (
-	memberOf = "member "
-	ownerOf  = "owner "
+	memberOf = string(offboarding.GrantMember) + " "
+	ownerOf  = string(offboarding.GrantOwner) + " "
 	asGroup  = "group"
 	asList   = "distribution"
 )
@@ -90,24 +90,31 @@ func (s *Step) rejoin(ctx context.Context, job *offboarding.Job) error {
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[place]{
 		What: "joining", Missing: "groups that do not show the leaver: %d",
 		Find: func(ctx context.Context) ([]place, error) {
-			is, err := s.directory.Access(ctx, job.Leaver)
-			if err != nil {
-				return nil, err
-			}
-			missing := slices.DeleteFunc(slices.Clone(were), func(p place) bool {
-				groups := is.Groups
-				if p.kind == ownerOf {
-					groups = is.Owned
+			is, _ := s.directory.Access(ctx, job.Leaver) // what it could not read of anything else is no matter here
+			var missing []place
+			var unread []error
+			for _, now := range []struct {
+				kind, what string
+				groups     []offboarding.Group
+				unread     error
+			}{
+				{memberOf, "memberships", is.Groups, is.Unread[offboarding.GrantMember]},
+				{ownerOf, "ownerships", is.Owned, is.Unread[offboarding.GrantOwner]},
+			} {
+				theirs := slices.DeleteFunc(slices.Clone(were), func(p place) bool { return p.kind != now.kind })
+				switch {
+				case len(theirs) == 0:
+				case now.unread != nil:
+					unread = append(unread, now.unread)
+				default:
+					gone := slices.DeleteFunc(slices.Clone(theirs), func(p place) bool {
+						return slices.ContainsFunc(now.groups, func(g offboarding.Group) bool { return g.ID == p.group })
+					})
+					told(job, now.what, len(theirs)-len(gone), len(theirs))
+					missing = append(missing, gone...)
 				}
-				return slices.ContainsFunc(groups, func(g offboarding.Group) bool { return g.ID == p.group })
-			})
-			for kind, what := range map[string]string{memberOf: "memberships", ownerOf: "ownerships"} {
-				of := func(all []place) int {
-					return len(slices.DeleteFunc(slices.Clone(all), func(p place) bool { return p.kind != kind }))
-				}
-				told(job, what, of(were)-of(missing), of(were))
 			}
-			return missing, nil
+			return missing, offboarding.Join(unread...)
 		},
 		Give:    func(ctx context.Context, missing []place) []error { return s.putBack(ctx, job.Leaver, missing) },
 		Refused: func(p place, err error) string { return refusedPlace(job.Case.Plan.Cloud().Portal, p, err) },
@@ -177,11 +184,14 @@ func (s *Step) renumber(ctx context.Context, job *offboarding.Job, _ offboarding
 		What: "assigning", Missing: "telephone numbers that Teams does not show yet: %d",
 		Find: func(ctx context.Context) ([]offboarding.TelephoneNumber, error) {
 			have, err := s.directory.TelephoneNumbers(ctx, job.Leaver)
+			if err != nil {
+				return nil, err
+			}
 			return slices.DeleteFunc(slices.Clone(were), func(n offboarding.TelephoneNumber) bool {
 				return slices.ContainsFunc(have, func(h offboarding.TelephoneNumber) bool {
 					return strings.TrimPrefix(h.Number, "+") == strings.TrimPrefix(n.Number, "+")
 				})
-			}), err
+			}), nil
 		},
 		Give: offboarding.Each(func(ctx context.Context, n offboarding.TelephoneNumber) error {
 			taken, err := s.directory.NumberTaken(ctx, job.Leaver, n.Number)
@@ -227,17 +237,17 @@ func (s *Step) regrant(ctx context.Context, job *offboarding.Job) error {
 		What: "granting", Missing: "rights on mailboxes that do not show yet: %d",
 		Find: func(ctx context.Context) ([]offboarding.MailRight, error) {
 			var lacking []offboarding.MailRight
+			var unread []error
 			for _, r := range were {
-				has, err := s.mailboxes.HasMailRight(ctx, job.Leaver, r)
-				if err != nil && !errors.Is(err, offboarding.ErrNotFound) {
-					return nil, err
-				}
-				if !has {
+				switch has, err := s.mailboxes.HasMailRight(ctx, job.Leaver, r); {
+				case err != nil && !errors.Is(err, offboarding.ErrNotFound):
+					unread = append(unread, err)
+				case !has:
 					lacking = append(lacking, r)
 				}
 			}
-			told(job, "mailboxRights", len(were)-len(lacking), len(were))
-			return lacking, nil
+			told(job, "mailboxRights", len(were)-len(lacking)-len(unread), len(were))
+			return lacking, offboarding.Join(unread...)
 		},
 		Give: offboarding.Each(func(ctx context.Context, r offboarding.MailRight) error {
 			return s.mailboxes.GrantMailRight(ctx, job.Leaver, r)

@@ -75,14 +75,14 @@ func (s *Step) join(ctx context.Context, job *offboarding.Job, groups []string) 
 		return nil
 	}
 	byID, portal := map[string]offboarding.Group{}, job.Case.Plan.Cloud().Portal
-	err := offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
+	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
 		What: "joining the groups that give licences", Missing: "of them do not show the leaver yet: %d",
 		Find: func(ctx context.Context) ([]string, error) {
 			var missing []string
 			for some := range slices.Chunk(groups, 20) {
 				in, err := s.directory.MemberGroups(ctx, job.Leaver, some)
 				if err != nil {
-					return nil, err
+					return missing, err
 				}
 				for _, id := range some {
 					if !slices.Contains(in, id) {
@@ -118,7 +118,6 @@ func (s *Step) join(ctx context.Context, job *offboarding.Job, groups []string) 
 			return "put the leaver into the group " + id + " (" + job.Case.Plan.Cloud().Group(id) + ")"
 		},
 	})
-	return err
 }
 
 // give assigns the direct licences that the user lacks. Without a seat, or a usageLocation, Graph

@@ -108,9 +108,12 @@ func (w wayBack) rejoin(ctx context.Context, a offboarding.OnPremisesAccount) er
 		What: "joining", Missing: "groups that do not name the account: %d",
 		Find: func(ctx context.Context) ([]string, error) {
 			is, err := w.d.Groups(ctx, a.ID)
+			if err != nil {
+				return nil, err
+			}
 			return slices.DeleteFunc(slices.Clone(were), func(id string) bool {
 				return slices.ContainsFunc(is, func(g offboarding.OnPremisesGroup) bool { return g.ID == id })
-			}), err
+			}), nil
 		},
 		Give:    offboarding.Each(func(ctx context.Context, id string) error { return w.d.JoinGroup(ctx, id, a.ID) }),
 		Refused: func(id string, _ error) string { return "put the account into the group " + id + " on premises" },

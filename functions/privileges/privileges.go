@@ -75,16 +75,16 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return job.NotShown(err)
 	}
-	held, err := s.directory.Privileges(ctx, job.Leaver)
-	if err != nil {
-		return err
+	held, unread := s.directory.Privileges(ctx, job.Leaver)
+	if held.Unread[offboarding.GrantRole] != nil { // whether the leaver must keep everything is not known
+		return unread
 	}
 	r := &run{Step: s, job: job, user: user, leftToPerson: map[string]bool{}}
 	if err := r.keepBefore(ctx, held); err != nil {
 		return err
 	}
 	goes := false
-	if r.heldRole || len(held.Groups)+len(held.Owned) > 0 {
+	if r.heldRole || len(held.Groups)+len(held.Owned) > 0 || unread != nil { // what could not be read may bring a role
 		err = s.departures.Exclusively(ctx, "privileges", func(ctx context.Context) (err error) {
 			goes, err = r.powers(ctx, held)
 			return err
@@ -99,8 +99,8 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case !goes:
 		return err
 	}
-	// One role or group that is refused keeps none of the rest.
-	verdict := offboarding.Join(err, r.revoke(ctx, held.Of(offboarding.GrantAppRole)), r.deleteMethods(ctx, held.Of(offboarding.GrantMethod), slices.Contains(held.Hidden, offboarding.GrantMethod)))
+	// One role or group that is refused keeps none of the rest, nor does a listing.
+	verdict := offboarding.Join(err, unread, r.revoke(ctx, held.Of(offboarding.GrantAppRole)), r.deleteMethods(ctx, held.Of(offboarding.GrantMethod), slices.Contains(held.Hidden, offboarding.GrantMethod)))
 	if verdict == nil {
 		verdict = r.observe(ctx)
 	}
@@ -125,10 +125,10 @@ type run struct {
 func (r *run) keepBefore(ctx context.Context, held offboarding.Privileges) error {
 	before := map[string]string{}
 	for _, g := range held.Groups {
-		before["member "+g.ID] = "group"
+		before[string(offboarding.GrantMember)+" "+g.ID] = "group"
 	}
 	for _, g := range held.Owned {
-		before["owner "+g.ID] = "owner"
+		before[string(offboarding.GrantOwner)+" "+g.ID] = "owner"
 	}
 	for _, g := range held.Grants {
 		before[string(g.Kind)+" "+g.ID] = strings.TrimSpace(g.Of + " " + g.Type + " " + g.Until)
@@ -160,7 +160,8 @@ func (r *run) powers(ctx context.Context, held offboarding.Privileges) (goes boo
 		}
 	}
 	// In this order: one that can be activated again is not gone, and while somebody holds a role,
-	// Microsoft refuses more of what follows (B10).
+	// Microsoft refuses more of what follows (B10). Where the eligible ones cannot be read, the active go all
+	// the same: until then they can be used at once, and nothing is claimed before nothing reads back.
 	verdict := offboarding.Join(r.revoke(ctx, held.Of(offboarding.GrantEligibleRole)), r.revoke(ctx, held.Of(offboarding.GrantRole)),
 		r.leave(ctx, held.Groups), r.disown(ctx, held.Owned))
 	if administrator {

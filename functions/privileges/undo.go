@@ -19,7 +19,7 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 		job.Evidence["authenticationMethods"] = strconv.Itoa(n) + ", for the person to register anew"
 	}
 	grants := powers(job.Step)
-	groups, owned := job.Step.Kept("member "), job.Step.Kept("owner ")
+	groups, owned := job.Step.Kept(string(offboarding.GrantMember)+" "), job.Step.Kept(string(offboarding.GrantOwner)+" ")
 	if len(grants)+len(groups)+len(owned) == 0 {
 		job.Evidence["privileges"] = "none was taken away"
 		return nil
@@ -39,11 +39,14 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 	return err
 }
 
+// givenBack are the kinds of rights that can be.
+var givenBack = []offboarding.GrantKind{offboarding.GrantRole, offboarding.GrantEligibleRole, offboarding.GrantAppRole}
+
 // powers are the rights of the before that can be given back. The value of each is what it is of, its
 // scope, and when an eligible one ends.
 func powers(r *offboarding.Record) []offboarding.Grant {
 	var out []offboarding.Grant
-	for _, kind := range []offboarding.GrantKind{offboarding.GrantRole, offboarding.GrantEligibleRole, offboarding.GrantAppRole} {
+	for _, kind := range givenBack {
 		for _, id := range r.Kept(string(kind) + " ") {
 			value := r.Before[string(kind)+" "+id]
 			g := offboarding.Grant{Kind: kind, ID: id, Of: value}
@@ -58,11 +61,14 @@ func powers(r *offboarding.Record) []offboarding.Grant {
 }
 
 func (s *Step) rejoin(ctx context.Context, job *offboarding.Job, groups []string) error {
+	if len(groups) == 0 {
+		return nil
+	}
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
 		What: "joining", Missing: "role-assignable groups that do not show the leaver: %d",
 		Find: func(ctx context.Context) ([]string, error) {
-			is, err := s.directory.Powers(ctx, job.Leaver)
-			return without(groups, is.Groups), err
+			is, _ := s.directory.Powers(ctx, job.Leaver) // of what could not be read, this alone matters here
+			return without(groups, is.Groups, is.Unread[offboarding.GrantMember])
 		},
 		Give: func(ctx context.Context, ids []string) []error { return s.directory.JoinGroups(ctx, job.Leaver, ids) },
 		Refused: func(id string, _ error) string {
@@ -72,11 +78,14 @@ func (s *Step) rejoin(ctx context.Context, job *offboarding.Job, groups []string
 }
 
 func (s *Step) reown(ctx context.Context, job *offboarding.Job, owned []string) error {
+	if len(owned) == 0 {
+		return nil
+	}
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[string]{
 		What: "the ownership", Missing: "role-assignable groups that do not show their owner: %d",
 		Find: func(ctx context.Context) ([]string, error) {
-			is, err := s.directory.Powers(ctx, job.Leaver)
-			return without(owned, is.Owned), err
+			is, _ := s.directory.Powers(ctx, job.Leaver)
+			return without(owned, is.Owned, is.Unread[offboarding.GrantOwner])
 		},
 		Give: func(ctx context.Context, ids []string) []error { return s.directory.OwnGroups(ctx, job.Leaver, ids) },
 		Refused: func(id string, _ error) string {
@@ -85,23 +94,41 @@ func (s *Step) reown(ctx context.Context, job *offboarding.Job, owned []string) 
 	})
 }
 
-// without are the ids that none of the groups has.
-func without(ids []string, groups []offboarding.Group) []string {
+// without are the ids that none of the groups has, where those could be read.
+func without(ids []string, groups []offboarding.Group, unread error) ([]string, error) {
+	if unread != nil {
+		return nil, unread
+	}
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		return slices.ContainsFunc(groups, func(g offboarding.Group) bool { return g.ID == id })
-	})
+	}), nil
 }
 
 func (s *Step) regive(ctx context.Context, job *offboarding.Job, grants []offboarding.Grant) error {
+	if len(grants) == 0 {
+		return nil
+	}
 	return offboarding.EnsureBack(ctx, job, offboarding.Return[offboarding.Grant]{
 		What: "giving back", Missing: "roles that do not show yet: %d",
 		Find: func(ctx context.Context) ([]offboarding.Grant, error) {
-			is, err := s.directory.Powers(ctx, job.Leaver)
-			return slices.DeleteFunc(slices.Clone(grants), func(g offboarding.Grant) bool {
-				return slices.ContainsFunc(is.Grants, func(h offboarding.Grant) bool {
-					return h.Kind == g.Kind && h.Of == g.Of && (g.Kind == offboarding.GrantAppRole || h.Type == g.Type)
-				})
-			}), err
+			is, _ := s.directory.Powers(ctx, job.Leaver)
+			var missing []offboarding.Grant
+			var unread []error
+			for _, kind := range givenBack {
+				theirs := slices.DeleteFunc(slices.Clone(grants), func(g offboarding.Grant) bool { return g.Kind != kind })
+				switch err := is.Unread[kind]; {
+				case len(theirs) == 0:
+				case err != nil:
+					unread = append(unread, err)
+				default:
+					missing = append(missing, slices.DeleteFunc(theirs, func(g offboarding.Grant) bool {
+						return slices.ContainsFunc(is.Grants, func(h offboarding.Grant) bool {
+							return h.Kind == kind && h.Of == g.Of && (kind == offboarding.GrantAppRole || h.Type == g.Type)
+						})
+					})...)
+				}
+			}
+			return missing, offboarding.Join(unread...)
 		},
 		Give: func(ctx context.Context, all []offboarding.Grant) []error {
 			return s.directory.Give(ctx, job.Leaver, all)

@@ -268,6 +268,31 @@ func TestB2AGroupThatGivesLicencesIsLeftBehindItsGate(t *testing.T) {
 	}
 }
 
+// TestB2GroupsThatCannotBeReadAreNotTakenForNone: while Graph does not list the leaver's groups, nobody knows which
+// of them give licences, and the account leaves none on premises; it is locked out all the same.
+func TestB2GroupsThatCannotBeReadAreNotTakenForNone(t *testing.T) {
+	t.Parallel()
+	o := departure{person: diego}.begin(t)
+	o.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "GET /users/{id}/memberOf", Status: 503})
+	})
+	o.Wants(t, o.lockOut(t), offboarding.StateWaiting, "access")
+	account, err := o.Read(o.dn, "memberOf")
+	must(t, err)
+	if in := account.GetAttributeValues("memberOf"); len(in) == 0 {
+		t.Error("the account left the group that gives its licence")
+	}
+	if got := o.control(t); got != "514" {
+		t.Errorf("userAccountControl is %s, want it disabled", got)
+	}
+	o.Tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
+	for _, step := range o.carry(t).Steps {
+		if !step.State.Closed() {
+			t.Errorf("%s is %s: %s", step.Name, step.State, step.Reason)
+		}
+	}
+}
+
 // diego has his licence from a group that is mastered on premises.
 const diego = "diego.siciliani@contoso.com"
 

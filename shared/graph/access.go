@@ -15,136 +15,147 @@ import (
 // largePages asks for the largest pages that Graph has of directory objects.
 const largePages = "&$top=999"
 
-// reading is one of the listings of what a user can reach.
+// reading reads one of the listings of what a user can reach.
 func reading(id, doing, path, query string, budget budget) call {
 	return call{doing: "reading the " + doing + " of user", objects: []string{id}, path: path, query: query, budget: budget}
-}
-
-func readingGroups(id string) []call {
-	return []call{
-		reading(id, "groups", "/users/{}/memberOf", selectGroups+largePages, budgetDirectory),
-		reading(id, "owned objects", "/users/{}/ownedObjects", selectOwned+largePages, budgetDirectory),
-	}
 }
 
 func readingRoles(id string) call {
 	return reading(id, "roles", roleAssignments, where("principalId eq "+quoted(id)), budgetRoles)
 }
 
+// listing is one of the listings of what a user can reach.
+type listing struct {
+	kind offboarding.GrantKind // in Unread; empty where it stands in the error alone
+	call call
+	read func(one call, first answer) error
+	// refused says what the error means of it; nil: that the listing could not be read.
+	refused func(error) error
+}
+
+// list reads each of the listings, whatever became of the others.
+func (c *Client) list(ctx context.Context, listings ...listing) (offboarding.Unread, error) {
+	var calls []call
+	for _, l := range listings {
+		calls = append(calls, l.call)
+	}
+	unread := offboarding.Unread{}
+	answers, errs := c.batch(ctx, calls...)
+	for i, l := range listings {
+		switch {
+		case errs[i] == nil:
+			errs[i] = l.read(l.call, answers[i])
+		case l.refused != nil:
+			errs[i] = l.refused(errs[i])
+		}
+		if errs[i] != nil {
+			unread[l.kind] = errs[i]
+		}
+	}
+	return unread, offboarding.Join(errs...)
+}
+
+// listGroups are the groups that the user is in, and what they own. The applications and service principals
+// are picked out of all owned objects: the narrower listings, cast to one type, are advanced queries.
+func (c *Client) listGroups(ctx context.Context, id string, in, owned *[]offboarding.Group, apps *[]offboarding.OwnedApp) []listing {
+	return []listing{
+		{kind: offboarding.GrantMember, call: reading(id, "groups", "/users/{}/memberOf", selectGroups+largePages, budgetDirectory),
+			read: func(one call, first answer) (err error) {
+				*in, _, err = c.groupsIn(ctx, one, first)
+				return err
+			}},
+		{kind: offboarding.GrantOwner, call: reading(id, "owned objects", "/users/{}/ownedObjects", selectOwned+largePages, budgetDirectory),
+			read: func(one call, first answer) (err error) {
+				*owned, *apps, err = c.groupsIn(ctx, one, first)
+				return err
+			}},
+	}
+}
+
+// listGrants are the user's rights of a kind.
+func (c *Client) listGrants(ctx context.Context, id string, kind offboarding.GrantKind, one call, into *[]offboarding.Grant) listing {
+	return listing{kind: kind, call: one, read: func(one call, first answer) error {
+		found, err := c.grantsOf(ctx, id, kind, one, first)
+		*into = append(*into, found...)
+		return err
+	}}
+}
+
 // Access lists what the user can reach in Entra, directly: groups, ownerships and OAuth grants, whether
 // they hold a directory role, what their licences bring, and who reports to them, in one round trip as
 // long as they are few. A group whose licences Graph does not show is an error. Each listing is read whatever
-// became of the others, and the error says which could not be: what it would have shown is missing. Where
-// that is the roles, nothing is shown (Access.Known). Permissions: Directory.Read.All, and Member.Read.Hidden
-// for the groups whose membership is hidden, which Graph leaves out without it.
+// became of the others, and the error is that of all which could not be. Permissions: Directory.Read.All, and
+// Member.Read.Hidden for the groups whose membership is hidden, which Graph leaves out without it.
 func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, err error) {
-	calls := append(readingGroups(id),
-		reading(id, "licences", "/users/{}/licenseDetails", "", budgetDirectory),
-		reading(id, "consents", "/users/{}/oauth2PermissionGrants", "", budgetDirectory),
-		readingRoles(id),
-		reading(id, "direct reports", "/users/{}/directReports", "$select=id,accountEnabled"+largePages, budgetDirectory),
-	)
-	answers, errs := c.batch(ctx, calls...)
-	read := func(i int, into func() error) {
-		if errs[i] == nil {
-			errs[i] = into()
-		}
-	}
-	read(4, func() error {
-		roles, err := c.grantsOf(ctx, id, offboarding.GrantRole, calls[4], answers[4])
-		a.Role = len(roles) > 0
-		return err
-	})
-	if errs[4] != nil {
-		return offboarding.Access{}, errs[4]
-	}
-	a.Known = true
-	for i, into := range []*[]offboarding.Group{&a.Groups, &a.Owned} {
-		read(i, func() (err error) {
-			var apps []offboarding.OwnedApp
-			*into, apps, err = c.groupsIn(ctx, calls[i], answers[i])
-			a.Apps = append(a.Apps, apps...)
+	var roles []offboarding.Grant
+	a.Unread, err = c.list(ctx, append(c.listGroups(ctx, id, &a.Groups, &a.Owned, &a.Apps),
+		listing{call: reading(id, "licences", "/users/{}/licenseDetails", "", budgetDirectory), read: func(one call, first answer) error {
+			licences, err := rest[licenceDetails](ctx, c, one, first)
+			a.Phone, a.Automation = slices.ContainsFunc(licences, licenceDetails.phone), slices.ContainsFunc(licences, licenceDetails.automates)
 			return err
-		})
-	}
-	read(2, func() error {
-		licences, err := rest[licenceDetails](ctx, c, calls[2], answers[2])
-		a.Phone, a.Automation = slices.ContainsFunc(licences, licenceDetails.phone), slices.ContainsFunc(licences, licenceDetails.automates)
-		return err
-	})
-	read(3, func() (err error) {
-		a.Grants, err = c.grantsOf(ctx, id, offboarding.GrantConsent, calls[3], answers[3])
-		return err
-	})
-	read(5, func() error {
-		reports, err := rest[directoryObject](ctx, c, calls[5], answers[5])
-		for _, o := range reports { // an organisational contact has no account
-			if o.Type == typeUser && value(o.AccountEnabled) {
-				a.Reports = append(a.Reports, o.ID)
+		}},
+		c.listGrants(ctx, id, offboarding.GrantConsent, reading(id, "consents", "/users/{}/oauth2PermissionGrants", "", budgetDirectory), &a.Grants),
+		c.listGrants(ctx, id, offboarding.GrantRole, readingRoles(id), &roles),
+		listing{call: reading(id, "direct reports", "/users/{}/directReports", "$select=id,accountEnabled"+largePages, budgetDirectory), read: func(one call, first answer) error {
+			reports, err := rest[directoryObject](ctx, c, one, first)
+			for _, o := range reports { // an organisational contact has no account
+				if o.Type == typeUser && value(o.AccountEnabled) {
+					a.Reports = append(a.Reports, o.ID)
+				}
 			}
-		}
-		return err
-	})
-	return a, offboarding.Join(errs...)
+			return err
+		}},
+	)...)
+	a.Role = len(roles) > 0
+	return a, err
 }
 
 // Privileges lists what makes the user powerful in Entra, directly: [Client.Powers] and authentication
-// methods, in one round trip as long as they are few. 21Vianet lists authentication methods of some types
-// only. Permissions: those of Powers, and UserAuthenticationMethod.Read.All.
-func (c *Client) Privileges(ctx context.Context, id string) (offboarding.Privileges, error) {
-	return c.powers(ctx, id, reading(id, "authentication methods", "/users/{}/authentication/methods", "", budgetDirectory))
+// methods, in one round trip as long as they are few, likewise. 21Vianet lists authentication methods of some
+// types only. Permissions: those of Powers, and UserAuthenticationMethod.Read.All.
+func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privileges, err error) {
+	methods := c.listGrants(ctx, id, offboarding.GrantMethod, reading(id, "authentication methods", "/users/{}/authentication/methods", "", budgetDirectory), &p.Grants)
+	methods.refused = func(err error) error {
+		if !unknown(err) {
+			return err
+		}
+		p.Hidden = []offboarding.GrantKind{offboarding.GrantMethod}
+		found, err := c.methodsByType(ctx, id)
+		p.Grants = append(p.Grants, found...)
+		return err
+	}
+	err = c.powers(ctx, id, &p, methods)
+	return p, err
 }
 
 // Powers lists what can be given back of what makes the user powerful in Entra, directly: role-assignable
 // groups and ownerships of such, directory roles active and eligible, and app roles, in one round trip as
-// long as they are few. A tenant without Privileged Identity Management has no eligible roles. Permissions:
+// long as they are few. Each listing is read whatever became of the others, and the error is that of all which
+// could not be. A tenant without Privileged Identity Management has no eligible roles. Permissions:
 // Directory.Read.All, and RoleManagement.Read.Directory for the eligible roles.
-func (c *Client) Powers(ctx context.Context, id string) (offboarding.Privileges, error) {
-	return c.powers(ctx, id)
+func (c *Client) Powers(ctx context.Context, id string) (p offboarding.Privileges, err error) {
+	err = c.powers(ctx, id, &p)
+	return p, err
 }
 
-// powers are those of Powers and, where a call asks for them too, the authentication methods.
-func (c *Client) powers(ctx context.Context, id string, methods ...call) (p offboarding.Privileges, err error) {
-	kinds := []offboarding.GrantKind{offboarding.GrantEligibleRole, offboarding.GrantRole, offboarding.GrantAppRole}
-	calls := append(readingGroups(id),
-		reading(id, "eligible roles", roleEligibilities, where("principalId eq "+quoted(id)), budgetRoles),
-		readingRoles(id),
-		reading(id, "app roles", "/users/{}/appRoleAssignments", "", budgetDirectory),
-	)
-	if len(methods) > 0 {
-		calls, kinds = append(calls, methods...), append(kinds, offboarding.GrantMethod)
-	}
-	const grants = 2
-	answers, errs := c.batch(ctx, calls...)
-	unmanaged := has(errs[grants], "AadPremiumLicenseRequired")
-	if unmanaged {
-		errs[grants] = nil
-	}
-	if last := len(calls) - 1; len(methods) > 0 && unknown(errs[last]) {
-		p.Hidden, errs[last] = []offboarding.GrantKind{offboarding.GrantMethod}, nil
-		if p.Grants, err = c.methodsByType(ctx, id); err != nil {
-			return p, err
+// powers reads what Powers does, and more listings.
+func (c *Client) powers(ctx context.Context, id string, p *offboarding.Privileges, more ...listing) (err error) {
+	eligible := c.listGrants(ctx, id, offboarding.GrantEligibleRole, reading(id, "eligible roles", roleEligibilities, where("principalId eq "+quoted(id)), budgetRoles), &p.Grants)
+	eligible.refused = func(err error) error {
+		if has(err, "AadPremiumLicenseRequired") {
+			return nil
 		}
+		return err
 	}
-	if err := firstOf(errs); err != nil {
-		return p, err
-	}
-	if p.Groups, p.Owned, _, err = c.groupsOf(ctx, calls, answers); err != nil {
-		return p, err
-	}
+	var apps []offboarding.OwnedApp // which hold no role
+	listings := append(c.listGroups(ctx, id, &p.Groups, &p.Owned, &apps), eligible,
+		c.listGrants(ctx, id, offboarding.GrantRole, readingRoles(id), &p.Grants),
+		c.listGrants(ctx, id, offboarding.GrantAppRole, reading(id, "app roles", "/users/{}/appRoleAssignments", "", budgetDirectory), &p.Grants),
+	)
+	p.Unread, err = c.list(ctx, append(listings, more...)...)
 	ordinary := func(g offboarding.Group) bool { return !g.AssignableToRole }
 	p.Groups, p.Owned = slices.DeleteFunc(p.Groups, ordinary), slices.DeleteFunc(p.Owned, ordinary)
-	for i, kind := range kinds {
-		if kind == offboarding.GrantEligibleRole && unmanaged || slices.Contains(p.Hidden, kind) {
-			continue
-		}
-		found, err := c.grantsOf(ctx, id, kind, calls[grants+i], answers[grants+i])
-		if err != nil {
-			return p, err
-		}
-		p.Grants = append(p.Grants, found...)
-	}
-	return p, nil
+	return err
 }
 
 // methodsListedAlone are the types of authentication methods that 21Vianet has, each listed by itself.
@@ -164,34 +175,18 @@ func (c *Client) methodsByType(ctx context.Context, id string) (methods []offboa
 	}
 	answers, errs := c.batch(ctx, calls...)
 	for i, name := range methodsListedAlone {
-		if unknown(errs[i]) { // the metadata is no promise, and that methods are hidden is said anyhow
-			continue
-		}
-		if errs[i] != nil {
-			return nil, errs[i]
-		}
-		found, err := rest[grant](ctx, c, calls[i], answers[i])
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range found {
-			methods = append(methods, offboarding.Grant{Kind: offboarding.GrantMethod, ID: g.ID, Type: name})
+		switch {
+		case unknown(errs[i]): // the metadata is no promise, and that methods are hidden is said anyhow
+			errs[i] = nil
+		case errs[i] == nil:
+			var found []grant
+			found, errs[i] = rest[grant](ctx, c, calls[i], answers[i])
+			for _, g := range found {
+				methods = append(methods, offboarding.Grant{Kind: offboarding.GrantMethod, ID: g.ID, Type: name})
+			}
 		}
 	}
-	return methods, nil
-}
-
-// groupsOf reads the answers to readingGroups to their end. The applications and service principals are
-// picked out of all owned objects: the narrower listings, cast to one type, are advanced queries.
-func (c *Client) groupsOf(ctx context.Context, calls []call, answers []answer) (in, owned []offboarding.Group, apps []offboarding.OwnedApp, err error) {
-	for i, into := range []*[]offboarding.Group{&in, &owned} {
-		var theirs []offboarding.OwnedApp
-		if *into, theirs, err = c.groupsIn(ctx, calls[i], answers[i]); err != nil {
-			return nil, nil, nil, err
-		}
-		apps = append(apps, theirs...)
-	}
-	return in, owned, apps, nil
+	return methods, offboarding.Join(errs...)
 }
 
 // groupsIn reads a listing of groups to its end, and the applications among them.

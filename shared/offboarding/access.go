@@ -11,8 +11,8 @@ type Access struct {
 	Groups []Group // of which they are a member
 	Owned  []Group
 	Grants []Grant // consents
-	// Role is set when they hold an active directory role by name, Known when that could be read.
-	Role, Known bool
+	Role   bool    // they hold an active directory role by name
+	Unread Unread
 	// Phone is set when a licence brings them Teams Phone, Automation when one brings Power Automate or
 	// Power Apps, whose flows and apps stop with their owner.
 	Phone, Automation bool
@@ -27,7 +27,12 @@ type Privileges struct {
 	Grants []Grant // directory roles, roles in apps and authentication methods
 	// Hidden are the kinds of grant that this cloud does not list.
 	Hidden []GrantKind
+	Unread Unread
 }
+
+// Unread says which listings of what somebody holds could not be read to their end, and why: some or all
+// of what they would have shown is missing, which is not to say that it is not there.
+type Unread map[GrantKind]error
 
 // Of are the grants of a kind.
 func (p Privileges) Of(kind GrantKind) []Grant {
@@ -38,12 +43,14 @@ func (p Privileges) Of(kind GrantKind) []Grant {
 // Source: Microsoft Entra, built-in roles.
 const GlobalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
 
-// GrantKind is what sort of right a [Grant] is.
+// GrantKind is what sort of right a [Grant] is, or a [Group].
 type GrantKind string
 
 // The kinds of grant, in the order in which they are taken away: a role that is only eligible
 // goes before the active ones, or it could be activated again.
 const (
+	GrantMember       GrantKind = "member"       // membership in a group
+	GrantOwner        GrantKind = "owner"        // ownership of a group
 	GrantEligibleRole GrantKind = "eligibleRole" // directory role that Privileged Identity Management lets them activate
 	GrantRole         GrantKind = "role"         // active directory role
 	GrantConsent      GrantKind = "consent"      // OAuth 2.0: an app may act for them

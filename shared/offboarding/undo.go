@@ -326,7 +326,7 @@ type Return[T any] struct {
 	// What was asked for, and Missing what still does not show, with %d for how many:
 	// "groups that do not show the leaver: %d".
 	What, Missing string
-	// Find returns what of the before is not there now.
+	// Find returns what of the before is not there now; also beside an error, when it could not look everywhere.
 	Find func(context.Context) ([]T, error)
 	// Give brings all of them back and returns for each what became of it; each is tried. What the step
 	// itself knows better than to give is [LeaveIt].
@@ -355,9 +355,9 @@ const (
 // EnsureBack is [EnsureNone] the other way round: nil once nothing is missing any more, and a task for
 // which nothing waits where the vendor goes on refusing some of it.
 func EnsureBack[T any](ctx context.Context, j *Job, r Return[T]) error {
-	missing, err := r.Find(ctx)
-	if err != nil || len(missing) == 0 {
-		return err
+	missing, unseen := r.Find(ctx)
+	if len(missing) == 0 {
+		return unseen
 	}
 	var verdicts []error
 	var tasks []string
@@ -372,14 +372,14 @@ func EnsureBack[T any](ctx context.Context, j *Job, r Return[T]) error {
 		}
 	}
 	if err := Join(verdicts...); err != nil {
-		return err
+		return Join(err, unseen)
 	}
-	still, err := r.Find(ctx)
+	still, unseen := r.Find(ctx)
 	switch {
-	case err != nil, len(still) == 0:
-		return err
+	case len(still) == 0:
+		return unseen
 	case len(still) > len(tasks):
-		return j.NotYet("%s was accepted, but "+r.Missing, r.What, len(still)-len(tasks))
+		return Join(j.NotYet("%s was accepted, but "+r.Missing, r.What, len(still)-len(tasks)), unseen)
 	}
 	slices.Sort(tasks)
 	task := strings.Join(slices.Compact(tasks), "; ")
@@ -389,10 +389,10 @@ func EnsureBack[T any](ctx context.Context, j *Job, r Return[T]) error {
 			return err
 		}
 		if j.Now.Sub(since) < hearsLate {
-			return j.NotYet("%s is refused, which passes where Microsoft hears late that the account is back; a task if it does not: %s", r.What, task)
+			return Join(j.NotYet("%s is refused, which passes where Microsoft hears late that the account is back; a task if it does not: %s", r.What, task), unseen)
 		}
 	}
-	return DoneWithTask(task + "; then sign off")
+	return Join(DoneWithTask(task+"; then sign off"), unseen)
 }
 
 // Each gives things back one by one.

@@ -259,7 +259,17 @@ func (c *call) denied() reply {
 	case serviceFiles:
 		return c.fail(http.StatusForbidden, "accessDenied", "Access denied")
 	}
+	if strings.HasPrefix(c.op.template, "/roleManagement/directory/roleEligibility") {
+		return c.pimRefuses("Authorization failed due to missing permission scope " + strings.Join(c.op.allow, ",") + ".")
+	}
 	return c.insufficient()
+}
+
+// pimRefuses is how Privileged Identity Management says no: its own error as the text of an unknown one.
+// Sources: microsoftgraph/microsoft-graph-docs issue 22292; hashicorp/terraform-provider-azuread issue 1727.
+func (c *call) pimRefuses(why string) reply {
+	inside, _ := json.Marshal(map[string]any{"errorCode": "PermissionScopeNotGranted", "message": why, "instanceAnnotations": []string{}})
+	return c.fail(http.StatusForbidden, "UnknownError", "%s", inside)
 }
 
 func (c *call) insufficient() reply {

@@ -171,6 +171,9 @@ users:
 			t.Errorf("%s: got %v, want the id alone", kind, a.body)
 		}
 	}
+	// Privileged Identity Management says no in words of its own: microsoftgraph/microsoft-graph-docs#22292.
+	f.want(f.as(few, "GET", "/roleManagement/directory/roleEligibilitySchedules", nil), 403, "UnknownError")
+	f.want(f.as(few, "GET", "/roleManagement/directory/roleAssignments", nil), 403, "Authorization_RequestDenied")
 	f.want(f.call("GET", "/roleManagement/directory/roleEligibilitySchedules", nil), 400, "AadPremiumLicenseRequired")
 	calendar := args{"Identity": bo + `:\Kalender\Team`, "User": ada, "AccessRights": []string{"Editor"}}
 	equal(t, "a calendar that is shared already", f.exec("Add-MailboxFolderPermission", calendar).header.Get("X-ExceptionType"), "Microsoft.Exchange.Management.StoreTasks.UserAlreadyExistsInPermissionEntryException")
