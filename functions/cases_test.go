@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -14,15 +15,78 @@ import (
 	"leaver/shared/simtenant"
 )
 
-// TestEveryCaseHasItsTest: CASES.md names tests that are there.
+// TestEveryCaseHasItsTest: CASES.md names tests that are there, and of each case one that reads the tenant.
 func TestEveryCaseHasItsTest(t *testing.T) {
 	page, err := os.ReadFile("CASES.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows := testsOf(t, string(page)); rows == 0 {
+	rows := testsOf(t, string(page))
+	if len(rows) == 0 {
 		t.Error("got no case, want some")
 	}
+	reads := readers(t)
+	for _, named := range rows {
+		if !slices.ContainsFunc(named, func(test string) bool { return reads[test] }) {
+			t.Errorf("got no test of %v that reads the tenant, want one", named)
+		}
+	}
+}
+
+// readers are the tests that read the simulated tenant, themselves or by a function of their package.
+func readers(t *testing.T) map[string]bool {
+	t.Helper()
+	reading := regexp.MustCompile(`[tT]enant\.(User|DeletedUser|Group|Device|ManagedDevice|Phone|Mailbox|Drive|Licences|PasswordChanges|Requests|Edit)\w*\(`)
+	word := regexp.MustCompile(`\w+`)
+	reads := map[string]bool{}
+	for _, functions := range declared(t) {
+		known := map[string]bool{}
+		var read func(string) bool
+		read = func(name string) bool {
+			if _, asked := known[name]; !asked {
+				known[name] = reading.MatchString(functions[name])
+				known[name] = known[name] || slices.ContainsFunc(word.FindAllString(functions[name], -1), read)
+			}
+			return known[name]
+		}
+		for name := range functions {
+			if strings.HasPrefix(name, "Test") && read(name) {
+				reads[name] = true
+			}
+		}
+	}
+	return reads
+}
+
+// declared are the texts of what each package declares as a function or a method, by name.
+func declared(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	head := regexp.MustCompile(`^(?:\([^)]*\) )?(\w+)`)
+	packages := map[string]map[string]string{}
+	for _, room := range []string{".", "../shared", "../infra"} {
+		err := fs.WalkDir(os.DirFS(room), ".", func(file string, _ fs.DirEntry, err error) error {
+			if err != nil || path.Ext(file) != ".go" {
+				return err
+			}
+			text, err := os.ReadFile(path.Join(room, file))
+			dir := path.Join(room, path.Dir(file))
+			for i, function := range strings.Split("\n"+string(text), "\nfunc ") {
+				name := head.FindStringSubmatch(function)
+				if i == 0 || name == nil {
+					continue
+				}
+				if packages[dir] == nil {
+					packages[dir] = map[string]string{}
+				}
+				packages[dir][name[1]] += function
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return packages
 }
 
 // TestEveryPairHasItsTest: PAIRS.md has pairs for every step that takes something away or relies on
@@ -34,7 +98,7 @@ func TestEveryPairHasItsTest(t *testing.T) {
 	}
 	_, pairs, split := strings.Cut(string(page), "| takes away | needs it |")
 	_, rows, _ := strings.Cut(pairs, "\n")
-	if got := testsOf(t, rows); !split || got == 0 {
+	if got := testsOf(t, rows); !split || len(got) == 0 {
 		t.Error("got no pair, want some")
 	}
 	for _, spec := range offboarding.Steps {
@@ -54,8 +118,8 @@ func TestEveryFindingHasItsTest(t *testing.T) {
 	}
 	_, findings, _ := strings.Cut(string(page), "| finding | now | test |")
 	findings, _, _ = strings.Cut(findings, "## ")
-	if rows := testsOf(t, findings); rows != 28 {
-		t.Errorf("got %d findings, want 28", rows)
+	if rows := testsOf(t, findings); len(rows) != 28 {
+		t.Errorf("got %d findings, want 28", len(rows))
 	}
 	for i := range 28 {
 		if !strings.Contains(findings, fmt.Sprintf("\n| %d ", i+1)) {
@@ -72,7 +136,7 @@ func TestEveryUnkindnessOfTheTenantHasItsTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, rows, _ := strings.Cut(string(page), "| what happens | by | source | test |")
-	if testsOf(t, rows) == 0 {
+	if len(testsOf(t, rows)) == 0 {
 		t.Error("got no unkindness, want some")
 	}
 	plain := strings.Fields("name size items files os model ownerType") // what every company has
@@ -97,39 +161,30 @@ func TestEveryUnkindnessOfTheTenantHasItsTest(t *testing.T) {
 	}
 }
 
-// testsOf counts the rows of a page's tables, each of which has to name tests that are there.
-func testsOf(t *testing.T, page string) (rows int) {
+// testsOf are the tests that each row of a page's tables names, which have to be there.
+func testsOf(t *testing.T, page string) (rows [][]string) {
 	t.Helper()
 	there := map[string]bool{}
-	for _, room := range []string{".", "../shared", "../infra"} {
-		err := fs.WalkDir(os.DirFS(room), ".", func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			text, err := os.ReadFile(room + "/" + path)
-			for _, found := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(text, -1) {
-				there[string(found[1])] = true
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
+	for _, functions := range declared(t) {
+		for name := range functions {
+			there[name] = true
 		}
 	}
 	for line := range strings.SplitSeq(page, "\n") {
 		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|---") || strings.HasPrefix(line, "| situation") {
 			continue
 		}
-		rows++
-		named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(line, -1)
+		var named []string
+		for _, quoted := range regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(line, -1) {
+			named = append(named, quoted[1])
+			if !there[quoted[1]] {
+				t.Errorf("got no %s, want it: %q", quoted[1], line)
+			}
+		}
 		if len(named) == 0 {
 			t.Errorf("got no test in %q, want one", line)
 		}
-		for _, test := range named {
-			if !there[test[1]] {
-				t.Errorf("got no %s, want it: %q", test[1], line)
-			}
-		}
+		rows = append(rows, named)
 	}
 	return rows
 }
