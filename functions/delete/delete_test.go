@@ -249,6 +249,9 @@ func TestB1B12WhatNobodySawIsNotTakenForNothing(t *testing.T) {
 				w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-MailboxStatistics", Status: http.StatusForbidden})
 			},
 			during: func(w *simtenant.World, _ string) { clear(w.Mailboxes); w.Faults = nil }},
+		"B12: mail came after the licence gate had looked": {person: christie, hold: true, accepted: offboarding.StepLicence, rule: offboarding.B12, reason: "holds 7 items",
+			before: func(w *simtenant.World, id string) { w.Mailboxes[id].ItemCount, w.Mailboxes[id].Archive = 0, true },
+			during: func(w *simtenant.World, id string) { w.Mailboxes[id].ItemCount, w.Mailboxes[id].Archive = 7, false }},
 		"B12: a drive that nobody copied does not show": {person: grady, accepted: offboarding.StepOnedrive, rule: offboarding.B12, reason: "no OneDrive shows",
 			before: func(w *simtenant.World, id string) { w.Users[id].ManagerID = "" },
 			during: func(w *simtenant.World, _ string) { clear(w.Drives) }},
@@ -632,14 +635,17 @@ func TestWhatIsStillLookedAtEndsWithTheAccount(t *testing.T) {
 func TestB12AnAccountThatOthersDeletedFirstIsATask(t *testing.T) {
 	t.Parallel()
 	const grady = "grady.archie@contoso.com"
-	for name, given := range map[string]bool{"files that are to be kept": false, "mail and files given up by the policy": true} {
+	for name, giveUp := range map[string]func(*offboarding.Policy){
+		"files that are to be kept":             giveMailUp,
+		"mail that is to be kept":               func(p *offboarding.Policy) { p.KeepFiles = offboarding.KeepNone },
+		"mail and files given up by the policy": func(p *offboarding.Policy) { p.KeepMail, p.KeepFiles = offboarding.KeepNone, offboarding.KeepNone },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := steptest.New(t)
-			policy := mailGivenUp()
-			if given {
-				policy.KeepFiles = offboarding.KeepNone
-			}
+			policy := offboarding.DefaultPolicy()
+			giveUp(&policy)
+			given := policy.KeepMail == offboarding.KeepNone && policy.KeepFiles == offboarding.KeepNone
 			c := h.Open(t, grady, offboarding.Options{Mailbox: offboarding.None}, policy)
 			prepare(t, h, c)
 			h.Tenant.Edit(func(w *simtenant.World) {

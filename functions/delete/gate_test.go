@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker/steptest"
@@ -39,6 +40,36 @@ func TestWhatDeleteCannotReadIsNotTakenForNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestB12MailThatCannotBeReadIsNotTakenForWhatWasSeenBefore refuses the look at the mailbox that no hold keeps:
+// that it was empty when the licence was looked at says nothing of now.
+func TestB12MailThatCannotBeReadIsNotTakenForWhatWasSeenBefore(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID("christie.cline@contoso.com") // whose licence permits no hold
+	edit := func(items int, archive bool) {
+		h.Tenant.Edit(func(w *simtenant.World) { w.Mailboxes[id].ItemCount, w.Mailboxes[id].Archive = items, archive })
+	}
+	edit(0, true) // which keeps the licence, and with it the mailbox
+	c := h.Open(t, "christie.cline@contoso.com", offboarding.Options{Mailbox: offboarding.None}, offboarding.DefaultPolicy())
+	prepare(t, h, c)
+	if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepLicence, By: "Joni Sherman", Note: "accepted"}); err != nil {
+		t.Fatal(err)
+	}
+	edit(0, false)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "Get-MailboxStatistics", Status: http.StatusForbidden, Times: 1})
+	})
+	w := h.Worker(offboarding.StepDelete, newStep(h))
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateParked)
+	if _, alive := h.Tenant.User(id); !alive {
+		t.Fatal("the account is deleted, though nobody could look into its mailbox")
+	}
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepDelete); err != nil {
+		t.Fatal(err)
+	}
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
 }
 
 // TestB16TheGateStaysShutForASynchronisedAccountThatIsEnabled: what is deleted on premises is no write of

@@ -1,6 +1,7 @@
 package delete_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,6 +130,42 @@ func TestB16ADepartureCancelledAsTheAccountGoesIsRestored(t *testing.T) {
 	}
 	if _, deleted := h.Tenant.DeletedUser(c.Leaver); deleted {
 		t.Error("it is among the deleted still")
+	}
+}
+
+// TestB16WhoCannotBeRestoredIsATask: whoever came back as the account went, and whom Microsoft refuses to
+// restore, is a person's task with the place to do it, and no deletion that went well.
+func TestB16WhoCannotBeRestoredIsATask(t *testing.T) {
+	t.Parallel()
+	for name, back := range map[string]func(*steptest.Harness, *offboarding.Case) error{
+		"enabled": func(h *steptest.Harness, c *offboarding.Case) error {
+			enable(h, c.Leaver)
+			return nil
+		},
+		"cancelled": func(h *steptest.Harness, c *offboarding.Case) error {
+			_, err := h.Ledger.Cancel(context.Background(), ledger.Cancellation{Tenant: c.Tenant, Leaver: c.Leaver, EventTime: h.Now()})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := gateOf(t, h)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.Faults = append(w.Faults, simtenant.Fault{Operation: "POST /directory/deletedItems/{id}/restore", Status: http.StatusForbidden})
+			})
+			h.OnRequest = func(r *http.Request) error {
+				if r.Method != http.MethodDelete || !strings.HasSuffix(r.URL.Path, "/users/"+c.Leaver) {
+					return nil
+				}
+				return back(h, c)
+			}
+			record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepDelete, newStep(h)))
+			h.Wants(t, record, offboarding.StateManual, offboarding.B16.Name, "could not be restored", offboarding.PortalWorldwide.DeletedUsers())
+			if _, deleted := h.Tenant.DeletedUser(c.Leaver); !deleted {
+				t.Error("the account is not among the deleted: the test proves nothing")
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package licence_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,38 @@ func TestAPersonAcceptsALicenceThatStays(t *testing.T) {
 	}
 	if got := record.Evidence["staying"]; !strings.Contains(got, "EMS (") || strings.Contains(record.Evidence["seatsFreed"], "EMS") {
 		t.Errorf("got the evidence %v, want EMS said to stay, and not to be freed", record.Evidence)
+	}
+}
+
+// TestWhatAPersonAcceptedStaysWhileNobodyCanTellItsName: which licences are meant is read first.
+func TestWhatAPersonAcceptedStaysWhileNobodyCanTellItsName(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	held := h.Tenant.Licences(c.Leaver)
+	if _, err := h.Ledger.SignOff(t.Context(), ledger.SignOff{Case: c.ID, Step: offboarding.StepLicence, By: "Miriam Graham", Note: "they stay", Items: partsOf(h, held)}); err != nil {
+		t.Fatal(err)
+	}
+	h.Advance(mailGivenUp().Grace)
+	reads := 0
+	h.OnRequest = func(r *http.Request) error {
+		if strings.HasSuffix(r.URL.Path, "/subscribedSkus") {
+			if reads++; reads > 1 { // the first is for what is kept
+				return http.ErrHandlerTimeout
+			}
+		}
+		return nil
+	}
+	w := h.Worker(offboarding.StepLicence, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
+	if got := h.Tenant.Licences(c.Leaver); reads < 2 || !slices.Equal(got, held) || record.State != offboarding.StateRetrying {
+		t.Fatalf("%s after %d looks, with the licences %v; want it retrying with all of %v", record.State, reads, got, held)
+	}
+	h.OnRequest = nil
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+	if got := h.Tenant.Licences(c.Leaver); !slices.Equal(got, held) {
+		t.Errorf("got the licences %v, want the accepted ones %v", got, held)
 	}
 }
 

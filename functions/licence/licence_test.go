@@ -2,8 +2,10 @@ package licence_test
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"leaver/functions/access"
 	"leaver/functions/block"
@@ -118,6 +120,56 @@ func TestSeatsFreedAreReported(t *testing.T) {
 	freed := record.Evidence["seatsFreed"]
 	if strings.Count(freed, ",") != 1 || !strings.Contains(freed, "(group ") {
 		t.Errorf("freed: %s", freed)
+	}
+}
+
+// TestB11AGroupThatGaveLicencesIsLeftToo: access leaves it to licence, and it need not give any when its turn comes,
+// or be there.
+func TestB11AGroupThatGaveLicencesIsLeftToo(t *testing.T) {
+	t.Parallel()
+	group := simtenant.GroupID(simtenant.GroupLicenceEMS)
+	for name, meanwhile := range map[string]func(*simtenant.World){
+		"it gives none any more": func(w *simtenant.World) { w.Groups[group].Licences = nil },
+		"it is gone":             func(w *simtenant.World) { delete(w.Groups, group) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+			prepare(t, h, c)
+			if g, _ := h.Tenant.Group(group); !slices.Contains(g.Members, c.Leaver) {
+				t.Fatal("access has left the group: the test proves nothing")
+			}
+			h.Tenant.Edit(meanwhile)
+			h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h))), offboarding.StateEffective)
+			if g, _ := h.Tenant.Group(group); slices.Contains(g.Members, c.Leaver) || len(h.Tenant.Licences(c.Leaver)) > 0 {
+				t.Errorf("the leaver is in the group still, with the licences %v", h.Tenant.Licences(c.Leaver))
+			}
+		})
+	}
+}
+
+// TestB12WhatTheMailboxHeldIsThatOfTheFirstLook: the mailbox goes with its licence, and the gate of delete asks what
+// was in it. A second run, while the release does not show yet, sees nothing any more.
+func TestB12WhatTheMailboxHeldIsThatOfTheFirstLook(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
+	prepare(t, h, c)
+	h.Tenant.Edit(func(w *simtenant.World) { w.ReadLag, w.Mailboxes[c.Leaver].ItemCount = 5*time.Second, 7 })
+	h.Advance(mailGivenUp().Grace)
+	w := h.Worker(offboarding.StepLicence, newStep(h))
+	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting {
+		t.Fatalf("licence is %s: %s; want it waiting for the release to show", record.State, record.Reason)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) { delete(w.Mailboxes, c.Leaver) })
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+	latest, err := h.Ledger.Case(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if items, known := latest.MailboxHeld(); items != 7 || !known {
+		t.Errorf("the mailbox held %d items, known %t; want 7", items, known)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
+	"leaver/shared/worker"
 	"leaver/shared/worker/steptest"
 )
 
@@ -112,6 +113,40 @@ func TestB13TheLicenceWaitsForProtectedApps(t *testing.T) {
 	})
 	if apps := h.Record(t, c.ID, offboarding.StepWipe).Evidence["managedApps"]; apps != "1" || mine > 0 || len(h.Tenant.Licences(id)) > 0 {
 		t.Errorf("got %s devices with apps, %d registrations and the licences %v left", apps, mine, h.Tenant.Licences(id))
+	}
+}
+
+// TestB13WhoLeftBeforeAnybodySaidSoIsWaitedForFromThen: phoneWait of somebody who left forty days ago begins with the
+// departure, or their phone would lose its wipe at once.
+func TestB13WhoLeftBeforeAnybodySaidSoIsWaitedForFromThen(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	request := offboarding.Request{
+		ID: offboarding.RequestID("test", "late"), Kind: offboarding.Termination, Source: "test",
+		EventTime: h.Now(), ReceivedAt: h.Now(), LeavingTime: h.Now().Add(-40 * 24 * time.Hour),
+		Employee: offboarding.Employee{UserPrincipalName: henrik}, Options: offboarding.Options{Mailbox: offboarding.None},
+	}
+	policy := mailGivenUp()
+	policy.Grace = 3 * time.Second
+	plan, err := offboarding.Compile(request, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan.CloudName = h.Graph.Cloud().Name
+	c, err := h.Ledger.Open(t.Context(), ledger.Opening{Tenant: h.TenantID(), Leaver: simtenant.UserID(henrik), Request: request, Plan: plan})
+	if err == nil {
+		c, err = worker.Dispatch(t.Context(), h.Bus, h.Ledger, c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	forwarded(t, h, c)
+	h.Step(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
+	h.Advance(max(0, h.Record(t, c.ID, offboarding.StepLicence).Due.Sub(h.Now())))
+	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+	h.Wants(t, record, offboarding.StateWaiting, offboarding.B13.Name, "phoneWait")
+	if len(h.Tenant.Licences(c.Leaver)) == 0 {
+		t.Error("the licence is gone, and the wipe of the phone with it")
 	}
 }
 

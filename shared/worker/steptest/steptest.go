@@ -77,6 +77,7 @@ func suite(t *testing.T, s Subject) {
 		{"a refusal parks the step with its reason", refused},
 		{"what never answers, or never ends, says where to look", unanswered},
 		{"an administrator is refused with the name of the role, at first in the hope of access (B10)", protected},
+		{"nothing is written before what was there is kept", unkept},
 		{"an accepted but unseen effect is not yet", lagging},
 		{"a lease held by another run is respected", leased},
 		{"duplicates, reordering, loss and crashes change nothing in the outcome", underFaults},
@@ -364,6 +365,35 @@ func protected(t *testing.T, x *fixture) {
 	record, _ := x.Step(t, x.c.ID, x.worker)
 	wants(record, offboarding.StateWaiting)
 	wants(x.Settle(t, x.c.ID, x.worker), offboarding.StateParked)
+}
+
+// unkept refuses what the step keeps in the ledger, from the first on, of a gate also from the second, the
+// third: what could not be taken back is not done.
+func unkept(t *testing.T, x *fixture) {
+	spec, _ := offboarding.SpecOf(x.s.Name)
+	for from := 0; ; from++ {
+		y := newFixture(t, x.s)
+		kept, before := 0, 0
+		ctx := context.WithValue(t.Context(), hostKey{}, &host{writes: &writes{
+			spoil: func(func(), func() error) error { return errAway },
+			picks: func(what string) bool {
+				if !strings.Contains(what, "{"+string(offboarding.EntryKept)+" ") && !strings.HasPrefix(what, "seal ") {
+					return false
+				}
+				if kept++; kept == from+1 {
+					before = y.Writes()
+				}
+				return kept > from
+			},
+		}})
+		_, _ = y.Deliver(ctx, y.worker, y.Message(t, y.c.ID, y.s.Name))
+		if n := y.Writes() - before; kept > from && n != 0 {
+			t.Errorf("%d writes to the tenant when nothing could be kept from number %d on, want none", n, from)
+		}
+		if kept <= from || !spec.Gate {
+			return
+		}
+	}
 }
 
 const administrator = "Global Administrator"

@@ -60,6 +60,8 @@ type hostKey struct{}
 // writes are those of one function, over all its hosts.
 type writes struct {
 	spoil func(kill func(), do func() error) error
+	// picks, when set, says which go wrong, each time; otherwise each does once.
+	picks func(what string) bool
 
 	mu      sync.Mutex
 	spoiled map[string]bool
@@ -67,6 +69,9 @@ type writes struct {
 }
 
 func (w *writes) next(what string) (spoil bool) {
+	if w.picks != nil {
+		return w.picks(what)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = !w.last && !w.spoiled[what]
