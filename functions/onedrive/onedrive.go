@@ -34,6 +34,7 @@ type Files interface {
 	Manager(ctx context.Context, id string) (offboarding.User, error)
 	Drive(ctx context.Context, user string) (offboarding.Drive, error)
 	DriveRoot(ctx context.Context, drive string) (offboarding.Drive, error)
+	Libraries(ctx context.Context, user string) ([]offboarding.Library, error)
 	DriveItems(ctx context.Context, drive, folder string) ([]offboarding.DriveItem, error)
 	DriveQuota(ctx context.Context, drive string) (offboarding.Quota, error)
 	SharingPermissions(ctx context.Context, drive, item string) ([]offboarding.SharingPermission, error)
@@ -118,7 +119,48 @@ func (s *Step) work(ctx context.Context, job *offboarding.Job) error {
 	if job.Case.Plan.KeepFiles == offboarding.KeepNone {
 		return nil
 	}
-	return s.recycled(ctx, job, drive)
+	return offboarding.Join(s.libraries(ctx, job, drive), s.recycled(ctx, job, drive))
+}
+
+// libraryOf and the id of a library, without what all begin with and a shell takes for its own, are what a
+// person accepts who lets the library go.
+const libraryOf = "library."
+
+// libraries looks at the other document libraries of the OneDrive's site, which its owner may have made. They
+// go with it, and are neither copied nor compared: a person says what becomes of them.
+// Sources: OneDrive/onedrive-api-docs issue 878; alcionai/corso issue 3335.
+func (s *Step) libraries(ctx context.Context, job *offboarding.Job, drive offboarding.Drive) error {
+	all, err := s.files.Libraries(ctx, job.Leaver)
+	if err != nil {
+		return err
+	}
+	var left []string
+	for _, l := range all {
+		name := libraryOf + strings.TrimPrefix(l.ID, "b!")
+		switch {
+		case l.ID == drive.ID, slices.Contains(job.Step.Accepted, name):
+			continue
+		case l.Preserved:
+			job.Risk("what retention policies keep in the Preservation Hold library of the OneDrive, they alone keep: nothing of it is copied")
+			continue
+		}
+		root, err := s.files.DriveRoot(ctx, l.ID)
+		switch {
+		case errors.Is(err, offboarding.ErrNotFound), err == nil && root.Empty():
+			continue
+		case err != nil && !offboarding.IsPermanent(err): // one that nobody may look into is not an empty one
+			return err
+		}
+		if err := keepWhere(ctx, job, name, offboarding.DriveItem{WebURL: l.WebURL}); err != nil {
+			return err
+		}
+		left = append(left, name)
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return offboarding.Manual(fmt.Sprintf("beside the files of the OneDrive its site has %s, which nobody copies, whose sharing links stay on, and which the deletion takes: move what is wanted into the files of the OneDrive and replay%s%s",
+		offboarding.Count(len(left), "document library"), accept(job, left), letsIn(job)))
 }
 
 // recycleBin is the item by which a person accepts that the recycle bin goes with the drive.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 
 	"leaver/shared/offboarding"
 )
@@ -75,6 +76,20 @@ func (c *Client) DriveRoot(ctx context.Context, drive string) (offboarding.Drive
 	d := root.drive()
 	d.ID = drive
 	return d, nil
+}
+
+// Libraries lists the document libraries of the site of a user's OneDrive, with the OneDrive itself. Graph
+// gives all the same name. Permission: Files.Read.All.
+// Source: Microsoft Graph, List drives; microsoftgraph/microsoft-graph-docs issue 18173.
+func (c *Client) Libraries(ctx context.Context, user string) ([]offboarding.Library, error) {
+	found, err := list[struct{ ID, WebURL string }](ctx, c, call{
+		doing: "listing the drives of user", objects: []string{user}, path: "/users/{}/drives", query: "$select=id,webUrl", budget: budgetFiles,
+	})
+	libraries := make([]offboarding.Library, len(found))
+	for n, d := range found {
+		libraries[n] = offboarding.Library{ID: d.ID, WebURL: d.WebURL, Preserved: path.Base(d.WebURL) == "PreservationHoldLibrary"}
+	}
+	return libraries, err
 }
 
 // DriveItems lists what lies in a folder, page by page. A folder that is not there is

@@ -37,6 +37,15 @@ type Drive struct {
 	Content        // Items are those at the root, Bytes are of everything
 }
 
+// Library is a document library of a OneDrive's site. Most have the OneDrive alone.
+// Source: Microsoft Graph, List drives.
+type Library struct {
+	ID     string
+	WebURL string // personal
+	// Preserved is set of the library in which retention policies keep what was deleted or changed.
+	Preserved bool
+}
+
 // DriveItem is a file or a folder of a drive. Its name is personal.
 // Source: Microsoft Graph, resource type driveItem.
 type DriveItem struct {

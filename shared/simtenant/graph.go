@@ -192,6 +192,7 @@ var operations = []operation{
 	{"DELETE", "/users/{id}/mailFolders/inbox/messageRules/{rule}", serviceOutlook, 1, "", rulesWrite, deleteRule},
 
 	{"GET", "/users/{id}/drive", serviceFiles, 1, selectOne, filesRead, getUserDrive},
+	{"GET", "/users/{id}/drives", serviceFiles, 2, selectChildren, filesRead, listUserDrives},
 	{"GET", "/users/{id}/drive/root", serviceFiles, 1, selectOne, filesRead, getUserDriveRoot},
 	{"GET", "/users/{id}/drive/root/children", serviceFiles, 2, selectChildren, filesRead, listUserDriveChildren},
 	{"GET", "/drives/{drive}", serviceFiles, 1, selectOne, filesRead, getDrive},

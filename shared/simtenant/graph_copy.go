@@ -142,7 +142,7 @@ func finishCopy(t *Tenant, job *Copy, now time.Time) {
 	if len(job.coming) == 0 || job.Done.After(now) {
 		return
 	}
-	if d := t.world.Drives[t.world.one(kindDrive, "id:"+job.ToDrive)]; d != nil && !d.receive(job.coming) {
+	if d, _ := t.world.drive(job.ToDrive); d != nil && !d.receive(job.coming) {
 		job.Failure = orElse(job.Failure, "nameAlreadyExists")
 	}
 	job.coming = nil

@@ -47,7 +47,7 @@ var driveSchema = newSchema("drive", "",
 	field[Drive]{"driveType", func(*call, *Drive) any { return "business" }},
 	field[Drive]{"name", func(*call, *Drive) any { return "OneDrive" }},
 	field[Drive]{"webUrl", func(c *call, d *Drive) any {
-		return "https://contoso-my.sharepoint.com/personal/" + strings.NewReplacer("@", "_", ".", "_").Replace(c.ownerUPN(d)) + "/Documents"
+		return "https://contoso-my.sharepoint.com/personal/" + strings.NewReplacer("@", "_", ".", "_").Replace(c.ownerUPN(d)) + "/" + orElse(d.Library, "Documents")
 	}},
 	field[Drive]{"owner", func(c *call, d *Drive) any {
 		return map[string]any{"user": map[string]any{"id": d.Owner, "email": c.ownerUPN(d)}}
@@ -207,12 +207,22 @@ func (c *call) noItem() *reply {
 	return &r
 }
 
-// drive is the drive in the path; it outlives its owner by 30 days.
+// drive is the drive in the path, or a further library of one; it outlives its owner by 30 days.
 func (c *call) drive() (*Drive, *reply) {
-	if d := c.t.world.Drives[c.t.world.one(kindDrive, "id:"+c.arg["drive"])]; d != nil {
-		return d, c.locked(d)
+	d, site := c.t.world.drive(c.arg["drive"])
+	if d == nil {
+		return nil, c.noItem()
 	}
-	return nil, c.noItem()
+	return d, c.locked(site)
+}
+
+// drive finds a drive by its id, and the OneDrive in whose site it is.
+func (w *World) drive(id string) (d, site *Drive) {
+	site = w.Drives[w.one(kindDrive, "id:"+id)]
+	if site == nil || site.ID == id {
+		return site, site
+	}
+	return site.Libraries[slices.IndexFunc(site.Libraries, func(l *Drive) bool { return l.ID == id })], site
 }
 
 // entry is the item in the path, the root folder when the path names none.
@@ -238,6 +248,20 @@ func getUserDrive(c *call) reply {
 		return *bad
 	}
 	return c.entity("drives", driveSchema.item(c, d.ID, d), false, driveSchema)
+}
+
+// listUserDrives are the OneDrive and the further libraries of its site, all by one name.
+// Source: Microsoft Graph, List drives; microsoftgraph/microsoft-graph-docs issue 18173.
+func listUserDrives(c *call) reply {
+	d, bad := c.userDrive()
+	if bad != nil {
+		return *bad
+	}
+	items := []item{driveSchema.item(c, d.ID, d)}
+	for _, l := range d.Libraries {
+		items = append(items, driveSchema.item(c, l.ID, l))
+	}
+	return c.list(items, page{set: "drives", size: 200, most: 999}, driveSchema)
 }
 
 func getDrive(c *call) reply {

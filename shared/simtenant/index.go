@@ -171,7 +171,13 @@ var (
 	mailboxes = &objects[Mailbox]{kindMailbox, func(w *World) map[string]*Mailbox { return w.Mailboxes }, nil, mailboxKeys, nextOfMailbox, mailboxFalls}
 
 	drives = &objects[Drive]{kindDrive, func(w *World) map[string]*Drive { return w.Drives }, nil,
-		func(_ *World, d *Drive) []string { return []string{"id:" + d.ID} }, nil, nil}
+		func(_ *World, d *Drive) []string {
+			keys := []string{"id:" + d.ID}
+			for _, l := range d.Libraries {
+				keys = append(keys, "id:"+l.ID)
+			}
+			return keys
+		}, nil, nil}
 
 	copying = &objects[Copy]{kindCopy, func(w *World) map[string]*Copy { return w.Copies }, nil, func(*World, *Copy) []string { return nil },
 		func(_ *World, c *Copy) time.Time {

@@ -205,6 +205,14 @@ type SeedDrive struct {
 	Deleted int64          `yaml:"deleted"` // bytes in the recycle bin: quota.deleted
 	Locked  bool           `yaml:"locked"`
 	Items   []SeedFileItem `yaml:"items"`
+
+	Libraries []SeedLibrary `yaml:"libraries"`
+}
+
+// SeedLibrary is a further document library of a OneDrive's site, with files of one byte.
+type SeedLibrary struct {
+	Name  string `yaml:"name"` // in its address
+	Files int    `yaml:"files"`
 }
 
 // SeedFileItem is an item of a drive that is worth a name. It lies in the root folder.
@@ -745,6 +753,14 @@ func (b *builder) drive(s *SeedUser) {
 			ID: itemID(d.ID, i.Name), Name: i.Name, Size: i.Size, Hash: contentHash(d.ID, i.Name), Remote: i.Remote, Package: i.Package,
 			Versions: i.Versions, CopyAdds: i.CopyAdds, CopyRefused: i.Refused,
 		})
+	}
+	for _, l := range s.Drive.Libraries {
+		further := &Drive{ID: "b!" + strings.ReplaceAll(derived("drive", s.ID, l.Name), "-", ""), Owner: s.ID, Library: l.Name}
+		for i := range l.Files {
+			name := fmt.Sprintf("Note %03d.txt", i+1)
+			further.Items = append(further.Items, DriveItem{ID: itemID(further.ID, name), Name: name, Size: 1, Hash: contentHash(further.ID, name)})
+		}
+		d.Libraries = append(d.Libraries, further)
 	}
 	b.w.Drives[s.ID] = d
 }

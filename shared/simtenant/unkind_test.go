@@ -153,6 +153,24 @@ users:
 
 // Sources: practical365.com, Exchange ActiveSync user-initiated remote device wipe; Exchange,
 // Clear-MobileDevice: the device acknowledges the next time it receives data.
+// Source: Microsoft Graph, List drives; microsoftgraph/microsoft-graph-docs issue 18173.
+func TestASiteOfAOneDriveHasFurtherLibraries(t *testing.T) {
+	f := seeded(t, `
+users:
+  - {userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK], drive: {files: 2, size: 10, libraries: [{name: "Another%20library", files: 3}]}}
+  - {userPrincipalName: bo@contoso.com}
+`)
+	all := f.call("GET", "/users/"+ada+"/drives?$select=id,name,webUrl", nil).values()
+	equal(t, "drives", len(all), 2)
+	further := all[1]
+	equal(t, "its name", further["name"], any("OneDrive"))
+	equal(t, "its address", further["webUrl"], any("https://contoso-my.sharepoint.com/personal/ada_contoso_com/Another%20library"))
+	items := func(root string) any { return f.call("GET", root, nil).body["folder"].(map[string]any)["childCount"] }
+	equal(t, "its items", items("/drives/"+further["id"].(string)+"/root"), any(float64(3)))
+	equal(t, "the items of the OneDrive", items("/users/"+ada+"/drive/root"), any(float64(2)))
+	f.want(f.call("GET", "/users/"+UserID("bo@contoso.com")+"/drives", nil), 404, "ResourceNotFound")
+}
+
 func TestAPhoneThatIsShutOutDoesNotHearOfItsWipe(t *testing.T) {
 	for name, shut := range map[string]func(*fixture){
 		"the protocol is closed": func(f *fixture) { f.exec("Set-CASMailbox", args{"Identity": ada, "ActiveSyncEnabled": false}) },

@@ -366,6 +366,9 @@ type Drive struct {
 	Recycled int64     // bytes in the recycle bin
 	Locked   bool      // every request is refused
 	GoneAt   time.Time // the owner was deleted then; the drive is kept for 30 days
+	// Libraries are further document libraries of the same site, each with a name in its address.
+	Libraries []*Drive
+	Library   string // of one of them
 
 	log *changeLog // nil until delta was asked
 }
@@ -500,6 +503,10 @@ func (m *Mailbox) clone() *Mailbox {
 func (d *Drive) clone() *Drive {
 	c := *d
 	c.Items, c.Grants = slices.Clone(d.Items), slices.Clone(d.Grants)
+	c.Libraries = nil
+	for _, l := range d.Libraries {
+		c.Libraries = append(c.Libraries, l.clone())
+	}
 	return &c
 }
 
