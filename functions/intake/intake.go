@@ -29,6 +29,7 @@ import (
 
 	"leaver/shared/bus"
 	"leaver/shared/hris"
+	"leaver/shared/offboarding"
 )
 
 // Intake answers webhooks.
@@ -56,12 +57,12 @@ const (
 	outcomeNotKept    = "not kept"
 )
 
-// Handler serves /webhooks/SOURCE, or /webhooks/SOURCE/EVENT, and GET /healthz.
+// Handler serves /webhooks/SOURCE, or /webhooks/SOURCE/EVENT, and GET [offboarding.HealthPath].
 func (in *Intake) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/webhooks/{source}", in.webhook)
 	mux.HandleFunc("/webhooks/{source}/{event}", in.webhook)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET "+offboarding.HealthPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "ok\n")
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ type demoCommand struct {
 	Items    *int           `placeholder:"10000" help:"How many items the mailbox of the scenario export holds."`
 	MB       *int           `name:"megabytes" placeholder:"20" help:"How large they are together."`
 	For      *time.Duration `placeholder:"30s" help:"For how long the host is killed, in a storm."`
-	Reports  string         `type:"existingdir" placeholder:"DIR" help:"Write the report of every departure there, as HTML and as JSON, and the keys that signed them: LEAVER_LEDGER_KEYS=$(cat DIR/keys) leaver verify DIR/*.html."`
+	Reports  string         `type:"path" placeholder:"DIR" help:"Write the report of every departure there, as HTML and as JSON, and the keys that signed them: LEAVER_LEDGER_KEYS=$(cat DIR/keys) leaver verify DIR/*.html."`
 	Record   string         `placeholder:"FILE" help:"File that gets every request to the simulated tenant as a JSON line; Exchange's go to FILE.exchange."`
 	Stay     bool           `help:"Stay up after the report, with the console, until interrupted."`
 	JSON     bool           `help:"Print JSON only: an object a line for each leaver, with how every step ended and why."`
@@ -111,6 +112,11 @@ func (c *demoCommand) Run(on console) (err error) {
 	o := demo.Options{
 		Scenario: c.Scenario, Latency: c.Latency, JSON: c.JSON, Stay: c.Stay, Reports: c.Reports, Out: on.stdout, Log: on.stderr,
 		Layoff: c.layoff(), Storm: c.storm(), Export: c.export(),
+	}
+	if c.Reports != "" {
+		if err := os.MkdirAll(c.Reports, 0o700); err != nil {
+			return err
+		}
 	}
 	if c.Record != "" {
 		r, failed := recordIn(c.Record)

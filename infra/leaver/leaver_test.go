@@ -75,6 +75,18 @@ func TestTheHintIsACommand(t *testing.T) {
 	}
 }
 
+// TestADemoMakesTheDirectoryOfItsReports.
+func TestADemoMakesTheDirectoryOfItsReports(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "reports")
+	if code, out, stderr := command(t, "demo", "--scenario", "contradiction", "--reports", dir); code != 0 {
+		t.Fatalf("got %d: %s%s", code, out, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "keys")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestEveryCommandHelps with examples.
 func TestEveryCommandHelps(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,9 @@ const (
 	FunctionConsole = "console"
 )
 
+// HealthPath is where a load balancer asks the intake whether it is alive.
+const HealthPath = "/healthz"
+
 // Function is what one function of Leaver is for and what it may reach in Microsoft 365 and on
 // the ledger, and no more. infra/catalogue writes the deployment and the tables of the READMEs
 // from this list, and the tests are held to it; the rights on the bus are bus.RightsOf.

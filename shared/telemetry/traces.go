@@ -106,12 +106,16 @@ func (e *Exporter) Handled(subscription string, handle Handler) Handler {
 }
 
 // Served is h with a span for each request, which begins a trace: who faces the internet takes nobody's
-// word for one.
+// word for one. A question at [offboarding.HealthPath] is no work, and comes every few seconds.
 func (e *Exporter) Served(name string, h http.Handler) http.Handler {
 	if e == nil {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == offboarding.HealthPath {
+			h.ServeHTTP(w, r)
+			return
+		}
 		ctx, span := e.tracer.Start(r.Context(), name, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer),
 			trace.WithAttributes(attribute.String("http.request.method", method(r))))
 		defer span.End()
