@@ -35,6 +35,35 @@ func TestADeviceThatOthersUseIsNotRetired(t *testing.T) {
 	}
 }
 
+// TestADeviceThatIsForNobodyIsNotRetired: Microsoft Intune, Find the primary user. A device without one is shared, whoever
+// enrolled it.
+func TestADeviceThatIsForNobodyIsNotRetired(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	managed, _, _ := world(h, patti)
+	kiosk := managed[0].ID
+	h.Tenant.Edit(func(w *simtenant.World) { w.Managed[kiosk].Shared = true })
+	c, w := open(t, h, patti)
+	record := h.Settle(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateManual, kiosk, "it has no primary user", "--item "+kiosk)
+	if left, _, _ := world(h, patti); len(left) != 1 || left[0].ID != kiosk || left[0].State != "managed" {
+		t.Errorf("got %+v, want the shared device as it was, and only that", left)
+	}
+}
+
+// TestWithoutALimitEveryDeviceIsRetired: the policy's 0 says that there is none.
+func TestWithoutALimitEveryDeviceIsRetired(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	policy := offboarding.DefaultPolicy()
+	policy.Devices = 0
+	c := h.Open(t, patti, offboarding.Options{}, policy)
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, newStep(h))), offboarding.StateEffective)
+	if left, _, _ := world(h, patti); len(left) > 0 {
+		t.Errorf("got %+v, want no device left", left)
+	}
+}
+
 // accept is a person who accepts a device as it is.
 func accept(t *testing.T, h *steptest.Harness, c *offboarding.Case, ids ...string) {
 	t.Helper()

@@ -567,6 +567,33 @@ func TestB13ADeviceOfTheCompanyIsWipedOnlyOnceApproved(t *testing.T) {
 	}
 }
 
+// TestB15ADeviceThatWasHandedOnAfterItsWipeWasApprovedIsNotWiped: the approval was for the leaver's laptop, and what is
+// on it is somebody else's by now.
+func TestB15ADeviceThatWasHandedOnAfterItsWipeWasApprovedIsNotWiped(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	policy := offboarding.DefaultPolicy()
+	policy.CompanyDevices = offboarding.DeviceWiped
+	c := h.Open(t, patti, offboarding.Options{}, policy)
+	step := h.Worker(offboarding.StepWipe, newStep(h))
+	h.Step(t, c.ID, step)
+	if _, err := h.Ledger.Approve(t.Context(), ledger.Approval{Case: c.ID, Step: offboarding.StepWipe, By: offboarding.Person{Name: "Miriam Graham"}}); err != nil {
+		t.Fatal(err)
+	}
+	var laptop string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		for _, d := range w.Managed {
+			if d.UserID == c.Leaver && d.OwnerType == "company" {
+				laptop, d.UserID = d.ID, simtenant.UserID(henrik)
+			}
+		}
+	})
+	h.Wants(t, h.Settle(t, c.ID, step), offboarding.StateManual, laptop, "not the leaver's any more")
+	if d, there := h.Tenant.ManagedDevice(laptop); !there || d.State != "managed" || d.UserID != simtenant.UserID(henrik) {
+		t.Errorf("the laptop of somebody else: there %t, %s; want it as it was", there, d.State)
+	}
+}
+
 // TestAPhoneThatAPersonAcceptsIsBlockedAndNotAwaited accepts, by its id, a phone that never hears of its wipe:
 // the step ends, keeps the phone out, and leaves the partnership that holds the wipe.
 func TestAPhoneThatAPersonAcceptsIsBlockedAndNotAwaited(t *testing.T) {

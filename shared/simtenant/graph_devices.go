@@ -154,11 +154,15 @@ func getManagedDevice(c *call) reply {
 	return c.entity("deviceManagement/managedDevices", managedSchema.item(c, d.ID, d), false, managedSchema)
 }
 
-// listManagedUsers are the primary user of a device and whoever else uses it.
+// listManagedUsers are the primary user of a device and whoever else uses it; nobody where it is shared.
+// Source: Microsoft Intune, Find the primary user.
 func listManagedUsers(c *call) reply {
 	d := c.managed().get(strings.ToLower(c.arg["id"]))
 	if d == nil {
 		return c.noManagedDevice()
+	}
+	if d.Shared {
+		return c.people(d.Users)
 	}
 	return c.people(append([]string{d.UserID}, d.Users...))
 }

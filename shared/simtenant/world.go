@@ -227,6 +227,7 @@ type ManagedDevice struct {
 	Requested       time.Time
 	RetireFailures  int      // so many of the next retires end in retireFailed
 	Users           []string // who uses it beside UserID; see /users of the device
+	Shared          bool     // nobody is its primary user: whoever enrolled it need not use it
 	SerialNumber    string
 }
 
