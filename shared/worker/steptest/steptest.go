@@ -367,12 +367,14 @@ func protected(t *testing.T, x *fixture) {
 	wants(x.Settle(t, x.c.ID, x.worker), offboarding.StateParked)
 }
 
-// unkept refuses what the step keeps in the ledger, from the first on, of a gate also from the second, the
-// third: what could not be taken back is not done.
-func unkept(t *testing.T, x *fixture) {
-	spec, _ := offboarding.SpecOf(x.s.Name)
-	for from := 0; ; from++ {
-		y := newFixture(t, x.s)
+func unkept(t *testing.T, x *fixture) { Unkept(t, x.s) }
+
+// Unkept refuses what a step keeps in the ledger: what could not be taken back is not done. Of a gate each thing is
+// refused by itself, one after the other; of others, whose parts go on without one another, everything.
+func Unkept(t *testing.T, s Subject) {
+	spec, _ := offboarding.SpecOf(s.Name)
+	for number := 1; ; number++ {
+		x := newFixture(t, s)
 		kept, before := 0, 0
 		ctx := context.WithValue(t.Context(), hostKey{}, &host{writes: &writes{
 			spoil: func(func(), func() error) error { return errAway },
@@ -380,17 +382,17 @@ func unkept(t *testing.T, x *fixture) {
 				if !strings.Contains(what, "{"+string(offboarding.EntryKept)+" ") && !strings.HasPrefix(what, "seal ") {
 					return false
 				}
-				if kept++; kept == from+1 {
-					before = y.Writes()
+				if kept++; kept == number {
+					before = x.Writes()
 				}
-				return kept > from
+				return kept == number || kept > number && !spec.Gate
 			},
 		}})
-		_, _ = y.Deliver(ctx, y.worker, y.Message(t, y.c.ID, y.s.Name))
-		if n := y.Writes() - before; kept > from && n != 0 {
-			t.Errorf("%d writes to the tenant when nothing could be kept from number %d on, want none", n, from)
+		_, _ = x.Deliver(ctx, x.worker, x.Message(t, x.c.ID, s.Name))
+		if n := x.Writes() - before; kept >= number && n != 0 {
+			t.Errorf("%d writes to the tenant after number %d could not be kept, want none", n, number)
 		}
-		if kept <= from || !spec.Gate {
+		if kept < number || !spec.Gate {
 			return
 		}
 	}
