@@ -56,6 +56,7 @@ func (d *direct) send(tb testing.TB, r request) {
 	}
 	req := httptest.NewRequest(method, "https://x"+path, bytes.NewReader(raw))
 	req.Header.Set("Authorization", "Bearer "+d.tokens[audience])
+	req.Header.Set("Content-Type", "application/json")
 	if r.walks {
 		req.Header.Set("ConsistencyLevel", "eventual")
 	}

@@ -1,6 +1,9 @@
 package simtenant
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // documented are the structural properties of types of Graph v1.0, simulated or not. They are taken
 // from Microsoft's own metadata (microsoftgraph/msgraph-metadata, schemas/v1.0-Prod.csdl, 2026-08).
@@ -149,4 +152,120 @@ var documented = map[string][]string{
 		addressableUserName azureActiveDirectoryDeviceId displayName enrollmentState groupTag id
 		lastContactedDateTime managedDeviceId manufacturer model productKey
 		purchaseOrderIdentifier resourceName serialNumber skuNumber systemFamily userPrincipalName`),
+}
+
+// navigation are their properties that lead to other objects, from the same metadata.
+var navigation = map[string][]string{
+	"user": strings.Fields(`
+		activities adhocCalls agreementAcceptances appRoleAssignments authentication calendar
+		calendarGroups calendars calendarView chats cloudClipboard cloudPCs contactFolders
+		contacts createdObjects dataSecurityAndGovernance deviceManagementTroubleshootingEvents
+		directReports drive drives employeeExperience events extensions followedSites
+		inferenceClassification insights joinedTeams licenseDetails mailFolders
+		managedAppRegistrations managedDevices manager memberOf messages oauth2PermissionGrants
+		onenote onlineMeetings onPremisesSyncBehavior outlook ownedDevices ownedObjects people
+		permissionGrants photo photos planner presence registeredDevices scopedRoleMemberOf
+		settings solutions sponsorOf sponsors teamwork todo transitiveMemberOf`),
+	"group": strings.Fields(`
+		acceptedSenders appRoleAssignments calendar calendarView conversations createdOnBehalfOf
+		drive drives events extensions groupLifecyclePolicies memberOf members
+		membersWithLicenseErrors onenote onPremisesSyncBehavior owners permissionGrants photo
+		photos planner rejectedSenders settings sites team threads transitiveMemberOf
+		transitiveMembers`),
+	"device": strings.Fields(`
+		extensions memberOf registeredOwners registeredUsers transitiveMemberOf`),
+	"managedDevice": strings.Fields(`
+		deviceCategory deviceCompliancePolicyStates deviceConfigurationStates
+		logCollectionRequests users windowsProtectionState`),
+	"driveItem": strings.Fields(`
+		analytics children createdByUser lastModifiedByUser listItem permissions retentionLabel
+		subscriptions thumbnails versions workbook`),
+	"drive": strings.Fields(`
+		bundles createdByUser following items lastModifiedByUser list root special`),
+	"organization": strings.Fields(`
+		branding certificateBasedAuthConfiguration extensions`),
+	"application": strings.Fields(`
+		appManagementPolicies createdOnBehalfOf extensionProperties federatedIdentityCredentials
+		homeRealmDiscoveryPolicies owners synchronization tokenIssuancePolicies
+		tokenLifetimePolicies`),
+	"servicePrincipal": strings.Fields(`
+		appManagementPolicies appRoleAssignedTo appRoleAssignments claimsMappingPolicies
+		createdObjects delegatedPermissionClassifications endpoints federatedIdentityCredentials
+		homeRealmDiscoveryPolicies memberOf oauth2PermissionGrants ownedObjects owners
+		remoteDesktopSecurityConfiguration synchronization tokenIssuancePolicies
+		tokenLifetimePolicies transitiveMemberOf`),
+	"directoryRole": strings.Fields(`
+		members scopedMembers`),
+	"administrativeUnit": strings.Fields(`
+		extensions members scopedRoleMembers`),
+	"event": strings.Fields(`
+		attachments calendar exceptionOccurrences extensions instances
+		multiValueExtendedProperties singleValueExtendedProperties`),
+	"calendar": strings.Fields(`
+		calendarPermissions calendarView events multiValueExtendedProperties
+		singleValueExtendedProperties`),
+	"managedAppRegistration": strings.Fields(`
+		appliedPolicies intendedPolicies operations`),
+	"unifiedRoleAssignment": strings.Fields(`
+		appScope directoryScope principal roleDefinition`),
+	"unifiedRoleDefinition": strings.Fields(`
+		inheritsPermissionsFrom`),
+	"unifiedRoleEligibilitySchedule": strings.Fields(`
+		appScope directoryScope principal roleDefinition`),
+}
+
+// typed are the properties that are no plain text, by their type, from the same metadata; one that is a text elsewhere
+// has its own type's name before it.
+var typed = map[string]string{}
+
+func init() {
+	for edm, names := range map[string]string{
+		"Edm.Boolean": `
+			accountEnabled allowExternalSenders allowNewTimeProposals appRoleAssignmentRequired
+			autoSubscribeNewMembers azureADRegistered canEdit canShare canViewPrivateItems
+			easActivated hasAttachments hasError hasMembersWithLicenseErrors hideAttendees
+			hideFromAddressLists hideFromOutlookClients isAllDay isArchived isAssignableToRole
+			isBuiltIn isCancelled isCompliant isDefaultCalendar isDeviceOnlyAuthSupported isDisabled
+			isDraft isEnabled isEncrypted isFallbackPublicClient isFavorite isManaged
+			isManagementRestricted isMemberManagementRestricted isOnlineMeeting isOrganizer isReadOnly
+			isReminderOn isRemovable isResourceAccount isRooted isSubscribedByMail isSupervised
+			isTallyingResponses mailEnabled oauth2RequirePostResponse onPremisesSyncEnabled
+			requireUserEnrollmentApproval responseRequested securityEnabled showInAddressList
+			welcomeMessageEnabled`,
+		"Edm.Guid": `
+			appOwnerOrganizationId appRoleAssignment.principalId appRoleAssignment.resourceId
+			appRoleId servicePlanId skuId tokenEncryptionKeyId`,
+		"Edm.DateTimeOffset": `
+			activityDateTime approximateLastSignInDateTime assignedDateTime birthday
+			complianceExpirationDateTime complianceGracePeriodExpirationDateTime createdDateTime
+			deletedDateTime easActivationDateTime employeeHireDate employeeLeaveDateTime
+			enrolledDateTime exchangeLastSuccessfulSyncDateTime expirationDateTime
+			externalUserStateChangeDateTime hireDate lastContactedDateTime lastModifiedDateTime
+			lastPasswordChangeDateTime lastSyncDateTime lastUpdatedDateTime
+			managementCertificateExpirationDate modifiedDateTime onPremisesLastSyncDateTime
+			originalStart registrationDateTime renewedDateTime signInSessionsValidFromDateTime`,
+		"Edm.Int32": `
+			consumedUnits deviceEnrollmentLimit deviceVersion reminderMinutesBeforeStart sequence
+			unseenConversationsCount unseenCount unseenMessagesCount`,
+		"Edm.Int64": `
+			freeStorageSpaceInBytes physicalMemoryInBytes remaining size total
+			totalStorageSpaceInBytes used`,
+		"Collection(Edm.String)": `
+			alternativeNames businessPhones cancelledOccurrences categories groupTypes identifierUris
+			imAddresses infoCatalogs interests marketingNotificationEmails notificationEmailAddresses
+			otherMails pastProjects physicalIds proxyAddresses replyUrls resourceBehaviorOptions
+			resourceProvisioningOptions resourceScopes responsibilities schools
+			securityComplianceNotificationMails securityComplianceNotificationPhones
+			servicePrincipalNames skills subscriptionIds systemLabels tags technicalNotificationMails`,
+	} {
+		for name := range strings.FieldsSeq(names) {
+			typed[strings.ToLower(name)] = edm
+		}
+	}
+}
+
+// isDocumented says that a type of Graph has a property, simulated or not.
+func isDocumented(typ, name string) bool {
+	is := func(known string) bool { return strings.EqualFold(known, name) }
+	return slices.ContainsFunc(documented[typ], is) || slices.ContainsFunc(navigation[typ], is)
 }

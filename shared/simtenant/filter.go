@@ -3,6 +3,7 @@ package simtenant
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,17 +11,23 @@ import (
 	"time"
 )
 
-// filter is a parsed $filter. It knows comparison with eq, ne, gt, ge, lt, le, in, startswith and endswith, any()
-// over a collection, and, or, not and parentheses. Strings compare without case, as Entra's do.
+// filter is a parsed $filter. It knows comparison with eq, ne, gt, ge, lt, le, in, startswith, endswith and contains,
+// any() over a collection, and, or, not and parentheses. Strings compare without case, as Entra's do.
 type filter struct {
-	op    string // and, or, not, eq, ne, in, startswith, endswith, any
+	op    string // and, or, not, eq, ne, in, startswith, endswith, contains, any
 	left  *filter
 	right *filter
 	path  string // of a comparison, or the collection of any()
 	inner string // the variable of any()
-	value any    // string, bool or nil
+	value any    // string, unquoted, bool or nil
 	list  []any  // of in
 }
+
+// unquoted is a value that is written without quotes: a GUID, a moment or a number.
+type unquoted string
+
+// errNotSimulated is of a filter that Graph may know and the tenant does not.
+var errNotSimulated = errors.New("not simulated")
 
 // mostNesting bounds the depth of what is parsed.
 const mostNesting = 50
@@ -122,7 +129,7 @@ func (p *filterParser) comparison() (*filter, error) {
 	if name == "" {
 		return nil, fmt.Errorf("a property is missing before %q", p.rest)
 	}
-	if op := strings.ToLower(name); op == "startswith" || op == "endswith" {
+	if op := strings.ToLower(name); op == "startswith" || op == "endswith" || op == "contains" {
 		if !p.sign("(") {
 			return nil, fmt.Errorf("missing ( after %s", name)
 		}
@@ -160,6 +167,9 @@ func (p *filterParser) comparison() (*filter, error) {
 		}
 		return f, err
 	}
+	if p.sign("(") {
+		return nil, fmt.Errorf("the function %s: %w", name, errNotSimulated)
+	}
 	switch op := strings.ToLower(p.word()); op {
 	case "eq", "ne", "gt", "ge", "lt", "le":
 		v, err := p.literal()
@@ -184,12 +194,11 @@ func (p *filterParser) comparison() (*filter, error) {
 			return f, nil
 		}
 	default:
-		return nil, fmt.Errorf("operator %q after %s is not simulated", op, name)
+		return nil, fmt.Errorf("the operator %q after %s: %w", op, name, errNotSimulated)
 	}
 }
 
-// literal takes 'a string' (a quote inside is doubled), true, false, null, or a bare GUID or
-// number, which counts as a string.
+// literal takes 'a string' (a quote inside is doubled), true, false, null, or what is written without quotes.
 func (p *filterParser) literal() (any, error) {
 	p.space()
 	if rest, ok := strings.CutPrefix(p.rest, "'"); ok {
@@ -220,7 +229,34 @@ func (p *filterParser) literal() (any, error) {
 		if strings.Contains(w, "/") {
 			return nil, fmt.Errorf("%q is no value", w)
 		}
-		return w, nil
+		return unquoted(w), nil
+	}
+}
+
+// textOf is a value as a text, quoted or not.
+func textOf(value any) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, true
+	case unquoted:
+		return string(v), true
+	}
+	return "", false
+}
+
+// each visits the comparisons with the path that each reads; that of an element of a collection ends in a slash.
+func (f *filter) each(do func(path string, leaf *filter)) {
+	switch {
+	case f == nil:
+	case f.op == "any":
+		f.left.each(func(path string, leaf *filter) {
+			do(f.path+"/"+strings.TrimPrefix(strings.TrimPrefix(path, f.inner), "/"), leaf)
+		})
+	case f.path != "":
+		do(f.path, f)
+	default:
+		f.left.each(do)
+		f.right.each(do)
 	}
 }
 
@@ -250,7 +286,7 @@ func (f *filter) properties() []string {
 func (f *filter) keys(keyed []string) ([]string, bool) {
 	of := func(path string, value any) ([]string, bool) {
 		path = strings.ToLower(path)
-		text, isText := value.(string)
+		text, isText := textOf(value)
 		if path == "id" {
 			return []string{strings.ToLower(text)}, isText
 		}
@@ -289,11 +325,6 @@ func (f *filter) keys(keyed []string) ([]string, bool) {
 	return nil, false
 }
 
-// advanced says that Entra answers the filter only with ConsistencyLevel: eventual and $count=true.
-func (f *filter) advanced() bool {
-	return f != nil && (f.op == "ne" || f.op == "not" || f.op == "endswith" || strings.HasPrefix(strings.ToLower(f.path), "onpremisesextensionattributes/") || f.left.advanced() || f.right.advanced())
-}
-
 // holds evaluates the filter over an object.
 func (f *filter) holds(get func(string) (any, bool)) bool {
 	switch f.op {
@@ -323,8 +354,11 @@ func (f *filter) holds(get func(string) (any, bool)) bool {
 	have, ok := v.(string)
 	want, _ := f.value.(string)
 	have, want = strings.ToLower(have), strings.ToLower(want)
-	if f.op == "startswith" {
+	switch f.op {
+	case "startswith":
 		return ok && strings.HasPrefix(have, want)
+	case "contains":
+		return ok && strings.Contains(have, want)
 	}
 	return ok && strings.HasSuffix(have, want)
 }
@@ -358,7 +392,7 @@ func elements(v any) []any {
 // compare orders a value against a literal: moments as such, numbers as such, other text by case-
 // less order. Null has no order.
 func compare(have, want any) (int, bool) {
-	literal, ok := want.(string)
+	literal, ok := textOf(want)
 	if !ok || have == nil {
 		return 0, false
 	}
@@ -384,13 +418,13 @@ func same(have, want any) bool {
 		b, ok := want.(bool)
 		return ok && b == have
 	case string:
-		s, ok := want.(string)
+		s, ok := textOf(want)
 		return ok && strings.EqualFold(s, have)
 	case json.Number:
-		s, ok := want.(string)
+		s, ok := textOf(want)
 		return ok && s == have.String()
 	case int:
-		s, ok := want.(string)
+		s, ok := textOf(want)
 		return ok && s == fmt.Sprint(have)
 	}
 	return false

@@ -18,7 +18,8 @@ func FuzzParseFilter(f *testing.F) {
 		if len(p.properties()) == 0 {
 			t.Errorf("%q reads no property", text)
 		}
-		p.advanced()
+		p.mistyped("user")
+		p.unsupported("user", false)
 	})
 }
 

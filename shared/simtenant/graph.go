@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // service is the part of Microsoft 365 behind a Graph operation; each has its own way to word an
@@ -285,6 +287,11 @@ func (c *call) badRequest(format string, args ...any) reply {
 	return c.fail(http.StatusBadRequest, "Request_BadRequest", format, args...)
 }
 
+// notSimulated is the answer to what Graph may know and the tenant does not.
+func (c *call) notSimulated(format string, args ...any) reply {
+	return c.fail(http.StatusNotImplemented, "NotImplemented", "%s", c.t.notSimulated(format, args...))
+}
+
 // tooMany is the 429 of the documentation; it repeats status and date inside.
 func (c *call) tooMany() reply {
 	r := c.fail(http.StatusTooManyRequests, "TooManyRequests", "Please retry again later.")
@@ -338,7 +345,7 @@ func (t *Tenant) run(c *call, path string) decision {
 	c.query = c.url.Query()
 	if c.op, c.arg = match(c.method, segments); c.op == nil {
 		c.op = &operation{}
-		return decision{reply: c.fail(http.StatusNotImplemented, "NotImplemented", "%s", t.notSimulated("%s %s", c.method, path))}
+		return decision{reply: c.notSimulated("%s %s", c.method, path)}
 	}
 	t.counts[c.op.name()]++
 	if missing, is := c.absent(); is {
@@ -376,9 +383,9 @@ func match(method string, segments []string) (*operation, map[string]string) {
 		for i, want := range strings.Split(o.template[1:], "/") {
 			if strings.HasPrefix(want, "{") {
 				arg[strings.Trim(want, "{}")] = segments[i]
-				ok = ok && segments[i] != "" && !strings.HasPrefix(segments[i], "$")
+				ok = ok && isKey(segments[i])
 			} else {
-				ok = ok && strings.EqualFold(want, segments[i])
+				ok = ok && (strings.EqualFold(want, segments[i]) || method == http.MethodPost && strings.EqualFold(namespace+want, segments[i]))
 			}
 		}
 		if ok {
@@ -388,12 +395,21 @@ func match(method string, segments []string) (*operation, map[string]string) {
 	return nil, nil
 }
 
+// namespace is that of Microsoft Graph's types and functions; in a path graph. is short for it.
+const namespace = "microsoft.graph."
+
+// isKey says that a segment is the key of an object, and neither a function nor a type.
+func isKey(segment string) bool {
+	return segment != "" && segment != "delta" && segment[0] != '$' && !strings.HasPrefix(strings.ToLower(segment), namespace)
+}
+
 // keyInPath is OData's way of naming one of a collection: users('ID'), servicePrincipals(appId='ID').
 var keyInPath = regexp.MustCompile(`^(\w+)\((\w+=)?'(.+)'\)$`)
 
 // keyed makes segments of their own of the keys in a path; that of another property than the id says
-// so. A function without parameters, delta() or microsoft.graph.delta(), is its name.
-// Source: OData Version 4.01, URL conventions, 4.3.1 and 4.9.
+// so. A function without parameters, delta() or microsoft.graph.delta(), is its name; graph.user, as Microsoft's
+// clients write it, is microsoft.graph.user.
+// Sources: OData Version 4.01, URL conventions, 4.3.1 and 4.9; msgraph-metadata, v1.0, Alias of the schema.
 func keyed(segments []string) []string {
 	var out []string
 	for _, s := range segments {
@@ -401,8 +417,11 @@ func keyed(segments []string) []string {
 			out = append(out, key[1], key[2]+strings.ReplaceAll(key[3], "''", "'"))
 			continue
 		}
+		if short, is := strings.CutPrefix(s, "graph."); is {
+			s = namespace + short
+		}
 		if name, is := strings.CutSuffix(s, "()"); is {
-			s = strings.TrimPrefix(name, "microsoft.graph.")
+			s = strings.TrimPrefix(name, namespace)
 		}
 		out = append(out, s)
 	}
@@ -450,12 +469,18 @@ func (c *call) act() reply {
 	if c.op.allow != nil && !c.has(c.op.allow...) {
 		return c.denied()
 	}
+	if bad := c.misnamed(); bad != nil {
+		return *bad
+	}
 	for option := range c.query {
 		if !slices.Contains(strings.Fields(c.op.options), option) {
-			return c.fail(http.StatusBadRequest, "BadRequest", "%s", c.t.notSimulated("the query option %s of %s", option, c.op.name()))
+			return c.notSimulated("the query option %s of %s", option, c.op.name())
 		}
 	}
 	if c.method == http.MethodPost || c.method == http.MethodPatch || c.method == http.MethodPut {
+		if bad := c.unreadable(); bad != nil {
+			return *bad
+		}
 		switch v := decoded(c.raw).(type) {
 		case map[string]any:
 			c.body = v
@@ -470,12 +495,46 @@ func (c *call) act() reply {
 	return c.op.handle(c)
 }
 
+// misnamed refuses what is no object id of a group; a person may be named by userPrincipalName too.
+// Source: microsoftgraph/microsoft-graph-docs-contrib#3854; OfficeDev/microsoft-teams-apps-incentives#53.
+func (c *call) misnamed() *reply {
+	id, isGroup := c.arg["id"], strings.HasPrefix(c.op.template, "/groups/{id}")
+	var bad reply
+	switch _, err := uuid.Parse(id); {
+	case strings.Contains(id, "=") && (isGroup || strings.HasPrefix(c.op.template, "/users/{id}")):
+		bad = c.notSimulated("the key %s in %s", id, c.op.name())
+	case isGroup && err != nil:
+		bad = c.badRequest("Invalid object identifier '%s'.", id)
+	default:
+		return nil
+	}
+	return &bad
+}
+
+// unreadable refuses a body that does not say that it is JSON, and a change without a body.
+// Sources: Microsoft Graph, error responses (415); microsoftgraph/microsoft-graph-docs-contrib#6215 and #7083.
+func (c *call) unreadable() *reply {
+	kind, _, _ := strings.Cut(c.header.Get("Content-Type"), ";")
+	var bad reply
+	switch {
+	case len(c.raw) == 0 && c.method == http.MethodPatch:
+		bad = c.fail(http.StatusBadRequest, "BadRequest", "Empty Payload. JSON content expected.")
+	case len(c.raw) > 0 && kind == "":
+		bad = c.fail(http.StatusBadRequest, "BadRequest", "Write requests (excluding DELETE) must contain the Content-Type header declaration.")
+	case len(c.raw) > 0 && !strings.EqualFold(strings.TrimSpace(kind), "application/json"):
+		bad = c.fail(http.StatusUnsupportedMediaType, "UnsupportedMediaType", "The content type '%s' is not supported.", kind)
+	default:
+		return nil
+	}
+	return &bad
+}
+
 // only refuses a body with other properties than those named; the type annotation the SDK adds is
 // no property.
 func (c *call) only(body map[string]any, names ...string) *reply {
 	for k := range body {
 		if !annotation(k) && !slices.Contains(names, k) {
-			r := c.badRequest("%s", c.t.notSimulated("the property %s of %s", k, c.op.name()))
+			r := c.notSimulated("the property %s of %s", k, c.op.name())
 			return &r
 		}
 	}

@@ -189,7 +189,10 @@ func (c *call) addRegistrationOwner(service bool) reply {
 	if bad != nil {
 		return *bad
 	}
-	id := c.reference()
+	id, bad := c.reference()
+	if bad != nil {
+		return *bad
+	}
 	switch {
 	case c.t.world.Users[id] == nil:
 		return c.notFound(id)

@@ -286,7 +286,10 @@ func addOwner(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	id := c.reference()
+	id, bad := c.reference()
+	if bad != nil {
+		return *bad
+	}
 	switch {
 	case c.t.world.Users[id] == nil:
 		return c.notFound(id)

@@ -58,8 +58,11 @@ func requestEligibility(c *call) reply {
 		return *bad
 	}
 	action, _ := str(c.body, "action")
+	if action == "" {
+		return c.badRequest("Invalid request body.")
+	}
 	if !strings.EqualFold(action, "adminRemove") && !strings.EqualFold(action, "adminAssign") {
-		return c.badRequest("%s", c.t.notSimulated("the action %s of %s", action, c.op.name()))
+		return c.notSimulated("the action %s of %s", action, c.op.name())
 	}
 	principal, _ := str(c.body, "principalId")
 	role, _ := str(c.body, "roleDefinitionId")
@@ -118,7 +121,7 @@ func createRoleAssignment(c *call) reply {
 	case principal == "", role == "", scope == "":
 		return c.badRequest("Invalid request body.")
 	case scope != "/":
-		return c.badRequest("%s", c.t.notSimulated("the scope %s of %s", scope, c.op.name()))
+		return c.notSimulated("the scope %s of %s", scope, c.op.name())
 	case roleByID(role) == nil, w.Users[a.Principal] == nil && w.Groups[a.Principal] == nil:
 		return c.notFound(role)
 	case slices.ContainsFunc(w.RoleAssignments, func(had RoleAssignment) bool { return had.Principal == a.Principal && had.Role == a.Role }):
@@ -148,7 +151,7 @@ var roleDefinitionSchema = newSchema("unifiedRoleDefinition", "",
 func listRoleAssignments(c *call) reply {
 	expand := c.query.Get("$expand")
 	if expand != "" && expand != "roleDefinition" {
-		return c.fail(http.StatusBadRequest, "BadRequest", "%s", c.t.notSimulated("$expand=%s of %s", expand, c.op.name()))
+		return c.notSimulated("$expand=%s of %s", expand, c.op.name())
 	}
 	var items []item
 	assignments := c.t.world.RoleAssignments

@@ -77,10 +77,10 @@ func (c *call) search(shapes []shape) (func(item) bool, *reply) {
 func (c *call) ordered(from source, wanted func(item) bool, order string, shapes []shape) (source, *reply) {
 	name, direction, _ := strings.Cut(strings.TrimSpace(order), " ")
 	if !slices.ContainsFunc(shapes, func(s shape) bool { _, ok := s.canonical(name); return ok }) || !slices.Contains([]string{"", "asc", "desc"}, direction) {
-		r := c.fail(http.StatusBadRequest, "BadRequest", "%s", c.t.notSimulated("$orderby=%s of %s", order, c.op.name()))
+		r := c.notSimulated("$orderby=%s of %s", order, c.op.name())
 		return from, &r
 	}
-	if c.query.Get("$filter") != "" && c.op.service == serviceIdentity && !c.advanced() {
+	if c.op.service == serviceIdentity && !c.advanced() && c.query.Get("$filter") != "" || !sortable(shapes[0].name(), name, c.advanced()) {
 		r := c.fail(http.StatusBadRequest, "Request_UnsupportedQuery", "Sorting not supported for current query.")
 		return from, &r
 	}
@@ -117,7 +117,7 @@ func (c *call) withManager(s *schema[User]) (*schema[User], *reply) {
 	}
 	m := expandManager.FindStringSubmatch(text)
 	if m == nil {
-		r := c.fail(http.StatusNotImplemented, "NotImplemented", "%s", c.t.notSimulated("$expand=%s of %s", text, c.op.name()))
+		r := c.notSimulated("$expand=%s of %s", text, c.op.name())
 		return s, &r
 	}
 	var names []string

@@ -110,7 +110,7 @@ func createSubscription(c *call) reply {
 		}
 	}
 	if strings.Trim(s.Resource, "/") != "users" {
-		return c.fail(http.StatusBadRequest, "BadRequest", "%s", c.t.notSimulated("a subscription to %s", s.Resource))
+		return c.notSimulated("a subscription to %s", s.Resource)
 	}
 	if len(s.ClientState) > 128 {
 		return invalid("Client state must not exceed 128 characters.")

@@ -172,6 +172,7 @@ func patchUser(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
+	c.spelt("user")
 	enabled, hasEnabled := c.body["accountEnabled"]
 	_, hasProfile := c.body["passwordProfile"]
 	others := slices.DeleteFunc(keys(c.body), func(name string) bool {
@@ -209,7 +210,7 @@ func patchUser(c *call) reply {
 	if hasEnabled {
 		c.t.setEnabled(u, on, c.now, AuditEntry{App: c.app.ClientID})
 	}
-	if hasProfile {
+	if profile, _ := c.body["passwordProfile"].(map[string]any); profile["password"] != nil {
 		u.PasswordChanges++
 		u.LastPasswordChange = c.now.Truncate(time.Second)
 		u.SessionsValidFrom = u.LastPasswordChange

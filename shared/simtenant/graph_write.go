@@ -2,6 +2,7 @@ package simtenant
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +34,18 @@ var keptProperties = strings.Fields("city country state streetAddress postalCode
 // sensitive are the properties that a privileged user is protected from: see mayActOn.
 var sensitive = strings.Fields("accountEnabled businessPhones mobilePhone onPremisesImmutableId otherMails passwordProfile userPrincipalName")
 
+// notCleared are the properties that have a value always.
+var notCleared = strings.Fields("displayName mailNickname usageLocation userPrincipalName")
+
+// inPrincipalName says that the part of a userPrincipalName before the @ may have a character.
+// Source: Microsoft Graph, resource type user, userPrincipalName.
+func inPrincipalName(r rune) bool {
+	return 'a' <= r|0x20 && r|0x20 <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune("'.-_!#^~", r)
+}
+
 // fill lays the properties of a body over a user. accountEnabled and passwordProfile are the
-// caller's.
+// caller's. A text is cleared by null, never by an empty one.
+// Sources: Microsoft Graph, Update user; microsoftgraph/msgraph-sdk-dotnet#187, msgraph-sdk-powershell#852 and #2087.
 func (c *call) fill(u *User) *reply {
 	refuse := func(name string) *reply {
 		r := c.badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
@@ -45,13 +56,17 @@ func (c *call) fill(u *User) *reply {
 		field := textProperties[name]
 		switch {
 		case name == "accountEnabled", name == "passwordProfile", annotation(name):
+		case isText && s == "", value == nil && slices.Contains(notCleared, name):
+			return refuse(name)
+		case name == "usageLocation" && len(s) != len("DE"):
+			return refuse(name)
 		case field != nil && (isText || value == nil):
 			*field(u) = s
 		case field != nil:
 			return refuse(name)
 		case name == "otherMails" || name == "businessPhones":
 			list, err := asStrings(value)
-			if err != nil {
+			if err != nil || name == "businessPhones" && len(list) > 1 {
 				return refuse(name)
 			}
 			if name == "otherMails" {
@@ -73,6 +88,9 @@ func (c *call) fill(u *User) *reply {
 				u.EmployeeLeave = at
 			}
 		case slices.Contains(keptProperties, name):
+			if _, err := time.Parse(time.RFC3339, s); value != nil && typed[strings.ToLower(name)] == "Edm.DateTimeOffset" && err != nil {
+				return refuse(name)
+			}
 			if u.Attributes == nil {
 				u.Attributes = map[string]any{}
 			}
@@ -84,8 +102,15 @@ func (c *call) fill(u *User) *reply {
 	if u.UserType == "" {
 		u.UserType = "Member"
 	}
-	if !strings.Contains(u.UserPrincipalName, "@") {
-		return refuse("userPrincipalName")
+	if c.body["userPrincipalName"] != nil {
+		name, domain, _ := strings.Cut(u.UserPrincipalName, "@")
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !inPrincipalName(r) }) {
+			return refuse("userPrincipalName")
+		}
+		if !strings.EqualFold(domain, c.t.world.Domain) {
+			r := c.badRequest("The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain names in your organization.")
+			return &r
+		}
 	}
 	if id := c.t.world.userID(u.UserPrincipalName); id != "" && id != u.ID {
 		r := c.badRequest("Another object with the same value for property userPrincipalName already exists.")
@@ -94,11 +119,24 @@ func (c *call) fill(u *User) *reply {
 	return nil
 }
 
+// spelt gives the names in a body the spelling of the type's properties: Entra reads them without regard to case.
+// Source: CLI for Microsoft 365 (pnp/cli-microsoft365), entra user add and entra group add, which write mailNickName.
+func (c *call) spelt(typ string) {
+	for _, known := range documented[typ] {
+		for name, value := range c.body {
+			if name != known && strings.EqualFold(name, known) {
+				delete(c.body, name)
+				c.body[known] = value
+			}
+		}
+	}
+}
+
 // noProperty is the refusal of a property: as Graph words it when there is none, and as what it is
 // when the tenant does not simulate it.
 func (c *call) noProperty(name, typ string) *reply {
-	if strings.HasSuffix(name, "@odata.bind") || slices.ContainsFunc(documented[typ], func(p string) bool { return strings.EqualFold(p, name) }) {
-		r := c.fail(http.StatusNotImplemented, "NotImplemented", "%s", c.t.notSimulated("the property %s of %s in %s", name, typ, c.op.name()))
+	if strings.HasSuffix(name, "@odata.bind") || isDocumented(typ, name) {
+		r := c.notSimulated("the property %s of %s in %s", name, typ, c.op.name())
 		return &r
 	}
 	r := c.badRequest("Property '%s' does not exist on type 'microsoft.graph.%s'.", name, typ)
@@ -107,6 +145,7 @@ func (c *call) noProperty(name, typ string) *reply {
 
 // createUser makes a person as an administrator does: no licence, no mailbox.
 func createUser(c *call) reply {
+	c.spelt("user")
 	on, hasEnabled := c.body["accountEnabled"].(bool)
 	var missing []string
 	for _, name := range []string{"displayName", "mailNickname", "userPrincipalName"} {
@@ -138,7 +177,10 @@ func (c *call) password() *reply {
 	if bad := c.only(p, "password", "forceChangePasswordNextSignIn", "forceChangePasswordNextSignInWithMfa"); bad != nil {
 		return bad
 	}
-	password, _ := str(p, "password")
+	password, given := str(p, "password")
+	if !given && c.method == http.MethodPatch { // what is asked at the next sign-in changes without it
+		return nil
+	}
 	if len(password) < 8 || len(password) > 256 || characterKinds(password) < 3 {
 		r := c.badRequest("The specified password does not comply with password complexity requirements. Please provide a different password.")
 		return &r
@@ -146,10 +188,16 @@ func (c *call) password() *reply {
 	return nil
 }
 
-// reference is the object id that a body points to.
-func (c *call) reference() string {
-	url, _ := str(c.body, "@odata.id")
-	return strings.ToLower(url[strings.LastIndexByte(url, '/')+1:])
+// reference is the object id that a body points to by an address.
+// Source: microsoftgraph/msgraph-sdk-dotnet#1846, msgraph-sdk-powershell#3156.
+func (c *call) reference() (string, *reply) {
+	address, _ := str(c.body, "@odata.id")
+	at, err := url.Parse(address)
+	if err != nil || at.Scheme != "https" || at.Host == "" {
+		r := c.fail(http.StatusBadRequest, "BadRequest", "Invalid URL format specified in payload.")
+		return "", &r
+	}
+	return strings.ToLower(at.Path[strings.LastIndexByte(at.Path, '/')+1:]), nil
 }
 
 func setManager(c *call) reply {
@@ -157,9 +205,13 @@ func setManager(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	id := c.t.world.userID(c.reference()) // m365 points to them by userPrincipalName
+	who, bad := c.reference()
+	if bad != nil {
+		return *bad
+	}
+	id := c.t.world.userID(who) // m365 points to them by userPrincipalName
 	if c.t.world.Users[id] == nil {
-		return c.notFound(c.reference())
+		return c.notFound(who)
 	}
 	c.t.before(kindUser, u.ID, c.now)
 	u.ManagerID = id
@@ -232,6 +284,7 @@ func createGroup(c *call) reply {
 }
 
 func (c *call) fillGroup(g *Group) *reply {
+	c.spelt("group")
 	for name, value := range c.body {
 		s, _ := value.(string)
 		on, _ := value.(bool)
@@ -339,7 +392,11 @@ func joinGroup(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	w, id := c.t.world, c.reference()
+	w := c.t.world
+	id, bad := c.reference()
+	if bad != nil {
+		return *bad
+	}
 	switch {
 	case w.Users[id] == nil && w.Groups[id] == nil:
 		return c.notFound(id)

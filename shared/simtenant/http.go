@@ -141,7 +141,7 @@ func (t *Tenant) dispatch(r *http.Request, raw []byte, requestID string) (decisi
 		}
 	}
 	text := t.notSimulated("%s %s", r.Method, r.URL.Path)
-	return decision{reply: reply{status: http.StatusNotFound, body: envelope(r, requestID, t.clock(), "NotFound", text)}}, caller{}
+	return decision{reply: reply{status: http.StatusNotImplemented, body: envelope(r, requestID, t.clock(), "NotImplemented", text)}}, caller{}
 }
 
 // notSimulated counts something the tenant does not know and words it.

@@ -3,6 +3,7 @@ package simtenant
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -107,8 +108,8 @@ func (c *call) selection(shapes ...shape) ([]string, *reply) {
 		if !known {
 			r := c.fail(http.StatusBadRequest, "BadRequest", "Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", part, shapes[0].name())
 			for _, s := range shapes {
-				if slices.ContainsFunc(documented[s.name()], func(p string) bool { return strings.EqualFold(p, part) }) {
-					r = c.fail(http.StatusNotImplemented, "NotImplemented", "%s", c.t.notSimulated("the property %s of %s in %s", part, s.name(), c.op.name()))
+				if part == "*" || isDocumented(s.name(), part) {
+					r = c.notSimulated("the property %s of %s in %s", part, s.name(), c.op.name())
 				}
 			}
 			return nil, &r
@@ -316,22 +317,34 @@ func (c *call) filter(from *source, shapes []shape) (func(item) bool, *reply) {
 		return nil, &r
 	}
 	f, err := parseFilter(text)
+	if errors.Is(err, errNotSimulated) {
+		r := c.notSimulated("%v in the filter of %s", err, c.op.name())
+		return nil, &r
+	}
 	if err != nil {
 		return refuse("Request_BadRequest", "Invalid filter clause: %v", err)
 	}
 	for _, prop := range f.properties() {
 		if !slices.ContainsFunc(shapes, func(s shape) bool { _, ok := s.canonical(prop); return ok }) {
 			for _, s := range shapes {
-				if slices.ContainsFunc(documented[s.name()], func(p string) bool { return strings.EqualFold(p, prop) }) {
-					r := c.fail(http.StatusNotImplemented, "NotImplemented", "%s", c.t.notSimulated("a filter by %s of %s in %s", prop, s.name(), c.op.name()))
+				if isDocumented(s.name(), prop) {
+					r := c.notSimulated("a filter by %s of %s in %s", prop, s.name(), c.op.name())
 					return nil, &r
 				}
 			}
 			return refuse("BadRequest", "Invalid filter clause: Could not find a property named '%s' on type 'microsoft.graph.%s'.", prop, shapes[0].name())
 		}
 	}
-	if (f.advanced() || strings.Contains(c.url.Path, "/microsoft.graph.")) && c.op.service == serviceIdentity && !c.advanced() {
-		return refuse("Request_UnsupportedQuery", "Unsupported Query.")
+	if why := f.mistyped(shapes[0].name()); why != "" {
+		return refuse("BadRequest", "Invalid filter clause: %s", why)
+	}
+	if c.op.service == serviceIdentity {
+		if strings.Contains(c.op.template, "/"+namespace) && !c.advanced() {
+			return refuse("Request_UnsupportedQuery", "Unsupported Query.")
+		}
+		if why := f.unsupported(shapes[0].name(), c.advanced()); why != "" {
+			return refuse("Request_UnsupportedQuery", "%s", why)
+		}
 	}
 	if from.narrow != nil {
 		if ids, ok := from.narrow(f); ok {
