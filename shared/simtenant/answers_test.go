@@ -93,6 +93,17 @@ func TestWhatMicrosoftAnswersIsAnswered(t *testing.T) {
 	// Sources: msgraph-metadata, v1.0, Alias="graph"; OData 4.01, URL conventions, 4.5.1 (qualified names of actions).
 	equal(t, "a cast by its short name", f.call("GET", "/groups/"+GroupID("Team")+"/members/graph.user?$select=id", nil).names("id"), UserID(ada))
 	f.want(f.call("POST", "/users/"+ada+"/microsoft.graph.revokeSignInSessions", nil), http.StatusOK, "")
+	a := f.call("GET", "/groups/"+GroupID("Team")+"/members/microsoft.graph.user?$select=id", nil)
+	if _, says := a.values()[0]["@odata.type"]; says || !strings.HasSuffix(a.at("@odata.context"), "#users(id)") {
+		t.Errorf("by a cast: got %v, want users that do not say that they are", a.body)
+	}
+	// Source: Microsoft Graph, directoryObject: getMemberObjects.
+	objects := func(only bool) int {
+		listed, _ := f.call("POST", "/users/"+ada+"/getMemberObjects", map[string]any{"securityEnabledOnly": only}).body["value"].([]any)
+		return len(listed)
+	}
+	equal(t, "the team, the buyers and a role", objects(false), 3)
+	equal(t, "the buyers", objects(true), 1)
 	// Source: pnp/cli-microsoft365, entra user add and entra group add.
 	f.want(f.call("POST", "/users", map[string]any{
 		"accountEnabled": true, "displayName": "Cy", "mailNickName": "cy", "userPrincipalName": "cy@contoso.com", "passwordProfile": map[string]any{"password": "Lang3r-und-gut"},

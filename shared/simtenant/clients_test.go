@@ -112,7 +112,7 @@ func TestMicrosoftsJavaScriptClientOffboards(t *testing.T) {
 			Manager, NotSimulated, NoSuch                            string
 			Count, Cast, Devices, Roles                              int
 			Found, Ordered, Groups, Reports, Batch, Changed, Deleted []string
-			Readers, Owners, Everybody                               []string
+			Readers, Owners, Everybody, Refused                      []string
 		}
 		out := f.node([]string{by}, "testdata/clients/graph.cjs")
 		if err := json.Unmarshal([]byte(out), &read); err != nil {
@@ -130,6 +130,7 @@ func TestMicrosoftsJavaScriptClientOffboards(t *testing.T) {
 		equal(t, "who has a role", strings.Join(read.Readers, " "), UserID(ada))
 		equal(t, "owners by a cast", strings.Join(read.Owners, " "), UserID(bo))
 		equal(t, "everybody, page by page", len(read.Everybody), 2)
+		equal(t, "refused", strings.Join(read.Refused, "; "), "400 Request_UnsupportedQuery; 400 Request_UnsupportedQuery; 400 BadRequest; 400 Request_BadRequest; 501 NotImplemented; 415 UnsupportedMediaType; 400 Request_BadRequest")
 		slices.Sort(read.Changed)
 		equal(t, "changed", strings.Join(read.Changed, " "), strings.Join(slices.Sorted(slices.Values([]string{UserID(ada), UserID(bo)})), " "))
 		equal(t, "deleted", strings.Join(read.Deleted, " "), UserID(ada))
@@ -219,6 +220,12 @@ func TestM365Offboards(t *testing.T) {
 	m365("entra", "m365group", "user", "remove", "--groupName", "Team", "--userNames", ada, "--force")
 	if g, _ := f.GroupByName("Team"); slices.Contains(g.Members, id) {
 		t.Errorf("the members of the team are %v, want ada gone", g.Members)
+	}
+	// Both write mailNickName, which Entra takes as mailNickname.
+	m365("entra", "user", "add", "--displayName", "Cy", "--userName", "cy@contoso.com", "--password", "Lang3r-und-gut")
+	m365("entra", "group", "add", "--displayName", "Leavers", "--type", "security")
+	if cy, _ := f.UserByUPN("cy@contoso.com"); cy.MailNickname != "cy" {
+		t.Errorf("the new user is %+v, want the nickname cy", cy)
 	}
 	m365("entra", "user", "set", "--userName", bo, "--removeManager")
 	m365("outlook", "mailbox", "settings", "set", "--userName", ada, "--autoReplyStatus", "alwaysEnabled", "--autoReplyInternalMessage", "Gone")

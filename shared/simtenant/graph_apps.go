@@ -289,6 +289,9 @@ func (t *Tenant) Registration(id string) (Registration, bool) {
 	return copied(t, func(w *World) *Registration { return w.Registrations[id] })
 }
 
+// getMemberGroups answers the groups that somebody is in, also through others; getMemberObjects, unless asked for
+// security groups only, the roles and administrative units too.
+// Source: Microsoft Graph, directoryObject: getMemberGroups, getMemberObjects.
 func getMemberGroups(c *call) reply {
 	u, bad := c.reading()
 	if bad != nil {
@@ -298,13 +301,25 @@ func getMemberGroups(c *call) reply {
 		return *bad
 	}
 	only, given := c.body["securityEnabledOnly"].(bool)
+	asked := c.op.name()[strings.LastIndexByte(c.op.name(), '/')+1:]
 	if !given {
-		return c.badRequest("One or more parameters of the operation '%s' are missing from the request payload. The missing parameters are: securityEnabledOnly.", c.op.name()[strings.LastIndexByte(c.op.name(), '/')+1:])
+		return c.badRequest("One or more parameters of the operation '%s' are missing from the request payload. The missing parameters are: securityEnabledOnly.", asked)
 	}
 	ids := []string{}
-	for _, g := range c.shown(c.t.groupsOf(u.ID, true)) {
+	groups := c.shown(c.t.groupsOf(u.ID, true))
+	for _, g := range groups {
 		if !only || g.SecurityEnabled {
 			ids = append(ids, g.ID)
+		}
+	}
+	if asked == "getMemberObjects" && !only {
+		for _, r := range c.t.world.rolesHeld(u.ID, groups) {
+			ids = append(ids, derived("directoryRole", r.id))
+		}
+		for _, unit := range c.t.world.AdminUnits {
+			if slices.Contains(unit.Members, u.ID) {
+				ids = append(ids, unit.ID)
+			}
 		}
 	}
 	return reply{status: http.StatusOK, body: map[string]any{"@odata.context": c.base() + "/$metadata#Collection(Edm.String)", "value": ids}}

@@ -110,26 +110,35 @@ func (c *call) memberOf(deep, wantGroups, wantRoles bool) reply {
 	}
 	if wantRoles {
 		shapes = append(shapes, roleSchema)
-		holders := []string{u.ID}
-		if deep {
-			for _, g := range found {
-				holders = append(holders, g.ID)
-			}
+		through := found
+		if !deep {
+			through = nil
 		}
-		listed := map[string]bool{}
-		for _, a := range c.t.world.RoleAssignments {
-			if r := roleByID(a.Role); r != nil && slices.Contains(holders, a.Principal) && !listed[r.id] {
-				listed[r.id] = true
-				i := roleSchema.item(c, derived("directoryRole", r.id), r)
-				if !c.has(roleProperties...) {
-					i = i.idOnly()
-				}
-				items = append(items, i)
+		for _, r := range c.t.world.rolesHeld(u.ID, through) {
+			i := roleSchema.item(c, derived("directoryRole", r.id), r)
+			if !c.has(roleProperties...) {
+				i = i.idOnly()
 			}
+			items = append(items, i)
 		}
 	}
 	set := map[bool]string{true: "directoryObjects", false: "groups"}[wantRoles]
 	return c.list(items, directoryPage.of(set, wantGroups && wantRoles), shapes...)
+}
+
+// rolesHeld are the roles that somebody has, directly or through groups.
+func (w *World) rolesHeld(id string, through []*Group) []*directoryRole {
+	holders := []string{id}
+	for _, g := range through {
+		holders = append(holders, g.ID)
+	}
+	var held []*directoryRole
+	for _, a := range w.RoleAssignments {
+		if r := roleByID(a.Role); r != nil && slices.Contains(holders, a.Principal) && !slices.Contains(held, r) {
+			held = append(held, r)
+		}
+	}
+	return held
 }
 
 // checkMemberGroups says which of at most 20 groups the user is in, also through other groups.

@@ -215,8 +215,12 @@ func listView[T any](c *call, v view[T], s *schema[T], p page) reply {
 	}, p, s)
 }
 
-// list answers items.
+// list answers items. By a cast they are all of its type, which none of them says.
+// Source: OData JSON Format Version 4.01, 4.6.3.
 func (c *call) list(items []item, p page, shapes ...shape) reply {
+	if _, kind, is := strings.Cut(c.op.template, "/"+namespace); is && p.typed {
+		p.set, p.typed = kind+"s", false
+	}
 	sort.Slice(items, func(a, b int) bool { return items[a].id < items[b].id })
 	ids := make([]string, len(items))
 	for i, x := range items {

@@ -36,6 +36,18 @@ const eventual = (path) => client.api(path).header('ConsistencyLevel', 'eventual
   out.everybody = everybody;
   const delta = pages.getDeltaLink();
 
+  out.refused = [];
+  for (const ask of [
+    () => client.api('/users').filter("contains(displayName,'Ada')").get(),
+    () => client.api('/users').filter("officeLocation eq 'HQ'").get(),
+    () => client.api('/users').filter("accountEnabled eq 'false'").get(),
+    () => client.api('/groups/Buyers').get(),
+    () => client.api('/groups/delta').get(),
+    () => client.api(`/users/${id}`).header('Content-Type', 'text/plain').patch('{"jobTitle":"Gone"}'),
+    () => client.api(`/users/${id}`).patch({ jobTitle: '' }),
+  ]) {
+    await ask().then(() => out.refused.push('answered'), (e) => out.refused.push(`${e.statusCode} ${e.code}`));
+  }
   await client.api(`/users/${id}`).patch({ accountEnabled: false });
   await client.api(`/users('${id}')/revokeSignInSessions`).post({});
   await client.api(`/users/${id}/mailboxSettings`).patch({ automaticRepliesSetting: { status: 'alwaysEnabled', internalReplyMessage: 'Gone', externalReplyMessage: 'Gone' } });
