@@ -261,9 +261,13 @@ func (r *Replayer) send(ctx context.Context, item Item) error {
 	}
 	if item.key == "" {
 		_, err = r.Bus.Publish(ctx, m)
+	} else {
+		err = r.Bus.Resubmit(ctx, item.Step, item.key, m)
+	}
+	if err != nil {
 		return err
 	}
-	return r.Bus.Resubmit(ctx, item.Step, item.key, m)
+	return worker.Hurry(ctx, r.Bus, r.Ledger, item.Case, r.Now())
 }
 
 // discard takes a dead letter away: what nobody can send, and a request that is named because

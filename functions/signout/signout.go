@@ -56,7 +56,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return job.NotShown(err)
 	}
-	if held := job.Unforeseen(user); held != nil {
+	if held := job.Unforeseen(ctx, user); held != nil {
 		return held
 	}
 	if user.External() {

@@ -224,6 +224,39 @@ func TestB9TheLockoutOnPremisesComesAtOnce(t *testing.T) {
 // An account that AdminSDHolder protects is left whole to a domain administrator: rights that are
 // delegated on a container do not reach it, and come off again within the hour.
 // Source: mskb.pkisolutions.com/kb/319966; selfadsi.org/extended-ad/ad-permissions-adminsdholder.htm.
+// TestTheLockoutOnPremisesWaitsForTheLookAtWhoLeaves: a departure was planned before, and the person has become an
+// administrator since, which nobody can see on premises. While the cloud cannot be asked, they are out a minute later.
+func TestTheLockoutOnPremisesWaitsForTheLookAtWhoLeaves(t *testing.T) {
+	t.Parallel()
+	for name, unread := range map[string]bool{"an administrator by now": false, "the cloud cannot be asked": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOrganisation(t, nil)
+			before := o.control(t)
+			o.Advance(time.Hour)
+			due := o.Now()
+			o.Tenant.Edit(func(w *simtenant.World) {
+				w.RoleAssignments = append(w.RoleAssignments, simtenant.RoleAssignment{ID: "new", Principal: o.id, Role: offboarding.GlobalAdministrator})
+				if unread {
+					w.Faults = append(w.Faults, simtenant.Fault{Operation: "*", Status: 503})
+				}
+			})
+			o.lockOut(t)
+			if is := o.control(t); is != before {
+				t.Fatalf("before anybody had looked userAccountControl is %s, was %s", is, before)
+			}
+			o.work(t, offboarding.StepSignout, offboarding.StepBlock)
+			for o.Now().Sub(due) < 2*time.Minute {
+				o.Advance(5 * time.Second)
+				o.work(t, offboarding.StepOnpremises)
+			}
+			if out := o.control(t) != before; out != unread {
+				t.Errorf("two minutes later the account on premises is out: %t, want %t", out, unread)
+			}
+		})
+	}
+}
+
 func TestAPrivilegedAccountIsATaskAndNothingIsHalfDone(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t, func(d *sambatest.Organisation, dn string) { must(t, d.Set(dn, "adminCount", "1")) })

@@ -23,6 +23,7 @@ import (
 //	reader                  onedrive           evidence  notify
 //	forwarding              forward            evidence  deadlines
 //	mustStay                privileges         progress  every step
+//	foundOut                signout, block     progress  every step
 //	licenceGroups           access             progress  licence
 //	licensedOnPremises      access             progress  onpremises
 //	passedOn …, handedTo …  access             progress  the undo, reports
@@ -152,9 +153,9 @@ func (j *Job) heldBack(administrator bool) error {
 	switch decided := j.Case.progress(StepPrivileges, MustStay); {
 	case privileges == nil, j.Step.Name == StepPrivileges, decided == StaysNot, privileges.State == StateSignedOff:
 		return nil
-	case decided == Stays:
+	case decided == Stays && privileges.State.Settled():
 		return ContinueAt(j.Now.Add(again), "the leaver stays an administrator until a person has done the task of privileges")
-	case !administrator || privileges.State.Closed():
+	case decided != Stays && (!administrator || privileges.State.Closed()):
 		return nil
 	case privileges.State.Settled():
 		return ContinueAt(j.Now.Add(again), "waits for a person: privileges is "+string(privileges.State))

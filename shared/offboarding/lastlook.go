@@ -72,13 +72,17 @@ const justPlanned = 10 * time.Minute
 // somebody else by now.
 func (c *Case) Ahead(now time.Time) bool { return now.Sub(c.OpenedAt) > justPlanned }
 
-// Begins is the look with which a run begins that locks the leaver out. Whom the policy protects since the
-// departure was planned is not: the whole departure is held, so that no other step goes on without them.
+// Begins is the look with which a run begins. Whom the policy protects since the departure was planned is not
+// locked out: the whole departure is held. Every other step that takes something away waits for a look of signout
+// or block, so that none has when it finds somebody out.
 func (l LastLook) Begins(ctx context.Context, j *Job) error {
-	if spec, _ := SpecOf(j.Step.Name); !spec.Urgent || spec.Inside || !j.Case.Ahead(j.Now) {
+	spec, _ := SpecOf(j.Step.Name)
+	switch {
+	case !j.Case.Ahead(j.Now), spec.Gate, spec.takesNothing(): // a gate waits for both
 		return nil
-	}
-	if l.Accounts == nil {
+	case !spec.Urgent || spec.Inside:
+		return j.behindTheLook(spec)
+	case l.Accounts == nil:
 		return Permanent(errors.New("a lockout that was planned before, without a look at whom the policy protects, is not allowed"))
 	}
 	user, in, err := l.Accounts.UserIn(ctx, j.Leaver, l.Policy.ProtectedGroups)
@@ -94,16 +98,47 @@ func (l LastLook) Begins(ctx context.Context, j *Job) error {
 	return nil
 }
 
+// foundOut is the progress of signout and block that says that they found a role, which nobody has to approve.
+const foundOut = "foundOut"
+
+// looked reports whether signout or block, as which it is the record, has looked at who leaves, and may go on: a
+// step that has looked keeps what was there before.
+func (s *Record) looked() bool {
+	return len(s.Before) > 0 || s.Progress[foundOut] != "" || s.State.Closed()
+}
+
+// longestUnseen is for how long a lockout on premises waits for the look, which nobody can take there: while the
+// cloud cannot be read, whoever is still signed in reads on.
+const longestUnseen = time.Minute
+
+// behindTheLook is nil once signout or block has looked at who leaves. Privileges goes first where people know
+// that the leaver is an administrator: both wait for it (B10).
+func (j *Job) behindTheLook(spec Spec) error {
+	signout, block := j.Case.Step(StepSignout), j.Case.Step(StepBlock)
+	switch {
+	case signout == nil, block == nil, signout.looked(), block.looked(), len(j.Step.Before) > 0,
+		spec.Name == StepPrivileges && j.Case.Administrator(), spec.Inside && j.Waited() >= longestUnseen:
+		return nil
+	case signout.State.Settled() && block.State.Settled() && !spec.Inside:
+		return ContinueAt(j.Now.Add(again), "waits for a person: signout and block could not look whether the leaver may be locked out")
+	}
+	return j.NotYet("waits until signout or block has looked whether the leaver may be locked out: it was planned %s", Stamp(j.Case.OpenedAt))
+}
+
 // Unforeseen is the verdict of a step that is about to lock out somebody who holds a privileged directory
 // role that they did not hold when the departure was planned: it is held, or waits for privileges, as if
 // that had been known. It is nil where it was, and once the step has begun to write.
-func (j *Job) Unforeseen(u User) error {
+func (j *Job) Unforeseen(ctx context.Context, u User) error {
 	if len(u.Privileged) == 0 || j.Case.Administrator() || len(j.Step.Before) > 0 || !j.Case.Ahead(j.Now) {
 		return nil
 	}
+	roles := strings.Join(u.Privileged, ", ")
 	if people := j.Case.Plan.Approvals.Privileged; people > 0 {
 		return j.Hold(j.Case.Plan.Approvals.Brake(ApprovePrivileged, "", people,
-			"the account holds the role "+strings.Join(u.Privileged, ", ")+" since the departure was planned: make sure that this departure is meant"))
+			"the account holds the role "+roles+" since the departure was planned: make sure that this departure is meant"))
+	}
+	if err := j.KeepProgress(ctx, foundOut, roles); err != nil {
+		return err
 	}
 	return j.heldBack(true)
 }

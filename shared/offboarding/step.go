@@ -53,6 +53,9 @@ type Spec struct {
 // holds it sends; the others start with the one termination message.
 func (s Spec) OwnMessage() bool { return s.Gate || s.Inside }
 
+// takesNothing reports whether the step only keeps.
+func (s Spec) takesNothing() bool { return s.Takes == "nothing" }
+
 // longestOut is the longest that a step which locks a leaver out is put off for by our own choice: who
 // is still signed in reads on meanwhile.
 const longestOut = 30 * time.Second

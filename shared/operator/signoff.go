@@ -2,12 +2,14 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"leaver/functions/replay"
 	"leaver/shared/bus"
 	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
+	"leaver/shared/worker"
 )
 
 // SignOff is which step is accepted, by whom, and why.
@@ -56,7 +58,7 @@ func (s *Desk) signOff(ctx context.Context, ask ledger.SignOff) (*offboarding.Ca
 		}
 		return s.Ledger.Case(ctx, ask.Case)
 	}
-	return c, s.discard(ctx, ask)
+	return c, errors.Join(s.discard(ctx, ask), worker.Hurry(ctx, s.Bus, s.Ledger, ask.Case, s.Now()))
 }
 
 // discard removes the dead letters of a step that was signed off.

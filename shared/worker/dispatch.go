@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -52,6 +53,23 @@ func Republish(ctx context.Context, p bus.Publisher, l *ledger.Ledger, c *offboa
 		return nil
 	}
 	return publishStep(ctx, p, c, next)
+}
+
+// Hurry has what locks the leaver out look at once, where it waits for what a person has just done: it does so
+// every quarter of an hour only.
+func Hurry(ctx context.Context, p bus.Publisher, l *ledger.Ledger, id string, now time.Time) error {
+	c, err := l.Case(ctx, id)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, record := range c.Steps {
+		spec, _ := offboarding.SpecOf(record.Name)
+		if spec.Urgent && record.State == offboarding.StateWaiting && record.Due.After(now) && !record.Lease.Holds(now) {
+			failures = append(failures, Republish(ctx, p, l, c, record, now))
+		}
+	}
+	return errors.Join(failures...)
 }
 
 // Replay sends a settled step back to work in the ledger and returns the message for it.
