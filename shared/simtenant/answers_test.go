@@ -64,6 +64,13 @@ func TestAnswersAreMicrosofts(t *testing.T) {
 		{"Update user", "PATCH", "/users/" + ada, map[string]any{"employeeHireDate": "yesterday"}, 400, "Request_BadRequest", "employeeHireDate"},
 		{"Update user", "PATCH", "/users/" + ada, map[string]any{"userPrincipalName": "a da@contoso.com"}, 400, "Request_BadRequest", "userPrincipalName"},
 		{"docs#7602", "PATCH", "/users/" + ada, map[string]any{"userPrincipalName": "ada@fabrikam.com"}, 400, "Request_BadRequest", "verified domain"},
+		{"docs-contrib#8421", "PATCH", "/users/" + ada, map[string]any{"mail": bo}, 400, "Request_BadRequest", "property proxyAddresses already exists"},
+		{"docs#12014", "PATCH", group, map[string]any{"mailEnabled": true}, 400, "Request_BadRequest", "writes of mail-enabled groups"},
+		{"docs#4957", "PATCH", group, map[string]any{"mail": "buyers@contoso.com"}, 400, "Request_BadRequest", "read-only"},
+		{"Update group", "PATCH", group, map[string]any{"displayName": nil}, 400, "Request_BadRequest", "displayName"},
+		{"group, visibility", "PATCH", "/groups/" + GroupID("Team"), map[string]any{"visibility": "HiddenMembership"}, 400, "Request_BadRequest", "visibility"},
+		{"msgraph.go#14", "POST", "/users/" + ada + "/assignLicense", map[string]any{"addLicenses": []any{map[string]any{"skuId": "E3"}}, "removeLicenses": []any{}}, 400, "Request_BadRequest", "'Edm.Guid'"},
+		{"CIPP#682", "POST", "/users/" + ada + "/assignLicense", map[string]any{"addLicenses": []any{}, "removeLicenses": []any{"Success"}}, 400, "Request_BadRequest", "'Edm.Guid'"},
 		{"docs-contrib#7083", "PATCH", "/users/" + ada, nil, 400, "BadRequest", "Empty Payload"},
 		{"msgraph-sdk-dotnet#1846", "POST", group + "/members/$ref", ref(UserID(bo)), 400, "BadRequest", "Invalid URL format"},
 		{"msgraph-sdk-powershell#3156", "PUT", "/users/" + ada + "/manager/$ref", map[string]any{}, 400, "BadRequest", "Invalid URL format"},
@@ -93,6 +100,17 @@ func TestWhatMicrosoftAnswersIsAnswered(t *testing.T) {
 	// Sources: msgraph-metadata, v1.0, Alias="graph"; OData 4.01, URL conventions, 4.5.1 (qualified names of actions).
 	equal(t, "a cast by its short name", f.call("GET", "/groups/"+GroupID("Team")+"/members/graph.user?$select=id", nil).names("id"), UserID(ada))
 	f.want(f.call("POST", "/users/"+ada+"/microsoft.graph.revokeSignInSessions", nil), http.StatusOK, "")
+	// Source: microsoftgraph/msgraph-sdk-javascript#947: a Microsoft 365 group stays mail-enabled, and 204 says nothing of it.
+	f.want(f.call("PATCH", "/groups/"+GroupID("Team"), map[string]any{"mailEnabled": false, "visibility": "Private"}), http.StatusNoContent, "")
+	if team, _ := f.GroupByName("Team"); !team.MailEnabled || f.call("GET", "/groups/"+team.ID, nil).at("visibility") != "Private" {
+		t.Errorf("the team is %+v, want mail-enabled and private", team)
+	}
+	f.want(f.call("POST", "/groups", map[string]any{
+		"displayName": "Hidden", "mailNickname": "hidden", "mailEnabled": true, "securityEnabled": false, "groupTypes": []string{"Unified"}, "visibility": "HiddenMembership",
+	}), http.StatusCreated, "")
+	if hidden, _ := f.GroupByName("Hidden"); !hidden.HiddenMembership {
+		t.Errorf("the group is %+v, want its members hidden", hidden)
+	}
 	a := f.call("GET", "/groups/"+GroupID("Team")+"/members/microsoft.graph.user?$select=id", nil)
 	if _, says := a.values()[0]["@odata.type"]; says || !strings.HasSuffix(a.at("@odata.context"), "#users(id)") {
 		t.Errorf("by a cast: got %v, want users that do not say that they are", a.body)

@@ -27,7 +27,7 @@ var groupSchema = newSchema("group", "",
 		if g.HiddenMembership {
 			return hiddenMembership
 		}
-		return nil
+		return text(g.Visibility)
 	}},
 	field[Group]{"membershipRule", func(_ *call, g *Group) any { return text(g.MembershipRule) }},
 	field[Group]{"onPremisesSyncEnabled", func(_ *call, g *Group) any { return flag(g.OnPremisesSyncEnabled) }},

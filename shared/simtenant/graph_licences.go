@@ -6,15 +6,19 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
-// licenceErrors are the texts of assignLicense.
+// licenceErrors are the texts of assignLicense; of what is no GUID that of yaegashi/msgraph.go#14 and
+// KelvinTegelaar/CIPP#682.
 const (
 	errNoChange      = "No license changes provided. At least one license to add or remove must be specified."
 	errInherited     = "User license is inherited from a group membership and it cannot be removed directly from the user."
 	errNotAssigned   = "User does not have a corresponding license."
 	errMissing       = "One or more parameters of the operation 'assignLicense' are missing from the request payload. The missing parameters are: %s."
 	errNoSeats       = "Subscription with SKU %s does not have any available licenses."
+	errNoGUID        = "Cannot convert a primitive value to the expected type 'Edm.Guid'. See the inner exception for more details."
 	errNoCompanySKU  = "License %s does not correspond to a valid company License."
 	errDependency    = "License assignment failed because service plan %s depends on the service plan(s) %s"
 	errUsageLocation = "License assignment cannot be done for user with invalid usage location."
@@ -67,6 +71,14 @@ func assignLicense(c *call) reply {
 	}
 	w := c.t.world
 	after := u.clone()
+	notOne := func(id string) bool { _, err := uuid.Parse(id); return err != nil }
+	if slices.ContainsFunc(remove, notOne) || slices.ContainsFunc(add, func(x any) bool {
+		m, _ := x.(map[string]any)
+		id, _ := str(m, "skuId")
+		return notOne(id)
+	}) {
+		return c.badRequest(errNoGUID)
+	}
 	for _, sku := range remove {
 		i := slices.IndexFunc(after.Licences, func(l Licence) bool { return strings.EqualFold(l.SKU, sku) })
 		if i < 0 {

@@ -45,7 +45,7 @@ func inPrincipalName(r rune) bool {
 
 // fill lays the properties of a body over a user. accountEnabled and passwordProfile are the
 // caller's. A text is cleared by null, never by an empty one.
-// Sources: Microsoft Graph, Update user; microsoftgraph/msgraph-sdk-dotnet#187, msgraph-sdk-powershell#852 and #2087.
+// Sources: Microsoft Graph, Update user; microsoftgraph/microsoft-graph-docs-contrib#8421; msgraph-sdk-dotnet#187, msgraph-sdk-powershell#852 and #2087.
 func (c *call) fill(u *User) *reply {
 	refuse := func(name string) *reply {
 		r := c.badRequest("Invalid value specified for property '%s' of resource 'User'.", name)
@@ -111,6 +111,10 @@ func (c *call) fill(u *User) *reply {
 			r := c.badRequest("The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain names in your organization.")
 			return &r
 		}
+	}
+	if mail, _ := str(c.body, "mail"); mail != "" && slices.ContainsFunc(c.users().under(key("proxyaddresses:", "smtp:"+mail)), func(other *User) bool { return other.ID != u.ID }) {
+		r := c.badRequest("Another object with the same value for property proxyAddresses already exists.")
+		return &r
 	}
 	if id := c.t.world.userID(u.UserPrincipalName); id != "" && id != u.ID {
 		r := c.badRequest("Another object with the same value for property userPrincipalName already exists.")
@@ -283,32 +287,55 @@ func createGroup(c *call) reply {
 	return reply{status: http.StatusCreated, body: body}
 }
 
+// fillGroup lays the properties of a body over a group. An application makes no list and no mail-enabled security group
+// of another group; who is in a group is hidden when it is made or never.
+// Sources: Microsoft Graph, Update group; microsoftgraph/microsoft-graph-docs#12014, #4957; msgraph-sdk-javascript#947.
 func (c *call) fillGroup(g *Group) *reply {
 	c.spelt("group")
+	change := c.method == http.MethodPatch
+	refuse := func(format string, args ...any) *reply {
+		r := c.badRequest(format, args...)
+		return &r
+	}
 	for name, value := range c.body {
 		s, _ := value.(string)
 		on, _ := value.(bool)
 		switch name {
 		case "displayName":
+			if s == "" {
+				return refuse("Invalid value specified for property 'displayName' of resource 'Group'.")
+			}
 			g.DisplayName = s
+		case "mail":
+			return refuse("Property 'mail' is read-only and cannot be set.")
 		case "description":
 			g.Description = s
 		case "mailNickname":
 			g.MailNickname = s
 		case "mailEnabled":
-			g.MailEnabled = on
+			if change && on && !g.Unified {
+				return refuse("The service does not currently support writes of mail-enabled groups.")
+			}
+			g.MailEnabled = on || change && g.Unified
 		case "securityEnabled":
 			g.SecurityEnabled = on
 		case "isAssignableToRole":
 			g.AssignableToRole = on
 		case "membershipRule":
 			g.MembershipRule = s
-		case "membershipRuleProcessingState", "visibility":
+		case "visibility":
+			if hide := strings.EqualFold(s, hiddenMembership); hide && change && !g.HiddenMembership {
+				return refuse("Invalid value specified for property 'visibility' of resource 'Group'.")
+			} else if hide {
+				g.HiddenMembership = true
+			} else {
+				g.Visibility = s
+			}
+		case "membershipRuleProcessingState":
 		case "groupTypes":
 			kinds, err := asStrings(value)
 			if err != nil {
-				r := c.badRequest("Invalid value specified for property 'groupTypes' of resource 'Group'.")
-				return &r
+				return refuse("Invalid value specified for property 'groupTypes' of resource 'Group'.")
 			}
 			g.Unified = slices.Contains(kinds, "Unified")
 		case "members@odata.bind", "owners@odata.bind": // see bound

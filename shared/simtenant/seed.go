@@ -356,7 +356,7 @@ func (b *builder) groups() error {
 		g := &Group{
 			ID: orElse(s.ID, GroupID(s.Name)), DisplayName: s.Name, IsManagementRestricted: s.Restricted, MembershipRule: s.Rule, AssignableToRole: s.RoleAble,
 			Unified: s.Kind == "unified", MailEnabled: s.Kind != "" && s.Kind != "security",
-			SecurityEnabled: s.Kind == "" || s.Kind == "security" || s.Kind == "mailSecurity", HiddenMembership: s.Visibility == hiddenMembership,
+			SecurityEnabled: s.Kind == "" || s.Kind == "security" || s.Kind == "mailSecurity", HiddenMembership: s.Visibility == hiddenMembership, Visibility: strings.TrimPrefix(s.Visibility, hiddenMembership),
 		}
 		if !slices.Contains([]string{"", "security", "unified", "distribution", "mailSecurity"}, s.Kind) {
 			return fmt.Errorf("group %q: no kind %q", s.Name, s.Kind)

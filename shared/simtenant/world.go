@@ -187,7 +187,8 @@ type Group struct {
 	Licences               []string          // sku ids the direct members inherit
 	LicenceErrors          map[string]string // by user: why the licences of the group did not reach that member, such as CountViolation
 	IsManagementRestricted bool
-	HiddenMembership       bool // who is in it is told only to apps with Member.Read.Hidden
+	HiddenMembership       bool   // who is in it is told only to apps with Member.Read.Hidden
+	Visibility             string // Public or Private, as it was written
 	MailNickname           string
 	DeletedAt              time.Time
 	Members                []string // object ids of users and groups; deleted users stay listed, so that a restore brings them back
