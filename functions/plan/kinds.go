@@ -6,17 +6,24 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"leaver/shared/offboarding"
 )
 
-// roomLicences are those of Teams Rooms, which no person has.
-// Source: Microsoft Entra, Product names and service plan identifiers for licensing.
-var roomLicences = []string{
-	"6070a4c8-34c6-4937-8dfb-39bbc6397a60", // MEETING_ROOM
-	"4cde982a-ede4-4409-9ae6-b003453c8ea6", // Microsoft_Teams_Rooms_Pro
-	"6af4b3d6-14bb-4a2a-960c-6c902aad34f3", // Microsoft_Teams_Rooms_Basic
+// things are what no person is, by the licences that no person has: without theirs a call queue, or a
+// phone in a hall, does not ring any more.
+// Sources: Microsoft Entra, Product names and service plan identifiers for licensing;
+// MicrosoftDocs/OfficeDocs-SkypeForBusiness issue 9716.
+var things = map[string]string{
+	"6070a4c8-34c6-4937-8dfb-39bbc6397a60": "room",                         // MEETING_ROOM
+	"4cde982a-ede4-4409-9ae6-b003453c8ea6": "room",                         // Microsoft_Teams_Rooms_Pro
+	"21943e3a-2429-4f83-84c1-02735cd49e78": "room",                         // Microsoft_Teams_Rooms_Pro_without_Audio_Conferencing
+	"6af4b3d6-14bb-4a2a-960c-6c902aad34f3": "room",                         // Microsoft_Teams_Rooms_Basic
+	"50509a35-f0bd-4c5e-89ac-22f0e16a00f8": "room",                         // Microsoft_Teams_Rooms_Basic_without_Audio_Conferencing
+	"295a8eb0-f78d-45c7-8b5b-1eed5ed02dff": "shared device",                // MCOCAP
+	"440eaaa8-b3e0-484b-a8be-62870b9ba70a": "call queue or auto attendant", // PHONESYSTEM_VIRTUALUSER
 }
 
 // services are names that organisations give to accounts of programs: Entra has no kind for them.
@@ -57,18 +64,24 @@ func (p *Planner) asks(ctx context.Context, user offboarding.User) <-chan mailbo
 	return answer
 }
 
-// looksLikeAPerson reports whether an account has what people have: a licence that is no room's, and
+// looksLikeAPerson reports whether an account has what people have: a licence that is no thing's, and
 // may sign in.
 func looksLikeAPerson(user offboarding.User) bool {
-	return len(user.Licences) > 0 && user.AccountEnabled && !rooms(user) && !services.MatchString(user.UserPrincipalName)
+	return len(user.Licences) > 0 && user.AccountEnabled && thing(user) == "" && !services.MatchString(user.UserPrincipalName)
 }
 
-func rooms(user offboarding.User) bool {
-	return slices.ContainsFunc(user.Licences, func(l offboarding.Licence) bool { return slices.Contains(roomLicences, l.SKU) })
+// thing is what an account is for that has the licence of a thing; else empty.
+func thing(user offboarding.User) string {
+	for _, l := range user.Licences {
+		if what := things[strings.ToLower(l.SKU)]; what != "" {
+			return what
+		}
+	}
+	return ""
 }
 
-// nobodys holds the departure of a room, an equipment, a shared mailbox or a service account until
-// another person says that it is meant. A licensed account with the name of a service is one where it
+// nobodys holds the departure of a room, an equipment, a shared mailbox or device, a call queue or a
+// service account until another person says that it is meant. A licensed account with the name of a service is one where it
 // reports to nobody and HR knows no number of it.
 func (p *Planner) nobodys(ctx context.Context, r offboarding.Request, user offboarding.User, m mailbox, a offboarding.Approvals) ([]offboarding.Brake, error) {
 	if m.err != nil {
@@ -86,8 +99,8 @@ func (p *Planner) nobodys(ctx context.Context, r offboarding.Request, user offbo
 	switch {
 	case slices.Contains([]string{"room", "equipment", "shared"}, m.purpose):
 		why = "its mailbox is of the kind " + m.purpose
-	case rooms(user):
-		why = "it has a licence of a room"
+	case thing(user) != "":
+		why = "it has a licence of a " + thing(user)
 	case service && len(user.Licences) == 0:
 		why = "it has no licence, and the name of a service account"
 	case service:

@@ -45,6 +45,16 @@ func TestAnAccountThatIsNobodysWaitsForAPerson(t *testing.T) {
 			w.Mailboxes[id].Type = "RoomMailbox"
 			w.Users[id].Licences = []simtenant.Licence{{SKU: "4cde982a-ede4-4409-9ae6-b003453c8ea6"}}
 		}, "room"},
+		"a call queue of Teams": {func(w *simtenant.World) {
+			unlicensed(w)
+			delete(w.Mailboxes, id)
+			w.Users[id].Licences = []simtenant.Licence{{SKU: "440eaaa8-b3e0-484b-a8be-62870b9ba70a"}}
+		}, "call queue or auto attendant"},
+		"a phone in a hall": {func(w *simtenant.World) {
+			unlicensed(w)
+			delete(w.Mailboxes, id)
+			w.Users[id].Licences = []simtenant.Licence{{SKU: "295A8EB0-f78d-45c7-8b5b-1eed5ed02dff"}}
+		}, "shared device"},
 		"a service account": {func(w *simtenant.World) {
 			unlicensed(w)
 			delete(w.Mailboxes, id)
