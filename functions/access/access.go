@@ -9,7 +9,8 @@
 // bookings the leaver alone approves, and of earlier leavers the mail that is forwarded to this one and the
 // mailboxes that nobody else can open. What is not this function's to give is a task for a person, told
 // before the account goes: people who report to the leaver and applications, each for a reason that
-// stands beside it, and what colleagues who stay have entrusted to the leaver themselves.
+// stands beside it, what colleagues who stay have entrusted to the leaver themselves, and lists whose mail
+// nobody else would get.
 //
 // The before holds every single thing that is taken away, so that it can be given back.
 //
@@ -45,6 +46,7 @@ type Directory interface {
 	Access(ctx context.Context, id string) (offboarding.Access, error)
 	Revoke(ctx context.Context, user string, grants []offboarding.Grant) []error
 	LeaveGroups(ctx context.Context, user string, groups []string) []error
+	SomeMembers(ctx context.Context, groups []string) ([]offboarding.Members, []error)
 	Owners(ctx context.Context, group string) ([]offboarding.Owner, error)
 	AddOwner(ctx context.Context, group, user string) error
 	RemoveOwner(ctx context.Context, group, user string) error
@@ -75,7 +77,7 @@ type Mailboxes interface {
 	RemoveMailRight(ctx context.Context, user string, r offboarding.MailRight) error
 	MailFlow(ctx context.Context, id string) (offboarding.MailFlow, error)
 	Openers(ctx context.Context, mailbox string) ([]string, error)
-	ForwardingTo(ctx context.Context, id string) ([]string, error)
+	ForwardingTo(ctx context.Context, id string, addresses []string) ([]string, error)
 	Forward(ctx context.Context, mailbox, to string, keepCopy bool) error
 	PassGroup(ctx context.Context, group, from, to string) error
 	PassBookings(ctx context.Context, room, from, to string) error

@@ -59,6 +59,11 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 			func(w *simtenant.World) { w.Mailboxes[shared].ForwardingAddress = other },
 		},
 		{
+			"mail that is forwarded to an address of the leaver", shared,
+			func(w *simtenant.World) { w.Mailboxes[shared].ForwardingSMTPAddress = "smtp:a.vance@contoso.com" },
+			func(w *simtenant.World) { w.Mailboxes[shared].ForwardingSMTPAddress = "smtp:" + alex },
+		},
+		{
 			"a room whose bookings the leaver approves", room,
 			func(w *simtenant.World) {
 				w.Mailboxes[room].Type, w.Mailboxes[room].ResourceDelegates, w.Users[id].ManagerID = "RoomMailbox", []string{id}, ""
@@ -122,6 +127,66 @@ func TestAnotherLeaverSeesToNothing(t *testing.T) {
 	})
 }
 
+// TestAListIsNotLeftWithoutAnybodyWhoGetsItsMail: essential.exchange, Black Hole Distribution Groups: mail to an
+// empty list is gone, and no sender hears of it.
+func TestAListIsNotLeftWithoutAnybodyWhoGetsItsMail(t *testing.T) {
+	t.Parallel()
+	id, leaving, heir := simtenant.UserID(adele), simtenant.UserID(lynne), simtenant.UserID(alex)
+	list, security, project := simtenant.GroupID(simtenant.GroupNews), simtenant.GroupID(simtenant.GroupMailSecurity), simtenant.GroupID(simtenant.GroupProject)
+	for name, tt := range map[string]struct {
+		group  string
+		others []string
+		fault  []simtenant.Fault
+		state  offboarding.StepState
+		stays  bool
+	}{
+		"nobody else":                      {group: list, state: offboarding.StateManual, stays: true},
+		"somebody who leaves as well":      {group: list, others: []string{leaving}, state: offboarding.StateManual, stays: true},
+		"somebody who stays":               {group: list, others: []string{leaving, heir}, state: offboarding.StateEffective},
+		"a shared mailbox":                 {group: list, others: []string{simtenant.UserID("reception@contoso.com")}, state: offboarding.StateEffective},
+		"a group":                          {group: list, others: []string{project}, state: offboarding.StateEffective},
+		"nobody else in what gives access": {group: security, state: offboarding.StateEffective},
+		"who else is on it is not told": {group: list, others: []string{heir}, state: offboarding.StateParked, stays: true,
+			fault: []simtenant.Fault{{Operation: "GET /groups/{id}/members", Target: list, Status: 403, Code: "Authorization_RequestDenied"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				for _, g := range w.Groups {
+					g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == id })
+				}
+				w.Groups[tt.group].Members = append([]string{id}, tt.others...)
+				w.Faults = tt.fault
+			})
+			h.Open(t, lynne, offboarding.Options{}, offboarding.DefaultPolicy())
+			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+			takePrivileges(t, h, c)
+			w := h.Worker(offboarding.StepAccess, newStep(h))
+			on := func() bool {
+				g, _ := h.Tenant.Group(tt.group)
+				return slices.Contains(g.Members, id)
+			}
+			says := map[bool]string{true: list}[tt.stays]
+			h.Wants(t, h.Settle(t, c.ID, w), tt.state, says)
+			if on() != tt.stays {
+				t.Errorf("the leaver is on the list: %t, want %t", on(), tt.stays)
+			}
+			if tt.state != offboarding.StateManual {
+				return
+			}
+			h.Tenant.Edit(func(w *simtenant.World) { w.Groups[tt.group].Members = append(w.Groups[tt.group].Members, heir) })
+			if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepAccess); err != nil {
+				t.Fatal(err)
+			}
+			h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+			if on() {
+				t.Error("the leaver is on the list still, and somebody else is on it by now")
+			}
+		})
+	}
+}
+
 // TestFlowsThatStopWithTheirOwnerAreARisk: microsoft/coe-starter-kit#731.
 func TestFlowsThatStopWithTheirOwnerAreARisk(t *testing.T) {
 	t.Parallel()
@@ -172,7 +237,7 @@ func hanging(h *steptest.Harness, id string) []string {
 			}
 		}
 		for at, m := range w.Mailboxes {
-			if m.ForwardingAddress == id {
+			if m.ForwardingAddress == id || m.ForwardingSMTPAddress == "smtp:a.vance@contoso.com" {
 				found = append(found, "mail of "+at)
 			}
 			if slices.Contains(m.ResourceDelegates, id) {

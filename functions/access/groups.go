@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"leaver/shared/offboarding"
 )
@@ -55,10 +56,49 @@ func (r *run) leave(ctx context.Context, m memberships) error {
 			verdicts = append(verdicts, offboarding.InUnit(m.graph[i].Restricted, "group "+ids[i], err))
 		}
 	}
+	left, err := r.leftAlone(ctx, m.exchange)
+	verdicts = append(verdicts, err)
 	for _, g := range m.exchange {
-		verdicts = append(verdicts, r.mailboxes.LeaveDistributionGroup(ctx, g.ID, r.job.Leaver))
+		if !left[g.ID] {
+			verdicts = append(verdicts, r.mailboxes.LeaveDistributionGroup(ctx, g.ID, r.job.Leaver))
+		}
 	}
 	return offboarding.Join(verdicts...)
+}
+
+// leftAlone are the distribution lists that the leaver stays on, because nobody else who stays is on them, or
+// that cannot be told: what is sent to an empty list reaches nobody, and no sender hears of it. A group
+// that gives access is left all the same.
+// Source: essential.exchange, Black Hole Distribution Groups.
+func (r *run) leftAlone(ctx context.Context, groups []offboarding.Group) (map[string]bool, error) {
+	var lists []offboarding.Group
+	var ids []string
+	for _, g := range groups {
+		if !g.Security {
+			lists, ids = append(lists, g), append(ids, g.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	members, errs := r.directory.SomeMembers(ctx, ids)
+	left := map[string]bool{}
+	for i, g := range lists {
+		alone := errs[i] == nil && !members[i].More
+		for _, id := range members[i].IDs {
+			if alone && !strings.EqualFold(id, r.job.Leaver) {
+				alone, errs[i] = r.leaves(ctx, id)
+			}
+		}
+		if errors.Is(errs[i], offboarding.ErrNotFound) {
+			errs[i] = nil // the list is gone
+		}
+		if left[g.ID] = alone || errs[i] != nil; alone {
+			r.leftToPerson[g.ID] = true
+			r.hangs("put somebody else on the distribution list %s, of which the leaver is the only member who would get its mail, in the Exchange admin center, Groups, Distribution list; Entra shows it: %s", r.user.NameOf(g), r.portal.Group(g.ID))
+		}
+	}
+	return left, offboarding.Join(errs...)
 }
 
 // handOver gives the groups that the leaver owns to somebody else and ends the ownership.

@@ -284,7 +284,7 @@ func (r *run) forwardings(ctx context.Context) error {
 }
 
 func (r *run) findForwarded(ctx context.Context) ([]passing, error) {
-	mailboxes, err := r.mailboxes.ForwardingTo(ctx, r.job.Leaver)
+	mailboxes, err := r.mailboxes.ForwardingTo(ctx, r.job.Leaver, r.user.Addresses)
 	if err != nil {
 		return nil, err
 	}

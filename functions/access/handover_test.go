@@ -64,6 +64,20 @@ func TestWhatWouldBeWithoutAnybodyIsHandedOver(t *testing.T) {
 				return []string{w.Mailboxes[earlier].ForwardingAddress}
 			}, []string{heir},
 		},
+		"the mail of an earlier leaver, by an address": {
+			func(w *simtenant.World) {
+				w.Mailboxes[earlier].ForwardingSMTPAddress, w.Mailboxes[earlier].DeliverAndForward = "smtp:a.vance@contoso.com", true
+			},
+			func(w *simtenant.World) []string {
+				return []string{w.Mailboxes[earlier].ForwardingAddress, w.Mailboxes[earlier].ForwardingSMTPAddress}
+			}, []string{heir, ""},
+		},
+		"an address that counts for nothing beside a recipient": {
+			func(w *simtenant.World) {
+				w.Mailboxes[earlier].ForwardingAddress, w.Mailboxes[earlier].ForwardingSMTPAddress = other, "smtp:"+adele
+			},
+			func(w *simtenant.World) []string { return []string{w.Mailboxes[earlier].ForwardingAddress} }, []string{other},
+		},
 		"a mailbox that somebody else could open, whose account is gone": {
 			func(w *simtenant.World) {
 				w.Mailboxes[earlier].Type = "SharedMailbox"

@@ -81,8 +81,8 @@ func thing(user offboarding.User) string {
 }
 
 // nobodys holds the departure of a room, an equipment, a shared mailbox or device, a call queue or a
-// service account until another person says that it is meant. A licensed account with the name of a service is one where it
-// reports to nobody and HR knows no number of it.
+// service account until another person says that it is meant. A licensed account with the name of a
+// service is one where it reports to nobody and HR knows no number of it.
 func (p *Planner) nobodys(ctx context.Context, r offboarding.Request, user offboarding.User, m mailbox, a offboarding.Approvals) ([]offboarding.Brake, error) {
 	if m.err != nil {
 		return nil, fmt.Errorf("looking up whether the account is a person's: %w", m.err)

@@ -56,18 +56,35 @@ func (c *Client) ManagedGroups(ctx context.Context, id string) ([]offboarding.Ma
 	return groups, nil
 }
 
-// ForwardingTo lists the mailboxes, by object id, whose mail goes on to somebody (Get-Mailbox).
-// Source: Exchange, Filterable properties for the Filter parameter, ForwardingAddress.
-func (c *Client) ForwardingTo(ctx context.Context, id string) ([]string, error) {
+// ForwardingTo lists the mailboxes, by object id, whose mail goes on to somebody (Get-Mailbox): as a recipient,
+// or by one of their addresses, as whoever forwards their own mail and many a script do. An address counts
+// where the mailbox names no recipient, who comes first.
+// Source: Exchange, Filterable properties for the Filter parameter, ForwardingAddress and ForwardingSmtpAddress.
+func (c *Client) ForwardingTo(ctx context.Context, id string, addresses []string) ([]string, error) {
 	name, err := c.distinguishedName(ctx, id)
 	if err != nil {
 		return nil, orNobody(err)
 	}
-	found, err := run[mailboxID](ctx, c, "Get-Mailbox", map[string]any{"Filter": "ForwardingAddress -eq '" + strings.ReplaceAll(name, "'", "''") + "'", "ResultSize": "Unlimited"})
-	if err != nil {
-		return nil, explain("running Get-Mailbox for what is forwarded to "+id, "Get-Mailbox", id, err)
+	filters := []string{"ForwardingAddress -eq '" + strings.ReplaceAll(name, "'", "''") + "'"}
+	for _, a := range addresses {
+		filters = append(filters, "ForwardingSmtpAddress -eq 'smtp:"+strings.ReplaceAll(a, "'", "''")+"'")
 	}
-	return ids(found), nil
+	var mailboxes []string
+	for i, filter := range filters {
+		found, err := run[struct {
+			mailboxID
+			ForwardingAddress string
+		}](ctx, c, "Get-Mailbox", map[string]any{"Filter": filter, "ResultSize": "Unlimited"})
+		if err != nil {
+			return nil, explain("running Get-Mailbox for what is forwarded to "+id, "Get-Mailbox", id, err)
+		}
+		for _, m := range found {
+			if (i == 0 || m.ForwardingAddress == "") && !slices.Contains(mailboxes, m.ExternalDirectoryObjectID) {
+				mailboxes = append(mailboxes, m.ExternalDirectoryObjectID)
+			}
+		}
+	}
+	return mailboxes, nil
 }
 
 // Openers lists who may open a mailbox beside its owner, as Exchange prints them (Get-MailboxPermission):

@@ -84,7 +84,7 @@ type OwnedApp struct {
 	Service     bool // a service principal, not the application's registration
 }
 
-// Group is an Entra group as far as leaving it goes. Reading one group does not tell the last four.
+// Group is an Entra group as far as leaving it goes. Reading one group does not tell Security nor the last four.
 type Group struct {
 	ID                    string
 	DisplayName           string
@@ -92,10 +92,17 @@ type Group struct {
 	OnPremisesSyncEnabled bool
 	OnPremisesSID         string // onPremisesSecurityIdentifier of a synchronised group
 	Distribution          bool   // a distribution list or mail-enabled security group: Exchange's to change
+	Security              bool   // gives access to things
 	MembershipRule        string // of a dynamic group
 	Licensed              bool   // assigns licences to its members
 	AssignableToRole      bool
 	Restricted            bool // in a restricted management administrative unit
+}
+
+// Members are who is in a group, or the first of them: people, groups, contacts and others.
+type Members struct {
+	IDs  []string
+	More bool
 }
 
 // DeletedGroup is a group that can be restored, for [Restorable].
