@@ -10,10 +10,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// operandTypes are the types of a property, and of a value that it is compared with, as OData's library calls them.
-// Source: msgraph-metadata, v1.0; microsoftgraph/msgraph-sdk-dotnet#2306; microsoftgraph/microsoft-graph-docs#3044.
-
-// edmOf is the type of the property at a path of a type.
+// edmOf is the type of the property at a path of a type, as OData calls it.
 func edmOf(typ, path string) string {
 	if strings.HasSuffix(path, "/$count") {
 		return "Edm.Int64"
