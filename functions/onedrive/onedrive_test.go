@@ -232,6 +232,34 @@ func TestWhereFilesGo(t *testing.T) {
 	}
 }
 
+// TestTheManagerOfTheMomentGetsTheFiles: issue 6, kind 7; MicrosoftDocs/OfficeDocs-SharePoint#1417. The manager changes
+// after the departure was planned, and once more while files are being copied: whoever it is then has all of them.
+func TestTheManagerOfTheMomentGetsTheFiles(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	manages := func(person string) {
+		h.Tenant.Edit(func(w *simtenant.World) { w.Users[simtenant.UserID(grady)].ManagerID = simtenant.UserID(person) })
+	}
+	h.Tenant.Edit(func(w *simtenant.World) { grow(w, grady, 250, 2) }) // more than one run
+	c := h.Open(t, grady, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepOnedrive, newStep(h))
+	manages(patti)
+	record, _ := h.Step(t, c.ID, w)
+	for ; len(readers(drive(t, h, grady))) == 0 && !record.State.Settled(); record, _ = h.Step(t, c.ID, w) {
+		h.Advance(max(record.Due.Sub(h.Now()), time.Second))
+	}
+	if record.State.Settled() || len(readers(drive(t, h, grady))) != 1 || !strings.HasPrefix(readers(drive(t, h, grady))[0], simtenant.UserID(patti)) {
+		t.Fatalf("%s: %s, read by %v; want it on its way to the manager of now", record.State, record.Reason, readers(drive(t, h, grady)))
+	}
+	manages(manager)
+	record = h.Settle(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateEffective)
+	copied(t, drive(t, h, grady), drive(t, h, manager))
+	if got := record.Evidence[offboarding.FilesReader]; got != simtenant.UserID(manager) {
+		t.Errorf("the evidence says that %s reads the files, want the manager of the moment", got)
+	}
+}
+
 func TestARecipientWhoLeavesAsWellGetsNothing(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
