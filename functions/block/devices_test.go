@@ -69,6 +69,21 @@ func TestMoreComputersThanAPersonHasAreNotDisabled(t *testing.T) {
 	}
 }
 
+// TestWithoutALimitEveryComputerIsDisabled: the policy's 0 says that there is none.
+func TestWithoutALimitEveryComputerIsDisabled(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	policy := offboarding.DefaultPolicy()
+	policy.Devices = 0
+	c := h.Open(t, adele, offboarding.Options{}, policy)
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h))), offboarding.StateEffective)
+	for id, on := range devicesOf(h, adele) {
+		if on {
+			t.Errorf("device %s is enabled", id)
+		}
+	}
+}
+
 // TestB9AComputerMasteredOnPremisesIsWatchedThenATask: MicrosoftDocs/azure-docs PR 35963.
 func TestB9AComputerMasteredOnPremisesIsWatchedThenATask(t *testing.T) {
 	t.Parallel()
