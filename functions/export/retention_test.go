@@ -160,6 +160,18 @@ func TestAnExportIsDeletedWhenItsTimeIsOver(t *testing.T) {
 	}
 }
 
+// TestAnExportThatIsKeptForEverIsNeverDeleted: no time to come is that of an export without one.
+func TestAnExportThatIsKeptForEverIsNeverDeleted(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, simtenant.SampleContents(20, 9, 100), func(p *offboarding.Policy) { p.ExportKeep = offboarding.Unlimited })
+	h.settles(offboarding.StateEffective, "")
+	items := len(lines(h.root()))
+	h.Advance(100 * 365 * day)
+	if h.sweeps(h.sweeper(&told{Ledger: h.Ledger}), ""); items == 0 || h.left() < items || len(h.deletions()) > 0 {
+		t.Errorf("of %d files %d are left, and the ledger says %v; want all of them", items, h.left(), h.deletions())
+	}
+}
+
 // TestTheHourlySweep looks once an hour, never deletes while the installation is frozen or nobody knows whether
 // it is, and what the storage holds on to (object lock) is tried again and keeps nothing else from being deleted.
 func TestTheHourlySweep(t *testing.T) {

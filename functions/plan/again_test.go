@@ -164,6 +164,64 @@ func TestWhoHasBecomeDangerousSinceThePlanIsNotLockedOut(t *testing.T) {
 	}
 }
 
+// TestTheClockHoldsNobodyWhoIsNotAhead: who is locked out already, whose departure people have said is meant, and who
+// stays, is not held again by the look that the clock takes.
+func TestTheClockHoldsNobodyWhoIsNotAhead(t *testing.T) {
+	t.Parallel()
+	id := simtenant.UserID(adele)
+	emergency := guarding("MFA", func(p *simtenant.ConditionalAccessPolicy) { p.ExcludeUsers = []string{id} })
+	for name, tt := range map[string]struct {
+		before    bool // the account is dangerous when the departure is planned
+		ahead     time.Duration
+		meanwhile func(*testing.T, *steptest.Harness, *offboarding.Case)
+	}{
+		"locked out": {meanwhile: func(t *testing.T, h *steptest.Harness, _ *offboarding.Case) { lockedOut(t, h, id) }},
+		"approved":   {before: true, ahead: 48 * time.Hour, meanwhile: approve},
+		"cancelled": {ahead: 48 * time.Hour, meanwhile: func(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
+			must1(h.Ledger.Cancel(t.Context(), ledger.Cancellation{Tenant: c.Tenant, Leaver: c.Leaver, EventTime: h.Now()}))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			p := newPlanner(h)
+			if tt.before {
+				h.Tenant.Edit(emergency)
+			}
+			leaves := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
+			leaves.LeavingTime = h.Now().Add(tt.ahead)
+			deliver(t, h, p, leaves)
+			tt.meanwhile(t, h, must1(h.Ledger.Latest(t.Context(), id)))
+			before := accountOf(h, id)
+			h.Advance(time.Hour)
+			h.Tenant.Edit(emergency)
+			if err := p.Minute(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if held := must1(h.Ledger.Latest(t.Context(), id)).Held(); len(held) > 0 || !reflect.DeepEqual(before, accountOf(h, id)) {
+				t.Errorf("held by %+v, the account is %+v, was %+v; want neither changed", held, accountOf(h, id), before)
+			}
+		})
+	}
+}
+
+// TestAnAccountWithTheLicenceOfARoomIsNobodys: its mailbox need not show for that.
+func TestAnAccountWithTheLicenceOfARoomIsNobodys(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	id := simtenant.UserID(adele)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		const teamsRoomsPro = "4cde982a-ede4-4409-9ae6-b003453c8ea6"
+		w.Users[id].Licences = []simtenant.Licence{{SKU: teamsRoomsPro}}
+		delete(w.Mailboxes, id)
+	})
+	deliver(t, h, newPlanner(h), termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
+	lockedOut(t, h)
+	if held := must1(h.Ledger.Latest(t.Context(), id)).Held(); len(held) != 1 || held[0].By != offboarding.ApproveNobodys || !strings.Contains(held[0].Why, "licence of a room") {
+		t.Errorf("held by %+v, want it held until a person says that a room is meant", held)
+	}
+}
+
 // approve lets another person say that a held departure is meant, which goes on.
 func approve(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
 	t.Helper()

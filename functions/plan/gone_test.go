@@ -41,11 +41,12 @@ func TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone(t *testing.T) {
 		e    offboarding.Employee
 		done bool
 	}{
-		"by object id":         {offboarding.Employee{ID: simtenant.UserID(adele)}, true},
-		"by name":              {offboarding.Employee{UserPrincipalName: adele}, true},
-		"by employee id":       {offboarding.Employee{EmployeeID: "E0001"}, true},
-		"as another person":    {offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E9999"}, false},
-		"by somebody's number": {offboarding.Employee{EmployeeID: "E9999"}, false},
+		"by object id":                     {offboarding.Employee{ID: simtenant.UserID(adele)}, true},
+		"by name":                          {offboarding.Employee{UserPrincipalName: adele}, true},
+		"by employee id":                   {offboarding.Employee{EmployeeID: "E0001"}, true},
+		"as another person":                {offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E9999"}, false},
+		"by the number, as another person": {offboarding.Employee{UserPrincipalName: "somebody.else@contoso.com", EmployeeID: "E0001"}, false},
+		"by somebody's number":             {offboarding.Employee{EmployeeID: "E9999"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,6 +73,22 @@ func TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone(t *testing.T) {
 				t.Error("the account is not among the deleted any more")
 			}
 		})
+	}
+}
+
+// TestTheEventOfSomebodyWhomOthersDeletedIsNotCalledDone: the departure goes on, and has deleted nothing.
+func TestTheEventOfSomebodyWhomOthersDeletedIsNotCalledDone(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	id := simtenant.UserID(adele)
+	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
+	h.Tenant.Edit(func(w *simtenant.World) { w.Deleted[id] = w.Users[id]; delete(w.Users, id) })
+	r := termination(h, "2", offboarding.Employee{UserPrincipalName: adele})
+	deliver(t, h, p, r)
+	record, _, err := h.Ledger.Request(t.Context(), r.ID)
+	if _, alive := h.Tenant.User(id); err != nil || alive || record.State != ledger.RequestParked {
+		t.Errorf("got %s (%s), %v; want it parked: nobody has this name", record.State, record.Reason, err)
 	}
 }
 
