@@ -125,7 +125,7 @@ func (t *Tenant) exchange(r *http.Request, raw []byte, requestID string) (decisi
 	t.counts[c.cmdlet]++
 	identity, _ := str(body.CmdletInput.Parameters, "Identity")
 	box, _ := str(body.CmdletInput.Parameters, "Mailbox")
-	f := t.fault(c.cmdlet, identity, box, t.phoneOwner(identity))
+	f := t.faultOf(c.cmdlet, body.CmdletInput.Parameters, identity, box, t.phoneOwner(identity))
 	d := decision{reset: f.Reset, delay: f.Delay}
 	switch {
 	case f.hides() && !f.After:
@@ -171,6 +171,9 @@ func (c *invocation) faulty(f outcome, r *http.Request) reply {
 		exception = taskException
 	}
 	answer := bare(f.Status, orElse(f.Message, "User is not allowed to call "+c.cmdlet))
+	if f.Parameter != "" {
+		return badParameter(f.Parameter).reply(c)
+	}
 	if exception != "" {
 		answer = (&failure{f.Status, exchangeCode(f.Status), "ExFA0170", exception, orElse(f.Message, "The simulated tenant was told to answer so.")}).reply(c)
 	}

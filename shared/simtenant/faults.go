@@ -19,6 +19,10 @@ type Fault struct {
 	// the path, or the Identity of a cmdlet; a user is recognised by id and by UPN, a mailbox also
 	// by alias. "" is every object.
 	Target string
+	// Parameter restricts it to runs of a cmdlet that give that parameter, which is unknown then to whoever runs it,
+	// as where their role lacks it. "" is every run.
+	// Source: MicrosoftDocs/microsoft-365-docs issue 9636.
+	Parameter string
 	// Status is the HTTP status answered instead, 0 = the true answer is given (after Delay) unless
 	// Reset. A 307 redirects Exchange to the same path with region=EUR in the query.
 	Status int
@@ -62,10 +66,18 @@ func (o outcome) hides() bool { return o.hit && (o.Status != 0 || o.Reset) }
 
 // fault draws the fault for an operation on one of several names of an object.
 func (t *Tenant) fault(operation string, names ...string) outcome {
+	return t.faultOf(operation, nil, names...)
+}
+
+// faultOf is fault for a run of a cmdlet with these parameters.
+func (t *Tenant) faultOf(operation string, given map[string]any, names ...string) outcome {
 	for i := range t.world.Faults {
 		f := &t.world.Faults[i]
 		prefix, open := strings.CutSuffix(f.Operation, "*")
 		if open && !strings.HasPrefix(operation, prefix) || !open && operation != f.Operation {
+			continue
+		}
+		if _, gives := given[f.Parameter]; f.Parameter != "" && !gives {
 			continue
 		}
 		if f.Target != "" && !t.sameObject(f.Target, names) {

@@ -603,6 +603,23 @@ func TestAFaultOfExchangeHasTheShapeOfItsStatus(t *testing.T) {
 	equal(t, "an exception by name", a.header.Get("X-ExceptionType"), "Microsoft.Exchange.Data.Directory.SuitabilityDirectoryException")
 }
 
+// Source: MicrosoftDocs/microsoft-365-docs issue 9636.
+func TestAParameterThatExchangeDoesNotKnowRefusesTheRun(t *testing.T) {
+	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]`)
+	f.Edit(func(w *World) {
+		w.Faults = []Fault{{Operation: "Set-CASMailbox", Parameter: "EwsEnabled", Status: 400}}
+	})
+	a := f.exec("Set-CASMailbox", args{"Identity": ada, "EwsEnabled": false, "PopEnabled": false})
+	f.want(a, 400, "BadRequest")
+	equal(t, "the exception", a.header.Get("X-ExceptionType"), bindingException)
+	f.want(f.exec("Set-CASMailbox", args{"Identity": ada, "PopEnabled": false}), 200, "")
+	f.Edit(func(w *World) {
+		m := w.mailbox(ada)
+		equal(t, "EwsEnabled, which was refused", m.Protocols["EwsEnabled"], true)
+		equal(t, "PopEnabled, by itself", m.Protocols["PopEnabled"], false)
+	})
+}
+
 // Source: OneDrive/onedrive-api-docs issue 697.
 func TestAGatewayAnswersWithAPageOfItsOwn(t *testing.T) {
 	f := seeded(t, `users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]`)
