@@ -43,11 +43,8 @@ func (r *run) mailRights(ctx context.Context) error {
 // Exchange some seconds a thousand. One mailbox or calendar that cannot be looked at keeps none of the others.
 func (r *run) findMailRights(ctx context.Context) ([]offboarding.MailRight, error) {
 	all, err := r.mailboxes.MailRights(ctx, r.job.Leaver)
-	if err != nil {
-		return nil, err
-	}
+	unseen := []error{err}
 	var rights []offboarding.MailRight
-	var unseen []error
 	for _, right := range all {
 		if right.Mailbox == "" {
 			r.namelessRights = true

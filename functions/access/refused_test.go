@@ -38,6 +38,10 @@ func TestOneRefusalKeepsNoOtherAccess(t *testing.T) {
 			},
 			left: []string{"full access"}, says: reception,
 		},
+		"which mailboxes the leaver can open": {
+			fault: simtenant.Fault{Operation: "Get-MailboxPermission", Status: 403, Code: "AccessDenied"},
+			left:  []string{"full access"}, says: "Get-MailboxPermission",
+		},
 		"leaving a distribution list": {
 			fault: simtenant.Fault{Operation: "Remove-DistributionGroupMember", Status: 401, Code: "Unauthorized"},
 			left:  []string{"member of " + simtenant.GroupMailSecurity, "member of " + simtenant.GroupNews}, says: "Exchange",

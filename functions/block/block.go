@@ -188,15 +188,14 @@ func (s *Step) mailbox(ctx context.Context, job *offboarding.Job, synced bool) e
 			return map[string]string{protocols: strings.Join(m.Protocols.Open(), " "), smtpDisabled: m.SMTPDisabled}
 		},
 		Write: func(ctx context.Context, m offboarding.Mailbox) error {
+			var account, protocols error
 			if !disabled(m) {
-				if err := s.mailboxes.CloseMailbox(ctx, job.Leaver); err != nil {
-					return err
-				}
+				account = s.mailboxes.CloseMailbox(ctx, job.Leaver)
 			}
-			if len(ways(m)) == 0 {
-				return nil
+			if len(ways(m)) > 0 {
+				protocols = s.mailboxes.CloseProtocols(ctx, job.Leaver, but...)
 			}
-			return s.mailboxes.CloseProtocols(ctx, job.Leaver, but...)
+			return offboarding.Join(account, protocols)
 		},
 		Shows: func(m offboarding.Mailbox) string {
 			return "it still reads open: " + strings.Join(ways(m), " ")

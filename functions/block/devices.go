@@ -33,8 +33,10 @@ func (s *Step) devices(ctx context.Context, job *offboarding.Job) error {
 	if err != nil {
 		return offboarding.Join(err, d.task())
 	}
-	if len(d.enabled) < len(strings.Fields(job.Step.Before[devicesEnabled])) {
-		job.Evidence["devices"] = "disabled"
+	were := strings.Fields(job.Step.Before[devicesEnabled])
+	disabled := slices.DeleteFunc(slices.Clone(d.all), func(one offboarding.Device) bool { return one.AccountEnabled || !slices.Contains(were, one.ID) })
+	if len(disabled) > 0 {
+		job.Evidence["devices"] = fmt.Sprintf("%d of %d disabled", len(disabled), len(were))
 	}
 	if task := d.task(); task != nil {
 		return task

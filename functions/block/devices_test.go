@@ -1,6 +1,7 @@
 package block_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,9 @@ func TestAComputerThatOthersUseIsNotDisabled(t *testing.T) {
 		if on != (id == shared) {
 			t.Errorf("device %s: enabled %t, want only the shared one to be", id, on)
 		}
+	}
+	if is, of := record.Evidence["devices"], len(devicesOf(h, adele)); is != fmt.Sprintf("%d of %d disabled", of-1, of) {
+		t.Errorf("got the evidence %q of %d devices, want all but the shared one", is, of)
 	}
 	if enabled(t, h, simtenant.UserID(adele)) || !record.Observed {
 		t.Errorf("got an account that is enabled, or a block that others wait for (%t)", record.Observed)

@@ -10,15 +10,15 @@ import (
 	"leaver/shared/offboarding"
 )
 
-// Undo implements worker.Undoer: devices and mailbox are open again, and last of all the account is.
-// What was closed before the departure stays closed.
+// Undo implements worker.Undoer: devices and mailbox are open again, and last of all the account is; what is refused
+// for good does not keep it closed. What was closed before the departure stays closed.
 func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 	user, err := s.directory.User(ctx, job.Leaver)
 	if err != nil {
 		return job.NotShown(err)
 	}
 	around := offboarding.Join(s.openMailbox(ctx, job, user.OnPremisesSyncEnabled), s.enableDevices(ctx, job))
-	if v := offboarding.VerdictOf(around); v.Kind > offboarding.KindManual {
+	if v := offboarding.VerdictOf(around); v.Kind > offboarding.KindPermanent {
 		return around
 	}
 	return offboarding.Join(around, s.enable(ctx, job, user))
@@ -75,15 +75,14 @@ func (s *Step) openMailbox(ctx context.Context, job *offboarding.Job, synced boo
 			return !(account && m.AccountDisabled) && len(closed(m)) == 0 && smtp(m)
 		},
 		Write: func(ctx context.Context, m offboarding.Mailbox) error {
+			var opened, ways error
 			if account && m.AccountDisabled {
-				if err := s.mailboxes.OpenMailbox(ctx, job.Leaver); err != nil {
-					return err
-				}
+				opened = s.mailboxes.OpenMailbox(ctx, job.Leaver)
 			}
-			if len(closed(m)) == 0 && smtp(m) {
-				return nil
+			if len(closed(m)) > 0 || !smtp(m) {
+				ways = s.mailboxes.OpenProtocols(ctx, job.Leaver, closed(m), smtpWas)
 			}
-			return s.mailboxes.OpenProtocols(ctx, job.Leaver, closed(m), smtpWas)
+			return offboarding.Join(opened, ways)
 		},
 		Shows: func(m offboarding.Mailbox) string { return "it still reads closed: " + strings.Join(closed(m), " ") },
 	})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,7 +71,9 @@ func (c *Client) CloseMailbox(ctx context.Context, id string) error {
 	return err
 }
 
-// CloseProtocols closes every way into the mailbox but those that are named (Set-CASMailbox).
+// CloseProtocols closes every way into the mailbox but those that are named (Set-CASMailbox). Exchange refuses all
+// of them for one that it does not know any more, or that the role lacks: each is closed by itself then.
+// Source: MicrosoftDocs/microsoft-365-docs issue 9636.
 func (c *Client) CloseProtocols(ctx context.Context, id string, but ...string) error {
 	parameters := map[string]any{"Identity": id, smtpDisabled: true}
 	for _, name := range protocols {
@@ -79,7 +82,18 @@ func (c *Client) CloseProtocols(ctx context.Context, id string, but ...string) e
 		}
 	}
 	_, err := invoke[struct{}](ctx, c, "Set-CASMailbox", parameters)
-	return err
+	var p *problem
+	if !errors.As(err, &p) || p.exception != "ParameterBindingException" {
+		return err
+	}
+	var verdicts []error
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		if name != "Identity" {
+			_, err := invoke[struct{}](ctx, c, "Set-CASMailbox", map[string]any{"Identity": id, name: parameters[name]})
+			verdicts = append(verdicts, err)
+		}
+	}
+	return offboarding.Join(verdicts...)
 }
 
 // OpenMailbox lets its user open the mailbox again.

@@ -206,7 +206,8 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 }
 
 // RulesOutside lists the inbox rules that send mail outside of the organisation, enabled or
-// not (Get-InboxRule). Rules that are hidden from their owner are not seen.
+// not (Get-InboxRule). Rules that are hidden from their owner are not seen. What was found is returned also beside
+// an error: each rule is looked at.
 func (c *Client) RulesOutside(ctx context.Context, id string) ([]offboarding.InboxRule, error) {
 	rules, err := invoke[struct {
 		RuleIdentity          text
@@ -220,13 +221,15 @@ func (c *Client) RulesOutside(ctx context.Context, id string) ([]offboarding.Inb
 	}
 	inside := map[string]bool{}
 	var out []offboarding.InboxRule
+	var unseen []error
 	for _, rule := range rules {
 		for _, to := range slices.Concat(rule.ForwardTo, rule.ForwardAsAttachmentTo, rule.RedirectTo) {
 			name := identity(to)
 			if _, known := inside[name]; !known {
 				r, err := c.Recipient(ctx, name)
 				if err != nil {
-					return nil, fmt.Errorf("reading whom the rules of %s send to: %w", id, err)
+					unseen = append(unseen, fmt.Errorf("reading whom the rules of %s send to: %w", id, err))
+					continue
 				}
 				inside[name] = r.Inside
 			}
@@ -236,7 +239,7 @@ func (c *Client) RulesOutside(ctx context.Context, id string) ([]offboarding.Inb
 			}
 		}
 	}
-	return out, nil
+	return out, offboarding.Join(unseen...)
 }
 
 // DisableInboxRule switches a rule off; it stays in the mailbox.

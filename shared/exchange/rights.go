@@ -17,40 +17,33 @@ import (
 // with which clean-ups have flooded Exchange; the first is the slow one, because Exchange looks
 // through every mailbox. Rights that are inherited or denied do not count.
 //
-// Exchange prints mailboxes by name: each is looked up, and asked again by object id.
+// Exchange prints mailboxes by name: each is looked up, and asked again by object id. What was found is returned
+// also beside an error: each query is made, and each mailbox looked up, whatever became of the others.
 func (c *Client) MailRights(ctx context.Context, user string) ([]offboarding.MailRight, error) {
 	var rights []offboarding.MailRight
+	var unseen []error
+	named := func(kind offboarding.MailRightKind, found []permission, err error) {
+		unseen = append(unseen, err)
+		for _, p := range found {
+			mailbox, err := c.objectID(ctx, p.Identity)
+			if err != nil {
+				unseen = append(unseen, err)
+				continue
+			}
+			rights = append(rights, offboarding.MailRight{Kind: kind, Mailbox: mailbox, Rights: strings.Join(p.AccessRights, " ")})
+		}
+	}
 	full, err := c.permissions(ctx, "*", user)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range full {
-		r := offboarding.MailRight{Kind: offboarding.RightFull, Rights: strings.Join(p.AccessRights, " ")}
-		if r.Mailbox, err = c.objectID(ctx, p.Identity); err != nil {
-			return nil, err
-		}
-		rights = append(rights, r)
-	}
+	named(offboarding.RightFull, full, err)
 	sendAs, err := c.sendAs(ctx, "", user)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range sendAs {
-		r := offboarding.MailRight{Kind: offboarding.RightSendAs, Rights: strings.Join(p.AccessRights, " ")}
-		if r.Mailbox, err = c.objectID(ctx, p.Identity); err != nil {
-			return nil, err
-		}
-		rights = append(rights, r)
-	}
+	named(offboarding.RightSendAs, sendAs, err)
 	behalf, err := c.onBehalf(ctx, user)
-	if err != nil {
-		return nil, err
-	}
+	unseen = append(unseen, err)
 	for _, mailbox := range behalf {
 		rights = append(rights, offboarding.MailRight{Kind: offboarding.RightOnBehalf, Mailbox: mailbox})
 	}
 	rights = slices.DeleteFunc(rights, func(r offboarding.MailRight) bool { return strings.EqualFold(r.Mailbox, user) })
-	return rights, nil
+	return rights, offboarding.Join(unseen...)
 }
 
 type permission struct {
@@ -130,25 +123,25 @@ func (c *Client) objectID(ctx context.Context, identity string) (string, error) 
 
 // CalendarRights lists the permissions of the user on the calendars of a mailbox, by object id
 // (Get-MailboxFolderStatistics, Get-MailboxFolderPermission): the name of a calendar is in the
-// language of its owner. A folder is told by its number among them.
+// language of its owner. A folder is told by its number among them. What was found is returned also beside an
+// error: each folder is looked at.
 func (c *Client) CalendarRights(ctx context.Context, mailbox, user string) ([]offboarding.MailRight, error) {
 	folders, err := c.calendars(ctx, mailbox)
 	if err != nil {
 		return nil, err
 	}
 	var rights []offboarding.MailRight
+	var unseen []error
 	for i, folder := range folders {
 		found, err := run[permission](ctx, c, "Get-MailboxFolderPermission", map[string]any{"Identity": folder, "User": user})
 		if err != nil {
-			if err = orNoEntry(explain("running Get-MailboxFolderPermission for "+mailbox, "Get-MailboxFolderPermission", mailbox, err)); err != nil {
-				return nil, err
-			}
+			unseen = append(unseen, orNoEntry(explain("running Get-MailboxFolderPermission for "+mailbox, "Get-MailboxFolderPermission", mailbox, err)))
 		}
 		for _, p := range found {
 			rights = append(rights, offboarding.MailRight{Kind: offboarding.RightCalendar, Mailbox: mailbox, Folder: strconv.Itoa(i), Rights: strings.Join(p.AccessRights, " ")})
 		}
 	}
-	return rights, nil
+	return rights, offboarding.Join(unseen...)
 }
 
 // orNoEntry is nil when the error says that the user has no permission there.
