@@ -127,18 +127,14 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	share := job.Case.Plan.Mailbox == offboarding.Shared
 	unhandled := job.Case.Plan.Mailbox == offboarding.None || job.Case.Plan.Mailbox == offboarding.Hold
 	early := job.MayShare(user)
+	reviewed := !share || rules == nil // B8: rules that send outside come first, and say themselves why they stay
 	switch {
-	case early != nil:
-		mail = early
-	case share && rules != nil: // B8: they are reviewed first, and say themselves why they are not
 	case unhandled:
 		mail = s.endWithGrace(ctx, job, flow)
-	case nobody == nil:
+	case nobody == nil && early == nil && reviewed:
 		mail = job.OnPremises(user, s.mail(ctx, job, flow, to), "change where the mail of the account goes")
-	case offboarding.VerdictOf(nobody).Kind == offboarding.KindManual:
-		mail = offboarding.Join(nobody, s.stopOutside(ctx, job, flow))
 	default:
-		mail = nobody
+		mail = offboarding.Join(nobody, early, s.stopOutside(ctx, job, flow))
 	}
 	if !over && !unhandled && nobody == nil {
 		reply = s.reply(ctx, job, flow.DisplayName, to.contact)
@@ -170,6 +166,9 @@ func untilItEnds(end time.Time, inEffect bool, verdict error) error {
 	}
 	return offboarding.ContinueAt(end, why)
 }
+
+// outsideAddress is the evidence of where the mail goes, in place of an address that names somebody.
+const outsideAddress = "an address outside of the organisation"
 
 // The before. Personal values are sealed.
 const (
@@ -341,7 +340,7 @@ func (s *Step) mail(ctx context.Context, job *offboarding.Job, flow offboarding.
 	case to.id != "":
 		job.Evidence[offboarding.ForwardingSeen], job.Evidence["forwardedTo"] = "in effect", to.id
 	case to.address != "":
-		job.Evidence[offboarding.ForwardingSeen], job.Evidence["forwardedTo"] = "in effect", "an address outside of the organisation"
+		job.Evidence[offboarding.ForwardingSeen], job.Evidence["forwardedTo"] = "in effect", outsideAddress
 	default:
 		job.Evidence[offboarding.ForwardingSeen] = "ended"
 	}
@@ -374,8 +373,9 @@ func (s *Step) reached(ctx context.Context, flow offboarding.MailFlow, to target
 	return !flow.Forwards(), nil
 }
 
-// stopOutside ends a forwarding that somebody else had set and that leaves the organisation,
-// when it is not known yet who is to get the mail. One that stays inside goes on.
+// stopOutside ends a forwarding that somebody else had set and that leaves the organisation, while the mail
+// cannot go yet where it is to go: nobody knows where, or the mailbox may not be shared yet. One that stays
+// inside goes on.
 func (s *Step) stopOutside(ctx context.Context, job *offboarding.Job, flow offboarding.MailFlow) error {
 	if !flow.Forwards() {
 		return nil
@@ -384,7 +384,24 @@ func (s *Step) stopOutside(ctx context.Context, job *offboarding.Job, flow offbo
 	if err != nil || next.Inside {
 		return err
 	}
-	return s.mail(ctx, job, flow, target{})
+	return s.stop(ctx, job, flow)
+}
+
+// stop ends every forwarding of the mailbox itself.
+func (s *Step) stop(ctx context.Context, job *offboarding.Job, flow offboarding.MailFlow) error {
+	_, err := offboarding.Ensure(ctx, job, offboarding.Effect[offboarding.MailFlow]{
+		What: "the end of the forwarding", Seen: &flow,
+		Read:   func(ctx context.Context) (offboarding.MailFlow, error) { return s.mailboxes.MailFlow(ctx, job.Leaver) },
+		Wanted: func(is offboarding.MailFlow) bool { return !is.Forwards() },
+		Write: func(ctx context.Context, _ offboarding.MailFlow) error {
+			return s.mailboxes.StopForwarding(ctx, job.Leaver)
+		},
+		Shows: func(offboarding.MailFlow) string { return "the mailbox does not show it yet" },
+	})
+	if err == nil {
+		job.Evidence[offboarding.ForwardingSeen] = "ended"
+	}
+	return err
 }
 
 // endWithGrace ends a forwarding that somebody else had set, where the plan has none: at once when it
@@ -401,7 +418,7 @@ func (s *Step) endWithGrace(ctx context.Context, job *offboarding.Job, flow offb
 	if next.Inside && job.Now.Before(end.Due) {
 		return offboarding.ContinueAt(end.Due, "somebody had forwarded the mail inside of the organisation: that goes on until the grace ends, at "+offboarding.Stamp(end.Due))
 	}
-	return s.mail(ctx, job, flow, target{})
+	return s.stop(ctx, job, flow)
 }
 
 // mayLeave is nil unless the organisation keeps mail from being forwarded to an address outside: the
@@ -444,9 +461,6 @@ func (s *Step) rules(ctx context.Context, job *offboarding.Job) error {
 
 func (s *Step) enabledOutside(ctx context.Context, leaver string) ([]string, error) {
 	rules, err := s.mailboxes.RulesOutside(ctx, leaver)
-	if err != nil {
-		return nil, err
-	}
 	var enabled []string
 	for _, r := range rules {
 		if r.Enabled {
@@ -454,7 +468,7 @@ func (s *Step) enabledOutside(ctx context.Context, leaver string) ([]string, err
 		}
 	}
 	slices.Sort(enabled)
-	return enabled, nil
+	return enabled, err
 }
 
 // hide takes the mailbox out of the address lists.

@@ -85,11 +85,11 @@ func (w wayBack) forwarding(ctx context.Context, flow offboarding.MailFlow) erro
 		return is.ForwardsTo == was.ForwardsTo && strings.EqualFold(is.ForwardsToAddress, was.ForwardsToAddress) && is.Copy == was.Copy
 	}
 	if !wanted(flow) && flow.Forwards() {
-		next, err := w.next(ctx, flow)
+		ours, err := w.sent(ctx, flow)
 		if err != nil {
 			return err
 		}
-		if ours := strings.TrimSpace(w.job.Step.Progress[sentTo]); next.ID != "" && !strings.EqualFold(next.ID, ours) {
+		if !ours {
 			w.job.Evidence[offboarding.ForwardingSeen] = "somebody has sent the mail elsewhere since: it stays so"
 			return nil
 		}
@@ -102,12 +102,24 @@ func (w wayBack) forwarding(ctx context.Context, flow offboarding.MailFlow) erro
 		Shows: func(offboarding.MailFlow) string { return "the mailbox does not show it yet" },
 	})
 	if offboarding.IsPermanent(err) || errors.Is(err, offboarding.ErrNotFound) {
-		return offboarding.DoneWithTask("whom the mail was forwarded to before is not there any more: ask the person, and set the forwarding in the Exchange admin center (Mailboxes, Email forwarding; Get-Mailbox " + w.job.Leaver + " shows it), then sign off")
+		return offboarding.DoneWithTask("Exchange does not forward the mail as before (" + err.Error() + "); likely whom it went to is not there any more: ask the person, and set the forwarding in the Exchange admin center (Mailboxes, Email forwarding; Get-Mailbox " + w.job.Leaver + " shows it), then sign off")
 	}
 	if err == nil {
 		w.job.Evidence[offboarding.ForwardingSeen] = "as before the departure"
 	}
 	return err
+}
+
+// sent reports whether the mail goes where the departure had sent it.
+func (w wayBack) sent(ctx context.Context, flow offboarding.MailFlow) (bool, error) {
+	to := strings.TrimSpace(w.job.Step.Progress[sentTo])
+	if to == outsideAddress {
+		personal, err := w.job.Personal(ctx)
+		address := personal[w.job.Case.Plan.Forwarding.Address]
+		return flow.ForwardsTo == "" && (address == "" || strings.EqualFold(flow.ForwardsToAddress, address)), err
+	}
+	next, err := w.next(ctx, flow)
+	return to != "" && strings.EqualFold(next.ID, to), err
 }
 
 // show puts the mailbox into the address lists again, if it was in them.
@@ -168,17 +180,15 @@ func (w wayBack) reply(ctx context.Context, flow offboarding.MailFlow) error {
 	same := func(a, b offboarding.AutoReplyTexts) bool {
 		return plain(a.Inside) == plain(b.Inside) && plain(a.Outside) == plain(b.Outside)
 	}
+	contact, err := w.contact(ctx, flow)
+	if err != nil {
+		return err
+	}
 	ours := func(is offboarding.AutoReply) bool {
-		contact := flow.Address
-		if to := strings.TrimSpace(w.job.Step.Progress[sentTo]); to != "" {
-			if theirs, err := w.mailboxes.MailFlow(ctx, to); err == nil {
-				contact = theirs.Address
-			}
-		}
 		return same(is.AutoReplyTexts, w.job.Case.Plan.AutoReply.Fill(flow.DisplayName, contact))
 	}
 	changed := false
-	_, err := offboarding.Ensure(ctx, w.job, offboarding.Effect[offboarding.AutoReply]{
+	_, err = offboarding.Ensure(ctx, w.job, offboarding.Effect[offboarding.AutoReply]{
 		What: "the automatic reply as it was",
 		Read: func(ctx context.Context) (offboarding.AutoReply, error) {
 			return w.mailboxes.AutoReply(ctx, w.job.Leaver)
@@ -201,6 +211,24 @@ func (w wayBack) reply(ctx context.Context, flow offboarding.MailFlow) error {
 		w.job.Evidence["autoReply"] = strings.ToLower(was.State)
 	}
 	return err
+}
+
+// contact is the address that the reply of the departure names. Without it nobody could tell that reply from one that
+// somebody has written since.
+func (w wayBack) contact(ctx context.Context, flow offboarding.MailFlow) (string, error) {
+	switch to := strings.TrimSpace(w.job.Step.Progress[sentTo]); to {
+	case "":
+		return flow.Address, nil
+	case outsideAddress:
+		personal, err := w.job.Personal(ctx)
+		return personal[w.job.Case.Plan.Forwarding.Address], err
+	default:
+		theirs, err := w.mailboxes.MailFlow(ctx, to)
+		if errors.Is(err, offboarding.ErrNotFound) {
+			err = nil // the reply stays, and somebody looks at it
+		}
+		return theirs.Address, err
+	}
 }
 
 // delegates takes the rights in the mailbox away that the departure gave.
