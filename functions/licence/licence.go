@@ -87,16 +87,14 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 		return err
 	}
 	manual, onPremises, err := s.release(ctx, job, user)
+	if len(onPremises) > 0 { // those go whatever becomes of the cloud's
+		err = offboarding.Join(err, job.KeepProgress(ctx, offboarding.LicenceGate, offboarding.Stamp(job.Now)))
+	}
 	if err != nil && len(manual) > 0 {
 		err = offboarding.Join(err, offboarding.Manual(task(job.Case.Plan.Cloud().Portal, user, manual)))
 	}
 	if err != nil {
 		return err
-	}
-	if len(onPremises) > 0 {
-		if err := job.KeepProgress(ctx, offboarding.LicenceGate, offboarding.Stamp(job.Now)); err != nil {
-			return err
-		}
 	}
 	if len(user.Licences) > 0 {
 		if user, err = s.directory.User(ctx, job.Leaver); err != nil {
@@ -247,6 +245,7 @@ func (s *Step) releaseDirect(ctx context.Context, job *offboarding.Job, skus []s
 	}
 	err := s.directory.RemoveLicences(ctx, job.Leaver, skus)
 	var gone, refused []string
+	var later []error
 	switch {
 	case err == nil:
 		gone = skus
@@ -267,9 +266,12 @@ func (s *Step) releaseDirect(ctx context.Context, job *offboarding.Job, skus []s
 			case offboarding.IsPermanent(one):
 				refused, err = append(refused, sku), one
 			default:
-				return one
+				later = append(later, one)
 			}
 		}
+	}
+	if len(later) > 0 {
+		return offboarding.Join(later...)
 	}
 	if len(refused) > 0 {
 		return offboarding.Permanent(fmt.Errorf("licences %s stay: the likely cause is a plan of another licence that depends on theirs (the Microsoft 365 admin center says which: %s): remove that licence or plan there, or accept that they stay (leaver sign-off %s licence --item %s --by NAME --note WHY): %w",

@@ -1,6 +1,7 @@
 package licence_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -157,5 +158,47 @@ func TestAMailboxThatNobodyOpenedKeepsNoLicence(t *testing.T) {
 	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h))), offboarding.StateEffective)
 	if left := h.Tenant.Licences(c.Leaver); len(left) > 0 {
 		t.Errorf("the licences %v are left, want none: there is nothing to lose", left)
+	}
+}
+
+// done is a step that has nothing to do.
+type done struct{}
+
+func (done) Work(context.Context, *offboarding.Job) error { return nil }
+
+// TestOneRefusedLicenceKeepsNoGroupOnPremises: issue 6, kind 6. The gate is open for the step onpremises, whatever
+// becomes of the licences that the cloud gives.
+func TestOneRefusedLicenceKeepsNoGroupOnPremises(t *testing.T) {
+	t.Parallel()
+	const megan = "megan.bowen@contoso.com" // synchronised
+	h := steptest.New(t)
+	id, synced := simtenant.UserID(megan), true
+	policy := mailGivenUp()
+	policy.OnPremises = offboarding.OnPremisesByFunction
+	c := h.Open(t, megan, offboarding.Options{Mailbox: offboarding.None}, policy)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		group := w.Groups[simtenant.GroupID(simtenant.GroupLicenceEMS)]
+		group.OnPremisesSyncEnabled, group.Members = &synced, append(group.Members, id)
+		w.Users[id].AccountEnabled = false
+		for _, s := range w.SKUs {
+			if s.PartNumber == simtenant.SKUPowerBI {
+				w.Users[id].Licences = []simtenant.Licence{{SKU: s.ID}}
+			}
+		}
+		delete(w.Mailboxes, id)
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "POST /users/{id}/assignLicense", Status: 403})
+	})
+	for _, s := range c.Steps {
+		if spec, _ := offboarding.SpecOf(s.Name); !spec.Gate {
+			h.Settle(t, c.ID, h.Worker(s.Name, done{}))
+		}
+	}
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h))), offboarding.StateParked, "stay")
+	if held := h.Tenant.Licences(id); len(held) != 2 {
+		t.Fatalf("the licences are %v, want the one that is refused and the group's", held)
+	}
+	c, err := h.Ledger.Case(t.Context(), c.ID)
+	if err != nil || c.LicenceOpened().IsZero() {
+		t.Errorf("the gate is open for the groups on premises: %t, %v", !c.LicenceOpened().IsZero(), err)
 	}
 }

@@ -44,12 +44,8 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 	if len(were) == 0 && job.Step.Before[licences] != "" {
 		return offboarding.Manual("an older version kept no more than the names of the licences: give the leaver " + job.Step.Before[licences] + ", then sign off: " + job.Case.Plan.Cloud().Licences(job.Leaver))
 	}
-	joined := s.join(ctx, job, groups)
-	if v := offboarding.VerdictOf(joined); v.Kind > offboarding.KindManual {
-		return joined
-	}
-	given := s.give(ctx, job, user, were)
-	if v := offboarding.VerdictOf(given); v.Kind != offboarding.KindEffective {
+	joined, given := s.join(ctx, job, groups), s.give(ctx, job, user, were)
+	if given != nil || offboarding.VerdictOf(joined).Kind > offboarding.KindManual {
 		return offboarding.Join(joined, given)
 	}
 	return offboarding.Join(joined, s.observeBack(ctx, job, were))

@@ -41,11 +41,11 @@ func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
 	}
 	w := wayBack{job: job, d: directory, sealed: sealed}
 	rest := offboarding.Join(w.move(ctx, account), w.describe(ctx, account), w.show(ctx, account), w.rejoin(ctx, account))
-	if v := offboarding.VerdictOf(rest); v.Kind > offboarding.KindManual {
+	if v := offboarding.VerdictOf(rest); v.Kind > offboarding.KindPermanent {
 		return rest
 	}
 	if waits := job.AwaitTakenBack(offboarding.StepLicence, offboarding.StepPreserve, offboarding.StepForward, offboarding.StepWipe, offboarding.StepOnedrive, offboarding.StepAccess); waits != nil {
-		return waits
+		return offboarding.Join(rest, waits)
 	}
 	return offboarding.Join(rest, w.enable(ctx, account))
 }
