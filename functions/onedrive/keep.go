@@ -28,9 +28,11 @@ func (s *Step) keep(ctx context.Context, job *offboarding.Job, drive offboarding
 	if nobody != nil {
 		return nobody
 	}
+	var letIn error
 	if d.reader != "" {
-		if err := s.letIn(ctx, job, drive, d.reader); err != nil {
-			return err
+		letIn = s.letIn(ctx, job, drive, d.reader)
+		if letIn != nil && !offboarding.IsPermanent(letIn) {
+			return letIn // the walk begins after it
 		}
 	}
 	p, err := readProgress(job.Step.Progress)
@@ -39,13 +41,13 @@ func (s *Step) keep(ctx context.Context, job *offboarding.Job, drive offboarding
 	}
 	k := &keeper{Step: s, job: job, from: drive, to: d.drive, reader: d.reader, progress: p}
 	if err := k.open(ctx); err != nil {
-		return err
+		return offboarding.Join(err, letIn)
 	}
 	err = k.run(ctx)
 	if kept := k.save(ctx); kept != nil {
 		return kept
 	}
-	return err
+	return offboarding.Join(err, letIn)
 }
 
 // save keeps the progress as it is now.

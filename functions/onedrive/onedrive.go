@@ -79,11 +79,18 @@ const mostRefused = 100
 // link begins the name of a before: a link by its id, what it was and on which item.
 const link = "link "
 
-// Work implements worker.Step. A refusal says where a person looks at the OneDrive.
+// Work implements worker.Step.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
-	err := s.work(ctx, job)
-	if offboarding.IsPermanent(err) {
+	return findable(job, s.work(ctx, job))
+}
+
+// findable has a refusal, and what fails and may go on failing, say where a person looks at the OneDrive.
+func findable(job *offboarding.Job, err error) error {
+	switch offboarding.VerdictOf(err).Kind {
+	case offboarding.KindPermanent:
 		return offboarding.Permanent(fmt.Errorf("%w%s", err, letsIn(job)))
+	case offboarding.KindTransient:
+		return fmt.Errorf("%w%s", err, letsIn(job))
 	}
 	return err
 }
@@ -186,16 +193,21 @@ func (s *Step) recycled(ctx context.Context, job *offboarding.Job, drive offboar
 	return nil
 }
 
-// removed is how many links the drive had.
+// removed is how many links the drive had, but for those on items of which Graph refused to remove one.
 func removed(job *offboarding.Job) int {
+	refused := strings.Fields(job.Step.Progress[linksRefused])
 	n := 0
-	for name := range job.Step.Before {
-		if strings.HasPrefix(name, link) {
+	for name, was := range job.Step.Before {
+		_, item, _ := strings.Cut(was, onItem)
+		if strings.HasPrefix(name, link) && !slices.Contains(refused, item) {
 			n++
 		}
 	}
 	return n
 }
+
+// onItem stands before the id of the item in what is kept of a link.
+const onItem = " on item "
 
 // linksOff removes every sharing link. What somebody was let use by name stays. A link that Graph refuses to
 // remove keeps none of the others.
@@ -308,7 +320,7 @@ func (s *Step) unlink(ctx context.Context, job *offboarding.Job, drive, item str
 		Before: func(found []offboarding.SharingPermission) map[string]string {
 			before := map[string]string{}
 			for _, p := range found {
-				before[link+p.ID] = fmt.Sprintf("%s link for %s (%s) on item %s", p.Link, p.Scope, strings.Join(p.Roles, " "), item)
+				before[link+p.ID] = fmt.Sprintf("%s link for %s (%s)%s%s", p.Link, p.Scope, strings.Join(p.Roles, " "), onItem, item)
 			}
 			return before
 		},

@@ -25,6 +25,10 @@ const attaches = time.Hour
 // recipient's to keep or to delete. A OneDrive that does not come back by itself is a task, for which the
 // account does not wait.
 func (s *Step) Undo(ctx context.Context, job *offboarding.Job) error {
+	return findable(job, s.undo(ctx, job))
+}
+
+func (s *Step) undo(ctx context.Context, job *offboarding.Job) error {
 	if _, kept := job.Step.Progress[wasSeen]; !kept {
 		if err := job.KeepProgress(ctx, wasSeen, cmp.Or(job.Step.Evidence[offboarding.DriveSeen], "unknown")); err != nil {
 			return err

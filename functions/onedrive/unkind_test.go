@@ -2,6 +2,7 @@ package onedrive_test
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,27 @@ func TestFilesThatWereCopiedElsewhereAreNotKept(t *testing.T) {
 	}
 }
 
+// TestWhoCannotBeLetInGetsTheFilesAllTheSame: microsoftgraph/microsoft-graph-docs#8681; KelvinTegelaar/CIPP#1565.
+func TestWhoCannotBeLetInGetsTheFilesAllTheSame(t *testing.T) {
+	t.Parallel()
+	const patti = "patti.fernandez@contoso.com"
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "POST /drives/{drive}/items/{item}/invite", Status: 403, Code: "accessDenied"})
+	})
+	c, record := run(t, h, patti, nil)
+	h.Wants(t, record, offboarding.StateParked, "inviting user", "OneDrive")
+	copied(t, drive(t, h, patti), drive(t, h, manager))
+	h.Tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
+	if _, err := h.Ledger.Replay(t.Context(), c.ID, offboarding.StepOnedrive); err != nil {
+		t.Fatal(err)
+	}
+	h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepOnedrive, newStep(h))), offboarding.StateEffective)
+	if got := readers(drive(t, h, patti)); len(got) != 1 {
+		t.Errorf("the drive can be read by %v, want the manager", got)
+	}
+}
+
 // TestALinkThatCannotBeRemovedKeepsNoFileFromItsCopy: KelvinTegelaar/CIPP#5959, links that stay active. The others
 // go, every file is copied, and a person accepts that this one stays, which gives up no file.
 func TestALinkThatCannotBeRemovedKeepsNoFileFromItsCopy(t *testing.T) {
@@ -116,6 +138,8 @@ func TestALinkThatCannotBeRemovedKeepsNoFileFromItsCopy(t *testing.T) {
 			simtenant.Grant{ID: "other", Item: other, Link: "view", Scope: "anonymous", Roles: []string{"read"}})
 		w.Faults = append(w.Faults, simtenant.Fault{Operation: "DELETE /drives/{drive}/items/{item}/permissions/{permission}", Target: stuck, Status: 403, Code: "accessDenied"})
 	})
+	drive, _ := h.Tenant.Drive(id)
+	others := strconv.Itoa(linksOf(drive) - 1)
 	c, record := run(t, h, patti, nil)
 	accept := "leaver sign-off " + c.ID + " onedrive --item links." + stuck
 	h.Wants(t, record, offboarding.StateParked, accept, "sharing links of 1 item")
@@ -135,6 +159,9 @@ func TestALinkThatCannotBeRemovedKeepsNoFileFromItsCopy(t *testing.T) {
 	h.Wants(t, record, offboarding.StateEffective)
 	if record.Evidence["accepted"] != "" || !strings.Contains(record.Evidence[offboarding.ResidualRisk], stuck) {
 		t.Errorf("got the evidence %v, want no file given up, and the link named as a risk", record.Evidence)
+	}
+	if got := record.Evidence["linksRemoved"]; got != others {
+		t.Errorf("%s links are called removed, want %s: one stays", got, others)
 	}
 }
 
