@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -535,12 +536,57 @@ func TestAFolderThatCannotBeListedKeepsTheStepFromItsEnd(t *testing.T) {
 	h := newHouse(t, s)
 	h.Tenant.Edit(func(*simtenant.World) { s.WellKnown("sentitems").Corrupt = true })
 	h.settles(offboarding.StateParked, "still failing")
+	h.holds(".eml", ".vcf", ".ics")
 	h.Tenant.Edit(func(*simtenant.World) { s.WellKnown("sentitems").Corrupt = false })
 	if _, err := h.Ledger.Replay(t.Context(), h.c.ID, offboarding.StepExport); err != nil {
 		t.Fatal(err)
 	}
 	h.settles(offboarding.StateEffective, "")
 	h.whole()
+}
+
+// holds fails the test unless the export has files of these kinds already.
+func (h *house) holds(endings ...string) {
+	h.t.Helper()
+	found := map[string]bool{}
+	err := filepath.WalkDir(h.root(), func(path string, _ fs.DirEntry, err error) error {
+		found[filepath.Ext(path)] = true
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, ending := range endings {
+		if !found[ending] {
+			h.t.Errorf("the export holds no file that ends in %s", ending)
+		}
+	}
+}
+
+// TestOnePartThatIsRefusedKeepsNoOtherFromTheExport: issue 6, kind 6. Each part of a mailbox has a permission of its
+// own. alcionai/corso#3716 and #5356.
+func TestOnePartThatIsRefusedKeepsNoOtherFromTheExport(t *testing.T) {
+	t.Parallel()
+	for refused, endings := range map[string][]string{
+		"GET /users/{id}/mailFolders":    {".vcf", ".ics"},
+		"GET /users/{id}/contactFolders": {".eml", ".ics"},
+		"GET /users/{id}/calendars":      {".eml", ".vcf"},
+		"GET /users/{id}/todo/lists":     {".eml", ".vcf", ".ics"},
+	} {
+		t.Run(refused, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, simtenant.SampleContents(30, 9, 100))
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.Faults = append(w.Faults, simtenant.Fault{Operation: refused, Status: 403, Code: "ErrorAccessDenied"})
+			})
+			h.settles(offboarding.StateParked, "")
+			h.holds(endings...)
+			h.Tenant.Edit(func(w *simtenant.World) { w.Faults = nil })
+			h.replay()
+			h.settles(offboarding.StateEffective, "")
+			h.whole()
+		})
+	}
 }
 
 // Source: alcionai/corso issue 3695: Application is over its MailboxConcurrency limit.

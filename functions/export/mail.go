@@ -29,7 +29,10 @@ func (r *run) mail(ctx context.Context) error {
 			}
 			next, err := r.page(ctx, *f)
 			if err != nil {
-				return err
+				if err = r.passOver(ctx, err); err != nil {
+					return err
+				}
+				break
 			}
 			r.journal.note(entry{Folder: &next})
 			if err := r.journal.flush(ctx); err != nil {

@@ -32,7 +32,10 @@ func (r *run) others(ctx context.Context) error {
 			return r.storeEntry(ctx, *f, known, e)
 		})
 		if err != nil && !errors.Is(err, offboarding.ErrNotFound) { // else the folder was deleted meanwhile
-			return err
+			if err = r.passOver(ctx, err); err != nil {
+				return err
+			}
+			continue
 		}
 		read := *f
 		read.Read, read.Whole = j.round.N, j.round.N

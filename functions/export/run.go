@@ -23,6 +23,18 @@ type run struct {
 	items   int // that may still be fetched
 	bytes   int64
 	fetched atomic.Int64 // bytes
+	refused []error      // of folders and parts of the mailbox
+}
+
+// passOver keeps what was refused or failed of one folder, or of one part of the mailbox, so that the others are
+// exported all the same, and returns what is about the run.
+func (r *run) passOver(ctx context.Context, err error) error {
+	about := err == nil || errors.Is(err, errPause) || errors.Is(err, offboarding.ErrNoMailbox)
+	if about || !offboarding.IsPermanent(err) && stops(ctx, err) || errors.Is(err, errStorage) {
+		return err
+	}
+	r.refused = append(r.refused, err)
+	return nil
 }
 
 // round goes on with a round, or begins one, and reports whether the export is whole.
@@ -42,6 +54,9 @@ func (r *run) round(ctx context.Context) (whole bool, err error) {
 		}
 		if err := r.again(ctx); err != nil {
 			return false, err
+		}
+		if len(r.refused) > 0 {
+			return false, offboarding.Join(r.refused...)
 		}
 		if j.round.Changes > 0 || !r.compared() {
 			r.note(func(n *round) { n.Done = true })
@@ -108,7 +123,7 @@ func (r *run) begin(ctx context.Context) error {
 		}
 		return nil
 	}
-	if err := walk(nil, ""); err != nil {
+	if err := r.passOver(ctx, walk(nil, "")); err != nil {
 		return err
 	}
 	for _, part := range []offboarding.MailboxPart{offboarding.PartContacts, offboarding.PartCalendar, offboarding.PartTasks} {
@@ -117,7 +132,7 @@ func (r *run) begin(ctx context.Context) error {
 			next.Lacks = append(next.Lacks, part)
 			continue
 		}
-		if err != nil {
+		if err := r.passOver(ctx, err); err != nil {
 			return err
 		}
 		above := map[string]*folder{}
@@ -125,7 +140,7 @@ func (r *run) begin(ctx context.Context) error {
 			above[f.ID] = add(f, part, above[f.Parent])
 		}
 	}
-	next.Listed = true
+	next.Listed = len(r.refused) == 0 // else it is begun again
 	j.note(append(lines, entry{Round: &next})...)
 	return j.flush(ctx)
 }
