@@ -75,10 +75,7 @@ const (
 // Run goes over every open case once. What fails for one case does not keep it from the
 // others; all errors are returned together.
 func (w *Watch) Run(ctx context.Context) error {
-	ages, err := w.measure(ctx)
-	if err != nil {
-		return err
-	}
+	ages, unmeasured := w.measure(ctx)
 	// There is no index by state to repair: the label by which the NATS store finds these cases
 	// travels in the entry itself, and the hints of the Azure store are written before the commit
 	// and believed only of a head that says the same.
@@ -95,7 +92,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 	states := map[offboarding.CaseState]int{offboarding.CasePlanning: 0, offboarding.CaseHeld: 0, offboarding.CaseRunning: 0, offboarding.CaseUnreadable: 0}
 	pastDeadline := 0
-	var failures []error
+	failures := []error{unmeasured}
 	for _, u := range unreadable {
 		states[offboarding.CaseUnreadable]++
 		failures = append(failures, fmt.Errorf("looking after case %s: %w", u.ID, u.Why))
@@ -171,6 +168,7 @@ func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]t
 		if step.State.Settled() || overdue < patience || step.Lease.Holds(now) {
 			continue
 		}
+		age, measured := ages[string(step.Name)]
 		switch deadline := step.Deadline(); {
 		case isPast(deadline, now) && !step.Due.Before(deadline):
 			// The message due past the deadline has not come either.
@@ -186,8 +184,9 @@ func (w *Watch) look(ctx context.Context, c *offboarding.Case, ages map[string]t
 		case isPast(deadline, now):
 			// One more message, whatever still waits: after a standstill of the whole host the
 			// effect may long be there, and the step has to look before a person does.
-		case ages[string(step.Name)] >= overdue:
-			// A message as old as that is still in the queue: a backlog, not a loss.
+		case !measured, age >= overdue:
+			// A message as old as that is still in the queue: a backlog, not a loss. Of a queue that does not tell,
+			// nobody knows which it is.
 			continue
 		}
 		w.Log.Warn("overdue step republished", "case", c.ID, "step", step.Name, "n", step.N, "overdue", overdue.Round(time.Second))

@@ -126,6 +126,40 @@ func TestACaseThatCannotBeReadKeepsNobodyFromTheOthers(t *testing.T) {
 	}
 }
 
+// silent is a bus of which one subscription does not tell what waits.
+type silent struct {
+	lossy
+	subscription string
+}
+
+func (s silent) Depth(ctx context.Context, subscription string) (bus.Depth, error) {
+	if subscription == s.subscription {
+		return bus.Depth{}, bus.ErrUnavailable
+	}
+	return s.lossy.Depth(ctx, subscription)
+}
+
+// TestAQueueThatDoesNotTellKeepsNoCaseFromTheLook: what is lost of the others is published again, and of that one
+// nobody knows whether it was. Azure/azure-sdk-for-java#18351.
+func TestAQueueThatDoesNotTellKeepsNoCaseFromTheLook(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	published := len(h.Bus.Messages())
+	h.Advance(10 * time.Minute)
+	w := newWatch(h, silent{lossy{Publisher: h.Sender("watch")}, string(offboarding.StepWipe)})
+	if err := w.Run(t.Context()); !errors.Is(err, bus.ErrUnavailable) {
+		t.Errorf("error %v, want that the queue does not tell", err)
+	}
+	again := map[string]bool{}
+	for _, m := range h.Bus.Messages()[published:] {
+		again[m.Subject] = true
+	}
+	if !again[string(offboarding.StepSignout)] || again[string(offboarding.StepWipe)] {
+		t.Errorf("published again: %v, want signout and not wipe", again)
+	}
+}
+
 func TestABacklogIsNotALoss(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
