@@ -441,10 +441,11 @@ func (r *run) unseen(err error, why string) {
 }
 
 // verdict puts a refusal before waiting: everything has been asked for by now, and whoever has
-// to remove the cause need not wait weeks for a phone to hear of it.
+// to remove the cause need not wait weeks for a phone to hear of it; only for the moment of phoneGrace, after
+// which the phone is blocked.
 func (r *run) verdict() error {
 	refused := offboarding.Join(r.failed...)
-	if v := offboarding.VerdictOf(refused); v.Kind > offboarding.KindManual {
+	if v := offboarding.VerdictOf(refused); v.Kind > offboarding.KindManual && r.soon == 0 {
 		return refused
 	}
 	var waiting, tasks error
