@@ -100,6 +100,15 @@ func left(h *steptest.Harness, id string) []string {
 	return still
 }
 
+// accessStops is what several parts need to know: whose a mailbox is that Exchange prints by name, who can still open
+// it, and whether the leaver holds a role, for which the groups wait.
+var accessStops = map[string]string{
+	"GET /users/{id}": steptest.Everything,
+	"GET /roleManagement/directory/roleAssignments": "Groups.Members Groups.Owners Users.Consents",
+	"Get-Mailbox":   "Mailboxes.GrantSendOnBehalfTo Mailboxes.Permissions",
+	"Get-Recipient": "Mailboxes.Calendars Mailboxes.GrantSendOnBehalfTo Mailboxes.Permissions Mailboxes.SendAs",
+}
+
 func TestStep(t *testing.T) {
 	t.Parallel()
 	steptest.Run(t, steptest.Subject{
@@ -130,6 +139,7 @@ func TestStep(t *testing.T) {
 			"Remove-DistributionGroupMember", "Remove-MailboxPermission", "Remove-RecipientPermission", "Set-Mailbox", "Remove-MailboxFolderPermission",
 		},
 		Lagging: true,
+		Stops:   accessStops, UndoStops: accessStops,
 	})
 }
 

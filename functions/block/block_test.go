@@ -2,6 +2,7 @@ package block_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,17 @@ func TestStep(t *testing.T) {
 		},
 		Refusals: []string{"PATCH /users/{id}", "PATCH /devices/{id}", "Set-CASMailbox"},
 		Lagging:  true,
+		Stops: map[string]string{
+			"GET /users/{id}":                    steptest.Everything,
+			"GET /users/{id}/transitiveMemberOf": steptest.Everything, // who may have become an administrator is not locked out unseen
+		},
+		UndoStops: map[string]string{
+			"GET /users/{id}": steptest.Everything,
+			// The account comes last: it waits for what passes.
+			"Get-Mailbox": "Mailboxes.Protocols Users.AccountEnabled", "Get-CASMailbox": "Mailboxes.Protocols Users.AccountEnabled", "Set-CASMailbox": "Mailboxes.Protocols Users.AccountEnabled",
+			"Set-Mailbox": "Mailboxes.Protocols Users.AccountEnabled", "PATCH /devices/{id}": "Devices.AccountEnabled Users.AccountEnabled",
+			"GET /users/{id}/ownedDevices": "Devices.AccountEnabled Users.AccountEnabled", "GET /users/{id}/registeredDevices": "Devices.AccountEnabled Users.AccountEnabled",
+		},
 	}, steptest.Subject{
 		Name: offboarding.StepBlock, Case: "enabled again by a synchronisation that signs in as an application", New: newStep, Person: megan,
 		Prepare: func(_ *testing.T, h *steptest.Harness, _ *offboarding.Case) {
@@ -360,6 +372,31 @@ func TestWhoSignsInElsewhereIsBlockedOnceDisabled(t *testing.T) {
 			}
 			if (record.Evidence["external"] == "") != tt.revoked {
 				t.Errorf("the evidence is %v; want it to say whose the sessions are where they are not ours", record.Evidence)
+			}
+		})
+	}
+}
+
+// TestOneWayThatIsRefusedKeepsNoOtherOpen: whoever may not be disabled, neither in Entra nor by the mailbox, is kept
+// out of every protocol all the same; and so is whoever's mailbox has one protocol that Exchange does not let us
+// close. MicrosoftDocs/microsoft-365-docs#9636.
+func TestOneWayThatIsRefusedKeepsNoOtherOpen(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		faults []simtenant.Fault
+		open   []string
+	}{
+		"the account": {[]simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusForbidden}, {Operation: "Set-Mailbox", Status: http.StatusForbidden}}, nil},
+		"a protocol":  {[]simtenant.Fault{{Operation: "Set-CASMailbox", Parameter: "EwsEnabled", Status: http.StatusBadRequest}}, []string{"EwsEnabled"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) { w.Faults = tt.faults })
+			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+			h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepBlock, newStep(h))), offboarding.StateParked)
+			if open := openProtocols(h, c.Leaver); !slices.Equal(open, tt.open) {
+				t.Errorf("protocols that are open: %v, want %v", open, tt.open)
 			}
 		})
 	}

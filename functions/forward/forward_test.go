@@ -91,8 +91,19 @@ func forwardingWithNoEnd() steptest.Subject {
 			}
 		},
 		Refusals: refusals, Lagging: true,
+		Stops: mailStops, UndoStops: mailStops,
 	}
 }
+
+// mailStops: the mailbox is read first; Set-Mailbox forwards, shares, hides and lets people send for it; and a
+// mailbox is shared once it is known that no rule sends outside (B8), with the rights of a successor who is known.
+var mailStops = map[string]string{
+	"GET /users/{id}": steptest.Everything, "Get-Mailbox": steptest.Everything, "Set-Mailbox": theMail + " Mailboxes.Hidden",
+	"Get-Recipient": theMail + " Mailboxes.Rules", "Get-InboxRule": "Mailboxes.Rules Mailboxes.Type Mailboxes.PendingFrom", "Disable-InboxRule": "Mailboxes.Rules Mailboxes.Type Mailboxes.PendingFrom",
+	"GET /users/{id}/manager": "Mailboxes.ForwardingAddress Mailboxes.AutoReply Mailboxes.GrantSendOnBehalfTo Mailboxes.Permissions Mailboxes.SendAs",
+}
+
+const theMail = "Mailboxes.DeliverAndForward Mailboxes.ForwardingAddress Mailboxes.ForwardingSMTPAddress Mailboxes.GrantSendOnBehalfTo Mailboxes.Type Mailboxes.PendingFrom"
 
 // blocked makes signout and block effective.
 func blocked(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
@@ -126,6 +137,7 @@ func sharing() steptest.Subject {
 			}
 		},
 		Refusals: refusals, Lagging: true,
+		Stops: mailStops,
 	}
 }
 
@@ -425,4 +437,35 @@ func TestARefusedTextIsNotHiddenByTheWait(t *testing.T) {
 	c := h.Open(t, henrik, offboarding.Options{}, offboarding.DefaultPolicy())
 	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
 	h.Wants(t, record, offboarding.StateParked)
+}
+
+// TestWhatIsForwardedOutsideEndsWhateverIsRefused: the leaver's own forwarding to somebody outside ends, although
+// nobody knows yet where the mail is to go, or the mailbox may not be shared yet. KelvinTegelaar/CIPP#3702.
+func TestWhatIsForwardedOutsideEndsWhateverIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		handling offboarding.Handling
+		fault    simtenant.Fault
+	}{
+		"the manager is not told":                 {offboarding.Forward, simtenant.Fault{Operation: "GET /users/{id}/manager", Status: 403}},
+		"the manager is not told for a while":     {offboarding.Forward, simtenant.Fault{Operation: "GET /users/{id}/manager", Status: 503}},
+		"the manager's mailbox cannot be read":    {offboarding.Forward, simtenant.Fault{Operation: "Get-Mailbox", Target: simtenant.UserID(alex), Status: 403}},
+		"the account is not blocked yet":          {offboarding.Shared, simtenant.Fault{}},
+		"rules that send outside cannot be read":  {offboarding.Shared, simtenant.Fault{Operation: "Get-InboxRule", Status: 403}},
+		"a rule that sends outside is not let go": {offboarding.Shared, simtenant.Fault{Operation: "Disable-InboxRule", Status: 403}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			c := h.Open(t, henrik, offboarding.Options{Mailbox: tt.handling}, offboarding.DefaultPolicy())
+			if tt.fault.Operation != "" {
+				blocked(t, h, c)
+				h.Tenant.Edit(func(w *simtenant.World) { w.Faults = append(w.Faults, tt.fault) })
+			}
+			record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepForward, newStep(h)))
+			if m := mailbox(t, h, c.Leaver); m.ForwardingSMTPAddress != "" || m.Type != "UserMailbox" || m.PendingType != "" {
+				t.Errorf("it is %s (%s): got %s (then %q) that forwards to %q, want a user's that forwards nowhere", record.State, record.Reason, m.Type, m.PendingType, m.ForwardingSMTPAddress)
+			}
+		})
+	}
 }

@@ -61,7 +61,18 @@ func inherited() steptest.Subject {
 		},
 		Refusals: []string{"POST /users/{id}/assignLicense", "DELETE /groups/{id}/members/{member}/$ref"},
 		Lagging:  true,
+		Stops:    licenceStops, UndoStops: map[string]string{
+			"GET /users/{id}": steptest.Everything, "POST /users/{id}/assignLicense": "Mailboxes.SoftDeletedAt Users.Licences", // a mailbox comes with its licence
+		},
 	}
+}
+
+// licenceStops: nothing goes before the gate has read the account, the phones and the mailbox, and kept by their names
+// what was held.
+var licenceStops = map[string]string{
+	"GET /users/{id}": steptest.Everything, "Get-MobileDevice": steptest.Everything, "Get-MobileDeviceStatistics": steptest.Everything, "Get-CASMailbox": steptest.Everything,
+	"GET /subscribedSkus": steptest.Everything, "POST /users/{id}/assignLicense": "Mailboxes.SoftDeletedAt Users.Licences",
+	"Get-Mailbox": steptest.Everything, "Get-MailboxStatistics": steptest.Everything, "Get-MailboxFolderStatistics": steptest.Everything, "Get-OrganizationConfig": steptest.Everything,
 }
 
 func TestB11InheritedLicencesAreReleasedByTheirGroup(t *testing.T) {

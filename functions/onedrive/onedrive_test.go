@@ -132,10 +132,22 @@ func TestStep(t *testing.T) {
 		Name: offboarding.StepOnedrive, New: newStep, Person: lynne, Check: check,
 		Refusals: []string{"POST /drives/{drive}/items/{item}/copy", "DELETE /drives/{drive}/items/{item}/permissions/{permission}", "POST /drives/{drive}/items/{item}/invite"},
 	}
+	subject.Stops, subject.UndoStops = driveStops, map[string]string{}
 	noMail := subject
+	noMail.Stops, noMail.UndoStops = nil, nil
 	noMail.Case, noMail.Options = "the manager is looked up", offboarding.Options{Mailbox: offboarding.None}
 	steptest.Run(t, subject, noMail)
 }
+
+// driveStops: who gets the files is let in first, and is the one whose drive they are copied to. The copy waits for
+// what passes of the links and of letting in, both of which Graph's delta reports as changes.
+var driveStops = map[string]string{
+	"GET /users/{id}": steptest.Everything, "GET /users/{id}/drive": steptest.Everything, "GET /users/{id}/drive/root": steptest.Everything,
+	"GET /users/{id}/manager": linksAndFiles, "GET /drives/{drive}/items/{item}/children": linksAndFiles, "GET /drives/{drive}/items/{item}/permissions": linksAndFiles,
+	"POST /drives/{drive}/items/{item}/invite": linksAndFiles, "DELETE /drives/{drive}/items/{item}/permissions/{permission}": linksAndFiles,
+}
+
+const linksAndFiles = "Drives.Grants Drives.Items"
 
 func TestEvidenceAndHistoryNameNoFile(t *testing.T) {
 	t.Parallel()

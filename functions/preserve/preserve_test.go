@@ -28,8 +28,10 @@ func TestStep(t *testing.T) {
 				t.Errorf("litigation hold %t for %s", m.LitigationHold, m.LitigationHoldFor)
 			}
 		},
-		Refusals: []string{"Set-Mailbox"},
-		Lagging:  true,
+		Refusals:  []string{"Set-Mailbox"},
+		Lagging:   true,
+		Stops:     map[string]string{"Get-Mailbox": steptest.Everything, "Set-Mailbox": steptest.Everything}, // the hold is all that it does
+		UndoStops: map[string]string{"Get-Mailbox": steptest.Everything, "Set-Mailbox": steptest.Everything},
 	})
 }
 

@@ -52,6 +52,8 @@ const (
 
 // Work implements worker.Step.
 func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
+	// Without the roles nobody knows whether the leaver has become an administrator since the plan: nothing is
+	// written then.
 	user, roles, err := s.directory.UserAndRoles(ctx, job.Leaver)
 	if err != nil {
 		return job.NotShown(err)

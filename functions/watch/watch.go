@@ -85,7 +85,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 	brakes, err := w.Ledger.Brakes(ctx)
 	if err != nil {
-		return err
+		return err // nobody knows whether the installation is frozen
 	}
 	if !brakes.Frozen.IsZero() {
 		w.Log.Warn("the installation is frozen: nothing is written", "since", brakes.Frozen)

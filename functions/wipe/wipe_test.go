@@ -123,8 +123,24 @@ func TestStep(t *testing.T) {
 			"POST /users/{id}/wipeManagedAppRegistrationsByDeviceTag", "Get-MobileDevice", "Clear-MobileDevice", "Set-CASMailbox",
 		},
 		Lagging: true,
+		Stops:   wipeStops, UndoStops: map[string]string{},
 	})
 }
+
+// wipeStops: whoever has to see to a refusal need not wait until phones have acknowledged, after which their
+// partnerships go.
+var wipeStops = map[string]string{
+	"GET /users/{id}":  steptest.Everything,
+	steptest.AnObject:  "Phones.Removed",
+	"Get-MobileDevice": phoneStays, "Get-MobileDeviceStatistics": phoneStays, "Get-CASMailbox": phoneStays, "Clear-MobileDevice": phoneStays,
+	"Set-CASMailbox":                 "Mailboxes.BlockedDeviceIDs Phones.Removed",
+	"GET /users/{id}/managedDevices": "Managed Phones.Removed", "POST /deviceManagement/managedDevices/{id}/retire": "Managed Phones.Removed",
+	"GET /deviceManagement/managedDevices/{id}/users":         "Managed Phones.Removed",
+	"GET /users/{id}/managedAppRegistrations":                 "AppRegistrations Phones.Removed",
+	"POST /users/{id}/wipeManagedAppRegistrationsByDeviceTag": "AppRegistrations Phones.Removed",
+}
+
+const phoneStays = "Mailboxes.BlockedDeviceIDs Phones.Removed Phones.WipeAccountOnly Phones.WipeAcked Phones.WipeRequested"
 
 func TestB13ThePhoneIsClearedThenBlockedThenAcknowledgesThenLosesItsPartnership(t *testing.T) {
 	t.Parallel()

@@ -42,6 +42,10 @@ type Subject struct {
 	Refusals []string
 	// Lagging is set when the effect shows later under read lag.
 	Lagging bool
+	// Stops says what of the tenant stays as it is with a Graph operation or cmdlet that is refused, by kind and
+	// field: "Mailboxes.Protocols Users.Numbers". What changes one field alone needs no word. UndoStops is that for
+	// the way back. Where they are nil it is not tried.
+	Stops, UndoStops map[string]string
 }
 
 func (s Subject) ends() offboarding.StepState { return cmp.Or(s.Ends, offboarding.StateEffective) }
@@ -82,6 +86,8 @@ func suite(t *testing.T, s Subject) {
 		{"a lease held by another run is respected", leased},
 		{"duplicates, reordering, loss and crashes change nothing in the outcome", underFaults},
 		{"logs hold no personal data", quiet},
+		{"one refusal stops nothing else", alone},
+		{"one refusal stops nothing else on the way back", aloneBack},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
