@@ -1,6 +1,7 @@
 package forward_test
 
 import (
+	"strings"
 	"testing"
 
 	"leaver/functions/forward"
@@ -51,7 +52,11 @@ func TestAMailboxThatLivesElsewhereIsATask(t *testing.T) {
 			c := h.Open(t, henrik, offboarding.Options{Mailbox: tt.mailbox}, offboarding.DefaultPolicy())
 			directory, mailboxes := h.As("forward")
 			says := map[bool]string{true: "outside of Exchange Online"}[tt.ends == offboarding.StateManual]
-			h.Wants(t, h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy()))), tt.ends, says)
+			record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
+			h.Wants(t, record, tt.ends, says)
+			if told := strings.Contains(record.Evidence[offboarding.ResidualRisk], "Get-MailUser "+c.Leaver); told != (tt.kind == "MailUser") {
+				t.Errorf("the residual risk is %q; want it to tell of an archive here: %t", record.Evidence[offboarding.ResidualRisk], tt.kind == "MailUser")
+			}
 			if user, _ := h.Tenant.User(c.Leaver); user.RecipientTypeDetails != tt.kind || h.Writes() > 0 {
 				t.Errorf("%d writes, want none", h.Writes())
 			}

@@ -81,15 +81,19 @@ type target struct {
 
 // elsewhere is nil for whoever has no mailbox at all, and a task for a person where it lives outside of
 // Exchange Online, in an Exchange of the organisation's own or at somebody else's: Exchange shows
-// a MailUser then. That of a guest, or of a member of another tenant, is their own.
-// Source: Exchange, RecipientTypeDetails.
+// a MailUser then, whose archive may be here all the same. That of a guest, or of a member of another tenant,
+// is their own. Sources: Exchange, RecipientTypeDetails; KB 2757430, Archive mailbox issues, scenario 5.
 func (s *Step) elsewhere(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
 	if user.Outsider() {
 		return nil
 	}
 	r, err := s.mailboxes.Recipient(ctx, job.Leaver)
-	if err != nil || r.Inside || !strings.EqualFold(r.ID, job.Leaver) || job.Case.Plan.Mailbox == offboarding.None {
+	if err != nil || r.Inside || !strings.EqualFold(r.ID, job.Leaver) {
 		return err
+	}
+	job.Risk("a mailbox that lives elsewhere may have its archive in Exchange Online, which nobody counts or keeps, and which goes with the licence: Get-MailUser " + job.Leaver + " shows its ArchiveGuid (zeros: there is none)")
+	if job.Case.Plan.Mailbox == offboarding.None {
+		return nil
 	}
 	return offboarding.Manual("the leaver is a MailUser: the mailbox lives outside of Exchange Online; see to its mail there (" + string(job.Case.Plan.Mailbox) + "), then sign forward off")
 }

@@ -191,6 +191,25 @@ func TestWhoIsPrivilegedIsReadOnceForEverybody(t *testing.T) {
 	}
 }
 
+// TestNobodyIsPlannedWhileWhoMustStayIsNotKnown: nothing is known yet, and who could be an administrator has no case.
+func TestNobodyIsPlannedWhileWhoMustStayIsNotKnown(t *testing.T) {
+	t.Parallel()
+	for name, status := range map[string]int{"for good": http.StatusForbidden, "for a while": http.StatusServiceUnavailable} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				w.Faults = append(w.Faults, simtenant.Fault{Operation: "GET /roleManagement/directory/roleAssignments", Status: status})
+			})
+			d := deliver(t, h, newPlanner(h), termination(h, "1", offboarding.Employee{UserPrincipalName: nestor}))
+			c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(nestor))
+			if user, _ := h.Tenant.User(simtenant.UserID(nestor)); err != nil || c != nil || !user.AccountEnabled {
+				t.Errorf("the case is %+v, %v, and the account enabled %t; want none, and nothing done (%+v)", c, err, user.AccountEnabled, d)
+			}
+		})
+	}
+}
+
 // TestWhatWasKnownStandsWhileItCannotBeRead: nobody stays signed in because Conditional Access is
 // asked too often, and nobody is locked out by accident because of that.
 func TestWhatWasKnownStandsWhileItCannotBeRead(t *testing.T) {
