@@ -28,7 +28,7 @@ func TestPlanSaysWhatWouldBeDoneAndWritesNothing(t *testing.T) {
 		{"nobody to forward to", []string{"patti.fernandez@contoso.com", "--forward-to", "nobody@contoso.com"}, 0, []string{"a person will have to:\n  forward: forwardTo"}},
 		{"synchronised", []string{"megan.bowen@contoso.com"}, 0, []string{"a person will have to:\n  the account is synchronised", "reset its password", "what no step can end or see:\n  wipe: files"}},
 		{"an administrator", []string{"nestor.wilke@contoso.com"}, 0, []string{"refused by B10 for the role Global Administrator until privileges has taken it away"}},
-		{"a guest", []string{"mail:henrietta.mueller@fabrikam.com"}, 0, []string{"signout     at once          nothing to do: guest: password and sessions belong to the home tenant"}},
+		{"a guest", []string{"mail:henrietta.mueller@fabrikam.com"}, 0, []string{"signout     at once          nothing to do: external: password and sessions belong to the home tenant"}},
 		{"somebody with Teams Phone", []string{"lee.gu@contoso.com"}, 0, []string{"access: an agent who was added to a call queue of Teams by name"}},
 		{"files to somebody of the policy", []string{"grady.archie@contoso.com"}, 0, []string{"keepFiles move to patti.fernandez@contoso.com\n"}},
 		{"a contradiction", []string{adele, "--mailbox", "hold", "--forward-for", "1h"}, 1, []string{"B6"}},

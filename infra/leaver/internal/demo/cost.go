@@ -10,8 +10,8 @@ import (
 	"leaver/shared/simtenant"
 )
 
-// costly is who leaves in the scenario cost: 30 groups, of which 2 are distribution lists and one
-// gives a licence, 3 devices, of which 2 are in Intune and one is a phone of the mailbox, and a
+// costly is who leaves in the scenario cost: 30 groups, of which 2 are distribution lists with somebody else on
+// them and one gives a licence, 3 devices, of which 2 are in Intune and one is a phone of the mailbox, and a
 // OneDrive of 200 items.
 const costly = "dana.swope@contoso.com"
 
@@ -39,7 +39,7 @@ func costlyCompany() *simtenant.Seed {
 		leaver.Groups = append(leaver.Groups, g.Name)
 	}
 	seed.Users = []simtenant.SeedUser{
-		{UPN: demoRecipient, Name: "Alex Wilber", Title: "Marketing Director", Licences: []string{simtenant.SKUOfficeE5}},
+		{UPN: demoRecipient, Name: "Alex Wilber", Title: "Marketing Director", Licences: []string{simtenant.SKUOfficeE5}, Groups: []string{"Group 01", "Group 02"}},
 		leaver,
 	}
 	return seed
