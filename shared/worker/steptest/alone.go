@@ -38,7 +38,7 @@ func aloneBack(t *testing.T, x *fixture) {
 // would begin anything.
 func looked(t *testing.T, s Subject) *fixture {
 	x := newFixture(t, s)
-	if s.Name != offboarding.StepSignout && x.c.Step(offboarding.StepSignout) != nil {
+	if s.Name != offboarding.StepSignout && !x.Record(t, x.c.ID, offboarding.StepSignout).State.Closed() {
 		_, err := x.Lease(t, x.c.ID, offboarding.StepSignout).Keep(t.Context(), map[string]string{offboarding.AccountEnabled: "true"}, nil)
 		must(t, err)
 	}
