@@ -32,7 +32,7 @@ func everything(h *steptest.Harness, person string) {
 	})
 }
 
-// TestOneListingThatIsRefusedKeepsNothingElse: issue 6, kind 6. A replay after it is allowed takes the rest.
+// TestOneListingThatIsRefusedKeepsNothingElse with the leaver. A replay after it is allowed takes the rest.
 func TestOneListingThatIsRefusedKeepsNothingElse(t *testing.T) {
 	t.Parallel()
 	for listing, begins := range listings {

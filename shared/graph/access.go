@@ -33,8 +33,8 @@ type listing struct {
 	refused func(error) error
 }
 
-// list reads each of the listings, whatever became of the others.
-func (c *Client) list(ctx context.Context, listings ...listing) (offboarding.Unread, error) {
+// readEach reads all of the listings, whatever became of the others.
+func (c *Client) readEach(ctx context.Context, listings ...listing) (offboarding.Unread, error) {
 	var calls []call
 	for _, l := range listings {
 		calls = append(calls, l.call)
@@ -55,9 +55,9 @@ func (c *Client) list(ctx context.Context, listings ...listing) (offboarding.Unr
 	return unread, offboarding.Join(errs...)
 }
 
-// listGroups are the groups that the user is in, and what they own. The applications and service principals
+// groupListings are those of the groups that the user is in, and of what they own. The applications and service principals
 // are picked out of all owned objects: the narrower listings, cast to one type, are advanced queries.
-func (c *Client) listGroups(ctx context.Context, id string, in, owned *[]offboarding.Group, apps *[]offboarding.OwnedApp) []listing {
+func (c *Client) groupListings(ctx context.Context, id string, in, owned *[]offboarding.Group, apps *[]offboarding.OwnedApp) []listing {
 	return []listing{
 		{kind: offboarding.GrantMember, call: reading(id, "groups", "/users/{}/memberOf", selectGroups+largePages, budgetDirectory),
 			read: func(one call, first answer) (err error) {
@@ -72,8 +72,8 @@ func (c *Client) listGroups(ctx context.Context, id string, in, owned *[]offboar
 	}
 }
 
-// listGrants are the user's rights of a kind.
-func (c *Client) listGrants(ctx context.Context, id string, kind offboarding.GrantKind, one call, into *[]offboarding.Grant) listing {
+// grantListing is that of the user's rights of a kind.
+func (c *Client) grantListing(ctx context.Context, id string, kind offboarding.GrantKind, one call, into *[]offboarding.Grant) listing {
 	return listing{kind: kind, call: one, read: func(one call, first answer) error {
 		found, err := c.grantsOf(ctx, id, kind, one, first)
 		*into = append(*into, found...)
@@ -88,14 +88,14 @@ func (c *Client) listGrants(ctx context.Context, id string, kind offboarding.Gra
 // Member.Read.Hidden for the groups whose membership is hidden, which Graph leaves out without it.
 func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, err error) {
 	var roles []offboarding.Grant
-	a.Unread, err = c.list(ctx, append(c.listGroups(ctx, id, &a.Groups, &a.Owned, &a.Apps),
+	a.Unread, err = c.readEach(ctx, append(c.groupListings(ctx, id, &a.Groups, &a.Owned, &a.Apps),
 		listing{call: reading(id, "licences", "/users/{}/licenseDetails", "", budgetDirectory), read: func(one call, first answer) error {
 			licences, err := rest[licenceDetails](ctx, c, one, first)
 			a.Phone, a.Automation = slices.ContainsFunc(licences, licenceDetails.phone), slices.ContainsFunc(licences, licenceDetails.automates)
 			return err
 		}},
-		c.listGrants(ctx, id, offboarding.GrantConsent, reading(id, "consents", "/users/{}/oauth2PermissionGrants", "", budgetDirectory), &a.Grants),
-		c.listGrants(ctx, id, offboarding.GrantRole, readingRoles(id), &roles),
+		c.grantListing(ctx, id, offboarding.GrantConsent, reading(id, "consents", "/users/{}/oauth2PermissionGrants", "", budgetDirectory), &a.Grants),
+		c.grantListing(ctx, id, offboarding.GrantRole, readingRoles(id), &roles),
 		listing{call: reading(id, "direct reports", "/users/{}/directReports", "$select=id,accountEnabled"+largePages, budgetDirectory), read: func(one call, first answer) error {
 			reports, err := rest[directoryObject](ctx, c, one, first)
 			for _, o := range reports { // an organisational contact has no account
@@ -114,7 +114,7 @@ func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, e
 // methods, in one round trip as long as they are few, likewise. 21Vianet lists authentication methods of some
 // types only. Permissions: those of Powers, and UserAuthenticationMethod.Read.All.
 func (c *Client) Privileges(ctx context.Context, id string) (p offboarding.Privileges, err error) {
-	methods := c.listGrants(ctx, id, offboarding.GrantMethod, reading(id, "authentication methods", "/users/{}/authentication/methods", "", budgetDirectory), &p.Grants)
+	methods := c.grantListing(ctx, id, offboarding.GrantMethod, reading(id, "authentication methods", "/users/{}/authentication/methods", "", budgetDirectory), &p.Grants)
 	methods.refused = func(err error) error {
 		if !unknown(err) {
 			return err
@@ -140,7 +140,7 @@ func (c *Client) Powers(ctx context.Context, id string) (p offboarding.Privilege
 
 // powers reads what Powers does, and more listings.
 func (c *Client) powers(ctx context.Context, id string, p *offboarding.Privileges, more ...listing) (err error) {
-	eligible := c.listGrants(ctx, id, offboarding.GrantEligibleRole, reading(id, "eligible roles", roleEligibilities, where("principalId eq "+quoted(id)), budgetRoles), &p.Grants)
+	eligible := c.grantListing(ctx, id, offboarding.GrantEligibleRole, reading(id, "eligible roles", roleEligibilities, where("principalId eq "+quoted(id)), budgetRoles), &p.Grants)
 	eligible.refused = func(err error) error {
 		if has(err, "AadPremiumLicenseRequired") {
 			return nil
@@ -148,11 +148,11 @@ func (c *Client) powers(ctx context.Context, id string, p *offboarding.Privilege
 		return err
 	}
 	var apps []offboarding.OwnedApp // which hold no role
-	listings := append(c.listGroups(ctx, id, &p.Groups, &p.Owned, &apps), eligible,
-		c.listGrants(ctx, id, offboarding.GrantRole, readingRoles(id), &p.Grants),
-		c.listGrants(ctx, id, offboarding.GrantAppRole, reading(id, "app roles", "/users/{}/appRoleAssignments", "", budgetDirectory), &p.Grants),
+	listings := append(c.groupListings(ctx, id, &p.Groups, &p.Owned, &apps), eligible,
+		c.grantListing(ctx, id, offboarding.GrantRole, readingRoles(id), &p.Grants),
+		c.grantListing(ctx, id, offboarding.GrantAppRole, reading(id, "app roles", "/users/{}/appRoleAssignments", "", budgetDirectory), &p.Grants),
 	)
-	p.Unread, err = c.list(ctx, append(listings, more...)...)
+	p.Unread, err = c.readEach(ctx, append(listings, more...)...)
 	ordinary := func(g offboarding.Group) bool { return !g.AssignableToRole }
 	p.Groups, p.Owned = slices.DeleteFunc(p.Groups, ordinary), slices.DeleteFunc(p.Owned, ordinary)
 	return err

@@ -202,7 +202,7 @@ func (j *Job) Ask(b Brake) {
 // and is the verdict of the run that found out why.
 func (j *Job) Hold(b Brake) error {
 	j.asked = append(j.asked, b)
-	return ContinueAt(j.Now, "the departure is held: "+b.Why) // until then no message is heeded, and then each has another number
+	return ContinueAt(j.Now, "the departure is held: "+b.Why) // due at once: nothing runs while it is held, and then it is sent anew
 }
 
 // Asked is what the run has asked for.
