@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"testing"
@@ -76,20 +77,113 @@ func TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone(t *testing.T) {
 	}
 }
 
-// TestTheEventOfSomebodyWhomOthersDeletedIsNotCalledDone: the departure goes on, and has deleted nothing.
-func TestTheEventOfSomebodyWhomOthersDeletedIsNotCalledDone(t *testing.T) {
+// TestWhomOthersDeletedIsToBeRestoredUntilADay: KelvinTegelaar/CIPP#3603. Whoever deleted the account looked at
+// nothing that was to be kept of it, and it is there for thirty days. By whatever name HR means them.
+func TestWhomOthersDeletedIsToBeRestoredUntilADay(t *testing.T) {
+	t.Parallel()
+	const (
+		megan = "megan.bowen@contoso.com" // mastered on premises
+		guest = "henrietta.mueller_fabrikam.com#EXT#@contoso.com"
+	)
+	none := func(p *offboarding.Policy) { p.KeepMail, p.KeepFiles = offboarding.KeepNone, offboarding.KeepNone }
+	for name, tt := range map[string]struct {
+		who     string // adele
+		e       offboarding.Employee
+		policy  func(*offboarding.Policy)
+		before  bool // a departure had begun
+		after   time.Duration
+		state   ledger.RequestState
+		reasons []string
+	}{
+		"by object id":                   {e: offboarding.Employee{ID: simtenant.UserID(adele)}, state: ledger.RequestParked},
+		"by name":                        {e: offboarding.Employee{UserPrincipalName: "Adele.Vance@contoso.com"}, state: ledger.RequestParked},
+		"by mail":                        {e: offboarding.Employee{Mail: adele}, state: ledger.RequestParked},
+		"by another address":             {e: offboarding.Employee{Mail: "a.vance@contoso.com"}, state: ledger.RequestParked},
+		"by number":                      {e: offboarding.Employee{EmployeeID: "E0001"}, state: ledger.RequestParked},
+		"by all of them":                 {e: offboarding.Employee{UserPrincipalName: adele, Mail: adele, EmployeeID: "E0001"}, state: ledger.RequestParked},
+		"in the middle of the departure": {e: offboarding.Employee{UserPrincipalName: adele}, before: true, state: ledger.RequestParked},
+		"on the last day":                {e: offboarding.Employee{UserPrincipalName: adele}, after: 30*24*time.Hour - time.Minute, state: ledger.RequestParked},
+		"after it":                       {e: offboarding.Employee{UserPrincipalName: adele}, after: 30*24*time.Hour + time.Minute, state: ledger.RequestParked, reasons: []string{"no user"}},
+		"whose name only ends so":        {e: offboarding.Employee{UserPrincipalName: "vance@contoso.com"}, state: ledger.RequestParked, reasons: []string{"no user"}},
+		"as another person":              {e: offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E9999"}, state: ledger.RequestParked, reasons: []string{"no user"}},
+		"mastered on premises":           {who: megan, e: offboarding.Employee{UserPrincipalName: megan}, policy: none, state: ledger.RequestParked, reasons: []string{"until", "on premises"}},
+		"mail given up":                  {e: offboarding.Employee{UserPrincipalName: adele}, policy: func(p *offboarding.Policy) { p.KeepMail = offboarding.KeepNone }, state: ledger.RequestParked},
+		"files given up":                 {e: offboarding.Employee{UserPrincipalName: adele}, policy: func(p *offboarding.Policy) { p.KeepFiles = offboarding.KeepNone }, state: ledger.RequestParked},
+		"everything given up":            {e: offboarding.Employee{UserPrincipalName: adele}, policy: none, state: ledger.RequestPlanned, reasons: []string{"already done"}},
+		"everything given up, but of somebody": {e: offboarding.Employee{UserPrincipalName: adele}, policy: func(p *offboarding.Policy) {
+			none(p)
+			p.Overrides = []offboarding.Override{{Department: "Legal", Changes: offboarding.Changes{"keepMail": "hold"}}}
+		}, state: ledger.RequestParked},
+		"a guest": {who: guest, e: offboarding.Employee{UserPrincipalName: guest}, state: ledger.RequestPlanned, reasons: []string{"already done"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			p := newPlanner(h)
+			if tt.policy != nil {
+				tt.policy(&p.Policy)
+			}
+			id := simtenant.UserID(cmp.Or(tt.who, adele))
+			if tt.before {
+				deliver(t, h, p, termination(h, "1", tt.e))
+			}
+			at := h.Now()
+			deletedByOthers(h, id)
+			h.Advance(tt.after)
+			r := termination(h, "2", tt.e)
+			deliver(t, h, p, r)
+			record, _, err := h.Ledger.Request(t.Context(), r.ID)
+			if err != nil || record.State != tt.state {
+				t.Fatalf("got %s (%s), %v; want %s", record.State, record.Reason, err, tt.state)
+			}
+			if tt.reasons == nil {
+				tt.reasons = []string{id, offboarding.Stamp(at), offboarding.Stamp(at.Add(30 * 24 * time.Hour)), offboarding.PortalWorldwide.DeletedUsers(), "leaver replay " + r.ID, "leaver discard " + r.ID}
+			}
+			for _, want := range tt.reasons {
+				if !strings.Contains(record.Reason, want) {
+					t.Errorf("got the reason %q, want it to say %q", record.Reason, want)
+				}
+			}
+			if record.State != ledger.RequestParked {
+				return
+			}
+			if _, err := p.Preview(t.Context(), r.Request); err == nil || err.Error() != record.Reason {
+				t.Errorf("the preview says %v, want %q", err, record.Reason)
+			}
+		})
+	}
+}
+
+// TestWhoeverIsRestoredLeavesLikeAnybody: the way out of the task.
+func TestWhoeverIsRestoredLeavesLikeAnybody(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)
 	p := newPlanner(h)
 	id := simtenant.UserID(adele)
-	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: adele}))
-	h.Tenant.Edit(func(w *simtenant.World) { w.Deleted[id] = w.Users[id]; delete(w.Users, id) })
-	r := termination(h, "2", offboarding.Employee{UserPrincipalName: adele})
+	deletedByOthers(h, id)
+	r := termination(h, "1", offboarding.Employee{UserPrincipalName: adele})
 	deliver(t, h, p, r)
-	record, _, err := h.Ledger.Request(t.Context(), r.ID)
-	if _, alive := h.Tenant.User(id); err != nil || alive || record.State != ledger.RequestParked {
-		t.Errorf("got %s (%s), %v; want it parked: nobody has this name", record.State, record.Reason, err)
+	h.Tenant.Edit(func(w *simtenant.World) { // a person restores it
+		u := w.Deleted[id]
+		u.DeletedAt, u.UserPrincipalName = time.Time{}, adele
+		w.Users[id] = u
+		delete(w.Deleted, id)
+	})
+	r.Attempt = 2
+	deliver(t, h, p, r)
+	if c, err := h.Ledger.Latest(t.Context(), id); err != nil || c == nil || !c.Open() {
+		t.Errorf("got case %v (%v), want an open one", c, err)
 	}
+}
+
+// deletedByOthers is what an administrator, or the synchronisation, does.
+func deletedByOthers(h *steptest.Harness, id string) {
+	h.Tenant.Edit(func(w *simtenant.World) {
+		u := w.Users[id]
+		u.DeletedAt, u.UserPrincipalName = h.Now(), strings.ReplaceAll(id, "-", "")+u.UserPrincipalName
+		w.Deleted[id] = u
+		delete(w.Users, id)
+	})
 }
 
 // deletes is a step that says that it deleted the account.

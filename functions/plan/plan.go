@@ -27,6 +27,8 @@ import (
 type Directory interface {
 	// Find returns the users that the employee may be; none is not an error.
 	Find(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
+	// FindDeleted returns the deleted users who can be restored and have every name of the employee.
+	FindDeleted(ctx context.Context, e offboarding.Employee) ([]offboarding.User, error)
 	// MemberGroups returns those of the groups that the user is in, directly or not.
 	MemberGroups(ctx context.Context, id string, groups []string) ([]string, error)
 	// Dangers are who must not be locked out by accident, and why, in words, by object id in lower
@@ -91,7 +93,9 @@ func (p *Planner) Handle(ctx context.Context, d bus.Delivery) error {
 	ctx = bus.Within(ctx, bus.TraceOf(d.Body()))
 	c, err := p.plan(ctx, r.Request)
 	if err == nil {
-		log.Info("planned", "case", c.ID, "state", c.State(p.Now()))
+		if c != nil {
+			log.Info("planned", "case", c.ID, "state", c.State(p.Now()))
+		}
 		return d.Complete(ctx)
 	}
 	if errors.Is(err, errOtherContent) {
@@ -122,7 +126,8 @@ func (p *Planner) Handle(ctx context.Context, d bus.Delivery) error {
 	return d.Complete(ctx)
 }
 
-// plan does what the request asks, or returns a refusal that says what to change.
+// plan does what the request asks, or returns a refusal that says what to change. No case and no error
+// is of a request that needs none.
 func (p *Planner) plan(ctx context.Context, r offboarding.Request) (*offboarding.Case, error) {
 	record, known, err := p.Ledger.Request(ctx, r.ID)
 	if err != nil {

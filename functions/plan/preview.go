@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 
 	"leaver/shared/offboarding"
 )
@@ -19,6 +20,13 @@ type Preview struct {
 func (p *Planner) Preview(ctx context.Context, r offboarding.Request) (Preview, error) {
 	r.Employee = normalised(r.Employee)
 	user, err := p.find(ctx, r)
+	var nobody *nobodyError
+	if errors.As(err, &nobody) {
+		var why string
+		if _, why, err = p.gone(ctx, r, err); err == nil {
+			err = &offboarding.Refusal{Why: why}
+		}
+	}
 	if err != nil {
 		return Preview{}, err
 	}

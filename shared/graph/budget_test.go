@@ -24,6 +24,7 @@ var everyRead = map[string]struct {
 	"User":               {func(ctx context.Context, c *Client) { _, _ = c.User(ctx, leaver) }, "reads", 1},
 	"UserAndRoles":       {func(ctx context.Context, c *Client) { _, _, _ = c.UserAndRoles(ctx, leaver) }, "reads", 2},
 	"Find":               {func(ctx context.Context, c *Client) { _, _ = c.Find(ctx, offboarding.Employee{Mail: "a@c.com"}) }, "reads", 1},
+	"FindDeleted":        {func(ctx context.Context, c *Client) { _, _ = c.FindDeleted(ctx, offboarding.Employee{Mail: "a@c.com"}) }, "reads", 1},
 	"Manager":            {func(ctx context.Context, c *Client) { _, _ = c.Manager(ctx, leaver) }, "reads", 1},
 	"DeletedUser":        {func(ctx context.Context, c *Client) { _, _ = c.DeletedUser(ctx, leaver) }, "reads", 1},
 	"DirectoryRoles":     {func(ctx context.Context, c *Client) { _, _ = c.DirectoryRoles(ctx, leaver) }, "reads", 1},

@@ -37,6 +37,9 @@ var answeredByHand = map[string]func(context.Context, *Client) error{
 	"Find": func(ctx context.Context, c *Client) error {
 		return second(c.Find(ctx, offboarding.Employee{EmployeeID: "7"}))
 	},
+	"FindDeleted": func(ctx context.Context, c *Client) error {
+		return second(c.FindDeleted(ctx, offboarding.Employee{EmployeeID: "7"}))
+	},
 	"Manager":     func(ctx context.Context, c *Client) error { return second(c.Manager(ctx, leaver)) },
 	"DeletedUser": func(ctx context.Context, c *Client) error { return second(c.DeletedUser(ctx, leaver)) },
 	"Access":      func(ctx context.Context, c *Client) error { return second(c.Access(ctx, leaver)) },

@@ -37,6 +37,7 @@ func (u user) domain(at time.Time) offboarding.User {
 		UserType:              value(u.GetUserType()),
 		ExternalUserState:     value(u.GetExternalUserState()),
 		Created:               value(u.GetCreatedDateTime()),
+		Deleted:               value(u.GetDeletedDateTime()),
 		Department:            value(u.GetDepartment()),
 		CompanyName:           value(u.GetCompanyName()),
 		AccountEnabled:        u.GetAccountEnabled() == nil || *u.GetAccountEnabled(),
@@ -184,14 +185,54 @@ func (c *Client) Find(ctx context.Context, who offboarding.Employee) ([]offboard
 	case "userPrincipalName":
 		u, err := c.user(ctx, call{doing: "finding a user by userPrincipalName", path: "/users/" + url.PathEscape(key), query: selectUser, budget: budgetDirectory})
 		return found(u, err, strings.EqualFold(u.UserPrincipalName, key) || strings.EqualFold(u.ID, key))
-	case "mail":
-		return c.filter(ctx, field, fmt.Sprintf("mail eq %s or proxyAddresses/any(p:p eq %s)", quoted(key), quoted("smtp:"+key)))
-	case "employeeId":
-		return c.filter(ctx, field, "employeeId eq "+quoted(key))
+	case "mail", "employeeId":
+		return c.filter(ctx, field, condition(who))
 	case who.Extension.String(): // answered to an advanced query alone
-		return c.filter(ctx, field, "onPremisesExtensionAttributes/"+field+" eq "+quoted(key), "$count=true")
+		return c.filter(ctx, field, condition(who), "$count=true")
 	}
 	return nil, offboarding.Permanent(errors.New("finding a user: the employee is not named"))
+}
+
+// condition is how a filter says who has the first name of an employee. Entra puts the object id before
+// the userPrincipalName of whom it has deleted, so that it is looked for by its end.
+func condition(who offboarding.Employee) string {
+	switch field, key := who.Key(); field {
+	case "userPrincipalName":
+		return "endsWith(userPrincipalName," + quoted(key) + ")"
+	case "mail":
+		return fmt.Sprintf("mail eq %s or proxyAddresses/any(p:p eq %s)", quoted(key), quoted("smtp:"+key))
+	case who.Extension.String():
+		return "onPremisesExtensionAttributes/" + field + " eq " + quoted(key)
+	default:
+		return field + " eq " + quoted(key)
+	}
+}
+
+// FindDeleted returns who is among the deleted users, and can be restored, and has every name of the
+// employee. Permission: User.Read.All. Sources: Microsoft Graph, List deletedItems; Microsoft Forms, Transfer
+// ownership of a form, which filters by mail; microsoftgraph/msgraph-sdk-powershell issue 2256.
+func (c *Client) FindDeleted(ctx context.Context, who offboarding.Employee) ([]offboarding.User, error) {
+	var all []string
+	for _, by := range who.ByEachName() {
+		all = append(all, "("+condition(by)+")")
+	}
+	var out []offboarding.User
+	for page, err := range pages[user](ctx, c, call{
+		doing: "finding a deleted user", path: "/directory/deletedItems/microsoft.graph.user", budget: budgetDirectory, eventual: true,
+		query: where(strings.Join(all, " and ")) + "&$select=id,deletedDateTime,userPrincipalName,userType,externalUserState,onPremisesSyncEnabled&$count=true",
+	}) {
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range *page.Value {
+			gone := u.domain(page.at)
+			gone.UserPrincipalName = strings.TrimPrefix(gone.UserPrincipalName, strings.ReplaceAll(gone.ID, "-", ""))
+			if who.UserPrincipalName == "" || strings.EqualFold(gone.UserPrincipalName, who.UserPrincipalName) {
+				out = append(out, gone)
+			}
+		}
+	}
+	return out, nil
 }
 
 func found(u offboarding.User, err error, fits bool) ([]offboarding.User, error) {

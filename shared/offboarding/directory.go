@@ -16,6 +16,7 @@ type User struct {
 	UserType              string   // Member or Guest
 	ExternalUserState     string   // Accepted of somebody who was invited and signs in elsewhere since
 	Created               time.Time
+	Deleted               time.Time // of one who can be restored; zero of every other
 	Department            string
 	CompanyName           string
 	AccountEnabled        bool
