@@ -88,7 +88,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	case errors.Is(err, offboarding.ErrNotFound) && job.Step.Progress[deleting] != "":
 		return s.awaitDeletion(ctx, job)
 	case errors.Is(err, offboarding.ErrNotFound):
-		return offboarding.Manual(fmt.Sprintf("no account of the domain %s has the source anchor that Entra shows; find out whether it was deleted or moved to another domain, then sign off", who.Domain))
+		return offboarding.Manual(fmt.Sprintf("no account of the domain %s has the source anchor that Entra shows; find out whether it was deleted or moved to another domain (Get-ADObject -IncludeDeletedObjects -Filter 'objectSid -eq \"%[2]s\" -or sIDHistory -eq \"%[2]s\"' shows it), disable it there, then sign off", who.Domain, who.SID))
 	case err != nil:
 		return err
 	case account.Critical || !account.Person:

@@ -221,6 +221,33 @@ func TestB9TheLockoutOnPremisesComesAtOnce(t *testing.T) {
 	o.Wants(t, o.Record(t, o.c.ID, offboarding.StepOnpremises), offboarding.StateWaiting, "gate of delete")
 }
 
+// TestWhoWasRenamedOnPremisesIsLockedOut: dataplat/dbatools#7528. Since the departure was planned; anchor and SID
+// say who it is. That somebody else has the former name by now is a person's to look at.
+func TestWhoWasRenamedOnPremisesIsLockedOut(t *testing.T) {
+	t.Parallel()
+	for name, taken := range map[string]bool{"renamed": false, "another has the former name": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOrganisation(t, nil)
+			must(t, o.Set(o.dn, "sAMAccountName", "renamed.since"))
+			if taken {
+				must(t, o.Set(o.dn, "userPrincipalName", "renamed.since@corp.example"))
+				other, err := o.Person("newcomer", sambatest.People, sambatest.Initial)
+				must(t, err)
+				must(t, o.Set(other, "sAMAccountName", "megan.bowen"))
+			}
+			o.work(t, offboarding.StepSignout, offboarding.StepBlock)
+			record := o.lockOut(t)
+			if out := o.control(t) == "514"; out == taken {
+				t.Errorf("locked out on premises: %t, want %t; %s: %s", out, !taken, record.State, record.Reason)
+			}
+			if taken {
+				o.Wants(t, record, offboarding.StateParked, "Disable-ADAccount -Identity", "sign off")
+			}
+		})
+	}
+}
+
 // An account that AdminSDHolder protects is left whole to a domain administrator: rights that are
 // delegated on a container do not reach it, and come off again within the hour.
 // Source: mskb.pkisolutions.com/kb/319966; selfadsi.org/extended-ad/ad-permissions-adminsdholder.htm.

@@ -30,10 +30,12 @@ var accountAttributes = []string{
 }
 
 // Find is the account that Entra's user is synchronised from: the only one whose
-// mS-DS-ConsistencyGuid or objectGUID is the anchor, and whose SID and name are Entra's too. None is
+// mS-DS-ConsistencyGuid or objectGUID is the anchor, and whose SID is Entra's too. It may have been
+// renamed since, unless another account has the name by which Entra knew it. None is
 // offboarding.ErrNotFound; several, or one that another property contradicts, is permanent: nobody
 // is guessed.
-// Source: Microsoft Entra Connect, design concepts, sourceAnchor.
+// Sources: Microsoft Entra Connect, design concepts, sourceAnchor; Windows Server, How security
+// identifiers work; dataplat/dbatools issue 7528, of names that change.
 func (s *Session) Find(_ context.Context, who offboarding.OnPremisesIdentity) (offboarding.OnPremisesAccount, error) {
 	anchor, err := base64.StdEncoding.DecodeString(who.Anchor)
 	if err != nil || len(anchor) != 16 {
@@ -52,8 +54,21 @@ func (s *Session) Find(_ context.Context, who offboarding.OnPremisesIdentity) (o
 	}
 	e := found[0]
 	id := guid(e.GetRawAttributeValue("objectGUID"))
-	if sid(e.GetRawAttributeValue("objectSid")) != who.SID || !strings.EqualFold(e.GetAttributeValue("sAMAccountName"), who.SamAccountName) {
-		return offboarding.OnPremisesAccount{}, offboarding.Permanent(fmt.Errorf("account %s has the source anchor, but its SID or sAMAccountName is not what Entra shows; a person has to look at both", id))
+	const byHand = "look at both with Get-ADUser -Identity; where %[1]s is the leaver's, Disable-ADAccount -Identity %[1]s and sign off"
+	if has := sid(e.GetRawAttributeValue("objectSid")); has != who.SID {
+		return offboarding.OnPremisesAccount{}, offboarding.Permanent(fmt.Errorf(
+			"account %[1]s has the source anchor that Entra shows, and not the SID: it has %s instead of %s; where it was made anew since the departure was planned, ask for the departure again (leaver offboard) and replay; else "+byHand, id, has, who.SID))
+	}
+	if who.SamAccountName == "" || strings.EqualFold(e.GetAttributeValue("sAMAccountName"), who.SamAccountName) {
+		return account(e)
+	}
+	others, err := s.search(s.root, "(sAMAccountName="+ldap.EscapeFilter(who.SamAccountName)+")", "objectGUID")
+	switch {
+	case err != nil:
+		return offboarding.OnPremisesAccount{}, classify("finding out who has the former sAMAccountName of account "+id, err)
+	case len(others) > 0:
+		return offboarding.OnPremisesAccount{}, offboarding.Permanent(fmt.Errorf(
+			"account %[1]s has the source anchor and the SID that Entra shows, and account %s the sAMAccountName: "+byHand, id, guid(others[0].GetRawAttributeValue("objectGUID"))))
 	}
 	return account(e)
 }

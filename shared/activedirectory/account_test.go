@@ -148,7 +148,17 @@ func TestB15AnAccountIsTheOneOfTheAnchorOrNobody(t *testing.T) {
 			if !errors.As(err, &permanent) {
 				t.Errorf("got %+v, %v; want a permanent error", got, err)
 			}
+			if strings.HasPrefix(name, "another's") && !strings.Contains(err.Error(), "Disable-ADAccount -Identity "+f.leaver) {
+				t.Errorf("got %v; want what to type", err)
+			}
 		})
+	}
+	for _, former := range []string{"somebody.former", "somebody*", ""} {
+		renamed := right
+		renamed.SamAccountName = former
+		if got, err := s.Find(t.Context(), renamed); err != nil || got.ID != f.leaver {
+			t.Errorf("once called %q: got %q, %v; want %q by anchor and SID", former, got.ID, err, f.leaver)
+		}
 	}
 	gone := right
 	gone.Anchor = "AAAAAAAAAAAAAAAAAAAAAA=="

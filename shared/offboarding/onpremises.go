@@ -12,7 +12,7 @@ const (
 )
 
 // OnPremisesIdentity says which account of an on-premises Active Directory is the leaver's, as
-// Microsoft Entra knows it. Name, SID and anchor must all point at the same account.
+// Microsoft Entra knows it. SID and anchor must point at the same account, and the name at no other.
 // Source: Microsoft Graph, resource type user, the properties onPremises….
 type OnPremisesIdentity struct {
 	Domain string `json:"domain"` // onPremisesDomainName, a DNS name
