@@ -140,7 +140,7 @@ func TestAnAdministratorIsOutSoonAfterAPersonHasActed(t *testing.T) {
 			}
 			var err error
 			if tt.signed {
-				_, err = desk.SignOff(t.Context(), operator.SignOff{Who: operator.Who{Case: l.c.ID}, Step: tt.task, By: "Miriam Graham", Note: "the role is gone"})
+				_, err = desk.SignOff(t.Context(), operator.SignOff{Who: operator.OfCase(l.c.ID), Step: tt.task, By: "Miriam Graham", Note: "the role is gone"})
 			} else {
 				var sent []replay.Item
 				sent, err = desk.Replay(t.Context(), operator.Replay{Selection: replay.Selection{Case: l.c.ID, Step: string(tt.task)}})

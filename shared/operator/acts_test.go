@@ -124,6 +124,36 @@ func TestEveryActChecksWhoActs(t *testing.T) {
 	}
 }
 
+// TestWhereNobodyIsNamedNobodyIsMeant has one departure in the ledger: what is asked of a departure that
+// nobody has named is refused, and not taken for that one.
+func TestWhereNobodyIsNamedNobodyIsMeant(t *testing.T) {
+	t.Parallel()
+	store := &ledgertest.Memory{}
+	l := ledger.New(store, func() time.Time { return start }, rand.Reader, ledgertest.Proof("tenant"))
+	if _, err := l.Open(t.Context(), departure(t)); err != nil {
+		t.Fatal(err)
+	}
+	before := store.Written()
+	d := &operator.Desk{Ledger: l, Index: &operator.Index{}, Now: func() time.Time { return start }}
+	asks := map[string]func(*operator.Desk, context.Context, operator.Who) error{
+		"Story": func(d *operator.Desk, ctx context.Context, who operator.Who) error {
+			_, err := d.Story(ctx, who)
+			return err
+		},
+	}
+	for _, name := range []string{"Release", "Approve", "Cancel", "SignOff", "Adopt", "SetAside", "Undo"} {
+		asks[name] = acts[name].do
+	}
+	for name, ask := range asks {
+		if err := ask(d, t.Context(), operator.Who{}); err == nil || operator.StatusCode(err) != 422 {
+			t.Errorf("%s of nobody: error %v; want it refused", name, err)
+		}
+	}
+	if after := store.Written(); after != before {
+		t.Errorf("%d entries were written", after-before)
+	}
+}
+
 func departure(t *testing.T) ledger.Opening {
 	t.Helper()
 	r := offboarding.Request{

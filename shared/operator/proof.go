@@ -78,7 +78,7 @@ func (s *Desk) casesOf(ctx context.Context, of []Who) ([]string, error) {
 			ids = append(ids, who.Case)
 			continue
 		}
-		found, err := s.find(ctx, who)
+		found, err := s.findOf(ctx, who)
 		if err != nil {
 			return nil, err
 		}

@@ -31,7 +31,7 @@ func (s *Desk) replay(ctx context.Context, ask Replay) ([]replay.Item, error) {
 	case who.Request != "":
 		selection.Request = who.Request
 	default:
-		found, err := s.find(ctx, who)
+		found, err := s.findOf(ctx, who)
 		if err != nil {
 			return nil, err
 		}

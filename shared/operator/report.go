@@ -27,7 +27,7 @@ func (s *Desk) Report(ctx context.Context, who Who) (report.Report, error) {
 func (s *Desk) Story(ctx context.Context, who Who) (report.Report, error) {
 	id := who.Case
 	if id == "" {
-		found, err := s.find(ctx, who)
+		found, err := s.findOf(ctx, who)
 		if err != nil {
 			return report.Report{}, err
 		}

@@ -91,7 +91,7 @@ func (s *Desk) begunBy(ctx context.Context, who Who) (string, error) {
 	if who.Case != "" {
 		return who.Case, nil
 	}
-	found, err := s.find(ctx, who)
+	found, err := s.findOf(ctx, who)
 	if err != nil {
 		return "", err
 	}

@@ -30,9 +30,13 @@ type Who struct {
 	Case     string
 	Request  string
 	Employee offboarding.Employee // where it is neither
-
-	text string
 }
+
+// What a mail address and a number are written behind.
+const (
+	byMail   = "mail:"
+	byNumber = "employeeId:"
+)
 
 var (
 	caseID    = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}-[0-9]+$`)
@@ -41,32 +45,33 @@ var (
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (w *Who) UnmarshalText(text []byte) error {
-	*w = Who{text: strings.TrimSpace(string(text))}
-	mail, isMail := strings.CutPrefix(w.text, "mail:")
-	number, isNumber := strings.CutPrefix(w.text, "employeeId:")
+	*w = Who{}
+	said := strings.TrimSpace(string(text))
+	mail, isMail := strings.CutPrefix(said, byMail)
+	number, isNumber := strings.CutPrefix(said, byNumber)
 	switch {
-	case w.text == "", isMail && mail == "", isNumber && number == "":
+	case said == "", isMail && mail == "", isNumber && number == "":
 		return errors.New("it is blank: name a case, a request or a person")
-	case caseID.MatchString(w.text):
-		w.Case = strings.ToLower(w.text)
-	case requestID.MatchString(w.text):
-		w.Request = w.text
+	case caseID.MatchString(said):
+		w.Case = strings.ToLower(said)
+	case requestID.MatchString(said):
+		w.Request = said
 	case isMail:
 		w.Employee.Mail = mail
 	case isNumber:
 		w.Employee.EmployeeID = number
-	case uuid.Validate(w.text) == nil:
-		w.Employee.ID = strings.ToLower(w.text)
-	case strings.Contains(w.text, "@"):
-		w.Employee.UserPrincipalName = w.text
+	case uuid.Validate(said) == nil:
+		w.Employee.ID = strings.ToLower(said)
+	case strings.Contains(said, "@"):
+		w.Employee.UserPrincipalName = said
 	default:
-		w.Employee.EmployeeID = w.text
+		w.Employee.EmployeeID = said
 	}
 	return nil
 }
 
-// MarshalJSON is the text as it was written.
-func (w Who) MarshalJSON() ([]byte, error) { return json.Marshal(w.text) }
+// MarshalJSON is [Who.String].
+func (w Who) MarshalJSON() ([]byte, error) { return json.Marshal(w.String()) }
 
 // UnmarshalJSON reads the text; an empty one is everybody.
 func (w *Who) UnmarshalJSON(data []byte) error {
@@ -78,11 +83,27 @@ func (w *Who) UnmarshalJSON(data []byte) error {
 	return w.UnmarshalText([]byte(text))
 }
 
-// String is the text as it was written; empty for everybody.
-func (w Who) String() string { return w.text }
+// String is what UnmarshalText reads as w; empty for everybody.
+func (w Who) String() string {
+	switch e := w.Employee; {
+	case w.Case != "":
+		return w.Case
+	case w.Request != "":
+		return w.Request
+	case e.ID != "":
+		return e.ID
+	case e.UserPrincipalName != "":
+		return e.UserPrincipalName
+	case e.Mail != "":
+		return byMail + e.Mail
+	case e.EmployeeID != "":
+		return byNumber + e.EmployeeID
+	}
+	return ""
+}
 
 // Everybody reports whether nobody is named.
-func (w Who) Everybody() bool { return w.text == "" }
+func (w Who) Everybody() bool { return w == Who{} }
 
 // Person is who is named, or an error where a case or a request is.
 func (w Who) Person() (offboarding.Employee, error) {
@@ -93,7 +114,7 @@ func (w Who) Person() (offboarding.Employee, error) {
 }
 
 // OfCase names a case by its id.
-func OfCase(id string) Who { return Who{Case: id, text: id} }
+func OfCase(id string) Who { return Who{Case: id} }
 
 // othersOnly refuses whoever wants to decide about their own departure: an operator who is to leave does not stop
 // it, approve it or accept what is left of it.
@@ -122,6 +143,14 @@ func (s *Desk) othersHistory(id string) error {
 		return s.othersOnly(&offboarding.Case{Leaver: id[:at]})
 	}
 	return nil
+}
+
+// findOf is find for what is asked of one person: everybody is nobody.
+func (s *Desk) findOf(ctx context.Context, who Who) ([]Status, error) {
+	if who.Everybody() {
+		return nil, refused("it is blank: name a case, a request or a person")
+	}
+	return s.find(ctx, who)
 }
 
 // find returns the cases and parked requests that are meant, oldest first.
@@ -201,7 +230,7 @@ func (s Status) is(who Who, ids []string) bool {
 
 // open is the one open case that is meant; what says what is to be done with it.
 func (s *Desk) open(ctx context.Context, who Who, what string) (Status, error) {
-	found, err := s.find(ctx, who)
+	found, err := s.findOf(ctx, who)
 	if err != nil {
 		return Status{}, err
 	}

@@ -70,7 +70,7 @@ func writeReports(ctx context.Context, from reporter, keys []ledger.Key, dir str
 		if s.Case == "" {
 			continue // a request that found nobody
 		}
-		r, err := from.Report(ctx, operator.Who{Case: s.Case})
+		r, err := from.Report(ctx, operator.OfCase(s.Case))
 		if err != nil {
 			return err
 		}

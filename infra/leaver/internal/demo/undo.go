@@ -229,7 +229,7 @@ func (u *undoing) order(ctx context.Context, r *returning) error {
 
 // begin orders the undo as leaver undo does.
 func (u *undoing) begin(ctx context.Context, r *returning) error {
-	ordered, err := u.host.Undo(ctx, operator.Undo{Who: operator.Who{Case: r.status.Case}, By: "Miriam Graham", Reason: "the person comes back"})
+	ordered, err := u.host.Undo(ctx, operator.Undo{Who: operator.OfCase(r.status.Case), By: "Miriam Graham", Reason: "the person comes back"})
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,11 @@ func Look(t *testing.T, scenario, dir string) {
 		if err != nil {
 			t.Errorf("%s of %s: %v", filepath.Base(path), scenario, err)
 		}
-		all = append(all, asMade(t, path, text, keys))
+		made := asMade(t, path, text, keys)
+		if name := filepath.Base(path); name != made.Case+".html" {
+			t.Errorf("%s of %s tells of case %s", name, scenario, made.Case)
+		}
+		all = append(all, made)
 		tampered(t, path, text, keys)
 	}
 	t.Run("its reports in a browser", func(t *testing.T) {
