@@ -91,6 +91,9 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	return offboarding.Join(offboarding.InUnit(user.Restricted, "account "+user.ID, account), s.mailbox(ctx, job, user.OnPremisesSyncEnabled), s.devices(ctx, job))
 }
 
+// account disables the account and revokes its sessions. One that reads disabled is disabled all the same, once:
+// a read can be from before somebody enabled it. Source: Designing for Eventual Consistency for Microsoft Entra
+// (devblogs.microsoft.com/identity).
 func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboarding.User, roles []string) error {
 	if err := job.KeepBefore(ctx, map[string]string{"accountEnabled": strconv.FormatBool(user.AccountEnabled)}); err != nil {
 		return err
@@ -100,16 +103,20 @@ func (s *Step) account(ctx context.Context, job *offboarding.Job, user offboardi
 			return verdict
 		}
 	}
+	first := job.Step.Progress[sessionsRevoked] == ""
 	var disabling error
 	since := user.AsOf
-	if user.AccountEnabled {
+	if user.AccountEnabled || first {
 		var at time.Time
-		if at, disabling = s.directory.Disable(ctx, job.Leaver); disabling == nil {
+		switch at, disabling = s.directory.Disable(ctx, job.Leaver); {
+		case disabling == nil:
 			since = at
+		case !user.AccountEnabled && offboarding.IsPermanent(disabling):
+			disabling = nil // whoever may has done it
 		}
 	}
 	external := user.External()
-	if !external && (user.AccountEnabled || job.Step.Progress[sessionsRevoked] == "") {
+	if !external && (user.AccountEnabled || first) {
 		if err := s.directory.RevokeSignInSessions(ctx, job.Leaver); err != nil {
 			return offboarding.Join(job.Refused(ctx, disabling, roles), err)
 		}
