@@ -356,6 +356,25 @@ func TestALockoutIsTriedAgainWithinHalfAMinute(t *testing.T) {
 	}
 }
 
+// TestALockoutThatDoesNotShowIsLookedAtEveryHalfMinute: also after an hour, because it may not have happened.
+func TestALockoutThatDoesNotShowIsLookedAtEveryHalfMinute(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Tenant.Edit(func(w *simtenant.World) { w.ReadLag = 50 * time.Minute })
+	c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepBlock, newStep(h))
+	for began := h.Now(); h.Now().Sub(began) < 45*time.Minute; {
+		record, _ := h.Step(t, c.ID, w)
+		wait := record.Due.Sub(h.Now())
+		if record.State != offboarding.StateWaiting || wait > 30*time.Second {
+			t.Fatalf("after %s: %s, again in %s, want waiting and within 30s: %s", h.Now().Sub(began), record.State, wait, record.Reason)
+		}
+		h.Advance(wait)
+	}
+	h.Tenant.Edit(func(w *simtenant.World) { w.ReadLag = 0 })
+	h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+}
+
 // TestWhoSignsInElsewhereIsBlockedOnceDisabled: the sessions of a guest, and of a member who is external, are
 // those of the home tenant, and no revocation ever shows. A guest with a password here has them here.
 // Source: Microsoft Entra, Properties of a B2B collaboration user: userType has no relation to how a user

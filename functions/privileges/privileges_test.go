@@ -355,3 +355,23 @@ func TestB14ARoleAssignableGroupWhoseOwnersLeaveTogetherKeepsOne(t *testing.T) {
 		t.Errorf("the owners are %v: nobody who stays is among them", g.Owners)
 	}
 }
+
+// TestTheLockoutOfAnAdministratorIsNotPutOffBehindPrivileges: signout and block wait for it (B10), so that it backs
+// off for no longer than they do.
+func TestTheLockoutOfAnAdministratorIsNotPutOffBehindPrivileges(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	h.Administrator = true
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.Faults = append(w.Faults, simtenant.Fault{Operation: "DELETE /roleManagement/directory/roleAssignments/{id}", Status: http.StatusServiceUnavailable, Times: 40})
+	})
+	c := h.Open(t, nestor, offboarding.Options{}, offboarding.DefaultPolicy())
+	w := h.Worker(offboarding.StepPrivileges, newStep(h))
+	for tries := range 12 {
+		record, _ := h.Step(t, c.ID, w)
+		if wait := record.Due.Sub(h.Now()); record.State != offboarding.StateRetrying || wait > 30*time.Second {
+			t.Fatalf("try %d: %s, again in %s, want retrying within 30s: %s", tries, record.State, wait, record.Reason)
+		}
+		h.Advance(record.Due.Sub(h.Now()))
+	}
+}

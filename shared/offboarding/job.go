@@ -111,8 +111,8 @@ func (j *Job) ProgressTime(name string) (time.Time, error) {
 }
 
 // NotYet is the verdict [After] with the worker's patience: short at first, then half of the time
-// already waited for the same reason, never more than a quarter of an hour, and in the first half an
-// hour of a step that locks the leaver out never more than 30 seconds.
+// already waited for the same reason, never more than a quarter of an hour, and until a step has locked
+// the leaver out never more than 30 seconds.
 func (j *Job) NotYet(format string, args ...any) error {
 	why := fmt.Sprintf(format, args...)
 	return After(j.patience(why), why)
@@ -145,10 +145,16 @@ func (j *Job) patience(why string) time.Duration {
 	// What has just changed is looked at again soon; but what changes at every look, such as a
 	// count, is not looked at every two seconds for hours.
 	patience := min(max(j.waitedFor(why)/2, j.Waited()/8, shortest), longest)
-	if spec, _ := SpecOf(j.Step.Name); j.Waited() < 2*longest {
-		return spec.Soon(patience)
+	if j.out() && j.Waited() >= 2*longest {
+		return patience
 	}
-	return patience
+	return j.Case.Soon(j.Step.Name, patience)
+}
+
+// out reports whether the step has seen the leaver locked out: what the step still waits for then, such as
+// a synchronisation that is down for a day, nobody signs in by.
+func (j *Job) out() bool {
+	return j.Evidence[AccountEnabled] == "false" || j.Step.Progress[DisabledOnPremises] != ""
 }
 
 // waitedFor is for how long the step has waited for this reason by now, alone or among others.

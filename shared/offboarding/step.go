@@ -60,9 +60,10 @@ func (s Spec) takesNothing() bool { return s.Takes == "nothing" }
 // is still signed in reads on meanwhile.
 const longestOut = 30 * time.Second
 
-// Soon bounds for how long the step is put off. What its vendor asks for is not our choice.
-func (s Spec) Soon(d time.Duration) time.Duration {
-	if s.Urgent {
+// Soon bounds for how long a step that locks the leaver out is put off. What its vendor asks for is not our
+// choice. Privileges is one, for whoever signout and block wait until it has decided about (B10).
+func (c *Case) Soon(step StepName, d time.Duration) time.Duration {
+	if spec, _ := SpecOf(step); spec.Urgent || step == StepPrivileges && c.Administrator() {
 		return min(d, longestOut)
 	}
 	return d

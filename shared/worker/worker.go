@@ -183,8 +183,8 @@ func (w *Worker) settlement(c *offboarding.Case, verdict offboarding.Verdict) le
 	if parked != "" {
 		return ledger.Settlement{State: offboarding.StateParked, Reason: w.typed(c, mended(brief(parked))), Attempt: true}
 	}
-	if spec, _ := offboarding.SpecOf(record.Name); !offboarding.IsThrottled(verdict.Err) {
-		delay = spec.Soon(delay)
+	if !offboarding.IsThrottled(verdict.Err) {
+		delay = c.Soon(record.Name, delay)
 	}
 	return ledger.Settlement{State: offboarding.StateRetrying, Reason: why, Delay: delay, Attempt: true}
 }
