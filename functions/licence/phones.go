@@ -63,7 +63,7 @@ func (s *Step) devicesWiped(ctx context.Context, job *offboarding.Job) error {
 	if again.After(until) {
 		again = until
 	}
-	return offboarding.ContinueAt(again, fmt.Sprintf("%s: %s yet, and a wipe that is pending goes with the licence; it stays until they acknowledge, until %s (phoneWait), or until a person signs wipe off: leaver sign-off %s wipe",
+	return offboarding.ContinueAt(again, fmt.Sprintf("%s: %s yet, and a wipe that is pending goes with the licence; it stays until they acknowledge, until %s (phoneWait), or until a person signs wipe off: leaver sign-off %s wipe --by NAME --note WHY",
 		offboarding.B13, unwiped, offboarding.Stamp(until), job.Case.ID))
 }
 

@@ -38,6 +38,15 @@ func TestB13TheLicenceWaitsForPhonesToAcknowledge(t *testing.T) {
 			h.Settle(t, c.ID, h.Worker(offboarding.StepWipe, wipe.New(h.As("wipe"))))
 			signOff(t, h, c, offboarding.StepWipe)
 		}, "wipe is signed off"},
+		"until a wipe that waits is signed off": {28 * 24 * time.Hour, func(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
+			if wipe := h.Record(t, c.ID, offboarding.StepWipe); wipe.State != offboarding.StateWaiting {
+				t.Fatalf("wipe is %s, want it waiting", wipe.State)
+			}
+			signOff(t, h, c, offboarding.StepWipe)
+			if phones := h.Record(t, c.ID, offboarding.StepWipe); phones.State != offboarding.StateSignedOff {
+				t.Fatalf("wipe is %s, want signed off", phones.State)
+			}
+		}, "wipe is signed off"},
 		"until phoneWait ends": {3 * time.Hour, func(*testing.T, *steptest.Harness, *offboarding.Case) {}, "within phoneWait, 3h"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,7 @@
 // Package replay is the function that sends what was parked back to work: the dead letters of
 // one step, of one case or all of them, each to its step alone and under a new number, and the
-// steps of one case that wait for a person. It lists them first, with reason, age and attempts,
-// and refuses what a cancelled case would do. What can never be sent, and a request that nobody
+// steps of one case that wait for a person; a step that waits and is named looks again at once. It lists
+// them first, with reason, age and attempts, and refuses what a cancelled case would do. What can never be sent, and a request that nobody
 // wants any more, it takes away. It is done when every chosen message is back on the bus.
 //
 // The Lambda takes a [Selection] as JSON: the words of leaver replay.
@@ -179,10 +179,16 @@ func (r *Replayer) stepItem(c *offboarding.Case, step *offboarding.Record) Item 
 		Step: string(step.Name), Case: c.ID, State: string(step.State), Reason: step.Reason,
 		Age: r.Now().Sub(cmp.Or(step.DecidedAt, c.OpenedAt)), Attempts: step.Attempts,
 	}
-	if err := ledger.Replayable(c, step.Name); err != nil {
+	if err := ledger.Replayable(c, step.Name); err != nil && !r.waits(c, step) {
 		item.Refused = err.Error()
 	}
 	return item
+}
+
+// waits reports whether the step would look again by itself, and may as well do so now.
+func (r *Replayer) waits(c *offboarding.Case, step *offboarding.Record) bool {
+	waiting := step.State == offboarding.StateWaiting || step.State == offboarding.StateRetrying
+	return waiting && !c.Over(step.Name) && !step.Lease.Holds(r.Now())
 }
 
 // item reads a dead letter.
@@ -255,7 +261,17 @@ func (r *Replayer) send(ctx context.Context, item Item) error {
 		}
 		return r.Bus.Resubmit(ctx, offboarding.FunctionResolve, item.key, m)
 	}
-	m, err := worker.Replay(ctx, r.Ledger, item.Case, offboarding.StepName(item.Step))
+	name := offboarding.StepName(item.Step)
+	if item.key == "" {
+		c, err := r.Ledger.Case(ctx, item.Case)
+		if err != nil {
+			return err
+		}
+		if record := c.Step(name); record != nil && r.waits(c, record) {
+			return worker.Republish(ctx, r.Bus, r.Ledger, c, record, r.Now())
+		}
+	}
+	m, err := worker.Replay(ctx, r.Ledger, item.Case, name)
 	if err != nil {
 		return err
 	}

@@ -179,3 +179,35 @@ func TestAnEventIsPublishedAgain(t *testing.T) {
 		t.Error("an event that is none was taken")
 	}
 }
+
+// TestAStepThatWaitsLooksAtOnceWhenItIsNamed: whoever has mended something need not wait for the next look, and how
+// long the step has waited by now still counts.
+func TestAStepThatWaitsLooksAtOnceWhenItIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, unkind := range map[string]func(*simtenant.World){
+		"waiting": func(w *simtenant.World) { w.ReadLag = time.Minute },
+		"retrying": func(w *simtenant.World) {
+			w.Faults = []simtenant.Fault{{Operation: "PATCH /users/{id}", Status: http.StatusServiceUnavailable}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(unkind)
+			c := h.Open(t, adele, offboarding.Options{}, offboarding.DefaultPolicy())
+			w := h.Worker(offboarding.StepSignout, signout.New(h.Graph, rand.Reader))
+			before, _ := h.Step(t, c.ID, w)
+			h.Tenant.Edit(func(w *simtenant.World) { w.Faults, w.ReadLag = nil, 0 })
+			replayer := &replay.Replayer{Ledger: h.Ledger, Bus: h.Sender("replay"), Now: h.Now, Log: h.Logger()}
+			items, err := replayer.Replay(t.Context(), replay.Selection{Case: c.ID, Step: "signout"})
+			if err != nil || len(items) != 1 || !items[0].Sent {
+				t.Fatalf("%+v, %v; want it sent", items, err)
+			}
+			record := h.Record(t, c.ID, offboarding.StepSignout)
+			if string(record.State) != name || record.N != before.N+1 || record.Due.After(h.Now()) || !record.Since.Equal(before.Since) {
+				t.Fatalf("%s, n %d, due %s, since %s; was n %d since %s", record.State, record.N, record.Due, record.Since, before.N, before.Since)
+			}
+			h.Wants(t, h.Settle(t, c.ID, w), offboarding.StateEffective)
+		})
+	}
+}

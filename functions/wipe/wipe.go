@@ -149,6 +149,7 @@ func (s *Step) phones(ctx context.Context, r *run) {
 		}
 		switch {
 		case !done:
+			r.unheard = append(r.unheard, p.ID)
 			r.waitFor("phone %s (%s): account wipe not acknowledged, %s (%s; Get-MobileDevice %[1]s shows it)", p.ID, p.OS, r.lastSeen(p.LastSync), offboarding.B13)
 		case !p.Blocked:
 			r.waitFor("phone %s (%s): wiped, not seen blocked yet (Get-MobileDevice %[1]s shows it)", p.ID, p.OS)
@@ -414,13 +415,14 @@ func (s *Step) apps(ctx context.Context, r *run) {
 // run collects what the parts found.
 type run struct {
 	*offboarding.Job
-	now    time.Time // the tenant's
-	portal offboarding.Portal
-	failed []error
-	waits  []string
-	tasks  []string
-	spared []string      // ids of devices that were left to a person, because there are too many
-	soon   time.Duration // when to look again, where a phone may hear of its wipe; zero when none may
+	now     time.Time // the tenant's
+	portal  offboarding.Portal
+	failed  []error
+	waits   []string
+	tasks   []string
+	unheard []string      // phones that have not acknowledged
+	spared  []string      // ids of devices that were left to a person, because there are too many
+	soon    time.Duration // when to look again, where a phone may hear of its wipe; zero when none may
 }
 
 func (r *run) fail(err error) { r.failed = append(r.failed, err) }
@@ -448,6 +450,9 @@ func (r *run) verdict() error {
 	if v := offboarding.VerdictOf(refused); v.Kind > offboarding.KindManual && r.soon == 0 {
 		return refused
 	}
+	if len(r.unheard) > 0 && r.Waited() >= longUnheard {
+		r.waitFor("a phone that does not come back any more is accepted as it is: %s", r.accept(r.unheard...))
+	}
 	var waiting, tasks error
 	if len(r.waits) > 0 {
 		waiting = r.notYet(strings.Join(r.waits, "; "))
@@ -457,6 +462,10 @@ func (r *run) verdict() error {
 	}
 	return offboarding.Join(waiting, refused, tasks)
 }
+
+// longUnheard is after how long a person is told how to stop waiting for a phone. One that is used
+// synchronises every day.
+const longUnheard = 48 * time.Hour
 
 // notYet waits on after the worker's patience, up to six hours: a device that was not seen for days
 // is not looked for every quarter of an hour.

@@ -638,3 +638,22 @@ func TestAPhoneThatAPersonAcceptsIsBlockedAndNotAwaited(t *testing.T) {
 		t.Errorf("the phone: %+v, blocked %v; want it there, told, and kept out", p, mailbox.BlockedDeviceIDs)
 	}
 }
+
+// TestAPhoneThatIsNotHeardOfForDaysSaysHowToStopWaiting: nobody is told to give up a phone of a minute ago, and
+// whoever looks after two days is told what to type, by the phone's id.
+func TestAPhoneThatIsNotHeardOfForDaysSaysHowToStopWaiting(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	var id string
+	h.Tenant.Edit(func(w *simtenant.World) {
+		p := phoneOf(w, patti)
+		p.Dead, id = true, p.GUID
+	})
+	c, w := open(t, h, patti)
+	if record, _ := h.Step(t, c.ID, w); record.State != offboarding.StateWaiting || strings.Contains(record.Reason, "sign-off") {
+		t.Fatalf("%s: %s; want that it waits, and no word of giving up", record.State, record.Reason)
+	}
+	h.Advance(49 * time.Hour)
+	record, _ := h.Step(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateWaiting, "leaver sign-off "+c.ID+" wipe --item "+id+" --by NAME --note WHY")
+}

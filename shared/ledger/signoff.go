@@ -72,7 +72,8 @@ func signedOffNote(r *offboarding.Record) string {
 	return PersonalName(r.Name, fmt.Sprintf("signed-off-note-%d", r.N))
 }
 
-// SignOff closes a manual, withheld or parked step on a person's word; anything else is
+// SignOff closes a manual, withheld or parked step on a person's word, and a wipe that waits: a phone at the
+// bottom of a lake never hears of it, and the licence waits for that. Anything else is
 // [ErrNotSignable], as is a step of a cancelled case. It opens no gate: licence and delete read
 // the tenant again, whatever was signed off, but for the items that were accepted by their ids.
 // Signing off again changes nothing.
@@ -95,8 +96,15 @@ func (l *Ledger) SignOff(ctx context.Context, s SignOff) (*offboarding.Case, err
 		case offboarding.StateSignedOff:
 			return nil, nil
 		case offboarding.StateManual, offboarding.StateWithheld, offboarding.StateParked:
+		case offboarding.StateWaiting:
+			switch {
+			case s.Step != offboarding.StepWipe:
+				return nil, notSignable(record)
+			case record.Lease.Holds(l.now()):
+				return nil, fmt.Errorf("%w: step %s is just looking again; sign it off in a minute", ErrNotSignable, s.Step)
+			}
 		default:
-			return nil, fmt.Errorf("%w: step %s is %s; only manual, withheld and parked steps are signed off", ErrNotSignable, s.Step, record.State)
+			return nil, notSignable(record)
 		}
 		sealed, err := l.seal(ctx, s.Case, map[string]string{signedOffBy(record): s.By, signedOffNote(record): s.Note})
 		if err != nil {
@@ -111,4 +119,8 @@ func (l *Ledger) SignOff(ctx context.Context, s SignOff) (*offboarding.Case, err
 			Reason: fmt.Sprintf("was %s: %s", record.State, was),
 		}, nil
 	})
+}
+
+func notSignable(r *offboarding.Record) error {
+	return fmt.Errorf("%w: step %s is %s; only manual, withheld and parked steps are signed off, and a wipe that waits", ErrNotSignable, r.Name, r.State)
 }

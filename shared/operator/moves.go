@@ -38,7 +38,7 @@ func (m Move) Page(of Status) string {
 		return "ledger"
 	case m.Verb == VerbPlan:
 		return "intake"
-	case m.Step != "" && of.Step(m.Step).State == offboarding.StateManual:
+	case m.Step != "" && of.Step(m.Step).State != offboarding.StateParked && (m.Verb == VerbReplay || m.Verb == VerbSignOff):
 		return "task"
 	case m.Verb == VerbReplay, m.Verb == VerbSignOff:
 		return "dead-letters"
@@ -66,11 +66,14 @@ func (s Status) Moves() []Move {
 			}
 		}
 		for _, step := range s.Steps {
-			switch step.State {
-			case offboarding.StateManual:
+			left := slices.ContainsFunc(step.Items, func(i Item) bool { return !i.Accepted })
+			switch {
+			case step.State == offboarding.StateManual:
 				add(VerbReplay, step.Name, "when that is done")
-			case offboarding.StateParked:
+			case step.State == offboarding.StateParked:
 				add(VerbReplay, step.Name, "when the cause is gone")
+			case step.State == offboarding.StateWaiting && step.Name == offboarding.StepWipe && left:
+				add(VerbReplay, step.Name, "to have it look at once")
 			default:
 				continue
 			}
