@@ -148,6 +148,9 @@ func (k *keeper) verified(ctx context.Context) error {
 	k.verifiedDelta = walk.BeganDelta
 	// Source: Microsoft Graph, driveItem: copy, includeAllVersionHistory; pnp/cli-microsoft365 issue 4607.
 	k.job.Risk("a copy holds the current version of a file: earlier ones go with the OneDrive")
+	if former := replaced(k.job, k.reader); len(former) > 0 && k.reader != "" {
+		k.job.Risk("who was the successor before may keep what they had read or been sent a copy of, in the folder \"" + offboarding.FilesFolder(k.job.Case.ID) + "\" of their OneDrive: " + offboarding.Pages(k.job.Case.Plan.Cloud().Account, former))
+	}
 	accepted := slices.DeleteFunc(slices.Clone(k.job.Step.Accepted), func(id string) bool { return id == recycleBin || strings.HasPrefix(id, linksOf) })
 	for fact, n := range map[string]int{"shortcuts": len(walk.Shortcuts), "accepted": len(accepted)} {
 		if n > 0 {

@@ -31,6 +31,9 @@ func (s *Step) keep(ctx context.Context, job *offboarding.Job, drive offboarding
 	var letIn error
 	if d.reader != "" {
 		letIn = s.letIn(ctx, job, drive, d.reader)
+		if former := replaced(job, d.reader); len(former) > 0 {
+			letIn = offboarding.Join(letIn, s.letOut(ctx, job, drive, former))
+		}
 		if letIn != nil && !offboarding.IsPermanent(letIn) {
 			return letIn // the walk begins after it
 		}

@@ -270,6 +270,12 @@ func TestTheManagerOfTheMomentGetsTheFiles(t *testing.T) {
 	if got := record.Evidence[offboarding.FilesReader]; got != simtenant.UserID(manager) {
 		t.Errorf("the evidence says that %s reads the files, want the manager of the moment", got)
 	}
+	if in := readers(drive(t, h, grady)); len(in) != 1 || !strings.HasPrefix(in[0], simtenant.UserID(manager)) {
+		t.Errorf("the OneDrive is read by %v, want by the manager of the moment alone", in)
+	}
+	if risk := record.Evidence[offboarding.ResidualRisk]; !strings.Contains(risk, simtenant.UserID(patti)) || !strings.Contains(risk, offboarding.FilesFolder(c.ID)) {
+		t.Errorf("the evidence does not say what the manager from before has: %s", risk)
+	}
 }
 
 func TestARecipientWhoLeavesAsWellGetsNothing(t *testing.T) {

@@ -71,6 +71,9 @@ func (s *Step) reader(ctx context.Context, job *offboarding.Job) (id, wrong stri
 	return who.ID, "", job.Name(ctx, who)
 }
 
+// letInFirst and an object id name somebody in the before whom the step itself let in.
+const letInFirst = "reader "
+
 // letIn lets somebody read the leaver's drive. Reading is enough: what they changed there would
 // be lost with it.
 func (s *Step) letIn(ctx context.Context, job *offboarding.Job, drive offboarding.Drive, reader string) error {
@@ -85,7 +88,7 @@ func (s *Step) letIn(ctx context.Context, job *offboarding.Job, drive offboardin
 			if in {
 				return nil
 			}
-			return map[string]string{"reader " + reader: "could not read the drive"}
+			return map[string]string{letInFirst + reader: "could not read the drive"}
 		},
 		Write: func(ctx context.Context, _ bool) error { return s.files.LetRead(ctx, drive.ID, drive.Root, reader) },
 		Shows: func(bool) string { return "it does not show yet" },
@@ -94,4 +97,28 @@ func (s *Step) letIn(ctx context.Context, job *offboarding.Job, drive offboardin
 		job.Evidence[offboarding.FilesReader] = reader
 	}
 	return err
+}
+
+// letOut takes the drive away from people whom the step let in.
+func (s *Step) letOut(ctx context.Context, job *offboarding.Job, drive offboarding.Drive, readers []string) error {
+	return offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.SharingPermission]{
+		What: "taking the access away", Left: "people whom the departure let in and who still read the OneDrive: %d",
+		Find: func(ctx context.Context) ([]offboarding.SharingPermission, error) {
+			all, err := s.files.SharingPermissions(ctx, drive.ID, drive.Root)
+			if errors.Is(err, offboarding.ErrNotFound) {
+				return nil, nil
+			}
+			return slices.DeleteFunc(all, func(p offboarding.SharingPermission) bool {
+				return p.Link != "" || !slices.Contains(readers, p.GrantedTo)
+			}), err
+		},
+		Remove: func(ctx context.Context, p offboarding.SharingPermission) error {
+			return s.files.RemoveSharing(ctx, drive.ID, drive.Root, p.ID)
+		},
+	})
+}
+
+// replaced are those whom the step let in before somebody else became the successor.
+func replaced(job *offboarding.Job, reader string) []string {
+	return slices.DeleteFunc(job.Step.Kept(letInFirst), func(id string) bool { return id == reader })
 }

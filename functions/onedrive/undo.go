@@ -3,9 +3,7 @@ package onedrive
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"leaver/shared/offboarding"
@@ -34,7 +32,7 @@ func (s *Step) undo(ctx context.Context, job *offboarding.Job) error {
 			return err
 		}
 	}
-	readers := job.Step.Kept("reader ")
+	readers := job.Step.Kept(letInFirst)
 	if was := job.Step.Progress[wasSeen]; was == "none" || was == "unknown" && len(readers) == 0 {
 		job.Evidence["oneDrive"] = "as the departure found it: nothing was changed that can be taken back"
 		return nil
@@ -54,21 +52,7 @@ func (s *Step) undo(ctx context.Context, job *offboarding.Job) error {
 	if len(readers) == 0 {
 		return nil
 	}
-	err = offboarding.EnsureNone(ctx, job, offboarding.Removal[offboarding.SharingPermission]{
-		What: "taking the access away", Left: "people whom the departure let in and who still read the OneDrive: %d",
-		Find: func(ctx context.Context) ([]offboarding.SharingPermission, error) {
-			all, err := s.files.SharingPermissions(ctx, drive.ID, drive.Root)
-			if errors.Is(err, offboarding.ErrNotFound) {
-				return nil, nil
-			}
-			return slices.DeleteFunc(all, func(p offboarding.SharingPermission) bool {
-				return p.Link != "" || !slices.Contains(readers, p.GrantedTo)
-			}), err
-		},
-		Remove: func(ctx context.Context, p offboarding.SharingPermission) error {
-			return s.files.RemoveSharing(ctx, drive.ID, drive.Root, p.ID)
-		},
-	})
+	err = s.letOut(ctx, job, drive, readers)
 	if err == nil {
 		job.Evidence["readers"] = fmt.Sprintf("%d let out again", len(readers))
 	}
