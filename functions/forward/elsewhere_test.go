@@ -36,11 +36,16 @@ func TestAMailboxThatLivesElsewhereIsATask(t *testing.T) {
 	for name, tt := range map[string]struct {
 		kind    string
 		mailbox offboarding.Handling
+		keep    offboarding.Keeping
 		ends    offboarding.StepState
+		says    []string
 	}{
-		"on premises":              {"MailUser", offboarding.Forward, offboarding.StateManual},
-		"and nothing is done":      {"MailUser", offboarding.None, offboarding.StateEffective},
-		"there is none whatsoever": {"User", offboarding.Forward, offboarding.StateEffective},
+		"on premises":                   {"MailUser", offboarding.Forward, offboarding.KeepHold, offboarding.StateManual, []string{"(forward)", "ArchiveGuid"}},
+		"and its mail is given up":      {"MailUser", offboarding.Forward, offboarding.KeepNone, offboarding.StateManual, []string{"(forward)"}},
+		"and nothing is done, but kept": {"MailUser", offboarding.None, offboarding.KeepHold, offboarding.StateManual, []string{"keepMail: hold", "ArchiveGuid"}},
+		"and nothing is done, exported": {"MailUser", offboarding.None, offboarding.KeepExport, offboarding.StateManual, []string{"keepMail: export", "ArchiveGuid"}},
+		"and nothing is done at all":    {"MailUser", offboarding.None, offboarding.KeepNone, offboarding.StateEffective, []string{""}},
+		"there is none whatsoever":      {"User", offboarding.Forward, offboarding.KeepHold, offboarding.StateEffective, []string{""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,11 +54,15 @@ func TestAMailboxThatLivesElsewhereIsATask(t *testing.T) {
 				delete(w.Mailboxes, simtenant.UserID(henrik))
 				w.Users[simtenant.UserID(henrik)].RecipientTypeDetails = tt.kind
 			})
-			c := h.Open(t, henrik, offboarding.Options{Mailbox: tt.mailbox}, offboarding.DefaultPolicy())
+			policy := offboarding.DefaultPolicy()
+			policy.KeepMail = tt.keep
+			c := h.Open(t, henrik, offboarding.Options{Mailbox: tt.mailbox}, policy)
 			directory, mailboxes := h.As("forward")
-			says := map[bool]string{true: "outside of Exchange Online"}[tt.ends == offboarding.StateManual]
 			record := h.Settle(t, c.ID, h.Worker(offboarding.StepForward, forward.New(directory, mailboxes, h.Ledger, offboarding.DefaultPolicy())))
-			h.Wants(t, record, tt.ends, says)
+			h.Wants(t, record, tt.ends, tt.says...)
+			if given := tt.keep == offboarding.KeepNone; given && strings.Contains(record.Reason, "ArchiveGuid") {
+				t.Errorf("got %q; want nothing of what is given up", record.Reason)
+			}
 			if told := strings.Contains(record.Evidence[offboarding.ResidualRisk], "Get-MailUser "+c.Leaver); told != (tt.kind == "MailUser") {
 				t.Errorf("the residual risk is %q; want it to tell of an archive here: %t", record.Evidence[offboarding.ResidualRisk], tt.kind == "MailUser")
 			}

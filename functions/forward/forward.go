@@ -81,7 +81,8 @@ type target struct {
 
 // elsewhere is nil for whoever has no mailbox at all, and a task for a person where it lives outside of
 // Exchange Online, in an Exchange of the organisation's own or at somebody else's: Exchange shows
-// a MailUser then, whose archive may be here all the same. That of a guest, or of a member of another tenant,
+// a MailUser then, whose archive may be here all the same: no gate can count it, and so none opens before a
+// person has looked, unless the mail is given up (B12). That of a guest, or of a member of another tenant,
 // is their own. Sources: Exchange, RecipientTypeDetails; KB 2757430, Archive mailbox issues, scenario 5.
 func (s *Step) elsewhere(ctx context.Context, job *offboarding.Job, user offboarding.User) error {
 	if user.Outsider() {
@@ -92,10 +93,17 @@ func (s *Step) elsewhere(ctx context.Context, job *offboarding.Job, user offboar
 		return err
 	}
 	job.Risk("a mailbox that lives elsewhere may have its archive in Exchange Online, which nobody counts or keeps, and which goes with the licence: Get-MailUser " + job.Leaver + " shows its ArchiveGuid (zeros: there is none)")
-	if job.Case.Plan.Mailbox == offboarding.None {
+	var tasks []string
+	if p := job.Case.Plan; p.Mailbox != offboarding.None {
+		tasks = append(tasks, "see to its mail there ("+string(p.Mailbox)+")")
+	}
+	if p := job.Case.Plan; p.KeepMail != offboarding.KeepNone {
+		tasks = append(tasks, "keep what is to be kept of it (keepMail: "+string(p.KeepMail)+") there, and of an archive that is here: Get-MailUser "+job.Leaver+" shows its ArchiveGuid")
+	}
+	if len(tasks) == 0 {
 		return nil
 	}
-	return offboarding.Manual("the leaver is a MailUser: the mailbox lives outside of Exchange Online; see to its mail there (" + string(job.Case.Plan.Mailbox) + "), then sign forward off")
+	return offboarding.Manual("the leaver is a MailUser: the mailbox lives outside of Exchange Online; " + strings.Join(tasks, "; ") + "; then sign forward off")
 }
 
 // Work implements worker.Step. Each part is tried whatever became of the others.
