@@ -71,6 +71,7 @@ type Mailboxes interface {
 	HasMailRight(ctx context.Context, user string, r offboarding.MailRight) (bool, error)
 	GrantMailRight(ctx context.Context, user string, r offboarding.MailRight) error
 	ManagedGroups(ctx context.Context, id string) ([]offboarding.MailGroup, error)
+	Overseen(ctx context.Context, id string) ([]offboarding.Overseen, error)
 	MailRights(ctx context.Context, user string) ([]offboarding.MailRight, error)
 	Recipient(ctx context.Context, identity string) (offboarding.Recipient, error)
 	CalendarRights(ctx context.Context, mailbox, user string) ([]offboarding.MailRight, error)
@@ -121,7 +122,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	r := &run{Step: s, job: job, portal: job.Case.Plan.Cloud().Portal, user: user, leftToPerson: map[string]bool{}}
 	directory := r.inDirectory(ctx)
-	return offboarding.Join(old, directory, r.numbers(ctx), r.lists(ctx), r.mailRights(ctx), r.openers(ctx), r.forwardings(ctx), r.bookings(ctx), r.restorable(ctx), r.task(), r.handOverTask(), r.awaitOnPremises())
+	return offboarding.Join(old, directory, r.numbers(ctx), r.lists(ctx), r.overseen(ctx), r.mailRights(ctx), r.openers(ctx), r.forwardings(ctx), r.bookings(ctx), r.restorable(ctx), r.task(), r.handOverTask(), r.awaitOnPremises())
 }
 
 // plannedWithoutPrivileges does the work of privileges where the plan does not hold that step. This

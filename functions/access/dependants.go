@@ -64,6 +64,36 @@ func (r *run) reports(ctx context.Context, reports []string) error {
 	return nil
 }
 
+// overseen leaves the recipients to a person whose mail nobody would approve, and the dynamic distribution groups that
+// nobody would manage. What nobody approves is never delivered: after two days its sender hears that it has expired.
+// Source: Exchange, Manage message approval.
+func (r *run) overseen(ctx context.Context) error {
+	found, err := r.mailboxes.Overseen(ctx, r.job.Leaver)
+	unseen := []error{err}
+	alone := func(names []string) bool {
+		others, err := r.staying(ctx, names)
+		unseen = append(unseen, err)
+		return len(names) > 0 && others == 0 && err == nil
+	}
+	for _, o := range found {
+		what := "a mailbox (" + o.GUID + ")"
+		if o.DisplayName != "" {
+			what = "the distribution group " + r.user.NameOf(offboarding.Group{ID: o.GUID, DisplayName: o.DisplayName})
+		}
+		where := "in the Exchange admin center"
+		if o.OnPremises {
+			where = "in the on-premises Active Directory"
+		}
+		if alone(o.Moderators) {
+			r.hangs("nobody who stays approves the mail to %s, which is not delivered without that: name somebody who does %s, under message approval (Get-Recipient %s shows it)", what, where, o.GUID)
+		}
+		if alone(o.Managers) {
+			r.hangs("nobody who stays manages %s, which is a dynamic one: name somebody %s, Groups, Dynamic distribution list (Get-DynamicDistributionGroup %s shows it)", what, where, o.GUID)
+		}
+	}
+	return offboarding.Join(unseen...)
+}
+
 // apps leaves the applications that would be without an owner who can act to a person. It is not done by
 // machine: Application.ReadWrite.All, which it takes, adds a secret to any application of the tenant.
 func (r *run) apps(ctx context.Context, apps []offboarding.OwnedApp) error {

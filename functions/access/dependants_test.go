@@ -22,6 +22,7 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 	id, other, shared := simtenant.UserID(adele), simtenant.UserID(alex), simtenant.UserID("reception@contoso.com")
 	app, principal, list := "4b1d2f0e-1111-4222-8333-444455556666", "4b1d2f0e-1111-4222-8333-444455557777", simtenant.GroupID(simtenant.GroupNews)
 	room := simtenant.UserID("christie.cline@contoso.com")
+	const dynamic = "0d1d2f0e-1111-4222-8333-444455556666"
 	tests := []struct {
 		name, names string // what the task names
 		edit, mend  func(*simtenant.World)
@@ -43,6 +44,34 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 			"a distribution list, which Graph does not show", list,
 			func(w *simtenant.World) { w.Groups[list].Owners, w.Users[id].ManagerID = []string{id}, "" },
 			func(w *simtenant.World) { w.Groups[list].Owners = []string{other} },
+		},
+		{
+			"the mail to a distribution list, which waits for the leaver alone", simtenant.GroupNews,
+			func(w *simtenant.World) {
+				w.Groups[list].ModerationEnabled, w.Groups[list].ModeratedBy = true, []string{id, simtenant.UserID("gone@contoso.com")}
+			},
+			func(w *simtenant.World) { w.Groups[list].ModeratedBy = []string{id, other} },
+		},
+		{
+			"the mail to a room, which waits for the leaver alone", "nobody who stays approves the mail to a mailbox",
+			func(w *simtenant.World) {
+				w.Mailboxes[room].Type, w.Mailboxes[room].ModerationEnabled, w.Mailboxes[room].ModeratedBy = "RoomMailbox", true, []string{id}
+			},
+			func(w *simtenant.World) { w.Mailboxes[room].ModerationEnabled = false },
+		},
+		{
+			"the mail to a dynamic distribution group, which waits for the leaver alone", dynamic,
+			func(w *simtenant.World) {
+				w.Organization.DynamicGroups = []simtenant.DynamicDistributionGroup{{GUID: dynamic, DisplayName: "All staff", ManagedBy: other, ModerationEnabled: true, ModeratedBy: []string{id}}}
+			},
+			func(w *simtenant.World) { w.Organization.DynamicGroups[0].ModeratedBy = []string{other} },
+		},
+		{
+			"a dynamic distribution group", dynamic,
+			func(w *simtenant.World) {
+				w.Organization.DynamicGroups = []simtenant.DynamicDistributionGroup{{GUID: dynamic, DisplayName: "All staff", ManagedBy: id}}
+			},
+			func(w *simtenant.World) { w.Organization.DynamicGroups[0].ManagedBy = other },
 		},
 		{
 			"the shared mailbox of an earlier leaver", shared,

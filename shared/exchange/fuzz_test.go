@@ -47,6 +47,7 @@ func FuzzAnswers(f *testing.F) {
 		"Phones":       func(ctx context.Context, c *Client) error { return second(c.Phones(ctx, leaver)) },
 		"Blocked":      func(ctx context.Context, c *Client) error { return second(c.BlockedPhones(ctx, leaver)) },
 		"Groups":       func(ctx context.Context, c *Client) error { return second(c.ManagedGroups(ctx, leaver)) },
+		"Overseen":     func(ctx context.Context, c *Client) error { return second(c.Overseen(ctx, leaver)) },
 		"ForwardingTo": func(ctx context.Context, c *Client) error {
 			return second(c.ForwardingTo(ctx, leaver, []string{"a@contoso.com"}))
 		},

@@ -56,6 +56,58 @@ func (c *Client) ManagedGroups(ctx context.Context, id string) ([]offboarding.Ma
 	return groups, nil
 }
 
+// Overseen lists the recipients whose mail somebody approves, and the dynamic distribution groups that they manage
+// (Get-DistributionGroup, Get-DynamicDistributionGroup, Get-Mailbox): Graph shows none of it. What was found is
+// returned also beside an error: each cmdlet is asked, whatever became of the others.
+// Source: Exchange, Filterable properties for the Filter parameter, ManagedBy and ModeratedBy, which Get-Recipient
+// does not take.
+func (c *Client) Overseen(ctx context.Context, id string) ([]offboarding.Overseen, error) {
+	name, err := c.distinguishedName(ctx, id)
+	if err != nil {
+		return nil, orNobody(err)
+	}
+	is := " -eq '" + strings.ReplaceAll(name, "'", "''") + "'"
+	var all []offboarding.Overseen
+	var unseen []error
+	for _, listing := range []struct{ cmdlet, filter string }{
+		{"Get-DistributionGroup", "ModeratedBy" + is},
+		{"Get-DynamicDistributionGroup", "ManagedBy" + is + " -or ModeratedBy" + is},
+		{"Get-Mailbox", "ModeratedBy" + is},
+	} {
+		found, err := run[overseen](ctx, c, listing.cmdlet, map[string]any{"Filter": listing.filter, "ResultSize": "Unlimited"})
+		if err != nil {
+			unseen = append(unseen, explain("running "+listing.cmdlet+" for what is overseen by "+id, listing.cmdlet, id, err))
+		}
+		for _, f := range found {
+			all = append(all, f.recipient(listing.cmdlet))
+		}
+	}
+	return all, offboarding.Join(unseen...)
+}
+
+type overseen struct {
+	GUID              string `json:"Guid"`
+	DisplayName       string
+	IsDirSynced       bool
+	ManagedBy         any // one name of a dynamic distribution group, several of any other
+	ModerationEnabled bool
+	ModeratedBy       []string
+}
+
+func (o overseen) recipient(cmdlet string) offboarding.Overseen {
+	r := offboarding.Overseen{GUID: o.GUID, OnPremises: o.IsDirSynced}
+	if cmdlet != "Get-Mailbox" {
+		r.DisplayName = o.DisplayName
+	}
+	if name, one := o.ManagedBy.(string); one && name != "" {
+		r.Managers = []string{name}
+	}
+	if o.ModerationEnabled {
+		r.Moderators = o.ModeratedBy
+	}
+	return r
+}
+
 // ForwardingTo lists the mailboxes, by object id, whose mail goes on to somebody (Get-Mailbox): as a recipient,
 // or by one of their addresses, as whoever forwards their own mail and many a script do. An address counts
 // where the mailbox names no recipient, who comes first.

@@ -38,6 +38,22 @@ func TestGroupsAreFoundByWhoManagesThem(t *testing.T) {
 	}
 }
 
+func TestWhatSomebodyOverseesIsListedWhateverOneCmdletSays(t *testing.T) {
+	c, _, ctx := serve(t, cmdlets(map[string]string{
+		"Get-Recipient":                self,
+		"Get-DistributionGroup":        `{"value":[{"Guid":"g","DisplayName":"Old List","IsDirSynced":true,"ManagedBy":["bo"],"ModerationEnabled":true,"ModeratedBy":["o'neil"]}]}`,
+		"Get-DynamicDistributionGroup": `{"value":[{"Guid":"d","DisplayName":"All","ManagedBy":"o'neil","ModeratedBy":["o'neil"]}]}`,
+	}))
+	got, err := c.Overseen(ctx, leaver)
+	want := []offboarding.Overseen{
+		{GUID: "g", DisplayName: "Old List", OnPremises: true, Moderators: []string{"o'neil"}},
+		{GUID: "d", DisplayName: "All", Managers: []string{"o'neil"}},
+	}
+	if err == nil || !strings.Contains(err.Error(), "Get-Mailbox") || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v and what was refused", got, err, want)
+	}
+}
+
 func TestWhatKeepsAndWhatLiesInAMailbox(t *testing.T) {
 	c, _, ctx := serve(t, cmdlets(map[string]string{
 		"Get-Mailbox":                 `{"value":[{"ExternalDirectoryObjectId":"` + leaver + `","DelayHoldApplied":true,"ComplianceTagHoldApplied":true,"InPlaceHolds":["skp1:2"]}]}`,

@@ -105,6 +105,16 @@ type MailGroup struct {
 	OnPremises  bool     // mastered in an on-premises Active Directory
 }
 
+// Overseen is a recipient whose mail somebody approves before it is delivered, or a dynamic distribution group that
+// somebody manages. Entra does not know every one.
+type Overseen struct {
+	GUID        string   // Exchange's own
+	DisplayName string   // of a group; a mailbox has a person's
+	OnPremises  bool     // mastered in an on-premises Active Directory
+	Managers    []string // of a dynamic distribution group, as Exchange prints them: names, which are personal
+	Moderators  []string // likewise, where mail waits for one of them
+}
+
 // ForwardingOutside is what may keep mail from being forwarded out of the organisation. An empty
 // mode or list was not shown.
 // Source: Microsoft Defender for Office 365, Control automatic external email forwarding.

@@ -35,6 +35,7 @@ var cmdlets = map[string]cmdlet{
 	"Set-CalendarProcessing":             {strings.Fields("Identity ResourceDelegates"), setCalendarProcessing},
 	"Get-DistributionGroup":              {strings.Fields("Identity ManagedBy ResultSize Filter RecipientTypeDetails"), getDistributionGroup},
 	"Set-DistributionGroup":              {strings.Fields("Identity ManagedBy BypassSecurityGroupManagerCheck"), setDistributionGroup},
+	"Get-DynamicDistributionGroup":       {strings.Fields("Identity ResultSize Filter"), getDynamicDistributionGroup},
 	"Get-DistributionGroupMember":        {strings.Fields("Identity ResultSize"), getDistributionGroupMember},
 	"Add-DistributionGroupMember":        {strings.Fields("Identity Member BypassSecurityGroupManagerCheck"), addDistributionGroupMember},
 	"Get-MobileDevice":                   {strings.Fields("Identity Mailbox ResultSize"), getMobileDevice},
@@ -156,6 +157,7 @@ func (w *World) byDN(name string) string {
 // Source: Exchange, Filterable properties for the Filter parameter.
 var filterKeys = map[string]string{
 	"GrantSendOnBehalfTo": "onbehalf:", "ForwardingAddress": "forwardingaddress:", "ForwardingSmtpAddress": "forwardingsmtpaddress:",
+	"ModeratedBy": "moderator:",
 }
 
 // filter is the key of the mailboxes that Filter means.

@@ -201,10 +201,7 @@ func recoverable(m *Mailbox) []object {
 // getCalendarProcessing says of a room or a piece of equipment who approves its bookings.
 func getCalendarProcessing(c *invocation) ([]object, *failure) {
 	return c.each(func(m *Mailbox) object {
-		delegates := []any{}
-		for _, id := range m.ResourceDelegates {
-			delegates = append(delegates, c.alias(id))
-		}
+		delegates := c.aliases(m.ResourceDelegates)
 		automate := "AutoUpdate"
 		if m.Type == "RoomMailbox" || m.Type == "EquipmentMailbox" {
 			automate = "AutoAccept"

@@ -30,13 +30,10 @@ func listKind(g *Group) string {
 }
 
 func (c *invocation) showList(g *Group) object {
-	managers := []any{}
-	for _, id := range g.Owners {
-		managers = append(managers, c.alias(id))
-	}
 	return object{
 		"Identity": g.DisplayName, "Name": g.DisplayName, "DisplayName": g.DisplayName, "PrimarySmtpAddress": g.Mail, "RecipientTypeDetails": listKind(g), "RecipientType": listKind(g),
-		"ExternalDirectoryObjectId": g.ID, "Guid": derived("exchange", g.ID), "ManagedBy": managers, "IsDirSynced": g.OnPremisesSyncEnabled != nil && *g.OnPremisesSyncEnabled,
+		"ExternalDirectoryObjectId": g.ID, "Guid": derived("exchange", g.ID), "ManagedBy": c.aliases(g.Owners), "IsDirSynced": g.OnPremisesSyncEnabled != nil && *g.OnPremisesSyncEnabled,
+		"ModerationEnabled": g.ModerationEnabled, "ModeratedBy": c.aliases(g.ModeratedBy),
 	}
 }
 
@@ -64,12 +61,21 @@ func getDistributionGroup(c *invocation) ([]object, *failure) {
 		return []object{c.showList(g)}, nil
 	}
 	all := view[Group]{c.t, groups}.every
-	manager, bad := c.manager()
+	overseers, bad := c.overseers()
 	if bad != nil {
 		return nil, bad
 	}
-	if manager != "" {
-		all = func() []*Group { return view[Group]{c.t, groups}.under("owner:" + manager) }
+	if len(overseers) > 0 {
+		all = func() (found []*Group) {
+			for _, key := range overseers {
+				for _, g := range (view[Group]{c.t, groups}).under(key) {
+					if !slices.Contains(found, g) {
+						found = append(found, g)
+					}
+				}
+			}
+			return found
+		}
 	}
 	var out []object
 	for _, g := range all() {
@@ -80,24 +86,67 @@ func getDistributionGroup(c *invocation) ([]object, *failure) {
 	return c.limit(out)
 }
 
-// manager is whom ManagedBy, or a filter by ManagedBy, names.
-func (c *invocation) manager() (string, *failure) {
+// overseen are the properties by which a group is found, and their keys.
+// Source: Exchange, Filterable properties for the Filter parameter, ManagedBy and ModeratedBy.
+var overseen = map[string]string{"ManagedBy": "owner:", "ModeratedBy": "moderator:"}
+
+// overseers are the keys of whom ManagedBy names, or a filter of properties of which one is enough; none is everybody.
+func (c *invocation) overseers() ([]string, *failure) {
 	if _, given := c.args["ManagedBy"]; given {
-		return c.trustee("ManagedBy")
+		id, bad := c.trustee("ManagedBy")
+		return []string{overseen["ManagedBy"] + id}, bad
 	}
 	filter, given, bad := c.text("Filter")
 	if bad != nil || !given {
-		return "", bad
+		return nil, bad
 	}
-	name, ok := strings.CutPrefix(filter, "ManagedBy -eq '")
-	if name, ended := strings.CutSuffix(name, "'"); ok && ended {
-		name = strings.ReplaceAll(name, "''", "'")
-		if id := c.t.world.byDN(name); id != "" {
-			return id, nil
+	var keys []string
+	for clause := range strings.SplitSeq(filter, " -or ") {
+		property, rest, _ := strings.Cut(clause, " -eq '")
+		name, ended := strings.CutSuffix(rest, "'")
+		if overseen[property] == "" || !ended {
+			return nil, refused(taskException, "%s", c.t.notSimulated("the filter %s of %s", filter, c.cmdlet))
 		}
-		return c.anybody(name)
+		name = strings.ReplaceAll(name, "''", "'")
+		id := c.t.world.byDN(name)
+		if id == "" {
+			if id, bad = c.anybody(name); bad != nil {
+				return nil, bad
+			}
+		}
+		keys = append(keys, overseen[property]+id)
 	}
-	return "", refused(taskException, "%s", c.t.notSimulated("the filter %s of %s", filter, c.cmdlet))
+	return keys, nil
+}
+
+// getDynamicDistributionGroup finds lists whose members are looked up each time. One has one manager or none.
+// Source: Exchange PowerShell, Get-DynamicDistributionGroup and Set-DynamicDistributionGroup, ManagedBy.
+func getDynamicDistributionGroup(c *invocation) ([]object, *failure) {
+	identity, given, bad := c.text("Identity")
+	if bad != nil {
+		return nil, bad
+	}
+	overseers, bad := c.overseers()
+	if bad != nil {
+		return nil, bad
+	}
+	var out []object
+	for _, g := range c.t.world.Organization.DynamicGroups {
+		keys := append(prefixed("moderator:", g.ModeratedBy), key("owner:", g.ManagedBy))
+		by := len(overseers) == 0 || slices.ContainsFunc(overseers, func(o string) bool { return slices.Contains(keys, o) })
+		if !by || given && !strings.EqualFold(identity, g.GUID) && !strings.EqualFold(identity, g.DisplayName) {
+			continue
+		}
+		out = append(out, object{
+			"Identity": g.DisplayName, "Name": g.DisplayName, "DisplayName": g.DisplayName, "Guid": g.GUID, "ExternalDirectoryObjectId": "", "IsDirSynced": false,
+			"RecipientType": "DynamicDistributionGroup", "RecipientTypeDetails": "DynamicDistributionGroup",
+			"ManagedBy": c.alias(g.ManagedBy), "ModerationEnabled": g.ModerationEnabled, "ModeratedBy": c.aliases(g.ModeratedBy),
+		})
+	}
+	if given && out == nil {
+		return nil, noObject(identity)
+	}
+	return c.limit(out)
 }
 
 // changingList is the list that Identity names, when the caller may change it here: one that is mastered on premises is

@@ -29,14 +29,18 @@ func (c *invocation) alias(id string) any {
 	return text(id)
 }
 
+func (c *invocation) aliases(ids []string) []any {
+	out := []any{}
+	for _, id := range ids {
+		out = append(out, c.alias(id))
+	}
+	return out
+}
+
 func moment(t time.Time) any { return stamp(t) }
 
 func (c *invocation) show(m *Mailbox) object {
 	u := c.t.world.Users[m.Owner]
-	delegates := []any{}
-	for _, id := range m.GrantSendOnBehalfTo {
-		delegates = append(delegates, c.alias(id))
-	}
 	addresses := []string{"SMTP:" + m.PrimarySMTPAddress}
 	if u != nil {
 		addresses = texts(u.ProxyAddresses)
@@ -56,7 +60,7 @@ func (c *invocation) show(m *Mailbox) object {
 		"DelayHoldApplied": m.DelayHoldApplied, "DelayReleaseHoldApplied": m.DelayReleaseHoldApplied, "ComplianceTagHoldApplied": m.ComplianceTagHoldApplied, "RetentionHoldEnabled": false,
 		"LicensedForLitigationHold": u != nil && c.t.world.hasPlan(u, "EXCHANGE_S_ENTERPRISE"),
 		"ArchiveStatus":             archive, "ProhibitSendReceiveQuota": "100 GB (107,374,182,400 bytes)",
-		"GrantSendOnBehalfTo": delegates, "IsDirSynced": u != nil && u.Synced(), "IsSoftDeletedByRemove": !m.SoftDeletedAt.IsZero(), "IsInactiveMailbox": m.Inactive,
+		"GrantSendOnBehalfTo": c.aliases(m.GrantSendOnBehalfTo), "ModerationEnabled": m.ModerationEnabled, "ModeratedBy": c.aliases(m.ModeratedBy), "IsDirSynced": u != nil && u.Synced(), "IsSoftDeletedByRemove": !m.SoftDeletedAt.IsZero(), "IsInactiveMailbox": m.Inactive,
 		"WhenSoftDeleted": moment(m.SoftDeletedAt),
 	}
 }

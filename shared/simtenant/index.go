@@ -146,7 +146,7 @@ var (
 		func(_ *World, u *User) time.Time { return u.DeletedAt.Add(keptDeleted) }, purge}
 
 	groups = &objects[Group]{kindGroup, func(w *World) map[string]*Group { return w.Groups }, []string{"mail", "displayname"}, func(_ *World, g *Group) []string {
-		return append(prefixed("owner:", g.Owners), key("mail:", g.Mail), key("displayname:", g.DisplayName))
+		return append(append(prefixed("owner:", g.Owners), prefixed("moderator:", g.ModeratedBy)...), key("mail:", g.Mail), key("displayname:", g.DisplayName))
 	}, nil, nil}
 
 	devices = &objects[Device]{kindDevice, func(w *World) map[string]*Device { return w.Devices }, []string{"deviceid", "displayname"}, func(_ *World, d *Device) []string {
@@ -234,6 +234,7 @@ func userKeys(_ *World, u *User) []string {
 
 func mailboxKeys(w *World, m *Mailbox) []string {
 	keys := append(prefixed("onbehalf:", m.GrantSendOnBehalfTo), prefixed("sendas:", m.SendAs)...)
+	keys = append(keys, prefixed("moderator:", m.ModeratedBy)...)
 	for _, p := range m.Permissions {
 		keys = append(keys, key("permission:", p.User))
 	}

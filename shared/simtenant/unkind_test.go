@@ -334,6 +334,30 @@ users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}, {userP
 	equal(t, "reports", f.call("GET", "/users/"+ada+"/directReports?$select=userPrincipalName", nil).names("userPrincipalName"), bo)
 }
 
+// Sources: Exchange, Filterable properties for the Filter parameter, ManagedBy and ModeratedBy; Get-DynamicDistributionGroup.
+func TestWhoManagesAndApprovesIsFoundByTheirDistinguishedName(t *testing.T) {
+	f := seeded(t, `
+groups: [{name: Old List, kind: distribution, owners: [bo@contoso.com]}]
+users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}, {userPrincipalName: bo@contoso.com, licences: [ENTERPRISEPACK]}]
+`)
+	f.Edit(func(w *World) {
+		w.Groups[GroupID("Old List")].ModerationEnabled, w.Groups[GroupID("Old List")].ModeratedBy = true, []string{UserID(ada)}
+		w.Mailboxes[UserID(bo)].ModeratedBy = []string{UserID(ada)}
+		w.Organization.DynamicGroups = []DynamicDistributionGroup{{GUID: "d1", DisplayName: "All", ManagedBy: UserID(ada)}, {GUID: "d2", DisplayName: "Some", ModeratedBy: []string{UserID(ada), UserID(bo)}}}
+	})
+	name := only(t, f.exec("Get-Recipient", args{"Identity": ada}), "DistinguishedName")
+	manages, approves := "ManagedBy -eq '"+name+"'", "ModeratedBy -eq '"+name+"'"
+	for _, tt := range []struct{ cmdlet, filter, want string }{
+		{"Get-DistributionGroup", manages, ""}, {"Get-DistributionGroup", approves, "Old List"}, {"Get-DistributionGroup", manages + " -or " + approves, "Old List"},
+		{"Get-DynamicDistributionGroup", manages, "All"}, {"Get-DynamicDistributionGroup", approves, "Some"}, {"Get-DynamicDistributionGroup", manages + " -or " + approves, "All Some"},
+		{"Get-Mailbox", approves, "bo"},
+	} {
+		equal(t, tt.cmdlet+" "+tt.filter, f.exec(tt.cmdlet, args{"Filter": tt.filter}).names("Identity"), tt.want)
+	}
+	equal(t, "what it shows", only(t, f.exec("Get-DistributionGroup", args{"Filter": approves}), "ModeratedBy"), "[ada]")
+	f.want(f.exec("Get-DynamicDistributionGroup", args{"Identity": "None"}), 404, "NotFound")
+}
+
 // Sources: Microsoft Graph, licenseAssignmentState; microsoft-graph-docs PR 3167 (dependent plans).
 func TestLicencesInErrorAndPlansThatDependOnOthers(t *testing.T) {
 	f := seeded(t, `

@@ -138,6 +138,15 @@ type Organization struct {
 	InPlaceHolds       []string // retention policies for all mailboxes: mbx…:n, grp…:n
 	AutoForwardingMode string   // of the default outbound spam policy: Automatic (= Off), On, Off
 	RemoteDomains      []RemoteDomain
+	DynamicGroups      []DynamicDistributionGroup
+}
+
+// DynamicDistributionGroup is a list whose members Exchange looks up each time. Entra does not know it.
+type DynamicDistributionGroup struct {
+	GUID, DisplayName string
+	ManagedBy         string // object id; "" = nobody
+	ModerationEnabled bool
+	ModeratedBy       []string // object ids
 }
 
 // RemoteDomain says what may leave for a domain.
@@ -193,6 +202,8 @@ type Group struct {
 	DeletedAt              time.Time
 	Members                []string // object ids of users and groups; deleted users stay listed, so that a restore brings them back
 	Owners                 []string
+	ModerationEnabled      bool     // of a list: what is sent to it waits until somebody of ModeratedBy approves
+	ModeratedBy            []string // object ids
 }
 
 // Device is a device object in Entra.
@@ -304,6 +315,8 @@ type Mailbox struct {
 	ComplianceTagHoldApplied bool     // somebody used a retention label
 	ResourceDelegates        []string // object ids; of a room or equipment: who approves bookings
 	GrantSendOnBehalfTo      []string
+	ModerationEnabled        bool     // what is sent to it waits until somebody of ModeratedBy approves
+	ModeratedBy              []string // object ids
 	Meetings                 []Meeting
 	Contents                 *Contents       // what Graph shows of it; nil = only the folders that every mailbox has
 	Protocols                map[string]bool // Set-CASMailbox switches, by parameter name
@@ -466,6 +479,7 @@ func (u *User) clone() *User {
 func (g *Group) clone() *Group {
 	c := *g
 	c.Licences, c.Members, c.Owners = slices.Clone(g.Licences), slices.Clone(g.Members), slices.Clone(g.Owners)
+	c.ModeratedBy = slices.Clone(g.ModeratedBy)
 	c.LicenceErrors = maps.Clone(g.LicenceErrors)
 	return &c
 }
@@ -498,7 +512,7 @@ func (m *Mailbox) clone() *Mailbox {
 	c.Protocols, c.Rules, c.Permissions = maps.Clone(m.Protocols), slices.Clone(m.Rules), slices.Clone(m.Permissions)
 	c.Meetings = slices.Clone(m.Meetings)
 	c.SendAs, c.Calendars = slices.Clone(m.SendAs), slices.Clone(m.Calendars)
-	c.ResourceDelegates = slices.Clone(m.ResourceDelegates)
+	c.ResourceDelegates, c.ModeratedBy = slices.Clone(m.ResourceDelegates), slices.Clone(m.ModeratedBy)
 	return &c
 }
 
