@@ -168,9 +168,7 @@ func (r *run) inDirectory(ctx context.Context) error {
 	if access.Role && r.undecided() {
 		return offboarding.Join(unread, r.job.NotYet("the leaver holds a directory role: waits until privileges knows that the tenant can do without them"))
 	}
-	if access.Automation {
-		r.job.Risk("flows and apps of Power Automate and Power Apps stop with their owner, and Graph shows none: look for the leaver's in the Power Platform admin center, and share them with somebody")
-	}
+	r.unseen(access.Plans)
 	if err := r.reports(ctx, access.Reports); err != nil {
 		return err
 	}

@@ -216,13 +216,34 @@ func TestAListIsNotLeftWithoutAnybodyWhoGetsItsMail(t *testing.T) {
 	}
 }
 
-// TestFlowsThatStopWithTheirOwnerAreARisk: microsoft/coe-starter-kit#731.
+// TestFlowsThatStopWithTheirOwnerAreARisk: microsoft/coe-starter-kit#731. And what else goes with the account that
+// Graph shows no application.
 func TestFlowsThatStopWithTheirOwnerAreARisk(t *testing.T) {
 	t.Parallel()
+	for plan, named := range map[string]string{
+		"FLOW_O365_P2":          "Power Automate",
+		"POWERAPPS_O365_P2":     "Power Apps",
+		"FORMS_PLAN_E3":         "Microsoft Forms",
+		"BI_AZURE_P2":           "Power BI",
+		"CPC_E_2C_4GB_64GB":     "Cloud PC",
+		"PROJECTWORKMANAGEMENT": "Planner",
+		"MICROSOFT_LOOP":        "Loop",
+		"TEAMS1":                "",
+	} {
+		t.Run(plan, func(t *testing.T) {
+			t.Parallel()
+			unseenRisk(t, plan, named)
+		})
+	}
+}
+
+// unseenRisk lets somebody leave whose licence brings a plan, and wants what it brings named alone.
+func unseenRisk(t *testing.T, plan, named string) {
+	t.Helper()
 	h := steptest.New(t)
 	h.Tenant.Edit(func(w *simtenant.World) {
 		for _, s := range w.SKUs {
-			s.Plans = append(s.Plans, simtenant.ServicePlan{ID: "76846ad7-7776-4c40-a281-a386362dd1b9", Name: "FLOW_O365_P2"})
+			s.Plans = append(s.Plans, simtenant.ServicePlan{ID: "76846ad7-7776-4c40-a281-a386362dd1b9", Name: plan})
 		}
 	})
 	licences := h.Tenant.Licences(simtenant.UserID(adele))
@@ -234,8 +255,11 @@ func TestFlowsThatStopWithTheirOwnerAreARisk(t *testing.T) {
 	if got := h.Tenant.Licences(simtenant.UserID(adele)); !slices.Equal(got, licences) {
 		t.Errorf("got the licences %v, want %v, which licence alone takes", got, licences)
 	}
-	if got := record.Evidence[offboarding.ResidualRisk]; !strings.Contains(got, "Power Automate") {
-		t.Errorf("got the residual risk %q, want the flows named", got)
+	got := record.Evidence[offboarding.ResidualRisk]
+	for _, what := range []string{"Power Automate", "Microsoft Forms", "Power BI", "Cloud PC", "Planner", "Loop"} {
+		if is, want := strings.Contains(got, what), strings.Contains(named, what) || named == "Power Apps" && what == "Power Automate"; is != want {
+			t.Errorf("got the residual risk %q; names %s: %t, want %t", got, what, is, want)
+		}
 	}
 }
 

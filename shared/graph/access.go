@@ -91,7 +91,12 @@ func (c *Client) Access(ctx context.Context, id string) (a offboarding.Access, e
 	a.Unread, err = c.readEach(ctx, append(c.groupListings(ctx, id, &a.Groups, &a.Owned, &a.Apps),
 		listing{call: reading(id, "licences", "/users/{}/licenseDetails", "", budgetDirectory), read: func(one call, first answer) error {
 			licences, err := rest[licenceDetails](ctx, c, one, first)
-			a.Phone, a.Automation = slices.ContainsFunc(licences, licenceDetails.phone), slices.ContainsFunc(licences, licenceDetails.automates)
+			a.Phone = slices.ContainsFunc(licences, licenceDetails.phone)
+			for _, l := range licences {
+				for _, p := range l.ServicePlans {
+					a.Plans = append(a.Plans, p.ServicePlanName)
+				}
+			}
 			return err
 		}},
 		c.grantListing(ctx, id, offboarding.GrantConsent, reading(id, "consents", "/users/{}/oauth2PermissionGrants", "", budgetDirectory), &a.Grants),

@@ -66,7 +66,7 @@ func TestWhoHangsOnTheUserIsSeen(t *testing.T) {
 	}))
 	got, err := s.Access(ctx, leaver)
 	apps := []offboarding.OwnedApp{{ID: "a", AppID: "1", DisplayName: "Payroll"}, {ID: "s", AppID: "1", DisplayName: "Payroll", Service: true}}
-	if err != nil || !slices.Equal(got.Apps, apps) || !slices.Equal(got.Reports, []string{"2"}) || !got.Automation || got.Phone || len(got.Owned) != 1 {
+	if err != nil || !slices.Equal(got.Apps, apps) || !slices.Equal(got.Reports, []string{"2"}) || !slices.Equal(got.Plans, []string{"FLOW_O365_P2"}) || got.Phone || len(got.Owned) != 1 {
 		t.Errorf("got %+v, %v, want %+v, the report 2 and flows", got, err, apps)
 	}
 }

@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"leaver/shared/offboarding"
@@ -57,14 +56,6 @@ const phonePlan = "MCOEV"
 // licenceDetails are the service plans of a licence that a user holds.
 type licenceDetails struct {
 	ServicePlans []servicePlan
-}
-
-// automates reports whether the licence brings Power Automate or Power Apps.
-// Source: Microsoft Entra, Product names and service plan identifiers for licensing.
-func (l licenceDetails) automates() bool {
-	return slices.ContainsFunc(l.ServicePlans, func(p servicePlan) bool {
-		return strings.HasPrefix(p.ServicePlanName, "FLOW_") || strings.HasPrefix(p.ServicePlanName, "POWERAPPS_")
-	})
 }
 
 type servicePlan struct{ ServicePlanName string }

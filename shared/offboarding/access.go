@@ -13,11 +13,11 @@ type Access struct {
 	Grants []Grant // consents
 	Role   bool    // they hold an active directory role by name
 	Unread Unread
-	// Phone is set when a licence brings them Teams Phone, Automation when one brings Power Automate or
-	// Power Apps, whose flows and apps stop with their owner.
-	Phone, Automation bool
-	Apps              []OwnedApp // applications and service principals that they own
-	Reports           []string   // enabled accounts whose manager they are, by object id
+	Phone  bool // a licence brings them Teams Phone
+	// Plans are the names of the service plans that their licences bring: what Graph does not show lies in some.
+	Plans   []string
+	Apps    []OwnedApp // applications and service principals that they own
+	Reports []string   // enabled accounts whose manager they are, by object id
 }
 
 // Privileges are what makes somebody powerful in Entra, directly and not through a group.
