@@ -58,3 +58,36 @@ func TestALibraryBesideTheFilesGoesWithTheOneDrive(t *testing.T) {
 		})
 	}
 }
+
+// TestLinksOfALibraryThatIsGivenUpAreToldOf: the files of the OneDrive lose theirs at once, whatever the policy keeps.
+func TestLinksOfALibraryThatIsGivenUpAreToldOf(t *testing.T) {
+	t.Parallel()
+	const lynne = "lynne.robbins@contoso.com"
+	notes := []simtenant.DriveItem{{ID: "01NOTE", Name: "Note.txt", Size: 1}}
+	for name, tt := range map[string]struct {
+		library string
+		items   []simtenant.DriveItem
+		fault   []simtenant.Fault
+		risk    string
+	}{
+		"with content": {library: "Another%20library", items: notes, risk: "1 document library, whose sharing links stay on until the deletion: library.further"},
+		"an empty one": {library: "Another%20library"},
+		"of retention": {library: "PreservationHoldLibrary", items: notes},
+		"not listed":   {library: "Another%20library", items: notes, fault: []simtenant.Fault{{Operation: "GET /users/{id}/drives", Status: 403, Code: "accessDenied"}}, risk: "refused to list"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			h.Tenant.Edit(func(w *simtenant.World) {
+				d := w.Drives[simtenant.UserID(lynne)]
+				d.Libraries = []*simtenant.Drive{{ID: "b!further", Owner: d.Owner, Library: tt.library, Items: tt.items}}
+				w.Faults = tt.fault
+			})
+			_, record := run(t, h, lynne, func(p *offboarding.Policy) { p.KeepFiles = offboarding.KeepNone })
+			h.Wants(t, record, offboarding.StateEffective)
+			if risk := record.Evidence[offboarding.ResidualRisk]; !strings.Contains(risk, tt.risk) || tt.risk == "" && risk != "" {
+				t.Errorf("got the residual risk %q, want %q", risk, tt.risk)
+			}
+		})
+	}
+}

@@ -123,10 +123,11 @@ func (s *Step) work(ctx context.Context, job *offboarding.Job) error {
 	}
 	job.Evidence[offboarding.DriveSeen] = drive.ID
 	job.Evidence["linksRemoved"] = strconv.Itoa(removed(job))
+	libraries := s.libraries(ctx, job, drive)
 	if job.Case.Plan.KeepFiles == offboarding.KeepNone {
-		return nil
+		return libraries
 	}
-	return offboarding.Join(s.libraries(ctx, job, drive), s.recycled(ctx, job, drive))
+	return offboarding.Join(libraries, s.recycled(ctx, job, drive))
 }
 
 // libraryOf and the id of a library, without what all begin with and a shell takes for its own, are what a
@@ -134,11 +135,17 @@ func (s *Step) work(ctx context.Context, job *offboarding.Job) error {
 const libraryOf = "library."
 
 // libraries looks at the other document libraries of the OneDrive's site, which its owner may have made. They
-// go with it, and are neither copied nor compared: a person says what becomes of them.
+// go with it, and are neither copied nor compared: a person says what becomes of them. Of those that the plan
+// gives up it is said that their links stay on until then.
 // Sources: OneDrive/onedrive-api-docs issue 878; alcionai/corso issue 3335.
 func (s *Step) libraries(ctx context.Context, job *offboarding.Job, drive offboarding.Drive) error {
+	given := job.Case.Plan.KeepFiles == offboarding.KeepNone
 	all, err := s.files.Libraries(ctx, job.Leaver)
-	if err != nil {
+	switch {
+	case given && offboarding.IsPermanent(err):
+		job.Risk("Graph refused to list the document libraries beside the files of the OneDrive: where there are any, their sharing links stay on until the deletion")
+		return nil
+	case err != nil:
 		return err
 	}
 	var left []string
@@ -146,6 +153,8 @@ func (s *Step) libraries(ctx context.Context, job *offboarding.Job, drive offboa
 		name := libraryOf + strings.TrimPrefix(l.ID, "b!")
 		switch {
 		case l.ID == drive.ID, slices.Contains(job.Step.Accepted, name):
+			continue
+		case l.Preserved && given:
 			continue
 		case l.Preserved:
 			job.Risk("what retention policies keep in the Preservation Hold library of the OneDrive, they alone keep: nothing of it is copied")
@@ -163,7 +172,11 @@ func (s *Step) libraries(ctx context.Context, job *offboarding.Job, drive offboa
 		}
 		left = append(left, name)
 	}
-	if len(left) == 0 {
+	switch {
+	case len(left) == 0:
+		return nil
+	case given:
+		job.Risk(fmt.Sprintf("beside the files of the OneDrive its site has %s, whose sharing links stay on until the deletion: %s", offboarding.Count(len(left), "document library"), strings.Join(left, ", ")))
 		return nil
 	}
 	return offboarding.Manual(fmt.Sprintf("beside the files of the OneDrive its site has %s, which nobody copies, whose sharing links stay on, and which the deletion takes: move what is wanted into the files of the OneDrive and replay%s%s",
