@@ -118,8 +118,15 @@ func TestTheLicenceWaitsForTheBlock(t *testing.T) {
 	h := steptest.New(t)
 	c := h.Open(t, "adele.vance@contoso.com", offboarding.Options{Mailbox: offboarding.None}, mailGivenUp())
 	h.Advance(mailGivenUp().Grace)
-	record, _ := h.Step(t, c.ID, h.Worker(offboarding.StepLicence, newStep(h)))
+	w := h.Worker(offboarding.StepLicence, newStep(h))
+	record, _ := h.Step(t, c.ID, w)
 	h.Wants(t, record, offboarding.StateWaiting, "block")
+	h.Advance(30 * 24 * time.Hour) // block has a deadline of its own, and whoever is asked then is asked once
+	record, _ = h.Step(t, c.ID, w)
+	h.Wants(t, record, offboarding.StateWaiting, "block")
+	if at := record.Deadline(); !at.IsZero() {
+		t.Errorf("the gate that waits becomes a task at %s, want never", at)
+	}
 }
 
 func TestSeatsFreedAreReported(t *testing.T) {

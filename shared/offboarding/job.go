@@ -177,7 +177,8 @@ func (j *Job) Waited() time.Duration {
 }
 
 // Await returns nil when every step that this one needs is as it should be, and the
-// verdict to return otherwise. A need that is not in the plan does not count.
+// verdict to return otherwise: a planned wait, because whatever is needed has a deadline of its own or is
+// a person's already. A need that is not in the plan does not count.
 func (j *Job) Await() error {
 	spec, _ := SpecOf(j.Step.Name)
 	var open []string
@@ -190,7 +191,8 @@ func (j *Job) Await() error {
 	if len(open) == 0 {
 		return nil
 	}
-	return j.NotYet("waits for %s", strings.Join(open, ", "))
+	why := "waits for " + strings.Join(open, ", ")
+	return ContinueAt(j.Now.Add(j.patience(why)), why)
 }
 
 // Stamp writes a time in whole seconds, as Microsoft keeps it, so that two of them compare as
