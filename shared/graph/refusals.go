@@ -37,7 +37,7 @@ var causes = []struct {
 	{http.StatusForbidden, "Authorization_RequestDenied", "likely this function's application lacks a permission or a role (leaver doctor says which), or the object has an administrator role, is in a restricted management administrative unit, or is behind a protected action"},
 	{http.StatusForbidden, "notAllowed", "likely the site is locked or archived (SharePoint admin center, Active sites)"},
 	{http.StatusForbidden, "accessDenied", "likely a missing permission (leaver doctor says which), or a site that is locked or keeps applications out (SharePoint admin center)"},
-	{http.StatusForbidden, "ErrorAccessDenied", "likely an application access policy of Exchange leaves this function's application out (Get-ApplicationAccessPolicy)"},
+	{http.StatusForbidden, "ErrorAccessDenied", "likely Exchange lets this function's application into the mailboxes of a group alone (Get-ApplicationAccessPolicy; Get-ManagementScope), which leavers leave: let it into all of them, or by what a leaver keeps"},
 	{http.StatusForbidden, "", "likely this function's application lacks a permission or a role: leaver doctor says which"},
 	{http.StatusLocked, "", "likely the site is locked (SharePoint admin center, Active sites)"},
 	{http.StatusConflict, "", "likely somebody changes the same thing, or it is there already: look at it"},
