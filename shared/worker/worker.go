@@ -197,12 +197,20 @@ func mended(why string) string {
 	return why + "; mend that, then replay"
 }
 
-// typed adds what to type to a reason that asks for a replay.
+// typed adds what to type to a reason that asks for a replay, or for a signature.
 func (w *Worker) typed(c *offboarding.Case, why string) string {
-	if !strings.Contains(why, "replay") || strings.Contains(why, "leaver replay") {
+	var commands []string
+	if strings.Contains(why, "replay") && !strings.Contains(why, "leaver replay") {
+		commands = append(commands, fmt.Sprintf("leaver replay --case %s --step %s", c.ID, w.Name))
+	}
+	signed := strings.Contains(why, "sign off") || strings.Contains(why, fmt.Sprintf("sign %s off", w.Name))
+	if signed && !strings.Contains(why, "leaver sign-off") {
+		commands = append(commands, fmt.Sprintf("leaver sign-off %s %s --by NAME --note WHY", c.ID, w.Name))
+	}
+	if len(commands) == 0 {
 		return why
 	}
-	return fmt.Sprintf("%s (leaver replay --case %s --step %s)", why, c.ID, w.Name)
+	return why + " (" + strings.Join(commands, "; ") + ")"
 }
 
 // would says what a step would have done that may not write.
