@@ -9,8 +9,8 @@
 // bookings the leaver alone approves, and of earlier leavers the mail that is forwarded to this one and the
 // mailboxes that nobody else can open. What is not this function's to give is a task for a person, told
 // before the account goes: people who report to the leaver and applications, each for a reason that
-// stands beside it, what colleagues who stay have entrusted to the leaver themselves, and lists whose mail
-// nobody else would get.
+// stands beside it, what colleagues who stay have entrusted to the leaver themselves, lists whose mail
+// nobody else would get or approve, and mail flow rules that name the leaver.
 //
 // The before holds every single thing that is taken away, so that it can be given back.
 //
@@ -72,6 +72,7 @@ type Mailboxes interface {
 	GrantMailRight(ctx context.Context, user string, r offboarding.MailRight) error
 	ManagedGroups(ctx context.Context, id string) ([]offboarding.MailGroup, error)
 	Overseen(ctx context.Context, id string) ([]offboarding.Overseen, error)
+	TransportRules(ctx context.Context, addresses []string) ([]offboarding.TransportRule, error)
 	MailRights(ctx context.Context, user string) ([]offboarding.MailRight, error)
 	Recipient(ctx context.Context, identity string) (offboarding.Recipient, error)
 	CalendarRights(ctx context.Context, mailbox, user string) ([]offboarding.MailRight, error)
@@ -122,7 +123,7 @@ func (s *Step) Work(ctx context.Context, job *offboarding.Job) error {
 	}
 	r := &run{Step: s, job: job, portal: job.Case.Plan.Cloud().Portal, user: user, leftToPerson: map[string]bool{}}
 	directory := r.inDirectory(ctx)
-	return offboarding.Join(old, directory, r.numbers(ctx), r.lists(ctx), r.overseen(ctx), r.mailRights(ctx), r.openers(ctx), r.forwardings(ctx), r.bookings(ctx), r.restorable(ctx), r.task(), r.handOverTask(), r.awaitOnPremises())
+	return offboarding.Join(old, directory, r.numbers(ctx), r.empty(ctx), r.lists(ctx), r.overseen(ctx), r.transportRules(ctx), r.mailRights(ctx), r.openers(ctx), r.forwardings(ctx), r.bookings(ctx), r.restorable(ctx), r.task(), r.handOverTask(), r.awaitOnPremises())
 }
 
 // plannedWithoutPrivileges does the work of privileges where the plan does not hold that step. This

@@ -94,6 +94,18 @@ func (r *run) overseen(ctx context.Context) error {
 	return offboarding.Join(unseen...)
 }
 
+// transportRules leaves the mail flow rules that name the leaver to a person: they would send mail to nobody, or wait
+// for approval by nobody, and a rule whose recipient is gone cannot be edited as it is.
+// Source: Microsoft, KB 976195.
+func (r *run) transportRules(ctx context.Context) error {
+	rules, err := r.mailboxes.TransportRules(ctx, r.user.Addresses)
+	for _, rule := range rules {
+		r.hangs("the mail flow rule %s names the leaver (%s): change it in the Exchange admin center, Mail flow, Rules (Get-TransportRule %s shows it)",
+			r.user.NameOf(offboarding.Group{ID: rule.GUID, DisplayName: rule.Name}), strings.Join(rule.By, ", "), rule.GUID)
+	}
+	return err
+}
+
 // apps leaves the applications that would be without an owner who can act to a person. It is not done by
 // machine: Application.ReadWrite.All, which it takes, adds a secret to any application of the tenant.
 func (r *run) apps(ctx context.Context, apps []offboarding.OwnedApp) error {

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -21,8 +22,8 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 	t.Parallel()
 	id, other, shared := simtenant.UserID(adele), simtenant.UserID(alex), simtenant.UserID("reception@contoso.com")
 	app, principal, list := "4b1d2f0e-1111-4222-8333-444455556666", "4b1d2f0e-1111-4222-8333-444455557777", simtenant.GroupID(simtenant.GroupNews)
-	room := simtenant.UserID("christie.cline@contoso.com")
-	const dynamic = "0d1d2f0e-1111-4222-8333-444455556666"
+	room, security := simtenant.UserID("christie.cline@contoso.com"), simtenant.GroupID(simtenant.GroupMailSecurity)
+	const dynamic, rule = "0d1d2f0e-1111-4222-8333-444455556666", "1d1d2f0e-1111-4222-8333-444455556666"
 	tests := []struct {
 		name, names string // what the task names
 		edit, mend  func(*simtenant.World)
@@ -74,6 +75,16 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 			func(w *simtenant.World) { w.Organization.DynamicGroups[0].ManagedBy = other },
 		},
 		{
+			"a mail flow rule that sends mail to the leaver", `"Invoices" (` + rule + ") names the leaver (AddToRecipients, SentTo)",
+			func(w *simtenant.World) {
+				w.Organization.TransportRules = []simtenant.TransportRule{
+					{GUID: rule, Name: "Invoices", Names: map[string][]string{"SentTo": {"A.Vance@contoso.com"}, "AddToRecipients": {alex, adele}, "From": {alex}}},
+					{GUID: dynamic, Name: "Old", Disabled: true, Names: map[string][]string{"From": {adele}}},
+				}
+			},
+			func(w *simtenant.World) { w.Organization.TransportRules[0].Names = map[string][]string{"From": {alex}} },
+		},
+		{
 			"the shared mailbox of an earlier leaver", shared,
 			func(w *simtenant.World) {
 				w.Mailboxes[shared].Permissions = []simtenant.MailboxPermission{{User: id, Rights: []string{"FullAccess"}}}
@@ -81,6 +92,14 @@ func TestWhatHangsOnTheLeaverIsATask(t *testing.T) {
 			func(w *simtenant.World) {
 				w.Mailboxes[shared].Permissions = []simtenant.MailboxPermission{{User: other, Rights: []string{"FullAccess"}}}
 			},
+		},
+		{
+			"a shared mailbox that a group opens in which nobody else is", "Get-Mailbox " + shared,
+			func(w *simtenant.World) {
+				w.Groups[security].Members = []string{id}
+				w.Mailboxes[shared].Permissions = []simtenant.MailboxPermission{{User: id, Rights: []string{"FullAccess"}}, {User: security, Rights: []string{"FullAccess"}}}
+			},
+			func(w *simtenant.World) { w.Groups[security].Members = []string{other} },
 		},
 		{
 			"mail that is forwarded to the leaver", shared,
@@ -162,6 +181,10 @@ func TestAListIsNotLeftWithoutAnybodyWhoGetsItsMail(t *testing.T) {
 	t.Parallel()
 	id, leaving, heir := simtenant.UserID(adele), simtenant.UserID(lynne), simtenant.UserID(alex)
 	list, security, project := simtenant.GroupID(simtenant.GroupNews), simtenant.GroupID(simtenant.GroupMailSecurity), simtenant.GroupID(simtenant.GroupProject)
+	many := []string{leaving}
+	for i := range 100 {
+		many = append(many, simtenant.UserID(fmt.Sprintf("member%d@contoso.com", i)))
+	}
 	for name, tt := range map[string]struct {
 		group  string
 		others []string
@@ -172,9 +195,13 @@ func TestAListIsNotLeftWithoutAnybodyWhoGetsItsMail(t *testing.T) {
 		"nobody else":                      {group: list, state: offboarding.StateManual, stays: true},
 		"somebody who leaves as well":      {group: list, others: []string{leaving}, state: offboarding.StateManual, stays: true},
 		"somebody who stays":               {group: list, others: []string{leaving, heir}, state: offboarding.StateEffective},
+		"more than are shown at once":      {group: list, others: many, state: offboarding.StateEffective},
 		"a shared mailbox":                 {group: list, others: []string{simtenant.UserID("reception@contoso.com")}, state: offboarding.StateEffective},
 		"a group":                          {group: list, others: []string{project}, state: offboarding.StateEffective},
-		"nobody else in what gives access": {group: security, state: offboarding.StateEffective},
+		"nobody else in what gives access": {group: security, state: offboarding.StateManual},
+		"others in what gives access":      {group: security, others: []string{heir}, state: offboarding.StateEffective},
+		"who else is in what gives access is not told": {group: security, others: []string{heir}, state: offboarding.StateParked,
+			fault: []simtenant.Fault{{Operation: "GET /groups/{id}/members", Target: security, Status: 403, Code: "Authorization_RequestDenied"}}},
 		"who else is on it is not told": {group: list, others: []string{heir}, state: offboarding.StateParked, stays: true,
 			fault: []simtenant.Fault{{Operation: "GET /groups/{id}/members", Target: list, Status: 403, Code: "Authorization_RequestDenied"}}},
 	} {
@@ -186,6 +213,11 @@ func TestAListIsNotLeftWithoutAnybodyWhoGetsItsMail(t *testing.T) {
 					g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == id })
 				}
 				w.Groups[tt.group].Members = append([]string{id}, tt.others...)
+				for _, other := range tt.others {
+					if w.Users[other] == nil && w.Groups[other] == nil {
+						w.Users[other] = &simtenant.User{ID: other, UserPrincipalName: other + "@contoso.com", AccountEnabled: true}
+					}
+				}
 				w.Faults = tt.fault
 			})
 			h.Open(t, lynne, offboarding.Options{}, offboarding.DefaultPolicy())
@@ -196,7 +228,7 @@ func TestAListIsNotLeftWithoutAnybodyWhoGetsItsMail(t *testing.T) {
 				g, _ := h.Tenant.Group(tt.group)
 				return slices.Contains(g.Members, id)
 			}
-			says := map[bool]string{true: list}[tt.stays]
+			says := map[bool]string{true: tt.group}[tt.state != offboarding.StateEffective]
 			h.Wants(t, h.Settle(t, c.ID, w), tt.state, says)
 			if on() != tt.stays {
 				t.Errorf("the leaver is on the list: %t, want %t", on(), tt.stays)

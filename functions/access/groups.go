@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -68,37 +69,86 @@ func (r *run) leave(ctx context.Context, m memberships) error {
 
 // leftAlone are the distribution lists that the leaver stays on, because nobody else who stays is on them, or
 // that cannot be told: what is sent to an empty list reaches nobody, and no sender hears of it. A group
-// that gives access is left all the same.
+// that gives access is left all the same, and looked at afterwards.
 // Source: essential.exchange, Black Hole Distribution Groups.
 func (r *run) leftAlone(ctx context.Context, groups []offboarding.Group) (map[string]bool, error) {
-	var lists []offboarding.Group
+	if len(groups) == 0 {
+		return nil, nil
+	}
 	var ids []string
 	for _, g := range groups {
-		if !g.Security {
-			lists, ids = append(lists, g), append(ids, g.ID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, nil
+		ids = append(ids, g.ID)
 	}
 	members, errs := r.directory.SomeMembers(ctx, ids)
 	left := map[string]bool{}
-	for i, g := range lists {
-		alone := errs[i] == nil && !members[i].More
-		for _, id := range members[i].IDs {
-			if alone && !strings.EqualFold(id, r.job.Leaver) {
-				alone, errs[i] = r.leaves(ctx, id)
-			}
+	for i, g := range groups {
+		alone := false
+		if errs[i] == nil {
+			alone, errs[i] = r.nobodyElse(ctx, members[i])
 		}
 		if errors.Is(errs[i], offboarding.ErrNotFound) {
 			errs[i] = nil // the list is gone
 		}
-		if left[g.ID] = alone || errs[i] != nil; alone {
-			r.leftToPerson[g.ID] = true
+		switch unsure := errs[i] != nil; {
+		case g.Security && (alone || unsure):
+			errs[i] = r.job.KeepProgress(ctx, emptied+g.ID, "the leaver's")
+			left[g.ID] = errs[i] != nil
+		case alone:
+			left[g.ID], r.leftToPerson[g.ID] = true, true
 			r.hangs("put somebody else on the distribution list %s, of which the leaver is the only member who would get its mail, in the Exchange admin center, Groups, Distribution list; Entra shows it: %s", r.user.NameOf(g), r.portal.Group(g.ID))
+		default:
+			left[g.ID] = unsure
 		}
 	}
 	return left, offboarding.Join(errs...)
+}
+
+// nobodyElse reports whether nobody is among the members but the leaver, and others who leave. Where more are than
+// are shown it is not asked: whoever leaves is taken out one by one, and of the last hundred all are shown.
+func (r *run) nobodyElse(ctx context.Context, m offboarding.Members) (bool, error) {
+	if m.More {
+		return false, nil
+	}
+	for _, id := range m.IDs {
+		if strings.EqualFold(id, r.job.Leaver) {
+			continue
+		}
+		if leaving, err := r.leaves(ctx, id); err != nil || !leaving {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// emptied and its object id is a mail-enabled security group that the leaver was perhaps the last to leave, in the
+// progress.
+const emptied = "emptied "
+
+// empty leaves to a person the mail-enabled security groups in which nobody is any more.
+func (r *run) empty(ctx context.Context) error {
+	var ids []string
+	for _, name := range slices.Sorted(maps.Keys(r.job.Step.Progress)) {
+		if id, is := strings.CutPrefix(name, emptied); is {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	members, errs := r.directory.SomeMembers(ctx, ids)
+	for i, id := range ids {
+		alone := false
+		if errs[i] == nil {
+			alone, errs[i] = r.nobodyElse(ctx, members[i])
+		}
+		if errors.Is(errs[i], offboarding.ErrNotFound) {
+			errs[i] = nil // the group is gone
+		}
+		if alone {
+			r.hangs("nobody who stays is in a mail-enabled security group of the leaver's: its mail reaches nobody, and nobody can open the mailboxes that it opens; put somebody into it in the Exchange admin center, Groups; Entra shows it: %s", r.portal.Group(id))
+		}
+	}
+	return offboarding.Join(errs...)
 }
 
 // handOver gives the groups that the leaver owns to somebody else and ends the ownership.

@@ -240,7 +240,8 @@ func (r *run) findUnopened(ctx context.Context) ([]passing, error) {
 	return found, offboarding.Join(unseen...)
 }
 
-// staying counts those whom Exchange prints who are not the leaver, and do not leave.
+// staying counts those whom Exchange prints who are not the leaver, and do not leave; a group is somebody while
+// somebody who stays is in it.
 func (r *run) staying(ctx context.Context, names []string) (int, error) {
 	n := 0
 	for _, name := range names {
@@ -254,6 +255,19 @@ func (r *run) staying(ctx context.Context, names []string) (int, error) {
 			n++
 			continue
 		case strings.EqualFold(who.ID, r.job.Leaver):
+			continue
+		case who.Group:
+			members, errs := r.directory.SomeMembers(ctx, []string{who.ID})
+			alone := false
+			if err = errs[0]; err == nil {
+				alone, err = r.nobodyElse(ctx, members[0])
+			}
+			if err != nil {
+				return 0, err
+			}
+			if !alone {
+				n++
+			}
 			continue
 		}
 		leaving, err := r.leaves(ctx, who.ID)

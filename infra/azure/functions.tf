@@ -106,7 +106,7 @@ locals {
     access = {
       permissions = ["Directory.Read.All", "Member.Read.Hidden", "Group.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All", "TeamsTelephoneNumber.ReadWrite.All", "Calendars.Read"]
       exchange    = true
-      cmdlets     = ["Get-Mailbox", "Get-Recipient", "Get-MailboxPermission", "Get-RecipientPermission", "Get-MailboxFolderPermission", "Get-MailboxFolderStatistics", "Get-DistributionGroup", "Get-DynamicDistributionGroup", "Get-CalendarProcessing", "Set-Mailbox GrantSendOnBehalfTo ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward", "Set-DistributionGroup ManagedBy BypassSecurityGroupManagerCheck", "Set-CalendarProcessing ResourceDelegates", "Remove-DistributionGroupMember", "Remove-MailboxPermission", "Remove-RecipientPermission", "Remove-MailboxFolderPermission", "Add-DistributionGroupMember", "Add-MailboxPermission", "Add-RecipientPermission", "Add-MailboxFolderPermission"]
+      cmdlets     = ["Get-Mailbox", "Get-Recipient", "Get-MailboxPermission", "Get-RecipientPermission", "Get-MailboxFolderPermission", "Get-MailboxFolderStatistics", "Get-DistributionGroup", "Get-DynamicDistributionGroup", "Get-TransportRule", "Get-CalendarProcessing", "Set-Mailbox GrantSendOnBehalfTo ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward", "Set-DistributionGroup ManagedBy BypassSecurityGroupManagerCheck", "Set-CalendarProcessing ResourceDelegates", "Remove-DistributionGroupMember", "Remove-MailboxPermission", "Remove-RecipientPermission", "Remove-MailboxFolderPermission", "Add-DistributionGroupMember", "Add-MailboxPermission", "Add-RecipientPermission", "Add-MailboxFolderPermission"]
       ledger      = true
       inside      = false
       send        = ["leaver"]

@@ -48,6 +48,9 @@ func FuzzAnswers(f *testing.F) {
 		"Blocked":      func(ctx context.Context, c *Client) error { return second(c.BlockedPhones(ctx, leaver)) },
 		"Groups":       func(ctx context.Context, c *Client) error { return second(c.ManagedGroups(ctx, leaver)) },
 		"Overseen":     func(ctx context.Context, c *Client) error { return second(c.Overseen(ctx, leaver)) },
+		"TransportRules": func(ctx context.Context, c *Client) error {
+			return second(c.TransportRules(ctx, []string{"a@contoso.com"}))
+		},
 		"ForwardingTo": func(ctx context.Context, c *Client) error {
 			return second(c.ForwardingTo(ctx, leaver, []string{"a@contoso.com"}))
 		},

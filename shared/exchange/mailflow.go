@@ -125,7 +125,7 @@ func (c *Client) Recipient(ctx context.Context, identity string) (offboarding.Re
 		r.Inside = r.Inside && !slices.Contains(outsiders, f.RecipientTypeDetails)
 	}
 	if len(found) == 1 {
-		r.ID = found[0].ExternalDirectoryObjectID
+		r.ID, r.Group = found[0].ExternalDirectoryObjectID, strings.Contains(found[0].RecipientTypeDetails, "Group")
 	}
 	return r, nil
 }

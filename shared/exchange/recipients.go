@@ -108,6 +108,31 @@ func (o overseen) recipient(cmdlet string) offboarding.Overseen {
 	return r
 }
 
+// TransportRules lists the mail flow rules in use that have one of some addresses, as a condition, an exception or
+// where they send mail (Get-TransportRule): whichever property has it, as there are some fifty.
+func (c *Client) TransportRules(ctx context.Context, addresses []string) ([]offboarding.TransportRule, error) {
+	found, err := invoke[map[string]any](ctx, c, "Get-TransportRule", map[string]any{"State": "Enabled", "ResultSize": "Unlimited"})
+	var naming []offboarding.TransportRule
+	for _, properties := range found {
+		guid, _ := properties["Guid"].(string)
+		name, _ := properties["Name"].(string)
+		rule := offboarding.TransportRule{GUID: guid, Name: name}
+		for property, value := range properties {
+			values, _ := value.([]any)
+			if slices.ContainsFunc(append(values, value), func(v any) bool {
+				text, _ := v.(string)
+				return slices.ContainsFunc(addresses, func(a string) bool { return strings.EqualFold(a, text) })
+			}) {
+				rule.By = append(rule.By, property)
+			}
+		}
+		if slices.Sort(rule.By); len(rule.By) > 0 {
+			naming = append(naming, rule)
+		}
+	}
+	return naming, err
+}
+
 // ForwardingTo lists the mailboxes, by object id, whose mail goes on to somebody (Get-Mailbox): as a recipient,
 // or by one of their addresses, as whoever forwards their own mail and many a script do. An address counts
 // where the mailbox names no recipient, who comes first.

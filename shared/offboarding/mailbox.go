@@ -51,6 +51,7 @@ func (m MailFlow) Shared() bool { return m.RecipientTypeDetails == "SharedMailbo
 type Recipient struct {
 	ID     string // object id; empty when it has none
 	Inside bool   // the mail stays in the organisation
+	Group  bool   // of any kind: others get the mail
 }
 
 // InboxRule is a rule of an inbox.
@@ -113,6 +114,12 @@ type Overseen struct {
 	OnPremises  bool     // mastered in an on-premises Active Directory
 	Managers    []string // of a dynamic distribution group, as Exchange prints them: names, which are personal
 	Moderators  []string // likewise, where mail waits for one of them
+}
+
+// TransportRule is a mail flow rule of the organisation.
+type TransportRule struct {
+	GUID, Name string
+	By         []string // the properties by which it means somebody: From, RedirectMessageTo and others
 }
 
 // ForwardingOutside is what may keep mail from being forwarded out of the organisation. An empty

@@ -203,7 +203,7 @@ var Steps = []Spec{
 			Does: "takes away what the leaver can still reach", Exchange: true,
 			Cmdlets: []string{
 				"Get-Mailbox", "Get-Recipient", "Get-MailboxPermission", "Get-RecipientPermission", "Get-MailboxFolderPermission", "Get-MailboxFolderStatistics",
-				"Get-DistributionGroup", "Get-DynamicDistributionGroup", "Get-CalendarProcessing", "Set-Mailbox GrantSendOnBehalfTo ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward",
+				"Get-DistributionGroup", "Get-DynamicDistributionGroup", "Get-TransportRule", "Get-CalendarProcessing", "Set-Mailbox GrantSendOnBehalfTo ForwardingAddress ForwardingSmtpAddress DeliverToMailboxAndForward",
 				"Set-DistributionGroup ManagedBy BypassSecurityGroupManagerCheck", "Set-CalendarProcessing ResourceDelegates", // handed over
 				"Remove-DistributionGroupMember", "Remove-MailboxPermission", "Remove-RecipientPermission", "Remove-MailboxFolderPermission",
 				"Add-DistributionGroupMember", "Add-MailboxPermission", "Add-RecipientPermission", "Add-MailboxFolderPermission", // to undo it

@@ -31,6 +31,7 @@ var cmdlets = map[string]cmdlet{
 	"Get-HostedOutboundSpamFilterRule":   {strings.Fields("Identity State"), getOutboundRules},
 	"Get-RoleGroupMember":                {strings.Fields("Identity ResultSize"), getRoleGroupMember},
 	"Get-RemoteDomain":                   {strings.Fields("Identity"), getRemoteDomain},
+	"Get-TransportRule":                  {strings.Fields("Identity State ResultSize"), getTransportRule},
 	"Get-CalendarProcessing":             {strings.Fields("Identity ResultSize"), getCalendarProcessing},
 	"Set-CalendarProcessing":             {strings.Fields("Identity ResourceDelegates"), setCalendarProcessing},
 	"Get-DistributionGroup":              {strings.Fields("Identity ManagedBy ResultSize Filter RecipientTypeDetails"), getDistributionGroup},

@@ -34,3 +34,35 @@ func getRemoteDomain(c *invocation) ([]object, *failure) {
 	}
 	return out, nil
 }
+
+// getTransportRule shows people by their addresses, in the property by which a rule means them.
+// Source: Exchange PowerShell, Get-TransportRule and New-TransportRule.
+func getTransportRule(c *invocation) ([]object, *failure) {
+	identity, given, bad := c.text("Identity")
+	if bad != nil {
+		return nil, bad
+	}
+	state, stated, bad := c.text("State")
+	if bad != nil {
+		return nil, bad
+	}
+	var out []object
+	for _, r := range c.t.world.Organization.TransportRules {
+		is := "Enabled"
+		if r.Disabled {
+			is = "Disabled"
+		}
+		if stated && !strings.EqualFold(state, is) || given && !strings.EqualFold(identity, r.GUID) && !strings.EqualFold(identity, r.Name) {
+			continue
+		}
+		rule := object{"Identity": r.Name, "Name": r.Name, "Guid": r.GUID, "State": is, "Mode": "Enforce", "From": nil, "SentTo": nil, "RedirectMessageTo": nil}
+		for property, addresses := range r.Names {
+			rule[property] = addresses
+		}
+		out = append(out, rule)
+	}
+	if given && out == nil {
+		return nil, noObject(identity)
+	}
+	return c.limit(out)
+}

@@ -162,5 +162,8 @@ func (c *invocation) trusted(id string) string {
 	if u := c.t.world.Users[id]; u != nil {
 		return u.UserPrincipalName
 	}
+	if g := c.t.world.Groups[id]; g != nil {
+		return g.DisplayName
+	}
 	return "S-1-5-21-1004336348-1177238915-682003330-" + strconv.Itoa(1000+len(id))
 }

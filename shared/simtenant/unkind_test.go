@@ -358,6 +358,22 @@ users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}, {userP
 	f.want(f.exec("Get-DynamicDistributionGroup", args{"Identity": "None"}), 404, "NotFound")
 }
 
+// Sources: Exchange PowerShell, Get-TransportRule; Add-MailboxPermission, User.
+func TestARuleShowsAddressesAndAPermissionItsGroup(t *testing.T) {
+	f := seeded(t, `
+groups: [{name: Openers, kind: mailSecurity}]
+users: [{userPrincipalName: ada@contoso.com, licences: [ENTERPRISEPACK]}]
+`)
+	f.Edit(func(w *World) {
+		w.Mailboxes[UserID(ada)].Permissions = []MailboxPermission{{User: GroupID("Openers"), Rights: []string{"FullAccess"}}}
+		w.Organization.TransportRules = []TransportRule{{GUID: "r1", Name: "On", Names: map[string][]string{"SentTo": {ada}}}, {GUID: "r2", Name: "Off", Disabled: true}}
+	})
+	equal(t, "rules in use", f.exec("Get-TransportRule", args{"State": "Enabled"}).names("Guid"), "r1")
+	equal(t, "whom one names", only(t, f.exec("Get-TransportRule", args{"Identity": "r1"}), "SentTo"), "[ada@contoso.com]")
+	equal(t, "who opens", f.exec("Get-MailboxPermission", args{"Identity": ada}).names("User"), `NT AUTHORITY\SELF Openers`)
+	equal(t, "its kind", only(t, f.exec("Get-Recipient", args{"Identity": "Openers"}), "RecipientTypeDetails"), "MailUniversalSecurityGroup")
+}
+
 // Sources: Microsoft Graph, licenseAssignmentState; microsoft-graph-docs PR 3167 (dependent plans).
 func TestLicencesInErrorAndPlansThatDependOnOthers(t *testing.T) {
 	f := seeded(t, `

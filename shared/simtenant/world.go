@@ -139,6 +139,14 @@ type Organization struct {
 	AutoForwardingMode string   // of the default outbound spam policy: Automatic (= Off), On, Off
 	RemoteDomains      []RemoteDomain
 	DynamicGroups      []DynamicDistributionGroup
+	TransportRules     []TransportRule
+}
+
+// TransportRule is a mail flow rule.
+type TransportRule struct {
+	GUID, Name string
+	Disabled   bool
+	Names      map[string][]string // addresses, by the property that has them: From, RedirectMessageTo, …
 }
 
 // DynamicDistributionGroup is a list whose members Exchange looks up each time. Entra does not know it.
