@@ -148,6 +148,28 @@ func TestThreat5WhoIsPrivilegedDoesNotLeaveByAccident(t *testing.T) {
 }
 
 // TestThePolicyLetsAdministratorsLeave like anybody else, and their plan still says what they are.
+// TestWhatNoPlanAsksForHoldsNobody: the role went before HR sent the departure once more.
+func TestWhatNoPlanAsksForHoldsNobody(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	id := simtenant.UserID(nestor)
+	deliver(t, h, p, termination(h, "1", offboarding.Employee{UserPrincipalName: nestor}))
+	if c, err := h.Ledger.Latest(t.Context(), id); err != nil || c == nil || len(c.Held()) == 0 {
+		t.Fatalf("got %v, %v; want the departure held", c, err)
+	}
+	lockedOut(t, h)
+	h.Tenant.Edit(func(w *simtenant.World) {
+		w.RoleAssignments = slices.DeleteFunc(w.RoleAssignments, func(a simtenant.RoleAssignment) bool { return a.Principal == id })
+	})
+	h.Advance(time.Hour)
+	deliver(t, h, p, termination(h, "2", offboarding.Employee{UserPrincipalName: nestor}))
+	if c, err := h.Ledger.Latest(t.Context(), id); err != nil || len(c.Held()) > 0 {
+		t.Errorf("got it held by %v, %v; want nothing that the newer plan does not ask for", c.Held(), err)
+	}
+	lockedOut(t, h, id)
+}
+
 func TestThePolicyLetsAdministratorsLeave(t *testing.T) {
 	t.Parallel()
 	h := steptest.New(t)

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func TestTheEventOfSomebodyWhoIsGoneIsAlreadyDone(t *testing.T) {
 		"by object id":                     {offboarding.Employee{ID: simtenant.UserID(adele)}, true},
 		"by name":                          {offboarding.Employee{UserPrincipalName: adele}, true},
 		"by employee id":                   {offboarding.Employee{EmployeeID: "E0001"}, true},
+		"by an address of the account":     {offboarding.Employee{Mail: "a.vance@contoso.com"}, true},
 		"as another person":                {offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E9999"}, false},
 		"by the number, as another person": {offboarding.Employee{UserPrincipalName: "somebody.else@contoso.com", EmployeeID: "E0001"}, false},
 		"by somebody's number":             {offboarding.Employee{EmployeeID: "E9999"}, false},
@@ -151,6 +153,69 @@ func TestWhomOthersDeletedIsToBeRestoredUntilADay(t *testing.T) {
 				t.Errorf("the preview says %v, want %q", err, record.Reason)
 			}
 		})
+	}
+}
+
+// TestSeveralDeletedAccountsAreNamedEach: of one person, or of two with one number; nobody is guessed.
+func TestSeveralDeletedAccountsAreNamedEach(t *testing.T) {
+	t.Parallel()
+	for name, refused := range map[string]bool{"shown": false, "the listing is refused": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := steptest.New(t)
+			p := newPlanner(h)
+			p.Policy.KeepMail, p.Policy.KeepFiles = offboarding.KeepNone, offboarding.KeepNone
+			both := []string{simtenant.UserID(adele), simtenant.UserID("alex.wilber@contoso.com")}
+			for _, id := range both {
+				h.Tenant.Edit(func(w *simtenant.World) { w.Users[id].EmployeeID = "E0001" })
+				deletedByOthers(h, id)
+			}
+			if refused {
+				h.Tenant.Edit(func(w *simtenant.World) {
+					w.Faults = []simtenant.Fault{{Operation: "GET /directory/deletedItems/microsoft.graph.user", Status: http.StatusForbidden, Code: "Authorization_RequestDenied"}}
+				})
+			}
+			r := termination(h, "1", offboarding.Employee{EmployeeID: "E0001"})
+			deliver(t, h, p, r)
+			record, _, err := h.Ledger.Request(t.Context(), r.ID)
+			if err != nil || record.State != ledger.RequestParked {
+				t.Fatalf("got %s (%s), %v; want it parked", record.State, record.Reason, err)
+			}
+			for _, id := range both {
+				if named := strings.Contains(record.Reason, id); named == refused {
+					t.Errorf("got %q; want account %s named: %t", record.Reason, id, !refused)
+				}
+			}
+			if refused && !strings.Contains(record.Reason, "no user in the tenant has this employeeId") {
+				t.Errorf("got %q; want what is known all the same", record.Reason)
+			}
+		})
+	}
+}
+
+// TestADepartureThatWasCancelledHasNobodyGone: it had deleted the account, which came back; that others have deleted
+// it since is nothing that was done.
+func TestADepartureThatWasCancelledHasNobodyGone(t *testing.T) {
+	t.Parallel()
+	h := steptest.New(t)
+	p := newPlanner(h)
+	e := offboarding.Employee{UserPrincipalName: adele}
+	deliver(t, h, p, termination(h, "1", e))
+	c, err := h.Ledger.Latest(t.Context(), simtenant.UserID(adele))
+	if err != nil || c == nil {
+		t.Fatalf("no case: %v", err)
+	}
+	deleted(t, h, c)
+	h.Advance(time.Hour)
+	if _, err := h.Ledger.Cancel(t.Context(), ledger.Cancellation{Tenant: c.Tenant, Leaver: c.Leaver, Request: offboarding.RequestID("test", "stays"), EventTime: h.Now(), Reason: "stays"}); err != nil {
+		t.Fatal(err)
+	}
+	h.Advance(time.Hour)
+	r := termination(h, "2", e)
+	deliver(t, h, p, r)
+	record, _, err := h.Ledger.Request(t.Context(), r.ID)
+	if err != nil || record.State != ledger.RequestParked || !strings.Contains(record.Reason, "can be restored until") {
+		t.Errorf("got %s (%s), %v; want it parked with until when the account can be restored", record.State, record.Reason, err)
 	}
 }
 

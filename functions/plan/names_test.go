@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -46,11 +47,15 @@ func TestNamesThatEntraCannotHaveAreFound(t *testing.T) {
 func TestThreat4AUsedUpNameDoesNotDecideWhoIsMeant(t *testing.T) {
 	t.Parallel()
 	successor := "7d1a4f6e-0c3b-4f5e-9a7d-2b8c6e1f0a94"
+	known := offboarding.DefaultPolicy().Grace + offboarding.DefaultPolicy().DeleteAfter + offboarding.DefaultPolicy().EraseAfter
 	for name, tt := range map[string]struct {
 		e       offboarding.Employee
+		lives   time.Duration // for how long the successor has been there; a day unless it says so
 		planned bool
 	}{
 		"by the name alone":                   {e: offboarding.Employee{UserPrincipalName: adele}},
+		"as long as the ledger may know it":   {e: offboarding.Employee{UserPrincipalName: adele}, lives: known},
+		"and no longer":                       {e: offboarding.Employee{UserPrincipalName: adele}, lives: known + time.Hour, planned: true},
 		"by the address alone":                {e: offboarding.Employee{Mail: adele}},
 		"by the name and as address":          {e: offboarding.Employee{UserPrincipalName: adele, Mail: adele}},
 		"by the name and the employee number": {e: offboarding.Employee{UserPrincipalName: adele, EmployeeID: "E7777"}, planned: true},
@@ -67,9 +72,10 @@ func TestThreat4AUsedUpNameDoesNotDecideWhoIsMeant(t *testing.T) {
 			}
 			next, _ := h.Tenant.User(c.Leaver)
 			deleted(t, h, c)
-			h.Advance(40 * 24 * time.Hour)
+			lives := cmp.Or(tt.lives, 24*time.Hour)
+			h.Advance(40*24*time.Hour + lives)
 			h.Tenant.Edit(func(w *simtenant.World) {
-				next.ID, next.EmployeeID, next.Created = successor, "E7777", h.Now().Add(-24*time.Hour)
+				next.ID, next.EmployeeID, next.Created = successor, "E7777", h.Now().Add(-lives)
 				w.Users[successor] = &next
 			})
 			d := deliver(t, h, p, termination(h, "2", tt.e))

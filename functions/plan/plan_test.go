@@ -336,6 +336,11 @@ func TestB16ACancellationWinsHoweverItArrives(t *testing.T) {
 			if tt.state == offboarding.CaseCancelled && tt.first == offboarding.Cancellation && len(h.Bus.Messages()) > 0 {
 				t.Error("a cancelled departure published messages")
 			}
+			late := tt.state == offboarding.CaseRunning && tt.first == offboarding.Termination
+			record, _, err := h.Ledger.Request(t.Context(), cancellation.ID)
+			if refused := record.State == ledger.RequestParked; err != nil || refused != late || refused && !strings.Contains(record.Reason, "case "+c.ID+" is running and newer") {
+				t.Errorf("the cancellation is %s (%s), %v; want it refused: %t", record.State, record.Reason, err, late)
+			}
 		})
 	}
 }
