@@ -24,6 +24,7 @@ func TestAnswersAreMicrosofts(t *testing.T) {
 		{"mailFolder: delta", "GET", "/users/" + ada + "/mailFolders/delta", nil, 501, "NotImplemented", "not simulated"},
 		{"List deletedItems", "GET", "/directory/deletedItems/microsoft.graph.application", nil, 501, "NotImplemented", "not simulated"},
 		{"user, relationships", "GET", "/users/" + ada + "?$select=manager", nil, 501, "NotImplemented", "not simulated"},
+		{"user, relationships, options of $expand", "GET", "/users/" + ada + "?$expand=manager($levels=max;$select=id)", nil, 501, "NotImplemented", "not simulated"},
 		{"user, relationships", "GET", "/users?" + where("manager/id eq 'x'"), nil, 501, "NotImplemented", "not simulated"},
 		{"user, relationships", "PATCH", "/users/" + ada, map[string]any{"manager": nil}, 501, "NotImplemented", "not simulated"},
 		{"query parameters", "GET", "/users?$format=json", nil, 501, "NotImplemented", "not simulated"},

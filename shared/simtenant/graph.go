@@ -342,7 +342,9 @@ func (t *Tenant) run(c *call, path string) decision {
 	if last := len(segments) - 1; segments[last] == "$count" && c.method == http.MethodGet && last > 0 {
 		c.counting, segments = true, segments[:last]
 	}
-	c.query = c.url.Query()
+	// Options inside of $expand are separated by semicolons, with which Query drops the whole parameter.
+	// Source: OData 4.01, URL Conventions, 5.1.3.
+	c.query, _ = url.ParseQuery(strings.ReplaceAll(c.url.RawQuery, ";", "%3B")) // what else is no query is dropped, as by Query
 	if c.op, c.arg = match(c.method, segments); c.op == nil {
 		c.op = &operation{}
 		return decision{reply: c.notSimulated("%s %s", c.method, path)}
