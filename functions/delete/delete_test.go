@@ -78,9 +78,23 @@ func TestStep(t *testing.T) {
 				t.Error("the account is not among the deleted items")
 			}
 		},
-		Refusals: []string{"DELETE /users/{id}"},
-		Lagging:  true,
+		Refusals:  []string{"DELETE /users/{id}"},
+		Lagging:   true,
+		Stops:     deleteStops,
+		UndoStops: restoreStops,
 	})
+}
+
+// deleteStops: to delete the account is all that it does, and nothing is deleted that its gate has not looked at.
+var deleteStops = map[string]string{
+	"GET /users/{id}": steptest.Everything, "GET /users/{id}/drive/root": steptest.Everything, "Get-Mailbox": steptest.Everything,
+	"Get-OrganizationConfig": steptest.Everything, "DELETE /users/{id}": steptest.Everything,
+}
+
+// restoreStops: to restore the account is all that its way back does.
+var restoreStops = map[string]string{
+	"GET /users": steptest.Everything, "GET /users/{id}": steptest.Everything, "GET /directory/deletedItems/{id}/microsoft.graph.user": steptest.Everything,
+	"POST /directory/deletedItems/{id}/restore": steptest.Everything,
 }
 
 func TestB12NothingIsDeletedThatNobodyKept(t *testing.T) {

@@ -89,6 +89,7 @@ func TestStep(t *testing.T) {
 			"GET /users/{id}": steptest.Everything,
 			"GET /roleManagement/directory/roleAssignments": steptest.Everything, // they may be the last administrator
 		},
+		UndoStops: map[string]string{},
 	})
 }
 
