@@ -41,16 +41,19 @@ func (r Retry) Next(failure offboarding.Verdict, attempts int, failing time.Dura
 	case failing >= budget:
 		return 0, fmt.Sprintf("still failing after %s: %s; look whether the service has trouble (of Microsoft: Microsoft 365 admin center, Health, Service health), and whether this host reaches it (leaver doctor)", budget, failure.Why)
 	}
-	delay = Backoff(attempts)
+	// Runs that only waited are attempts too, and what is refused now and then is no outage: only what goes on failing
+	// is left alone for long.
+	delay = min(Backoff(attempts), max(failing/4, soonAgain))
 	if offboarding.IsThrottled(failure.Err) { // whoever says when to come back need not be backed off from for long
-		delay = max(min(delay, throttledBackoff), failure.In)
+		delay = max(min(delay, soonAgain), failure.In)
 	}
 	return delay, ""
 }
 
-// throttledBackoff is the longest delay of our own after an answer that says when to come back: a
-// budget that is given back every minute is not used by those who come after a quarter of an hour.
-const throttledBackoff = 30 * time.Second
+// soonAgain is the longest delay after a failure that has just begun, and the longest of our own after an answer
+// that says when to come back: a budget that is given back every minute is not used by those who come after a
+// quarter of an hour.
+const soonAgain = 30 * time.Second
 
 // Backoff is the delay after so many attempts: from 1 s, doubled, to at most 15 minutes.
 func Backoff(attempts int) time.Duration {

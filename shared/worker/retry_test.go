@@ -33,6 +33,9 @@ func TestAFailureIsTriedAgainOrParked(t *testing.T) {
 	}{
 		{"the first failure", 0, reset, 0, 0, time.Second, ""},
 		{"a later one", 0, reset, 5, time.Hour, 32 * time.Second, ""},
+		{"one of many calls, each time another", 0, reset, 9, 6 * time.Minute, 90 * time.Second, ""},
+		{"the first after many waits", 0, reset, 40, 0, 30 * time.Second, ""},
+		{"hours of them", 0, reset, 40, 2 * time.Hour, 15 * time.Minute, ""},
 		{"a day of them", 0, reset, 40, 24 * time.Hour, 0, "still failing after 24h0m0s: reset; look whether the service has trouble (of Microsoft: Microsoft 365 admin center, Health, Service health), and whether this host reaches it (leaver doctor)"},
 		{"a budget of its own", time.Minute, reset, 3, time.Minute, 0, "still failing after 1m0s: reset; look whether the service has trouble (of Microsoft: Microsoft 365 admin center, Health, Service health), and whether this host reaches it (leaver doctor)"},
 		{"nothing can help", 0, offboarding.Permanent(reset), 0, 0, 0, "reset"},
