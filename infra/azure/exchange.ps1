@@ -15,7 +15,7 @@
 # principals"; Role Based Access Control for Applications in Exchange Online; and the page of each cmdlet.
 param(
     [string]$Group = "Leaver",
-    [string[]]$Parents = @("Mail Recipients", "Legal Hold", "Distribution Groups", "Recipient Policies", "View-Only Configuration", "Transport Hygiene", "Remote and Accepted Domains"),
+    [string[]]$Parents = @("Mail Recipients", "Legal Hold", "Distribution Groups", "Recipient Policies", "View-Only Configuration", "View-Only Recipients", "Transport Hygiene", "Remote and Accepted Domains"),
     # Who no function may write to: the name of a management scope without them. Empty leaves it as it is, which
     # is everybody at first.
     [string]$Scope,
