@@ -11,6 +11,7 @@ import (
 
 	"leaver/functions/block"
 	"leaver/functions/privileges"
+	"leaver/shared/ledger"
 	"leaver/shared/offboarding"
 	"leaver/shared/simtenant"
 	"leaver/shared/worker"
@@ -90,6 +91,11 @@ func TestStep(t *testing.T) {
 			"GET /roleManagement/directory/roleAssignments": steptest.Everything, // they may be the last administrator
 		},
 		UndoStops: map[string]string{},
+		Undoing: func(t *testing.T, h *steptest.Harness, c *offboarding.Case) {
+			if _, err := h.Ledger.Approve(t.Context(), ledger.Approval{Case: c.ID, Step: offboarding.StepPrivileges, By: offboarding.Person{Name: "Patti Fernandez"}}); err != nil {
+				t.Fatal(err)
+			}
+		},
 	})
 }
 

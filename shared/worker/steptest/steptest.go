@@ -28,6 +28,8 @@ type Subject struct {
 	Policy  func(*offboarding.Policy)
 	// Prepare makes the steps that this one needs effective.
 	Prepare func(t *testing.T, h *Harness, c *offboarding.Case)
+	// Undoing is what a person does before an undo of the step begins; nil where nobody has to.
+	Undoing func(t *testing.T, h *Harness, c *offboarding.Case)
 	// Ends is the state in which the step ends; empty is effective.
 	Ends offboarding.StepState
 	// Check fails the test unless the tenant is as the effective step leaves it.
