@@ -85,6 +85,7 @@ func curve() []request {
 		}
 		return m
 	}
+	adele := " -eq 'CN=adele.vance,OU=" + DefaultTenantID + ",OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD,DC=OUTLOOK,DC=COM'"
 	return []request{
 		{name: "user by id", method: "GET", path: p + "?$select=id,accountEnabled,assignedLicenses,licenseAssignmentStates"},
 		{name: "user by name", method: "GET", path: "/users/" + who},
@@ -120,7 +121,11 @@ func curve() []request {
 		{name: "Get-MailboxPermission of one", cmdlet: "Get-MailboxPermission", body: with("User", UserID(who))},
 		{name: "Get-MailboxPermission of all", cmdlet: "Get-MailboxPermission", body: map[string]any{"Identity": "*", "User": UserID(who)}},
 		{name: "Get-RecipientPermission", cmdlet: "Get-RecipientPermission", body: map[string]any{"Trustee": UserID(who)}},
-		{name: "on behalf of", cmdlet: "Get-Mailbox", body: map[string]any{"Filter": "GrantSendOnBehalfTo -eq 'CN=adele.vance,OU=" + DefaultTenantID + ",OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD,DC=OUTLOOK,DC=COM'"}},
+		{name: "on behalf of", cmdlet: "Get-Mailbox", body: map[string]any{"Filter": "GrantSendOnBehalfTo" + adele}},
+		{name: "moderator of mailboxes", cmdlet: "Get-Mailbox", body: map[string]any{"Filter": "ModeratedBy" + adele}},
+		{name: "moderator of groups", cmdlet: "Get-DistributionGroup", body: map[string]any{"Filter": "ModeratedBy" + adele}},
+		{name: "dynamic groups", cmdlet: "Get-DynamicDistributionGroup", body: map[string]any{"Filter": "ManagedBy" + adele}},
+		{name: "mail flow rules", cmdlet: "Get-TransportRule", body: map[string]any{"State": "Enabled"}},
 		{name: "leave and join a big group", method: "DELETE", path: group + "/members/" + UserID(who) + "/$ref"},
 
 		{name: "search by name", method: "GET", path: "/users?$select=id&" + where("startswith(displayName,'Zz')"), walks: true},
