@@ -79,21 +79,14 @@ func (r *run) leftAlone(ctx context.Context, groups []offboarding.Group) (map[st
 	for _, g := range groups {
 		ids = append(ids, g.ID)
 	}
-	members, errs := r.directory.SomeMembers(ctx, ids)
+	alone, errs := r.withNobodyElse(ctx, ids)
 	left := map[string]bool{}
 	for i, g := range groups {
-		alone := false
-		if errs[i] == nil {
-			alone, errs[i] = r.nobodyElse(ctx, members[i])
-		}
-		if errors.Is(errs[i], offboarding.ErrNotFound) {
-			errs[i] = nil // the list is gone
-		}
 		switch unsure := errs[i] != nil; {
-		case g.Security && (alone || unsure):
+		case g.Security && (alone[i] || unsure):
 			errs[i] = r.job.KeepProgress(ctx, emptied+g.ID, "the leaver's")
 			left[g.ID] = errs[i] != nil
-		case alone:
+		case alone[i]:
 			left[g.ID], r.leftToPerson[g.ID] = true, true
 			r.hangs("put somebody else on the distribution list %s, of which the leaver is the only member who would get its mail, in the Exchange admin center, Groups, Distribution list; Entra shows it: %s", r.user.NameOf(g), r.portal.Group(g.ID))
 		default:
@@ -101,6 +94,21 @@ func (r *run) leftAlone(ctx context.Context, groups []offboarding.Group) (map[st
 		}
 	}
 	return left, offboarding.Join(errs...)
+}
+
+// withNobodyElse says of each group whether nobodyElse is in it; one that is gone is none of them.
+func (r *run) withNobodyElse(ctx context.Context, ids []string) (alone []bool, errs []error) {
+	members, errs := r.directory.SomeMembers(ctx, ids)
+	alone = make([]bool, len(ids))
+	for i := range ids {
+		if errs[i] == nil {
+			alone[i], errs[i] = r.nobodyElse(ctx, members[i])
+		}
+		if errors.Is(errs[i], offboarding.ErrNotFound) {
+			errs[i] = nil
+		}
+	}
+	return alone, errs
 }
 
 // nobodyElse reports whether nobody is among the members but the leaver, and others who leave. Where more are than
@@ -135,16 +143,9 @@ func (r *run) empty(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	members, errs := r.directory.SomeMembers(ctx, ids)
+	alone, errs := r.withNobodyElse(ctx, ids)
 	for i, id := range ids {
-		alone := false
-		if errs[i] == nil {
-			alone, errs[i] = r.nobodyElse(ctx, members[i])
-		}
-		if errors.Is(errs[i], offboarding.ErrNotFound) {
-			errs[i] = nil // the group is gone
-		}
-		if alone {
+		if alone[i] {
 			r.hangs("nobody who stays is in a mail-enabled security group of the leaver's: its mail reaches nobody, and nobody can open the mailboxes that it opens; put somebody into it in the Exchange admin center, Groups; Entra shows it: %s", r.portal.Group(id))
 		}
 	}

@@ -1,8 +1,9 @@
-// Package replay is the function that sends what was parked back to work: the dead letters of
-// one step, of one case or all of them, each to its step alone and under a new number, and the
-// steps of one case that wait for a person; a step that waits and is named looks again at once. It lists
-// them first, with reason, age and attempts, and refuses what a cancelled case would do. What can never be sent, and a request that nobody
-// wants any more, it takes away. It is done when every chosen message is back on the bus.
+// Package replay is the function that sends what was parked back to work: the dead letters of one
+// step, of one case or all of them, each to its step alone and under a new number, and the steps of
+// one case that wait for a person; a step that waits and is named looks again at once. It lists
+// them first, with reason, age and attempts, and refuses what a cancelled case would do. What can
+// never be sent, and a request that nobody wants any more, it takes away. It is done when every
+// chosen message is back on the bus.
 //
 // The Lambda takes a [Selection] as JSON: the words of leaver replay.
 package replay
